@@ -16,10 +16,22 @@ Calls, for the role that this function needs:
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from functools import cache
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+from champion import Registry, read_registry
+from decision import Facts, decide
+from labelled_store import SPLITS, complete_runs, manifest, mark_complete, split_keys
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
 
 LOGGER = logging.getLogger("plan_run")
 LOGGER.setLevel(logging.INFO)
@@ -51,3 +63,107 @@ class Settings:
             target_precision=float(environ["TARGET_PRECISION"]),
             seed=int(environ["SEED"]),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clients:
+    """AWS, made once per process."""
+
+    s3: S3Client
+    sagemaker: SageMakerClient
+
+
+@cache
+def _clients() -> Clients:
+    return Clients(s3=boto3.client("s3"), sagemaker=boto3.client("sagemaker"))
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Decide, and write what the decision needs: the mark, the manifests, request.json. Safe to repeat.
+
+    Raises:
+        NoChampionError: rows wait for a label, and there is no model to give them one.
+    """
+    settings, clients = Settings.from_environ(os.environ), _clients()
+    run_id: str = event["state"]["run_id"]
+    bucket = settings.prepared_bucket
+    report = json.loads(clients.s3.get_object(Bucket=bucket, Key=f"runs/{run_id}/report.json")["Body"].read())
+    mark_complete(clients.s3, bucket=bucket, run_id=run_id, rows=report["labelled"])
+    runs = complete_runs(clients.s3, bucket=bucket)
+    registry = read_registry(clients.sagemaker, settings.model_package_group)
+    facts = Facts(
+        new={split: report["labelled"].get(split, 0) for split in SPLITS},
+        totals={split: sum(rows[split] for rows in runs.values()) for split in SPLITS},
+        to_score=report["to_score"],
+        has_champion=registry.champion is not None,
+        pending=registry.pending,
+    )
+    decision = decide(
+        facts,
+        min_labelled_rows=settings.min_labelled_rows,
+        min_new_rows=settings.min_new_rows,
+        raw_bucket=settings.raw_bucket,
+    )
+    champion = _champion(registry, settings=settings, request_uri=f"s3://{bucket}/runs/{run_id}/plan/")
+    plan = {
+        "train": decision.train,
+        "score": decision.score,
+        "reason": decision.reason,
+        "rows": {
+            "labelled_new": sum(facts.new.values()),
+            "labelled_total": sum(facts.totals.values()),
+            "to_score": facts.to_score,
+        },
+        "manifests": {split: f"s3://{bucket}/runs/{run_id}/plan/{split}.manifest" for split in SPLITS},
+        "request_uri": f"s3://{bucket}/runs/{run_id}/plan/",
+        "champion": champion,
+    }
+    documents = {
+        f"{split}.manifest": manifest(bucket, split_keys(clients.s3, bucket=bucket, split=split, runs=runs))
+        for split in SPLITS
+    }
+    documents["request.json"] = json.dumps(
+        {
+            "run_id": run_id,
+            "champion_version": champion["version"],
+            "target_precision": settings.target_precision,
+            "seed": settings.seed,
+        }
+    ).encode()
+    for name, body in documents.items():
+        clients.s3.put_object(
+            Bucket=bucket, Key=f"runs/{run_id}/plan/{name}", Body=body, ContentType="application/json"
+        )
+    LOGGER.info(
+        "planned",
+        extra={
+            "run_id": run_id,
+            "train": decision.train,
+            "score": decision.score,
+            "reason": decision.reason,
+            "champion": champion["version"],
+        },
+    )
+    return plan
+
+
+def _champion(registry: Registry, *, settings: Settings, request_uri: str) -> dict[str, Any]:
+    """The champion as the state document knows it; without one, values that every later state accepts."""
+    package = registry.champion
+    if package is None:
+        return {
+            "version": "none",
+            "model_name": "none",
+            "model_data_url": request_uri,
+            "macro_f1": 0,
+            "evaluation_uri": "none",
+        }
+    version, metadata = package["ModelPackageVersion"], package.get("CustomerMetadataProperties", {})
+    run = metadata.get("run_id")
+    return {
+        "version": str(version),
+        "model_name": f"{settings.model_package_group}-v{version}",
+        "model_data_url": package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"],
+        "macro_f1": float(metadata.get("macro_f1", 0)),
+        "evaluation_uri": f"s3://{settings.models_bucket}/evaluations/{run}/" if run else "none",
+    }

@@ -1,0 +1,79 @@
+"""The CDK app: one set of stacks for one environment, named by PTMLOPS_ENVIRONMENT or the context key `environment`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import aws_cdk as cdk
+import cdk_nag
+
+from stacks.analytics_stack import AnalyticsStack
+from stacks.config import Settings, SettingsError, load_settings
+from stacks.modeling_stack import ModelingStack
+from stacks.monitoring_stack import MonitoringStack
+from stacks.preparation_stack import PreparationStack
+from stacks.storage_stack import StorageStack
+from stacks.workflow_stack import WorkflowStack
+
+ROOT = Path(__file__).resolve().parent
+
+
+class PtmlopsApp(cdk.App):
+    """Every stack of one environment; tests synthesize this very class."""
+
+    def __init__(self, *, settings: Settings | None = None, outdir: str | None = None) -> None:
+        """`settings` default to those of the environment that the context names.
+
+        Raises:
+            SettingsError: the environment is not known, or its file has a key or value that is not allowed.
+        """
+        # The CLI hands over cdk.json's context, feature flags included; without the CLI the same flags must hold.
+        context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+        super().__init__(outdir=outdir, analytics_reporting=False, context=context)
+        name = os.environ.get("PTMLOPS_ENVIRONMENT") or self.node.get_context("environment")
+        self.settings = settings or load_settings(name)
+        where = cdk.Environment(account=self.settings.environment.account, region=self.settings.environment.region)
+        prefix, common = self.settings.prefix, {"settings": self.settings, "env": where}
+
+        self.storage = StorageStack(self, f"{prefix}-storage", **common)
+        self.preparation = PreparationStack(self, f"{prefix}-preparation", storage=self.storage.outputs, **common)
+        self.modeling = ModelingStack(self, f"{prefix}-modeling", storage=self.storage.outputs, **common)
+        self.workflow = WorkflowStack(
+            self,
+            f"{prefix}-workflow",
+            storage=self.storage.outputs,
+            jobs=self.preparation.outputs,
+            modeling=self.modeling.outputs,
+            **common,
+        )
+        self.monitoring = MonitoringStack(
+            self,
+            f"{prefix}-monitoring",
+            storage=self.storage.outputs,
+            jobs=self.preparation.outputs,
+            workflow=self.workflow.outputs,
+            **common,
+        )
+        self.analytics = AnalyticsStack(self, f"{prefix}-analytics", storage=self.storage.outputs, **common)
+
+        for key, value in self.settings.tags.items():
+            cdk.Tags.of(self).add(key, value)
+        cdk.Tags.of(self).add("environment", self.settings.name)
+        cdk.Validations.of(self).add_plugins(cdk_nag.AwsSolutionsChecks())
+
+
+def main() -> int:
+    """Synthesize; a setting that cannot be used is one line on standard error, and exit status 1."""
+    try:
+        PtmlopsApp().synth()
+    except SettingsError as error:
+        print(f"ptmlops: {error}", file=sys.stderr)  # noqa: T201 - the CDK CLI shows what an app prints
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

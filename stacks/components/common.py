@@ -1,0 +1,73 @@
+"""What several stacks share: the base stack, roles that hold only what they are given, acknowledged findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from stacks.config import Settings
+
+
+class EnvironmentStack(cdk.Stack):
+    """A stack of one environment: it knows the settings, and what to do with data when it is destroyed."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, env: cdk.Environment) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            env=env,
+            description=f"PTMLops ({settings.name}): {type(self).__name__}",
+            termination_protection=not settings.environment.disposable,
+        )
+        self.settings = settings
+
+    @property
+    def data_removal(self) -> cdk.RemovalPolicy:
+        """Only an environment that says it is disposable may lose data with its stacks."""
+        return cdk.RemovalPolicy.DESTROY if self.settings.environment.disposable else cdk.RemovalPolicy.RETAIN
+
+    def output(self, name: str, value: str) -> None:
+        """An output under exactly this name, for the command line to find."""
+        cdk.CfnOutput(self, name, value=value).override_logical_id(name)
+
+    def log_group(self, scope: Construct, construct_id: str, *, key: cdk.aws_kms.IKey, name: str | None = None) -> logs.LogGroup:
+        """A log group under our key, kept as long as the settings say and never longer than its stack."""
+        return logs.LogGroup(
+            scope,
+            construct_id,
+            log_group_name=name,
+            encryption_key=key,
+            retention=logs.RetentionDays[_RETENTION[self.settings.retention.log_days]],
+            removal_policy=self.data_removal,
+        )
+
+
+_RETENTION = {
+    1: "ONE_DAY", 3: "THREE_DAYS", 5: "FIVE_DAYS", 7: "ONE_WEEK", 14: "TWO_WEEKS", 30: "ONE_MONTH", 60: "TWO_MONTHS",
+    90: "THREE_MONTHS", 120: "FOUR_MONTHS", 150: "FIVE_MONTHS", 180: "SIX_MONTHS", 365: "ONE_YEAR", 400: "THIRTEEN_MONTHS",
+    545: "EIGHTEEN_MONTHS", 731: "TWO_YEARS", 1096: "THREE_YEARS", 1827: "FIVE_YEARS", 2192: "SIX_YEARS", 2557: "SEVEN_YEARS",
+    2922: "EIGHT_YEARS", 3288: "NINE_YEARS", 3653: "TEN_YEARS",
+}  # fmt: skip
+
+
+def allow(
+    role: iam.Role, sid: str, actions: Sequence[str], resources: Sequence[str], conditions: Mapping[str, object] | None = None
+) -> None:
+    """One statement of a role's policy, named so that a reader of the template knows what it is for."""
+    role.add_to_policy(
+        iam.PolicyStatement(sid=sid, actions=list(actions), resources=list(resources), conditions=dict(conditions or {}) or None)
+    )
+
+
+def pass_role(role: iam.Role, passed: iam.IRole, service: str) -> None:
+    """Let `role` hand `passed` to one service, and to no other."""
+    allow(role, f"Pass{passed.node.id}", ["iam:PassRole"], [passed.role_arn], {"StringEquals": {"iam:PassedToService": service}})
+
+
+def acknowledge(scope: Construct, finding: str, reason: str) -> None:
+    """Accept one finding of cdk-nag on this construct and what is below it, for a reason that a reviewer can judge."""
+    cdk.Validations.of(scope).acknowledge(cdk.Acknowledgment(id=finding, reason=reason))

@@ -1,0 +1,402 @@
+"""The state machine of a run, as Amazon States Language: what docs/contracts.md calls the state document grows through it.
+
+Written as data and not as CDK's task classes: there are none for tuning and processing jobs, and those there are add
+permissions of their own (the transform task attaches AmazonSageMakerFullAccess). JSONPath, because one definition must
+run both on AWS and on local AWS (docs/decisions/0002-states-as-data.md).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stacks.components.code_assets import ROOT
+from stacks.config import Settings
+from stacks.modeling_stack import Modeling
+from stacks.preparation_stack import Jobs
+from stacks.storage_stack import Storage
+
+State = dict[str, Any]
+
+HYPERPARAMETERS = ROOT / "training" / "hyperparameters.json"
+# What the plan consists of (docs/contracts.md); Promote returns it again as it then stands.
+PLAN = ("train", "score", "rows", "manifests", "request_uri", "champion")
+LAMBDA_SECONDS = 300
+VOLUME_GB = 30
+# A job's own time-out fires first and says more; the state's is there for a job that never answers.
+GRACE_SECONDS = 600
+# A redrive and a retry each get a job name of their own: SageMaker never forgets one.
+JOB_NAME = "States.Format('{}-{}-{}', $.run_id, $$.Execution.RedriveCount, $$.State.RetryCount)"
+
+
+def run_definition(
+    *,
+    settings: Settings,
+    storage: Storage,
+    jobs: Jobs,
+    modeling: Modeling,
+    plan_arn: str,
+    promote_arn: str,
+    record_arn: str,
+) -> dict[str, Any]:
+    """The definition, holding CDK tokens where resources are named."""
+    job_seconds = settings.compute.timeout_minutes * 60
+    plan = _invoke(plan_arn, {"state.$": "$"}, result_path="$.plan", keep=PLAN, then="Train?")
+    promote = _invoke(promote_arn, {"state.$": "$"}, result_path="$.plan", keep=(*PLAN, "promotion"), then="Same champion?")
+    record = _invoke(
+        record_arn,
+        {"state.$": "$", "execution_arn.$": "$$.Execution.Id", "started_at.$": "$$.Execution.StartTime"},
+        result_path="$.record",
+        keep=("status",),
+        then=None,
+    )
+    return {
+        "Comment": "From dropped complaint files to published predictions",
+        "StartAt": "Prepare",
+        # Every job in the chain at its limit, and then some; nothing runs for ever.
+        "TimeoutSeconds": 6 * (job_seconds + GRACE_SECONDS),
+        "States": {
+            "Prepare": _glue_job(jobs.prepare_name, {}, result_path="$.prepare", seconds=job_seconds, then="Plan"),
+            "Plan": plan,
+            "Train?": _choice("$.plan.train", yes="Train", no="Score?"),
+            "Train": _tuning_job(settings, storage, modeling, seconds=job_seconds),
+            "Evaluate": _processing_job(settings, storage, modeling, seconds=job_seconds),
+            "Promote": promote,
+            # Another run promoted its model while this one was evaluating: the candidate must beat the new champion.
+            "Same champion?": {
+                "Type": "Choice",
+                "Choices": [
+                    {"Variable": "$.plan.promotion.decision", "StringEquals": "ChampionChanged", "Next": "Evaluate"}
+                ],
+                "Default": "Score?",
+            },
+            "Score?": _choice("$.plan.score", yes="Score", no="Publish"),
+            "Score": _transform_job(settings, storage, seconds=job_seconds),
+            "Publish": _glue_job(
+                jobs.publish_name,
+                {
+                    "--model_version.$": "$.plan.champion.version",
+                    "--evaluation_uri.$": "$.plan.champion.evaluation_uri",
+                },
+                result_path="$.publish",
+                seconds=job_seconds,
+                then="Record",
+            ),
+            "Record": record,
+        },
+    }
+
+
+def _retry(*errors: str, seconds: int, attempts: int, longest: int) -> State:
+    """Wait longer each time, and not all at the same moment: runs that collided once would collide again."""
+    return {
+        "ErrorEquals": list(errors),
+        "IntervalSeconds": seconds,
+        "BackoffRate": 2,
+        "MaxAttempts": attempts,
+        "MaxDelaySeconds": longest,
+        "JitterStrategy": "FULL",
+    }
+
+
+def _invoke(
+    function_arn: str, payload: Mapping[str, str], *, result_path: str, keep: Sequence[str], then: str | None
+) -> State:
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": function_arn, "Payload": dict(payload)},
+        "ResultSelector": {f"{field}.$": f"$.Payload.{field}" for field in keep},
+        "ResultPath": result_path,
+        "TimeoutSeconds": LAMBDA_SECONDS + 30,
+        "Retry": [
+            _retry(
+                "Lambda.ServiceException",
+                "Lambda.AWSLambdaException",
+                "Lambda.SdkClientException",
+                "Lambda.ClientExecutionTimeoutException",
+                "Lambda.TooManyRequestsException",
+                seconds=2,
+                attempts=5,
+                longest=60,
+            )
+        ],
+        **({"Next": then} if then else {"End": True}),
+    }
+
+
+def _choice(variable: str, *, yes: str, no: str) -> State:
+    return {"Type": "Choice", "Choices": [{"Variable": variable, "BooleanEquals": True, "Next": yes}], "Default": no}
+
+
+def _glue_job(name: str, arguments: Mapping[str, str], *, result_path: str, seconds: int, then: str) -> State:
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::glue:startJobRun.sync",
+        "Parameters": {"JobName": name, "Arguments": {"--run_id.$": "$.run_id", **arguments}},
+        "ResultSelector": {"JobRunId.$": "$.Id", "ExecutionTime.$": "$.ExecutionTime"},
+        "ResultPath": result_path,
+        "TimeoutSeconds": seconds + GRACE_SECONDS,
+        "Retry": [
+            _retry(
+                "Glue.ConcurrentRunsExceededException",
+                "Glue.ResourceNumberLimitExceededException",
+                seconds=60,
+                attempts=10,
+                longest=900,
+            ),
+            _retry(
+                "Glue.InternalServiceException", "Glue.OperationTimeoutException", "Glue.AWSGlueException",
+                seconds=10, attempts=4, longest=120,
+            ),
+        ],
+        "Next": then,
+    }  # fmt: skip
+
+
+def _sagemaker_retry() -> list[State]:
+    return [
+        _retry(
+            "SageMaker.ResourceLimitExceeded",
+            "SageMaker.ResourceLimitExceededException",
+            seconds=60, attempts=10, longest=900,
+        ),
+        _retry("SageMaker.AmazonSageMakerException", seconds=10, attempts=4, longest=120),
+    ]  # fmt: skip
+
+
+def _s3_input(uri: object, *, data_type: str, dynamic: bool = True) -> State:
+    return {
+        "S3DataSource": {
+            "S3DataType": data_type,
+            ("S3Uri.$" if dynamic else "S3Uri"): uri,
+            "S3DataDistributionType": "FullyReplicated",
+        }
+    }
+
+
+def _tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, seconds: int) -> State:
+    knobs = json.loads(HYPERPARAMETERS.read_text(encoding="utf-8"))
+    training, tuning = settings.training, settings.tuning
+    objective = {"Type": "Maximize", "MetricName": knobs["objective"]["name"]}
+    static = {
+        **{name: str(value) for name, value in knobs["static"].items()},
+        "seed": str(training.seed),
+        "target_precision": str(training.target_precision),
+        "sagemaker_program": "train.py",
+        "sagemaker_submit_directory": f"/opt/ml/input/data/code/{modeling.code_file}",
+        "sagemaker_container_log_level": "20",
+        "sagemaker_region": settings.environment.region,
+    }
+    spot = {
+        "EnableManagedSpotTraining": True,
+        "CheckpointConfig": {
+            "S3Uri.$": f"States.Format('s3://{storage.models.bucket_name}/checkpoints/{{}}', $.run_id)",
+            "LocalPath": "/opt/ml/checkpoints",
+        },
+    }
+    stopping = {"MaxRuntimeInSeconds": seconds}
+    if training.spot:
+        # Spot capacity may have to be waited for; twice the run time is what the wait may cost.
+        stopping["MaxWaitTimeInSeconds"] = 2 * seconds
+    channels = [
+        {"ChannelName": "code", "DataSource": _s3_input(modeling.code_uri, data_type="S3Prefix", dynamic=False)},
+        {"ChannelName": "train", "DataSource": _s3_input("$.plan.manifests.train", data_type="ManifestFile")},
+        {"ChannelName": "validation", "DataSource": _s3_input("$.plan.manifests.validation", data_type="ManifestFile")},
+    ]
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sagemaker:createHyperParameterTuningJob.sync",
+        "Parameters": {
+            "HyperParameterTuningJobName.$": JOB_NAME,
+            "HyperParameterTuningJobConfig": {
+                "Strategy": tuning.strategy,
+                "HyperParameterTuningJobObjective": objective,
+                "ResourceLimits": {
+                    "MaxNumberOfTrainingJobs": tuning.max_jobs,
+                    "MaxParallelTrainingJobs": tuning.max_parallel_jobs,
+                },
+                "ParameterRanges": _parameter_ranges(knobs["tuned"]),
+                "RandomSeed": training.seed,
+                **(
+                    {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 10}}}
+                    if tuning.strategy == "Hyperband"
+                    else {"TrainingJobEarlyStoppingType": "Auto"}
+                ),
+            },
+            "TrainingJobDefinition": {
+                "StaticHyperParameters": static,
+                "AlgorithmSpecification": {
+                    "TrainingImage": modeling.image_uri,
+                    "TrainingInputMode": "File",
+                    "MetricDefinitions": [{"Name": knobs["objective"]["name"], "Regex": knobs["objective"]["regex"]}],
+                },
+                "RoleArn": modeling.training_role.role_arn,
+                "InputDataConfig": channels,
+                "OutputDataConfig": {
+                    "S3OutputPath.$": f"States.Format('s3://{storage.models.bucket_name}/training/{{}}', $.run_id)",
+                    "KmsKeyId": storage.key.key_arn,
+                },
+                "ResourceConfig": {
+                    "InstanceType": settings.compute.training_instance,
+                    "InstanceCount": 1,
+                    "VolumeSizeInGB": VOLUME_GB,
+                    "VolumeKmsKeyId": storage.key.key_arn,
+                },
+                "StoppingCondition": stopping,
+                "EnableNetworkIsolation": True,
+                "EnableInterContainerTrafficEncryption": True,
+                **(spot if training.spot else {}),
+            },
+        },
+        "ResultSelector": {
+            "tuning_job.$": "$.HyperParameterTuningJobName",
+            "best_training_job.$": "$.BestTrainingJob.TrainingJobName",
+            "objective.$": "$.BestTrainingJob.FinalHyperParameterTuningJobObjectiveMetric.Value",
+        },
+        "ResultPath": "$.training",
+        # One training job after another, at the worst.
+        "TimeoutSeconds": (2 if training.spot else 1) * seconds * -(-tuning.max_jobs // tuning.max_parallel_jobs) + GRACE_SECONDS,
+        "Retry": _sagemaker_retry(),
+        "Next": "Evaluate",
+    }
+
+
+def _parameter_ranges(tuned: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The knobs of training/hyperparameters.json in CreateHyperParameterTuningJob's form: all numbers are strings there."""
+    ranges: dict[str, list[dict[str, Any]]] = {}
+    for knob in tuned:
+        if knob["type"] == "Categorical":
+            entry = {"Name": knob["name"], "Values": [str(value) for value in knob["values"]]}
+        else:
+            entry = {
+                "Name": knob["name"],
+                "MinValue": str(knob["min"]),
+                "MaxValue": str(knob["max"]),
+                "ScalingType": knob.get("scaling", "Auto"),
+            }
+        ranges.setdefault(f"{knob['type']}ParameterRanges", []).append(entry)
+    return ranges
+
+
+def _processing_job(settings: Settings, storage: Storage, modeling: Modeling, *, seconds: int) -> State:
+    base = "/opt/ml/processing"
+
+    def job_input(name: str, uri: object, data_type: str = "S3Prefix", *, dynamic: bool = True) -> State:
+        return {
+            "InputName": name,
+            "S3Input": {
+                ("S3Uri.$" if dynamic else "S3Uri"): uri,
+                "LocalPath": f"{base}/input/{name}",
+                "S3DataType": data_type,
+                "S3InputMode": "File",
+                "S3DataDistributionType": "FullyReplicated",
+                "S3CompressionType": "None",
+            },
+        }
+
+    candidate = (
+        f"States.Format('s3://{storage.models.bucket_name}/training/{{}}/{{}}/output/model.tar.gz', "
+        "$.run_id, $.training.best_training_job)"
+    )
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sagemaker:createProcessingJob.sync",
+        "Parameters": {
+            # The champion is part of the name: a second evaluation in the same run is one against another champion.
+            "ProcessingJobName.$": (
+                "States.Format('{}-{}-{}-vs-{}', "
+                "$.run_id, $$.Execution.RedriveCount, $$.State.RetryCount, $.plan.champion.version)"
+            ),
+            "RoleArn": modeling.evaluation_role.role_arn,
+            "AppSpecification": {
+                "ImageUri": modeling.image_uri,
+                "ContainerEntrypoint": [
+                    "/bin/bash",
+                    "-c",
+                    f"mkdir -p {base}/code && tar -xzf {base}/input/code/*.tar.gz -C {base}/code && "
+                    f"exec python3 {base}/code/evaluate.py",
+                ],
+            },
+            "ProcessingResources": {
+                "ClusterConfig": {
+                    "InstanceType": settings.compute.evaluation_instance,
+                    "InstanceCount": 1,
+                    "VolumeSizeInGB": VOLUME_GB,
+                    "VolumeKmsKeyId": storage.key.key_arn,
+                }
+            },
+            "ProcessingInputs": [
+                job_input("code", modeling.code_uri, dynamic=False),
+                job_input("candidate", candidate),
+                job_input("champion", "$.plan.champion.model_data_url"),
+                job_input("train", "$.plan.manifests.train", "ManifestFile"),
+                job_input("test", "$.plan.manifests.test", "ManifestFile"),
+                job_input("request", "States.Format('{}request.json', $.plan.request_uri)"),
+            ],
+            "ProcessingOutputConfig": {
+                "KmsKeyId": storage.key.key_arn,
+                "Outputs": [
+                    {
+                        "OutputName": "evaluation",
+                        "S3Output": {
+                            "S3Uri.$": f"States.Format('s3://{storage.models.bucket_name}/evaluations/{{}}/', $.run_id)",
+                            "LocalPath": f"{base}/output",
+                            "S3UploadMode": "EndOfJob",
+                        },
+                    }
+                ],
+            },
+            "NetworkConfig": {"EnableNetworkIsolation": True, "EnableInterContainerTrafficEncryption": True},
+            "StoppingCondition": {"MaxRuntimeInSeconds": seconds},
+        },
+        "ResultSelector": {"processing_job.$": "$.ProcessingJobName"},
+        "ResultPath": "$.evaluation",
+        "TimeoutSeconds": seconds + GRACE_SECONDS,
+        "Retry": _sagemaker_retry(),
+        "Next": "Promote",
+    }
+
+
+def _transform_job(settings: Settings, storage: Storage, *, seconds: int) -> State:
+    runs = f"s3://{storage.prepared.bucket_name}/runs"
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sagemaker:createTransformJob.sync",
+        "Parameters": {
+            "TransformJobName.$": JOB_NAME,
+            "ModelName.$": "$.plan.champion.model_name",
+            "BatchStrategy": "MultiRecord",
+            "MaxPayloadInMB": 6,
+            "MaxConcurrentTransforms": 2,
+            "ModelClientConfig": {"InvocationsTimeoutInSeconds": 600, "InvocationsMaxRetries": 2},
+            "TransformInput": {
+                "DataSource": {
+                    "S3DataSource": {
+                        "S3DataType": "S3Prefix",
+                        "S3Uri.$": f"States.Format('{runs}/{{}}/to_score/', $.run_id)",
+                    }
+                },
+                "ContentType": "application/jsonlines",
+                "CompressionType": "None",
+                "SplitType": "Line",
+            },
+            "TransformOutput": {
+                "S3OutputPath.$": f"States.Format('{runs}/{{}}/scored/', $.run_id)",
+                "Accept": "application/jsonlines",
+                "AssembleWith": "Line",
+                "KmsKeyId": storage.key.key_arn,
+            },
+            "TransformResources": {
+                "InstanceType": settings.compute.scoring_instance,
+                "InstanceCount": settings.compute.scoring_instances,
+                "VolumeKmsKeyId": storage.key.key_arn,
+            },
+        },
+        "ResultSelector": {"transform_job.$": "$.TransformJobName"},
+        "ResultPath": "$.scoring",
+        "TimeoutSeconds": seconds + GRACE_SECONDS,
+        "Retry": _sagemaker_retry(),
+        "Next": "Publish",
+    }

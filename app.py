@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import aws_cdk as cdk
-import cdk_nag
 
 from stacks.analytics_stack import AnalyticsStack
+from stacks.components.reviewed_checks import ReviewedChecks
 from stacks.config import Settings, SettingsError, load_settings
 from stacks.modeling_stack import ModelingStack
 from stacks.monitoring_stack import MonitoringStack
@@ -62,7 +62,7 @@ class PtmlopsApp(cdk.App):
         for key, value in self.settings.tags.items():
             cdk.Tags.of(self).add(key, value)
         cdk.Tags.of(self).add("environment", self.settings.name)
-        cdk.Validations.of(self).add_plugins(cdk_nag.AwsSolutionsChecks())
+        cdk.Validations.of(self).add_plugins(ReviewedChecks())
 
 
 def main() -> int:
@@ -71,6 +71,11 @@ def main() -> int:
         PtmlopsApp().synth()
     except SettingsError as error:
         print(f"ptmlops: {error}", file=sys.stderr)  # noqa: T201 - the CDK CLI shows what an app prints
+        return 1
+    except RuntimeError as error:
+        if "ValidationFailed" not in str(error):
+            raise
+        print("ptmlops: the findings above stop the synthesis; nothing was deployed", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 

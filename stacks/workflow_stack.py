@@ -385,16 +385,20 @@ class WorkflowStack(EnvironmentStack):
             ),
             targets=[targets.LambdaFunction(record.function, retry_attempts=8, dead_letter_queue=dead_letters)],
         )
-        allow(
-            record.role,
-            "History",
-            ["states:DescribeExecution", "states:GetExecutionHistory"],
-            [
-                self.format_arn(
-                    service="states",
-                    resource="execution",
-                    resource_name=f"{machine.state_machine_name}:*",
-                    arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-                )
-            ],
+        # A policy of its own: in the role's own one, function, role and state machine would wait for each other.
+        history = iam.Policy(self, "ReadExecutions", roles=[record.role])
+        history.add_statements(
+            iam.PolicyStatement(
+                sid="History",
+                actions=["states:DescribeExecution", "states:GetExecutionHistory"],
+                resources=[
+                    self.format_arn(
+                        service="states",
+                        resource="execution",
+                        resource_name=f"{machine.state_machine_name}:*",
+                        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+                    )
+                ],
+            )
         )
+        acknowledge(history, "AwsSolutions-IAM5", "executions of our own state machine, named per run")

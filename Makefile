@@ -1,0 +1,61 @@
+# Two commands do everything: `make demo` and `make test`. Both set themselves up; Python 3.11, Java 17 and make must be there.
+.DELETE_ON_ERROR:
+.SHELLFLAGS := -eu -o pipefail -c
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+export PATH := $(BIN):$(PATH)
+ENVIRONMENT ?= local
+UV_VERSION := 0.13.9
+READY := $(VENV)/.ready
+CDK_READY := local_aws/node/node_modules/.package-lock.json
+
+.PHONY: demo test check fast lint synth install lock nightly clean help
+
+help:  ## what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+demo: install  ## set up, run the whole pipeline on local AWS, show the results
+	@ptmlops demo
+
+test: install  ## set up, run every test
+	@pytest -q --durations=15
+
+check: install lint fast  ## the fast gate: format, lint, types, fast tests
+
+fast: install
+	@pytest -q -m "not e2e and not slow"
+
+lint: install
+	@ruff format --check .
+	@ruff check .
+	@mypy
+
+synth: install  ## the templates of ENVIRONMENT into cdk.out, with no account and no network
+	@PTMLOPS_ENVIRONMENT=$(ENVIRONMENT) CDK_OUTDIR=cdk.out python app.py
+
+nightly: install  ## what is too slow for every change
+	@PTMLOPS_NIGHTLY=1 pytest -q
+
+install: $(READY) $(CDK_READY)
+
+$(READY): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "PTMLops needs Python 3.11: install it, or set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@command -v java >/dev/null || { echo "PTMLops needs Java 17 for Spark: install a Java 17 runtime and put java on the PATH" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	@touch $@
+
+$(CDK_READY): local_aws/node/package-lock.json $(READY)
+	@$(BIN)/npm ci --prefix local_aws/node --silent --no-audit --no-fund
+	@touch $@
+
+lock: $(READY)  ## pin every dependency again, with hashes and without addresses
+	@uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --universal \
+		--python-version 3.11 --group dev pyproject.toml -o requirements.lock
+
+clean:  ## remove what was built
+	rm -rf $(VENV) local_aws/node/node_modules cdk.out .local_aws demo

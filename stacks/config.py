@@ -23,7 +23,9 @@ InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9]+\.[a-z0-9]+$")]
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
 
 # The retention periods that CloudWatch Logs accepts (PutRetentionPolicy), in days.
-LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
+LogDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]
 
 
 class SettingsError(Exception):
@@ -60,7 +62,10 @@ class Complaints(_Table):
 
     columns: Columns = Columns()
     label_map: dict[str, str] = Field(default_factory=dict, description="old name = canonical label")
-    languages: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]{2}$")], ...], Field(min_length=1)] = ("es", "en")
+    languages: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]{2}$")], ...], Field(min_length=1)] = (
+        "es",
+        "en",
+    )
     max_reject_share: Share = 0.2
     max_text_characters: Annotated[int, Field(ge=100, le=100_000)] = 20_000
     unknown_labels: Literal["keep", "reject", "other"] = "keep"
@@ -103,7 +108,9 @@ class Tuning(_Table):
     @model_validator(mode="after")
     def _parallel_within_budget(self) -> Self:
         if self.max_parallel_jobs > self.max_jobs:
-            raise ValueError(f"max_parallel_jobs ({self.max_parallel_jobs}) must not exceed max_jobs ({self.max_jobs})")
+            raise ValueError(
+                f"max_parallel_jobs ({self.max_parallel_jobs}) must not exceed max_jobs ({self.max_jobs})"
+            )
         return self
 
 
@@ -150,9 +157,9 @@ class Analytics(_Table):
     """Athena's limit, and QuickSight where there is a principal to share with."""
 
     bytes_scanned_limit: Annotated[int, Field(ge=10_000_000)] = 10_000_000_000
-    quicksight_principal: Annotated[str, Field(pattern=r"^arn:aws[\w-]*:quicksight:[\w-]+:\d{12}:(user|group)/.+$")] | None = (
-        None
-    )
+    quicksight_principal: (
+        Annotated[str, Field(pattern=r"^arn:aws[\w-]*:quicksight:[\w-]+:\d{12}:(user|group)/.+$")] | None
+    ) = None
 
 
 class Settings(_Table):
@@ -179,7 +186,10 @@ class Settings(_Table):
 
     def job_settings(self) -> str:
         """The tables that the Glue jobs read, as JSON with sorted keys: the same settings give the same asset."""
-        tables = {"complaints": self.complaints.model_dump(mode="json"), "results": self.results.model_dump(mode="json")}
+        tables = {
+            "complaints": self.complaints.model_dump(mode="json"),
+            "results": self.results.model_dump(mode="json"),
+        }
         return json.dumps(tables, ensure_ascii=False, sort_keys=True, indent=1)
 
 

@@ -50,7 +50,11 @@ class ModelingStack(EnvironmentStack):
             instance_type=settings.compute.training_instance,
             image_scope="training",
         )
-        account, registry, repository = image_uri.split(".")[0], image_uri.split(".")[3], image_uri.split("/")[1].split(":")[0]
+        account, registry, repository = (
+            image_uri.split(".")[0],
+            image_uri.split(".")[3],
+            image_uri.split("/")[1].split(":")[0],
+        )
         self._repository_arn = f"arn:{self.partition}:ecr:{registry}:{account}:repository/{repository}"
         code = source_archive(self, "TrainingCode", folder=TRAINING)
         self._code_arn = code.bucket.arn_for_objects(code.s3_object_key)
@@ -97,7 +101,12 @@ class ModelingStack(EnvironmentStack):
         self.output("ModelPackageGroupName", settings.prefix)
 
     def _create_role(
-        self, name: str, *, log_group: str, reads: list[tuple[s3.IBucket, str]], writes: list[tuple[s3.IBucket, str]]
+        self,
+        name: str,
+        *,
+        log_group: str,
+        reads: list[tuple[s3.IBucket, str]],
+        writes: list[tuple[s3.IBucket, str]],
     ) -> iam.Role:
         """A role for one kind of job: its inputs, its outputs, its logs, the image, and nothing else."""
         role = iam.Role(
@@ -114,7 +123,12 @@ class ModelingStack(EnvironmentStack):
         targets = [bucket.arn_for_objects(pattern) for bucket, pattern in writes]
         allow(role, "Write", ["s3:PutObject", "s3:AbortMultipartUpload"], targets)
         # CreateGrant: SageMaker attaches encrypted volumes on the job's behalf, and only that is what it may grant.
-        allow(role, "Key", ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:DescribeKey"], [self._storage.key.key_arn])
+        allow(
+            role,
+            "Key",
+            ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:DescribeKey"],
+            [self._storage.key.key_arn],
+        )
         allow(
             role,
             "Volumes",

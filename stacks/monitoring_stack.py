@@ -76,7 +76,9 @@ class MonitoringStack(EnvironmentStack):
         self._create_queries(workflow)
         self.output("DashboardName", dashboard.dashboard_name)
 
-    def _alarm(self, name: str, metric: cloudwatch.IMetric, description: str, *, threshold: float = 1) -> cloudwatch.Alarm:
+    def _alarm(
+        self, name: str, metric: cloudwatch.IMetric, description: str, *, threshold: float = 1
+    ) -> cloudwatch.Alarm:
         alarm = cloudwatch.Alarm(
             self,
             name,
@@ -111,7 +113,9 @@ class MonitoringStack(EnvironmentStack):
                 period=hour,
             )
 
-        dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3))
+        dashboard.add_widgets(
+            cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3)
+        )
         dashboard.add_widgets(
             graph(
                 "Runs",

@@ -58,7 +58,9 @@ class PreparationStack(EnvironmentStack):
             ),
         )
         # One archive with the shared package at its root; only the entry scripts stay out of it.
-        self._library = assets.Asset(self, "Library", path=str(GLUE_JOBS), exclude=[*IGNORED, "*.py", "!complaints_etl/**"])
+        self._library = assets.Asset(
+            self, "Library", path=str(GLUE_JOBS), exclude=[*IGNORED, "*.py", "!complaints_etl/**"]
+        )
         prepare = self._create_job(
             "Prepare",
             script="prepare_complaints.py",
@@ -125,11 +127,19 @@ class PreparationStack(EnvironmentStack):
                 "--continuous-log-logGroup": group.log_group_name,
             },
         )
-        code = [asset.bucket.arn_for_objects(asset.s3_object_key) for asset in (source, self._library, self._settings_asset)]
+        code = [
+            asset.bucket.arn_for_objects(asset.s3_object_key)
+            for asset in (source, self._library, self._settings_asset)
+        ]
         allow(role, "Code", ["s3:GetObject"], code)
         for index, (bucket, pattern) in enumerate(reads):
             allow(role, f"Read{index}", ["s3:GetObject", "s3:GetObjectVersion"], [bucket.arn_for_objects(pattern)])
-        allow(role, "List", ["s3:ListBucket", "s3:GetBucketLocation"], sorted({bucket.bucket_arn for bucket, _ in reads}))
+        allow(
+            role,
+            "List",
+            ["s3:ListBucket", "s3:GetBucketLocation"],
+            sorted({bucket.bucket_arn for bucket, _ in reads}),
+        )
         for index, (bucket, pattern) in enumerate(writes):
             allow(
                 role,
@@ -153,7 +163,13 @@ class PreparationStack(EnvironmentStack):
                 ),
             ],
         )
-        allow(role, "Metrics", ["cloudwatch:PutMetricData"], ["*"], {"StringEquals": {"cloudwatch:namespace": "Glue"}})
+        allow(
+            role,
+            "Metrics",
+            ["cloudwatch:PutMetricData"],
+            ["*"],
+            {"StringEquals": {"cloudwatch:namespace": "Glue"}},
+        )
         acknowledge(
             role,
             "AwsSolutions-IAM5",

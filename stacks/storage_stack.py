@@ -19,7 +19,9 @@ from constructs import Construct
 from stacks.components.common import EnvironmentStack, acknowledge
 from stacks.config import Settings
 
-PREDICTIONS_TABLE = Path(__file__).resolve().parent.parent / "glue_jobs" / "complaints_etl" / "predictions_table.json"
+PREDICTIONS_TABLE = (
+    Path(__file__).resolve().parent.parent / "glue_jobs" / "complaints_etl" / "predictions_table.json"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +92,11 @@ class StorageStack(EnvironmentStack):
         own_account = {"StringEquals": {"aws:SourceAccount": self.account}}
         # Services that write under the key without a role of ours. Without CloudWatch's grant an alarm on an encrypted
         # topic is never delivered, and nothing says so.
-        for service, sid in (("cloudwatch", "AlarmsToTopic"), ("events", "EventsToQueue"), ("sns", "NoticesFromTopic")):
+        for service, sid in (
+            ("cloudwatch", "AlarmsToTopic"),
+            ("events", "EventsToQueue"),
+            ("sns", "NoticesFromTopic"),
+        ):
             key.add_to_resource_policy(
                 iam.PolicyStatement(
                     sid=sid,
@@ -109,7 +115,10 @@ class StorageStack(EnvironmentStack):
                 conditions={
                     "ArnLike": {
                         "kms:EncryptionContext:aws:logs:arn": self.format_arn(
-                            service="logs", resource="log-group", resource_name="*", arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
+                            service="logs",
+                            resource="log-group",
+                            resource_name="*",
+                            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
                         )
                     }
                 },
@@ -136,7 +145,9 @@ class StorageStack(EnvironmentStack):
             ],
             removal_policy=self.data_removal,
         )
-        acknowledge(bucket, "AwsSolutions-S1", "the bucket that access logs go to would log its own log deliveries")
+        acknowledge(
+            bucket, "AwsSolutions-S1", "the bucket that access logs go to would log its own log deliveries"
+        )
         return bucket
 
     def _create_bucket(self, name: str, *, expire_days: int = 0, expire_prefix: str | None = None) -> s3.Bucket:
@@ -148,7 +159,9 @@ class StorageStack(EnvironmentStack):
             )
         ]
         if expire_days:
-            rules.append(s3.LifecycleRule(id="expire", expiration=cdk.Duration.days(expire_days), prefix=expire_prefix))
+            rules.append(
+                s3.LifecycleRule(id="expire", expiration=cdk.Duration.days(expire_days), prefix=expire_prefix)
+            )
         return s3.Bucket(
             self,
             name,
@@ -203,7 +216,8 @@ class StorageStack(EnvironmentStack):
             "Catalog",
             catalog_id=self.account,
             database_input=glue.CfnDatabase.DatabaseInputProperty(
-                name=self.settings.prefix.replace("-", "_"), description="Classified complaints, written by PTMLops"
+                name=self.settings.prefix.replace("-", "_"),
+                description="Classified complaints, written by PTMLops",
             ),
         )
         schema = json.loads(PREDICTIONS_TABLE.read_text(encoding="utf-8"))

@@ -118,7 +118,9 @@ class WorkflowStack(EnvironmentStack):
             acknowledge(queue, "AwsSolutions-SQS3", "this is the dead-letter queue")
         return queue
 
-    def _function(self, name: str, *, folder: str, description: str, environment: Mapping[str, str]) -> UnitFunction:
+    def _function(
+        self, name: str, *, folder: str, description: str, environment: Mapping[str, str]
+    ) -> UnitFunction:
         function = UnitFunction(
             self,
             name,
@@ -152,7 +154,10 @@ class WorkflowStack(EnvironmentStack):
             },
         )
         allow(
-            start.role, "Claim", ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem"], [storage.ledger.table_arn]
+            start.role,
+            "Claim",
+            ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem"],
+            [storage.ledger.table_arn],
         )
         allow(start.role, "Manifest", ["s3:PutObject"], [storage.prepared.arn_for_objects("runs/*")])
         allow(start.role, "Start", ["states:StartExecution"], [machine.state_machine_arn])
@@ -191,7 +196,10 @@ class WorkflowStack(EnvironmentStack):
                 "SEED": str(training.seed),
             },
         )
-        places = [storage.prepared.arn_for_objects("runs/*"), storage.prepared.arn_for_objects("labelled/complete/*")]
+        places = [
+            storage.prepared.arn_for_objects("runs/*"),
+            storage.prepared.arn_for_objects("labelled/complete/*"),
+        ]
         allow(plan.role, "Files", ["s3:GetObject", "s3:PutObject"], places)
         allow(plan.role, "List", READ_BUCKET, [storage.prepared.bucket_arn])
         self._allow_registry_reads(plan.role)
@@ -227,7 +235,10 @@ class WorkflowStack(EnvironmentStack):
             },
         )
         role = promote.role
-        evaluations, runs = storage.models.arn_for_objects("evaluations/*"), storage.prepared.arn_for_objects("runs/*")
+        evaluations, runs = (
+            storage.models.arn_for_objects("evaluations/*"),
+            storage.prepared.arn_for_objects("runs/*"),
+        )
         allow(role, "Files", ["s3:GetObject", "s3:PutObject"], [evaluations, runs])
         allow(role, "Artifact", ["s3:GetObject"], [storage.models.arn_for_objects("training/*")])
         allow(role, "List", READ_BUCKET, [storage.models.bucket_arn, storage.prepared.bucket_arn])
@@ -236,17 +247,34 @@ class WorkflowStack(EnvironmentStack):
             role,
             "Register",
             ["sagemaker:CreateModelPackage"],
-            [self._sagemaker_arn("model-package", f"{group}/*"), self._sagemaker_arn("model-package-group", group)],
+            [
+                self._sagemaker_arn("model-package", f"{group}/*"),
+                self._sagemaker_arn("model-package-group", group),
+            ],
         )
         allow(role, "Lineage", ["sagemaker:DescribeTrainingJob"], [self._sagemaker_arn("training-job", "*")])
         allow(
-            role, "Models", ["sagemaker:CreateModel", "sagemaker:DescribeModel"], [self._sagemaker_arn("model", f"{group}-v*")]
+            role,
+            "Models",
+            ["sagemaker:CreateModel", "sagemaker:DescribeModel"],
+            [self._sagemaker_arn("model", f"{group}-v*")],
         )
-        allow(role, "Grant", ["kms:CreateGrant"], [storage.key.key_arn], {"Bool": {"kms:GrantIsForAWSResource": "true"}})
+        allow(
+            role,
+            "Grant",
+            ["kms:CreateGrant"],
+            [storage.key.key_arn],
+            {"Bool": {"kms:GrantIsForAWSResource": "true"}},
+        )
         allow(
             role,
             "Image",
-            ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability", "ecr:DescribeImages"],
+            [
+                "ecr:BatchGetImage",
+                "ecr:GetDownloadUrlForLayer",
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:DescribeImages",
+            ],
             [modeling.repository_arn],
         )
         allow(role, "Notify", ["sns:Publish"], [storage.topic.topic_arn])
@@ -311,7 +339,12 @@ class WorkflowStack(EnvironmentStack):
                 "states.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": self.account}}
             ),
         )
-        allow(role, "Invoke", ["lambda:InvokeFunction"], [unit.function.function_arn for unit in (plan, promote, record)])
+        allow(
+            role,
+            "Invoke",
+            ["lambda:InvokeFunction"],
+            [unit.function.function_arn for unit in (plan, promote, record)],
+        )
         allow(
             role,
             "Glue",
@@ -324,14 +357,20 @@ class WorkflowStack(EnvironmentStack):
             ("TransformJob", "transform-job", "Transform"),
         ):
             actions = [f"sagemaker:{verb}{title}" for verb in ("Create", "Describe", "Stop")]
-            allow(role, name, [*actions, "sagemaker:ListTags", "sagemaker:AddTags"], [self._sagemaker_arn(kind, "*")])
+            allow(
+                role, name, [*actions, "sagemaker:ListTags", "sagemaker:AddTags"], [self._sagemaker_arn(kind, "*")]
+            )
         # How Step Functions learns that a job ended: rules that it manages under fixed names.
         allow(
             role,
             "JobEvents",
             ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
             [
-                self.format_arn(service="events", resource="rule", resource_name=f"StepFunctionsGetEventsForSageMaker{kind}JobsRule")
+                self.format_arn(
+                    service="events",
+                    resource="rule",
+                    resource_name=f"StepFunctionsGetEventsForSageMaker{kind}JobsRule",
+                )
                 for kind in ("Tuning", "Processing", "Transform")
             ],
         )
@@ -381,7 +420,10 @@ class WorkflowStack(EnvironmentStack):
             event_pattern=events.EventPattern(
                 source=["aws.states"],
                 detail_type=["Step Functions Execution Status Change"],
-                detail={"stateMachineArn": [machine.state_machine_arn], "status": ["FAILED", "TIMED_OUT", "ABORTED"]},
+                detail={
+                    "stateMachineArn": [machine.state_machine_arn],
+                    "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+                },
             ),
             targets=[targets.LambdaFunction(record.function, retry_attempts=8, dead_letter_queue=dead_letters)],
         )

@@ -26,7 +26,9 @@ def source_archive(scope: Construct, construct_id: str, *, folder: Path) -> asse
                 entry.size = path.stat().st_size
                 entry.mode = 0o644  # owner and time stay zero: they would change the hash
                 archive.addfile(entry, io.BytesIO(path.read_bytes()))
-    return _file_asset(scope, construct_id, name="sourcedir.tar.gz", content=gzip.compress(raw.getvalue(), mtime=0))
+    return _file_asset(
+        scope, construct_id, name="sourcedir.tar.gz", content=gzip.compress(raw.getvalue(), mtime=0)
+    )
 
 
 def text_asset(scope: Construct, construct_id: str, *, name: str, content: str) -> assets.Asset:

@@ -34,7 +34,9 @@ class EnvironmentStack(cdk.Stack):
         """An output under exactly this name, for the command line to find."""
         cdk.CfnOutput(self, name, value=value).override_logical_id(name)
 
-    def log_group(self, scope: Construct, construct_id: str, *, key: cdk.aws_kms.IKey, name: str | None = None) -> logs.LogGroup:
+    def log_group(
+        self, scope: Construct, construct_id: str, *, key: cdk.aws_kms.IKey, name: str | None = None
+    ) -> logs.LogGroup:
         """A log group under our key, kept as long as the settings say and never longer than its stack."""
         return logs.LogGroup(
             scope,
@@ -55,17 +57,29 @@ _RETENTION = {
 
 
 def allow(
-    role: iam.Role, sid: str, actions: Sequence[str], resources: Sequence[str], conditions: Mapping[str, object] | None = None
+    role: iam.Role,
+    sid: str,
+    actions: Sequence[str],
+    resources: Sequence[str],
+    conditions: Mapping[str, object] | None = None,
 ) -> None:
     """One statement of a role's policy, named so that a reader of the template knows what it is for."""
     role.add_to_policy(
-        iam.PolicyStatement(sid=sid, actions=list(actions), resources=list(resources), conditions=dict(conditions or {}) or None)
+        iam.PolicyStatement(
+            sid=sid, actions=list(actions), resources=list(resources), conditions=dict(conditions or {}) or None
+        )
     )
 
 
 def pass_role(role: iam.Role, passed: iam.IRole, service: str) -> None:
     """Let `role` hand `passed` to one service, and to no other."""
-    allow(role, f"Pass{passed.node.id}", ["iam:PassRole"], [passed.role_arn], {"StringEquals": {"iam:PassedToService": service}})
+    allow(
+        role,
+        f"Pass{passed.node.id}",
+        ["iam:PassRole"],
+        [passed.role_arn],
+        {"StringEquals": {"iam:PassedToService": service}},
+    )
 
 
 def acknowledge(scope: Construct, finding: str, reason: str) -> None:

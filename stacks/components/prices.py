@@ -6,8 +6,25 @@ run.json promises: regions differ by some tens of per cent, spot and savings pla
 
 from __future__ import annotations
 
-_BASE = {"m5": 0.23 / 4, "c5": 0.204 / 4, "m6i": 0.23 / 4, "c6i": 0.204 / 4, "r5": 0.302 / 4, "m7i": 0.242 / 4, "c7i": 0.214 / 4}
-_VCPUS = {"large": 2, "xlarge": 4, "2xlarge": 8, "4xlarge": 16, "8xlarge": 32, "12xlarge": 48, "16xlarge": 64, "24xlarge": 96}
+_BASE = {
+    "m5": 0.23 / 4,
+    "c5": 0.204 / 4,
+    "m6i": 0.23 / 4,
+    "c6i": 0.204 / 4,
+    "r5": 0.302 / 4,
+    "m7i": 0.242 / 4,
+    "c7i": 0.214 / 4,
+}
+_VCPUS = {
+    "large": 2,
+    "xlarge": 4,
+    "2xlarge": 8,
+    "4xlarge": 16,
+    "8xlarge": 32,
+    "12xlarge": 48,
+    "16xlarge": 64,
+    "24xlarge": 96,
+}
 
 
 def instance_price(instance_type: str) -> float | None:

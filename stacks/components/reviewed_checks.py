@@ -50,6 +50,10 @@ def _is_acknowledged(root: IConstruct, path: str, rule: str) -> bool:
         chain.append(node)
     key = cdk.Validations.ACKNOWLEDGED_RULES_METADATA_KEY
     acknowledged = {
-        str(name).rpartition("::")[2] for step in chain for entry in step.metadata if entry.type == key for name in entry.data
+        str(name).rpartition("::")[2]
+        for step in chain
+        for entry in step.metadata
+        if entry.type == key
+        for name in entry.data
     }
     return rule in acknowledged

@@ -43,7 +43,9 @@ def run_definition(
     """The definition, holding CDK tokens where resources are named."""
     job_seconds = settings.compute.timeout_minutes * 60
     plan = _invoke(plan_arn, {"state.$": "$"}, result_path="$.plan", keep=PLAN, then="Train?")
-    promote = _invoke(promote_arn, {"state.$": "$"}, result_path="$.plan", keep=(*PLAN, "promotion"), then="Same champion?")
+    promote = _invoke(
+        promote_arn, {"state.$": "$"}, result_path="$.plan", keep=(*PLAN, "promotion"), then="Same champion?"
+    )
     record = _invoke(
         record_arn,
         {"state.$": "$", "execution_arn.$": "$$.Execution.Id", "started_at.$": "$$.Execution.StartTime"},
@@ -67,7 +69,11 @@ def run_definition(
             "Same champion?": {
                 "Type": "Choice",
                 "Choices": [
-                    {"Variable": "$.plan.promotion.decision", "StringEquals": "ChampionChanged", "Next": "Evaluate"}
+                    {
+                        "Variable": "$.plan.promotion.decision",
+                        "StringEquals": "ChampionChanged",
+                        "Next": "Evaluate",
+                    }
                 ],
                 "Default": "Score?",
             },
@@ -127,7 +133,11 @@ def _invoke(
 
 
 def _choice(variable: str, *, yes: str, no: str) -> State:
-    return {"Type": "Choice", "Choices": [{"Variable": variable, "BooleanEquals": True, "Next": yes}], "Default": no}
+    return {
+        "Type": "Choice",
+        "Choices": [{"Variable": variable, "BooleanEquals": True, "Next": yes}],
+        "Default": no,
+    }
 
 
 def _glue_job(name: str, arguments: Mapping[str, str], *, result_path: str, seconds: int, then: str) -> State:
@@ -203,7 +213,10 @@ def _tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, sec
     channels = [
         {"ChannelName": "code", "DataSource": _s3_input(modeling.code_uri, data_type="S3Prefix", dynamic=False)},
         {"ChannelName": "train", "DataSource": _s3_input("$.plan.manifests.train", data_type="ManifestFile")},
-        {"ChannelName": "validation", "DataSource": _s3_input("$.plan.manifests.validation", data_type="ManifestFile")},
+        {
+            "ChannelName": "validation",
+            "DataSource": _s3_input("$.plan.manifests.validation", data_type="ManifestFile"),
+        },
     ]
     return {
         "Type": "Task",
@@ -230,7 +243,9 @@ def _tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, sec
                 "AlgorithmSpecification": {
                     "TrainingImage": modeling.image_uri,
                     "TrainingInputMode": "File",
-                    "MetricDefinitions": [{"Name": knobs["objective"]["name"], "Regex": knobs["objective"]["regex"]}],
+                    "MetricDefinitions": [
+                        {"Name": knobs["objective"]["name"], "Regex": knobs["objective"]["regex"]}
+                    ],
                 },
                 "RoleArn": modeling.training_role.role_arn,
                 "InputDataConfig": channels,
@@ -257,7 +272,8 @@ def _tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, sec
         },
         "ResultPath": "$.training",
         # One training job after another, at the worst.
-        "TimeoutSeconds": (2 if training.spot else 1) * seconds * -(-tuning.max_jobs // tuning.max_parallel_jobs) + GRACE_SECONDS,
+        "TimeoutSeconds": (2 if training.spot else 1) * seconds * -(-tuning.max_jobs // tuning.max_parallel_jobs)
+        + GRACE_SECONDS,
         "Retry": _sagemaker_retry(),
         "Next": "Evaluate",
     }

@@ -1,0 +1,70 @@
+"""One synthesis of the real app for all stack tests: jsii and cdk-nag take seconds, reading a template takes none."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+STACKS = ("storage", "preparation", "modeling", "workflow", "monitoring", "analytics")
+
+
+@dataclass(frozen=True)
+class Template:
+    """A synthesized template, asked by resource type: no test types a logical id."""
+
+    body: dict[str, Any]
+
+    def resources(self, kind: str) -> dict[str, dict[str, Any]]:
+        return {name: body for name, body in self.body.get("Resources", {}).items() if body["Type"] == kind}
+
+    def properties(self, kind: str) -> list[dict[str, Any]]:
+        return [body.get("Properties", {}) for body in self.resources(kind).values()]
+
+    def statements(self) -> list[tuple[str, dict[str, Any]]]:
+        """(policy's logical id, statement) of every identity policy."""
+        return [
+            (name, statement)
+            for name, body in self.resources("AWS::IAM::Policy").items()
+            for statement in body["Properties"]["PolicyDocument"]["Statement"]
+        ]
+
+
+def synthesize(environment: str, folder: Path) -> dict[str, Template]:
+    from app import PtmlopsApp
+    from stacks.config import load_settings
+
+    PtmlopsApp(settings=load_settings(environment), outdir=str(folder)).synth()
+    return {
+        stack: Template(
+            json.loads((folder / f"ptmlops-{environment}-{stack}.template.json").read_text(encoding="utf-8"))
+        )
+        for stack in STACKS
+    }
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
+    """The stacks of the local environment; cdk-nag has passed when this returns."""
+    return synthesize("local", tmp_path_factory.mktemp("cdk-local"))
+
+
+@pytest.fixture(scope="session")
+def prod_templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
+    return synthesize("prod", tmp_path_factory.mktemp("cdk-prod"))
+
+
+@pytest.fixture(scope="session")
+def definition(templates: dict[str, Template]) -> dict[str, Any]:
+    """The state machine's definition, every CloudFormation token replaced by a placeholder."""
+    (machine,) = templates["workflow"].properties("AWS::StepFunctions::StateMachine")
+    text = machine["DefinitionString"]
+    if isinstance(text, dict):
+        text = "".join(
+            part if isinstance(part, str) else "TOKEN-THAT-CLOUDFORMATION-RESOLVES" for part in text["Fn::Join"][1]
+        )
+    parsed: dict[str, Any] = json.loads(text)
+    return parsed

@@ -1,0 +1,169 @@
+"""The state machine's promises: nothing waits for ever, nothing is retried at once, every job can be stopped."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.session import get_session
+from botocore.validate import ParamValidator
+
+
+def _tasks(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: state for name, state in definition["States"].items() if state["Type"] == "Task"}
+
+
+def test_every_state_leads_somewhere_and_is_reached(definition: dict[str, Any]) -> None:
+    states = definition["States"]
+    reached, todo = set(), [definition["StartAt"]]
+    while todo:
+        name = todo.pop()
+        if name in reached:
+            continue
+        reached.add(name)
+        state = states[name]
+        following = [
+            state.get("Next"),
+            state.get("Default"),
+            *(choice["Next"] for choice in state.get("Choices", [])),
+        ]
+        todo += [target for target in following if target]
+        assert state.get("End") or any(following)
+    assert reached == set(states)
+
+
+def test_every_task_has_a_timeout_and_retries_with_backoff_and_jitter(definition: dict[str, Any]) -> None:
+    assert definition["TimeoutSeconds"] > 0
+    for name, state in _tasks(definition).items():
+        assert state["TimeoutSeconds"] > 0, name
+        assert state["Retry"], name
+        for retry in state["Retry"]:
+            assert retry["BackoffRate"] > 1
+            assert retry["JitterStrategy"] == "FULL"
+            assert retry["MaxDelaySeconds"] >= retry["IntervalSeconds"]
+            assert "States.ALL" not in retry["ErrorEquals"], "a user's mistake is not cured by trying again"
+
+
+def test_a_job_outlives_its_own_timeout_before_the_state_gives_up(definition: dict[str, Any]) -> None:
+    job = definition["States"]["Evaluate"]
+    assert job["TimeoutSeconds"] > job["Parameters"]["StoppingCondition"]["MaxRuntimeInSeconds"]
+
+
+@pytest.mark.parametrize(
+    ("state", "operation"),
+    [
+        ("Train", "CreateHyperParameterTuningJob"),
+        ("Evaluate", "CreateProcessingJob"),
+        ("Score", "CreateTransformJob"),
+        ("Prepare", "StartJobRun"),
+        ("Publish", "StartJobRun"),
+    ],
+)
+def test_job_requests_are_what_the_service_accepts(definition: dict[str, Any], state: str, operation: str) -> None:
+    """Unknown fields, missing fields and wrong types, by botocore's model of the service."""
+    service = "glue" if operation == "StartJobRun" else "sagemaker"
+    shape = get_session().get_service_model(service).operation_model(operation).input_shape
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                key.removesuffix(".$"): ("dynamic" if key.endswith(".$") else plain(item))
+                for key, item in value.items()
+            }
+        return [plain(item) for item in value] if isinstance(value, list) else value
+
+    report = ParamValidator().validate(plain(definition["States"][state]["Parameters"]), shape)
+    assert not report.has_errors(), report.generate_report()
+
+
+def test_training_and_evaluation_are_isolated_and_encrypted(definition: dict[str, Any]) -> None:
+    """cdk-nag does not look inside a state machine."""
+    training = definition["States"]["Train"]["Parameters"]["TrainingJobDefinition"]
+    assert training["EnableNetworkIsolation"] is True
+    assert training["EnableInterContainerTrafficEncryption"] is True
+    assert "TOKEN" in training["OutputDataConfig"]["KmsKeyId"]
+    assert "TOKEN" in training["ResourceConfig"]["VolumeKmsKeyId"]
+    evaluation = definition["States"]["Evaluate"]["Parameters"]
+    assert evaluation["NetworkConfig"] == {
+        "EnableNetworkIsolation": True,
+        "EnableInterContainerTrafficEncryption": True,
+    }
+    assert "TOKEN" in evaluation["ProcessingOutputConfig"]["KmsKeyId"]
+    scoring = definition["States"]["Score"]["Parameters"]
+    assert "TOKEN" in scoring["TransformOutput"]["KmsKeyId"]
+    assert "TOKEN" in scoring["TransformResources"]["VolumeKmsKeyId"]
+
+
+def test_a_retry_and_a_redrive_name_their_jobs_anew(definition: dict[str, Any]) -> None:
+    for state, field in (
+        ("Train", "HyperParameterTuningJobName.$"),
+        ("Evaluate", "ProcessingJobName.$"),
+        ("Score", "TransformJobName.$"),
+    ):
+        name = definition["States"][state]["Parameters"][field]
+        assert "$$.Execution.RedriveCount" in name
+        assert "$$.State.RetryCount" in name
+
+
+def test_the_state_machine_may_stop_every_job_it_starts(templates: dict[str, Any]) -> None:
+    allowed = {
+        action
+        for policy, statement in templates["workflow"].statements()
+        if "StateMachine" in policy
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }
+    assert {
+        "glue:BatchStopJobRun",
+        "sagemaker:StopHyperParameterTuningJob",
+        "sagemaker:StopProcessingJob",
+        "sagemaker:StopTransformJob",
+    } <= allowed
+
+
+def test_failed_timed_out_and_aborted_runs_are_recorded(templates: dict[str, Any]) -> None:
+    rules = templates["workflow"].properties("AWS::Events::Rule")
+    (rule,) = [rule for rule in rules if rule["EventPattern"]["source"] == ["aws.states"]]
+    assert rule["EventPattern"]["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
+    (target,) = rule["Targets"]
+    assert "RecordRun" in json.dumps(target["Arn"])
+    assert "DeadLetterConfig" in target
+
+
+def test_a_message_is_hidden_for_as_long_as_the_function_may_need(templates: dict[str, Any]) -> None:
+    """AWS asks for six times the function's time-out plus the batching window."""
+    (mapping,) = templates["workflow"].properties("AWS::Lambda::EventSourceMapping")
+    queues = templates["workflow"].properties("AWS::SQS::Queue")
+    (arrivals,) = [queue for queue in queues if "RedrivePolicy" in queue]
+    timeouts = {function["Timeout"] for function in templates["workflow"].properties("AWS::Lambda::Function")}
+    assert arrivals["VisibilityTimeout"] >= 6 * max(timeouts) + mapping["MaximumBatchingWindowInSeconds"]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert arrivals["RedrivePolicy"]["maxReceiveCount"] == 5
+
+
+def test_every_alarm_reaches_the_topic_and_says_what_to_do(templates: dict[str, Any]) -> None:
+    alarms = templates["monitoring"].properties("AWS::CloudWatch::Alarm")
+    metrics = {alarm["MetricName"] for alarm in alarms}
+    assert {
+        "ExecutionsFailed",
+        "ExecutionsTimedOut",
+        "ApproximateNumberOfMessagesVisible",
+        "ApproximateAgeOfOldestMessage",
+        "Errors",
+    } <= metrics
+    for alarm in alarms:
+        assert alarm["AlarmActions"]
+        assert alarm["OKActions"]
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert len(alarm["AlarmDescription"]) > 30
+
+
+def test_the_definition_and_every_template_fit_their_limits(
+    templates: dict[str, Any], definition: dict[str, Any]
+) -> None:
+    assert len(json.dumps(definition)) < 1_048_576  # Step Functions: 1 MB
+    for template in templates.values():
+        assert len(json.dumps(template.body)) < 1_000_000  # CloudFormation: 1 MB from S3
+        assert len(template.body["Resources"]) < 500
+    for function in templates["workflow"].properties("AWS::Lambda::Function"):
+        assert len(json.dumps(function["Environment"])) < 4096

@@ -1,0 +1,73 @@
+"""A wrong setting is one line: the file, the key, and what is allowed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stacks.config import ENVIRONMENTS, Settings, SettingsError, load_settings
+
+LOCAL = (ENVIRONMENTS / "local.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in ENVIRONMENTS.glob("*.toml")))
+def test_shipped_environments_load(name: str) -> None:
+    assert load_settings(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("max_files = 50", "max_filez = 50", ["arrivals.max_filez", "max_files, window_seconds"]),
+        ("[tags]", "[tagz]", ["tagz", "tags", "training"]),
+        ("text = [", "txt = [", ["complaints.columns.txt", "complaint_id, label, received_at, text"]),
+        ("max_files = 50", "max_files = 500", ["arrivals.max_files", "99", "500"]),
+        ("seed = 20", 'seed = "x"', ["training.seed", "integer"]),
+        ("log_days = 30", "log_days = 31", ["retention.log_days", "30, 60", "31"]),
+        ('strategy = "Bayesian"', 'strategy = "Grid"', ["tuning.strategy", "Bayesian", "Hyperband"]),
+        ("max_parallel_jobs = 1", "max_parallel_jobs = 4", ["tuning", "max_parallel_jobs (4)", "max_jobs (2)"]),
+        ("disposable = true", "disposable = maybe", ["not TOML"]),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_helps(tmp_path: Path, old: str, new: str, told: list[str]) -> None:
+    assert old in LOCAL
+    folder = tmp_path / "environments"
+    folder.mkdir()
+    (folder / "x.toml").write_text(LOCAL.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load_settings("x", folder=folder)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith("environments/x.toml")
+    for part in told:
+        assert part in message
+
+
+def test_an_unknown_environment_lists_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match=r"'staging' is not known: environments/ has dev, local, prod"):
+        load_settings("staging")
+
+
+def test_settings_are_frozen() -> None:
+    settings = load_settings("local")
+    with pytest.raises(ValueError, match="frozen"):
+        settings.training.seed = 1  # type: ignore[misc]
+
+
+def test_unknown_environments_are_not_disposable_by_default() -> None:
+    assert Settings.model_validate({"name": "x", "environment": {}}).environment.disposable is False
+
+
+def test_the_app_says_it_in_one_line_and_fails() -> None:
+    root = ENVIRONMENTS.parent
+    outcome = subprocess.run(
+        [sys.executable, "app.py"], cwd=root, env={"PATH": "/usr/bin:/bin", "PTMLOPS_ENVIRONMENT": "nowhere"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert outcome.returncode == 1
+    lines = [line for line in outcome.stderr.splitlines() if line.startswith("ptmlops:")]
+    assert lines == ["ptmlops: environment 'nowhere' is not known: environments/ has dev, local, prod"]
+    assert "Traceback" not in outcome.stderr

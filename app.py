@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parent
 class PtmlopsApp(cdk.App):
     """Every stack of one environment; tests synthesize this very class."""
 
-    def __init__(self, *, settings: Settings | None = None, outdir: str | None = None) -> None:
-        """`settings` default to those of the environment that the context names.
+    def __init__(self, *, chosen: Settings | None = None, outdir: str | None = None) -> None:
+        """`chosen` settings, or by default those of the environment that the context names.
 
         Raises:
             SettingsError: the environment is not known, or its file has a key or value that is not allowed.
@@ -34,20 +34,23 @@ class PtmlopsApp(cdk.App):
         context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
         super().__init__(outdir=outdir, analytics_reporting=False, context=context)
         name = os.environ.get("PTMLOPS_ENVIRONMENT") or self.node.get_context("environment")
-        self.settings = settings or load_settings(name)
-        where = cdk.Environment(account=self.settings.environment.account, region=self.settings.environment.region)
-        prefix, common = self.settings.prefix, {"settings": self.settings, "env": where}
+        self.settings = chosen or load_settings(name)
+        env = cdk.Environment(account=self.settings.environment.account, region=self.settings.environment.region)
+        prefix, settings = self.settings.prefix, self.settings
 
-        self.storage = StorageStack(self, f"{prefix}-storage", **common)
-        self.preparation = PreparationStack(self, f"{prefix}-preparation", storage=self.storage.outputs, **common)
-        self.modeling = ModelingStack(self, f"{prefix}-modeling", storage=self.storage.outputs, **common)
+        self.storage = StorageStack(self, f"{prefix}-storage", settings=settings, env=env)
+        self.preparation = PreparationStack(
+            self, f"{prefix}-preparation", storage=self.storage.outputs, settings=settings, env=env
+        )
+        self.modeling = ModelingStack(self, f"{prefix}-modeling", storage=self.storage.outputs, settings=settings, env=env)
         self.workflow = WorkflowStack(
             self,
             f"{prefix}-workflow",
             storage=self.storage.outputs,
             jobs=self.preparation.outputs,
             modeling=self.modeling.outputs,
-            **common,
+            settings=settings,
+            env=env,
         )
         self.monitoring = MonitoringStack(
             self,
@@ -55,9 +58,10 @@ class PtmlopsApp(cdk.App):
             storage=self.storage.outputs,
             jobs=self.preparation.outputs,
             workflow=self.workflow.outputs,
-            **common,
+            settings=settings,
+            env=env,
         )
-        self.analytics = AnalyticsStack(self, f"{prefix}-analytics", storage=self.storage.outputs, **common)
+        self.analytics = AnalyticsStack(self, f"{prefix}-analytics", storage=self.storage.outputs, settings=settings, env=env)
 
         for key, value in self.settings.tags.items():
             cdk.Tags.of(self).add(key, value)

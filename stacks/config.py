@@ -10,7 +10,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -23,9 +23,7 @@ InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9]+\.[a-z0-9]+$")]
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
 
 # The retention periods that CloudWatch Logs accepts (PutRetentionPolicy), in days.
-LogDays = Literal[
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
-]
+LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
 
 
 class SettingsError(Exception):
@@ -108,9 +106,7 @@ class Tuning(_Table):
     @model_validator(mode="after")
     def _parallel_within_budget(self) -> Self:
         if self.max_parallel_jobs > self.max_jobs:
-            raise ValueError(
-                f"max_parallel_jobs ({self.max_parallel_jobs}) must not exceed max_jobs ({self.max_jobs})"
-            )
+            raise ValueError(f"max_parallel_jobs ({self.max_parallel_jobs}) must not exceed max_jobs ({self.max_jobs})")
         return self
 
 
@@ -157,9 +153,9 @@ class Analytics(_Table):
     """Athena's limit, and QuickSight where there is a principal to share with."""
 
     bytes_scanned_limit: Annotated[int, Field(ge=10_000_000)] = 10_000_000_000
-    quicksight_principal: (
-        Annotated[str, Field(pattern=r"^arn:aws[\w-]*:quicksight:[\w-]+:\d{12}:(user|group)/.+$")] | None
-    ) = None
+    quicksight_principal: Annotated[str, Field(pattern=r"^arn:aws[\w-]*:quicksight:[\w-]+:\d{12}:(user|group)/.+$")] | None = (
+        None
+    )
 
 
 class Settings(_Table):
@@ -240,5 +236,4 @@ def _table_at(location: tuple[int | str, ...]) -> type[BaseModel]:
     for part in location:
         table = table.model_fields[str(part)].annotation
         table = next((kind for kind in get_args(table) if isinstance(kind, type)), table)
-    assert issubclass(table, BaseModel)  # noqa: S101 - only tables can hold an unknown key
-    return table
+    return cast("type[BaseModel]", table)  # only tables can hold an unknown key

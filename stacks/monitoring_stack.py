@@ -76,9 +76,7 @@ class MonitoringStack(EnvironmentStack):
         self._create_queries(workflow)
         self.output("DashboardName", dashboard.dashboard_name)
 
-    def _alarm(
-        self, name: str, metric: cloudwatch.IMetric, description: str, *, threshold: float = 1
-    ) -> cloudwatch.Alarm:
+    def _alarm(self, name: str, metric: cloudwatch.IMetric, description: str, *, threshold: float = 1) -> cloudwatch.Alarm:
         alarm = cloudwatch.Alarm(
             self,
             name,
@@ -94,9 +92,7 @@ class MonitoringStack(EnvironmentStack):
         alarm.add_ok_action(actions.SnsAction(self._topic))
         return alarm
 
-    def _create_dashboard(
-        self, workflow: Workflow, jobs: Jobs, alarms: list[cloudwatch.Alarm]
-    ) -> cloudwatch.Dashboard:
+    def _create_dashboard(self, workflow: Workflow, jobs: Jobs, alarms: list[cloudwatch.Alarm]) -> cloudwatch.Dashboard:
         machine = workflow.state_machine
         hour = cdk.Duration.hours(1)
         dashboard = cloudwatch.Dashboard(self, "Dashboard", default_interval=cdk.Duration.days(7))
@@ -113,9 +109,7 @@ class MonitoringStack(EnvironmentStack):
                 period=hour,
             )
 
-        dashboard.add_widgets(
-            cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3)
-        )
+        dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3))
         dashboard.add_widgets(
             graph(
                 "Runs",

@@ -58,9 +58,7 @@ class PreparationStack(EnvironmentStack):
             ),
         )
         # One archive with the shared package at its root; only the entry scripts stay out of it.
-        self._library = assets.Asset(
-            self, "Library", path=str(GLUE_JOBS), exclude=[*IGNORED, "*.py", "!complaints_etl/**"]
-        )
+        self._library = assets.Asset(self, "Library", path=str(GLUE_JOBS), exclude=[*IGNORED, "*.py", "!complaints_etl/**"])
         prepare = self._create_job(
             "Prepare",
             script="prepare_complaints.py",
@@ -106,9 +104,7 @@ class PreparationStack(EnvironmentStack):
             name,
             role=role.role_arn,
             description=f"PTMLops ({settings.name}): {name}",
-            command=glue.CfnJob.JobCommandProperty(
-                name="glueetl", python_version="3", script_location=source.s3_object_url
-            ),
+            command=glue.CfnJob.JobCommandProperty(name="glueetl", python_version="3", script_location=source.s3_object_url),
             glue_version="5.1",
             worker_type=settings.compute.prepare_worker,
             number_of_workers=settings.compute.prepare_workers,
@@ -127,10 +123,7 @@ class PreparationStack(EnvironmentStack):
                 "--continuous-log-logGroup": group.log_group_name,
             },
         )
-        code = [
-            asset.bucket.arn_for_objects(asset.s3_object_key)
-            for asset in (source, self._library, self._settings_asset)
-        ]
+        code = [asset.bucket.arn_for_objects(asset.s3_object_key) for asset in (source, self._library, self._settings_asset)]
         allow(role, "Code", ["s3:GetObject"], code)
         for index, (bucket, pattern) in enumerate(reads):
             allow(role, f"Read{index}", ["s3:GetObject", "s3:GetObjectVersion"], [bucket.arn_for_objects(pattern)])

@@ -19,9 +19,7 @@ from constructs import Construct
 from stacks.components.common import EnvironmentStack, acknowledge
 from stacks.config import Settings
 
-PREDICTIONS_TABLE = (
-    Path(__file__).resolve().parent.parent / "glue_jobs" / "complaints_etl" / "predictions_table.json"
-)
+PREDICTIONS_TABLE = Path(__file__).resolve().parent.parent / "glue_jobs" / "complaints_etl" / "predictions_table.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,9 +143,7 @@ class StorageStack(EnvironmentStack):
             ],
             removal_policy=self.data_removal,
         )
-        acknowledge(
-            bucket, "AwsSolutions-S1", "the bucket that access logs go to would log its own log deliveries"
-        )
+        acknowledge(bucket, "AwsSolutions-S1", "the bucket that access logs go to would log its own log deliveries")
         return bucket
 
     def _create_bucket(self, name: str, *, expire_days: int = 0, expire_prefix: str | None = None) -> s3.Bucket:
@@ -159,9 +155,7 @@ class StorageStack(EnvironmentStack):
             )
         ]
         if expire_days:
-            rules.append(
-                s3.LifecycleRule(id="expire", expiration=cdk.Duration.days(expire_days), prefix=expire_prefix)
-            )
+            rules.append(s3.LifecycleRule(id="expire", expiration=cdk.Duration.days(expire_days), prefix=expire_prefix))
         return s3.Bucket(
             self,
             name,

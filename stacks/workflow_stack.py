@@ -36,7 +36,7 @@ class Workflow:
     state_machine: sfn.IStateMachine
     arrivals: sqs.IQueue
     dead_letters: sqs.IQueue
-    functions: Mapping[str, lambda_.IFunction]
+    functions: Mapping[str, lambda_.Function]
 
 
 class WorkflowStack(EnvironmentStack):
@@ -118,9 +118,7 @@ class WorkflowStack(EnvironmentStack):
             acknowledge(queue, "AwsSolutions-SQS3", "this is the dead-letter queue")
         return queue
 
-    def _function(
-        self, name: str, *, folder: str, description: str, environment: Mapping[str, str]
-    ) -> UnitFunction:
+    def _function(self, name: str, *, folder: str, description: str, environment: Mapping[str, str]) -> UnitFunction:
         function = UnitFunction(
             self,
             name,
@@ -329,9 +327,7 @@ class WorkflowStack(EnvironmentStack):
         allow(role, "Notify", ["sns:Publish"], [storage.topic.topic_arn])
         return record
 
-    def _create_state_machine(
-        self, *, plan: UnitFunction, promote: UnitFunction, record: UnitFunction
-    ) -> sfn.StateMachine:
+    def _create_state_machine(self, *, plan: UnitFunction, promote: UnitFunction, record: UnitFunction) -> sfn.StateMachine:
         role = iam.Role(
             self,
             "StateMachineRole",
@@ -357,9 +353,7 @@ class WorkflowStack(EnvironmentStack):
             ("TransformJob", "transform-job", "Transform"),
         ):
             actions = [f"sagemaker:{verb}{title}" for verb in ("Create", "Describe", "Stop")]
-            allow(
-                role, name, [*actions, "sagemaker:ListTags", "sagemaker:AddTags"], [self._sagemaker_arn(kind, "*")]
-            )
+            allow(role, name, [*actions, "sagemaker:ListTags", "sagemaker:AddTags"], [self._sagemaker_arn(kind, "*")])
         # How Step Functions learns that a job ended: rules that it manages under fixed names.
         allow(
             role,

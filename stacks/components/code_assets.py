@@ -1,4 +1,4 @@
-"""Code and settings as assets: built at synth, the same bytes for the same content, so that nothing redeploys for nothing."""
+"""Code and settings as assets, built at synth: the same bytes for the same content, so nothing redeploys for nothing."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ def source_archive(scope: Construct, construct_id: str, *, folder: Path) -> asse
                 entry.size = path.stat().st_size
                 entry.mode = 0o644  # owner and time stay zero: they would change the hash
                 archive.addfile(entry, io.BytesIO(path.read_bytes()))
-    return _file_asset(
-        scope, construct_id, name="sourcedir.tar.gz", content=gzip.compress(raw.getvalue(), mtime=0)
-    )
+    return _file_asset(scope, construct_id, name="sourcedir.tar.gz", content=gzip.compress(raw.getvalue(), mtime=0))
 
 
 def text_asset(scope: Construct, construct_id: str, *, name: str, content: str) -> assets.Asset:

@@ -1,7 +1,7 @@
 """List prices of SageMaker instances for the cost estimate in run.json.
 
-US East (N. Virginia), on demand, USD an hour, from the service's public price list as of November 2026. An estimate is what
-run.json promises: regions differ by some tens of per cent, spot and savings plans by more.
+US East (N. Virginia), on demand, USD an hour, from the service's public price list. An estimate is what run.json
+promises: regions differ by some tens of per cent, spot and savings plans by more.
 """
 
 from __future__ import annotations

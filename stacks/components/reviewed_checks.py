@@ -1,7 +1,7 @@
 """cdk-nag's AwsSolutions checks, with a rule's acknowledgement covering all findings of that rule on the construct.
 
-cdk-nag 3.0 wants each wildcard acknowledged by its full text, generated names included, and CDK refuses most of those texts
-for the `::` in them (cdk-nag issues 2351 and 2357). What a reviewer judges is the role and the reason; so does this.
+cdk-nag 3.0 wants each wildcard acknowledged by its full text, generated names included, and CDK refuses most of those
+texts for the `::` in them (cdk-nag issues 2351 and 2357). What a reviewer judges is the role and the reason; so does this.
 """
 
 from __future__ import annotations
@@ -50,10 +50,6 @@ def _is_acknowledged(root: IConstruct, path: str, rule: str) -> bool:
         chain.append(node)
     key = cdk.Validations.ACKNOWLEDGED_RULES_METADATA_KEY
     acknowledged = {
-        str(name).rpartition("::")[2]
-        for step in chain
-        for entry in step.metadata
-        if entry.type == key
-        for name in entry.data
+        str(name).rpartition("::")[2] for step in chain for entry in step.metadata if entry.type == key for name in entry.data
     }
     return rule in acknowledged

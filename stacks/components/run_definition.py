@@ -1,4 +1,4 @@
-"""The state machine of a run, as Amazon States Language: what docs/contracts.md calls the state document grows through it.
+"""The state machine of a run in Amazon States Language; what docs/contracts.md calls the state document grows through it.
 
 Written as data and not as CDK's task classes: there are none for tuning and processing jobs, and those there are add
 permissions of their own (the transform task attaches AmazonSageMakerFullAccess). JSONPath, because one definition must
@@ -43,9 +43,7 @@ def run_definition(
     """The definition, holding CDK tokens where resources are named."""
     job_seconds = settings.compute.timeout_minutes * 60
     plan = _invoke(plan_arn, {"state.$": "$"}, result_path="$.plan", keep=PLAN, then="Train?")
-    promote = _invoke(
-        promote_arn, {"state.$": "$"}, result_path="$.plan", keep=(*PLAN, "promotion"), then="Same champion?"
-    )
+    promote = _invoke(promote_arn, {"state.$": "$"}, result_path="$.plan", keep=(*PLAN, "promotion"), then="Same champion?")
     record = _invoke(
         record_arn,
         {"state.$": "$", "execution_arn.$": "$$.Execution.Id", "started_at.$": "$$.Execution.StartTime"},
@@ -243,9 +241,7 @@ def _tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, sec
                 "AlgorithmSpecification": {
                     "TrainingImage": modeling.image_uri,
                     "TrainingInputMode": "File",
-                    "MetricDefinitions": [
-                        {"Name": knobs["objective"]["name"], "Regex": knobs["objective"]["regex"]}
-                    ],
+                    "MetricDefinitions": [{"Name": knobs["objective"]["name"], "Regex": knobs["objective"]["regex"]}],
                 },
                 "RoleArn": modeling.training_role.role_arn,
                 "InputDataConfig": channels,

@@ -37,11 +37,9 @@ def synthesize(environment: str, folder: Path) -> dict[str, Template]:
     from app import PtmlopsApp
     from stacks.config import load_settings
 
-    PtmlopsApp(settings=load_settings(environment), outdir=str(folder)).synth()
+    PtmlopsApp(chosen=load_settings(environment), outdir=str(folder)).synth()
     return {
-        stack: Template(
-            json.loads((folder / f"ptmlops-{environment}-{stack}.template.json").read_text(encoding="utf-8"))
-        )
+        stack: Template(json.loads((folder / f"ptmlops-{environment}-{stack}.template.json").read_text(encoding="utf-8")))
         for stack in STACKS
     }
 
@@ -63,8 +61,6 @@ def definition(templates: dict[str, Template]) -> dict[str, Any]:
     (machine,) = templates["workflow"].properties("AWS::StepFunctions::StateMachine")
     text = machine["DefinitionString"]
     if isinstance(text, dict):
-        text = "".join(
-            part if isinstance(part, str) else "TOKEN-THAT-CLOUDFORMATION-RESOLVES" for part in text["Fn::Join"][1]
-        )
+        text = "".join(part if isinstance(part, str) else "TOKEN-THAT-CLOUDFORMATION-RESOLVES" for part in text["Fn::Join"][1])
     parsed: dict[str, Any] = json.loads(text)
     return parsed

@@ -33,8 +33,7 @@ def test_every_data_bucket_is_under_our_key_and_refuses_plain_http(templates: di
         algorithm = rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"]
         assert algorithm == ("AES256" if "AccessLog" in name else "aws:kms")
         assert any(
-            statement["Effect"] == "Deny"
-            and statement.get("Condition", {}).get("Bool") == {"aws:SecureTransport": "false"}
+            statement["Effect"] == "Deny" and statement.get("Condition", {}).get("Bool") == {"aws:SecureTransport": "false"}
             for statement in policies[name]
         )
 
@@ -70,11 +69,7 @@ def test_topic_and_queues_refuse_plain_http(templates: dict[str, Any]) -> None:
         for policy in templates[stack].properties(kind)
         for statement in policy["PolicyDocument"]["Statement"]
     ]
-    denied = [
-        s
-        for s in statements
-        if s["Effect"] == "Deny" and s["Condition"]["Bool"] == {"aws:SecureTransport": "false"}
-    ]
+    denied = [s for s in statements if s["Effect"] == "Deny" and s["Condition"]["Bool"] == {"aws:SecureTransport": "false"}]
     assert len(denied) == 3  # the topic, arrivals, dead letters
 
 
@@ -82,14 +77,10 @@ def test_cloudwatch_may_use_the_key_of_the_topic_it_publishes_to(templates: dict
     """Without both grants an alarm changes colour and nobody hears of it."""
     (key,) = templates["storage"].properties("AWS::KMS::Key")
     (policy,) = templates["storage"].properties("AWS::SNS::TopicPolicy")
-    grants = [
-        s for s in key["KeyPolicy"]["Statement"] if s["Principal"].get("Service") == "cloudwatch.amazonaws.com"
-    ]
+    grants = [s for s in key["KeyPolicy"]["Statement"] if s["Principal"].get("Service") == "cloudwatch.amazonaws.com"]
     assert any({"kms:Decrypt", "kms:GenerateDataKey*"} <= set(s["Action"]) for s in grants)
     assert any(
-        s["Effect"] == "Allow"
-        and s["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-        and s["Action"] == "sns:Publish"
+        s["Effect"] == "Allow" and s["Principal"] == {"Service": "cloudwatch.amazonaws.com"} and s["Action"] == "sns:Publish"
         for s in policy["PolicyDocument"]["Statement"]
     )
 

@@ -67,10 +67,7 @@ def test_job_requests_are_what_the_service_accepts(definition: dict[str, Any], s
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
-            return {
-                key.removesuffix(".$"): ("dynamic" if key.endswith(".$") else plain(item))
-                for key, item in value.items()
-            }
+            return {key.removesuffix(".$"): ("dynamic" if key.endswith(".$") else plain(item)) for key, item in value.items()}
         return [plain(item) for item in value] if isinstance(value, list) else value
 
     report = ParamValidator().validate(plain(definition["States"][state]["Parameters"]), shape)
@@ -158,9 +155,7 @@ def test_every_alarm_reaches_the_topic_and_says_what_to_do(templates: dict[str, 
         assert len(alarm["AlarmDescription"]) > 30
 
 
-def test_the_definition_and_every_template_fit_their_limits(
-    templates: dict[str, Any], definition: dict[str, Any]
-) -> None:
+def test_the_definition_and_every_template_fit_their_limits(templates: dict[str, Any], definition: dict[str, Any]) -> None:
     assert len(json.dumps(definition)) < 1_048_576  # Step Functions: 1 MB
     for template in templates.values():
         assert len(json.dumps(template.body)) < 1_000_000  # CloudFormation: 1 MB from S3

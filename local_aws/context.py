@@ -1,0 +1,87 @@
+"""What every part of local AWS needs to know: where its state lives, how to reach the APIs, how to become a role."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+# boto3 would otherwise ask the instance metadata service, which no machine here has.
+_CLIENT_CONFIG = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=5, read_timeout=900)
+
+
+class RoleNotAssumableError(Exception):
+    """A service was handed a role that does not exist or does not trust it."""
+
+
+@dataclass(frozen=True)
+class LocalContext:
+    """One local AWS: its folder, its port, its account. Used inside the server's process."""
+
+    folder: Path
+    port: int
+    account_id: str
+    region: str
+
+    @property
+    def endpoint_url(self) -> str:
+        """The name, not 127.0.0.1: moto finds the bucket of a template by the host's name."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def python(self) -> str:
+        """The interpreter that jobs and functions run on."""
+        return sys.executable
+
+    def scratch(self, *parts: str) -> Path:
+        """A folder for work in progress, made if missing."""
+        path = self.folder.joinpath(*parts)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def role_environment(self, role_arn: str, service: str, session_name: str | None = None) -> dict[str, str]:
+        """Environment variables with temporary credentials of a role, as the service would hand them to its work.
+
+        Args:
+            role_arn: the role.
+            service: the principal that assumes it, for instance `lambda.amazonaws.com`.
+            session_name: what the session is called in error messages.
+
+        Raises:
+            RoleNotAssumableError: there is no such role, or its trust policy does not name the service.
+        """
+        from local_aws.access import assume_role
+
+        session = assume_role(self, role_arn, service, session_name or f"local-{uuid.uuid4().hex[:8]}")
+        return {
+            "AWS_ACCESS_KEY_ID": session.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
+            "AWS_SESSION_TOKEN": session.session_token,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self, name: str, role_arn: str, service: str) -> Any:
+        """A boto3 client that calls with the credentials of a role."""
+        environment = self.role_environment(role_arn, service)
+        session = boto3.Session(
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=environment["AWS_SESSION_TOKEN"],
+            region_name=self.region,
+        )
+        return session.client(name, endpoint_url=self.endpoint_url, config=_CLIENT_CONFIG)  # type: ignore[call-overload]
+
+    def backend(self, service: str) -> Any:
+        """moto's own store of a service, for what the service itself does (writing a log, moving a state)."""
+        from moto.backends import get_backend
+
+        region = "aws" if service in ("iam", "sts", "s3") else self.region
+        return get_backend(service)[self.account_id][region]  # type: ignore[call-overload]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlparse
@@ -87,22 +88,37 @@ def _check_action_permitted(self: Any, resource: str) -> None:
         names.add(resource)
     for action in _required_actions(self._action, request):
         if not _allowed(statements, action, names):
-            self._action = action  # what the message names is the permission that is missing
-            self._raise_access_denied()
+            _deny(self, action)
     if self._service == "sagemaker":
         for role in _roles(request):
             if not _allowed(statements, "iam:PassRole", {role}, {"iam:PassedToService": "sagemaker.amazonaws.com"}):
-                self._action = "iam:PassRole"
-                self._raise_access_denied()
+                _deny(self, "iam:PassRole")
+
+
+def _deny(self: Any, action: str) -> None:
+    """AccessDenied in the form that the service's clients read, naming the permission that is missing."""
+    from moto.core.exceptions import JsonRESTError
+
+    message = f"User: {self._access_key.arn} is not authorized to perform: {action}"
+    print(f"denied: {message}", file=sys.stderr)  # noqa: T201 - the server's log
+    if "X-Amz-Target" in self._headers or self._service == "lambda":
+        raise JsonRESTError("AccessDeniedException", message)
+    self._action = action
+    self._raise_access_denied()
 
 
 def _statements(policies: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """Statements of moto's policies, which come as documents, as models, and as names of managed ones."""
     for policy in policies:
+        if getattr(policy, "arn", "").endswith(":policy/AdministratorAccess"):
+            yield {"Effect": "Allow", "Action": "*", "Resource": "*"}  # moto does not load AWS's managed policies
+            continue
+        document = policy
         if hasattr(policy, "versions"):
             document = next(version.document for version in policy.versions if version.is_default)
-        else:
-            document = policy if isinstance(policy, str) else policy["policy_document"]
-        yield from _listed(json.loads(document)["Statement"])
+        elif isinstance(policy, dict):
+            document = policy.get("policy_document", policy)
+        yield from _listed((json.loads(document) if isinstance(document, str) else document)["Statement"])
 
 
 def _required_actions(action: str, request: Mapping[str, Any]) -> list[str]:
@@ -143,7 +159,7 @@ def _names_resource(pattern: str, names: set[str]) -> bool:
         return False
     tail = parts[5]
     ids = {tail, tail.partition("/")[2], tail.partition(":")[2]} - {""}
-    return any(fnmatch.fnmatchcase(name, candidate) for name in names for candidate in ids)
+    return any(fnmatch.fnmatchcase(name.lstrip("/"), candidate) for name in names for candidate in ids)
 
 
 def _conditions_hold(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:

@@ -36,6 +36,43 @@ def install(context: LocalContext) -> None:
     _context = context
     parsing.resource_class_from_type = _class_from_type
     parsing.resource_name_property_from_type = _name_property_from_type
+    _repair_moto_types(context)
+
+
+def _repair_moto_types(context: LocalContext) -> None:
+    """Types that moto creates, but not as the template says."""
+    from moto.iam.models import Role
+    from moto.kms.models import Key
+
+    def tag_names(properties: dict[str, Any]) -> None:
+        # CloudFormation says Key and Value, the KMS API TagKey and TagValue, and moto hands over one as the other.
+        properties["Tags"] = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in properties.get("Tags", [])]
+
+    def attach(role: Any, properties: dict[str, Any]) -> None:
+        # moto forgets ManagedPolicyArns; the deploy role of `cdk bootstrap` lives by one.
+        for arn in properties.get("ManagedPolicyArns", []):
+            context.backend("iam").attach_role_policy(arn, role.name)
+
+    _wrap_create(Key, before=tag_names)
+    _wrap_create(Role, after=attach)
+
+
+def _wrap_create(
+    model: Any,
+    *,
+    before: Callable[[dict[str, Any]], None] = lambda _: None,
+    after: Callable[[Any, dict[str, Any]], None] = lambda *_: None,
+) -> None:
+    moto_create = model.create_from_cloudformation_json.__func__
+
+    def create(cls: Any, resource_name: str, cloudformation_json: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        properties = cloudformation_json.setdefault("Properties", {})
+        before(properties)
+        resource = moto_create(cls, resource_name, cloudformation_json, *args, **kwargs)
+        after(resource, properties)
+        return resource
+
+    model.create_from_cloudformation_json = classmethod(create)
 
 
 def _class_from_type(resource_type: str) -> type[CloudFormationModel]:

@@ -1,0 +1,2 @@
+"""placeholder"""
+def install(context): pass

@@ -1,0 +1,118 @@
+"""Refuses what AWS refuses: requests held against botocore's model of the service, patterns and lengths included.
+
+botocore's own check in the client knows required fields and types only. The server side of AWS also refuses a name that does not
+match its pattern or is too long; moto accepts it. One function over the model does for all JSON services of this app.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import botocore.session
+from botocore.model import Shape
+
+from local_aws.context import LocalContext
+
+# Services whose requests are one JSON body named by X-Amz-Target.
+SERVICES = ("glue", "sagemaker", "stepfunctions", "athena")
+_TARGETS = {"AWSGlue": "glue", "SageMaker": "sagemaker", "AWSStepFunctions": "stepfunctions", "AmazonAthena": "athena"}
+# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+EXECUTION_INPUT_BYTES = 256 * 1024
+
+
+@functools.cache
+def _model(service: str) -> Any:
+    return botocore.session.get_session().get_service_model(service)
+
+
+def problems(service: str, operation: str, request: dict[str, Any]) -> list[str]:
+    """What the service would refuse in a request, each as `field: why`; empty where it would accept it."""
+    model = _model(service)
+    if operation not in model.operation_names:
+        return []
+    shape = model.operation_model(operation).input_shape
+    found = list(_check(shape, request, "")) if shape else []
+    if operation == "StartExecution" and len(str(request.get("input", "")).encode()) > EXECUTION_INPUT_BYTES:
+        found.append(f"input: larger than {EXECUTION_INPUT_BYTES} bytes")
+    return found
+
+
+def _check(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    kind, limits = shape.type_name, shape.metadata
+    if kind == "structure" and isinstance(value, dict):
+        members = shape.members  # type: ignore[attr-defined]
+        for name in shape.required_members:  # type: ignore[attr-defined]
+            if name not in value:
+                yield f"{path}{name}: is missing"
+        for name, item in value.items():
+            if name in members:
+                yield from _check(members[name], item, f"{path}{name}.")
+    elif kind == "list" and isinstance(value, list):
+        yield from _bounds(len(value), limits, path, "items")
+        for index, item in enumerate(value):
+            yield from _check(shape.member, item, f"{path}{index}.")  # type: ignore[attr-defined]
+    elif kind == "map" and isinstance(value, dict):
+        yield from _bounds(len(value), limits, path, "entries")
+        for key, item in value.items():
+            yield from _check(shape.key, key, f"{path}{key}.")  # type: ignore[attr-defined]
+            yield from _check(shape.value, item, f"{path}{key}.")  # type: ignore[attr-defined]
+    elif kind == "string" and isinstance(value, str):
+        yield from _bounds(len(value), limits, path, "characters")
+        pattern = limits.get("pattern")
+        if pattern and not _matches(pattern, value):
+            yield f"{path.rstrip('.')}: '{value[:80]}' does not match {pattern}"
+        values = limits.get("enum")
+        if values and value not in values:
+            yield f"{path.rstrip('.')}: '{value[:80]}' is not one of {', '.join(values[:12])}"
+    elif kind in ("integer", "long", "float", "double") and isinstance(value, int | float):
+        yield from _bounds(value, limits, path, "")
+
+
+def _bounds(size: float, limits: dict[str, Any], path: str, unit: str) -> Iterator[str]:
+    low, high = limits.get("min"), limits.get("max")
+    field = path.rstrip(".")
+    if low is not None and size < low:
+        yield f"{field}: {size:g} {unit} is under the minimum of {low}".replace("  ", " ")
+    if high is not None and size > high:
+        yield f"{field}: {size:g} {unit} is over the maximum of {high}".replace("  ", " ")
+
+
+def _matches(pattern: str, value: str) -> bool:
+    try:
+        return re.fullmatch(_python_pattern(pattern), value, re.DOTALL) is not None
+    except re.error:
+        return True  # a Java pattern that Python cannot read refuses nothing
+
+
+@functools.cache
+def _python_pattern(pattern: str) -> str:
+    """The models hold Java patterns; these few classes are what they use that Python has not."""
+    for java, python in {r"\p{Alpha}": "A-Za-z", r"\p{Digit}": "0-9", r"\p{Alnum}": "A-Za-z0-9"}.items():
+        pattern = pattern.replace(java, python)
+    return re.sub(r"\\u([0-9A-Fa-f]{4})", lambda match: "\\u" + match.group(1), pattern)
+
+
+def install(_context: LocalContext) -> None:
+    """Look at every request before moto does."""
+    from moto.core.responses import BaseResponse
+
+    moto_call = BaseResponse.call_action
+
+    def call_action(self: Any) -> Any:
+        target = str(self.headers.get("X-Amz-Target") or "")
+        prefix, _, operation = target.partition(".")
+        service = _TARGETS.get(prefix)
+        if service:
+            body = self.body.decode() if isinstance(self.body, bytes) else self.body
+            found = problems(service, operation, json.loads(body or "{}"))
+            if found:
+                message = f"{len(found)} validation error{'s' if len(found) > 1 else ''} detected: " + "; ".join(found[:5])
+                answer = {"__type": "ValidationException", "message": message}
+                return 400, {"x-amzn-errortype": "ValidationException"}, json.dumps(answer)
+        return moto_call(self)
+
+    BaseResponse.call_action = call_action

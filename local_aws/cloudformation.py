@@ -43,6 +43,18 @@ def _repair_moto_types(context: LocalContext) -> None:
     """Types that moto creates, but not as the template says."""
     from moto.iam.models import Role
     from moto.kms.models import Key
+    from moto.s3.models import FakeBucket
+
+    def configure(bucket: Any, properties: dict[str, Any]) -> None:
+        # moto forgets what makes a bucket keep versions and speak to EventBridge.
+        client = _client("s3")
+        if "VersioningConfiguration" in properties:
+            client.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration=properties["VersioningConfiguration"])
+        notifications = properties.get("NotificationConfiguration", {})
+        if notifications.get("EventBridgeConfiguration", {}).get("EventBridgeEnabled"):
+            client.put_bucket_notification_configuration(
+                Bucket=bucket.name, NotificationConfiguration={"EventBridgeConfiguration": {}}
+            )
 
     def tag_names(properties: dict[str, Any]) -> None:
         # CloudFormation says Key and Value, the KMS API TagKey and TagValue, and moto hands over one as the other.
@@ -55,6 +67,7 @@ def _repair_moto_types(context: LocalContext) -> None:
 
     _wrap_create(Key, before=tag_names)
     _wrap_create(Role, after=attach)
+    _wrap_create(FakeBucket, after=configure)
 
 
 def _wrap_create(
@@ -168,17 +181,8 @@ class ApiResource(_Resource):
 
 
 def _client(service: str) -> Any:
-    import boto3
-
-    from local_aws.server import administrator_credentials
-
     assert _context is not None  # noqa: S101 - install() ran before any template came
-    return boto3.client(  # type: ignore[call-overload]
-        service,
-        region_name=_context.region,
-        endpoint_url=_context.endpoint_url,
-        **administrator_credentials(_context.folder),
-    )
+    return _context.client_of_operator(service)
 
 
 def _define(

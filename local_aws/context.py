@@ -79,6 +79,13 @@ class LocalContext:
         )
         return session.client(name, endpoint_url=self.endpoint_url, config=_CLIENT_CONFIG)  # type: ignore[call-overload]
 
+    def client_of_operator(self, name: str) -> Any:
+        """A boto3 client with the operator's credentials, for what the platform itself looks up."""
+        from local_aws.server import administrator_credentials
+
+        session = boto3.Session(region_name=self.region, **administrator_credentials(self.folder))
+        return session.client(name, endpoint_url=self.endpoint_url, config=_CLIENT_CONFIG)  # type: ignore[call-overload]
+
     def backend(self, service: str) -> Any:
         """moto's own store of a service, for what the service itself does (writing a log, moving a state)."""
         from moto.backends import get_backend

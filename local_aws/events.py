@@ -25,7 +25,7 @@ def install(context: LocalContext) -> None:
             "detail-type": notifications._detail_type(event_name),
             "source": "aws.s3",
             "account": account_id,
-            "time": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "time": moment.timestamp(),  # moto's targets write it out, as they do for other events
             "region": bucket.region_name,
             "resources": [f"arn:aws:s3:::{bucket.name}"],
             "detail": {

@@ -163,7 +163,7 @@ def _tell(context: LocalContext, execution: Any) -> None:
         "detail-type": "Step Functions Execution Status Change",
         "source": "aws.states",
         "account": context.account_id,
-        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "time": datetime.now(UTC).timestamp(),  # moto's targets write it out
         "region": context.region,
         "resources": [execution.exec_arn],
         "detail": {

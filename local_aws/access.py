@@ -198,7 +198,8 @@ def _values(value: object) -> Iterator[str]:
         if value.startswith("http"):
             yield value.rpartition("/")[2]
     elif isinstance(value, Mapping):
-        for item in value.values():
+        for key, item in value.items():
+            yield str(key)  # BatchGetItem names its tables so
             yield from _values(item)
     elif isinstance(value, list):
         for item in value:

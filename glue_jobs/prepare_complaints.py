@@ -1,0 +1,63 @@
+"""Glue job Prepare: `--run_id` of a run whose manifest lies in the prepared bucket → its records, rejects and report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from functools import partial
+from typing import Any
+from urllib.parse import urlparse
+
+import boto3
+from complaints_etl.job_settings import JobSettings
+from complaints_etl.prepare import SourceFile, prepare, write
+from pyspark.sql import SparkSession
+
+
+def parse_arguments(argv: list[str]) -> argparse.Namespace:
+    """The job's own arguments; Glue adds others, which are its business."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    for name in ("run_id", "prepared_bucket", "settings_uri"):
+        parser.add_argument(f"--{name}", required=True)
+    return parser.parse_known_args(argv)[0]
+
+
+def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
+    """manifest → files → records → buckets; report.json last."""
+    started = time.time()
+    bucket, run_id = arguments.prepared_bucket, arguments.run_id
+    settings = JobSettings.from_tables(_json(s3, arguments.settings_uri))
+    manifest = _json(s3, f"s3://{bucket}/runs/{run_id}/manifest.json")
+    files = [
+        SourceFile(
+            key=file["key"],
+            version_id=file["version_id"],
+            size=file["size"],
+            bucket=file["bucket"],
+            read=partial(_read, s3, file),
+        )
+        for file in manifest["files"]
+    ]
+    prepared = prepare(spark, files, settings, run_id=run_id)
+
+    def put(key: str, text: str) -> None:
+        s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
+
+    report = write(prepared, prefix=f"s3://{bucket}", put=put, started=started)
+    print(json.dumps({"run_id": run_id, "rows": report["rows"], "seconds": report["seconds"]}))  # noqa: T201 - the job's log
+
+
+def _json(s3: Any, uri: str) -> Any:
+    place = urlparse(uri)
+    return json.loads(s3.get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))["Body"].read())
+
+
+def _read(s3: Any, file: dict[str, Any]) -> bytes:
+    content: bytes = s3.get_object(Bucket=file["bucket"], Key=file["key"], VersionId=file["version_id"])["Body"].read()
+    return content
+
+
+if __name__ == "__main__":
+    main(SparkSession.builder.getOrCreate(), boto3.client("s3"), parse_arguments(sys.argv[1:]))

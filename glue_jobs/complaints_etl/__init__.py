@@ -1,0 +1,1 @@
+"""What the Glue jobs call: reading, cleaning, redacting, accounting and publishing complaints."""

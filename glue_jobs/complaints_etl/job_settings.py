@@ -1,0 +1,53 @@
+"""The settings that reach the Glue jobs, read from the JSON asset once and checked at the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+class SettingsKeyError(Exception):
+    """The settings asset lacks a key; the template and the job are not of the same version."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSettings:
+    """`[complaints]` and `[results]` of the environment's file; stacks/config.py says what each key means."""
+
+    columns: Mapping[str, tuple[str, ...]]
+    label_map: Mapping[str, str]
+    languages: tuple[str, ...]
+    max_reject_share: float
+    max_text_characters: int
+    unknown_labels: str
+    min_label_rows: int
+    products: tuple[str, ...]
+    channels: tuple[str, ...]
+    results_language: str
+    audit_sample: int
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, Any]) -> Self:
+        """From `{"complaints": {…}, "results": {…}}`.
+
+        Raises:
+            SettingsKeyError: names the missing key.
+        """
+        try:
+            complaints, results = tables["complaints"], tables["results"]
+            return cls(
+                columns={name: tuple(aliases) for name, aliases in complaints["columns"].items()},
+                label_map=dict(complaints["label_map"]),
+                languages=tuple(complaints["languages"]),
+                max_reject_share=float(complaints["max_reject_share"]),
+                max_text_characters=int(complaints["max_text_characters"]),
+                unknown_labels=str(complaints["unknown_labels"]),
+                min_label_rows=int(complaints["min_label_rows"]),
+                products=tuple(complaints["products"]),
+                channels=tuple(complaints["channels"]),
+                results_language=str(results["language"]),
+                audit_sample=int(results["audit_sample"]),
+            )
+        except KeyError as error:
+            raise SettingsKeyError(f"the job's settings lack {error}: deploy template and jobs of the same version") from None

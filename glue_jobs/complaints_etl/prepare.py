@@ -1,0 +1,334 @@
+"""Prepare: the files of a run → clean, redacted, deduplicated, split records; every row read is accounted for."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from complaints_etl.cleaning import clean
+from complaints_etl.job_settings import JobSettings
+from complaints_etl.reading import UnreadableFileError, read_table
+from complaints_etl.redaction import redact, redaction_counts
+
+VERSION = "1"
+SPLITS = ("train", "validation", "test")
+MIN_TEXT_CHARACTERS = 3
+
+RAW = T.StructType(
+    [
+        T.StructField("source_file", T.StringType(), False),
+        T.StructField("source_version", T.StringType(), False),
+        T.StructField("row_number", T.LongType(), False),
+        T.StructField("line_number", T.LongType(), False),
+        T.StructField("original_id", T.StringType()),
+        T.StructField("raw_text", T.StringType()),
+        T.StructField("label_original", T.StringType()),
+        T.StructField("received_raw", T.StringType()),
+        T.StructField("carried_raw", T.MapType(T.StringType(), T.StringType())),
+        T.StructField("reason", T.StringType()),
+        T.StructField("detail", T.StringType()),
+        T.StructField("record", T.StringType()),
+    ]
+)
+FACTS = (
+    "struct<amounts:array<struct<value:decimal(20,2),currency:string>>,dates:array<date>,references:array<string>,"
+    "products:array<string>,channels:array<string>>"
+)
+RECORD_COLUMNS = (
+    "run_id", "source_file", "source_version", "row_number", "line_number", "complaint_id", "original_id", "status", "text",
+    "label", "label_original", "split", "group_id", "duplicate_of", "received_at", "language", "language_confidence", "flags",
+    "tokens", "facts", "redactions", "carried",
+)  # fmt: skip
+REJECTED_COLUMNS = ("run_id", "source_file", "source_version", "row_number", "line_number", "reason", "detail", "record")
+
+
+class TooManyRejectsError(Exception):
+    """More rows were rejected than the settings allow; nothing after Prepare may cost money on such files."""
+
+
+class AccountingError(Exception):
+    """Rows were lost or invented: a defect of this job, never of the files."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A dropped file: where it came from and how to get its bytes."""
+
+    key: str
+    version_id: str
+    size: int
+    read: Callable[[], bytes]
+    bucket: str = ""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What Prepare made: records (accepted and duplicate), rejected rows, and the report without durations."""
+
+    records: DataFrame
+    rejected: DataFrame
+    report: dict[str, Any]
+
+
+def prepare(spark: SparkSession, files: Sequence[SourceFile], settings: JobSettings, *, run_id: str) -> Prepared:
+    """Read, clean, redact, deduplicate and split.
+
+    Raises:
+        TooManyRejectsError: with the three most common reasons and an example line.
+        AccountingError: rows read are not rows accounted for.
+    """
+    facts, rows = _read_all(files, settings)
+    raw = spark.createDataFrame(rows, RAW).cache()
+    cleaned = _with_clean_text(raw, settings, run_id)
+    judged = cleaned.withColumn(
+        "reason",
+        F.when(F.col("reason").isNotNull(), F.col("reason"))
+        .when(F.coalesce(F.length("text"), F.lit(0)) < MIN_TEXT_CHARACTERS, F.lit("empty_text")),
+    ).cache()
+    rejected = _rejected(judged, run_id)
+    _hold_reject_limit(judged, settings)
+    records = _finish(judged.where(F.col("reason").isNull()), settings, run_id).cache()
+    return Prepared(records=records, rejected=rejected, report=_report(records, rejected, facts, run_id))
+
+
+def write(prepared: Prepared, *, prefix: str, put: Callable[[str, str], None], started: float) -> dict[str, Any]:
+    """Write everything below `prefix` (`s3://bucket` or a folder's URI), report.json last. Returns the report.
+
+    Args:
+        prefix: where the prepared bucket's keys begin, without a closing slash.
+        put: writes a small text under a key: `put(key, text)`.
+        started: when the job began (`time.time()`).
+    """
+    report, run_id = prepared.report, prepared.report["run_id"]
+    base = f"{prefix}/runs/{run_id}"
+    records = prepared.records
+    records.write.mode("overwrite").parquet(f"{base}/records")
+    prepared.rejected.write.mode("overwrite").parquet(f"{base}/rejected")
+    if report["to_score"]:
+        waiting = records.where("status = 'accepted' AND label IS NULL").orderBy("source_file", "row_number")
+        lines = waiting.select(F.to_json(F.struct("complaint_id", "text")).alias("value"))
+        _write_lines(lines, f"{base}/to_score", report["to_score"])
+    for split in SPLITS:
+        if report["labelled"][split]:
+            chosen = records.where((F.col("split") == split) & F.col("label").isNotNull() & (F.col("status") == "accepted"))
+            line = F.to_json(F.struct("complaint_id", "text", "label", "language", "group_id", "received_at"))
+            ordered = chosen.orderBy("source_file", "row_number").select(line.alias("value"))
+            _write_lines(ordered, f"{prefix}/labelled/{split}/run_id={run_id}", report["labelled"][split])
+    finished = time.time()
+    report = {
+        **report,
+        "started_at": _iso(started),
+        "finished_at": _iso(finished),
+        "seconds": round(finished - started, 1),
+    }
+    put(f"runs/{run_id}/report.json", json.dumps(report, ensure_ascii=False, indent=1))
+    return report
+
+
+def _write_lines(lines: DataFrame, target: str, count: int) -> None:
+    """JSON Lines in files of about 20,000 lines; no _SUCCESS beside them: SageMaker would take it for data."""
+    parts = max(1, -(-count // 20_000))
+    quiet = lines.coalesce(parts).write.mode("overwrite").option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
+    quiet.option("lineSep", "\n").text(target)
+
+
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
+
+
+def _read_all(files: Sequence[SourceFile], settings: JobSettings) -> tuple[list[dict[str, Any]], list[tuple[Any, ...]]]:
+    facts: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
+    for file in files:
+        about: dict[str, Any] = {"bucket": file.bucket, "key": file.key, "version_id": file.version_id, "size": file.size}
+        try:
+            table = read_table(file.key, file.read(), settings.columns)
+        except UnreadableFileError as error:
+            # The file counts as one row: it was dropped, and it must not vanish from the accounts.
+            facts.append({**about, "rejected_whole": error.reason, "header": [], "columns": {}})
+            rows.append((file.key, file.version_id, 1, 1, None, None, None, None, {}, error.reason, str(error), ""))
+            continue
+        columns = table.columns
+        facts.append(
+            {
+                **about,
+                "format": table.format,
+                "encoding": table.encoding,
+                "dialect": table.dialect,
+                "header": list(table.header),
+                "columns": dict(columns),
+                "rejected_whole": None,
+            }
+        )
+        known = set(columns.values())
+        for row in table.rows:
+            values = row.values
+            rows.append(
+                (
+                    file.key,
+                    file.version_id,
+                    row.number,
+                    row.line,
+                    _value(values, columns.get("complaint_id")),
+                    _value(values, columns.get("text")),
+                    _value(values, columns.get("label")),
+                    _value(values, columns.get("received_at")),
+                    {name: value for name, value in values.items() if name not in known},
+                    row.reason,
+                    row.detail,
+                    row.record,
+                )
+            )
+    return facts, rows
+
+
+def _value(values: Mapping[str, str], column: str | None) -> str | None:
+    value = values.get(column, "") if column else ""
+    return value.strip() or None
+
+
+def _with_clean_text(raw: DataFrame, settings: JobSettings, run_id: str) -> DataFrame:
+    text = redact(clean(F.col("raw_text"), max_characters=settings.max_text_characters))
+    label_map: Column = F.create_map(*[F.lit(part) for pair in settings.label_map.items() for part in pair])
+    label = F.col("label_original")
+    mapped = F.coalesce(F.element_at(label_map, label), label) if settings.label_map else label
+    return (
+        raw.withColumn("run_id", F.lit(run_id))
+        .withColumn("text", text)
+        .withColumn("label", F.trim(mapped))
+        .withColumn("carried", F.transform_values("carried_raw", lambda _, value: redact(value)))
+        .withColumn("received_at", _received(F.col("received_raw")))
+    )
+
+
+def _received(raw: Column) -> Column:
+    """Timestamps in the usual written forms; what is not understood is null, and the original stays in the export."""
+    forms = ("yyyy-MM-dd'T'HH:mm:ss", "yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd", "dd/MM/yyyy", "MM/dd/yyyy")
+    return F.coalesce(*[F.try_to_timestamp(raw, F.lit(form)) for form in forms])
+
+
+def _rejected(judged: DataFrame, run_id: str) -> DataFrame:
+    bad = judged.where(F.col("reason").isNotNull())
+    detail = F.coalesce(F.col("detail"), F.lit("the text column holds no text"))
+    return bad.withColumn("run_id", F.lit(run_id)).withColumn("detail", detail).select(*REJECTED_COLUMNS).cache()
+
+
+def _hold_reject_limit(judged: DataFrame, settings: JobSettings) -> None:
+    found = judged.groupBy("reason").agg(F.count("*").alias("rows"), F.min("line_number").alias("line")).collect()
+    total = sum(row["rows"] for row in found)
+    bad = sorted((row for row in found if row["reason"]), key=lambda row: -row["rows"])
+    share = sum(row["rows"] for row in bad) / total if total else 0
+    if not total:
+        raise TooManyRejectsError("the run's files hold no row at all: drop a file with a header and at least one complaint")
+    if share > settings.max_reject_share:
+        reasons = "; ".join(f"{row['reason']} ({row['rows']} rows, for instance line {row['line']})" for row in bad[:3])
+        raise TooManyRejectsError(
+            f"{share:.0%} of {total} rows were rejected, over the limit of {settings.max_reject_share:.0%}: {reasons}. "
+            "Repair the file and drop it again, or raise complaints.max_reject_share"
+        )
+
+
+def _finish(good: DataFrame, settings: JobSettings, run_id: str) -> DataFrame:
+    fingerprint = F.sha2(F.lower(F.col("text")), 256)
+    # Digits and marks aside, the same words are the same complaint for the split: templates differ in amounts only.
+    group = F.substring(F.sha2(F.regexp_replace(F.lower(F.col("text")), r"[^\p{L}]+", " "), 256), 1, 16)
+    place = F.conv(F.substring("group_id", 1, 8), 16, 10).cast("long") % 100
+    made_id = F.concat(F.lit("c-"), F.substring(F.sha2(F.concat_ws("|", "source_file", "row_number", "text"), 256), 1, 16))
+    same_text = Window.partitionBy("fingerprint").orderBy(
+        F.col("label").isNull(), F.col("received_at").desc_nulls_last(), "source_file", "row_number"
+    )
+    same_id = Window.partitionBy("original_id").orderBy("source_file", "row_number")
+    kept_id = F.first("complaint_id").over(same_text)
+    marked = (
+        good.withColumn("fingerprint", fingerprint)
+        .withColumn("group_id", group)
+        .withColumn("id_order", F.row_number().over(same_id))
+        .withColumn(
+            "complaint_id",
+            F.when(F.col("original_id").isNotNull() & (F.col("id_order") == 1), F.col("original_id")).otherwise(made_id),
+        )
+        .withColumn("order", F.row_number().over(same_text))
+        .withColumn("kept", kept_id)
+    )
+    rare = Window.partitionBy("label")
+    counted = marked.withColumn("label_rows", F.when(F.col("label").isNotNull(), F.count("*").over(rare)))
+    usable = F.when(F.col("label_rows") >= settings.min_label_rows, F.col("label"))
+    return (
+        counted.withColumn("status", F.when(F.col("order") == 1, "accepted").otherwise("duplicate"))
+        .withColumn("duplicate_of", F.when(F.col("order") > 1, F.col("kept")))
+        .withColumn("label", usable)
+        .withColumn(
+            "split",
+            F.when(
+                F.col("label").isNotNull(),
+                F.when(place < 80, "train").when(place < 90, "validation").otherwise("test"),
+            ),
+        )
+        .withColumn("language", F.lit("und"))
+        .withColumn("language_confidence", F.lit(0.0))
+        .withColumn(
+            "flags",
+            F.array_compact(
+                F.array(F.when(F.length("text") >= settings.max_text_characters, F.lit("truncated")))
+            ),
+        )
+        .withColumn("tokens", F.regexp_extract_all(F.lower("text"), F.lit(r"([\p{L}\p{N}_]+)"), 1))
+        .withColumn("facts", F.lit(None).cast(FACTS))
+        .withColumn("redactions", redaction_counts(F.col("text")))
+        .select(*RECORD_COLUMNS)
+    )
+
+
+def _report(records: DataFrame, rejected: DataFrame, facts: list[dict[str, Any]], run_id: str) -> dict[str, Any]:
+    by_status = Counter[tuple[str, str]]()
+    for row in records.groupBy("source_file", "source_version", "status").count().collect():
+        by_status[(f"{row['source_file']}#{row['source_version']}", row["status"])] += row["count"]
+    for row in rejected.groupBy("source_file", "source_version").count().collect():
+        by_status[(f"{row['source_file']}#{row['source_version']}", "rejected")] += row["count"]
+    files = []
+    total: Counter[str] = Counter()
+    for fact in facts:
+        name = f"{fact['key']}#{fact['version_id']}"
+        rows = {
+            "accepted": by_status[(name, "accepted")],
+            "rejected": by_status[(name, "rejected")],
+            "duplicates": by_status[(name, "duplicate")],
+        }
+        rows["read"] = sum(rows.values())
+        total.update(rows)
+        files.append({**fact, "rows": rows})
+    accepted = records.where("status = 'accepted'")
+    labelled = _counts(accepted.where(F.col("label").isNotNull()), "split")
+    report = {
+        "run_id": run_id,
+        "versions": {"prepare": VERSION},
+        "rows": {name: total[name] for name in ("read", "accepted", "rejected", "duplicates")},
+        "labelled": {split: labelled.get(split, 0) for split in SPLITS},
+        "to_score": accepted.where(F.col("label").isNull()).count(),
+        "files": files,
+        "labels": _counts(accepted.where(F.col("label").isNotNull()), "label"),
+        "languages": _counts(accepted, "language"),
+        "rejects": _counts(rejected, "reason"),
+        "redactions": {
+            row["key"]: row["n"]
+            for row in accepted.select(F.explode("redactions")).groupBy("key").agg(F.sum("value").alias("n")).collect()
+        },
+    }
+    if report["rows"]["accepted"] != sum(report["labelled"].values()) + report["to_score"]:
+        raise AccountingError("accepted rows are not labelled rows plus rows to score")
+    return report
+
+
+def _counts(frame: DataFrame, column: str) -> dict[str, int]:
+    return {row[column]: row["count"] for row in frame.groupBy(column).count().orderBy(column).collect()}
+
+

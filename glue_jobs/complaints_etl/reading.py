@@ -1,0 +1,224 @@
+"""Bytes of a dropped file → rows, each with the line it starts on; what cannot be read is named, never guessed or skipped."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import unicodedata
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+# The command line refuses other endings before it uploads anything (tests/contract holds the two together).
+SUPPORTED_ENDINGS = (".csv", ".tsv", ".jsonl", ".txt")
+MAX_UNPACKED_BYTES = 6 * 1024**3
+MAX_UNPACK_RATIO = 200
+MAX_CELL_CHARACTERS = 2 * 1024**2
+SNIFF_CHARACTERS = 64 * 1024
+
+
+class UnreadableFileError(Exception):
+    """A whole file is rejected; `reason` is a code of docs/prepare.md, the message says it in a sentence."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Row:
+    """A data row as it stands in its file. `values` by column name, or a reason why it has none."""
+
+    number: int
+    line: int
+    values: Mapping[str, str] = field(default_factory=dict)
+    reason: str | None = None
+    detail: str | None = None
+    record: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file understood: how it was read, its columns, and its rows (once)."""
+
+    format: str
+    encoding: str
+    dialect: str
+    header: tuple[str, ...]
+    columns: Mapping[str, str]
+    rows: Iterator[Row]
+
+
+def fold(name: str) -> str:
+    """A column name as aliases are compared: no case, no accents, no doubled spaces."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return " ".join(plain.replace("_", " ").lower().split())
+
+
+def read_table(name: str, content: bytes, aliases: Mapping[str, Sequence[str]]) -> Table:
+    """Read one file.
+
+    Args:
+        name: the object's key; its ending says what the file is.
+        content: its bytes.
+        aliases: for each of our columns the names it may have, in order of preference.
+
+    Raises:
+        UnreadableFileError: the file as a whole cannot be used.
+    """
+    lower = name.lower()
+    if lower.endswith(".gz"):
+        content, lower = _gunzip(content), lower.removesuffix(".gz")
+    ending = next((ending for ending in SUPPORTED_ENDINGS if lower.endswith(ending)), None)
+    if ending is None:
+        raise UnreadableFileError("unsupported_format", f"files end in {', '.join(SUPPORTED_ENDINGS)} or these with .gz")
+    if not content.strip():
+        raise UnreadableFileError("empty_file", "the file holds nothing")
+    text, encoding = decode(content)
+    if "\x00" in text[:SNIFF_CHARACTERS]:
+        raise UnreadableFileError("binary_file", "the file holds NUL characters: it is not text")
+    if ending == ".txt":
+        rows = iter([Row(number=1, line=1, values={"text": text}, record=text)])
+        return Table("text", encoding, "one complaint", ("text",), {"text": "text"}, rows)
+    if ending == ".jsonl":
+        return _json_lines(text, encoding, aliases)
+    return _separated(text, encoding, aliases)
+
+
+def decode(content: bytes) -> tuple[str, str]:
+    """Text and the encoding's name: byte-order marks first, then UTF-8 strictly, then Windows-1252."""
+    for mark, name in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
+        if content.startswith(mark):
+            try:
+                return content.decode(name), name
+            except UnicodeDecodeError as error:
+                raise UnreadableFileError("broken_encoding", f"starts as {name} but breaks at byte {error.start}") from None
+    try:
+        return content.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        pass
+    # UTF-16 without a mark: every other byte of Latin text is zero.
+    if len(content) > 3 and (content[1] == 0 or content[0] == 0):
+        name = "utf-16-le" if content[1] == 0 else "utf-16-be"
+        try:
+            return content.decode(name), name
+        except UnicodeDecodeError:
+            pass
+    try:
+        return content.decode("cp1252"), "cp1252"
+    except UnicodeDecodeError as error:
+        raise UnreadableFileError("unknown_encoding", f"neither UTF-8, UTF-16 nor Windows-1252 (byte {error.start})") from None
+
+
+def _gunzip(content: bytes) -> bytes:
+    inflate = zlib.decompressobj(wbits=31)
+    limit = min(MAX_UNPACKED_BYTES, max(len(content), 1024) * MAX_UNPACK_RATIO)
+    try:
+        unpacked = inflate.decompress(content, limit)
+        if inflate.unconsumed_tail:
+            raise UnreadableFileError("gzip_bomb", f"unpacks to over {MAX_UNPACK_RATIO} times its size")
+        rest = inflate.flush()
+    except zlib.error as error:
+        raise UnreadableFileError("broken_gzip", f"is not gzip although its name says so ({error})") from None
+    if not inflate.eof:
+        raise UnreadableFileError("truncated_gzip", "the gzip stream ends before its end: upload the file again")
+    return unpacked + rest
+
+
+def _find_columns(header: Sequence[str], aliases: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    by_name: dict[str, str] = {}
+    for column in header:
+        by_name.setdefault(fold(column), column)
+    found = {}
+    for ours, names in aliases.items():
+        match = next((by_name[fold(name)] for name in names if fold(name) in by_name), None)
+        if match is not None:
+            found[ours] = match
+    if "text" not in found:
+        shown = ", ".join(column[:40] for column in header[:20])
+        wanted = ", ".join(aliases["text"])
+        raise UnreadableFileError("no_text_column", f"none of its columns ({shown}) is a text column: name one of {wanted}")
+    return found
+
+
+def _separated(text: str, encoding: str, aliases: Mapping[str, Sequence[str]]) -> Table:
+    sample = text[:SNIFF_CHARACTERS]
+    first_line = sample.splitlines()[0] if sample.splitlines() else ""
+    separator = max(",;\t|", key=lambda mark: (first_line.count(mark), mark == ","))
+    escape = None if '""' in sample or '\\"' not in sample else "\\"
+    csv.field_size_limit(MAX_CELL_CHARACTERS)
+    source = io.StringIO(text, newline="")
+    reader = csv.reader(source, delimiter=separator, doublequote=escape is None, escapechar=escape)
+    try:
+        header = tuple(name.strip().lstrip("\ufeff") for name in next(reader))
+    except (StopIteration, csv.Error) as error:
+        raise UnreadableFileError("no_header", f"its first line is not a header ({error})") from None
+    columns = _find_columns(header, aliases)
+    name = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}[separator]
+    dialect = f"{name}, quotes {'escaped by backslash' if escape else 'doubled'}"
+    return Table("csv", encoding, dialect, header, columns, _rows(reader, header, columns, text, separator))
+
+
+def _rows(
+    reader: Iterator[list[str]], header: tuple[str, ...], columns: Mapping[str, str], text: str, separator: str
+) -> Iterator[Row]:
+    number, line = 0, 1 + text[: len(text)].count("\n", 0, 0)
+    line = reader.line_num + 1  # type: ignore[attr-defined]
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            number += 1
+            yield Row(number=number, line=line, reason="malformed_row", detail=str(error))
+            line = reader.line_num + 1  # type: ignore[attr-defined]
+            continue
+        started, line = line, reader.line_num + 1  # type: ignore[attr-defined]
+        if not cells:
+            continue  # an empty line is no row
+        number += 1
+        if len(cells) != len(header):
+            detail = f"{len(cells)} fields where the header has {len(header)}"
+            yield Row(number=number, line=started, reason="wrong_field_count", detail=detail, record=separator.join(cells))
+            continue
+        yield Row(
+            number=number, line=started, values=dict(zip(header, cells, strict=True)), record=separator.join(cells)
+        )
+
+
+def _json_lines(text: str, encoding: str, aliases: Mapping[str, Sequence[str]]) -> Table:
+    # Only \n ends a record: JSON may hold U+2028 as it is.
+    lines = text.split("\n")
+    header: dict[str, None] = {}
+    parsed: list[tuple[int, str, object]] = []
+    for index, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            value: object = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            value = error
+        if isinstance(value, dict):
+            header.update(dict.fromkeys(map(str, value)))
+        parsed.append((index, line, value))
+    if not header:
+        raise UnreadableFileError("not_json_lines", "no line of it is a JSON object")
+    columns = _find_columns(tuple(header), aliases)
+
+    def rows() -> Iterator[Row]:
+        for number, (line, record, value) in enumerate(parsed, start=1):
+            if isinstance(value, dict):
+                values = {str(k): v if isinstance(v, str) else "" if v is None else json.dumps(v) for k, v in value.items()}
+                yield Row(number=number, line=line, values=values, record=record)
+            else:
+                detail = str(value) if isinstance(value, Exception) else "the line is not a JSON object"
+                yield Row(number=number, line=line, reason="malformed_row", detail=detail, record=record)
+
+    return Table("jsonl", encoding, "one object a line", tuple(header), columns, rows())

@@ -24,10 +24,15 @@ def clean(text: Column, *, max_characters: int) -> Column:
 
     Accents, ñ, currency signs and emoji stay. Source of the mojibake table: UTF-8 bytes read as Windows-1252.
     """
+    # Thirty replacements, paid only by the few texts that show the sign of needing them.
+    repaired = text
     for bad, good in sorted(_MOJIBAKE.items(), key=lambda pair: -len(pair[0])):
-        text = F.replace(text, F.lit(bad), F.lit(good))
+        repaired = F.replace(repaired, F.lit(bad), F.lit(good))
+    text = F.when(text.rlike("[ÃâÂ]"), repaired).otherwise(text)
+    plain = text
     for entity, character in _ENTITIES.items():
-        text = F.replace(text, F.lit(entity), F.lit(character))
+        plain = F.replace(plain, F.lit(entity), F.lit(character))
+    text = F.when(F.contains(text, F.lit("&")), plain).otherwise(text)
     text = F.regexp_replace(text, _TAG, " ")
     text = F.regexp_replace(text, _CONTROL, "")
     text = F.regexp_replace(text, r"\r\n?", "\n")

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 # In this order: what is longer or better marked goes first, so that a part of it is not taken for something else.
 PATTERNS: dict[str, str] = {
     "EMAIL": r"[\p{L}0-9._%+\-]+@[\p{L}0-9\-]+(\.[\p{L}0-9\-]+)+",
-    "URL_QUERY": r"(?<=https?://[^\s?]{1,200})\?[^\s]+",
+    "URL_QUERY": r"(https?://[^\s?]+)\?[^\s]+",
     "IBAN": r"\b[A-Z]{2}\d{2}( ?[A-Z0-9]{4}){3,7}( ?[A-Z0-9]{1,3})?\b",
     "CARD": r"(?<![\d.,$])(?:\d[ \-]?){12,18}\d(?![\d.,]*\d)",
     "NIT": r"(?i)\bnit\.?\s*(?:n[°ºo.]*\s*)?:?\s*\d{3}[.\s]?\d{3}[.\s]?\d{3}\s*-?\s*\d\b",
@@ -25,7 +25,8 @@ PATTERNS: dict[str, str] = {
 def redact(text: Column) -> Column:
     """The text with every find replaced by `<TYPE>`. Colombian and international forms; see docs/prepare.md for the measure."""
     for name, pattern in PATTERNS.items():
-        text = F.regexp_replace(text, pattern, f"<{name}>")
+        # Of an address only the query goes: the site says what the complaint is about.
+        text = F.regexp_replace(text, pattern, f"$1<{name}>" if name == "URL_QUERY" else f"<{name}>")
     return text
 
 

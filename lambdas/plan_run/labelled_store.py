@@ -41,7 +41,7 @@ def complete_runs(client: S3Client, *, bucket: str) -> dict[str, dict[str, int]]
 def split_keys(client: S3Client, *, bucket: str, split: str, runs: Iterable[str]) -> list[str]:
     """The files of one split that belong to these runs, sorted."""
     wanted = set(runs)
-    pattern = re.compile(rf"labelled/{split}/run_id=([^/]+)/[^/]+\.jsonl")
+    pattern = re.compile(rf"labelled/{split}/run_id=([^/]+)/part-[^/]+")
     found = ((key, pattern.fullmatch(key)) for key in _keys(client, bucket=bucket, prefix=f"labelled/{split}/run_id="))
     return sorted(key for key, match in found if match and match[1] in wanted)
 

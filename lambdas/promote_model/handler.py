@@ -28,12 +28,27 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from functools import cache
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+from gate import APPROVED, PENDING, judge
+from registry import champion_of, ensure_model, model_name, package_of_run, packages, plan_entry, register
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sns import SNSClient
 
 LOGGER = logging.getLogger("promote_model")
 LOGGER.setLevel(logging.INFO)
+
+
+class NoChampionError(Exception):
+    """Rows wait for a label, and the candidate that could have given one was not promoted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,3 +81,156 @@ class Settings:
             code_version=environ["CODE_VERSION"],
             notification_topic_arn=environ["NOTIFICATION_TOPIC_ARN"],
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clients:
+    """AWS, made once per process."""
+
+    s3: S3Client
+    sagemaker: SageMakerClient
+    sns: SNSClient
+
+
+@cache
+def _clients() -> Clients:
+    return Clients(s3=boto3.client("s3"), sagemaker=boto3.client("sagemaker"), sns=boto3.client("sns"))
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Judge, register, and answer with the plan as it now stands. Safe to repeat: a run registers one package.
+
+    Raises:
+        NoChampionError: rows wait, the candidate was not promoted, and there is no champion.
+    """
+    settings, clients, state = Settings.from_environ(os.environ), _clients(), event["state"]
+    run_id, plan = state["run_id"], state["plan"]
+    group = settings.model_package_group
+    described = packages(clients.sagemaker, group)
+    champion = champion_of(described)
+    package = package_of_run(described, run_id)
+    if package is None:
+        present = str(champion["ModelPackageVersion"]) if champion else "none"
+        if present != plan["champion"]["version"]:
+            return _compare_again(plan, champion, settings, clients, run_id)
+        package = _register(state, settings, clients)
+    status = package["ModelApprovalStatus"]
+    version = package["ModelPackageVersion"]
+    ensure_model(
+        clients.sagemaker,
+        name=model_name(group, version),
+        package_arn=package["ModelPackageArn"],
+        role_arn=settings.model_role_arn,
+    )
+    reason = package["CustomerMetadataProperties"].get("reason", "")
+    promotion = {
+        "decision": status,
+        "promoted": status == APPROVED,
+        "reasons": reason.split("; "),
+        "candidate_version": str(version),
+    }
+    serving = package if status == APPROVED else champion
+    if serving is None and plan["score"]:
+        advice = (
+            f"Approve it with `ptmlops promote {version}`, then redrive this run"
+            if status == PENDING
+            else "Drop more labelled complaints"
+        )
+        raise NoChampionError(
+            f"{plan['rows']['to_score']} complaints wait for a label, but version {version} is {status} ({reason}) and no "
+            f"other model is approved. {advice}."
+        )
+    LOGGER.info("judged", extra={"run_id": run_id, "version": version, "decision": status})
+    return {**plan, "champion": plan_entry(serving, group) if serving else plan["champion"], "promotion": promotion}
+
+
+def _register(state: Mapping[str, Any], settings: Settings, clients: Clients) -> dict[str, Any]:
+    run_id = state["run_id"]
+    prefix = f"evaluations/{run_id}"
+    evaluation_uri = f"s3://{settings.models_bucket}/{prefix}/"
+    body = clients.s3.get_object(Bucket=settings.models_bucket, Key=f"{prefix}/evaluation.json")["Body"].read()
+    evaluation = json.loads(body)
+    verdict = judge(evaluation, settings.promotion_policy)
+    job = clients.sagemaker.describe_training_job(TrainingJobName=state["training"]["best_training_job"])
+    candidate = evaluation.get("candidate") or {}
+    rows = state["plan"]["rows"]["labelled_total"]
+    reason = "; ".join(verdict.reasons)
+    decision = {
+        "run_id": run_id,
+        "decision": verdict.status,
+        "reasons": list(verdict.reasons),
+        "policy": dict(settings.promotion_policy),
+        "champion_version": state["plan"]["champion"]["version"],
+        "training_job": job["TrainingJobName"],
+        "hyperparameters": {key: value for key, value in job["HyperParameters"].items() if not key.startswith("_")},
+        "evaluation_uri": evaluation_uri,
+    }
+    clients.s3.put_object(
+        Bucket=settings.models_bucket,
+        Key=f"{prefix}/promotion.json",
+        Body=json.dumps(decision, indent=1).encode(),
+        ContentType="application/json",
+    )
+    metadata = {
+        "run_id": run_id,
+        "macro_f1": _text(candidate.get("macro_f1")),
+        "accuracy": _text(candidate.get("accuracy")),
+        "expected_calibration_error": _text(candidate.get("expected_calibration_error")),
+        "training_rows": str(rows),
+        "data_fingerprint": str((evaluation.get("holdout") or {}).get("fingerprint", "unknown")),
+        "code_version": settings.code_version,
+        "evaluation_uri": evaluation_uri,
+        "decision": verdict.status,
+        "reason": reason,
+    }
+    package = register(
+        clients.sagemaker,
+        group=settings.model_package_group,
+        image=settings.inference_image,
+        model_data_url=job["ModelArtifacts"]["S3ModelArtifacts"],
+        status=verdict.status,
+        description=f"Run {run_id}: {reason}",
+        metadata=metadata,
+        metrics_uri=f"{evaluation_uri}evaluation.json",
+        instance=settings.scoring_instance,
+    )
+    if verdict.status == PENDING:
+        version = package["ModelPackageVersion"]
+        clients.sns.publish(
+            TopicArn=settings.notification_topic_arn,
+            Subject=f"PTMLops: model version {version} waits for approval",
+            Message=f"Run {run_id} trained version {version}: {reason}.\nApprove it with `ptmlops promote {version}`.",
+        )
+    return package
+
+
+def _compare_again(
+    plan: Mapping[str, Any], champion: Mapping[str, Any] | None, settings: Settings, clients: Clients, run_id: str
+) -> dict[str, Any]:
+    """The plan with the champion of now; request.json follows, for Evaluate reads the version there."""
+    bucket, key = settings.prepared_bucket, f"runs/{run_id}/plan/request.json"
+    request = json.loads(clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    entry = (
+        plan_entry(champion, settings.model_package_group)
+        if champion
+        else {
+            "version": "none",
+            "model_name": "none",
+            "model_data_url": plan["request_uri"],
+            "macro_f1": 0,
+            "evaluation_uri": "none",
+        }
+    )
+    request["champion_version"] = entry["version"]
+    clients.s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(request).encode(), ContentType="application/json")
+    promotion = {
+        "decision": "ChampionChanged",
+        "promoted": False,
+        "reasons": [f"the champion is version {entry['version']} now; the candidate is compared with it"],
+        "candidate_version": "none",
+    }
+    return {**plan, "champion": entry, "promotion": promotion}
+
+
+def _text(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, int | float) else "missing"

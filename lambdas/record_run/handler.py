@@ -23,9 +23,24 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+from botocore.exceptions import ClientError
+from costs import run_costs
+from history import failure, last_document, read_events, state_seconds
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 LOGGER = logging.getLogger("record_run")
 LOGGER.setLevel(logging.INFO)
@@ -53,3 +68,123 @@ class Settings:
             prices=json.loads(environ["PRICES"]),
             environment=environ["ENVIRONMENT"],
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clients:
+    """AWS, made once per process."""
+
+    dynamodb: DynamoDBClient
+    s3: S3Client
+    sagemaker: SageMakerClient
+    sns: SNSClient
+    states: SFNClient
+
+
+@cache
+def _clients() -> Clients:
+    return Clients(
+        dynamodb=boto3.client("dynamodb"),
+        s3=boto3.client("s3"),
+        sagemaker=boto3.client("sagemaker"),
+        sns=boto3.client("sns"),
+        states=boto3.client("stepfunctions"),
+    )
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Write the run down. Repeating it writes the same again, and one more notice at the worst."""
+    settings, clients = Settings.from_environ(os.environ), _clients()
+    arn = event["execution_arn"] if "execution_arn" in event else event["detail"]["executionArn"]
+    execution = clients.states.describe_execution(executionArn=arn)
+    events = read_events(clients.states, arn)
+    document: dict[str, Any] = event.get("state") or last_document(events)
+    run_id = document.get("run_id") or execution["name"]
+    status = "SUCCEEDED" if "state" in event else str(execution["status"])
+    ended = datetime.now(UTC) if "state" in event else execution.get("stopDate") or datetime.now(UTC)
+    report = _read(clients.s3, settings.prepared_bucket, f"runs/{run_id}/report.json")
+    published = _read(clients.s3, settings.prepared_bucket, f"runs/{run_id}/publish.json")
+    run = _run_document(run_id, status, document, report, published)
+    run["started_at"], run["finished_at"] = _iso(execution["startDate"]), _iso(ended)
+    run["seconds"] = round((ended - execution["startDate"]).total_seconds(), 1)
+    run["states"] = state_seconds(events)
+    run["cost"] = run_costs(document, clients.sagemaker, settings.prices)
+    run["cost_usd"] = round(sum(cost for cost in run["cost"].values() if cost), 4)
+    if status != "SUCCEEDED":
+        run["error"] = failure(events, execution.get("error"), execution.get("cause"))
+    clients.s3.put_object(
+        Bucket=settings.output_bucket,
+        Key=f"runs/run_id={run_id}/run.json",
+        Body=json.dumps(run, ensure_ascii=False, indent=1).encode(),
+        ContentType="application/json",
+    )
+    clients.dynamodb.update_item(
+        TableName=settings.ledger_table,
+        Key={"pk": {"S": f"RUN#{run_id}"}},
+        UpdateExpression="SET #status = :status, finished_at = :finished",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":status": {"S": status}, ":finished": {"S": run["finished_at"]}},
+    )
+    clients.sns.publish(
+        TopicArn=settings.notification_topic_arn,
+        Subject=f"PTMLops ({settings.environment}): run {run_id} {status.lower()}"[:100],
+        Message=_notice(run, settings),
+    )
+    LOGGER.info("recorded", extra={"run_id": run_id, "status": status})
+    return {"status": status}
+
+
+def _run_document(
+    run_id: str,
+    status: str,
+    document: Mapping[str, Any],
+    report: Mapping[str, Any] | None,
+    published: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    plan = document.get("plan") or {}
+    champion, promotion = plan.get("champion") or {}, plan.get("promotion") or {}
+    return {
+        "run_id": run_id,
+        "status": status,
+        "rows": (report or {}).get("rows", {"read": 0, "accepted": 0, "rejected": 0, "duplicates": 0}),
+        "files": len((report or {}).get("files", [])),
+        "model": {"version": champion.get("version", "none"), "macro_f1": champion.get("macro_f1", 0)},
+        "trained": "training" in document,
+        "promoted": bool(promotion.get("promoted", False)),
+        "promotion": {"decision": promotion.get("decision", "none"), "reasons": promotion.get("reasons", [])},
+        "scored": (published or {}).get("scored", 0),
+        "needs_review": (published or {}).get("needs_review", 0),
+        "versions": (report or {}).get("versions", {}),
+    }
+
+
+def _notice(run: Mapping[str, Any], settings: Settings) -> str:
+    """What, how many, how long, how much, where; counts and ids only."""
+    rows = run["rows"]
+    lines = [
+        f"Run {run['run_id']} {run['status'].lower()} after {run['seconds']:.0f} s; about USD {run['cost_usd']:.2f}.",
+        f"Rows: {rows['read']} read, {rows['accepted']} accepted, {rows['rejected']} rejected, {rows['duplicates']} duplicates.",
+    ]
+    if run["scored"]:
+        lines.append(f"{run['scored']} complaints classified; {run['needs_review']} wait for a person.")
+    if run["trained"]:
+        lines.append(f"A model was trained: {run['promotion']['decision']} ({'; '.join(run['promotion']['reasons'])}).")
+    if "error" in run:
+        lines.append(f"{run['error']['state']} failed: {run['error']['error']}. Details are in run.json.")
+    lines.append(f"Results: s3://{settings.output_bucket}/runs/run_id={run['run_id']}/")
+    return "\n".join(lines)
+
+
+def _read(client: S3Client, bucket: str, key: str) -> dict[str, Any] | None:
+    """A JSON object, or None where the run did not get so far."""
+    try:
+        body: dict[str, Any] = json.loads(client.get_object(Bucket=bucket, Key=key)["Body"].read())
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchKey":
+            raise
+        return None
+    return body
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")

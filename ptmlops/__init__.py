@@ -1,0 +1,1 @@
+"""The operator's tool: drop complaint files, follow runs, fetch results; the same on AWS and on local AWS."""

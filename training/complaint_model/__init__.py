@@ -1,0 +1,1 @@
+"""The complaint classifier: hashed n-grams, linear weights, calibrated probabilities, exact explanations."""

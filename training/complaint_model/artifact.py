@@ -1,0 +1,173 @@
+"""Write and read a model as arrays and JSON, checked on load: reading a model never runs code that travelled with it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from complaint_model import features
+from complaint_model.classifier import Model
+
+FORMAT = 1  # changes when an older reader would predict something else from the same files
+ARRAYS = {"buckets": ("<u4", 1), "weights": ("<f4", 2), "bias": ("<f8", 1), "offsets": ("<f8", 1)}
+MANIFEST = "manifest.json"
+CONTENT = "model.json"
+MAX_MEMBER_BYTES = 4_000_000_000
+
+
+class ArtifactError(Exception):
+    """The model's files are damaged, incomplete or of another format; the message says which file and what to do."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A model with what is known about it (model.json: settings, metrics, training rows, data fingerprint, code version)."""
+
+    model: Model
+    about: dict[str, Any]
+
+
+def save(model: Model, about: dict[str, Any], folder: Path, *, source: Path | None = None) -> None:
+    """Write `model` to `folder`; with `source`, the code that serves it goes to folder/code. Same input, same bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (dtype, _) in ARRAYS.items():
+        with (folder / f"{name}.npy").open("wb") as out:
+            np.save(out, np.ascontiguousarray(getattr(model, name), dtype=dtype), allow_pickle=False)
+    content = {
+        "labels": list(model.labels),
+        "characters": model.characters,
+        "threshold": model.threshold,
+        "bucket_bits": features.BUCKET_BITS,
+        "about": about,
+    }
+    (folder / CONTENT).write_text(_json(content), encoding="utf-8")
+    if source:
+        for path in source_files(source):
+            target = folder / "code" / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+    members = {
+        path.relative_to(folder).as_posix(): {"sha256": _sha256(path), "bytes": path.stat().st_size}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+    (folder / MANIFEST).write_text(_json({"format": FORMAT, "members": members}), encoding="utf-8")
+
+
+def source_files(source: Path) -> list[Path]:
+    """What a model needs to be served: inference.py and complaint_model/."""
+    return [source / "inference.py", *sorted((source / "complaint_model").glob("*.py"))]
+
+
+def code_version(source: Path) -> str:
+    """The first 12 digits of the code's SHA-256: what ran, with no git on the machine that runs it."""
+    digest = hashlib.sha256()
+    for path in sorted(source.rglob("*.py")):
+        digest.update(path.relative_to(source).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def load(folder: Path) -> Artifact:
+    """The model in `folder`. Raises ArtifactError unless every member is there, unchanged and of the expected shape."""
+    manifest = _read_json(folder / MANIFEST)
+    if manifest.get("format") != FORMAT:
+        raise ArtifactError(f"the model has format {manifest.get('format')!r} and this code reads {FORMAT}: train again")
+    members = manifest.get("members")
+    needed = [CONTENT, *(f"{name}.npy" for name in ARRAYS)]
+    if not isinstance(members, dict) or any(name not in members for name in needed):
+        raise ArtifactError(f"{MANIFEST} does not list all of {', '.join(needed)}: fetch the model again")
+    for name in needed:
+        _check_member(folder / name, members[name])
+    content = _read_json(folder / CONTENT)
+    try:
+        model = _model(content, {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in ARRAYS})
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"the model's files do not fit together ({error}): train again") from error
+    return Artifact(model=model, about=dict(content.get("about") or {}))
+
+
+def unpack(archive: Path, folder: Path) -> Path:
+    """Extract model.tar.gz without its code: only plain files of the names that a model has. Returns `folder`."""
+    wanted = {MANIFEST, CONTENT, *(f"{name}.npy" for name in ARRAYS)}
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            for member in tar:
+                name = member.name.removeprefix("./")
+                if name not in wanted:
+                    continue
+                data = tar.extractfile(member) if member.isreg() else None
+                if data is None or member.size > MAX_MEMBER_BYTES:
+                    raise ArtifactError(f"{name} in {archive.name} is no file of a plausible size: fetch the model again")
+                with data, (folder / name).open("wb") as out:
+                    shutil.copyfileobj(data, out)
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise ArtifactError(f"{archive.name} cannot be unpacked ({error}): fetch the model again") from error
+    return folder
+
+
+def metadata(about: dict[str, Any], model: Model) -> dict[str, Any]:
+    """What an evaluation says of a model besides its scores."""
+    return {"labels": list(model.labels), "threshold": model.threshold, **about}
+
+
+def _model(content: dict[str, Any], arrays: dict[str, Any]) -> Model:
+    labels = content["labels"]
+    if not isinstance(labels, list) or len(labels) < 2 or not all(isinstance(label, str) for label in labels):
+        raise ValueError("labels are not a list of at least two texts")
+    if len(set(labels)) != len(labels):
+        raise ValueError("a label appears twice")
+    if content["bucket_bits"] != features.BUCKET_BITS:
+        raise ValueError(f"features are hashed to {content['bucket_bits']} bits, not {features.BUCKET_BITS}")
+    for name, (dtype, dimensions) in ARRAYS.items():
+        array = arrays[name]
+        if array.dtype != np.dtype(dtype) or array.ndim != dimensions:
+            raise ValueError(f"{name} is {array.dtype} in {array.ndim} dimensions, not {dtype} in {dimensions}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds values that are not numbers")
+    count, buckets = len(labels), arrays["buckets"]
+    if (
+        arrays["weights"].shape != (len(buckets), count)
+        or arrays["bias"].shape != (count,)
+        or arrays["offsets"].shape != (count,)
+    ):
+        raise ValueError("the arrays' shapes do not match the labels")
+    if len(buckets) and (not (np.diff(buckets.astype(np.int64)) > 0).all() or buckets[-1] >= 1 << features.BUCKET_BITS):
+        raise ValueError("buckets are not in order")
+    threshold = content["threshold"]
+    if not isinstance(threshold, float) or not 0 <= threshold <= 1:
+        raise ValueError("the threshold is no probability")
+    return Model(labels=tuple(labels), characters=content["characters"] is True, threshold=threshold, **arrays)
+
+
+def _check_member(path: Path, entry: Any) -> None:
+    if not path.is_file() or not isinstance(entry, dict):
+        raise ArtifactError(f"{path.name} is missing from the model: fetch the model again")
+    if path.stat().st_size != entry.get("bytes") or _sha256(path) != entry.get("sha256"):
+        raise ArtifactError(f"{path.name} was changed after training (its SHA-256 differs): fetch the model again")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path.name} is missing or not JSON: this folder holds no model") from error
+    if not isinstance(content, dict):
+        raise ArtifactError(f"{path.name} is not a JSON object: this folder holds no model")
+    return content
+
+
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False) + "\n"

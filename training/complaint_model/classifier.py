@@ -1,0 +1,470 @@
+"""Learn and apply a linear classifier over hashed n-grams whose probabilities are calibrated and whose scores add up.
+
+One squared-hinge machine a label on words and word pairs (and, for short texts, characters), each feature scaled by
+how strongly it speaks for or against that label (naive Bayes log-count ratio: Wang and Manning, 2012). Scores on rows
+that a machine did not see (cross-fitting, near-duplicates on one side) teach a softmax over all labels' scores and an
+offset a label. All of it is linear, so scaling, weights and softmax fold into one table of weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.sparse import csr_matrix
+from scipy.special import log_softmax, softmax
+
+from complaint_model import features
+
+log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+SHORT_TEXT_WORDS = 60  # characters help where the median text is shorter (+.03 macro-F1), and cost time where it is not
+MAX_WEIGHTS = 100_000_000  # of the table, 400 MB: with very many labels the rarest features go
+OFFSET_GRID = np.linspace(-1.5, 1.5, 31)
+FULL_CALIBRATION_LABELS = 200  # above, a label's probability looks at its own score only
+
+
+class TrainingError(Exception):
+    """The data cannot be learned from; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be tuned (training/hyperparameters.json holds the ranges) and what stays as it is."""
+
+    cost: float = 0.3  # of a margin violation (liblinear's C)
+    weight_power: float = 0.7  # a row counts frequency of its label ** -weight_power
+    bayes_power: float = 0.5  # exponent of the naive Bayes scaling; 0 turns it off
+    characters: str = "auto"  # auto | on | off
+    min_rows: int = 2  # a feature of fewer rows is dropped
+    folds: int = 5
+    target_precision: float = 0.95
+    seed: int = 20
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Labelled texts; `group` is the same for near-duplicates."""
+
+    texts: Sequence[str]
+    labels: Sequence[str]
+    groups: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained classifier: features' buckets -> rows of weights.
+
+    Row i of `weights` belongs to hash bucket `buckets[i]`: its columns are what the feature, at value 1, adds to each
+    label's logit. `offsets` are added to log-probabilities only to choose the label, never to report a probability.
+    """
+
+    labels: tuple[str, ...]
+    buckets: NDArray[np.uint32]  # (features,) sorted
+    weights: Singles  # (features, labels)
+    bias: Floats  # (labels,)
+    offsets: Floats  # (labels,)
+    characters: bool
+    threshold: float  # of confidence, above which labels keep the target precision
+
+    @property
+    def index(self) -> NDArray[np.int32]:
+        """Bucket -> row of `weights`, -1 where training had no such feature."""
+        cached = self.__dict__.get("_index")
+        if cached is None:
+            cached = np.full(1 << features.BUCKET_BITS, -1, dtype=np.int32)
+            cached[self.buckets] = np.arange(len(self.buckets), dtype=np.int32)
+            self.__dict__["_index"] = cached
+        return cached
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """What cross-fitting says of the rows it was made on: each from machines that never saw its group."""
+
+    probabilities: Floats  # (rows, labels)
+    predicted: Ints  # (rows,)
+    macro_f1: float
+    macro_f1_error: float  # standard error over rows
+    accuracy: float
+    expected_calibration_error: float
+    coverage: float  # share answered at the target precision
+
+
+# ---------------------------------------------------------------- features as a matrix
+
+
+def block_values(document: Ints, count: Ints) -> Singles:
+    """1 + ln(count), divided by the length of its text's vector, so that long and short texts weigh the same."""
+    values = 1.0 + np.log(count.astype(np.float64))
+    norms = np.sqrt(np.bincount(document, weights=values * values))
+    return (values / norms[document]).astype(np.float32)
+
+
+def blocks(tokens: features.Tokens, characters: bool) -> list[features.Occurrences]:
+    """The kinds of features, each normalised by itself: words and word pairs, and with `characters` character n-grams."""
+    words = features.word_occurrences(tokens)
+    return [words, features.character_occurrences(tokens)] if characters else [words]
+
+
+def feature_matrix(
+    texts: Sequence[str], buckets: NDArray[np.uint32] | None, *, characters: bool, min_rows: int = 1
+) -> tuple[csr_matrix, NDArray[np.uint32]]:
+    """(texts x features, buckets of the features); with `buckets` None the features are those of >= min_rows texts."""
+    documents: list[Ints] = []
+    columns: list[Ints] = []
+    values: list[Singles] = []
+    for first, last in features.batches(texts):
+        tokens = features.tokenise(texts[first:last])
+        for block in blocks(tokens, characters):
+            document, bucket, count = features.counts(block)
+            values.append(block_values(document, count))
+            documents.append((document + first).astype(np.int32))
+            columns.append(bucket.astype(np.int32))
+    document_of = np.concatenate(documents) if documents else np.zeros(0, np.int32)
+    bucket_of = np.concatenate(columns) if columns else np.zeros(0, np.int32)
+    value = np.concatenate(values) if values else np.zeros(0, np.float32)
+    if buckets is None:
+        frequency = np.bincount(bucket_of, minlength=1 << features.BUCKET_BITS)
+        buckets = np.flatnonzero(frequency >= min_rows).astype(np.uint32)
+    index = np.full(1 << features.BUCKET_BITS, -1, dtype=np.int32)
+    index[buckets] = np.arange(len(buckets), dtype=np.int32)
+    column = index[bucket_of]
+    known = column >= 0
+    matrix = csr_matrix(
+        (value[known], (document_of[known], column[known])), shape=(len(texts), len(buckets)), dtype=np.float32
+    )
+    matrix.sum_duplicates()
+    return matrix, buckets
+
+
+# ---------------------------------------------------------------- learning
+
+
+def wants_characters(texts: Sequence[str], setting: str) -> bool:
+    """Whether character n-grams are worth their time on such texts."""
+    if setting != "auto":
+        return setting == "on"
+    words = sorted(text.count(" ") + 1 for text in texts)
+    return words[len(words) // 2] < SHORT_TEXT_WORDS
+
+
+def folds_of(labels: Ints, groups: Sequence[str], folds: int, seed: int) -> Ints:
+    """A fold for each row: groups stay whole, and each label is spread over all folds as evenly as its groups allow."""
+    first_label: dict[str, int] = {}
+    for group, label in zip(groups, labels.tolist(), strict=True):
+        first_label.setdefault(group, label)
+    order = sorted(first_label, key=lambda group: hashlib.sha256(f"{seed}/{group}".encode(errors="replace")).digest())
+    dealt: dict[int, int] = {}
+    fold: dict[str, int] = {}
+    for group in order:
+        label = first_label[group]
+        # Each label starts at another fold, so that rare labels do not all land in fold 0.
+        fold[group] = (dealt.get(label, label)) % folds
+        dealt[label] = dealt.get(label, label) + 1
+    return np.fromiter((fold[group] for group in groups), dtype=np.int64, count=len(labels))
+
+
+def fit_machines(matrix: csr_matrix, labels: Ints, label_count: int, settings: Settings) -> tuple[Floats, Floats]:
+    """(weights (features, labels), biases (labels,)) of one squared-hinge machine a label."""
+    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415  scoring must not pay for scikit-learn's import
+    from sklearn.svm import LinearSVC  # noqa: PLC0415
+
+    frequency = np.bincount(labels, minlength=label_count).astype(np.float64)
+    sample_weight = np.maximum(frequency, 1)[labels] ** -settings.weight_power
+    sample_weight *= len(labels) / sample_weight.sum()
+    seen = np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(np.float64)
+    weights = np.zeros((matrix.shape[1], label_count), dtype=np.float64)
+    biases = np.full(label_count, -1.0)
+    for label in range(label_count):
+        rows = labels == label
+        if not rows.any() or rows.all():
+            continue
+        scale = bayes_scale(matrix, rows, seen, settings.bayes_power)
+        scaled = csr_matrix((matrix.data * scale[matrix.indices], matrix.indices, matrix.indptr), shape=matrix.shape)
+        machine = LinearSVC(C=settings.cost, tol=0.1, max_iter=200, random_state=settings.seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the last digits of a margin change no label
+            machine.fit(scaled, rows, sample_weight=sample_weight)
+        weights[:, label] = machine.coef_[0] * scale
+        biases[label] = machine.intercept_[0]
+    return weights, biases
+
+
+def bayes_scale(matrix: csr_matrix, rows: NDArray[np.bool_], seen: Floats, power: float) -> Singles:
+    """|log-count ratio| ** power of each feature for the label that `rows` carry, with mean 1."""
+    if power == 0:
+        return np.ones(matrix.shape[1], dtype=np.float32)
+    inside = np.bincount(matrix[np.flatnonzero(rows)].indices, minlength=matrix.shape[1]) + 1.0
+    outside = seen - inside + 2.0
+    ratio = np.abs(np.log(inside / inside.sum()) - np.log(outside / outside.sum()))
+    scaled = ratio**power
+    normal: Singles = (scaled / max(float(scaled.mean()), 1e-9)).astype(np.float32)
+    return normal
+
+
+def fit_softmax(scores: Floats, labels: Ints) -> tuple[Floats, Floats]:
+    """(A (labels, labels), b): probabilities are softmax(scores @ A + b), A shrunk to one slope for all labels.
+
+    The targets are Platt's: with n rows of a label nothing is ever surer than about 1 - 1/(n + 2), even where the scores
+    separate the labels perfectly.
+    """
+    count = scores.shape[1]
+    doubt = 1.0 / (np.bincount(labels, minlength=count) + 2.0)[labels]
+    target = np.repeat(doubt[:, None] / (count - 1), count, axis=1)
+    target[np.arange(len(labels)), labels] = 1.0 - doubt
+
+    def common(parameters: Floats) -> tuple[float, Floats]:
+        slope, shift = parameters[0], parameters[1:]
+        loss, error = _cross_entropy(scores * slope + shift, target)
+        return loss + 0.5 * float(shift @ shift), np.concatenate(([(error * scores).sum()], error.sum(0) + shift))
+
+    start = minimize(common, np.concatenate(([3.0], np.zeros(count))), jac=True, method="L-BFGS-B", options={"maxiter": 50}).x
+    prior = np.eye(count) * start[0]
+    if count > FULL_CALIBRATION_LABELS:
+        return prior, start[1:]
+
+    def full(parameters: Floats) -> tuple[float, Floats]:
+        matrix, shift = parameters[:-count].reshape(count, count), parameters[-count:]
+        away = matrix - prior
+        loss, error = _cross_entropy(scores @ matrix + shift, target)
+        gradient = np.concatenate(((scores.T @ error + away).ravel(), error.sum(0) + shift))
+        return loss + 0.5 * float((away**2).sum() + shift @ shift), gradient
+
+    parameters = np.concatenate((prior.ravel(), start[1:]))
+    found = minimize(full, parameters, jac=True, method="L-BFGS-B", options={"maxiter": 30}).x
+    return found[:-count].reshape(count, count), found[-count:]
+
+
+def _cross_entropy(logits: Floats, target: Floats) -> tuple[float, Floats]:
+    """(summed loss, its gradient by the logits)."""
+    logs = log_softmax(logits, axis=1)
+    return -float((target * logs).sum()), np.exp(logs) - target
+
+
+def macro_f1(confusion: Floats) -> float:
+    """Mean F1 over the labels that occur; `confusion` (true, predicted)."""
+    support, predicted, right = confusion.sum(1), confusion.sum(0), np.diag(confusion)
+    occurs = support > 0
+    return float((2 * right[occurs] / (support + predicted)[occurs]).mean()) if occurs.any() else float("nan")
+
+
+def fit_offsets(probabilities: Floats, labels: Ints) -> Floats:
+    """What to add to log-probabilities so that the label chosen makes macro-F1 highest: one label at a time, two rounds.
+
+    For one label, each row has a rival (the best other label) and a margin: the row is given to the label when its offset
+    exceeds the margin, so that walking the rows by margin visits every possible outcome.
+    """
+    rows, count = probabilities.shape
+    scores = decision(probabilities, np.zeros(count))
+    offsets = np.zeros(count)
+    support = np.bincount(labels, minlength=count).astype(np.float64)
+    occurs = support > 0
+    for _ in range(2):
+        for label in np.argsort(support, kind="stable").tolist():
+            if not occurs[label]:
+                continue
+            shifted = scores + offsets
+            shifted[:, label] = -np.inf
+            rival = shifted.argmax(1)
+            margin = shifted[np.arange(rows), rival] - scores[:, label]
+            # Rows far from any offset in the grid never change hands; the counts of the others are all that moves.
+            results = []
+            sure, open_ = margin < OFFSET_GRID[0], np.flatnonzero(np.abs(margin) <= OFFSET_GRID[-1])
+            chosen = np.where(sure, label, rival)
+            right = np.bincount(labels[chosen == labels], minlength=count).astype(np.float64)
+            predicted = np.bincount(chosen, minlength=count).astype(np.float64)
+            open_ = open_[np.argsort(margin[open_], kind="stable")]
+            places = np.searchsorted(margin[open_], OFFSET_GRID)
+            before = 0
+            for place in places.tolist():
+                moved = open_[before:place]
+                before = place
+                np.subtract.at(predicted, rival[moved], 1)
+                predicted[label] += len(moved)
+                np.subtract.at(right, labels[moved][rival[moved] == labels[moved]], 1)
+                right[label] += np.count_nonzero(labels[moved] == label)
+                results.append(float((2 * right[occurs] / (support + predicted)[occurs]).mean()))
+            values = np.asarray(results)
+            # The smallest shift among the nearly best: a plateau's far end is fitted to noise.
+            near = np.flatnonzero(values >= values.max() - 5e-4)
+            offsets[label] = OFFSET_GRID[near[np.argmin(np.abs(OFFSET_GRID[near]))]]
+    return offsets
+
+
+def decision(probabilities: Floats, offsets: Floats) -> Floats:
+    """What labels are ranked by: log-probability plus the label's offset."""
+    return np.asarray(np.log(np.maximum(probabilities, 1e-12)) + offsets)
+
+
+def choose(probabilities: Floats, offsets: Floats) -> Ints:
+    """The label of each row."""
+    chosen: Ints = decision(probabilities, offsets).argmax(1)
+    return chosen
+
+
+def threshold_for(confidence: Floats, right: NDArray[np.bool_], target: float) -> tuple[float, float]:
+    """(lowest confidence above which the share of right labels is at least `target`, share of rows above it).
+
+    (1.0, 0.0) where no confidence keeps it: every row then needs review.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    precision = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    # Rows of the same confidence stand on one side of any threshold.
+    last_of_tie = np.append(confidence[order][1:] != confidence[order][:-1], True)
+    good = np.flatnonzero((precision >= target) & last_of_tie)
+    if not len(good):
+        return 1.0, 0.0
+    return float(confidence[order][good[-1]]), float((good[-1] + 1) / len(order))
+
+
+def calibration_error(confidence: Floats, right: NDArray[np.bool_], bins: int = 15) -> float:
+    """Expected calibration error: |share right - mean confidence| in bins of equal width, weighted by their rows."""
+    if not len(confidence):
+        return float("nan")
+    bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    gap = np.bincount(bin_of, weights=right - confidence, minlength=bins)
+    return float(np.abs(gap).sum() / len(confidence))
+
+
+def standard_error_of_macro_f1(labels: Ints, predicted: Ints, count: int, seed: int) -> float:
+    """Bootstrap over rows, drawn as counts of (true, predicted) pairs, which is the same and needs no rows."""
+    pairs, cells = np.unique(labels * count + predicted, return_counts=True)
+    draws = np.random.default_rng(seed).multinomial(len(labels), cells / len(labels), size=200)
+    values = []
+    for draw in draws:
+        confusion = np.zeros(count * count)
+        confusion[pairs] = draw
+        values.append(macro_f1(confusion.reshape(count, count)))
+    return float(np.std(values))
+
+
+def cross_fit_scores(
+    matrix: csr_matrix, labels: Ints, fold: Ints, settings: Settings, *, checkpoints: Path | None = None, key: str = ""
+) -> Floats:
+    """(rows, labels) scores by machines that did not see the row's fold; finished folds are kept in `checkpoints`."""
+    label_count = int(labels.max()) + 1
+    scores = np.zeros((matrix.shape[0], label_count))
+    for held in range(settings.folds):
+        rows = np.flatnonzero(fold == held)
+        path = checkpoints / f"{key}-{held}.npy" if checkpoints else None
+        if path and path.is_file():
+            kept = np.load(path, allow_pickle=False)
+            if kept.shape == (len(rows), label_count):
+                log.info("fold %d of %d: taken from the checkpoint", held + 1, settings.folds)
+                scores[rows] = kept
+                continue
+        others = np.flatnonzero(fold != held)
+        weights, biases = fit_machines(matrix[others], labels[others], label_count, settings)
+        scores[rows] = matrix[rows] @ weights + biases
+        log.info("fold %d of %d: trained on %d rows", held + 1, settings.folds, len(others))
+        if path:
+            # Written whole or not at all: spot instances stop in the middle of things.
+            temporary = path.with_suffix(".part")
+            with temporary.open("wb") as out:
+                np.save(out, scores[rows])
+            temporary.replace(path)
+    return scores
+
+
+def evaluate_cross_fit(scores: Floats, labels: Ints, fold: Ints, settings: Settings) -> CrossFit:
+    """Softmax and offsets of each fold come from the other folds, so that nothing is scored by what was fitted on it."""
+    probabilities = np.zeros_like(scores)
+    predicted = np.zeros(len(labels), dtype=np.int64)
+    for held in range(settings.folds):
+        inside, outside = fold == held, fold != held
+        slope, bias = fit_softmax(scores[outside], labels[outside])
+        offsets = fit_offsets(softmax(scores[outside] @ slope + bias, axis=1), labels[outside])
+        probabilities[inside] = softmax(scores[inside] @ slope + bias, axis=1)
+        predicted[inside] = choose(probabilities[inside], offsets)
+    count = scores.shape[1]
+    confusion = np.bincount(labels * count + predicted, minlength=count * count).reshape(count, count).astype(float)
+    right = predicted == labels
+    confidence = probabilities[np.arange(len(labels)), predicted]
+    _, coverage = threshold_for(confidence, right, settings.target_precision)
+    return CrossFit(
+        probabilities=probabilities,
+        predicted=predicted,
+        macro_f1=macro_f1(confusion),
+        macro_f1_error=standard_error_of_macro_f1(labels, predicted, count, settings.seed),
+        accuracy=float(right.mean()),
+        expected_calibration_error=calibration_error(confidence, right),
+        coverage=coverage,
+    )
+
+
+def fit(
+    rows: Rows,
+    settings: Settings,
+    *,
+    checkpoints: Path | None = None,
+    report: Callable[[CrossFit], None] | None = None,
+) -> tuple[Model, CrossFit]:
+    """Train on `rows`; the same rows, settings and versions give the same model, bit for bit.
+
+    Raises TrainingError when there are fewer than two labels or no usable feature.
+    """
+    names = sorted(set(rows.labels))
+    if len(names) < 2:
+        raise TrainingError(
+            f"training needs rows of at least 2 labels and got {len(names)}: drop labelled complaints of another"
+        )
+    number = {name: index for index, name in enumerate(names)}
+    labels = np.fromiter((number[label] for label in rows.labels), dtype=np.int64, count=len(rows.labels))
+    characters = wants_characters(rows.texts, settings.characters)
+    matrix, buckets = feature_matrix(rows.texts, None, characters=characters, min_rows=settings.min_rows)
+    if matrix.shape[1] == 0:
+        raise TrainingError("no word occurs in two rows: the texts are empty or all different; look at the prepared data")
+    most = max(1, MAX_WEIGHTS // len(names))
+    if len(buckets) > most:
+        kept = np.sort(np.argsort(-np.bincount(matrix.indices, minlength=len(buckets)), kind="stable")[:most])
+        matrix, buckets = matrix[:, kept].tocsr(), buckets[kept]
+        log.info("kept the %d most frequent features of %d labels", most, len(names))
+    settings = replace(settings, folds=max(2, min(settings.folds, len(set(rows.groups)))))
+    fold = folds_of(labels, rows.groups, settings.folds, settings.seed)
+    key = fingerprint(rows, repr(sorted(asdict(settings).items())))[:16]
+    scores = cross_fit_scores(matrix, labels, fold, settings, checkpoints=checkpoints, key=key)
+    crossfit = evaluate_cross_fit(scores, labels, fold, settings)
+    if report:
+        report(crossfit)
+    slope, shift = fit_softmax(scores, labels)
+    probabilities = softmax(scores @ slope + shift, axis=1)
+    offsets = fit_offsets(probabilities, labels)
+    right = crossfit.predicted == labels
+    confidence = crossfit.probabilities[np.arange(len(labels)), crossfit.predicted]
+    threshold, _ = threshold_for(confidence, right, settings.target_precision)
+
+    weights, biases = fit_machines(matrix, labels, len(names), settings)
+    folded = weights @ slope
+    # A constant added to all labels' logits changes no probability; without it a contribution speaks for one label.
+    folded -= folded.mean(axis=1, keepdims=True)
+    model = Model(
+        labels=tuple(names),
+        buckets=buckets,
+        weights=folded.astype(np.float32),
+        bias=biases @ slope + shift,
+        offsets=offsets,
+        characters=characters,
+        threshold=threshold,
+    )
+    return model, crossfit
+
+
+def fingerprint(rows: Rows, extra: str = "") -> str:
+    """SHA-256 of the rows, whatever their order."""
+    digests = sorted(
+        hashlib.sha256("\0".join(row).encode("utf-8", "surrogatepass")).digest()
+        for row in zip(rows.labels, rows.texts, rows.groups, strict=True)
+    )
+    return hashlib.sha256(b"".join(digests) + extra.encode()).hexdigest()

@@ -1,0 +1,222 @@
+"""Turn texts into hashed word and character n-grams, in any script, with NumPy alone.
+
+What does not tell complaints apart is folded away before hashing: case, accents, apostrophes, spaces, which digits a
+number has and what a mask (`XXXX`, `<EMAIL>`) stood for. A word's hash is the polynomial sum(code_i * P**i) modulo
+2**64. Because P is odd it has an inverse, so all words' hashes come from one running sum, with no loop over words.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+BUCKET_BITS = 22
+CHARACTER_SIZES = (3, 4, 5)
+BATCH_CHARACTERS = 2_000_000  # of memory: an uncompressed batch of this size needs about 0.5 GB with characters on
+
+UInts = NDArray[np.uint64]
+Ints = NDArray[np.int64]
+Codes = NDArray[np.uint32]
+
+# Folded codes below 2 are not letters. SKIP vanishes from inside a word, SEPARATOR ends it.
+SEPARATOR, SKIP = 0, 1
+# Above the table lie only ideographs and private use: each is its own word.
+TABLE_SIZE = 0x20000
+WORD, NUMBER, MASK = 0, 1, 2
+
+_P = 0x9E3779B97F4A7C15
+_P_INVERSE = pow(_P, -1, 1 << 64)
+_MASK_HASH = np.uint64(0x5851F42D4C957F2D)
+_UNIGRAM = np.uint64(0x14057B7EF767814F)
+_BIGRAM_LEFT, _BIGRAM_RIGHT = np.uint64(0x2545F4914F6CDD1D), np.uint64(0xD6E8FEB86659FD93)
+_CHARACTERS = {size: np.uint64((0xA0761D6478BD642F * size) % (1 << 64)) for size in CHARACTER_SIZES}
+_EDGE = np.uint32(2)  # stands before and after a word's letters in its character n-grams
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The words of a batch of texts, one entry a word in reading order."""
+
+    document: Ints  # which text
+    start: Ints  # first character, counted in the joined batch
+    end: Ints  # one past the last
+    hash: UInts
+    kind: NDArray[np.int8]  # WORD, NUMBER or MASK
+    folded: Codes  # all folded characters of the batch, for character n-grams
+    folded_start: Ints
+    folded_end: Ints
+
+
+@dataclass(frozen=True)
+class Occurrences:
+    """Features as they stand in the texts: entry i is feature `bucket[i]` in text `document[i]`, at word `token[i]`."""
+
+    document: Ints
+    bucket: Ints
+    token: Ints
+
+
+@cache
+def fold_table() -> Codes:
+    """Code point -> folded code point, SEPARATOR or SKIP, for the first TABLE_SIZE code points (Unicode of this Python)."""
+    table = np.zeros(TABLE_SIZE + 1, dtype=np.uint32)
+    for code in range(TABLE_SIZE):
+        character = chr(code)
+        category = unicodedata.category(character)
+        if category[0] == "L" or category == "Mc":
+            table[code] = _folded_letter(character)
+        elif category[0] == "N":
+            table[code] = ord("0")
+        elif category in ("Mn", "Me", "Cf") or character in "'’ʼ`´":
+            table[code] = SKIP
+    return table
+
+
+def _folded_letter(character: str) -> int:
+    lower = character.lower()
+    if len(lower) == 1 and not unicodedata.decomposition(lower):
+        return ord(lower)
+    base = [part for part in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(part)]
+    # Hangul syllables and ligatures come apart into several letters: they stay what they are.
+    return ord(base[0].lower()[0]) if len(base) == 1 else ord(lower[0])
+
+
+@cache
+def _powers(length: int) -> tuple[UInts, UInts]:
+    """P**i and P**-i for i < length, modulo 2**64."""
+    powers = np.full(length, _P, dtype=np.uint64)
+    inverses = np.full(length, _P_INVERSE, dtype=np.uint64)
+    powers[0] = inverses[0] = 1
+    return np.multiply.accumulate(powers), np.multiply.accumulate(inverses)
+
+
+def _mix(values: UInts) -> UInts:
+    """Spread the polynomial's bits: the finaliser of splitmix64 (Steele, Lea, Flood, 2014)."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def _bucket(values: UInts) -> Ints:
+    return (_mix(values) >> np.uint64(64 - BUCKET_BITS)).astype(np.int64)
+
+
+def joined_codes(texts: Sequence[str]) -> tuple[Codes, Ints]:
+    """(code points of all texts, each followed by a space; where each text starts)."""
+    lengths = np.fromiter((len(text) + 1 for text in texts), dtype=np.int64, count=len(texts))
+    starts = np.concatenate(([0], np.cumsum(lengths)))
+    data = (" ".join(texts) + " ").encode("utf-32-le", "surrogatepass")
+    return np.frombuffer(data, dtype=np.uint32), starts
+
+
+def tokenise(texts: Sequence[str]) -> Tokens:
+    """The words of `texts`."""
+    codes, document_starts = joined_codes(texts)
+    folded = fold_table()[np.minimum(codes, TABLE_SIZE)]
+    folded = np.where(codes >= TABLE_SIZE, codes, folded)
+    # Runs of digits count as one digit: an amount is an amount.
+    digits = folded == ord("0")
+    repeated = np.zeros(len(folded), dtype=bool)
+    repeated[1:] = digits[1:] & digits[:-1]
+    kept = np.flatnonzero((folded != SKIP) & ~repeated)
+    folded = folded[kept]
+
+    letter = folded != SEPARATOR
+    alone = ((folded >= 0x2E80) & (folded < 0xAC00)) | (folded >= TABLE_SIZE)
+    starts_here = letter.copy()
+    starts_here[1:] &= ~letter[:-1] | alone[1:] | alone[:-1]
+    ends_here = letter.copy()
+    ends_here[:-1] &= ~letter[1:] | starts_here[1:]
+    start = np.flatnonzero(starts_here)
+    end = np.flatnonzero(ends_here) + 1
+
+    powers, inverses = _powers(1 << len(folded).bit_length())
+    running = np.zeros(len(folded) + 1, dtype=np.uint64)
+    np.cumsum(folded * powers[: len(folded)], out=running[1:])
+    hashes = (running[end] - running[start]) * inverses[start]
+
+    crosses = np.concatenate(([0], np.cumsum(folded == ord("x"))))
+    length = end - start
+    kind = np.zeros(len(start), dtype=np.int8)
+    kind[(length == 1) & (folded[start] == ord("0"))] = NUMBER
+    first, last = kept[start], kept[end - 1] + 1
+    bracketed = (codes[np.maximum(first - 1, 0)] == ord("<")) & (codes[last] == ord(">"))
+    kind[((crosses[end] - crosses[start] == length) & (length > 1)) | bracketed] = MASK
+    hashes[kind == MASK] = _MASK_HASH
+
+    document = np.searchsorted(document_starts, first, side="right") - 1
+    # 1,234.50 and XX/XX/XXXX are one number and one mask, not three.
+    same = np.zeros(len(start), dtype=bool)
+    same[1:] = (kind[1:] != WORD) & (kind[1:] == kind[:-1]) & (document[1:] == document[:-1])
+    tokens = ~same
+    return Tokens(
+        document=document[tokens],
+        start=first[tokens],
+        end=last[tokens],
+        hash=hashes[tokens],
+        kind=kind[tokens],
+        folded=folded,
+        folded_start=start[tokens],
+        folded_end=end[tokens],
+    )
+
+
+def word_occurrences(tokens: Tokens) -> Occurrences:
+    """Every word, then every pair of neighbours (at its left word)."""
+    pairs = np.flatnonzero(tokens.document[1:] == tokens.document[:-1])
+    left, right = tokens.hash[pairs], tokens.hash[pairs + 1]
+    bigrams = _mix(left * _BIGRAM_LEFT) * _BIGRAM_RIGHT + right
+    return Occurrences(
+        document=np.concatenate((tokens.document, tokens.document[pairs])),
+        bucket=np.concatenate((_bucket(tokens.hash + _UNIGRAM), _bucket(bigrams))),
+        token=np.concatenate((np.arange(len(tokens.hash)), pairs)),
+    )
+
+
+def character_occurrences(tokens: Tokens) -> Occurrences:
+    """Every run of 3, 4 and 5 characters inside a word and its edges; numbers and masks have none."""
+    words = np.flatnonzero(tokens.kind == WORD)
+    start, length = tokens.folded_start[words], tokens.folded_end[words] - tokens.folded_start[words]
+    padded = length + 2
+    offsets = np.concatenate(([0], np.cumsum(padded)))
+    token = np.repeat(np.arange(len(words)), padded)
+    within = np.arange(offsets[-1]) - offsets[token]
+    source = start[token] + within - 1
+    edge = (within == 0) | (within == padded[token] - 1)
+    letters = np.where(edge, _EDGE, tokens.folded[np.clip(source, 0, max(len(tokens.folded) - 1, 0))]).astype(np.uint64)
+    left = padded[token] - within  # characters from here to the word's end
+    buckets: list[Ints] = []
+    places: list[Ints] = []
+    for size in CHARACTER_SIZES:
+        at = np.flatnonzero(left >= size)
+        value = np.full(len(at), _CHARACTERS[size], dtype=np.uint64)
+        for step in range(size):
+            value += letters[at + step] * np.uint64(pow(_P, step, 1 << 64))
+        buckets.append(_bucket(value))
+        places.append(token[at])
+    place = words[np.concatenate(places)]
+    return Occurrences(document=tokens.document[place], bucket=np.concatenate(buckets), token=place)
+
+
+def batches(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """(first, one past last) of slices that hold about BATCH_CHARACTERS characters each."""
+    first, characters = 0, 0
+    for index, text in enumerate(texts):
+        characters += len(text)
+        if characters >= BATCH_CHARACTERS:
+            yield first, index + 1
+            first, characters = index + 1, 0
+    if first < len(texts):
+        yield first, len(texts)
+
+
+def counts(occurrences: Occurrences) -> tuple[Ints, Ints, Ints]:
+    """(document, bucket, how often), sorted by document, then bucket."""
+    keys = (occurrences.document << BUCKET_BITS) | occurrences.bucket
+    unique, count = np.unique(keys, return_counts=True)
+    return unique >> BUCKET_BITS, unique & ((1 << BUCKET_BITS) - 1), count

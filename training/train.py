@@ -1,0 +1,107 @@
+"""Training job: learn from the train and validation channels, write the model, log the tuning objective.
+
+Both channels train: the objective is macro-F1 by cross-fitting over all of them (near-duplicates on one side), which is
+less noisy than one small split, and no row is scored by a machine that saw it or a near-copy of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import NoReturn
+
+from complaint_model import artifact, classifier
+from complaint_model.classifier import CrossFit, Rows, Settings, TrainingError
+from complaint_model.records import DataError, read_labelled
+
+log = logging.getLogger("train")
+SOURCE = Path(__file__).resolve().parent
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Raise, so that the reason reaches /opt/ml/output/failure."""
+        raise TrainingError(f"hyperparameters: {message}")
+
+
+def parse_settings(arguments: list[str]) -> Settings:
+    """Settings from `--name value` pairs. Raises TrainingError at an unknown name or a value of the wrong kind."""
+    parser = _Parser(allow_abbrev=False, add_help=False)
+    kinds = {"float": float, "int": int, "str": str}
+    for field in fields(Settings):
+        parser.add_argument(f"--{field.name}", type=kinds[str(field.type)], default=field.default)
+    settings = Settings(**vars(parser.parse_args(arguments)))
+    if settings.cost <= 0 or not 0 < settings.target_precision < 1 or settings.folds < 2:
+        raise TrainingError("hyperparameters: cost must be above 0, target_precision between 0 and 1, folds at least 2")
+    if settings.characters not in ("auto", "on", "off"):
+        raise TrainingError("hyperparameters: characters is auto, on or off")
+    return settings
+
+
+def train(settings: Settings, *, train_dir: Path, validation_dir: Path, model_dir: Path, checkpoints: Path | None) -> CrossFit:
+    """Train and write the model. Raises TrainingError or DataError with the reason."""
+    records = read_labelled(train_dir, validation_dir)
+    rows = Rows(
+        texts=[record.text for record in records],
+        labels=[record.label for record in records],
+        groups=[record.group for record in records],
+    )
+    log.info("%d labelled complaints of %d labels", len(records), len(set(rows.labels)))
+    model, crossfit = classifier.fit(rows, settings, checkpoints=checkpoints, report=_report)
+    about = {
+        "settings": asdict(settings),
+        "metrics": {
+            "accuracy": crossfit.accuracy,
+            "macro_f1": crossfit.macro_f1,
+            "macro_f1_standard_error": crossfit.macro_f1_error,
+            "expected_calibration_error": crossfit.expected_calibration_error,
+            "coverage_at_target_precision": crossfit.coverage,
+        },
+        "training_rows": len(records),
+        "data_fingerprint": classifier.fingerprint(rows),
+        "code_version": artifact.code_version(SOURCE),
+    }
+    artifact.save(model, about, model_dir, source=SOURCE)
+    return crossfit
+
+
+def _report(crossfit: CrossFit) -> None:
+    # The tuning job reads this line; its form is part of docs/contracts.md.
+    log.info("validation macro_f1=%.4f; standard_error=%.4f;", crossfit.macro_f1, crossfit.macro_f1_error)
+    log.info(
+        "accuracy=%.4f; calibration_error=%.4f; coverage=%.4f;",
+        crossfit.accuracy,
+        crossfit.expected_calibration_error,
+        crossfit.coverage,
+    )
+
+
+def main() -> int:
+    """The exit code; a failure's reason goes to output/failure, where SageMaker reads it."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    model_dir = Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))
+    base = model_dir.parent
+    checkpoints = base / "checkpoints"
+    try:
+        train(
+            parse_settings(sys.argv[1:]),
+            train_dir=Path(os.environ.get("SM_CHANNEL_TRAIN", base / "input/data/train")),
+            validation_dir=Path(os.environ.get("SM_CHANNEL_VALIDATION", base / "input/data/validation")),
+            model_dir=model_dir,
+            checkpoints=checkpoints if checkpoints.is_dir() else None,
+        )
+    except (TrainingError, DataError) as error:
+        failure = base / "output" / "failure"
+        failure.parent.mkdir(parents=True, exist_ok=True)
+        failure.write_text(str(error), encoding="utf-8")
+        log.error("%s", error)  # noqa: TRY400  the reason is for a reader; a traceback would hide it
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -100,9 +100,8 @@ def compare(candidate: Verdicts, champion: Verdicts, truth: Ints, labels: int, s
     present = np.bincount(truth, minlength=labels) > 0
 
     def difference(ours: Floats, theirs: Floats) -> Floats:
-        return _f1_of_cells(true, (first, second), ours, theirs, present) - _f1_of_cells(
-            true, second, first, ours, theirs, present
-        )
+        mine = _f1_of_cells(true, (first, second), ours, theirs, present)
+        return mine - _f1_of_cells(true, (second, first), ours, theirs, present)
 
     random = np.random.default_rng(seed)
     observed = float(difference(count[None, :].astype(float), np.zeros((1, len(count))))[0])

@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 from local_aws.context import LocalContext
 
 POLL_SECONDS = 0.25
+TASK_FAILED = "States.TaskFailed"
 
 
 @dataclass(frozen=True)
@@ -227,6 +228,8 @@ def _job_task_class(context: LocalContext) -> type:
     from moto.stepfunctions.parser.api import HistoryEventType, TaskFailedEventDetails
     from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
     from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
+    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.resource import ResourceCondition
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (
         StateTaskServiceCallback,
@@ -246,9 +249,10 @@ def _job_task_class(context: LocalContext) -> type:
             return set(model.operation_model(operation).input_shape.members) if operation in model.operation_names else None
 
         def _failure(self, env: Any, error: str, cause: str) -> Any:
+            name = StatesErrorName(StatesErrorNameType.StatesTaskFailed) if error == TASK_FAILED else CustomErrorName(error)
             return FailureEvent(
                 env=env,
-                error_name=CustomErrorName(error),
+                error_name=name,
                 event_type=HistoryEventType.TaskFailed,
                 event_details=EventDetails(
                     taskFailedEventDetails=TaskFailedEventDetails(
@@ -290,7 +294,7 @@ def _job_task_class(context: LocalContext) -> type:
                     return
                 if description[job.status] in job.ended_badly:
                     cause = json.dumps(_plain(description))
-                    raise FailureEventException(self._failure(env, "States.TaskFailed", cause))
+                    raise FailureEventException(self._failure(env, TASK_FAILED, cause))
                 time.sleep(POLL_SECONDS)
 
     return JobTask

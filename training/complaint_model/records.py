@@ -31,7 +31,9 @@ def read_labelled(*folders: Path) -> list[Labelled]:
     rows: list[Labelled] = []
     for folder in folders:
         # A name may come from a customer's file, so an error counts files instead of naming them.
-        for place, path in enumerate(sorted(folder.rglob("*.jsonl")) if folder.is_dir() else [], start=1):
+        # Spark calls its parts what it likes; what starts with a dot or an underscore is its bookkeeping.
+        found = sorted(path for path in folder.rglob("[!._]*") if path.is_file()) if folder.is_dir() else []
+        for place, path in enumerate(found, start=1):
             # Only \n ends a line: texts may hold U+2028, which str.splitlines would split at.
             for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
                 if line.strip():

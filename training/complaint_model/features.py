@@ -72,7 +72,7 @@ def fold_table() -> Codes:
             table[code] = _folded_letter(character)
         elif category[0] == "N":
             table[code] = ord("0")
-        elif category in ("Mn", "Me", "Cf") or character in "'’ʼ`´":
+        elif category in ("Mn", "Me", "Cf") or character in "'’ʼ`´_":
             table[code] = SKIP
     return table
 

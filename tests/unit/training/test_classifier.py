@@ -1,0 +1,195 @@
+"""Learning: quality against scikit-learn, calibration, cross-fitting that does not leak, thresholds, exact explanations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from complaint_model import classifier, scoring
+from complaint_model.classifier import Rows, Settings, TrainingError
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import f1_score
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
+
+from tests.unit.training.conftest import make_complaints
+
+Complaints = tuple[list[str], list[str]]
+
+
+def rows_of(complaints: Complaints) -> Rows:
+    texts, labels = complaints
+    return Rows(texts=texts, labels=labels, groups=[str(index) for index in range(len(texts))])
+
+
+@pytest.fixture(scope="module")
+def trained(complaints: Complaints) -> tuple[classifier.Model, classifier.CrossFit]:
+    return classifier.fit(rows_of(complaints), Settings())
+
+
+def test_is_as_good_as_scikit_learn_on_complaints_it_never_saw(
+    complaints: Complaints, trained: tuple[classifier.Model, classifier.CrossFit]
+) -> None:
+    texts, labels = make_complaints(600, seed=99)
+    model, _ = trained
+    found = [model.labels[index] for index in scoring.score(model, texts).label]
+    reference = (
+        make_pipeline(TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LinearSVC()).fit(*complaints).predict(texts)
+    )
+    ours, theirs = (f1_score(labels, answers, average="macro") for answers in (found, reference))
+    assert ours > 0.88  # one label in ten is noise, of which a third is right by chance
+    assert ours >= theirs - 0.01
+
+
+def test_probabilities_are_calibrated_where_labels_are_noisy(trained: tuple[classifier.Model, classifier.CrossFit]) -> None:
+    texts, labels = make_complaints(2000, seed=5)
+    model, crossfit = trained
+    scores = scoring.score(model, texts)
+    right = np.asarray([model.labels[index] for index in scores.label]) == np.asarray(labels)
+    assert np.allclose(scores.probabilities.sum(1), 1)
+    assert classifier.calibration_error(scores.confidence, right) < 0.05
+    assert crossfit.accuracy == pytest.approx(right.mean(), abs=0.04)
+
+
+def test_cross_fitting_does_not_profit_from_copies() -> None:
+    """Labels drawn at random cannot be learned; copies of a row on both sides would make it look as if they could."""
+    texts, _ = make_complaints(150, seed=3)
+    random = np.random.default_rng(0)
+    labels = random.choice(["a", "b"], size=len(texts)).tolist()
+    groups = [str(index) for index in range(len(texts))]
+    _, honest = classifier.fit(Rows(texts * 4, labels * 4, groups * 4), Settings())
+    _, leaking = classifier.fit(Rows(texts * 4, labels * 4, [str(index) for index in range(4 * len(texts))]), Settings())
+    assert honest.accuracy < 0.65
+    assert leaking.accuracy > 0.8
+
+
+def test_folds_keep_groups_whole_and_labels_spread() -> None:
+    labels = np.asarray([0] * 90 + [1] * 10)
+    groups = [str(index // 2) for index in range(100)]
+    fold = classifier.folds_of(labels, groups, 5, seed=1)
+    assert all(len({fold[index] for index, group in enumerate(groups) if group == name}) == 1 for name in set(groups))
+    assert set(fold[labels == 1].tolist()) == {0, 1, 2, 3, 4}
+    assert np.bincount(fold).max() <= 24
+
+
+def test_contributions_sum_to_the_logit(trained: tuple[classifier.Model, classifier.CrossFit]) -> None:
+    model, _ = trained
+    for characters in (False, True):
+        _check_sum(replace(model, characters=characters), "Me cobraron dos veces, dos veces! <EMAIL> 漢字 unknownword")
+
+
+def _check_sum(model: classifier.Model, text: str) -> None:
+    log_probabilities = np.log(scoring.score(model, [text]).probabilities[0])
+    logits = []
+    for label in range(len(model.labels)):
+        terms, bias = scoring.explain(model, text, label)
+        logits.append(sum(term.contribution for term in terms) + bias)
+    differences = np.asarray(logits) - log_probabilities
+    assert np.ptp(differences) < 1e-4  # the same up to the constant that softmax takes away
+
+
+def test_top_terms_name_the_cause(trained: tuple[classifier.Model, classifier.CrossFit]) -> None:
+    model, _ = trained
+    scores, terms = scoring.score_and_explain(model, ["Buenas tardes. Ayer CLONARON la tarjeta. Gracias", ""])
+    assert model.labels[scores.label[0]] == "fraud"
+    assert any("clonaron" in term.term for term in terms[0])
+    assert len(terms[0]) <= 5
+    assert terms[1] == []
+    assert scores.recognised.tolist() == [True, False]
+
+
+def test_a_text_is_scored_the_same_alone_and_in_any_batch(trained: tuple[classifier.Model, classifier.CrossFit]) -> None:
+    model, _ = trained
+    texts, _ = make_complaints(40, seed=8)
+    together = scoring.score(model, texts).probabilities
+    alone = np.concatenate([scoring.score(model, [text]).probabilities for text in texts])
+    assert np.array_equal(together, alone)
+
+
+def test_labels_do_not_move_with_accents_case_spaces_redactions_and_amounts(
+    trained: tuple[classifier.Model, classifier.CrossFit],
+) -> None:
+    model, _ = trained
+    texts, _ = make_complaints(300, seed=21)
+    before = scoring.score(model, texts).label
+    plain = str.maketrans("áéíóúÁÉÍÓÚñ", "aeiouAEIOUn")
+    changes = {
+        "accents": [text.translate(plain) for text in texts],
+        "case": [text.upper() for text in texts],
+        "spaces": [text.replace(" ", "  ") for text in texts],
+        "redactions": [text.replace("<CITY>", "XXXX").replace("<DATE>", "XX/XX/XXXX") for text in texts],
+        "amounts": [text.replace("45.000", "1.234.567,89") for text in texts],
+    }
+    for name, changed in changes.items():
+        assert (scoring.score(model, changed).label != before).mean() < 0.01, name
+
+
+def test_no_name_or_place_speaks_for_a_label(trained: tuple[classifier.Model, classifier.CrossFit]) -> None:
+    model, _ = trained
+    texts, _ = make_complaints(300, seed=22)
+    before = scoring.score(model, texts).label
+    swapped = [text.replace("Bogotá", "Texas").replace("Ana", "John").replace("Medellín", "Marta") for text in texts]
+    assert (scoring.score(model, swapped).label != before).mean() < 0.01
+
+
+def test_threshold_keeps_the_target_precision() -> None:
+    confidence = np.asarray([0.9, 0.8, 0.7, 0.6])
+    right = np.asarray([True, True, False, True])
+    assert classifier.threshold_for(confidence, right, 0.95) == (0.8, 0.5)
+    assert classifier.threshold_for(confidence, right, 0.7) == (0.6, 1.0)
+    assert classifier.threshold_for(confidence, ~right, 0.95) == (1.0, 0.0)
+    # Equal confidences cannot be separated by a threshold.
+    assert classifier.threshold_for(np.asarray([0.9, 0.9]), np.asarray([True, False]), 0.95) == (1.0, 0.0)
+
+
+def test_offsets_raise_macro_f1_of_a_rare_label() -> None:
+    random = np.random.default_rng(4)
+    labels = (random.random(2000) < 0.06).astype(np.int64)
+    evidence = random.normal(labels * 1.6, 1.0)
+    logit = evidence * 1.6 - 1.28 + np.log(0.06 / 0.94)
+    probability = 1 / (1 + np.exp(-logit))
+    probabilities = np.stack([1 - probability, probability], axis=1)
+    offsets = classifier.fit_offsets(probabilities, labels)
+
+    def quality(chosen: np.ndarray) -> float:
+        return float(f1_score(labels, chosen, average="macro"))
+
+    assert quality(classifier.choose(probabilities, offsets)) > quality(probabilities.argmax(1)) + 0.02
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "reason"),
+    [
+        ([], [], "2 labels"),
+        (["a b", "a b"], ["x", "x"], "2 labels"),
+        (["uno", "dos"], ["x", "y"], "no word occurs in two rows"),
+    ],
+)
+def test_what_cannot_be_learned_is_said(texts: list[str], labels: list[str], reason: str) -> None:
+    with pytest.raises(TrainingError, match=reason):
+        classifier.fit(Rows(texts, labels, [str(index) for index in range(len(texts))]), Settings())
+
+
+def test_an_interrupted_training_resumes_and_gives_the_same_model(
+    complaints: Complaints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = rows_of((complaints[0][:200], complaints[1][:200]))
+    whole, _ = classifier.fit(rows, Settings())
+    fits = []
+    real = classifier.fit_machines
+
+    def interrupted(*arguments: object) -> object:
+        fits.append(1)
+        if len(fits) == 3:
+            raise KeyboardInterrupt
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(classifier, "fit_machines", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        classifier.fit(rows, Settings(), checkpoints=tmp_path)
+    resumed, _ = classifier.fit(rows, Settings(), checkpoints=tmp_path)
+    assert len(fits) == 3 + 4  # two folds were kept: three remain, and the final fit
+    assert np.array_equal(resumed.weights, whole.weights)
+    assert resumed.threshold == whole.threshold

@@ -1,0 +1,111 @@
+"""Tokens and hashed n-grams: what is folded away, what is kept, and that vectorised hashing equals a plain loop."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+
+import numpy as np
+import pytest
+from complaint_model import features
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+MASK = (1 << 64) - 1
+
+
+def buckets(text: str, *, characters: bool = False) -> Counter[int]:
+    tokens = features.tokenise([text])
+    found = features.character_occurrences(tokens) if characters else features.word_occurrences(tokens)
+    return Counter(found.bucket.tolist())
+
+
+def words(text: str) -> list[str]:
+    tokens = features.tokenise([text])
+    return [text[start:end] for start, end in zip(tokens.start, tokens.end, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Él no PAGÓ la comisión", "el no pago la comision"),
+        (unicodedata.normalize("NFC", "suplantación"), unicodedata.normalize("NFD", "suplantación")),
+        ("cobro   de \t 3\n cuotas", "cobro de 9 cuotas"),
+        ("pagué $1.234.567,50 ayer", "pagué $ 80 ayer"),
+        ("on XX/XX/2019 I paid", "on XX/XX/XXXX 1 I paid".replace("XXXX 1", "2021")),
+        ("write to <EMAIL> now", "write to <PHONE_NUMBER> now"),
+        ("my name is XXXX XXXX", "my name is XXXX"),
+        ("I don't know", "I don’t know"),
+        ("I don't know", "I dont know"),
+        ("zero\u200bwidth", "zerowidth"),
+    ],
+)
+def test_what_does_not_tell_complaints_apart_is_folded_away(one: str, other: str) -> None:
+    assert buckets(one) == buckets(other)
+    assert buckets(one, characters=True) == buckets(other, characters=True)
+
+
+@pytest.mark.parametrize(("one", "other"), [("año", "ayer"), ("no pago", "pago no"), ("карта", "счёт"), ("漢字", "字漢")])
+def test_what_tells_complaints_apart_is_kept(one: str, other: str) -> None:
+    assert buckets(one) != buckets(other)
+
+
+def test_words_of_any_script_and_only_words() -> None:
+    assert words("Hola,mundo! Привет мир 漢字 🙂 ab\u2028cd\x00ef") == [
+        "Hola",
+        "mundo",
+        "Привет",
+        "мир",
+        "漢",
+        "字",
+        "ab",
+        "cd",
+        "ef",
+    ]
+
+
+def test_pairs_never_cross_from_one_text_to_the_next() -> None:
+    tokens = features.tokenise(["tarjeta", "crédito"])
+    apart = features.word_occurrences(tokens)
+    assert len(apart.bucket) == 2
+    assert len(buckets("tarjeta crédito")) == 3
+
+
+@pytest.mark.parametrize("texts", [[""], ["", ""], ["…"], [" \n"], ["\x00"], ["\ud800"]])
+def test_texts_without_words_have_no_features(texts: list[str]) -> None:
+    tokens = features.tokenise(texts)
+    assert len(features.word_occurrences(tokens).bucket) == 0
+    assert len(features.character_occurrences(tokens).bucket) == 0
+
+
+def _plain_hash(word: str) -> int:
+    """The polynomial of the module's docstring, by a loop."""
+    total, power = 0, 1
+    for letter in word:
+        total, power = (total + ord(letter) * power) & MASK, (power * 0x9E3779B97F4A7C15) & MASK
+    return total
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(alphabet="abcdefghijklmnopqrstuvñwyzя", min_size=1, max_size=12), min_size=1, max_size=20))
+def test_hashes_equal_a_plain_loop_wherever_the_word_stands(parts: list[str]) -> None:
+    tokens = features.tokenise(["prefix", " ".join(parts)])
+    assert tokens.hash[1:].tolist() == [_plain_hash(part.replace("ñ", "n")) for part in parts]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(max_size=60), min_size=1, max_size=6))
+def test_a_text_has_the_same_features_alone_and_in_a_batch(texts: list[str]) -> None:
+    tokens = features.tokenise(texts)
+    for find, characters in ((features.word_occurrences, False), (features.character_occurrences, True)):
+        together = find(tokens)
+        for index, text in enumerate(texts):
+            assert Counter(together.bucket[together.document == index].tolist()) == buckets(text, characters=characters)
+
+
+def test_buckets_are_spread_evenly() -> None:
+    found = features.word_occurrences(
+        features.tokenise([f"{a}{b}{c}" for a in "abcdefghij" for b in "klmnopqrst" for c in "uvwyzabcde"])
+    )
+    assert len(np.unique(found.bucket)) >= 998
+    assert abs(float(found.bucket.mean()) / (1 << features.BUCKET_BITS) - 0.5) < 0.05

@@ -1,0 +1,316 @@
+"""The three entry scripts under SageMaker's contract: folders, arguments, log lines, failure messages, request bodies."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.unit.training.conftest import ROOT, make_complaints
+
+TRAINING = ROOT / "training"
+
+
+def load(name: str) -> ModuleType:
+    """An entry script as a module of its own name, so that it cannot collide with another `train` or `evaluate`."""
+    spec = importlib.util.spec_from_file_location(f"entry_{name}", TRAINING / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+inference = load("inference")
+
+
+def write_rows(folder: Path, count: int, seed: int, prefix: str) -> None:
+    folder.mkdir(parents=True)
+    texts, labels = make_complaints(count, seed=seed)
+    lines = [
+        json.dumps({
+            "complaint_id": f"{prefix}{index}",
+            "text": text + ("\u2028fin" if index % 7 == 0 else ""),
+            "label": label,
+            "language": "es" if index % 2 else "en",
+            "group_id": f"{prefix}{index}",
+            "received_at": None,
+        }, ensure_ascii=False)
+        for index, (text, label) in enumerate(zip(texts, labels, strict=True))
+    ]  # fmt: skip
+    (folder / "part-0.jsonl").write_bytes("\n".join(lines).encode() + b"\n")
+
+
+def run_training(base: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    channels = {f"SM_CHANNEL_{name.upper()}": str(base / "input/data" / name) for name in ("train", "validation")}
+    return subprocess.run(
+        [sys.executable, str(TRAINING / "train.py"), *arguments],
+        env={**os.environ, **channels, "SM_MODEL_DIR": str(base / "model")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A finished training job: (its /opt/ml, its log)."""
+    base = tmp_path_factory.mktemp("ml")
+    write_rows(base / "input/data/train/run_id=one", 300, 1, "train")
+    write_rows(base / "input/data/validation/run_id=one", 60, 2, "validation")
+    (base / "checkpoints").mkdir()
+    done = run_training(base, "--cost", "0.4", "--seed", "20", "--target_precision", "0.9")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return base, done.stdout
+
+
+def test_training_logs_the_objective_that_the_tuning_job_reads(job: tuple[Path, str]) -> None:
+    knobs = json.loads((TRAINING / "hyperparameters.json").read_text())
+    found = re.findall(knobs["objective"]["regex"], job[1])
+    assert len(found) == 1
+    assert 0.7 < float(found[0]) <= 1
+
+
+def test_every_knob_that_is_tuned_is_a_hyperparameter_and_its_range_holds_the_default() -> None:
+    settings = load("train").Settings()
+    for knob in json.loads((TRAINING / "hyperparameters.json").read_text())["tuned"]:
+        assert knob["min"] <= getattr(settings, knob["name"]) <= knob["max"]
+
+
+def test_the_model_brings_its_code_and_says_what_it_was_trained_on(job: tuple[Path, str]) -> None:
+    about = json.loads((job[0] / "model/model.json").read_text())["about"]
+    assert about["training_rows"] == 360
+    assert about["settings"]["cost"] == 0.4
+    assert about["settings"]["target_precision"] == 0.9
+    assert re.fullmatch(r"[0-9a-f]{64}", about["data_fingerprint"])
+    assert (job[0] / "model/code/inference.py").is_file()
+    assert list((job[0] / "checkpoints").glob("*.npy"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--cots", "1"), "unrecognized arguments"),
+        (("--cost", "much"), "invalid float"),
+        (("--cost", "-1"), "cost must be above 0"),
+        ((), "2 labels and got 0"),
+    ],
+)
+def test_a_failure_leaves_its_reason_where_sagemaker_reads_it(tmp_path: Path, arguments: tuple[str, ...], reason: str) -> None:
+    done = run_training(tmp_path, *arguments)
+    assert done.returncode == 1
+    assert reason in (tmp_path / "output/failure").read_text()
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_broken_line_is_named_by_its_place_and_not_by_its_content(tmp_path: Path) -> None:
+    folder = tmp_path / "input/data/train"
+    folder.mkdir(parents=True)
+    (folder / "maria-perez.jsonl").write_text('{"complaint_id": "1", "text": "secret"}\n')
+    assert run_training(tmp_path).returncode == 1
+    reason = (tmp_path / "output/failure").read_text()
+    assert "line 1 of file 1 in train/" in reason
+    assert "secret" not in reason
+    assert "maria" not in reason
+
+
+# ---------------------------------------------------------------- evaluation
+
+
+@pytest.fixture
+def processing(job: tuple[Path, str], tmp_path: Path) -> Path:
+    base = tmp_path / "processing"
+    shutil.copytree(TRAINING, base / "code", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("candidate", "champion", "request"):
+        (base / "input" / name).mkdir(parents=True)
+    with tarfile.open(base / "input/candidate/model.tar.gz", "w:gz") as tar:
+        tar.add(job[0] / "model", arcname=".")
+    shutil.copytree(job[0] / "input/data/train", base / "input/train")
+    write_rows(base / "input/test/run_id=one", 120, 3, "test")
+    request = {"run_id": "r", "champion_version": "none", "target_precision": 0.9, "seed": 20}
+    for name in ("champion", "request"):
+        (base / "input" / name / "request.json").write_text(json.dumps(request))
+    return base
+
+
+def run_evaluation(base: Path) -> tuple[int, str]:
+    done = subprocess.run([sys.executable, str(base / "code/evaluate.py")], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout
+
+
+def test_a_first_candidate_is_measured_alone(processing: Path) -> None:
+    code, log = run_evaluation(processing)
+    assert code == 0, log
+    result = json.loads((processing / "output/evaluation.json").read_text())
+    candidate = result["candidate"]
+    assert result["champion"] is None
+    assert result["comparison"] is None
+    assert result["leakage"] == {"rows": 0}
+    assert result["holdout"]["rows"] == 120
+    assert candidate["training_rows"] == 360
+    low, high = candidate["macro_f1_interval"]
+    assert low <= candidate["macro_f1"] <= high
+    assert sum(map(sum, candidate["confusion"]["counts"])) == 120
+    assert set(candidate["by_language"]) == {"es", "en"}
+    assert (processing / "output/reliability.svg").read_text().startswith("<svg")
+
+
+def test_champion_and_candidate_are_compared_on_the_same_rows(processing: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    write_rows(other / "input/data/train/run_id=one", 40, 4, "other")
+    assert run_training(other, "--cost", "0.01").returncode == 0
+    with tarfile.open(processing / "input/champion/model.tar.gz", "w:gz") as tar:
+        tar.add(other / "model", arcname=".")
+    assert run_evaluation(processing)[0] == 0
+    result = json.loads((processing / "output/evaluation.json").read_text())
+    comparison = result["comparison"]
+    expected = result["candidate"]["macro_f1"] - result["champion"]["macro_f1"]
+    assert comparison["macro_f1_difference"] == pytest.approx(expected, abs=1e-5)
+    assert comparison["interval"][0] <= comparison["macro_f1_difference"] <= comparison["interval"][1]
+    assert 0 < comparison["p_value"] <= 1
+    assert (processing / "output/confusion-champion.svg").is_file()
+
+
+def test_leaked_rows_are_counted_whatever_their_ids(processing: Path) -> None:
+    """Three rows of the training data among the test rows: one by group, two by their words alone."""
+    lines = next((processing / "input/train").rglob("*.jsonl")).read_bytes().split(b"\n")
+    copies = [json.loads(line) for line in lines[:3]]
+    for number, copy in enumerate(copies):
+        copy["complaint_id"] = f"copy{number}"
+        if number:
+            copy["group_id"] = f"copy{number}"
+            copy["text"] = copy["text"].upper() + " !"
+    (processing / "input/test/more.jsonl").write_text("".join(json.dumps(copy) + "\n" for copy in copies))
+    assert run_evaluation(processing)[0] == 0
+    result = json.loads((processing / "output/evaluation.json").read_text())
+    assert result["leakage"] == {"rows": 3}
+    assert any("3 rows of the holdout were trained on" in note for note in result["notes"])
+
+
+def test_an_empty_holdout_gives_nulls_and_says_so(processing: Path) -> None:
+    shutil.rmtree(processing / "input/test")
+    assert run_evaluation(processing)[0] == 0
+    result = json.loads((processing / "output/evaluation.json").read_text())
+    assert result["candidate"]["macro_f1"] is None
+    assert result["candidate"]["macro_f1_interval"] is None
+    assert any("0 rows: too few" in note for note in result["notes"])
+
+
+def test_a_label_that_no_model_knows_counts_as_wrong_and_is_named(processing: Path) -> None:
+    row = {"complaint_id": "n", "text": "algo nuevo", "label": "new", "group_id": "n", "language": "es"}
+    (processing / "input/test/more.jsonl").write_text(json.dumps(row) + "\n")
+    assert run_evaluation(processing)[0] == 0
+    result = json.loads((processing / "output/evaluation.json").read_text())
+    assert result["candidate"]["per_label"]["new"] == {"precision": None, "recall": 0.0, "f1": 0.0, "support": 1}
+    assert any("the candidate does not know new" in note for note in result["notes"])
+
+
+def test_a_damaged_candidate_ends_in_a_message(processing: Path) -> None:
+    (processing / "input/candidate/model.tar.gz").write_bytes(b"damaged")
+    assert run_evaluation(processing)[0] == 1
+    assert "candidate: model.tar.gz cannot be unpacked" in (processing.parent / "output/message").read_text()
+
+
+# ---------------------------------------------------------------- inference
+
+
+@pytest.fixture(scope="module")
+def model(job: tuple[Path, str]) -> Any:
+    return inference.model_fn(str(job[0] / "model"))
+
+
+def answers(model: Any, body: bytes | str) -> list[dict[str, Any]]:
+    content, kind = inference.output_fn(
+        inference.predict_fn(inference.input_fn(body, "application/jsonlines"), model), "application/jsonlines"
+    )
+    assert kind == "application/jsonlines"
+    assert content.isascii()
+    lines = content.split("\n")
+    assert lines.pop() == ""
+    return [json.loads(line) for line in lines]
+
+
+def line(text: Any, identity: Any = "1") -> bytes:
+    return json.dumps({"complaint_id": identity, "text": text}, ensure_ascii=False).encode()
+
+
+def test_a_prediction_has_every_field_of_the_contract(model: Any) -> None:
+    (answer,) = answers(model, line("Me cobraron dos veces la cuota de manejo 😡\u2028gracias"))
+    assert set(answer) == {"complaint_id", "label", "confidence", "alternatives", "needs_review", "top_terms", "error"}
+    assert answer["complaint_id"] == "1"
+    assert answer["label"] == "billing"
+    assert answer["alternatives"][0] == {"label": "billing", "probability": answer["confidence"]}
+    assert [len(answer["alternatives"]), answer["error"]] == [3, None]
+    assert any("cobraron" in term["term"] for term in answer["top_terms"])
+
+
+@pytest.mark.parametrize(
+    ("bad", "identity", "error"),
+    [
+        (b"", None, "the line is empty"),
+        (b"{bad", None, "the line is not JSON"),
+        (b"\xff\xfe", None, "the line is not UTF-8 text"),
+        (b"[1]", None, "not a JSON object"),
+        (b"[" * 200_000, None, "the line is not JSON"),
+        (b'{"text": "x"}', None, "complaint_id is missing"),
+        (line("x", 5), None, "complaint_id is missing"),
+        (line(None), "1", "text is missing"),
+        (line(["x"]), "1", "text is missing"),
+        (line(" \n\u2028\x00"), "1", "text is empty"),
+        (line("a" * 200_001), "1", "200001 characters"),
+    ],
+)
+def test_a_bad_record_is_an_error_on_its_own_line(model: Any, bad: bytes, identity: str | None, error: str) -> None:
+    good = line("no reconozco esta compra", "good")
+    before, found, after = answers(model, b"\n".join([good, bad, good]) + b"\n")
+    assert before == after
+    assert before["error"] is None
+    assert error in found["error"]
+    assert found["complaint_id"] == identity
+    assert [found["label"], found["confidence"], found["needs_review"], found["alternatives"]] == [None, None, None, []]
+
+
+@pytest.mark.parametrize(
+    "text", ["a\x00b cobro", "😡😡", "\\ud800 lone \ud800".replace("\ud800", "x"), "漢字", "x" * 199_999, "\u2028cobro"]
+)
+def test_unusual_texts_get_a_prediction(model: Any, text: str) -> None:
+    (answer,) = answers(model, line(text))
+    assert answer["error"] is None
+    assert answer["label"]
+
+
+def test_a_lone_surrogate_in_an_escape_is_scored(model: Any) -> None:
+    (answer,) = answers(model, rb'{"complaint_id": "1", "text": "cobro \ud800 dos veces"}')
+    assert answer["label"]
+
+
+def test_a_text_with_no_known_word_goes_to_review(model: Any) -> None:
+    (answer,) = answers(model, line("zzyzx qwertyuiop"))
+    assert answer["needs_review"] is True
+    assert answer["top_terms"] == []
+
+
+def test_nothing_in_gives_nothing_out_and_text_bodies_work(model: Any) -> None:
+    assert inference.input_fn(b"", "application/jsonlines") == []
+    assert inference.output_fn(inference.predict_fn([], model), "*/*")[0] == ""
+    assert len(answers(model, line("cobro").decode() + "\n")) == 1
+
+
+@pytest.mark.parametrize("kind", ["text/csv", "application/json", "application/x-npy", ""])
+def test_other_content_types_are_refused(kind: str) -> None:
+    with pytest.raises(ValueError, match="application/jsonlines"):
+        inference.input_fn(b"{}", kind)
+    if kind:
+        with pytest.raises(ValueError, match="application/jsonlines"):
+            inference.output_fn([], kind)

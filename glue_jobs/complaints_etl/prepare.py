@@ -17,6 +17,7 @@ from pyspark.sql import types as T
 from complaints_etl.cleaning import clean
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.reading import UnreadableFileError, read_table
+from complaints_etl.redaction import PATTERNS as REDACTION_TYPES
 from complaints_etl.redaction import redact, redaction_counts
 
 VERSION = "1"
@@ -154,7 +155,7 @@ def _read_all(files: Sequence[SourceFile], settings: JobSettings) -> tuple[list[
             table = read_table(file.key, file.read(), settings.columns)
         except UnreadableFileError as error:
             # The file counts as one row: it was dropped, and it must not vanish from the accounts.
-            facts.append({**about, "rejected_whole": error.reason, "header": [], "columns": {}})
+            facts.append({**about, "read": 1, "rejected_whole": error.reason, "header": [], "columns": {}})
             rows.append((file.key, file.version_id, 1, 1, None, None, None, None, {}, error.reason, str(error), ""))
             continue
         columns = table.columns
@@ -170,6 +171,7 @@ def _read_all(files: Sequence[SourceFile], settings: JobSettings) -> tuple[list[
             }
         )
         known = set(columns.values())
+        before = len(rows)
         for row in table.rows:
             values = row.values
             rows.append(
@@ -188,6 +190,7 @@ def _read_all(files: Sequence[SourceFile], settings: JobSettings) -> tuple[list[
                     row.record,
                 )
             )
+        facts[-1]["read"] = len(rows) - before
     return facts, rows
 
 
@@ -289,46 +292,57 @@ def _finish(good: DataFrame, settings: JobSettings, run_id: str) -> DataFrame:
 
 
 def _report(records: DataFrame, rejected: DataFrame, facts: list[dict[str, Any]], run_id: str) -> dict[str, Any]:
-    by_status = Counter[tuple[str, str]]()
-    for row in records.groupBy("source_file", "source_version", "status").count().collect():
-        by_status[(f"{row['source_file']}#{row['source_version']}", row["status"])] += row["count"]
-    for row in rejected.groupBy("source_file", "source_version").count().collect():
-        by_status[(f"{row['source_file']}#{row['source_version']}", "rejected")] += row["count"]
+    """The counts of the report, from two passes over cached data: every Spark job costs a second however small."""
+    redacted: Counter[str] = Counter()
+    by_file: Counter[tuple[str, str]] = Counter()
+    labels, languages, splits, rejects = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    to_score = 0
+    keys = ("source_file", "source_version", "status", "label", "split", "language")
+    for row in _groups(records, keys):
+        by_file[(f"{row['source_file']}#{row['source_version']}", row["status"])] += row["n"]
+        if row["status"] != "accepted":
+            continue
+        languages[row["language"]] += row["n"]
+        for name in REDACTION_TYPES:
+            redacted[name] += row[f"redacted_{name}"] or 0
+        if row["label"] is None:
+            to_score += row["n"]
+        else:
+            labels[row["label"]] += row["n"]
+            splits[row["split"]] += row["n"]
+    for row in rejected.groupBy("source_file", "source_version", "reason").count().collect():
+        by_file[(f"{row['source_file']}#{row['source_version']}", "rejected")] += row["count"]
+        rejects[row["reason"]] += row["count"]
     files = []
     total: Counter[str] = Counter()
     for fact in facts:
         name = f"{fact['key']}#{fact['version_id']}"
         rows = {
-            "accepted": by_status[(name, "accepted")],
-            "rejected": by_status[(name, "rejected")],
-            "duplicates": by_status[(name, "duplicate")],
+            "accepted": by_file[(name, "accepted")],
+            "rejected": by_file[(name, "rejected")],
+            "duplicates": by_file[(name, "duplicate")],
         }
-        rows["read"] = sum(rows.values())
-        total.update(rows)
-        files.append({**fact, "rows": rows})
-    accepted = records.where("status = 'accepted'")
-    labelled = _counts(accepted.where(F.col("label").isNotNull()), "split")
-    report = {
+        # What was read is counted where it was read, not summed up from where it went: so a lost row is seen.
+        if sum(rows.values()) != fact["read"]:
+            raise AccountingError(f"{fact['read']} rows were read of one file, and {sum(rows.values())} accounted for")
+        total.update(rows, read=fact["read"])
+        files.append({**{key: value for key, value in fact.items() if key != "read"}, "rows": {"read": fact["read"], **rows}})
+    if total["accepted"] != sum(splits.values()) + to_score:
+        raise AccountingError("accepted rows are not labelled rows plus rows to score")
+    return {
         "run_id": run_id,
         "versions": {"prepare": VERSION},
         "rows": {name: total[name] for name in ("read", "accepted", "rejected", "duplicates")},
-        "labelled": {split: labelled.get(split, 0) for split in SPLITS},
-        "to_score": accepted.where(F.col("label").isNull()).count(),
+        "labelled": {split: splits[split] for split in SPLITS},
+        "to_score": to_score,
         "files": files,
-        "labels": _counts(accepted.where(F.col("label").isNotNull()), "label"),
-        "languages": _counts(accepted, "language"),
-        "rejects": _counts(rejected, "reason"),
-        "redactions": {
-            row["key"]: row["n"]
-            for row in accepted.select(F.explode("redactions")).groupBy("key").agg(F.sum("value").alias("n")).collect()
-        },
+        "labels": dict(sorted(labels.items())),
+        "languages": dict(sorted(languages.items())),
+        "rejects": dict(sorted(rejects.items())),
+        "redactions": {name: count for name, count in sorted(redacted.items()) if count},
     }
-    if report["rows"]["accepted"] != sum(report["labelled"].values()) + report["to_score"]:
-        raise AccountingError("accepted rows are not labelled rows plus rows to score")
-    return report
 
 
-def _counts(frame: DataFrame, column: str) -> dict[str, int]:
-    return {row[column]: row["count"] for row in frame.groupBy(column).count().orderBy(column).collect()}
-
-
+def _groups(records: DataFrame, keys: Sequence[str]) -> list[Any]:
+    sums = [F.sum(F.element_at("redactions", name)).alias(f"redacted_{name}") for name in REDACTION_TYPES]
+    return records.groupBy(*keys).agg(F.count("*").alias("n"), *sums).collect()

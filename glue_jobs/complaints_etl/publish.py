@@ -13,10 +13,10 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 TABLE = Path(__file__).with_name("predictions_table.json")
-ANSWER = T.StructType.fromDDL(
+# The line that training/inference.py writes, as a DDL schema.
+ANSWER = (
     "complaint_id string, label string, confidence double, alternatives array<struct<label:string,probability:double>>,"
     "needs_review boolean, top_terms array<struct<term:string,contribution:double>>, error string"
 )

@@ -327,7 +327,7 @@ def _processing_job(settings: Settings, storage: Storage, modeling: Modeling, *,
                 "ContainerEntrypoint": [
                     "/bin/bash",
                     "-c",
-                    f"mkdir -p {base}/code && tar -xzf {base}/input/code/*.tar.gz -C {base}/code && "
+                    f"mkdir -p {base}/code && tar -xzf {base}/input/code/*.gz -C {base}/code && "
                     f"exec python3 {base}/code/evaluate.py",
                 ],
             },

@@ -16,7 +16,7 @@ from complaint_model import features
 from complaint_model.classifier import Model
 
 FORMAT = 1  # changes when an older reader would predict something else from the same files
-ARRAYS = {"buckets": ("<u4", 1), "weights": ("<f4", 2), "bias": ("<f8", 1), "offsets": ("<f8", 1)}
+ARRAYS = {"buckets": ("<u4", 1), "rarity": ("<f4", 1), "weights": ("<f4", 2), "bias": ("<f8", 1), "offsets": ("<f8", 1)}
 MANIFEST = "manifest.json"
 CONTENT = "model.json"
 MAX_MEMBER_BYTES = 4_000_000_000
@@ -44,6 +44,7 @@ def save(model: Model, about: dict[str, Any], folder: Path, *, source: Path | No
         "labels": list(model.labels),
         "characters": model.characters,
         "threshold": model.threshold,
+        "rarest": model.rarest,
         "bucket_bits": features.BUCKET_BITS,
         "about": about,
     }
@@ -139,12 +140,17 @@ def _model(content: dict[str, Any], arrays: dict[str, Any]) -> Model:
         or arrays["offsets"].shape != (count,)
     ):
         raise ValueError("the arrays' shapes do not match the labels")
+    if arrays["rarity"].shape != buckets.shape or (arrays["rarity"] <= 0).any():
+        raise ValueError("rarity does not match the buckets")
     if len(buckets) and (not (np.diff(buckets.astype(np.int64)) > 0).all() or buckets[-1] >= 1 << features.BUCKET_BITS):
         raise ValueError("buckets are not in order")
-    threshold = content["threshold"]
+    rarest, threshold = content["rarest"], content["threshold"]
+    if not isinstance(rarest, float) or not 0 < rarest < 100:
+        raise ValueError("rarest is no inverse document frequency")
     if not isinstance(threshold, float) or not 0 <= threshold <= 1:
         raise ValueError("the threshold is no probability")
-    return Model(labels=tuple(labels), characters=content["characters"] is True, threshold=threshold, **arrays)
+    characters = content["characters"] is True
+    return Model(labels=tuple(labels), characters=characters, rarest=rarest, threshold=threshold, **arrays)
 
 
 def _check_member(path: Path, entry: Any) -> None:

@@ -43,7 +43,7 @@ class TrainingError(Exception):
 class Settings:
     """What can be tuned (training/hyperparameters.json holds the ranges) and what stays as it is."""
 
-    cost: float = 0.3  # of a margin violation (liblinear's C)
+    cost: float = 0.6  # of a margin violation (liblinear's C)
     weight_power: float = 0.7  # a row counts frequency of its label ** -weight_power
     bayes_power: float = 0.5  # exponent of the naive Bayes scaling; 0 turns it off
     characters: str = "auto"  # auto | on | off
@@ -72,6 +72,8 @@ class Model:
 
     labels: tuple[str, ...]
     buckets: NDArray[np.uint32]  # (features,) sorted
+    rarity: Singles  # (features,) inverse document frequency
+    rarest: float  # that of a feature which training did not keep
     weights: Singles  # (features, labels)
     bias: Floats  # (labels,)
     offsets: Floats  # (labels,)
@@ -105,11 +107,17 @@ class CrossFit:
 # ---------------------------------------------------------------- features as a matrix
 
 
-def block_values(document: Ints, count: Ints) -> Singles:
-    """1 + ln(count), divided by the length of its text's vector, so that long and short texts weigh the same."""
-    values = 1.0 + np.log(count.astype(np.float64))
+def block_values(document: Ints, count: Ints, rarity: Singles) -> Singles:
+    """(1 + ln(count)) * rarity, divided by the length of its text's vector: long and short texts weigh the same."""
+    values = (1.0 + np.log(count.astype(np.float64))) * rarity
     norms = np.sqrt(np.bincount(document, weights=values * values))
     return (values / norms[document]).astype(np.float32)
+
+
+def inverse_document_frequency(frequency: NDArray[np.int64], texts: int) -> Singles:
+    """1 + ln((1 + texts) / (1 + texts with the feature)), as scikit-learn has it; unseen features count as seen once."""
+    rarity: Singles = (1.0 + np.log((1 + texts) / (1 + np.maximum(frequency, 1)))).astype(np.float32)
+    return rarity
 
 
 def blocks(tokens: features.Tokens, characters: bool) -> list[features.Occurrences]:
@@ -118,35 +126,51 @@ def blocks(tokens: features.Tokens, characters: bool) -> list[features.Occurrenc
     return [words, features.character_occurrences(tokens)] if characters else [words]
 
 
-def feature_matrix(
-    texts: Sequence[str], buckets: NDArray[np.uint32] | None, *, characters: bool, min_rows: int = 1
-) -> tuple[csr_matrix, NDArray[np.uint32]]:
-    """(texts x features, buckets of the features); with `buckets` None the features are those of >= min_rows texts."""
-    documents: list[Ints] = []
-    columns: list[Ints] = []
-    values: list[Singles] = []
+@dataclass(frozen=True)
+class Vocabulary:
+    """The features that training keeps."""
+
+    matrix: csr_matrix  # (texts, features) float32
+    buckets: NDArray[np.uint32]  # (features,) sorted
+    rarity: Singles  # (features,)
+    rarest: float
+
+
+def learn_vocabulary(texts: Sequence[str], *, characters: bool, min_rows: int, most: int) -> Vocabulary:
+    """The features of at least `min_rows` texts (the `most` frequent of them), and the texts' values of them."""
+    parts: list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]] = []
+    frequency = np.zeros(1 << features.BUCKET_BITS, dtype=np.int64)
     for first, last in features.batches(texts):
-        tokens = features.tokenise(texts[first:last])
-        for block in blocks(tokens, characters):
+        for block in blocks(features.tokenise(texts[first:last]), characters):
             document, bucket, count = features.counts(block)
-            values.append(block_values(document, count))
-            documents.append((document + first).astype(np.int32))
-            columns.append(bucket.astype(np.int32))
-    document_of = np.concatenate(documents) if documents else np.zeros(0, np.int32)
-    bucket_of = np.concatenate(columns) if columns else np.zeros(0, np.int32)
-    value = np.concatenate(values) if values else np.zeros(0, np.float32)
-    if buckets is None:
-        frequency = np.bincount(bucket_of, minlength=1 << features.BUCKET_BITS)
-        buckets = np.flatnonzero(frequency >= min_rows).astype(np.uint32)
-    index = np.full(1 << features.BUCKET_BITS, -1, dtype=np.int32)
+            frequency += np.bincount(bucket, minlength=len(frequency))
+            parts.append(((document + first).astype(np.int32), bucket.astype(np.int32), count.astype(np.int32)))
+    rarity = inverse_document_frequency(frequency, len(texts))
+    buckets = np.flatnonzero(frequency >= min_rows)
+    if len(buckets) > most:
+        buckets = np.sort(buckets[np.argsort(-frequency[buckets], kind="stable")[:most]])
+        log.info("kept the %d most frequent features", most)
+    index = np.full(len(frequency), -1, dtype=np.int32)
     index[buckets] = np.arange(len(buckets), dtype=np.int32)
-    column = index[bucket_of]
-    known = column >= 0
+    rows: list[NDArray[np.int32]] = [np.zeros(0, np.int32)]
+    columns: list[NDArray[np.int32]] = [np.zeros(0, np.int32)]
+    values: list[Singles] = [np.zeros(0, np.float32)]
+    while parts:  # taken apart as it is put together: at most one copy of a large corpus is held
+        document32, bucket32, count32 = parts.pop(0)
+        column = index[bucket32]
+        known = column >= 0
+        start = int(document32[0]) if len(document32) else 0
+        value = block_values((document32 - start).astype(np.int64), count32.astype(np.int64), rarity[bucket32])
+        rows.append(document32[known])
+        columns.append(column[known])
+        values.append(value[known])
     matrix = csr_matrix(
-        (value[known], (document_of[known], column[known])), shape=(len(texts), len(buckets)), dtype=np.float32
+        (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))),
+        shape=(len(texts), len(buckets)),
+        dtype=np.float32,
     )
-    matrix.sum_duplicates()
-    return matrix, buckets
+    rarest = float(inverse_document_frequency(np.ones(1, dtype=np.int64), len(texts))[0])
+    return Vocabulary(matrix=matrix, buckets=buckets.astype(np.uint32), rarity=rarity[buckets], rarest=rarest)
 
 
 # ---------------------------------------------------------------- learning
@@ -423,14 +447,11 @@ def fit(
     number = {name: index for index, name in enumerate(names)}
     labels = np.fromiter((number[label] for label in rows.labels), dtype=np.int64, count=len(rows.labels))
     characters = wants_characters(rows.texts, settings.characters)
-    matrix, buckets = feature_matrix(rows.texts, None, characters=characters, min_rows=settings.min_rows)
+    most = max(1, MAX_WEIGHTS // len(names))
+    vocabulary = learn_vocabulary(rows.texts, characters=characters, min_rows=settings.min_rows, most=most)
+    matrix = vocabulary.matrix
     if matrix.shape[1] == 0:
         raise TrainingError("no word occurs in two rows: the texts are empty or all different; look at the prepared data")
-    most = max(1, MAX_WEIGHTS // len(names))
-    if len(buckets) > most:
-        kept = np.sort(np.argsort(-np.bincount(matrix.indices, minlength=len(buckets)), kind="stable")[:most])
-        matrix, buckets = matrix[:, kept].tocsr(), buckets[kept]
-        log.info("kept the %d most frequent features of %d labels", most, len(names))
     settings = replace(settings, folds=max(2, min(settings.folds, len(set(rows.groups)))))
     fold = folds_of(labels, rows.groups, settings.folds, settings.seed)
     key = fingerprint(rows, repr(sorted(asdict(settings).items())))[:16]
@@ -451,7 +472,9 @@ def fit(
     folded -= folded.mean(axis=1, keepdims=True)
     model = Model(
         labels=tuple(names),
-        buckets=buckets,
+        buckets=vocabulary.buckets,
+        rarity=vocabulary.rarity,
+        rarest=vocabulary.rarest,
         weights=folded.astype(np.float32),
         bias=biases @ slope + shift,
         offsets=offsets,

@@ -116,11 +116,13 @@ def _blocks_of(model: Model, tokens: features.Tokens) -> list[_Block]:
         keys = (occurrences.document << features.BUCKET_BITS) | occurrences.bucket
         unique, distinct, count = np.unique(keys, return_inverse=True, return_counts=True)
         document = unique >> features.BUCKET_BITS
+        feature = model.index[unique & ((1 << features.BUCKET_BITS) - 1)]
+        rarity = np.where(feature >= 0, model.rarity[feature], np.float32(model.rarest))
         found.append(
             _Block(
                 document=document,
-                feature=model.index[unique & ((1 << features.BUCKET_BITS) - 1)],
-                value=block_values(document, count),
+                feature=feature,
+                value=block_values(document, count, rarity),
                 count=count,
                 occurrences=occurrences,
                 distinct=distinct,

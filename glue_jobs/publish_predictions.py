@@ -30,7 +30,15 @@ from pyspark.sql import functions as F
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
     """The job's own arguments; Glue adds others, which are its business."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    for name in ("run_id", "model_version", "evaluation_uri", "prepared_bucket", "models_bucket", "output_bucket", "settings_uri"):
+    for name in (
+        "run_id",
+        "model_version",
+        "evaluation_uri",
+        "prepared_bucket",
+        "models_bucket",
+        "output_bucket",
+        "settings_uri",
+    ):
         parser.add_argument(f"--{name}", required=True)
     return parser.parse_known_args(argv)[0]
 
@@ -69,7 +77,11 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
         row["label"]: (row["n"], row["mean"])
         for row in scored.groupBy("label").agg(F.count("*").alias("n"), F.avg("confidence").alias("mean")).collect()
     }
-    published = {"scored": sum(n for n, _ in categories.values()), "needs_review": counts["uncertain"], "audit": counts["audit"]}
+    published = {
+        "scored": sum(n for n, _ in categories.values()),
+        "needs_review": counts["uncertain"],
+        "audit": counts["audit"],
+    }
     page = render(
         language=settings.results_language,
         run_id=run_id,

@@ -7,9 +7,7 @@ from pyspark.sql import functions as F
 
 # What UTF-8 read as Latin-1 looks like, for the characters of Spanish and the usual punctuation.
 _MOJIBAKE = {
-    bad: good
-    for good in "áéíóúüñÁÉÍÓÚÜÑ¿¡«»€–—‘’“”…°º"
-    if (bad := good.encode().decode("cp1252", "ignore")) and len(bad) > 1
+    bad: good for good in "áéíóúüñÁÉÍÓÚÜÑ¿¡«»€–—‘’“”…°º" if (bad := good.encode().decode("cp1252", "ignore")) and len(bad) > 1
 }
 _ENTITIES = {"&nbsp;": " ", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&apos;": "'", "&amp;": "&"}
 # Placeholders that redaction writes look like tags; a tag has a lower-case letter or a slash after its bracket.

@@ -92,8 +92,9 @@ def prepare(spark: SparkSession, files: Sequence[SourceFile], settings: JobSetti
     cleaned = _with_clean_text(raw, settings, run_id)
     judged = cleaned.withColumn(
         "reason",
-        F.when(F.col("reason").isNotNull(), F.col("reason"))
-        .when(F.coalesce(F.length("text"), F.lit(0)) < MIN_TEXT_CHARACTERS, F.lit("empty_text")),
+        F.when(F.col("reason").isNotNull(), F.col("reason")).when(
+            F.coalesce(F.length("text"), F.lit(0)) < MIN_TEXT_CHARACTERS, F.lit("empty_text")
+        ),
     ).cache()
     rejected = _rejected(judged, run_id)
     _hold_reject_limit(judged, settings)
@@ -280,9 +281,7 @@ def _finish(good: DataFrame, settings: JobSettings, run_id: str) -> DataFrame:
         .withColumn("language_confidence", F.lit(0.0))
         .withColumn(
             "flags",
-            F.array_compact(
-                F.array(F.when(F.length("text") >= settings.max_text_characters, F.lit("truncated")))
-            ),
+            F.array_compact(F.array(F.when(F.length("text") >= settings.max_text_characters, F.lit("truncated")))),
         )
         .withColumn("tokens", F.regexp_extract_all(F.lower("text"), F.lit(r"([\p{L}\p{N}_]+)"), 1))
         .withColumn("facts", F.lit(None).cast(FACTS))

@@ -8,13 +8,14 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from importlib import resources
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-TABLE = Path(__file__).with_name("predictions_table.json")
+# Read as a resource, because Glue imports this package from a zip.
+TABLE = resources.files("complaints_etl").joinpath("predictions_table.json")
 # The line that training/inference.py writes, as a DDL schema.
 ANSWER = (
     "complaint_id string, label string, confidence double, alternatives array<struct<label:string,probability:double>>,"

@@ -188,9 +188,7 @@ def _rows(
             detail = f"{len(cells)} fields where the header has {len(header)}"
             yield Row(number=number, line=started, reason="wrong_field_count", detail=detail, record=separator.join(cells))
             continue
-        yield Row(
-            number=number, line=started, values=dict(zip(header, cells, strict=True)), record=separator.join(cells)
-        )
+        yield Row(number=number, line=started, values=dict(zip(header, cells, strict=True)), record=separator.join(cells))
 
 
 def _json_lines(text: str, encoding: str, aliases: Mapping[str, Sequence[str]]) -> Table:

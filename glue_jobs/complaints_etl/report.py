@@ -56,7 +56,9 @@ def render(
     tiles += [(words["scored"], published["scored"]), (words["review"], published["needs_review"])]
     body = [
         f"<h1>{words['title']}</h1><p class=sub>{words['run']} {escape(run_id)}</p>",
-        "<div class=tiles>" + "".join(f"<div class=tile><b>{n:,}</b><span>{escape(t)}</span></div>" for t, n in tiles) + "</div>",
+        "<div class=tiles>"
+        + "".join(f"<div class=tile><b>{n:,}</b><span>{escape(t)}</span></div>" for t, n in tiles)
+        + "</div>",
         f"<h2>{words['categories']}</h2>",
     ]
     total = sum(count for count, _ in categories.values())

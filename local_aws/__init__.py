@@ -1,8 +1,8 @@
 """Local AWS: the synthesized template on one machine. moto's APIs, the unmodified CDK CLI, and real compute behind the calls.
 
-    with LocalAws.start(folder) as aws:
-        aws.deploy()
-        aws.session().client("s3").upload_file(…)
+with LocalAws.start(folder) as aws:
+    aws.deploy()
+    aws.session().client("s3").upload_file(…)
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ class LocalAws:
         self._process = process
 
     @classmethod
-    def start(
-        cls, folder: Path, *, environment: str = "local", region: str | None = None, detached: bool = False
-    ) -> Self:
+    def start(cls, folder: Path, *, environment: str = "local", region: str | None = None, detached: bool = False) -> Self:
         """Start a server whose state lives in `folder`, made if missing.
 
         Args:
@@ -63,7 +61,9 @@ class LocalAws:
         folder.mkdir(parents=True, exist_ok=True)
         running = _read_state(folder)
         if running:
-            raise LocalAwsError(f"local AWS already runs on {folder} (process {running['pid']}): use it, or end it with `ptmlops down`")
+            raise LocalAwsError(
+                f"local AWS already runs on {folder} (process {running['pid']}): use it, or end it with `ptmlops down`"
+            )
         (folder / STATE).unlink(missing_ok=True)
         region = region or load_settings(environment).environment.region
         with socket.socket() as probe:
@@ -130,7 +130,9 @@ class LocalAws:
         """A boto3 client of the operator."""
         return self.session().client(service, endpoint_url=self.endpoint_url)  # type: ignore[call-overload]
 
-    def deploy(self, assembly: Path | None = None, *, environment: str = "local", on_progress: Progress = lambda _: None) -> None:
+    def deploy(
+        self, assembly: Path | None = None, *, environment: str = "local", on_progress: Progress = lambda _: None
+    ) -> None:
         """`cdk bootstrap` and `cdk deploy`, by the CLI that deploys to AWS.
 
         Args:
@@ -169,7 +171,9 @@ class LocalAws:
         log = self.folder / "deploy.log"
         with log.open("ab") as output:
             # The CLI finds the app's modules and its own credentials; nothing of the user's AWS configuration is read.
-            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
             try:
                 status = process.wait()
             except BaseException:

@@ -123,15 +123,15 @@ def _statements(policies: Iterable[Any]) -> Iterator[dict[str, Any]]:
 
 def _required_actions(action: str, request: Mapping[str, Any]) -> list[str]:
     if action == "dynamodb:TransactWriteItems":
-        return sorted({_TRANSACTION[kind] for item in request.get("TransactItems", []) for kind in item if kind in _TRANSACTION})
+        return sorted(
+            {_TRANSACTION[kind] for item in request.get("TransactItems", []) for kind in item if kind in _TRANSACTION}
+        )
     if action == "s3:GetObject" and request.get("versionId"):
         return ["s3:GetObjectVersion"]
     return _ACTIONS.get(action, [action])
 
 
-def _allowed(
-    statements: list[dict[str, Any]], action: str, names: set[str], context: Mapping[str, str] | None = None
-) -> bool:
+def _allowed(statements: list[dict[str, Any]], action: str, names: set[str], context: Mapping[str, str] | None = None) -> bool:
     verdict = False
     for statement in statements:
         actions = [pattern.lower() for pattern in _listed(statement.get("Action", []))]

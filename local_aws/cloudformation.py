@@ -195,7 +195,8 @@ def _define(
 
     def _create(name: str, properties: dict[str, Any]) -> _Resource:
         made = create(name, properties)
-        return model(made) if isinstance(made, str) else model(name, made)
+        resource: _Resource = model(made) if isinstance(made, str) else model(name, made)
+        return resource
 
     # The class names of moto's models are keys of its instance tracker, so each type gets a class of its own.
     model = type(
@@ -280,7 +281,9 @@ _define(
 )
 _define("AWS::Glue::Database", "", _create_database, lambda name: _client("glue").delete_database(Name=name))
 _define("AWS::Glue::Table", "", _create_table, _delete_table)
-_define("AWS::CloudWatch::Alarm", "AlarmName", _create_alarm, lambda name: _client("cloudwatch").delete_alarms(AlarmNames=[name]))
+_define(
+    "AWS::CloudWatch::Alarm", "AlarmName", _create_alarm, lambda name: _client("cloudwatch").delete_alarms(AlarmNames=[name])
+)
 _define(
     "AWS::SageMaker::ModelPackageGroup",
     "ModelPackageGroupName",

@@ -83,7 +83,8 @@ class LocalContext:
         """A boto3 client with the operator's credentials, for what the platform itself looks up."""
         from local_aws.server import administrator_credentials
 
-        session = boto3.Session(region_name=self.region, **administrator_credentials(self.folder))
+        credentials: dict[str, Any] = dict(administrator_credentials(self.folder))
+        session = boto3.Session(region_name=self.region, **credentials)
         return session.client(name, endpoint_url=self.endpoint_url, config=_CLIENT_CONFIG)  # type: ignore[call-overload]
 
     def backend(self, service: str) -> Any:
@@ -91,4 +92,4 @@ class LocalContext:
         from moto.backends import get_backend
 
         region = "aws" if service in ("iam", "sts", "s3") else self.region
-        return get_backend(service)[self.account_id][region]  # type: ignore[call-overload]
+        return get_backend(service)[self.account_id][region]

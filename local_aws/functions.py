@@ -7,6 +7,7 @@ Replaces what moto does at three places: `LambdaFunction.invoke` (docker, or a c
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import json
@@ -97,22 +98,24 @@ class _Functions:
         finally:
             _running.discard(process)
         milliseconds = (time.monotonic() - started) * 1000
-        error: str | None = None
+        function_error: str | None = None
         if timed_out:
-            error = "Unhandled"
-            message = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000Z} {request_id} Task timed out after {function.timeout:.2f} seconds"
+            function_error = "Unhandled"
+            message = (
+                f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000Z} {request_id} Task timed out after {function.timeout:.2f} seconds"
+            )
             payload = json.dumps({"errorMessage": message, "errorType": "Sandbox.Timedout"})
             output += message + "\n"
         elif not result.exists():
-            error = "Unhandled"
-            message = f"RequestId: {request_id} Error: Runtime exited with error: exit status {process.returncode}"
+            function_error = "Unhandled"
+            message = f"RequestId: {request_id} Error: Runtime exited with function_error: exit status {process.returncode}"
             payload = json.dumps({"errorMessage": message, "errorType": "Runtime.ExitError"})
         else:
             payload = result.read_text(encoding="utf-8")
-            error = "Unhandled" if process.returncode else None
+            function_error = "Unhandled" if process.returncode else None
             result.unlink()
         if len(payload.encode()) > SYNC_PAYLOAD_BYTES:
-            error = "Unhandled"
+            function_error = "Unhandled"
             payload = json.dumps(
                 {
                     "errorMessage": f"Response payload size exceeded maximum allowed payload size ({SYNC_PAYLOAD_BYTES} bytes).",
@@ -124,7 +127,7 @@ class _Functions:
             f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\tMemory Size: {function.memory_size} MB\n"
         )
         write_log(self._context, group, stream, log.splitlines())
-        return payload, error, log
+        return payload, function_error, log
 
     def run_later(self, function: Any, event: object) -> None:
         """An asynchronous invocation: at once, and twice more where it fails."""
@@ -175,10 +178,8 @@ def write_log(context: LocalContext, group: str, stream: str, lines: list[str]) 
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):  # it may have ended by itself in the meantime
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # it ended by itself in the meantime
 
 
 def install(context: LocalContext) -> None:
@@ -276,7 +277,9 @@ def _poll(context: LocalContext, functions: _Functions, key: str) -> None:
             url = f"{context.endpoint_url}/{context.account_id}/{name}"
             batch = _gather(client, url, size=mapping.batch_size or 10, window=float(mapping.max_batch_window or 0))
             if batch:
-                failed = _failed_messages(functions.run(function, _sqs_event(context, mapping.event_source_arn, batch)), mapping)
+                failed = _failed_messages(
+                    functions.run(function, _sqs_event(context, mapping.event_source_arn, batch)), mapping
+                )
                 for message in batch:
                     if failed is not None and message["MessageId"] not in failed:
                         client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])

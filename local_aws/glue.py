@@ -112,7 +112,9 @@ def _new_run(context: LocalContext, job: Any, arguments: dict[str, str], timeout
         "NumberOfWorkers": job.number_of_workers,
         "LogGroupName": group,
     }
-    return _Run({key: value for key, value in record.items() if value is not None}, jobs.JobProcess(context, group, f"{run_id}-driver"))
+    return _Run(
+        {key: value for key, value in record.items() if value is not None}, jobs.JobProcess(context, group, f"{run_id}-driver")
+    )
 
 
 def _work(context: LocalContext, job: Any, run: _Run) -> None:

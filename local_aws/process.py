@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -135,10 +136,8 @@ def objects(client: Any, bucket: str, prefix: str) -> list[str]:
 
 
 def _signal_group(group: int, which: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):  # nobody is left in it
         os.killpg(group, which)
-    except ProcessLookupError:
-        pass  # nobody is left in it
 
 
 def _kill_group(group: int) -> None:

@@ -45,7 +45,9 @@ class JobFailedError(Exception):
 class _Job:
     """A job: `record` is what its Describe call answers."""
 
-    def __init__(self, context: LocalContext, kind: str, name: str, arn_kind: str, log_group: str, request: dict[str, Any]) -> None:
+    def __init__(  # noqa: PLR0917 - one caller per kind of job
+        self, context: LocalContext, kind: str, name: str, arn_kind: str, log_group: str, request: dict[str, Any]
+    ) -> None:
         now = datetime.now(UTC)
         self.context = context
         self.name = name
@@ -91,7 +93,13 @@ class _Job:
         return self.context.client("s3", role_arn, "sagemaker.amazonaws.com")
 
     def environment(self, role_arn: str, *, isolated: bool) -> dict[str, str]:
-        base = {"PATH": os.environ.get("PATH", ""), "HOME": str(self.base), "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONUNBUFFERED": "1"}
+        base = {
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": str(self.base),
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            "PYTHONUNBUFFERED": "1",
+        }
         credentials = {} if isolated else self.context.role_environment(role_arn, "sagemaker.amazonaws.com", self.name)
         return {**base, **credentials, "AWS_REGION": self.context.region, "AWS_DEFAULT_REGION": self.context.region}
 
@@ -185,7 +193,9 @@ def _guard(job: _Job, work: Any) -> None:
 
 def _check_image(image: str) -> None:
     if not IMAGE.match(image):
-        raise JobFailedError(f"local AWS runs the scikit-learn image only, not {image}: take its URI from sagemaker.core.image_uris")
+        raise JobFailedError(
+            f"local AWS runs the scikit-learn image only, not {image}: take its URI from sagemaker.core.image_uris"
+        )
 
 
 # -- training ---------------------------------------------------------------------------------------------------------
@@ -354,7 +364,9 @@ def _tune(job: _Job) -> None:
     ranges = configuration.get("ParameterRanges", {})
     _start_warm(record, study, ranges)
     trials = _trials.setdefault(job.name, [])
-    record["TrainingJobStatusCounters"] = dict.fromkeys(("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped"), 0)
+    record["TrainingJobStatusCounters"] = dict.fromkeys(
+        ("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped"), 0
+    )
     record["ObjectiveStatusCounters"] = dict.fromkeys(("Succeeded", "Pending", "Failed"), 0)
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(1, limits.get("MaxNumberOfTrainingJobs", 1) + 1):
@@ -426,9 +438,7 @@ def _start_warm(record: Mapping[str, Any], study: Any, ranges: Mapping[str, Any]
     space = _space(ranges)
     for parent in record.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", []):
         for values, objective in _warm.get(parent["HyperParameterTuningJobName"], []):
-            parameters = {
-                name: type_(values[name]) for name, (type_, _) in space.items() if name in values
-            }
+            parameters = {name: type_(values[name]) for name, (type_, _) in space.items() if name in values}
             if parameters.keys() == space.keys():
                 distributions = {name: distribution for name, (_, distribution) in space.items()}
                 study.add_trial(optuna.trial.create_trial(params=parameters, distributions=distributions, value=objective))
@@ -574,7 +584,10 @@ def _transform(job: _Job) -> None:
     location = urlparse(container["ModelDataUrl"])
     jobs.download(client, location.netloc, location.path.lstrip("/"), archive)
     _unpack(archive, base / "model")
-    variables = {key: job.translate(value) for key, value in {**container.get("Environment", {}), **record.get("Environment", {})}.items()}
+    variables = {
+        key: job.translate(value)
+        for key, value in {**container.get("Environment", {}), **record.get("Environment", {})}.items()
+    }
     program, source = variables.get("SAGEMAKER_PROGRAM"), variables.get("SAGEMAKER_SUBMIT_DIRECTORY")
     if not program or not source:
         raise JobFailedError("AlgorithmError: SAGEMAKER_PROGRAM and SAGEMAKER_SUBMIT_DIRECTORY must name the serving code")
@@ -613,12 +626,12 @@ def _transform(job: _Job) -> None:
 
 def _container(moto: Any, model: Any) -> dict[str, Any]:
     """The container of a model: its own, or the one of the model package that it names."""
-    primary: dict[str, Any] = model.primary_container or (model.containers or [{}])[0]
+    primary: Any = model.primary_container or (model.containers or [{}])[0]
     if hasattr(primary, "__dict__") and not isinstance(primary, dict):
         primary = vars(primary)
     arn = primary.get("ModelPackageName")
     if not arn:
-        return primary
+        return dict(primary)
     for package in moto.model_packages.values():
         if package.arn == arn:
             specification = package.inference_specification
@@ -647,7 +660,9 @@ def _transform_objects(job: _Job, client: Any, url: str) -> None:
             split = record["TransformInput"].get("SplitType", "None") == "Line"
             batches = list(_batches(body, limit, single=single)) if split else [body]
             if any(len(batch) > limit for batch in batches):
-                raise JobFailedError(f"ClientError: a record is larger than MaxPayloadInMB ({record.get('MaxPayloadInMB', 6)})")
+                raise JobFailedError(
+                    f"ClientError: a record is larger than MaxPayloadInMB ({record.get('MaxPayloadInMB', 6)})"
+                )
             answers = list(pool.map(lambda batch: _invoke(job, url, batch), batches))
             name = key.removeprefix(prefix.rpartition("/")[0] + "/")
             output = separator.join(answer.rstrip(b"\n") if separator else answer for answer in answers) + separator
@@ -656,11 +671,12 @@ def _transform_objects(job: _Job, client: Any, url: str) -> None:
 
 def _batches(body: bytes, limit: int, *, single: bool) -> Iterator[bytes]:
     """Whole lines, as many as fit the payload (MultiRecord) or one (SingleRecord)."""
-    batch, size = [], 0
-    for line in body.splitlines(keepends=True) if b"\r" not in body else body.split(b"\n"):
-        record = line if line.endswith(b"\n") else line + b"\n"
-        if not record.strip():
+    batch: list[bytes] = []
+    size = 0
+    for line in body.split(b"\n"):
+        if not line.strip():
             continue
+        record = line + b"\n"
         if batch and (single or size + len(record) > limit):
             yield b"".join(batch)
             batch, size = [], 0

@@ -45,7 +45,7 @@ def _check(shape: Shape, value: Any, path: str) -> Iterator[str]:
     kind, limits = shape.type_name, shape.metadata
     if kind == "structure" and isinstance(value, dict):
         members = shape.members  # type: ignore[attr-defined]
-        for name in shape.required_members:  # type: ignore[attr-defined]
+        for name in shape.required_members:
             if name not in value:
                 yield f"{path}{name}: is missing"
         for name, item in value.items():

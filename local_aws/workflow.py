@@ -53,7 +53,9 @@ JOBS = {
             **client.get_job_run(JobName=request["JobName"], RunId=answer["JobRunId"])["JobRun"],
             "JobName": request["JobName"],
         },
-        stop=lambda client, request, answer: client.batch_stop_job_run(JobName=request["JobName"], JobRunIds=[answer["JobRunId"]]),
+        stop=lambda client, request, answer: client.batch_stop_job_run(
+            JobName=request["JobName"], JobRunIds=[answer["JobRunId"]]
+        ),
         status="JobRunState",
         succeeded="SUCCEEDED",
         ended_badly=frozenset({"FAILED", "TIMEOUT", "ERROR", "STOPPED"}),
@@ -156,7 +158,10 @@ def install(context: LocalContext) -> None:
 
 def _tell(context: LocalContext, execution: Any) -> None:
     """Send the execution's status to EventBridge, in the documented shape of aws.states events."""
-    millis = lambda moment: int(moment.timestamp() * 1000) if moment else None  # noqa: E731
+
+    def millis(moment: datetime | None) -> int | None:
+        return int(moment.timestamp() * 1000) if moment else None
+
     status = str(getattr(execution.exec_status, "value", execution.exec_status))
     event = {
         "version": "0",
@@ -236,7 +241,7 @@ def _job_task_class(context: LocalContext) -> type:
     )
     from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
-    class JobTask(StateTaskServiceCallback):  # type: ignore[misc]
+    class JobTask(StateTaskServiceCallback):
         """Starts a job with the state machine's role, waits for its end, and stops it when the state is no longer wanted."""
 
         def __init__(self) -> None:
@@ -246,7 +251,10 @@ def _job_task_class(context: LocalContext) -> type:
             service, action = self.resource.service_name, self.resource.api_action
             model = botocore.session.get_session().get_service_model(service)
             operation = action[0].upper() + action[1:]
-            return set(model.operation_model(operation).input_shape.members) if operation in model.operation_names else None
+            if operation not in model.operation_names:
+                return None
+            shape: Any = model.operation_model(operation).input_shape
+            return set(shape.members)
 
         def _failure(self, env: Any, error: str, cause: str) -> Any:
             name = StatesErrorName(StatesErrorNameType.StatesTaskFailed) if error == TASK_FAILED else CustomErrorName(error)

@@ -219,7 +219,15 @@ CLOSINGS = {
     "es": ("Quedo atento.", "Exijo una solución.", "Gracias.", "Espero pronta respuesta.", "¡Es el colmo!", ""),
     "en": ("Please fix this.", "I demand a solution.", "Thank you.", "I expect a quick reply.", "This is unacceptable!", ""),
 }
-MERCHANTS = ("Almacenes Rívoli", "TeleCompras24", "Mercado Brisas", "Gasolinera El Faro", "StreamLuz", "Viajes Altamar", "FoodNow")
+MERCHANTS = (
+    "Almacenes Rívoli",
+    "TeleCompras24",
+    "Mercado Brisas",
+    "Gasolinera El Faro",
+    "StreamLuz",
+    "Viajes Altamar",
+    "FoodNow",
+)
 PRODUCTS = {
     "es": ("tarjeta débito", "tarjeta de crédito", "billetera", "cuenta de ahorros"),
     "en": ("debit card", "credit card", "wallet", "savings account"),
@@ -267,7 +275,9 @@ def complaints(rows: int, *, seed: int = 7, characters: int | None = None) -> It
         yield complaint
 
 
-def write_csv(path: Path, rows: int, *, labelled: bool = True, seed: int = 7, characters: int | None = None, broken: int = 0) -> None:
+def write_csv(
+    path: Path, rows: int, *, labelled: bool = True, seed: int = 7, characters: int | None = None, broken: int = 0
+) -> None:
     """A CSV as a help desk exports it. `broken` rows have a field too few, or no text, at places that the seed decides."""
     rng = random.Random(seed + 1)  # noqa: S311 - as above
     damaged = set(rng.sample(range(1, rows + 1), min(broken, rows)))

@@ -138,7 +138,9 @@ def drop(
             else:
                 console.print(f"Dropped {len(dropped)} file(s). Follow them with: ptmlops watch{' --local' if local else ''}")
             return
-        ended = [_follow(target, run_id, quiet=as_json) for run_id in dict.fromkeys(runs.run_of(target, one) for one in dropped)]
+        ended = [
+            _follow(target, run_id, quiet=as_json) for run_id in dict.fromkeys(runs.run_of(target, one) for one in dropped)
+        ]
         if as_json:
             _print_json([one.document for one in ended])
         if not all(one.succeeded for one in ended):
@@ -188,8 +190,13 @@ def _follow(target: Target, run_id: str, *, quiet: bool = False) -> Ended:
         console.print(f"Run [bold]{run_id}[/bold]")
     steps: dict[str, runs.Step] = {}
     live = Live(console=console, refresh_per_second=8, transient=False) if console.is_terminal and not quiet else None
+
+    def tick() -> None:
+        if live:
+            live.update(_states(steps))
+
     with live or contextlib.nullcontext():
-        for step in _ticking(runs.follow(target, run_id), lambda: live and live.update(_states(steps))):
+        for step in _ticking(runs.follow(target, run_id), tick):
             steps[step.state] = step
             if live:
                 live.update(_states(steps))
@@ -222,7 +229,9 @@ def _tell_end(document: dict[str, Any]) -> None:
         console.print(f"[green]Succeeded[/green] in {document['seconds']:.0f} s; on AWS about USD {document['cost_usd']:.2f}")
         return
     error = document.get("error", {})
-    console.print(f"[red]{document['status'].replace('_', ' ').capitalize()}[/red] in {error.get('state', 'an unknown state')}")
+    console.print(
+        f"[red]{document['status'].replace('_', ' ').capitalize()}[/red] in {error.get('state', 'an unknown state')}"
+    )
     console.print(f"  {error.get('error')}: {error.get('message')}", markup=False)
 
 
@@ -270,7 +279,9 @@ def results(
             folder = out or Path(scratch)
             copied = runs.copy_output(target, folder, run_id=run_id)
             if as_json:
-                _print_json({**document, "categories": _categories(copied), "files": [str(path) for path in copied] if out else []})
+                _print_json(
+                    {**document, "categories": _categories(copied), "files": [str(path) for path in copied] if out else []}
+                )
                 return
             _show_results(document, copied)
             if out:
@@ -343,11 +354,13 @@ def run(
 
 
 def _run_locally(files: Sequence[Path], out: Path, environment: str, *, quiet: bool = False) -> list[Ended]:
-    with tempfile.TemporaryDirectory(prefix="ptmlops-") as scratch:
-        with LocalAws.start(Path(scratch), environment=environment) as aws:
-            with _progress("local AWS") as tell:
-                aws.deploy(environment=environment, on_progress=tell)
-            return _drop_in_order(Target.local(aws, environment), files, out, quiet=quiet)
+    with (
+        tempfile.TemporaryDirectory(prefix="ptmlops-") as scratch,
+        LocalAws.start(Path(scratch), environment=environment) as aws,
+    ):
+        with _progress("local AWS") as tell:
+            aws.deploy(environment=environment, on_progress=tell)
+        return _drop_in_order(Target.local(aws, environment), files, out, quiet=quiet)
 
 
 def _drop_in_order(target: Target, files: Sequence[Path], out: Path, *, quiet: bool) -> list[Ended]:
@@ -427,7 +440,9 @@ def models(
         table = Table("version", "status", "macro-F1", "trained by run", "reason", box=None)
         for model in found:
             champion = " (serves)" if model["serves"] else ""
-            table.add_row(str(model["version"]), model["status"] + champion, model["macro_f1"], model["run_id"], Text(model["reason"]))
+            table.add_row(
+                str(model["version"]), model["status"] + champion, model["macro_f1"], model["run_id"], Text(model["reason"])
+            )
         Console().print(table)
 
 
@@ -455,12 +470,16 @@ def rollback(
     """Reject the version that serves; the approved one before it takes over."""
     with friendly():
         rejected, serving = registry.rollback(_target(local, environment, profile, region))
-        console.print(f"Version {rejected} is rejected; {f'version {serving} serves' if serving else 'no version serves now'}.")
+        console.print(
+            f"Version {rejected} is rejected; {f'version {serving} serves' if serving else 'no version serves now'}."
+        )
 
 
 @app.command()
 def replay(
-    run_id: Annotated[str | None, typer.Argument(help="A failed run to redrive; without one, dead letters are sent again.")] = None,
+    run_id: Annotated[
+        str | None, typer.Argument(help="A failed run to redrive; without one, dead letters are sent again.")
+    ] = None,
     local: Local = False,
     environment: Environment = "local",
     profile: Profile = None,

@@ -114,7 +114,9 @@ def follow(target: Target, run_id: str) -> Iterator[Step]:
             time.sleep(POLL_SECONDS)  # claimed, but not started yet
             continue
         events = [
-            event for page in states.get_paginator("get_execution_history").paginate(executionArn=arn) for event in page["events"]
+            event
+            for page in states.get_paginator("get_execution_history").paginate(executionArn=arn)
+            for event in page["events"]
         ]
         for event in events[told:]:
             yield from _steps(target, run_id, event, open_states)
@@ -209,7 +211,5 @@ def copy_output(target: Target, folder: Path, *, run_id: str | None = None) -> l
 
 def list_runs(target: Target, limit: int = 20) -> list[dict[str, Any]]:
     """Executions, newest first."""
-    found = target.client("stepfunctions").list_executions(
-        stateMachineArn=target.outputs["StateMachineArn"], maxResults=limit
-    )
+    found = target.client("stepfunctions").list_executions(stateMachineArn=target.outputs["StateMachineArn"], maxResults=limit)
     return list(found["executions"])

@@ -98,7 +98,7 @@ def prepare(spark: SparkSession, files: Sequence[SourceFile], settings: JobSetti
     ).cache()
     rejected = _rejected(judged, run_id)
     _hold_reject_limit(judged, settings)
-    records = _finish(judged.where(F.col("reason").isNull()), settings, run_id).cache()
+    records = _finish(judged.where(F.col("reason").isNull()), settings).cache()
     return Prepared(records=records, rejected=rejected, report=_report(records, rejected, facts, run_id))
 
 
@@ -241,7 +241,7 @@ def _hold_reject_limit(judged: DataFrame, settings: JobSettings) -> None:
         )
 
 
-def _finish(good: DataFrame, settings: JobSettings, run_id: str) -> DataFrame:
+def _finish(good: DataFrame, settings: JobSettings) -> DataFrame:
     fingerprint = F.sha2(F.lower(F.col("text")), 256)
     # Digits and marks aside, the same words are the same complaint for the split: templates differ in amounts only.
     group = F.substring(F.sha2(F.regexp_replace(F.lower(F.col("text")), r"[^\p{L}]+", " "), 256), 1, 16)

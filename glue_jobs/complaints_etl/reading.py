@@ -162,13 +162,11 @@ def _separated(text: str, encoding: str, aliases: Mapping[str, Sequence[str]]) -
     columns = _find_columns(header, aliases)
     name = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}[separator]
     dialect = f"{name}, quotes {'escaped by backslash' if escape else 'doubled'}"
-    return Table("csv", encoding, dialect, header, columns, _rows(reader, header, columns, text, separator))
+    return Table("csv", encoding, dialect, header, columns, _rows(reader, header, separator))
 
 
-def _rows(
-    reader: Iterator[list[str]], header: tuple[str, ...], columns: Mapping[str, str], text: str, separator: str
-) -> Iterator[Row]:
-    number, line = 0, 1 + text[: len(text)].count("\n", 0, 0)
+def _rows(reader: Iterator[list[str]], header: tuple[str, ...], separator: str) -> Iterator[Row]:
+    number = 0
     line = reader.line_num + 1  # type: ignore[attr-defined]
     while True:
         try:

@@ -131,9 +131,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         }
     ).encode()
     for name, body in documents.items():
-        clients.s3.put_object(
-            Bucket=bucket, Key=f"runs/{run_id}/plan/{name}", Body=body, ContentType="application/json"
-        )
+        clients.s3.put_object(Bucket=bucket, Key=f"runs/{run_id}/plan/{name}", Body=body, ContentType="application/json")
     LOGGER.info(
         "planned",
         extra={

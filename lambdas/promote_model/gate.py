@@ -52,7 +52,9 @@ def judge(evaluation: Mapping[str, Any], policy: Mapping[str, Any]) -> Verdict:
     if champion:
         old = number(champion, "macro_f1", "the champion's")
         if old is not None and macro_f1 is not None and macro_f1 < old - policy["max_macro_f1_drop"]:
-            objections.append(f"macro-F1 {macro_f1:.3f} is more than {policy['max_macro_f1_drop']:.3f} below the champion's {old:.3f}")
+            objections.append(
+                f"macro-F1 {macro_f1:.3f} is more than {policy['max_macro_f1_drop']:.3f} below the champion's {old:.3f}"
+            )
         objections += _recall_drops(candidate, champion, policy["max_recall_drop"])
     if objections:
         return Verdict(status=REJECTED, reasons=tuple(objections))

@@ -54,8 +54,7 @@ def arrival_from_body(body: str) -> Arrival:
     """
     try:
         event = json.loads(body)
-        if event["detail-type"] != "Object Created":
-            raise MalformedArrivalError("detail-type is not 'Object Created'")
+        kind = event["detail-type"]
         found = event["detail"]["object"]
         file = FileVersion(
             bucket=event["detail"]["bucket"]["name"],
@@ -65,14 +64,15 @@ def arrival_from_body(body: str) -> Arrival:
             size=int(found["size"]),
             etag=found["etag"],
         )
-        return Arrival(file=file, time=datetime.fromisoformat(event["time"]).astimezone(UTC))
-    except MalformedArrivalError:
-        raise
+        time = datetime.fromisoformat(event["time"]).astimezone(UTC)
     except KeyError as error:
         raise MalformedArrivalError(f"{error} is missing") from None
     except (TypeError, ValueError, AttributeError):
         # The cause is not chained: it would quote the message, and with it the key.
         raise MalformedArrivalError("not an EventBridge event of S3") from None
+    if kind != "Object Created":
+        raise MalformedArrivalError("detail-type is not 'Object Created'")
+    return Arrival(file=file, time=time)
 
 
 def run_id_of(arrivals: Iterable[Arrival]) -> str:

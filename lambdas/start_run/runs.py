@@ -68,9 +68,7 @@ def ensure_started(run: Run, *, s3: S3Client, prepared_bucket: str, states: SFNC
     key = f"runs/{run.run_id}/manifest.json"
     s3.put_object(Bucket=prepared_bucket, Key=key, Body=manifest(run), ContentType="application/json")
     try:
-        states.start_execution(
-            stateMachineArn=state_machine_arn, name=run.run_id, input=json.dumps({"run_id": run.run_id})
-        )
+        states.start_execution(stateMachineArn=state_machine_arn, name=run.run_id, input=json.dumps({"run_id": run.run_id}))
     except states.exceptions.ExecutionAlreadyExists:
         return False
     return True

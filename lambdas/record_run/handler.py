@@ -148,7 +148,7 @@ def _run_document(
         "status": status,
         "rows": (report or {}).get("rows", {"read": 0, "accepted": 0, "rejected": 0, "duplicates": 0}),
         "files": len((report or {}).get("files", [])),
-        "model": {"version": champion.get("version", "none"), "macro_f1": champion.get("macro_f1", 0)},
+        "model": _model(champion),
         "trained": "training" in document,
         "promoted": bool(promotion.get("promoted", False)),
         "promotion": {"decision": promotion.get("decision", "none"), "reasons": promotion.get("reasons", [])},
@@ -156,6 +156,14 @@ def _run_document(
         "needs_review": (published or {}).get("needs_review", 0),
         "versions": (report or {}).get("versions", {}),
     }
+
+
+def _model(champion: Mapping[str, Any]) -> dict[str, Any]:
+    """The model in use at the run's end. States carry the version as text, "none" where there is no model."""
+    version = str(champion.get("version", "none"))
+    if version == "none":
+        return {"version": None, "macro_f1": None}
+    return {"version": int(version), "macro_f1": champion.get("macro_f1")}
 
 
 def _notice(run: Mapping[str, Any], settings: Settings) -> str:

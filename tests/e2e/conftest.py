@@ -1,0 +1,35 @@
+"""One local AWS for all end-to-end tests: deployed once by the real CDK CLI, ended with everything it started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local_aws import LocalAws
+from ptmlops.target import Target
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    with LocalAws.start(tmp_path_factory.mktemp("local-aws")) as aws:
+        aws.deploy()
+        yield aws
+
+
+@pytest.fixture(scope="session")
+def target(local_aws: LocalAws) -> Target:
+    return Target.local(local_aws, "local")
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the files that tests drop."""
+    return tmp_path_factory.mktemp("made")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)

@@ -1,0 +1,285 @@
+"""The way of a complaint through the deployed template: each test goes on from where the one before it left the deployment."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as ds
+import pytest
+from botocore.exceptions import ClientError
+
+from local_aws import LocalAws
+from ptmlops import generator, registry, runs
+from ptmlops.target import Target
+
+LABELLED_ROWS, UNLABELLED_ROWS = 900, 150
+Run = tuple[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def drop(target: Target) -> Callable[[Path], Run]:
+    """Drop a file, follow its run to the end, give its id and run.json."""
+
+    def work(path: Path) -> Run:
+        run_id = runs.run_of(target, runs.drop(target, path))
+        for _ in runs.follow(target, run_id):
+            pass
+        return run_id, runs.run_document(target, run_id)
+
+    return work
+
+
+@pytest.fixture(scope="module")
+def before_any_model(drop: Callable[[Path], Run], made: Path) -> Run:
+    path = made / "unlabelled.csv"
+    generator.write_csv(path, UNLABELLED_ROWS, labelled=False, seed=8, broken=2)
+    return drop(path)
+
+
+@pytest.fixture(scope="module")
+def first_training(before_any_model: Run, drop: Callable[[Path], Run], made: Path) -> Run:
+    path = made / "labelled.csv"
+    generator.write_csv(path, LABELLED_ROWS, seed=7, broken=6)
+    return drop(path)
+
+
+@pytest.fixture(scope="module")
+def scored(before_any_model: Run, first_training: Run, target: Target) -> Run:
+    """The run that found no model, redriven now that there is one."""
+    run_id, _ = before_any_model
+    target.client("stepfunctions").redrive_execution(executionArn=runs.execution_arn(target, run_id))
+    for _ in runs.follow(target, run_id):
+        pass
+    return run_id, runs.run_document(target, run_id)
+
+
+def body(target: Target, output: str, key: str) -> bytes:
+    content: bytes = target.client("s3").get_object(Bucket=target.outputs[output], Key=key)["Body"].read()
+    return content
+
+
+def keys(target: Target, output: str, prefix: str) -> list[str]:
+    pages = target.client("s3").get_paginator("list_objects_v2").paginate(Bucket=target.outputs[output], Prefix=prefix)
+    return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+
+def csv_rows(target: Target, key: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(body(target, "OutputBucketName", key).decode("utf-8-sig"), newline="")))
+
+
+def test_unlabelled_complaints_with_no_model_end_in_a_failure_that_says_what_to_drop(before_any_model: Run) -> None:
+    _, run = before_any_model
+
+    assert run["status"] == "FAILED"
+    assert run["error"]["state"] == "Plan"
+    assert "labelled" in run["error"]["message"]
+    assert run["rows"]["read"] > 0
+
+
+def test_a_labelled_file_trains_and_promotes_a_model(first_training: Run, target: Target) -> None:
+    run_id, run = first_training
+
+    assert run["status"] == "SUCCEEDED", run.get("error")
+    assert run["trained"] is True
+    assert run["promoted"] is True
+    assert [(version["version"], version["status"]) for version in registry.versions(target)] == [(1, "Approved")]
+    evaluation = json.loads(body(target, "ModelsBucketName", f"evaluations/{run_id}/evaluation.json"))
+    assert run["model"]["macro_f1"] == pytest.approx(evaluation["candidate"]["macro_f1"])
+    # The generator's categories can be learned; an untrained or mislabelled model is near 1/10.
+    assert evaluation["candidate"]["macro_f1"] > 0.75
+    assert evaluation["holdout"]["rows"] > 50
+    assert evaluation["leakage"]["rows"] == 0
+
+
+def test_every_row_is_accepted_rejected_or_a_duplicate(first_training: Run, scored: Run, made: Path, target: Target) -> None:
+    for (run_id, run), name in ((first_training, "labelled.csv"), (scored, "unlabelled.csv")):
+        rows = run["rows"]
+        assert rows["read"] == rows["accepted"] + rows["rejected"] + rows["duplicates"]
+        with (made / name).open(encoding="utf-8", newline="") as file:
+            assert rows["read"] == sum(1 for _ in csv.reader(file)) - 1
+        [key] = keys(target, "OutputBucketName", f"rejected/run_id={run_id}/")
+        assert len(csv_rows(target, key)) == rows["rejected"] > 0
+
+
+def test_a_failed_run_is_redriven_to_its_end(scored: Run) -> None:
+    _, run = scored
+
+    assert run["status"] == "SUCCEEDED", run.get("error")
+    assert run["trained"] is False
+    assert run["scored"] == run["rows"]["accepted"]
+    assert run["model"]["version"] == 1
+
+
+def test_every_accepted_complaint_has_one_prediction(scored: Run, target: Target, tmp_path: Path) -> None:
+    run_id, run = scored
+    copied = runs.copy_output(target, tmp_path, run_id=run_id)
+    files = [str(path) for path in copied if path.suffix == ".parquet"]
+
+    rows = ds.dataset(files).to_table().to_pylist()
+
+    assert len(rows) == len({row["complaint_id"] for row in rows}) == run["rows"]["accepted"]
+    labels = set(generator.EVENTS)
+    for row in rows:
+        assert row["label"] in labels
+        assert 0 < row["confidence"] <= 1
+        assert row["alternatives"][0]["label"] == row["label"]
+        assert row["top_terms"]
+        assert row["model_version"] in (1, "1")
+
+
+def test_the_predictions_are_the_models_and_are_right(scored: Run, target: Target, tmp_path: Path) -> None:
+    """What is published agrees with what the generator knows, far beyond chance."""
+    run_id, _ = scored
+    files = [str(path) for path in runs.copy_output(target, tmp_path, run_id=run_id) if path.suffix == ".parquet"]
+    predicted = {row["complaint_id"]: row["label"] for row in ds.dataset(files).to_table().to_pylist()}
+    known = {complaint.complaint_id: complaint.label for complaint in generator.complaints(UNLABELLED_ROWS, seed=8)}
+    both = predicted.keys() & known.keys()
+
+    assert len(both) > 100
+    assert sum(predicted[name] == known[name] for name in both) / len(both) > 0.75
+
+
+def test_the_export_has_a_line_for_every_row_in_the_order_of_the_file(scored: Run, target: Target, made: Path) -> None:
+    run_id, run = scored
+    [key] = keys(target, "OutputBucketName", f"exports/run_id={run_id}/")
+
+    exported = csv_rows(target, key)
+
+    assert key.endswith("/unlabelled.csv")
+    assert len(exported) == run["rows"]["read"]
+    with (made / "unlabelled.csv").open(encoding="utf-8", newline="") as file:
+        header = next(csv.reader(file))
+    assert list(exported[0])[: len(header)] == header
+
+
+def test_the_report_is_a_page_with_the_runs_numbers(scored: Run, target: Target) -> None:
+    run_id, run = scored
+    page = body(target, "OutputBucketName", f"runs/run_id={run_id}/report.html").decode()
+
+    assert page.startswith("<!doctype html>")
+    assert f"{run['scored']:,}" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")  # self-contained: it opens with no network
+
+
+def test_a_file_with_no_text_column_fails_before_anything_is_trained(
+    drop: Callable[[Path], Run], first_training: Run, made: Path
+) -> None:
+    path = made / "wrong.csv"
+    path.write_text("date,amount\n2026-01-01,3\n2026-01-02,4\n", encoding="utf-8")
+
+    _, run = drop(path)
+
+    assert run["status"] == "FAILED"
+    assert run["error"]["state"] == "Prepare"
+    assert "text column" in run["error"]["message"]
+    assert run["trained"] is False
+
+
+def test_the_same_arrival_twice_starts_one_run(target: Target, scored: Run) -> None:
+    """SQS delivers at least once: the second delivery finds the version claimed."""
+    run_id, _ = scored
+    manifest = json.loads(body(target, "PreparedBucketName", f"runs/{run_id}/manifest.json"))
+    file = manifest["files"][0]
+    event = {
+        "detail-type": "Object Created",
+        "time": "2026-11-24T10:00:00Z",
+        "detail": {
+            "bucket": {"name": file["bucket"]},
+            "object": {"key": file["key"], "size": file["size"], "etag": file["etag"], "version-id": file["version_id"]},
+        },
+    }
+    record = {"messageId": "again", "body": json.dumps(event), "eventSource": "aws:sqs"}
+    before = len(runs.list_runs(target, 100))
+
+    answer = target.client("lambda").invoke(
+        FunctionName=target.outputs["StartRunFunctionName"], Payload=json.dumps({"Records": [record]})
+    )
+
+    assert "FunctionError" not in answer
+    assert json.loads(answer["Payload"].read()) == {"batchItemFailures": []}
+    assert len(runs.list_runs(target, 100)) == before
+
+
+def test_what_cannot_be_an_arrival_is_told_apart_from_the_rest(target: Target) -> None:
+    records = [{"messageId": "bad", "body": "{}", "eventSource": "aws:sqs"}]
+
+    answer = target.client("lambda").invoke(
+        FunctionName=target.outputs["StartRunFunctionName"], Payload=json.dumps({"Records": records})
+    )
+
+    assert json.loads(answer["Payload"].read()) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
+
+
+def test_the_ledger_knows_how_each_run_ended(first_training: Run, scored: Run, target: Target) -> None:
+    for run_id, run in (first_training, scored):
+        item = target.client("dynamodb").get_item(
+            TableName=target.outputs["LedgerTableName"], Key={"pk": {"S": f"RUN#{run_id}"}}
+        )["Item"]
+        assert item["status"]["S"] == run["status"]
+        assert item["finished_at"]["S"] > item["started_at"]["S"]
+
+
+def test_no_personal_data_reaches_a_log_or_an_execution(first_training: Run, scored: Run, target: Target) -> None:
+    """The generator's complaints hold emails, phones and card numbers; none is in any log line or execution history."""
+    personal = re.compile(r"[\w.]+@[\w.]+\.\w+|\b(?:\d[ -]?){13,16}\b|\b3\d{2}[ .-]?\d{3}[ .-]?\d{4}\b")
+    made = [complaint.text for complaint in generator.complaints(LABELLED_ROWS, seed=7)]
+    assert sum(bool(personal.search(text)) for text in made) > 20  # the test would see it
+    phrases = {" ".join(text.split()[3:8]) for text in made if len(text.split()) > 12}
+    logs, states = target.client("logs"), target.client("stepfunctions")
+    seen = 0
+    for group in logs.describe_log_groups()["logGroups"]:
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
+            for event in page["events"]:
+                seen += 1
+                message = event["message"]
+                assert not re.search(r"[\w.]+@(?:example|correo|mail)\.\w+", message), (group["logGroupName"], message)
+                assert not any(phrase in message for phrase in phrases), (group["logGroupName"], message)
+    assert seen > 50
+    for run_id, _ in (first_training, scored):
+        events = states.get_execution_history(executionArn=runs.execution_arn(target, run_id))["events"]
+        text = json.dumps(events, default=str)
+        assert not any(phrase in text for phrase in phrases)
+
+
+def test_a_role_cannot_do_what_its_template_does_not_say(local_aws: LocalAws, target: Target) -> None:
+    """The run's roles are enforced: plan_run may read the registry, and may not delete from any bucket."""
+    function = target.client("lambda").get_function(FunctionName=target.outputs["StartRunFunctionName"])["Configuration"]
+    credentials = target.client("sts").assume_role(RoleArn=function["Role"], RoleSessionName="test")["Credentials"]
+    import boto3
+
+    session = boto3.Session(
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+        region_name=target.session.region_name,
+    )
+    s3 = session.client("s3", endpoint_url=local_aws.endpoint_url)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.list_objects_v2(Bucket=target.outputs["OutputBucketName"])
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.delete_object(Bucket=target.outputs["RawBucketName"], Key="unlabelled.csv")
+
+
+def test_a_stopped_execution_stops_its_job(target: Target, first_training: Run, made: Path) -> None:
+    path = made / "stopped.csv"
+    generator.write_csv(path, 60, labelled=False, seed=11)
+    run_id = runs.run_of(target, runs.drop(target, path))
+    arn = runs.execution_arn(target, run_id)
+    glue, job = target.client("glue"), target.outputs["PrepareJobName"]
+    for step in runs.follow(target, run_id):
+        if step.state == "Prepare" and not step.ended:
+            while not any(run["JobRunState"] == "RUNNING" for run in glue.get_job_runs(JobName=job)["JobRuns"]):
+                pass
+            target.client("stepfunctions").stop_execution(executionArn=arn, error="Operator", cause="a test")
+
+    run = runs.run_document(target, run_id)
+
+    assert run["status"] == "ABORTED"
+    newest = max(glue.get_job_runs(JobName=job)["JobRuns"], key=lambda found: found["StartedOn"])
+    assert newest["JobRunState"] in ("STOPPING", "STOPPED")

@@ -227,14 +227,23 @@ def _rejected(judged: DataFrame, run_id: str) -> DataFrame:
 
 
 def _hold_reject_limit(judged: DataFrame, settings: JobSettings) -> None:
-    found = judged.groupBy("reason").agg(F.count("*").alias("rows"), F.min("line_number").alias("line")).collect()
+    # A detail says what is wrong with a row or a file in our words: it quotes nothing of what the file holds.
+    found = (
+        judged.groupBy("reason")
+        .agg(F.count("*").alias("rows"), F.min(F.struct("source_file", "line_number", "detail")).alias("first"))
+        .collect()
+    )
     total = sum(row["rows"] for row in found)
     bad = sorted((row for row in found if row["reason"]), key=lambda row: -row["rows"])
     share = sum(row["rows"] for row in bad) / total if total else 0
     if not total:
         raise TooManyRejectsError("the run's files hold no row at all: drop a file with a header and at least one complaint")
     if share > settings.max_reject_share:
-        reasons = "; ".join(f"{row['reason']} ({row['rows']} rows, for instance line {row['line']})" for row in bad[:3])
+        reasons = "; ".join(
+            f"{row['reason']} ({row['rows']} rows, for instance line {row['first']['line_number']}"
+            f"{': ' + row['first']['detail'] if row['first']['detail'] else ''})"
+            for row in bad[:3]
+        )
         raise TooManyRejectsError(
             f"{share:.0%} of {total} rows were rejected, over the limit of {settings.max_reject_share:.0%}: {reasons}. "
             "Repair the file and drop it again, or raise complaints.max_reject_share"

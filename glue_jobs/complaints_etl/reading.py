@@ -141,9 +141,11 @@ def _find_columns(header: Sequence[str], aliases: Mapping[str, Sequence[str]]) -
         if match is not None:
             found[ours] = match
     if "text" not in found:
-        shown = ", ".join(column[:40] for column in header[:20])
+        # Where a file has no header its first complaint stands here, so the names that were found are not shown.
         wanted = ", ".join(aliases["text"])
-        raise UnreadableFileError("no_text_column", f"none of its columns ({shown}) is a text column: name one of {wanted}")
+        raise UnreadableFileError(
+            "no_text_column", f"none of the {len(header)} columns in its first line is a text column: name one {wanted}"
+        )
     return found
 
 

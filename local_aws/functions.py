@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from local_aws.context import LocalContext, RoleNotAssumableError
+from local_aws.lambda_runtime import RuntimeApi
 
-RUNTIME = Path(__file__).with_name("lambda_runtime.py")
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 SYNC_PAYLOAD_BYTES = 6 * 1024 * 1024
 ASYNC_PAYLOAD_BYTES = 1024 * 1024
@@ -33,7 +33,7 @@ ASYNC_PAYLOAD_BYTES = 1024 * 1024
 ASYNC_RETRY_SECONDS = (2, 4)
 
 _stopping = threading.Event()
-_running: set[subprocess.Popen[str]] = set()
+_running: set[subprocess.Popen[bytes]] = set()
 _unpack_lock = threading.Lock()
 
 
@@ -69,63 +69,55 @@ class _Functions:
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.run_time}",
             "LAMBDA_TASK_ROOT": str(root),
             "_HANDLER": function.handler,
-            "PTMLOPS_REQUEST_ID": request_id,
-            "PTMLOPS_FUNCTION_ARN": function.function_arn,
-            "PTMLOPS_TIMEOUT_SECONDS": str(function.timeout),
+            "AWS_LAMBDA_LOG_FORMAT": _logging(function).get("LogFormat", "Text"),
+            # It would tell users of a runtime that the service has deployed already that it is new to this client.
+            "LAMBDA_DISABLE_PREVIEW_WARN": "1",
         }
-        result = self._context.scratch("lambda") / f"{request_id}.json"
+        log_file = self._context.scratch("lambda") / f"{request_id}.log"
         started = time.monotonic()
-        process = subprocess.Popen(
-            [self._context.python, str(RUNTIME), function.handler, str(result)],
-            cwd=root,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        )
-        _running.add(process)
-        try:
-            output, _ = process.communicate(json.dumps(event), timeout=function.timeout)
-            timed_out = False
-        except subprocess.TimeoutExpired:
-            _kill(process)
-            output, _ = process.communicate()
-            timed_out = True
-        finally:
-            _running.discard(process)
+        arn = function.function_arn
+        with (
+            RuntimeApi(
+                json.dumps(event).encode(), request_id=request_id, function_arn=arn, timeout_seconds=function.timeout
+            ) as api,
+            log_file.open("wb") as log_stream,
+        ):
+            process = subprocess.Popen(
+                [self._context.python, "-m", "awslambdaric", function.handler],
+                cwd=root,
+                env={**environment, "AWS_LAMBDA_RUNTIME_API": api.address},
+                stdin=subprocess.DEVNULL,
+                stdout=log_stream,
+                stderr=log_stream,
+                start_new_session=True,
+            )
+            _running.add(process)
+            try:
+                while not api.done.wait(0.02) and process.poll() is None and time.monotonic() - started < function.timeout:
+                    pass
+                timed_out = not api.done.is_set() and process.poll() is None
+                if process.poll() is not None:
+                    api.done.wait(0.2)  # its last words may still be on their way
+            finally:
+                _kill(process)
+                process.wait()
+                _running.discard(process)
         milliseconds = (time.monotonic() - started) * 1000
-        function_error: str | None = None
-        if timed_out:
-            function_error = "Unhandled"
+        output = log_file.read_text(encoding="utf-8", errors="replace")
+        log_file.unlink()
+        if api.done.is_set():
+            payload, function_error = api.payload.decode("utf-8", "replace"), "Unhandled" if api.failed else None
+        elif timed_out:
             message = (
                 f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000Z} {request_id} Task timed out after {function.timeout:.2f} seconds"
             )
-            payload = json.dumps({"errorMessage": message, "errorType": "Sandbox.Timedout"})
+            payload, function_error = _error("Sandbox.Timedout", message), "Unhandled"
             output += message + "\n"
-        elif not result.exists():
-            function_error = "Unhandled"
-            message = f"RequestId: {request_id} Error: Runtime exited with function_error: exit status {process.returncode}"
-            payload = json.dumps({"errorMessage": message, "errorType": "Runtime.ExitError"})
         else:
-            payload = result.read_text(encoding="utf-8")
-            function_error = "Unhandled" if process.returncode else None
-            result.unlink()
-        if len(payload.encode()) > SYNC_PAYLOAD_BYTES:
-            function_error = "Unhandled"
-            payload = json.dumps(
-                {
-                    "errorMessage": f"Response payload size exceeded maximum allowed payload size ({SYNC_PAYLOAD_BYTES} bytes).",
-                    "errorType": "Function.ResponseSizeTooLarge",
-                }
-            )
-        log = (
-            f"START RequestId: {request_id} Version: $LATEST\n{output}END RequestId: {request_id}\n"
-            f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\tMemory Size: {function.memory_size} MB\n"
-        )
+            message = f"RequestId: {request_id} Error: Runtime exited with error: exit status {process.returncode}"
+            payload, function_error = _error("Runtime.ExitError", message), "Unhandled"
+        start = _platform(function, "start", request_id)
+        log = f"{start}\n{output}{_platform(function, 'report', request_id, milliseconds)}\n"
         write_log(self._context, group, stream, log.splitlines())
         return payload, function_error, log
 
@@ -155,13 +147,34 @@ class _Functions:
         return root
 
 
+def _error(kind: str, message: str) -> str:
+    return json.dumps({"errorMessage": message, "errorType": kind})
+
+
 def _failure(kind: str, message: str, request_id: str) -> tuple[str, str, str]:
     return json.dumps({"errorMessage": message, "errorType": kind, "requestId": request_id}), "Unhandled", message
 
 
+def _logging(function: Any) -> dict[str, str]:
+    return getattr(function, "logging_configuration", None) or {}
+
+
 def _log_group(function: Any) -> str:
-    configuration = getattr(function, "logging_configuration", None) or {}
-    return str(configuration.get("LogGroup") or f"/aws/lambda/{function.function_name}")
+    return _logging(function).get("LogGroup") or f"/aws/lambda/{function.function_name}"
+
+
+def _platform(function: Any, kind: str, request_id: str, milliseconds: float = 0) -> str:
+    """The service's own lines, in the format that the function's logging asks for."""
+    if _logging(function).get("LogFormat") == "JSON":
+        record: dict[str, Any] = {"requestId": request_id}
+        record |= {"metrics": {"durationMs": round(milliseconds, 2)}} if kind == "report" else {"version": "$LATEST"}
+        return json.dumps({"time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}Z", "type": f"platform.{kind}", "record": record})
+    if kind == "start":
+        return f"START RequestId: {request_id} Version: $LATEST"
+    return (
+        f"END RequestId: {request_id}\n"
+        f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\tMemory Size: {function.memory_size} MB"
+    )
 
 
 def write_log(context: LocalContext, group: str, stream: str, lines: list[str]) -> None:
@@ -177,7 +190,7 @@ def write_log(context: LocalContext, group: str, stream: str, lines: list[str]) 
         logs.put_log_events(group, stream, events)
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
+def _kill(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):  # it may have ended by itself in the meantime
         os.killpg(process.pid, signal.SIGKILL)
 

@@ -1,64 +1,106 @@
-"""One invocation of a function, in a process of its own: `lambda_runtime.py HANDLER RESULT_FILE`, the event on standard input.
+"""Lambda's runtime API for one invocation: what AWS's own runtime client (awslambdaric) asks the service for.
 
-Stands for Lambda's runtime interface: imports the packaged handler, calls it with event and context, and writes what it
-returned, or the error as Lambda reports one. Imports nothing of local AWS: what the handler sees is its package and boto3.
+The client is the one that AWS's Python images run: it imports the packaged handler, makes the context, formats logs and reports
+errors. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
 from __future__ import annotations
 
-import importlib
 import json
-import os
-import sys
+import threading
 import time
-import traceback
-from pathlib import Path
-from typing import Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+VERSION = "/2018-06-01/runtime"
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+RESPONSE_BYTES = 6 * 1024 * 1024
 
 
-class Context:
-    """The context object; https://docs.aws.amazon.com/lambda/latest/dg/python-context.html."""
+class RuntimeApi:
+    """Serves one event, once; `done` is set when the function has answered, `payload` and `failed` say what."""
 
-    def __init__(self) -> None:
-        self.aws_request_id = os.environ["PTMLOPS_REQUEST_ID"]
-        self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
-        self.function_version = "$LATEST"
-        self.invoked_function_arn = os.environ["PTMLOPS_FUNCTION_ARN"]
-        self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
-        self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
-        self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
-        self._deadline = time.monotonic() + float(os.environ["PTMLOPS_TIMEOUT_SECONDS"])
+    def __init__(self, event: bytes, *, request_id: str, function_arn: str, timeout_seconds: float) -> None:
+        self.done = threading.Event()
+        self.payload = b""
+        self.failed = False
+        self._event = event
+        self._headers = {
+            "Lambda-Runtime-Aws-Request-Id": request_id,
+            "Lambda-Runtime-Invoked-Function-Arn": function_arn,
+            "Lambda-Runtime-Deadline-Ms": str(int((time.time() + timeout_seconds) * 1000)),
+            "Content-Type": "application/json",
+        }
+        self._given = False
+        self._ended = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
 
-    def get_remaining_time_in_millis(self) -> int:
-        return max(0, int((self._deadline - time.monotonic()) * 1000))
+    @property
+    def address(self) -> str:
+        """AWS_LAMBDA_RUNTIME_API."""
+        return f"127.0.0.1:{self._server.server_address[1]}"
 
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
 
-def _error(error: BaseException) -> dict[str, Any]:
-    return {
-        "errorMessage": str(error),
-        "errorType": type(error).__name__,
-        "requestId": os.environ["PTMLOPS_REQUEST_ID"],
-        "stackTrace": traceback.format_tb(error.__traceback__)[1:],
-    }
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        self._ended.set()
+        self._server.shutdown()
+        self._server.server_close()
 
+    def _answered(self, payload: bytes, *, failed: bool) -> None:
+        if len(payload) > RESPONSE_BYTES:
+            message = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_BYTES} bytes)."
+            payload = json.dumps({"errorMessage": message, "errorType": "Function.ResponseSizeTooLarge"}).encode()
+            failed = True
+        self.payload, self.failed = payload, failed
+        self.done.set()
 
-def main() -> int:
-    """0: the handler returned; 1: it raised, or what it returned is not JSON."""
-    module_name, _, function_name = sys.argv[1].rpartition(".")
-    result_file = Path(sys.argv[2])
-    event = json.load(sys.stdin)
-    sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]
-    try:
-        context = Context()
-        handler = getattr(importlib.import_module(module_name.replace("/", ".")), function_name)
-        answer = json.dumps(handler(event, context), ensure_ascii=False)
-    except BaseException as error:  # noqa: BLE001 - Lambda reports whatever a handler raises, SystemExit included
-        result_file.write_text(json.dumps(_error(error), ensure_ascii=False), encoding="utf-8")
-        traceback.print_exc()
-        return 1
-    result_file.write_text(answer, encoding="utf-8")
-    return 0
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        api = self
 
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
 
-if __name__ == "__main__":
-    sys.exit(main())
+            def do_GET(self) -> None:
+                if self.path != f"{VERSION}/invocation/next":
+                    self._send(404, b"")
+                elif api._given:
+                    api._ended.wait()  # as on AWS, the environment is frozen until there is more to do: here there never is
+                else:
+                    api._given = True
+                    self._send(200, api._event, api._headers)
+
+            def do_POST(self) -> None:
+                body = self._body()
+                if self.path.endswith("/response"):
+                    api._answered(body, failed=False)
+                elif self.path.endswith("/error"):
+                    api._answered(body, failed=True)
+                self._send(202, b'{"status":"OK"}')
+
+            def _body(self) -> bytes:
+                if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+                    return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                parts = []
+                while size := int(self.rfile.readline().split(b";")[0], 16):
+                    parts.append(self.rfile.read(size))
+                    self.rfile.readline()
+                self.rfile.readline()
+                return b"".join(parts)
+
+            def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+                self.send_response(status)
+                for name, value in (headers or {}).items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                """No line per request."""
+
+        return Handler

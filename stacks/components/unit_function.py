@@ -49,6 +49,7 @@ class UnitFunction(Construct):
             environment=dict(environment),
             environment_encryption=key,
             log_group=group,
+            logging_format=lambda_.LoggingFormat.JSON,  # keeps the fields that the code logs beside its messages
         )
         # The function must not run before its permissions exist.
         self.function.node.add_dependency(self.role)

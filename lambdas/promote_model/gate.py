@@ -10,6 +10,8 @@ from typing import Any
 APPROVED, PENDING, REJECTED = "Approved", "PendingManualApproval", "Rejected"
 # Recall of a label with fewer holdout rows than this says nothing.
 MIN_LABEL_SUPPORT = 30
+# Near-copies are left out of the evaluation; more than this share of them means that the split itself is broken.
+MAX_LEAKED_SHARE = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +45,10 @@ def judge(evaluation: Mapping[str, Any], policy: Mapping[str, Any]) -> Verdict:
     leaked = number(evaluation.get("leakage") or {}, "rows", "the leakage check's")
     if rows is not None and rows < policy["min_holdout_rows"]:
         objections.append(f"the holdout has {rows:.0f} rows; deciding takes {policy['min_holdout_rows']}")
-    if leaked:
-        objections.append(f"{leaked:.0f} holdout rows are near-copies of training rows")
+    if leaked and rows is not None and leaked > MAX_LEAKED_SHARE * (rows + leaked):
+        objections.append(
+            f"{leaked:.0f} of {rows + leaked:.0f} holdout rows are near-copies of training rows: the split does not hold"
+        )
     if macro_f1 is not None and macro_f1 < policy["min_macro_f1"]:
         objections.append(f"macro-F1 {macro_f1:.3f} is under the floor of {policy['min_macro_f1']:.3f}")
     if calibration is not None and calibration > policy["max_calibration_error"]:

@@ -137,12 +137,12 @@ def _f1_of_cells(true: Ints, answers: tuple[Ints, Ints], ours: Floats, theirs: F
     return np.asarray((f1 * there).sum(1) / np.maximum(there.sum(1), 1))
 
 
-def leaked_rows(train: Sequence[Labelled], holdout: Sequence[Labelled]) -> int:
-    """Rows of the holdout that training saw: the same near-duplicate group, or the same words in the same order."""
+def leaked_rows(train: Sequence[Labelled], holdout: Sequence[Labelled]) -> list[bool]:
+    """For each row of the holdout, whether training saw it: the same near-duplicate group, or the same words in order."""
     groups = {row.group for row in train}
     seen = set(_word_digests([row.text for row in train]))
     digests = _word_digests([row.text for row in holdout])
-    return sum(row.group in groups or digest in seen for row, digest in zip(holdout, digests, strict=True))
+    return [row.group in groups or digest in seen for row, digest in zip(holdout, digests, strict=True)]
 
 
 def holdout_fingerprint(rows: Sequence[Labelled]) -> str:

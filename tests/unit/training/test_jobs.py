@@ -182,7 +182,7 @@ def test_champion_and_candidate_are_compared_on_the_same_rows(processing: Path, 
     assert (processing / "output/confusion-champion.svg").is_file()
 
 
-def test_leaked_rows_are_counted_whatever_their_ids(processing: Path) -> None:
+def test_leaked_rows_are_counted_and_left_out_whatever_their_ids(processing: Path) -> None:
     """Three rows of the training data among the test rows: one by group, two by their words alone."""
     lines = next((processing / "input/train").rglob("*.jsonl")).read_bytes().split(b"\n")
     copies = [json.loads(line) for line in lines[:3]]
@@ -195,7 +195,8 @@ def test_leaked_rows_are_counted_whatever_their_ids(processing: Path) -> None:
     assert run_evaluation(processing)[0] == 0
     result = json.loads((processing / "output/evaluation.json").read_text())
     assert result["leakage"] == {"rows": 3}
-    assert any("3 rows of the holdout were trained on" in note for note in result["notes"])
+    assert result["holdout"]["rows"] == 120
+    assert any("3 rows of the holdout are near-copies" in note for note in result["notes"])
 
 
 def test_an_empty_holdout_gives_nulls_and_says_so(processing: Path) -> None:

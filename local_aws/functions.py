@@ -198,6 +198,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 def install(context: LocalContext) -> None:
     """Put real compute behind Lambda, SQS's event source mappings and EventBridge's Lambda targets."""
     from moto.awslambda.models import LambdaBackend, LambdaFunction
+    from moto.core.exceptions import JsonRESTError
     from moto.events.models import Rule
     from moto.sqs.models import Queue
 
@@ -220,10 +221,34 @@ def install(context: LocalContext) -> None:
     original_create = LambdaFunction.create_from_cloudformation_json.__func__
 
     def create(cls: Any, resource_name: str, cloudformation_json: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        # moto forgets the log group that a template names.
+        # moto passes on the properties that it knows, and logging is not one of them.
         function = original_create(cls, resource_name, cloudformation_json, *args, **kwargs)
         function.logging_configuration = cloudformation_json["Properties"].get("LoggingConfig")
         return function
+
+    original_init, original_configuration = LambdaFunction.__init__, LambdaFunction.get_configuration
+
+    def init(self: Any, account_id: str, spec: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        original_init(self, account_id, spec, *args, **kwargs)
+        self.logging_configuration = spec.get("LoggingConfig")
+
+    def configuration(self: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return {**original_configuration(self, *args, **kwargs), "LoggingConfig": {"LogFormat": "Text", **_logging(self)}}
+
+    original_map = LambdaBackend.create_event_source_mapping
+
+    def map_source(self: Any, spec: dict[str, Any]) -> Any:
+        mapping = original_map(self, spec)
+        function = functions.by_arn(mapping.function_arn)
+        for queue in context.backend("sqs").queues.values():
+            if queue.queue_arn == mapping.event_source_arn and queue.visibility_timeout < function.timeout:
+                del self._event_source_mappings[mapping.uuid]
+                raise JsonRESTError(
+                    "InvalidParameterValueException",
+                    f"Queue visibility timeout: {queue.visibility_timeout} seconds is less than "
+                    f"Function timeout: {function.timeout} seconds",
+                )
+        return mapping
 
     original_send = Rule.send_to_targets
 
@@ -243,6 +268,9 @@ def install(context: LocalContext) -> None:
             rule.__dict__.update(self.__dict__, targets=others)
             original_send(rule, original_event, transform_input)
 
+    LambdaFunction.__init__ = init
+    LambdaFunction.get_configuration = configuration
+    LambdaBackend.create_event_source_mapping = map_source
     LambdaFunction.invoke = invoke
     LambdaFunction.create_from_cloudformation_json = classmethod(create)
     # Messages stay in the queue until our poller fetches them.

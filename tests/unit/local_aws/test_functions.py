@@ -78,7 +78,7 @@ def test_logged_fields_reach_cloudwatch_as_json(sandbox: Sandbox) -> None:
 
 def test_a_payload_over_the_limit_is_refused(sandbox: Sandbox) -> None:
     function = sandbox.function("def lambda_handler(event, context): return 1\n")
-    with pytest.raises(ClientError, match="RequestTooLargeException|too large"):
+    with pytest.raises(ClientError, match=r"RequestTooLargeException|too large"):
         sandbox.client("lambda").invoke(FunctionName=function, Payload=json.dumps("x" * (6 * 1024 * 1024)))
 
 

@@ -1,0 +1,198 @@
+"""What local AWS refuses and enforces: request models, IAM, CloudFormation types; and its own process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from botocore.exceptions import ClientError
+
+from local_aws import ROOT, LocalAws, LocalAwsError
+from tests.unit.local_aws.conftest import Sandbox, allow, eventually
+
+
+def _refused(call: Any, *parts: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        call()
+    for part in parts:
+        assert part in str(caught.value)
+
+
+# -- what AWS's own API models refuse -------------------------------------------------------------------------------------
+
+
+def test_a_job_name_that_breaks_the_pattern_is_refused(sandbox: Sandbox) -> None:
+    sagemaker = sandbox.client("sagemaker")
+    request: dict[str, Any] = {
+        "TrainingJobName": "under_score",
+        "AlgorithmSpecification": {"TrainingImage": "image", "TrainingInputMode": "File"},
+        "RoleArn": sandbox.role("sagemaker"),
+        "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+    }
+    _refused(lambda: sagemaker.create_training_job(**request), "TrainingJobName")
+    request["TrainingJobName"] = "n" * 64
+    _refused(lambda: sagemaker.create_training_job(**request), "TrainingJobName")
+
+
+def test_an_execution_input_over_256_kib_is_refused(sandbox: Sandbox) -> None:
+    states = sandbox.client("stepfunctions")
+    definition = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
+    role = sandbox.role("states")
+    arn = states.create_state_machine(name=sandbox.name(), definition=json.dumps(definition), roleArn=role)["stateMachineArn"]
+    _refused(lambda: states.start_execution(stateMachineArn=arn, input=json.dumps("x" * 262_144)), "input")
+
+
+def test_a_tuning_job_name_over_32_characters_is_refused(sandbox: Sandbox) -> None:
+    _refused(
+        lambda: sandbox.client("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="n" * 33),
+        "HyperParameterTuningJobName",
+    )
+
+
+# -- permissions ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_role_may_do_what_its_policy_names_and_nothing_else(sandbox: Sandbox) -> None:
+    mine, other = sandbox.bucket(), sandbox.bucket()
+    for bucket in (mine, other):
+        sandbox.put(bucket, "in/a", "a")
+    role = sandbox.role(
+        "lambda",
+        allow("s3:GetObject", on=f"arn:aws:s3:::{mine}/in/*"),
+        {"Effect": "Deny", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{mine}/in/secret*"},
+    )
+    s3 = sandbox.as_role(role, "s3")
+
+    assert s3.get_object(Bucket=mine, Key="in/a")["Body"].read() == b"a"
+    _refused(lambda: s3.get_object(Bucket=other, Key="in/a"), "AccessDenied")
+    _refused(lambda: s3.get_object(Bucket=mine, Key="out/a"), "AccessDenied")
+    _refused(lambda: s3.get_object(Bucket=mine, Key="in/secret"), "AccessDenied")
+    _refused(lambda: s3.put_object(Bucket=mine, Key="in/a", Body=b""), "AccessDenied")
+    _refused(lambda: s3.list_objects_v2(Bucket=mine), "AccessDenied")
+
+
+def test_reading_a_version_takes_the_permission_for_versions(sandbox: Sandbox) -> None:
+    bucket = sandbox.bucket()
+    sandbox.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    version = sandbox.client("s3").put_object(Bucket=bucket, Key="a", Body=b"a")["VersionId"]
+    s3 = sandbox.as_role(sandbox.role("glue", allow("s3:GetObject", on=f"arn:aws:s3:::{bucket}/*")), "s3")
+
+    assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"a"
+    _refused(lambda: s3.get_object(Bucket=bucket, Key="a", VersionId=version), "AccessDenied")
+
+
+def test_a_denial_names_the_action(sandbox: Sandbox) -> None:
+    role = sandbox.role("lambda")
+    _refused(lambda: sandbox.as_role(role, "stepfunctions").list_state_machines(), "AccessDenied", "states:ListStateMachines")
+    _refused(lambda: sandbox.as_role(role, "dynamodb").get_item(TableName="t", Key={"pk": {"S": "x"}}), "dynamodb:GetItem")
+
+
+def test_handing_a_role_to_sagemaker_takes_passrole(sandbox: Sandbox) -> None:
+    given = sandbox.role("sagemaker")
+    create = allow("sagemaker:CreateModel")
+    request = {
+        "ExecutionRoleArn": given,
+        "PrimaryContainer": {"Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/a:1", "ModelDataUrl": "s3://b/m.tar.gz"},
+    }
+    without = sandbox.as_role(sandbox.role("lambda", create), "sagemaker")
+    _refused(lambda: without.create_model(ModelName=sandbox.name("m"), **request), "iam:PassRole")
+    passing = {
+        **allow("iam:PassRole", on=given),
+        "Condition": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+    }
+    may = sandbox.as_role(sandbox.role("lambda", create, passing), "sagemaker")
+    assert may.create_model(ModelName=sandbox.name("m"), **request)["ModelArn"]
+
+
+def test_a_service_assumes_only_roles_that_trust_it(sandbox: Sandbox) -> None:
+    function = sandbox.function("def lambda_handler(event, context): return 1\n", role=sandbox.role("glue"))
+    answer, error = sandbox.invoke(function)
+    assert error
+    assert "cannot assume" in answer["errorMessage"]
+
+
+# -- templates ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_resource_type_that_cannot_be_made_here_is_refused_by_name(sandbox: Sandbox) -> None:
+    template = {"Resources": {"Thing": {"Type": "AWS::Unheard::Of", "Properties": {}}}}
+    _refused(
+        lambda: sandbox.client("cloudformation").create_stack(StackName=sandbox.name("s"), TemplateBody=json.dumps(template)),
+        "AWS::Unheard::Of",
+    )
+
+
+def test_a_bucket_tells_eventbridge_of_an_object_in_awss_words(sandbox: Sandbox) -> None:
+    events, sqs = sandbox.client("events"), sandbox.client("sqs")
+    bucket, rule = sandbox.bucket(), sandbox.name("rule")
+    sandbox.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    sandbox.client("s3").put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    url = sqs.create_queue(QueueName=sandbox.name("q"))["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": [bucket]}}}
+    events.put_rule(Name=rule, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=rule, Targets=[{"Id": "q", "Arn": arn}])
+
+    version = sandbox.client("s3").put_object(Bucket=bucket, Key="quejas ñ.csv", Body=b"abc")["VersionId"]
+
+    [message] = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"))
+    event = json.loads(message["Body"])
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+    assert (event["source"], event["detail-type"], event["account"]) == ("aws.s3", "Object Created", "123456789012")
+    found = event["detail"]["object"]
+    assert (found["key"], found["size"], found["version-id"]) == ("quejas ñ.csv", 3, version)
+    assert event["detail"]["bucket"] == {"name": bucket}
+    assert event["time"].endswith("Z")
+
+
+# -- the process ----------------------------------------------------------------------------------------------------------
+
+
+def test_its_key_is_readable_by_its_owner_alone(sandbox: Sandbox) -> None:
+    assert stat.S_IMODE((sandbox.aws.folder / "state.json").stat().st_mode) == 0o600
+
+
+def test_a_second_one_on_the_same_folder_is_refused_and_one_beside_it_is_not(sandbox: Sandbox, tmp_path: Path) -> None:
+    with pytest.raises(LocalAwsError, match="already runs on"):
+        LocalAws.start(sandbox.aws.folder)
+    bucket = sandbox.bucket()
+    with LocalAws.start(tmp_path) as other:
+        assert other.endpoint_url != sandbox.aws.endpoint_url
+        assert bucket not in {found["Name"] for found in other.client("s3").list_buckets()["Buckets"]}
+
+
+def test_it_ends_when_its_owner_is_killed(tmp_path: Path) -> None:
+    script = (
+        f"from local_aws import LocalAws; from pathlib import Path; import time\nLocalAws.start(Path({str(tmp_path)!r}))\n"
+    )
+    command = [sys.executable, "-c", script + "print('up', flush=True); time.sleep(600)"]
+    owner = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    assert owner.stdout
+    assert owner.stdout.readline() == b"up\n"
+    server = psutil.Process(json.loads((tmp_path / "state.json").read_text())["pid"])
+
+    os.kill(owner.pid, signal.SIGKILL)
+    owner.wait()
+
+    gone, _ = psutil.wait_procs([server], timeout=10)
+    assert gone
+    assert not (tmp_path / "state.json").exists()
+
+
+def test_nothing_of_the_users_aws_configuration_reaches_it(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    from local_aws import _environment
+
+    assert "AWS_PROFILE" not in _environment("us-east-1")

@@ -1,0 +1,439 @@
+"""Glue and SageMaker in local AWS: the code really runs, under the container's contract, and ends as the service would say."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.unit.local_aws.conftest import Sandbox, allow, archive, eventually
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+
+
+def _data_role(sandbox: Sandbox, service: str, bucket: str) -> str:
+    return sandbox.role(
+        service,
+        allow("s3:GetObject", "s3:PutObject", "s3:DeleteObject", on=f"arn:aws:s3:::{bucket}/*"),
+        allow("s3:ListBucket", "s3:GetBucketLocation", on=f"arn:aws:s3:::{bucket}"),
+    )
+
+
+# -- glue -----------------------------------------------------------------------------------------------------------------
+
+
+def _glue_job(sandbox: Sandbox, script: str, **more: Any) -> tuple[str, str]:
+    bucket, name = sandbox.bucket(), sandbox.name("job")
+    sandbox.client("glue").create_job(
+        Name=name,
+        Role=_data_role(sandbox, "glue", bucket),
+        GlueVersion="5.1",
+        WorkerType="G.1X",
+        NumberOfWorkers=2,
+        Command={"Name": "glueetl", "PythonVersion": "3", "ScriptLocation": sandbox.put(bucket, "script.py", script)},
+        **more,
+    )
+    return name, bucket
+
+
+def _glue_run(sandbox: Sandbox, job: str, **arguments: str) -> dict[str, Any]:
+    glue = sandbox.client("glue")
+    run = glue.start_job_run(JobName=job, Arguments={f"--{name}": value for name, value in arguments.items()})["JobRunId"]
+
+    def ended() -> Any:
+        found = glue.get_job_run(JobName=job, RunId=run)["JobRun"]
+        return found if found["JobRunState"] in ("SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED") else None
+
+    found: dict[str, Any] = eventually(ended, 90)
+    return found
+
+
+def test_a_glue_run_gets_its_arguments_and_role_and_logs(sandbox: Sandbox) -> None:
+    script = (
+        "import boto3, sys\n"
+        "arguments = dict(zip(sys.argv[1::2], sys.argv[2::2]))\n"
+        "print('hola', arguments['--who'], arguments['--default'])\n"
+        "boto3.client('s3').put_object(Bucket=arguments['--bucket'], Key='out', Body=arguments['--JOB_NAME'].encode())\n"
+    )
+    job, bucket = _glue_job(
+        sandbox, script, DefaultArguments={"--default": "d", "--continuous-log-logGroup": "/glue/test", "--who": "nobody"}
+    )
+
+    run = _glue_run(sandbox, job, who="ñ", bucket=bucket)
+
+    assert run["JobRunState"] == "SUCCEEDED", run.get("ErrorMessage")
+    assert sandbox.get(bucket, "out") == job
+    assert "hola ñ d" in sandbox.logs("/glue/test")
+    assert run["ExecutionTime"] >= 1
+
+
+def test_spark_reads_and_writes_s3_addresses(sandbox: Sandbox) -> None:
+    script = (
+        "import sys\nfrom pyspark.sql import SparkSession\n"
+        "bucket = dict(zip(sys.argv[1::2], sys.argv[2::2]))['--bucket']\n"
+        "spark = SparkSession.builder.getOrCreate()\n"
+        "rows = spark.read.json(f's3://{bucket}/in/')\n"
+        "rows.selectExpr('n * 2 AS n').write.parquet(f's3://{bucket}/out/')\n"
+    )
+    job, bucket = _glue_job(sandbox, script)
+    sandbox.put(bucket, "in/a.json", '{"n": 1}\n{"n": 20}\n')
+
+    run = _glue_run(sandbox, job, bucket=bucket)
+
+    assert run["JobRunState"] == "SUCCEEDED", run.get("ErrorMessage")
+    import io
+
+    import pyarrow.parquet as pq
+
+    listed = sandbox.client("s3").list_objects_v2(Bucket=bucket, Prefix="out/")["Contents"]
+    parts = [item["Key"] for item in listed if item["Key"].endswith(".parquet")]
+    tables = [
+        pq.read_table(io.BytesIO(sandbox.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())) for key in parts
+    ]
+    assert sorted(row["n"] for table in tables for row in table.to_pylist()) == [2, 40]
+
+
+def test_a_script_that_fails_is_a_failed_run_with_its_last_words(sandbox: Sandbox) -> None:
+    job, _ = _glue_job(sandbox, "raise ValueError('the file has no text column')\n", MaxRetries=1)
+
+    run = _glue_run(sandbox, job)
+
+    assert run["JobRunState"] == "FAILED"
+    assert "ValueError: the file has no text column" in run["ErrorMessage"]
+    runs = eventually(lambda: len(sandbox.client("glue").get_job_runs(JobName=job)["JobRuns"]) == 2)
+    assert runs  # MaxRetries
+
+
+def test_more_runs_than_allowed_are_refused_and_a_stopped_run_stops(sandbox: Sandbox) -> None:
+    job, _ = _glue_job(sandbox, "import time; time.sleep(300)\n", ExecutionProperty={"MaxConcurrentRuns": 1})
+    glue = sandbox.client("glue")
+    run = glue.start_job_run(JobName=job)["JobRunId"]
+
+    with pytest.raises(ClientError, match="ConcurrentRunsExceededException"):
+        glue.start_job_run(JobName=job)
+    eventually(lambda: glue.get_job_run(JobName=job, RunId=run)["JobRun"]["JobRunState"] == "RUNNING")
+    assert glue.batch_stop_job_run(JobName=job, JobRunIds=[run])["SuccessfulSubmissions"]
+
+    assert eventually(lambda: glue.get_job_run(JobName=job, RunId=run)["JobRun"]["JobRunState"] == "STOPPED")
+
+
+def test_a_module_that_is_not_as_pinned_fails_the_run(sandbox: Sandbox) -> None:
+    job, _ = _glue_job(sandbox, "print('never')\n", DefaultArguments={"--additional-python-modules": "jinja2==0.1"})
+    assert "jinja2 is" in _glue_run(sandbox, job)["ErrorMessage"]
+
+
+# -- sagemaker ------------------------------------------------------------------------------------------------------------
+
+TRAIN = """
+import argparse, json, os, pathlib
+parser = argparse.ArgumentParser(); parser.add_argument("--depth", type=float); parser.add_argument("--model-dir", default=os.environ["SM_MODEL_DIR"])
+given, _ = parser.parse_known_args()
+rows = sum(1 for path in pathlib.Path(os.environ["SM_CHANNEL_TRAIN"]).rglob("*") if path.is_file() for _ in path.open())
+score = 1 - abs(given.depth - 3) / 10
+print(f"validation score={score:.4f};")
+config = json.loads((pathlib.Path(os.environ["SM_CHANNEL_TRAIN"]).parents[2] / "input/config/hyperparameters.json").read_text())
+about = {"rows": rows, "depth": given.depth, "credentials": "AWS_ACCESS_KEY_ID" in os.environ, "config": config["depth"]}
+(pathlib.Path(given.model_dir) / "about.json").write_text(json.dumps(about))
+"""
+
+
+def _training(sandbox: Sandbox, code: str, bucket: str, image: str = IMAGE) -> dict[str, Any]:
+    sandbox.put(bucket, "code/source.tar.gz", archive(train_py=code))
+    sandbox.put(bucket, "train/a.jsonl", "1\n2\n3\n")
+
+    def channel(name: str) -> dict[str, Any]:
+        source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/{name}/", "S3DataDistributionType": "FullyReplicated"}
+        return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
+
+    return {
+        "AlgorithmSpecification": {
+            "TrainingImage": image,
+            "TrainingInputMode": "File",
+            "MetricDefinitions": [{"Name": "score", "Regex": "score=([0-9.]+);"}],
+        },
+        "RoleArn": _data_role(sandbox, "sagemaker", bucket),
+        "InputDataConfig": [channel("code"), channel("train")],
+        "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/models/"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 300},
+        "EnableNetworkIsolation": True,
+    }
+
+
+SCRIPT = {
+    "sagemaker_program": "train.py",
+    "sagemaker_submit_directory": "/opt/ml/input/data/code/source.tar.gz",
+}
+
+
+def _ended(describe: Any, field: str) -> dict[str, Any]:
+    def check() -> Any:
+        found = describe()
+        return found if found[field] in ("Completed", "Failed", "Stopped") else None
+
+    found: dict[str, Any] = eventually(check, 60)
+    return found
+
+
+def _train(sandbox: Sandbox, request: dict[str, Any], **hyperparameters: str) -> dict[str, Any]:
+    sagemaker, name = sandbox.client("sagemaker"), sandbox.name("training")
+    sagemaker.create_training_job(TrainingJobName=name, HyperParameters={**SCRIPT, **hyperparameters}, **request)
+    return _ended(lambda: sagemaker.describe_training_job(TrainingJobName=name), "TrainingJobStatus")
+
+
+def test_training_runs_the_code_on_its_channels_and_packs_the_model(sandbox: Sandbox) -> None:
+    bucket = sandbox.bucket()
+
+    job = _train(sandbox, _training(sandbox, TRAIN, bucket), depth="2.5")
+
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    import io
+    import tarfile
+
+    key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{bucket}/")
+    assert key == f"models/{job['TrainingJobName']}/output/model.tar.gz"
+    body = sandbox.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(body)) as tar:
+        member = tar.extractfile(next(item for item in tar if item.name.endswith("about.json")))
+        assert member
+        about = json.load(member)
+    # The job was isolated: its code got no credentials.
+    assert about == {"rows": 3, "depth": 2.5, "credentials": False, "config": "2.5"}
+    [metric] = job["FinalMetricDataList"]
+    assert (metric["MetricName"], round(metric["Value"], 4)) == ("score", 0.95)
+    assert job["BillableTimeInSeconds"] >= 1
+    assert "score=0.9500;" in sandbox.logs("/aws/sagemaker/TrainingJobs")
+
+
+def test_a_job_name_is_used_once(sandbox: Sandbox) -> None:
+    bucket = sandbox.bucket()
+    request = _training(sandbox, TRAIN, bucket)
+    done = _train(sandbox, request, depth="1")
+    with pytest.raises(ClientError, match="ResourceInUse"):
+        sandbox.client("sagemaker").create_training_job(
+            TrainingJobName=done["TrainingJobName"], HyperParameters=SCRIPT, **request
+        )
+
+
+def test_a_training_that_fails_gives_the_reason_that_it_wrote(sandbox: Sandbox) -> None:
+    code = (
+        "import os, pathlib, sys\n"
+        "output = pathlib.Path(os.environ['SM_OUTPUT_DIR']); output.mkdir(exist_ok=True, parents=True)\n"
+        "(output / 'failure').write_text('only one label: drop complaints of a second one'); sys.exit(1)\n"
+    )
+    job = _train(sandbox, _training(sandbox, code, sandbox.bucket()), depth="1")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("AlgorithmError:")
+    assert "only one label" in job["FailureReason"]
+
+
+def test_a_training_over_its_time_stops(sandbox: Sandbox) -> None:
+    request = _training(sandbox, "import time; time.sleep(100)\n", sandbox.bucket())
+    request["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}
+    job = _train(sandbox, request, depth="1")
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+
+
+def test_an_unreadable_channel_is_a_client_error(sandbox: Sandbox) -> None:
+    request = _training(sandbox, TRAIN, sandbox.bucket())
+    request["RoleArn"] = sandbox.role("sagemaker")
+    job = _train(sandbox, request, depth="1")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert "AccessDenied" in job["FailureReason"]
+
+
+def test_tuning_trains_every_trial_and_the_best_wins(sandbox: Sandbox) -> None:
+    bucket, name = sandbox.bucket(), sandbox.name("tune")
+    definition = _training(sandbox, TRAIN, bucket)
+    sagemaker = sandbox.client("sagemaker")
+    ranges = {"ContinuousParameterRanges": [{"Name": "depth", "MinValue": "0", "MaxValue": "6", "ScalingType": "Linear"}]}
+    goal = {"Type": "Maximize", "MetricName": "score"}
+    sagemaker.create_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=name,
+        HyperParameterTuningJobConfig={
+            "Strategy": "Bayesian",
+            "HyperParameterTuningJobObjective": goal,
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 4, "MaxParallelTrainingJobs": 2},
+            "ParameterRanges": ranges,
+        },
+        TrainingJobDefinition={**definition, "StaticHyperParameters": SCRIPT},
+    )
+
+    def describe() -> Any:
+        return sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+
+    job = _ended(describe, "HyperParameterTuningJobStatus")
+
+    assert job["HyperParameterTuningJobStatus"] == "Completed", job.get("FailureReason")
+    assert job["TrainingJobStatusCounters"]["Completed"] == 4
+    trials = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    scores = [t["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] for t in trials["TrainingJobSummaries"]]
+    assert len(scores) == 4
+    best = job["BestTrainingJob"]
+    assert best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] == max(scores)
+    # The objective is what the code printed for the value that it was given: nothing here is made up.
+    depth = float(best["TunedHyperParameters"]["depth"])
+    assert max(scores) == pytest.approx(1 - abs(depth - 3) / 10, abs=1e-3)
+
+
+SERVE = """
+import json
+def model_fn(folder): return open(folder + "/about.json").read()
+def input_fn(body, kind):
+    assert kind == "application/jsonlines", kind
+    return [line for line in (body.decode() if isinstance(body, bytes) else body).split("\\n") if line]
+def predict_fn(lines, model): return [{"line": json.loads(line)["n"], "batch": len(lines), "model": model} for line in lines]
+def output_fn(rows, accept): return "\\n".join(map(json.dumps, rows)) + "\\n", accept
+"""
+
+
+def _transform(sandbox: Sandbox, bucket: str, *, role: str | None = None, **more: Any) -> dict[str, Any]:
+    sagemaker, model, job = sandbox.client("sagemaker"), sandbox.name("model"), sandbox.name("transform")
+    url = sandbox.put(bucket, "model.tar.gz", archive(**{"about_json": "m1", "code/inference_py": SERVE}))
+    sagemaker.create_model(
+        ModelName=model,
+        ExecutionRoleArn=role or _data_role(sandbox, "sagemaker", bucket),
+        PrimaryContainer={
+            "Image": IMAGE,
+            "ModelDataUrl": url,
+            "Environment": {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"},
+        },
+    )
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/in/"}}
+    sagemaker.create_transform_job(
+        TransformJobName=job,
+        ModelName=model,
+        TransformInput={"DataSource": source, "ContentType": "application/jsonlines", "SplitType": "Line"},
+        TransformOutput={"S3OutputPath": f"s3://{bucket}/out/", "Accept": "application/jsonlines", "AssembleWith": "Line"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        **more,
+    )
+    return _ended(lambda: sagemaker.describe_transform_job(TransformJobName=job), "TransformJobStatus")
+
+
+def test_batch_transform_splits_by_line_within_the_payload_and_keeps_the_order(sandbox: Sandbox) -> None:
+    bucket = sandbox.bucket()
+    # Two lines of 400 KB fit a megabyte, three do not. U+2028 is no line end to the service.
+    rows = [json.dumps({"n": number, "text": "\u2028" + "x" * 400_000}, ensure_ascii=False) for number in range(5)]
+    sandbox.put(bucket, "in/a.jsonl", "\n".join(rows) + "\n")
+    sandbox.put(bucket, "in/b.jsonl", '{"n": 9}')
+
+    job = _transform(sandbox, bucket, BatchStrategy="MultiRecord", MaxPayloadInMB=1, MaxConcurrentTransforms=2)
+
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    out = [json.loads(line) for line in sandbox.get(bucket, "out/a.jsonl.out").splitlines()]
+    assert [row["line"] for row in out] == [0, 1, 2, 3, 4]
+    assert [row["batch"] for row in out] == [2, 2, 2, 2, 1]
+    assert {row["model"] for row in out} == {"m1"}
+    assert json.loads(sandbox.get(bucket, "out/b.jsonl.out"))["line"] == 9
+
+
+def test_one_record_a_request_where_that_is_asked_for(sandbox: Sandbox) -> None:
+    bucket = sandbox.bucket()
+    sandbox.put(bucket, "in/a.jsonl", '{"n": 1}\n{"n": 2}\n')
+    assert _transform(sandbox, bucket, BatchStrategy="SingleRecord")["TransformJobStatus"] == "Completed"
+    assert [json.loads(line)["batch"] for line in sandbox.get(bucket, "out/a.jsonl.out").splitlines()] == [1, 1]
+
+
+def test_a_record_larger_than_the_payload_fails_the_job(sandbox: Sandbox) -> None:
+    bucket = sandbox.bucket()
+    sandbox.put(bucket, "in/a.jsonl", json.dumps({"n": 1, "text": "x" * 1_100_000}))
+    job = _transform(sandbox, bucket, MaxPayloadInMB=1)
+    assert job["TransformJobStatus"] == "Failed"
+    assert "MaxPayloadInMB" in job["FailureReason"]
+
+
+def test_a_request_that_the_code_refuses_fails_the_job(sandbox: Sandbox) -> None:
+    bucket = sandbox.bucket()
+    sandbox.put(bucket, "in/a.jsonl", "not json\n")
+    job = _transform(sandbox, bucket)
+    assert job["TransformJobStatus"] == "Failed"
+
+
+def test_another_image_is_refused_rather_than_pretended(sandbox: Sandbox) -> None:
+    request = _training(sandbox, TRAIN, sandbox.bucket(), image="123456789012.dkr.ecr.us-east-1.amazonaws.com/own:1")
+    with pytest.raises(ClientError, match="scikit-learn image only"):
+        sandbox.client("sagemaker").create_training_job(TrainingJobName=sandbox.name(), HyperParameters=SCRIPT, **request)
+
+
+def test_processing_moves_inputs_and_outputs_and_tells_its_message(sandbox: Sandbox) -> None:
+    bucket, sagemaker = sandbox.bucket(), sandbox.client("sagemaker")
+    sandbox.put(bucket, "in/n.txt", "20")
+    code = (
+        "import pathlib, sys\nbase = pathlib.Path(sys.argv[1])\n"
+        "n = int((base / 'input/n.txt').read_text())\n"
+        "(base / 'output/double.txt').write_text(str(2 * n))\n"
+    )
+
+    def run(argument: str) -> dict[str, Any]:
+        name = sandbox.name("processing")
+        place = {
+            "S3DataType": "S3Prefix",
+            "S3InputMode": "File",
+            "LocalPath": "/opt/ml/processing/input",
+            "S3Uri": f"s3://{bucket}/in/",
+        }
+        sagemaker.create_processing_job(
+            ProcessingJobName=name,
+            RoleArn=_data_role(sandbox, "sagemaker", bucket),
+            AppSpecification={
+                "ImageUri": IMAGE,
+                "ContainerEntrypoint": ["python3", "-c", code],
+                "ContainerArguments": [argument],
+            },
+            ProcessingInputs=[{"InputName": "in", "S3Input": place}],
+            ProcessingOutputConfig={
+                "Outputs": [
+                    {
+                        "OutputName": "out",
+                        "S3Output": {
+                            "S3Uri": f"s3://{bucket}/out",
+                            "LocalPath": "/opt/ml/processing/output",
+                            "S3UploadMode": "EndOfJob",
+                        },
+                    }
+                ]
+            },
+            ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5}},
+        )
+        return _ended(lambda: sagemaker.describe_processing_job(ProcessingJobName=name), "ProcessingJobStatus")
+
+    done = run("/opt/ml/processing")
+    assert done["ProcessingJobStatus"] == "Completed", done.get("FailureReason")
+    assert sandbox.get(bucket, "out/double.txt") == "40"
+    failed = run("/opt/ml/processing/nowhere")
+    assert failed["ProcessingJobStatus"] == "Failed"
+    assert "exit code: 1" in failed["FailureReason"]
+
+
+# -- step functions -------------------------------------------------------------------------------------------------------
+
+
+def test_a_state_machine_waits_for_a_job_and_reports_its_failure(sandbox: Sandbox) -> None:
+    good, _ = _glue_job(sandbox, "print('done')\n")
+    bad, _ = _glue_job(sandbox, "raise SystemExit('out of milk')\n")
+    states = sandbox.client("stepfunctions")
+    role = sandbox.role("states", allow("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"))
+
+    def run(job: str) -> dict[str, Any]:
+        resource = "arn:aws:states:::glue:startJobRun.sync"
+        definition = {
+            "StartAt": "Job",
+            "States": {"Job": {"Type": "Task", "Resource": resource, "Parameters": {"JobName": job}, "End": True}},
+        }
+        name = sandbox.name("machine")
+        arn = states.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)["stateMachineArn"]
+        execution = states.start_execution(stateMachineArn=arn)["executionArn"]
+        found: dict[str, Any] = eventually(
+            lambda: (d := states.describe_execution(executionArn=execution))["status"] != "RUNNING" and d, 60
+        )
+        return found
+
+    done = run(good)
+    assert done["status"] == "SUCCEEDED"
+    assert json.loads(done["output"])["JobRunState"] == "SUCCEEDED"
+    failed = run(bad)
+    assert (failed["status"], failed["error"]) == ("FAILED", "States.TaskFailed")
+    assert "out of milk" in failed["cause"]

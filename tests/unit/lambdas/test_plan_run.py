@@ -1,0 +1,173 @@
+"""plan_run: what a run does, from counts, policy and champion; and the manifests that list whole runs only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+Unit = Callable[[str, str], ModuleType]
+BUCKET, GROUP = "prepared-bucket", "models"
+SPLITS = ("train", "validation", "test")
+
+
+@pytest.fixture
+def decision(unit: Unit) -> ModuleType:
+    return unit("plan_run", "decision")
+
+
+def decide(decision: ModuleType, *, new: int, total: int, to_score: int = 0, champion: bool = False, pending: Any = ()) -> Any:
+    def spread(rows: int) -> dict[str, int]:
+        return {"train": rows - 2 * (rows // 10), "validation": rows // 10, "test": rows // 10}
+
+    facts = decision.Facts(new=spread(new), totals=spread(total), to_score=to_score, has_champion=champion, pending=pending)
+    return decision.decide(facts, min_labelled_rows=200, min_new_rows=50, raw_bucket="raw")
+
+
+@pytest.mark.parametrize(
+    ("new", "total", "to_score", "champion", "train", "score"),
+    [
+        (300, 300, 0, False, True, False),  # a first labelled file
+        (300, 300, 10, False, True, True),  # one file with both
+        (0, 300, 10, True, False, True),  # the usual day
+        (49, 349, 0, True, False, False),  # too few new rows to be worth it
+        (50, 350, 0, True, True, False),
+        (1, 300, 0, False, True, False),  # without a champion any new row will do
+        (100, 199, 0, False, False, False),  # too few in all
+        (0, 0, 0, False, False, False),  # nothing at all
+    ],
+)
+def test_the_decision(
+    decision: ModuleType, new: int, total: int, to_score: int, champion: bool, train: bool, score: bool
+) -> None:
+    found = decide(decision, new=new, total=total, to_score=to_score, champion=champion)
+    assert (found.train, found.score) == (train, score)
+    assert found.reason
+
+
+def test_rows_that_nothing_can_label_are_an_error_that_says_what_to_drop(decision: ModuleType) -> None:
+    with pytest.raises(decision.NoChampionError, match=r"at least 80 more labelled complaints into s3://raw/"):
+        decide(decision, new=0, total=120, to_score=9)
+
+
+def test_a_version_that_waits_for_approval_is_the_way_out(decision: ModuleType) -> None:
+    with pytest.raises(decision.NoChampionError, match=r"ptmlops promote 4"):
+        decide(decision, new=0, total=300, to_score=9, pending=(3, 4))
+
+
+def test_a_split_without_rows_cannot_be_trained_on(decision: ModuleType) -> None:
+    facts = decision.Facts(
+        new={"train": 300, "validation": 5, "test": 0},
+        totals={"train": 300, "validation": 5, "test": 0},
+        to_score=0,
+        has_champion=False,
+        pending=(),
+    )
+    found = decision.decide(facts, min_labelled_rows=200, min_new_rows=50, raw_bucket="raw")
+    assert not found.train
+    assert "test" in found.reason
+
+
+@pytest.fixture
+def deployed(monkeypatch: pytest.MonkeyPatch, unit: Unit) -> Iterator[ModuleType]:
+    with mock_aws():
+        boto3.client("s3").create_bucket(Bucket=BUCKET)
+        boto3.client("sagemaker").create_model_package_group(ModelPackageGroupName=GROUP)
+        for name, value in {
+            "PREPARED_BUCKET": BUCKET,
+            "RAW_BUCKET": "raw",
+            "MODELS_BUCKET": "models-bucket",
+            "MODEL_PACKAGE_GROUP": GROUP,
+            "MIN_LABELLED_ROWS": "200",
+            "MIN_NEW_ROWS": "50",
+            "TARGET_PRECISION": "0.95",
+            "SEED": "20",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield unit("plan_run", "handler")
+
+
+def put(key: str, document: Any = "x") -> None:
+    body = document if isinstance(document, str) else json.dumps(document)
+    boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body.encode())
+
+
+def prepared(run_id: str, labelled: int, to_score: int = 0) -> None:
+    rows = {"train": labelled - 40, "validation": 20, "test": 20} if labelled else dict.fromkeys(SPLITS, 0)
+    for split in SPLITS if labelled else ():
+        put(f"labelled/{split}/run_id={run_id}/part-00000.txt")
+    put(f"runs/{run_id}/report.json", {"labelled": rows, "to_score": to_score})
+
+
+def read(key: str) -> Any:
+    return json.loads(boto3.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
+
+def plan(deployed: ModuleType, run_id: str) -> Any:
+    return deployed.lambda_handler({"state": {"run_id": run_id}}, None)
+
+
+def package(status: str, run_id: str = "r0") -> None:
+    boto3.client("sagemaker").create_model_package(
+        ModelPackageGroupName=GROUP,
+        InferenceSpecification={
+            "Containers": [{"Image": "image", "ModelDataUrl": f"s3://models/{run_id}/model.tar.gz"}],
+            "SupportedContentTypes": ["application/jsonlines"],
+            "SupportedResponseMIMETypes": ["application/jsonlines"],
+        },
+        ModelApprovalStatus=status,
+        CustomerMetadataProperties={"run_id": run_id, "macro_f1": "0.8125"},
+    )
+
+
+def test_the_manifests_list_the_rows_of_every_whole_run_and_no_other(deployed: ModuleType) -> None:
+    prepared("r1", 300)
+    plan(deployed, "r1")
+    # r2 was killed in the middle of writing: rows, and no report.
+    put("labelled/train/run_id=r2/part-00000.txt")
+    prepared("r3", 400)
+    put("labelled/train/run_id=r3/_SUCCESS")
+
+    made = plan(deployed, "r3")
+
+    assert made["rows"] == {"labelled_new": 400, "labelled_total": 700, "to_score": 0}
+    assert read("runs/r3/plan/train.manifest") == [
+        {"prefix": f"s3://{BUCKET}/"},
+        "labelled/train/run_id=r1/part-00000.txt",
+        "labelled/train/run_id=r3/part-00000.txt",
+    ]
+
+
+def test_a_redriven_plan_does_not_count_its_own_rows_twice(deployed: ModuleType) -> None:
+    prepared("r1", 300)
+    assert plan(deployed, "r1")["rows"] == plan(deployed, "r1")["rows"]
+
+
+def test_the_champion_is_the_newest_approved_version(deployed: ModuleType) -> None:
+    for status, run in (("Approved", "r1"), ("Approved", "r2"), ("Rejected", "r3"), ("PendingManualApproval", "r4")):
+        package(status, run)
+    prepared("r9", 0, to_score=5)
+
+    champion = plan(deployed, "r9")["champion"]
+
+    assert champion == {
+        "version": "2",
+        "model_name": f"{GROUP}-v2",
+        "model_data_url": "s3://models/r2/model.tar.gz",
+        "macro_f1": 0.8125,
+        "evaluation_uri": "s3://models-bucket/evaluations/r2/",
+    }
+
+
+def test_without_a_champion_every_later_state_still_gets_its_values(deployed: ModuleType) -> None:
+    prepared("r1", 300)
+    made = plan(deployed, "r1")
+    assert made["train"] is True
+    assert made["champion"]["version"] == "none"
+    assert made["champion"]["model_data_url"] == made["request_uri"] == f"s3://{BUCKET}/runs/r1/plan/"
+    assert read("runs/r1/plan/request.json")["champion_version"] == "none"

@@ -43,7 +43,7 @@ def decide(decision: ModuleType, *, new: int, total: int, to_score: int = 0, cha
     ],
 )
 def test_the_decision(
-    decision: ModuleType, new: int, total: int, to_score: int, champion: bool, train: bool, score: bool
+    decision: ModuleType, *, new: int, total: int, to_score: int, champion: bool, train: bool, score: bool
 ) -> None:
     found = decide(decision, new=new, total=total, to_score=to_score, champion=champion)
     assert (found.train, found.score) == (train, score)

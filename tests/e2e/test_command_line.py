@@ -1,0 +1,98 @@
+"""The command line as a person uses it: what it refuses, and what it leaves behind when it is interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local_aws import ROOT
+
+COMMAND = [sys.executable, "-m", "ptmlops.main"]
+
+
+def ptmlops(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    return subprocess.run(
+        [*COMMAND, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("missing.csv", None, "does not exist"),
+        ("empty.csv", b"", "is empty"),
+        ("complaints.xlsx", b"PK", ".csv, .tsv, .jsonl, .txt"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_before_anything_starts(
+    tmp_path: Path, name: str, content: bytes | None, says: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+
+    done = ptmlops("run", "--local", name, "--out", "out", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_a_local_aws_the_command_says_how_to_start_one(tmp_path: Path) -> None:
+    done = ptmlops("status", "--local", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "ptmlops up" in done.stderr
+
+
+def test_without_credentials_the_command_says_where_they_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    done = ptmlops("status", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no AWS credentials" in done.stderr
+
+
+def test_an_unknown_environment_is_one_line_that_names_those_there_are(tmp_path: Path) -> None:
+    done = ptmlops("status", "--environment", "production", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "prod" in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 2
+
+
+def test_ctrl_c_leaves_no_process_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\n" + "the card was charged twice,card\n" * 5, encoding="utf-8")
+    process = subprocess.Popen(
+        [*COMMAND, "run", "--local", "a.csv", "--out", "out"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    family = psutil.Process(process.pid)
+    deadline = time.monotonic() + 90
+    while not any("java" in child.name() for child in family.children(recursive=True)):  # Prepare's Spark, deep in the tree
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    started = family.children(recursive=True)
+
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert "Traceback" not in output
+    gone, alive = psutil.wait_procs(started, timeout=10)
+    assert len(gone) >= 3
+    assert not alive
+    assert not list(tmp_path.glob("ptmlops-*"))  # nor a folder

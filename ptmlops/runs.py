@@ -154,6 +154,10 @@ def _said(target: Target, run_id: str, state: str, document: dict[str, Any]) -> 
         return " and ".join(todo) or "nothing to train or score"
     if state == "Train":
         return f"best of the tuning job: macro-F1 {document['training']['objective']:.3f} on validation"
+    if state == "Evaluate":
+        found = read_json(target, target.outputs["ModelsBucketName"], f"evaluations/{run_id}/evaluation.json") or {}
+        score, rows = found.get("candidate", {}).get("macro_f1"), found.get("holdout", {}).get("rows", 0)
+        return f"macro-F1 {score:.3f} on {rows:,} held-out rows" if score is not None else f"{rows:,} held-out rows"
     if state == "Promote":
         promotion = plan.get("promotion", {})
         return f"{promotion.get('decision')}: {'; '.join(promotion.get('reasons', []))}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +18,8 @@ def spark() -> Iterator[SparkSession]:
     """One local Spark for all tests, set as small as it can be: starting it costs more than most tests."""
     from pyspark.sql import SparkSession
 
+    # Python workers import what the jobs ship to them, as --extra-py-files does on Glue.
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent / "glue_jobs")
     session = (
         SparkSession.builder.master("local[2]")
         .appName("ptmlops-tests")

@@ -40,3 +40,15 @@ def clean(text: Column, *, max_characters: int) -> Column:
     text = F.regexp_replace(text, r"(\p{L})\1{3,}", "$1$1")
     text = F.trim(F.regexp_replace(text, r"[\s\u00A0]+", " "))
     return F.substring(text, 1, max_characters)
+
+
+def tokens(text: Column) -> Column:
+    """array<string>: words in lower case; amounts, numbers, placeholders and masks as <amount>, <number>, <TYPE>, <mask>."""
+    marked = F.regexp_replace(text, r"(?:[$€]|\b(?:COP|USD|EUR|US\$)\s?\$?)\s?\d[\d.,]*", " \ue000 ")
+    marked = F.regexp_replace(marked, r"\b[Xx]{2,}\b(?:/[Xx]{2,})*", " \ue001 ")
+    marked = F.regexp_replace(marked, r"(?<![\p{L}\d])\d[\d.,/\-]*(?![\p{L}\d])", " \ue002 ")
+    found = F.regexp_extract_all(F.lower(marked), F.lit(r"(<[a-z_]+>|[\uE000-\uE002]|[\p{L}\p{M}\p{N}]+)"), 1)
+    classes = F.create_map(
+        F.lit("\ue000"), F.lit("<amount>"), F.lit("\ue001"), F.lit("<mask>"), F.lit("\ue002"), F.lit("<number>")
+    )
+    return F.transform(found, lambda token: F.coalesce(F.element_at(classes, token), token))

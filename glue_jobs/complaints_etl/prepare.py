@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +15,14 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from complaints_etl.cleaning import clean
+from complaints_etl.cleaning import clean, tokens
+from complaints_etl.duplicates import group
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.reading import UnreadableFileError, read_table
-from complaints_etl.redaction import PATTERNS as REDACTION_TYPES
-from complaints_etl.redaction import redact, redaction_counts
+from complaints_etl.reading import Reason, UnreadableFileError, read_table
+from complaints_etl.redaction import TYPES as REDACTION_TYPES
+from complaints_etl.understanding import Understanding, understand
 
-VERSION = "1"
+VERSION = "2"
 SPLITS = ("train", "validation", "test")
 MIN_TEXT_CHARACTERS = 3
 
@@ -73,15 +75,35 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What Prepare made: records (accepted and duplicate), rejected rows, and the report without durations."""
+    """What Prepare made: records (accepted and duplicate), rejected rows, and the report without durations.
+
+    `index` is what later runs must know of this run's labelled rows: fingerprint, signature, group_id, label.
+    """
 
     records: DataFrame
+    index: DataFrame
     rejected: DataFrame
     report: dict[str, Any]
 
 
-def prepare(spark: SparkSession, files: Sequence[SourceFile], settings: JobSettings, *, run_id: str) -> Prepared:
+def prepare(
+    spark: SparkSession,
+    files: Sequence[SourceFile],
+    settings: JobSettings,
+    *,
+    run_id: str,
+    salt: str = "",
+    known: DataFrame | None = None,
+) -> Prepared:
     """Read, clean, redact, deduplicate and split.
+
+    Args:
+        spark: the session.
+        files: the run's.
+        settings: the environment's.
+        run_id: goes into every row.
+        salt: what reference numbers are hashed with.
+        known: the indexes of earlier runs, or None; a near-copy of their rows takes their group, and so their split.
 
     Raises:
         TooManyRejectsError: with the three most common reasons and an example line.
@@ -89,17 +111,21 @@ def prepare(spark: SparkSession, files: Sequence[SourceFile], settings: JobSetti
     """
     facts, rows = _read_all(files, settings)
     raw = spark.createDataFrame(rows, RAW).cache()
-    cleaned = _with_clean_text(raw, settings, run_id)
+    cleaned = _with_clean_text(raw, settings, run_id, salt)
     judged = cleaned.withColumn(
         "reason",
-        F.when(F.col("reason").isNotNull(), F.col("reason")).when(
-            F.coalesce(F.length("text"), F.lit(0)) < MIN_TEXT_CHARACTERS, F.lit("empty_text")
-        ),
+        F.when(F.col("reason").isNotNull(), F.col("reason"))
+        .when(F.coalesce(F.length("text"), F.lit(0)) < MIN_TEXT_CHARACTERS, F.lit(str(Reason.EMPTY_TEXT)))
+        .when(F.col("unknown_label") & F.lit(settings.unknown_labels == "reject"), F.lit(str(Reason.UNKNOWN_LABEL))),
     ).cache()
     rejected = _rejected(judged, run_id)
     _hold_reject_limit(judged, settings)
-    records = _finish(judged.where(F.col("reason").isNull()), settings).cache()
-    return Prepared(records=records, rejected=rejected, report=_report(records, rejected, facts, run_id))
+    finished = _finish(judged.where(F.col("reason").isNull()), settings, known).cache()
+    records = finished.select(*RECORD_COLUMNS)
+    labelled = finished.where("status = 'accepted' AND label IS NOT NULL")
+    index = labelled.select("fingerprint", "signature", "group_id", "label")
+    report = _report(finished, rejected, facts, run_id, settings)
+    return Prepared(records=records, index=index, rejected=rejected, report=report)
 
 
 def write(prepared: Prepared, *, prefix: str, put: Callable[[str, str], None], started: float) -> dict[str, Any]:
@@ -119,6 +145,8 @@ def write(prepared: Prepared, *, prefix: str, put: Callable[[str, str], None], s
         waiting = records.where("status = 'accepted' AND label IS NULL").orderBy("source_file", "row_number")
         lines = waiting.select(F.to_json(F.struct("complaint_id", "text")).alias("value"))
         _write_lines(lines, f"{base}/to_score", report["to_score"])
+    if sum(report["labelled"].values()):
+        prepared.index.coalesce(1).write.mode("overwrite").parquet(f"{prefix}/labelled/index/run_id={run_id}")
     for split in SPLITS:
         if report["labelled"][split]:
             chosen = records.where((F.col("split") == split) & F.col("label").isNotNull() & (F.col("status") == "accepted"))
@@ -156,8 +184,8 @@ def _read_all(files: Sequence[SourceFile], settings: JobSettings) -> tuple[list[
             table = read_table(file.key, file.read(), settings.columns)
         except UnreadableFileError as error:
             # The file counts as one row: it was dropped, and it must not vanish from the accounts.
-            facts.append({**about, "read": 1, "rejected_whole": error.reason, "header": [], "columns": {}})
-            rows.append((file.key, file.version_id, 1, 1, None, None, None, None, {}, error.reason, str(error), ""))
+            facts.append({**about, "read": 1, "rejected_whole": str(error.reason), "header": [], "columns": {}})
+            rows.append((file.key, file.version_id, 1, 1, None, None, None, None, {}, str(error.reason), str(error), ""))
             continue
         columns = table.columns
         facts.append(
@@ -186,7 +214,7 @@ def _read_all(files: Sequence[SourceFile], settings: JobSettings) -> tuple[list[
                     _value(values, columns.get("label")),
                     _value(values, columns.get("received_at")),
                     {name: value for name, value in values.items() if name not in known},
-                    row.reason,
+                    str(row.reason) if row.reason else None,
                     row.detail,
                     row.record,
                 )
@@ -196,22 +224,47 @@ def _read_all(files: Sequence[SourceFile], settings: JobSettings) -> tuple[list[
 
 
 def _value(values: Mapping[str, str], column: str | None) -> str | None:
+    """A cell without the white space around it, composed (NFC): Spark SQL has no function for that."""
     value = values.get(column, "") if column else ""
-    return value.strip() or None
+    return unicodedata.normalize("NFC", value.strip()) or None
 
 
-def _with_clean_text(raw: DataFrame, settings: JobSettings, run_id: str) -> DataFrame:
-    text = redact(clean(F.col("raw_text"), max_characters=settings.max_text_characters))
-    label_map: Column = F.create_map(*[F.lit(part) for pair in settings.label_map.items() for part in pair])
-    label = F.col("label_original")
-    mapped = F.coalesce(F.element_at(label_map, label), label) if settings.label_map else label
+def _with_clean_text(raw: DataFrame, settings: JobSettings, run_id: str, salt: str) -> DataFrame:
+    about = Understanding(languages=settings.languages, products=settings.products, channels=settings.channels, salt=salt)
+    received, carried = F.to_date("received_at"), F.to_json("carried_raw")
+    label, unknown = _canonical_label(settings)
     return (
         raw.withColumn("run_id", F.lit(run_id))
-        .withColumn("text", text)
-        .withColumn("label", F.trim(mapped))
-        .withColumn("carried", F.transform_values("carried_raw", lambda _, value: redact(value)))
         .withColumn("received_at", _received(F.col("received_raw")))
+        .withColumn("cleaned", clean(F.col("raw_text"), max_characters=settings.max_text_characters))
+        .withColumn("understood", understand(F.col("cleaned"), received, carried, about))
+        .withColumn("label", label)
+        .withColumn("unknown_label", unknown)
+        .select(
+            "*",
+            "understood.text",
+            "understood.language",
+            "understood.language_confidence",
+            "understood.other_language",
+            "understood.signature",
+            F.from_json("understood.facts", FACTS).alias("facts"),
+            F.from_json("understood.redactions", "map<string,int>").alias("redactions"),
+            F.from_json("understood.carried", "map<string,string>").alias("carried"),
+        )
+        .drop("understood", "cleaned", "carried_raw", "raw_text")
     )
+
+
+def _canonical_label(settings: JobSettings) -> tuple[Column, Column]:
+    """(label by the map, whether the map does not know it); without a map every label is known."""
+    label = F.trim("label_original")
+    if not settings.label_map:
+        return label, F.lit(False)
+    canonical = {**{name: name for name in settings.label_map.values()}, **settings.label_map}
+    names = F.create_map(*[F.lit(part) for old, new in canonical.items() for part in (old.strip().lower(), new)])
+    mapped = F.element_at(names, F.lower(label))
+    unknown = label.isNotNull() & mapped.isNull()
+    return F.coalesce(mapped, F.lit("other") if settings.unknown_labels == "other" else label), unknown & label.isNotNull()
 
 
 def _received(raw: Column) -> Column:
@@ -222,7 +275,8 @@ def _received(raw: Column) -> Column:
 
 def _rejected(judged: DataFrame, run_id: str) -> DataFrame:
     bad = judged.where(F.col("reason").isNotNull())
-    detail = F.coalesce(F.col("detail"), F.lit("the text column holds no text"))
+    own = F.when(F.col("reason") == Reason.UNKNOWN_LABEL, F.lit("its label is not in the label map"))
+    detail = F.coalesce(F.col("detail"), own.otherwise("the text column holds no text"))
     return bad.withColumn("run_id", F.lit(run_id)).withColumn("detail", detail).select(*REJECTED_COLUMNS).cache()
 
 
@@ -250,10 +304,9 @@ def _hold_reject_limit(judged: DataFrame, settings: JobSettings) -> None:
         )
 
 
-def _finish(good: DataFrame, settings: JobSettings) -> DataFrame:
-    fingerprint = F.sha2(F.lower(F.col("text")), 256)
-    # Digits and marks aside, the same words are the same complaint for the split: templates differ in amounts only.
-    group = F.substring(F.sha2(F.regexp_replace(F.lower(F.col("text")), r"[^\p{L}]+", " "), 256), 1, 16)
+def _finish(good: DataFrame, settings: JobSettings, known: DataFrame | None) -> DataFrame:
+    good = good.withColumn("fingerprint", F.sha2(F.lower(F.col("text")), 256))
+    groups = group(good.select("fingerprint", "signature").dropDuplicates(["fingerprint"]), known)
     place = F.conv(F.substring("group_id", 1, 8), 16, 10).cast("long") % 100
     made_id = F.concat(F.lit("c-"), F.substring(F.sha2(F.concat_ws("|", "source_file", "row_number", "text"), 256), 1, 16))
     same_text = Window.partitionBy("fingerprint").orderBy(
@@ -261,9 +314,10 @@ def _finish(good: DataFrame, settings: JobSettings) -> DataFrame:
     )
     same_id = Window.partitionBy("original_id").orderBy("source_file", "row_number")
     kept_id = F.first("complaint_id").over(same_text)
+    all_of_text = Window.partitionBy("fingerprint")
+    labels_of_text = F.min("label").over(all_of_text) != F.max("label").over(all_of_text)
     marked = (
-        good.withColumn("fingerprint", fingerprint)
-        .withColumn("group_id", group)
+        good.join(groups, "fingerprint")
         .withColumn("id_order", F.row_number().over(same_id))
         .withColumn(
             "complaint_id",
@@ -271,9 +325,17 @@ def _finish(good: DataFrame, settings: JobSettings) -> DataFrame:
         )
         .withColumn("order", F.row_number().over(same_text))
         .withColumn("kept", kept_id)
+        .withColumn("conflict", F.coalesce(labels_of_text, F.lit(False)))
     )
-    rare = Window.partitionBy("label")
-    counted = marked.withColumn("label_rows", F.when(F.col("label").isNotNull(), F.count("*").over(rare)))
+    # What is rare is judged over every run's rows: a review list of ten rows teaches too.
+    earlier = known.groupBy("label").agg(F.count("*").alias("earlier")) if known is not None else None
+    counted = (
+        marked.join(F.broadcast(earlier), "label", "left") if earlier is not None else marked.withColumn("earlier", F.lit(0))
+    )
+    first = (F.col("order") == 1).cast("int")
+    here = F.sum(first).over(Window.partitionBy("label"))
+    counted = counted.withColumn("label_rows", F.when(F.col("label").isNotNull(), here + F.coalesce("earlier", F.lit(0))))
+    counted = counted.withColumn("given_label", F.col("label"))
     usable = F.when(F.col("label_rows") >= settings.min_label_rows, F.col("label"))
     return (
         counted.withColumn("status", F.when(F.col("order") == 1, "accepted").otherwise("duplicate"))
@@ -286,30 +348,50 @@ def _finish(good: DataFrame, settings: JobSettings) -> DataFrame:
                 F.when(place < 80, "train").when(place < 90, "validation").otherwise("test"),
             ),
         )
-        .withColumn("language", F.lit("und"))
-        .withColumn("language_confidence", F.lit(0.0))
         .withColumn(
             "flags",
-            F.array_compact(F.array(F.when(F.length("text") >= settings.max_text_characters, F.lit("truncated")))),
+            F.array_compact(
+                F.array(
+                    F.when(F.length("text") >= settings.max_text_characters, F.lit("truncated")),
+                    F.when(F.col("other_language"), F.lit("other_language")),
+                    F.when(F.col("given_label").isNotNull() & F.col("label").isNull(), F.lit("rare_label")),
+                    F.when(F.col("unknown_label"), F.lit("unknown_label")),
+                )
+            ),
         )
-        .withColumn("tokens", F.regexp_extract_all(F.lower("text"), F.lit(r"([\p{L}\p{N}_]+)"), 1))
-        .withColumn("facts", F.lit(None).cast(FACTS))
-        .withColumn("redactions", redaction_counts(F.col("text")))
-        .select(*RECORD_COLUMNS)
+        .withColumn("tokens", tokens(F.col("text")))
+        .select(*RECORD_COLUMNS, "fingerprint", "signature", "given_label", "unknown_label", "conflict")
     )
 
 
-def _report(records: DataFrame, rejected: DataFrame, facts: list[dict[str, Any]], run_id: str) -> dict[str, Any]:
+def _report(
+    finished: DataFrame, rejected: DataFrame, facts: list[dict[str, Any]], run_id: str, settings: JobSettings
+) -> dict[str, Any]:
     """The counts of the report, from two passes over cached data: every Spark job costs a second however small."""
     redacted: Counter[str] = Counter()
     by_file: Counter[tuple[str, str]] = Counter()
     labels, languages, splits, rejects = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    to_score = 0
-    keys = ("source_file", "source_version", "status", "label", "split", "language")
-    for row in _groups(records, keys):
+    rare, unknown = Counter[str](), Counter[str]()
+    to_score = conflicts = 0
+    keys = (
+        "source_file",
+        "source_version",
+        "status",
+        "label",
+        "given_label",
+        "unknown_label",
+        "conflict",
+        "split",
+        "language",
+    )
+    for row in _groups(finished, keys):
         by_file[(f"{row['source_file']}#{row['source_version']}", row["status"])] += row["n"]
         if row["status"] != "accepted":
             continue
+        conflicts += row["n"] if row["conflict"] else 0
+        if row["given_label"] is not None:
+            unknown[row["given_label"]] += row["n"] if row["unknown_label"] else 0
+            rare[row["given_label"]] += row["n"] if row["label"] is None else 0
         languages[row["language"]] += row["n"]
         for name in REDACTION_TYPES:
             redacted[name] += row[f"redacted_{name}"] or 0
@@ -345,6 +427,10 @@ def _report(records: DataFrame, rejected: DataFrame, facts: list[dict[str, Any]]
         "to_score": to_score,
         "files": files,
         "labels": dict(sorted(labels.items())),
+        "rare_labels": {name: rows for name, rows in sorted(rare.items()) if rows},
+        "min_label_rows": settings.min_label_rows,
+        "unknown_labels": {name: rows for name, rows in sorted(unknown.items()) if rows},
+        "conflicting_texts": conflicts,
         "languages": dict(sorted(languages.items())),
         "rejects": dict(sorted(rejects.items())),
         "redactions": {name: count for name, count in sorted(redacted.items()) if count},

@@ -1,39 +1,246 @@
-"""Personal data → typed placeholders, by Spark SQL expressions, before a text leaves Prepare. Amounts and dates stay."""
+"""Personal data out of text: typed placeholders for what identifies a person or opens an account; amounts and dates stay.
+
+Plain Python on one text. Checksums decide where a number has one, words nearby where it has none. Prepare calls it inside the
+one function that sees each text (understanding.py); docs/prepare.md has the measure and the reason.
+"""
 
 from __future__ import annotations
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+import re
+from collections import Counter
+from collections.abc import Callable
 
-# In this order: what is longer or better marked goes first, so that a part of it is not taken for something else.
-PATTERNS: dict[str, str] = {
-    "EMAIL": r"[\p{L}0-9._%+\-]+@[\p{L}0-9\-]+(\.[\p{L}0-9\-]+)+",
-    "URL_QUERY": r"(https?://[^\s?]+)\?[^\s]+",
-    "IBAN": r"\b[A-Z]{2}\d{2}( ?[A-Z0-9]{4}){3,7}( ?[A-Z0-9]{1,3})?\b",
-    "CARD": r"(?<![\d.,$])(?:\d[ \-]?){12,18}\d(?![\d.,]*\d)",
-    "NIT": r"(?i)\bnit\.?\s*(?:n[°ºo.]*\s*)?:?\s*\d{3}[.\s]?\d{3}[.\s]?\d{3}\s*-?\s*\d\b",
-    "CEDULA": r"(?i)\b(?:c\.?\s?c\.?|c[eé]dula(?: de ciudadan[ií]a)?|documento|identificaci[oó]n|ID number|SSN)"
-    r"\s*(?:n[°ºo.]*|number|no\.?|es|is|:|#)*\s*\d[\d.\-\s]{4,13}\d",
-    "PHONE": r"(?<![\d.,$])(?:\+\d{1,3}[\s\-.]?)?(?:\(\d{1,4}\)[\s\-.]?)?(?:3\d{2}[\s\-.]?\d{3}[\s\-.]?\d{4}|\d{3}[\-.\s]\d{3}[\-.\s]\d{4})"
-    r"(?![\d,]*\d)",
-    "IP": r"\b(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)\b",
-    "ACCOUNT": r"(?i)\b(?:cuenta|account|cta)\.?\s*(?:de ahorros|corriente|n[úu]mero|number|n[°ºo.]*|no\.?|:|#)*\s*\d{6,20}\b",
-    "SECRET": r"(?i)\b(?:clave|contrase[ñn]a|password|pin|c[oó]digo de seguridad|cvv)\s*(?:es|is|:|=)\s*\S{3,}",
-}
+Check = Callable[[re.Match[str]], bool]
+
+_MONEY_AFTER = r"(?!\s*(?:pesos|mil\b|millones|d[oó]lares|dollars|euros|usd|cop|eur|%))"
+_LINK = r"(?:\s*(?:de|del|la|el|al|mi|my|the|es|is|was|fue|con|with|n[uú]mero|numero|number|nro|num|no|n|°|º|o|#|:|=|,|\.|-|ending|id)){0,6}?\s*"
 
 
-def redact(text: Column) -> Column:
-    """The text with every find replaced by `<TYPE>`. Colombian and international forms; see docs/prepare.md for the measure."""
-    for name, pattern in PATTERNS.items():
-        # Of an address only the query goes: the site says what the complaint is about.
-        text = F.regexp_replace(text, pattern, f"$1<{name}>" if name == "URL_QUERY" else f"<{name}>")
-    return text
+def luhn(digits: str) -> bool:
+    """ISO/IEC 7812-1, annex B."""
+    total = 0
+    for index, digit in enumerate(reversed(digits)):
+        value = int(digit) * (1 + index % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
 
 
-def redaction_counts(text: Column) -> Column:
-    """map<string,int>: how many placeholders of each type the redacted text holds; types with none are left out."""
-    counts = [
-        F.struct(F.lit(name).alias("key"), F.size(F.regexp_extract_all(text, F.lit(f"(<{name}>)"), 1)).alias("value"))
-        for name in PATTERNS
+def iban(text: str) -> bool:
+    """ISO 13616: the rearranged number is 1 modulo 97."""
+    compact = text.replace(" ", "").upper()
+    if not 15 <= len(compact) <= 34:
+        return False
+    moved = compact[4:] + compact[:4]
+    return int("".join(str(int(character, 36)) for character in moved)) % 97 == 1
+
+
+def clabe(digits: str) -> bool:
+    """Mexico's 18-digit account number: weights 3, 7, 1 modulo 10 (Banco de México, circular 14/2017)."""
+    weighted = sum(int(digit) * (3, 7, 1)[index % 3] % 10 for index, digit in enumerate(digits[:17]))
+    return (10 - weighted % 10) % 10 == int(digits[17])
+
+
+def nit(digits: str, check: str) -> bool:
+    """Colombia's tax number: weighted sum modulo 11 (DIAN, Orden Administrativa 4 of 1989)."""
+    weights = (3, 7, 13, 17, 19, 23, 29, 37, 41, 43, 47, 53, 59, 67, 71)
+    rest = sum(int(digit) * weight for digit, weight in zip(reversed(digits), weights, strict=False)) % 11
+    return (rest if rest < 2 else 11 - rest) == int(check)
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"\D", "", text)
+
+
+def _is_card(match: re.Match[str]) -> bool:
+    digits = _digits(match[0])
+    # 3 to 6 are the issuers' first digits; a run of one digit passes Luhn and is nobody's card.
+    return 13 <= len(digits) <= 19 and digits[0] in "23456" and len(set(digits)) > 1 and luhn(digits)
+
+
+def _is_clabe(match: re.Match[str]) -> bool:
+    return clabe(_digits(match[0]))
+
+
+def _is_iban(match: re.Match[str]) -> bool:
+    return iban(match[0])
+
+
+def _is_nit(match: re.Match[str]) -> bool:
+    return nit(_digits(match["digits"]), match["check"])
+
+
+def _is_address(match: re.Match[str]) -> bool:
+    return all(int(part) < 256 for part in match[0].split("."))
+
+
+def _is_secret(match: re.Match[str]) -> bool:
+    """A value, and not words about it: "is wrong", "es incorrecta", "olvidé la clave: nadie ayuda"."""
+    value = match["value"].strip("\"'“”.,;")
+    if value.startswith("<"):
+        return False
+    if any(character.isdigit() for character in value):
+        return len(value) >= 3
+    if match["sign"].strip() in (":", "="):
+        ends = match["value"][-1] in ".,;" or match.string[match.end() :].lstrip(" ")[:1] in ("", "\n")
+        return ends and len(value) >= 4 and value.lower() not in _STATES_OF_A_PASSWORD
+    return match["value"][0] in "\"'“" and len(value) >= 4
+
+
+_STATES_OF_A_PASSWORD = frozenset(
+    [
+        "incorrecta",
+        "incorrecto",
+        "inválida",
+        "invalida",
+        "inválido",
+        "bloqueada",
+        "bloqueado",
+        "vencida",
+        "errada",
+        "error",
+        "invalid",
+        "incorrect",
+        "wrong",
+        "expired",
+        "blocked",
+        "locked",
+        "rejected",
+        "denied",
+        "secret",
+        "olvidada",
+        "forgotten",
+        "nueva",
+        "none",
     ]
-    return F.map_from_entries(F.filter(F.array(*counts), lambda entry: entry["value"] > 0))
+)
+
+
+def _is_reference(match: re.Match[str]) -> bool:
+    value = match["value"]
+    return not _DATE.fullmatch(value) and sum(character.isdigit() for character in value) >= 4
+
+
+_DATE = re.compile(r"(?:\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[-/]\d{1,2}[-/](?:\d{4}|\d{2}))")
+_CURRENCY_CODES = r"(?:COP|USD|EUR|MXN|US|GBP)"
+
+# (type, what the text must hold for the pattern to be worth a search, pattern, check). In this order: a later one sees what the
+# earlier ones left. `keep` is the part of a match that stays.
+_RULES: tuple[tuple[str, str, re.Pattern[str], Check | None], ...] = (
+    ("URL_QUERY", "://", re.compile(r"(?P<keep>https?://[^\s?#]+)[?#]\S+"), None),
+    ("EMAIL", "@", re.compile(r"[^\W_][\w.+\-%]*@[\w\-]+(?:\.[\w\-]+)+"), None),
+    (
+        "SECRET",
+        "",
+        re.compile(
+            r"(?i)(?P<keep>\b(?:clave(?: din[aá]mica| de \w+)?|contrase[nñ]a|password|passcode|pin|nip|c[oó]digo de seguridad|"
+            r"security code|cvv|cvc|otp)(?P<sign>\s*[:=]\s*|\s+(?:es|is|era|was)\s+))(?P<value>\S{3,})"
+        ),
+        _is_secret,
+    ),
+    ("IBAN", "0", re.compile(
+        r"\b[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: (?=[A-Z]{0,3}\d)[A-Z0-9]{4}){2,7}(?: (?=[A-Z]{0,2}\d)[A-Z0-9]{1,3})?)\b"
+    ), _is_iban),
+    ("CARD", "0", re.compile(r"(?<![\d.,$])\d(?:[ \-]?\d){12,18}(?![\d]|[.,]\d)"), _is_card),
+    ("CLABE", "0", re.compile(r"(?<![\d.,$])\d{3}[ \-]?\d{3}[ \-]?\d{11}[ \-]?\d(?![\d]|[.,]\d)"), _is_clabe),
+    (
+        "NIT",
+        "0",
+        re.compile(r"(?i)(?P<keep>\bnit\b\.?" + _LINK + r")\d{3}[.\s]?\d{3}[.\s]?\d{3}(?:\s*-\s*\d)?\b" + _MONEY_AFTER),
+        None,
+    ),
+    ("NIT", "-", re.compile(r"(?<![\d.,$])(?P<digits>\d{3}\.?\d{3}\.?\d{3})-(?P<check>\d)(?!\d|[.\-]\d)"), _is_nit),
+    (
+        "CEDULA",
+        "0",
+        re.compile(
+            r"(?i)(?P<keep>\b(?:c\.\s?c\.?|cc|c\.?e\.?|c[eé]dula(?: de (?:ciudadan[ií]a|extranjer[ií]a))?|"
+            r"documento(?: de identidad)?|identificaci[oó]n|identificad[oa](?: con)?|"
+            r"(?:national |citizen )?id(?: card)?(?: number)?|ssn|social security(?: number)?)\b" + _LINK + r")"
+            r"(?:\d{1,3}(?:[. ]\d{3}){2,3}|\d{3}-\d{2}-\d{4}|\d{6,11})(?![\d]|[.,]\d)" + _MONEY_AFTER
+        ),
+        None,
+    ),
+    ("IP", ".", re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]*\d)"), _is_address),
+    (
+        "ACCOUNT",
+        "0",
+        re.compile(
+            r"(?i)(?P<keep>\b(?:cuenta|cta|account|acct|acc)\b\.?(?:\s+(?:de ahorros?|ahorros?|corriente|checking|savings|nequi|bancaria))?"
+            + _LINK
+            + r")\d(?:[ \-]?\d){5,19}(?![\d]|[.,]\d)"
+            + _MONEY_AFTER
+        ),
+        None,
+    ),
+    (
+        "PHONE",
+        "0",
+        re.compile(
+            r"(?<![\w.,$/\-])(?:"
+            r"\+\d{1,3}[\s.\-]?(?:\(?\d{1,4}\)?[\s.\-]?){2,5}\d{2,4}"  # international
+            r"|(?:\(?57\)?[\s.\-]?)?3[0-5]\d[\s.\-]?\d{3}[\s.\-]?\d{2}[\s.\-]?\d{2}"  # a Colombian mobile
+            r"|\(?60[1-8]\)?[\s.\-]?\d{3}[\s.\-]?\d{2}[\s.\-]?\d{2}"  # a Colombian landline
+            r"|01[\s.\-]?8000[\s.\-]?\d{2,3}[\s.\-]?\d{3,4}"  # a Colombian free line
+            r"|\(\d{3}\)\s?\d{3}[\s.\-]\d{4}|\d{3}[.\-]\d{3}[.\-]\d{4}"  # North America
+            r")(?![\d]|[.,/\-]\d)" + _MONEY_AFTER
+        ),
+        None,
+    ),
+    (
+        "PHONE",
+        "0",
+        re.compile(
+            r"(?i)(?P<keep>\b(?:tel(?:[eé]fono)?s?|cel(?:ular)?|m[oó]vil|whatsapp|phone|mobile|call me (?:at|on)|"
+            r"ll[aá]m(?:ame|enme|arme) al)\b\.?" + _LINK + r")\d(?:[\s.\-]?\d){6,9}(?![\d]|[.,]\d)" + _MONEY_AFTER
+        ),
+        None,
+    ),
+    (
+        "REFERENCE",
+        "0",
+        re.compile(
+            r"(?i)(?P<keep>\b(?:radicado|radicaci[oó]n|caso|case|ticket|pedido|orden|order|referencia|reference|ref|"
+            r"transacci[oó]n|transaction|comprobante|factura|invoice|gu[ií]a|tracking|pqrs?|solicitud|request|claim|reclamo|folio|"
+            r"confirmation|aprobaci[oó]n|loan|cr[eé]dito|contrato|contract|p[oó]liza|policy)\b" + _LINK + r")"
+            r"(?P<value>[A-Z]{0,5}-?\d[\dA-Z]*(?:[\-/]\d[\dA-Z]*){0,4})(?![\w]|[.,]\d)" + _MONEY_AFTER
+        ),
+        _is_reference,
+    ),
+    (
+        "REFERENCE",
+        "0",
+        re.compile(r"\b(?!" + _CURRENCY_CODES + r"[\-\d])(?P<value>[A-Z]{1,5}-?\d{5,20}(?:-\d{1,10})*)\b(?![.,]\d)"),
+        _is_reference,
+    ),
+)  # fmt: skip
+
+TYPES = tuple(dict.fromkeys(name for name, *_ in _RULES))
+
+
+def redact(text: str) -> tuple[str, dict[str, int]]:
+    """The text with every find replaced by `<TYPE>`, and how many of each type were found."""
+    found: Counter[str] = Counter()
+    # Most rules need a digit, and most sentences of most complaints have few: what cannot match is not searched.
+    has_digit = any(character.isdigit() for character in text)
+    for name, needs, pattern, check in _RULES:
+        if not (has_digit if needs == "0" else needs in text):
+            continue
+
+        def replace(match: re.Match[str], name: str = name, check: Check | None = check) -> str:
+            if check and not check(match):
+                return match[0]
+            found[name] += 1
+            kept = match.groupdict().get("keep") or ""
+            return f"{kept}<{name}>"
+
+        text = pattern.sub(replace, text)
+    return text, dict(found)
+
+
+def references(text: str) -> list[str]:
+    """The reference numbers that redaction would take out, as written, in order, each once."""
+    found: dict[str, None] = {}
+    for name, _, pattern, check in _RULES:
+        if name == "REFERENCE":
+            found.update({match["value"].upper(): None for match in pattern.finditer(text) if not check or check(match)})
+    return list(found)

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from tests.unit.local_aws.conftest import Sandbox, allow, archive, eventually
 
+pytestmark = pytest.mark.slow  # every test starts processes
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 
 

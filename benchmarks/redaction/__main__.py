@@ -1,0 +1,95 @@
+"""Precision and recall of redaction per type, and F1 of facts per kind: `python -m benchmarks.redaction [--json PATH] [--misses]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "glue_jobs"))
+
+from complaints_etl import facts
+from complaints_etl.redaction import TYPES, redact
+
+from benchmarks.redaction.sentences import RECEIVED, Sentence, sentences
+
+KINDS = ("amounts", "dates", "references")
+
+
+def measure(found: list[Sentence], misses: list[str] | None = None) -> dict[str, Any]:
+    """`{"redaction": {type: {precision, recall, n}}, "facts": {kind: {f1, n}}, "destroyed": n}` over labelled sentences."""
+    right, wanted, given = Counter[str](), Counter[str](), Counter[str]()
+    both, expected, extracted = Counter[str](), Counter[str](), Counter[str]()
+    destroyed = 0
+    for sentence in found:
+        text, counts = redact(sentence.text)
+        labelled = Counter(kind for kind, value in sentence.personal)
+        gone = Counter(kind for kind, value in sentence.personal if value not in text)
+        wanted.update(labelled)
+        given.update(counts)
+        right.update({kind: min(counts.get(kind, 0), gone[kind]) for kind in labelled})
+        lost = [part for part in sentence.kept if part not in text]
+        destroyed += len(lost)
+        stated = facts.extract(sentence.text, language=sentence.language, received=RECEIVED, products=(), channels=(), salt="")
+        numbers = [facts.hashed("", number) for number in sentence.references]
+        pairs = {
+            "amounts": (Counter(sentence.amounts), Counter(stated.amounts)),
+            "dates": (Counter(sentence.dates), Counter(stated.dates)),
+            "references": (Counter(numbers), Counter(stated.references)),
+        }
+        for kind, (truth, ours) in pairs.items():
+            if kind == "references" and sentence.personal and sentence.personal[0][0] != "REFERENCE":
+                continue
+            both[kind] += (truth & ours).total()
+            expected[kind] += truth.total()
+            extracted[kind] += ours.total()
+        wrong = labelled != Counter(counts) or lost or any(pairs[kind][0] != pairs[kind][1] for kind in ("amounts", "dates"))
+        if misses is not None and wrong:
+            misses.append(
+                f"{sentence.text}\n    → {text}  {dict(counts)} {[str(a) for a in stated.amounts]} {[str(d) for d in stated.dates]}"
+            )
+    return {
+        "redaction": {
+            kind: {
+                "precision": round(right[kind] / max(given[kind], 1), 4),
+                "recall": round(right[kind] / max(wanted[kind], 1), 4),
+                "n": wanted[kind],
+            }
+            for kind in TYPES
+        },
+        "facts": {
+            kind: {"f1": round(2 * both[kind] / max(expected[kind] + extracted[kind], 1), 4), "n": expected[kind]}
+            for kind in KINDS
+        },
+        "destroyed": destroyed,
+    }
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sentences", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--misses", action="store_true", help="show the sentences that went wrong")
+    given = parser.parse_args()
+    misses: list[str] = []
+    result = measure(list(sentences(given.sentences, given.seed)), misses)
+    print(f"{'type':<12}{'precision':>10}{'recall':>10}{'n':>7}")
+    for kind, row in result["redaction"].items():
+        print(f"{kind:<12}{row['precision']:>10.3f}{row['recall']:>10.3f}{row['n']:>7}")
+    print(f"\n{'fact':<12}{'F1':>10}{'n':>17}")
+    for kind, row in result["facts"].items():
+        print(f"{kind:<12}{row['f1']:>10.3f}{row['n']:>17}")
+    print(f"\namounts and dates destroyed: {result['destroyed']}")
+    if given.misses:
+        print("\n".join(misses[:60]))
+    if given.json:
+        given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

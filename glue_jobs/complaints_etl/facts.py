@@ -1,0 +1,250 @@
+"""Facts that a complaint states: amounts with currency, dates, reference numbers, products and channels.
+
+Plain Python on one cleaned text, before redaction. What is ambiguous is read as people of the text's language write it: 1.200 is
+twelve hundred, 05/04 is the fifth of April in Spanish and the fourth of May in English.
+"""
+
+from __future__ import annotations
+
+import calendar
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal, InvalidOperation
+from functools import cache
+
+from complaints_etl.redaction import references
+
+MAX_OF_A_KIND = 50  # a fact list is for people and sums; a text of thousands of numbers is neither
+_LARGEST = Decimal(10) ** 18
+
+_NUMBER = r"\d{1,3}(?:[.,]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?"
+_SCALE = r"(?P<scale>\s?(?:mil millones|millones|mill[oó]n|mil|million|thousand|k)\b)?"
+_BEFORE = r"(?:(?P<before>\b(?:COP|USD|EUR|MXN|US)\s?\$?|US\$|COL\$|[$€])\s?)"
+_AFTER = r"(?:\s?(?P<after>(?:de )?(?:pesos|d[oó]lares|d[oó]lar|euros?|dollars?|bucks)\b|(?:COP|USD|EUR|MXN)\b|€))"
+_AMOUNT = re.compile(
+    rf"(?i)(?:{_BEFORE}(?P<number>{_NUMBER}){_SCALE}{_AFTER}?|(?<![\w.,/\-$])(?P<plain>{_NUMBER}){_SCALE.replace('scale', 'scale2')}"
+    rf"{_AFTER.replace('after', 'after2')})(?![\d])"
+)
+_SCALES = {
+    "mil": 1000, "thousand": 1000, "k": 1000, "millon": 10**6, "millones": 10**6, "million": 10**6, "mil millones": 10**9,
+}  # fmt: skip
+_MEXICAN = re.compile(r"(?i)(?:pesos )?mexicanos|MXN")
+
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "enero ene january jan", "febrero feb february", "marzo mar march", "abril abr april apr", "mayo may",
+            "junio jun june", "julio jul july", "agosto ago august aug", "septiembre setiembre sep sept september",
+            "octubre oct october", "noviembre nov november", "diciembre dic december dec",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}  # fmt: skip
+_MONTH = r"(?P<month>" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\b\.?"
+_WEEKDAYS = {
+    name: number
+    for number, names in enumerate(
+        ("lunes monday", "martes tuesday", "miercoles miércoles wednesday", "jueves thursday", "viernes friday",
+         "sabado sábado saturday", "domingo sunday")
+    )
+    for name in names.split()
+}  # fmt: skip
+_WEEKDAY = "(?:" + "|".join(_WEEKDAYS) + ")"
+_COUNT_WORDS = {
+    "un": 1, "una": 1, "uno": 1, "a": 1, "an": 1, "one": 1, "dos": 2, "two": 2, "tres": 3, "three": 3, "cuatro": 4, "four": 4,
+    "cinco": 5, "five": 5, "seis": 6, "six": 6, "siete": 7, "seven": 7, "ocho": 8, "eight": 8, "nueve": 9, "nine": 9,
+    "diez": 10, "ten": 10, "quince": 15, "fifteen": 15, "veinte": 20, "twenty": 20,
+}  # fmt: skip
+_COUNT = r"(?P<count>\d{1,3}|" + "|".join(_COUNT_WORDS) + ")"
+_UNIT = {"d": "days", "s": "weeks", "w": "weeks", "m": "months", "a": "years", "y": "years"}
+
+_ISO = re.compile(r"(?<![\d/\-])(?P<year>(?:19|20)\d{2})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?![\d/\-])")
+_NUMERIC = re.compile(
+    r"(?<![\d/\-.])(?P<first>\d{1,2})(?P<mark>[-/.])(?P<second>\d{1,2})(?P=mark)(?P<year>(?:19|20)\d{2}|\d{2})(?![\d/\-])"
+)
+_DAY_MONTH = re.compile(
+    rf"(?i)(?<![\d.,$])(?P<day>\d{{1,2}})(?:st|nd|rd|th|ro|º)?\s+(?:de\s+|of\s+)?{_MONTH}(?:,?\s+(?:de\s+|del\s+)?(?P<year>(?:19|20)\d{{2}}))?"
+)
+_MONTH_DAY = re.compile(
+    rf"(?i)\b{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\s*(?:%|:\d))(?:,?\s+(?P<year>(?:19|20)\d{{2}}))?"
+)
+_AGO = re.compile(
+    rf"(?i)\b(?:hace\s+{_COUNT}\s+(?P<unit>d[ií]as?|semanas?|mes(?:es)?|a[nñ]os?)\b|"
+    rf"{_COUNT.replace('count', 'count2')}\s+(?P<unit2>days?|weeks?|months?|years?)\s+ago\b)"
+)
+_NAMED = {
+    "anteayer": 2, "antier": 2, "antes de ayer": 2, "the day before yesterday": 2, "day before yesterday": 2, "ayer": 1,
+    "yesterday": 1, "hoy": 0, "today": 0, "la semana pasada": 7, "last week": 7,
+}  # fmt: skip
+_NAMED_DAY = re.compile(r"(?i)\b(" + "|".join(sorted(_NAMED, key=len, reverse=True)) + r")\b")
+_LAST_WEEKDAY = re.compile(
+    rf"(?i)\b(?:(?:el\s+)?pasado\s+(?P<one>{_WEEKDAY})|(?P<two>{_WEEKDAY})\s+pasado|last\s+(?P<three>{_WEEKDAY}))\b"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What one text states; amounts are (value, ISO 4217 code), references SHA-256 of salt and number."""
+
+    amounts: tuple[tuple[Decimal, str], ...] = ()
+    dates: tuple[date, ...] = ()
+    references: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+
+
+def extract(
+    text: str, *, language: str, received: date | None, products: Sequence[str], channels: Sequence[str], salt: str
+) -> Facts:
+    """Facts of a cleaned text.
+
+    Args:
+        text: cleaned, not yet redacted.
+        language: two letters; decides what is ambiguous.
+        received: what relative dates ("hace 3 días") count from; without it they are left out.
+        products: names to look for; case and accents do not matter.
+        channels: as `products`.
+        salt: what reference numbers are hashed with, so that nobody can list them by trying.
+    """
+    folded = fold(text)
+    return Facts(
+        amounts=tuple(amounts(text, language))[:MAX_OF_A_KIND] if _has_digit(text) else (),
+        dates=tuple(dates(text, language, received))[:MAX_OF_A_KIND],
+        references=tuple(hashed(salt, number) for number in references(text)[:MAX_OF_A_KIND]),
+        products=mentions(folded, tuple(products)),
+        channels=mentions(folded, tuple(channels)),
+    )
+
+
+def hashed(salt: str, number: str) -> str:
+    """A reference number as it is stored: equal numbers can be joined, none can be read."""
+    return hashlib.sha256(f"{salt}\0{number}".encode()).hexdigest()[:16]
+
+
+def fold(text: str) -> str:
+    """Lower case without accents, for comparing names."""
+    return "".join(c for c in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(c))
+
+
+def mentions(folded: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names that the folded text mentions, in the order of the list."""
+    pattern = _mention_pattern(names)
+    if pattern is None:
+        return ()
+    found = {match.lastgroup for match in pattern.finditer(folded)}
+    return tuple(name for index, name in enumerate(names) if f"n{index}" in found)
+
+
+@cache
+def _mention_pattern(names: tuple[str, ...]) -> re.Pattern[str] | None:
+    longest_first = sorted(enumerate(names), key=lambda pair: -len(pair[1]))
+    # Each word of a name may be in the plural: tarjetas de crédito, credit cards.
+    words = {index: r"(?:e?s)?\s+".join(map(re.escape, fold(name).split())) for index, name in longest_first}
+    parts = [f"(?P<n{index}>{words[index]}(?:e?s)?)" for index, _ in longest_first]
+    return re.compile(r"\b(?:" + "|".join(parts) + r")\b") if parts else None
+
+
+def _has_digit(text: str) -> bool:
+    return any(character.isdigit() for character in text)
+
+
+def amounts(text: str, language: str) -> list[tuple[Decimal, str]]:
+    """(value, currency) of each amount, in order; a number without a sign or name of a currency is none."""
+    found = []
+    for match in _AMOUNT.finditer(text):
+        written = match["number"] or match["plain"]
+        value = _value(written)
+        if value is None:
+            continue
+        scale = fold((match["scale"] or match["scale2"] or "").strip())
+        value *= _SCALES.get(scale, 1)
+        sign = (match["before"] or "").upper().replace(" ", "")
+        name = fold(match["after"] or match["after2"] or "").upper().removeprefix("DE ")
+        if value < _LARGEST:
+            found.append((value, _currency(sign, name, written, language, after=text[match.end() : match.end() + 12])))
+    return found
+
+
+def _currency(sign: str, name: str, written: str, language: str, *, after: str) -> str:
+    if "MXN" in (sign, name) or _MEXICAN.match(after.strip()):
+        return "MXN"
+    if sign.startswith(("COP", "COL")) or name in ("PESOS", "COP"):
+        return "COP"
+    if sign.startswith("US") or name.startswith(("USD", "DOLAR", "DOLLAR", "BUCK")):
+        return "USD"
+    if sign in ("EUR", "€") or name.startswith(("EUR", "€")):
+        return "EUR"
+    # A bare $: the way its number is written says more than the language around it.
+    if re.search(r"\.\d{3}(?!\d)", written):
+        return "COP"
+    if re.search(r",\d{3}(?!\d)|\.\d{2}$", written):
+        return "USD"
+    return "COP" if language == "es" else "USD"
+
+
+def _value(written: str) -> Decimal | None:
+    """1.200.000, 1,200.50, 1200,50 and 45 as decimals: the last mark is the decimal one if it has one or two digits after it."""
+    match = re.fullmatch(r"(.*?)(?:[.,](\d{1,2}))?", written)
+    whole = re.sub(r"\D", "", match[1]) if match else ""
+    try:
+        return Decimal(f"{whole or 0}.{(match and match[2]) or 0}")
+    except InvalidOperation:
+        return None
+
+
+def dates(text: str, language: str, received: date | None) -> list[date]:
+    """Dates in the order of the text, each once; relative ones only where it is known when the complaint was received."""
+    found: list[tuple[int, date]] = []
+
+    def add(place: int, year: int, month: int, day: int) -> None:
+        if 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]:
+            found.append((place, date(year, month, day)))
+
+    if _has_digit(text):
+        for match in _ISO.finditer(text):
+            add(match.start(), int(match["year"]), int(match["month"]), int(match["day"]))
+        for match in _NUMERIC.finditer(text):
+            first, second, year = int(match["first"]), int(match["second"]), int(match["year"])
+            year += 2000 if year < 100 else 0
+            day_first = second <= 12 and (first > 12 or language != "en")
+            add(match.start(), year, *((second, first) if day_first else (first, second)))
+        for pattern in (_DAY_MONTH, _MONTH_DAY):
+            for match in pattern.finditer(text):
+                month, day = _MONTHS[match["month"].lower()], int(match["day"])
+                year_written = match["year"]
+                if year_written:
+                    add(match.start(), int(year_written), month, day)
+                elif received:
+                    add(match.start(), received.year - ((month, day) > (received.month, received.day)), month, day)
+    if received:
+        found.extend(_relative(text, received))
+    return list(dict.fromkeys(day for _, day in sorted(found)))
+
+
+def _relative(text: str, received: date) -> list[tuple[int, date]]:
+    found = []
+    for match in _AGO.finditer(text):
+        written = (match["count"] or match["count2"]).lower()
+        count = int(written) if written.isdigit() else _COUNT_WORDS[written]
+        unit = _UNIT[(match["unit"] or match["unit2"])[0].lower()]
+        found.append((match.start(), _before(received, count, unit)))
+    for match in _NAMED_DAY.finditer(text):
+        found.append((match.start(), received - timedelta(days=_NAMED[match[1].lower()])))
+    for match in _LAST_WEEKDAY.finditer(text):
+        weekday = _WEEKDAYS[(match["one"] or match["two"] or match["three"]).lower()]
+        found.append((match.start(), received - timedelta(days=(received.weekday() - weekday - 1) % 7 + 1)))
+    return found
+
+
+def _before(day: date, count: int, unit: str) -> date:
+    if unit in ("days", "weeks"):
+        return day - timedelta(days=count * (7 if unit == "weeks" else 1))
+    months = day.year * 12 + day.month - 1 - count * (12 if unit == "years" else 1)
+    year, month = divmod(months, 12)
+    return date(max(year, 1), month + 1, min(day.day, calendar.monthrange(max(year, 1), month + 1)[1]))

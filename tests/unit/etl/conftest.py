@@ -1,0 +1,38 @@
+"""Settings and helpers for Prepare's tests."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from complaints_etl.job_settings import JobSettings
+from complaints_etl.prepare import Prepared, SourceFile, prepare
+
+from stacks.config import load_settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@pytest.fixture(scope="session")
+def settings() -> JobSettings:
+    """What the local environment's jobs get."""
+    chosen = load_settings("local")
+    return JobSettings.from_tables({"complaints": chosen.complaints.model_dump(), "results": chosen.results.model_dump()})
+
+
+@pytest.fixture
+def run(spark: SparkSession, settings: JobSettings) -> Callable[..., Prepared]:
+    """`run({"a.csv": b"…"}, max_reject_share=1.0)`: prepare these files under changed settings."""
+
+    def work(files: dict[str, bytes], *, known: Any = None, **changed: Any) -> Prepared:
+        sources = [
+            SourceFile(key=name, version_id="v1", size=len(body), read=lambda body=body: body, bucket="raw")  # type: ignore[misc]
+            for name, body in files.items()
+        ]
+        chosen = dataclasses.replace(settings, **{"max_reject_share": 1.0, **changed})
+        return prepare(spark, sources, chosen, run_id="20261124-100000-abcdef01", salt="salt", known=known)
+
+    return work

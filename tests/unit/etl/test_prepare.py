@@ -1,0 +1,282 @@
+"""Prepare: every row accounted for, nothing personal kept, copies on one side of every split, the same again on a rerun."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from complaints_etl.cleaning import clean, tokens
+from complaints_etl.job_settings import JobSettings
+from complaints_etl.prepare import Prepared, SourceFile, TooManyRejectsError, prepare, write
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from ptmlops import generator
+
+Run = Callable[..., Prepared]
+pytestmark = pytest.mark.slow  # every test is a Spark job or more
+
+
+def table(*rows: dict[str, str]) -> bytes:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)))
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().encode()
+
+
+def collected(prepared: Prepared) -> list[Any]:
+    return sorted(prepared.records.collect(), key=lambda row: (row["source_file"], row["row_number"]))
+
+
+def balanced(report: dict[str, Any]) -> bool:
+    parts = [report["rows"], *(file["rows"] for file in report["files"])]
+    return all(rows["read"] == rows["accepted"] + rows["rejected"] + rows["duplicates"] for rows in parts)
+
+
+def stored(prepared: Prepared, folder: Path) -> Any:
+    """The index as a later run finds it."""
+    prepared.index.write.mode("overwrite").parquet(str(folder / "index"))
+    return SparkSession.builder.getOrCreate().read.parquet(str(folder / "index"))
+
+
+LONG = "No puedo entrar a mi cuenta desde la semana pasada y nadie en la línea de atención me da una respuesta clara"
+
+
+def test_rows_of_good_and_bad_files_are_all_accounted_for(run: Run) -> None:
+    prepared = run(
+        {
+            "a.csv": b'text,label\nla app no abre,app\n"sin cerrar,app\nme cobraron dos veces,fees\n,fees\nuno,dos,tres\n',
+            "b.csv": b"date,amount\n1,2\n",
+            "c.txt": "Otra queja más, con ñ".encode(),
+            "d.csv.gz": b"no gzip",
+        }
+    )
+    report = prepared.report
+    assert balanced(report)
+    assert report["rows"] == {"read": 8, "accepted": 3, "rejected": 5, "duplicates": 0}
+    assert report["rejects"] == {
+        "broken_gzip": 1, "empty_text": 1, "no_text_column": 1, "unclosed_quote": 1, "wrong_field_count": 1,
+    }  # fmt: skip
+    whole = {file["key"]: file["rejected_whole"] for file in report["files"]}
+    assert whole == {"a.csv": None, "b.csv": "no_text_column", "c.txt": None, "d.csv.gz": "broken_gzip"}
+    rejected = {row["reason"]: row for row in prepared.rejected.collect()}
+    assert rejected["unclosed_quote"]["line_number"] == 3
+    assert rejected["unclosed_quote"]["record"] == '"sin cerrar,app'
+    assert rejected["empty_text"]["detail"]
+
+
+def test_too_many_rejects_stop_the_run_and_say_why(run: Run) -> None:
+    with pytest.raises(TooManyRejectsError, match=r"67% of 3 rows .* wrong_field_count \(2 rows, for instance line 3"):
+        run({"a.csv": b"text,label\nhola amigos,a\nuno\ndos\n"}, max_reject_share=0.5)
+
+
+def test_ids_are_unique_and_the_originals_kept(run: Run) -> None:
+    rows = collected(
+        run(
+            {
+                "a.csv": table(
+                    {"id": "7", "text": LONG}, {"id": "7", "text": LONG + " hoy"}, {"id": "", "text": "otra cosa distinta"}
+                )
+            }
+        )
+    )
+    assert [row["original_id"] for row in rows] == ["7", "7", None]
+    assert rows[0]["complaint_id"] == "7"
+    assert len({row["complaint_id"] for row in rows}) == 3
+    assert all(row["complaint_id"].startswith("c-") for row in rows[1:])
+
+
+def test_the_same_text_is_a_duplicate_across_files_and_the_newest_label_wins(run: Run) -> None:
+    prepared = run(
+        {
+            "a.csv": table({"text": LONG, "label": "old", "received_at": "2026-01-01"}),
+            "b.csv": table({"text": LONG.upper() + "  ", "label": "new", "received_at": "2026-02-01"}),
+        },
+        min_label_rows=1,
+    )
+    first, second = collected(prepared)
+    assert (first["status"], second["status"]) == ("duplicate", "accepted")
+    assert first["duplicate_of"] == second["complaint_id"]
+    assert second["label"] == "new"
+    assert prepared.report["conflicting_texts"] == 1
+
+
+def test_near_copies_share_a_group_and_a_split_and_different_texts_do_not(run: Run) -> None:
+    near = LONG.replace("clara", "concreta")
+    rows = collected(
+        run({"a.csv": table({"text": LONG}, {"text": near}, {"text": "El cajero no me entregó la plata que pedí ayer"})})
+    )
+    assert rows[0]["group_id"] == rows[1]["group_id"] != rows[2]["group_id"]
+    assert {row["status"] for row in rows} == {"accepted"}
+
+
+def test_a_near_copy_of_an_earlier_runs_row_takes_its_side(run: Run, tmp_path: Path) -> None:
+    """Whatever the order of fingerprints: the stored row's group decides."""
+    texts = [
+        f"{LONG} según el asesor número {word} de la oficina" for word in ("uno", "dos", "tres", "cuatro", "cinco", "seis")
+    ]
+    first = run({"a.csv": table({"text": texts[0], "label": "a"})}, min_label_rows=1)
+    group = collected(first)[0]["group_id"]
+
+    second = run(
+        {"b.csv": table(*({"text": text, "label": "a"} for text in texts[1:]))},
+        known=stored(first, tmp_path),
+        min_label_rows=1,
+    )
+
+    assert {row["group_id"] for row in collected(second)} == {group}
+
+
+def test_no_near_copy_is_on_two_sides_in_generated_complaints(run: Run, tmp_path: Path) -> None:
+    generator.write_csv(tmp_path / "a.csv", 400, seed=3)
+    rows = collected(run({"a.csv": (tmp_path / "a.csv").read_bytes()}, min_label_rows=1))
+    sides: dict[str, set[str]] = {}
+    for row in rows:
+        sides.setdefault(row["group_id"], set()).add(row["split"])
+    assert all(len(found) == 1 for found in sides.values())
+    share = Counter(row["split"] for row in rows)
+    assert share["train"] / len(rows) == pytest.approx(0.8, abs=0.08)
+
+
+def test_labels_are_mapped_and_rare_or_unknown_ones_are_told(run: Run) -> None:
+    given = (("uno", "Fraude"), ("dos", "FRAUDE "), ("tres", "fraud"), ("cuatro", "mascotas"), ("cinco", ""))
+    files = {"a.csv": table(*({"text": f"{LONG} {word}", "label": label} for word, label in given))}
+    label_map = {"Fraude": "fraud"}
+
+    kept = run(files, label_map=label_map, min_label_rows=2)
+    assert [row["label"] for row in collected(kept)] == ["fraud", "fraud", "fraud", None, None]
+    assert kept.report["unknown_labels"] == {"mascotas": 1}
+    assert kept.report["rare_labels"] == {"mascotas": 1}
+    assert "rare_label" in collected(kept)[3]["flags"]
+
+    other = run(files, label_map=label_map, min_label_rows=1, unknown_labels="other")
+    assert collected(other)[3]["label"] == "other"
+
+    strict = run(files, label_map=label_map, min_label_rows=1, unknown_labels="reject")
+    assert strict.report["rejects"] == {"unknown_label": 1}
+    assert balanced(strict.report)
+
+
+def test_a_label_that_is_rare_in_this_file_but_not_in_all_is_learned(run: Run, tmp_path: Path) -> None:
+    words = ("alfa", "beta", "gama", "delta")
+    first = run({"a.csv": table(*({"text": f"{word} {word} {LONG}", "label": "fees"} for word in words))}, min_label_rows=4)
+    again = run(
+        {"b.csv": table({"text": "cobro doble de la cuota de manejo", "label": "fees"})},
+        known=stored(first, tmp_path),
+        min_label_rows=4,
+    )
+    assert collected(again)[0]["label"] == "fees"
+
+
+def test_personal_data_is_gone_from_text_and_carried_columns_and_amounts_and_dates_stay(run: Run) -> None:
+    prepared = run(
+        {
+            "a.csv": table(
+                {
+                    "text": "Me cobraron $1.200.000 el 03/04/2026. Mi cel es 312 456 7890 y mi correo ana@example.com",
+                    "asesor": "jorge@example.com",
+                    "monto": "$1.200.000",
+                }  # fmt: skip
+            )
+        }
+    )
+    [row] = collected(prepared)
+    assert row["text"] == "Me cobraron $1.200.000 el 03/04/2026. Mi cel es <PHONE> y mi correo <EMAIL>"
+    assert row["carried"] == {"asesor": "<EMAIL>", "monto": "$1.200.000"}
+    assert row["redactions"] == {"PHONE": 1, "EMAIL": 1}
+    assert prepared.report["redactions"] == {"PHONE": 1, "EMAIL": 1}
+    assert "312" not in json.dumps(prepared.report)
+
+
+def test_facts_and_language(run: Run) -> None:
+    spanish, english, french = collected(
+        run(
+            {
+                "a.csv": table(
+                    {"text": "El radicado B3481713 por COP 50 mil sigue abierto desde ayer en la app", "fecha": "2026-06-17"},
+                    {"text": "They charged my credit cards $45.50 yesterday and nobody answers", "fecha": "2026-06-17"},
+                    {
+                        "text": "Je ne peux pas accéder à mon compte depuis la semaine dernière, c'est inacceptable",
+                        "fecha": "",
+                    },
+                )
+            }
+        )
+    )
+    assert (spanish["language"], english["language"], french["language"]) == ("es", "en", "fr")
+    assert french["flags"] == ["other_language"]
+    assert spanish["facts"]["amounts"][0].asDict() == {"value": 50000, "currency": "COP"}
+    assert spanish["facts"]["dates"] == english["facts"]["dates"] == [date(2026, 6, 16)]
+    assert len(spanish["facts"]["references"]) == 1
+    assert "3481713" not in str(spanish)
+    assert spanish["facts"]["channels"] == ["app"]
+    assert english["facts"]["products"] == ["credit card"]
+
+
+def test_a_rerun_writes_the_same_lines(spark: SparkSession, settings: JobSettings, tmp_path: Path) -> None:
+    generator.write_csv(tmp_path / "a.csv", 120, seed=4, broken=3)
+    body = (tmp_path / "a.csv").read_bytes()
+    loose = dataclasses.replace(settings, max_reject_share=1.0)
+    written = []
+    for name in ("one", "two"):
+        source = SourceFile(key="a.csv", version_id="1", size=len(body), read=lambda: body)
+        folder = tmp_path / name
+
+        def put(key: str, text: str, folder: Path = folder) -> None:
+            (folder / key).parent.mkdir(parents=True, exist_ok=True)
+            (folder / key).write_text(text, encoding="utf-8")
+
+        write(prepare(spark, [source], loose, run_id="r", salt="s"), prefix=folder.as_uri(), put=put, started=0)
+        parts = sorted(path for path in folder.rglob("part-*") if path.is_file() and path.suffix != ".parquet")
+        written.append({path.relative_to(folder).parent: path.read_bytes() for path in parts})
+        # SageMaker would read a marker file as data.
+        assert not list((folder / "labelled" / "train").rglob("_SUCCESS"))
+    assert written[0] == written[1]
+    assert written[0]
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean_text"),
+    [
+        ("  Mañana   no\tabrió ", "Mañana no abrió"),
+        ("MaÃ±ana no abriÃ³ el cajero", "Mañana no abrió el cajero"),
+        ("&lt;b&gt; 5 &amp; 6 &nbsp; fin", "5 & 6 fin"),
+        ("<p>Hola <b>amigos</b></p>", "Hola amigos"),
+        ("cero\u200bancho\ufeff y \u0007control", "ceroancho y control"),
+        ("noooooo!!!!!!!! por qué????", "noo!!! por qué???"),
+        ("Nadie responde 😡 ni por €5 ni por $10", "Nadie responde 😡 ni por €5 ni por $10"),
+        ("Hola\nDe: banco@example.com\nAsunto: queja\nno llegó", "Hola no llegó"),
+        ("No llegó la tarjeta\n--\nAna Peña\nGerente", "No llegó la tarjeta"),
+    ],
+)
+def test_cleaning(spark: SparkSession, raw: str, clean_text: str) -> None:
+    frame = spark.createDataFrame([(raw,)], "t string").select(clean(F.col("t"), max_characters=1000).alias("t"))
+    assert frame.first()["t"] == clean_text  # type: ignore[index]
+
+
+def test_accents_written_as_two_characters_become_one(run: Run) -> None:
+    [row] = collected(run({"a.csv": table({"text": "cafe\u0301 y man\u0303ana"})}))
+    assert row["text"] == "café y mañana"
+
+
+def test_the_length_cap_is_flagged(run: Run) -> None:
+    [row] = collected(run({"a.csv": table({"text": "palabra " * 100})}, max_text_characters=100))
+    assert len(row["text"]) == 100
+    assert row["flags"] == ["truncated"]
+
+
+def test_tokens_put_numbers_amounts_placeholders_and_masks_into_classes(spark: SparkSession) -> None:
+    text = "Cobraron $1.200 el 03/04/2026 a XXXX, tel <PHONE>; ñandú 24h"
+    frame = spark.createDataFrame([(text,)], "t string").select(tokens(F.col("t")).alias("t"))
+    assert frame.first()["t"] == [  # type: ignore[index]
+        "cobraron", "<amount>", "el", "<number>", "a", "<mask>", "tel", "<phone>", "ñandú", "24h",
+    ]  # fmt: skip

@@ -1,0 +1,115 @@
+"""Redaction and facts on labelled sentences, and cases that a pattern gets wrong when it is careless."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from complaints_etl import facts
+from complaints_etl.redaction import TYPES, clabe, iban, luhn, nit, redact
+
+from benchmarks.redaction.__main__ import measure
+from benchmarks.redaction.sentences import sentences
+
+
+def test_precision_and_recall_hold_on_labelled_sentences() -> None:
+    result = measure(list(sentences(2000, seed=77)))  # not the seed that the benchmark prints
+    for kind in TYPES:
+        row = result["redaction"][kind]
+        assert row["n"] >= 50, kind
+        assert row["precision"] >= 0.97, kind
+        assert row["recall"] >= 0.97, kind
+    for kind, row in result["facts"].items():
+        assert row["f1"] >= 0.95, kind
+    assert result["destroyed"] == 0
+
+
+def test_checksums_of_published_examples() -> None:
+    assert luhn("4111111111111111")
+    assert not luhn("4111111111111112")
+    assert iban("GB82 WEST 1234 5698 7654 32")
+    assert not iban("GB82 WEST 1234 5698 7654 33")
+    assert clabe("032180000118359719")
+    assert nit("800197268", "4")  # DIAN's own
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mi clave es incorrecta", "the PIN is invalid", "Olvidé la clave: nadie ayuda", "cuenta terminada en 1234",
+        "me cobraron 3.120.000 pesos", "entre 2026-01-05 y 2026-02-05", "Ley 1328 de 2009", "error 40312", "a las 10:45:30",
+        "versión 10.4.2", "transacción por 1200000 pesos", "orden del 2026-01-05", "XXXX XXXX XXXX 1234", "24,5% anual",
+        "4000 0012 3456 7890", "el pedido costó $300.000",
+    ],
+)  # fmt: skip
+def test_what_is_not_personal_stays(text: str) -> None:
+    assert redact(text) == (text, {})
+
+
+def test_redacting_twice_changes_nothing() -> None:
+    for sentence in sentences(300, seed=9):
+        once, _ = redact(sentence.text)
+        assert redact(once) == (once, {})
+
+
+def test_hostile_texts_take_no_time() -> None:
+    """Patterns that backtrack would take minutes on these."""
+    started = time.monotonic()
+    for text in (
+        "9" * 200_000,
+        "cuenta no no no " * 20_000,
+        "a@" * 50_000,
+        "1-" * 100_000,
+        "clave: " * 30_000,
+        "ES12" * 40_000,
+    ):
+        redact(text)
+        facts.extract(text, language="es", received=date(2026, 1, 1), products=("x",), channels=("y",), salt="")
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("$1.200.000", "en", [(Decimal(1200000), "COP")]),
+        ("$1,200.50", "es", [(Decimal("1200.5"), "USD")]),
+        ("$45", "es", [(Decimal(45), "COP")]),
+        ("$45", "en", [(Decimal(45), "USD")]),
+        ("1,5 millones de pesos", "es", [(Decimal(1500000), "COP")]),
+        ("COP 50 mil y 30 dólares", "es", [(Decimal(50000), "COP"), (Decimal(30), "USD")]),
+        ("{$12.00}", "en", [(Decimal(12), "USD")]),
+        ("500 pesos mexicanos", "es", [(Decimal(500), "MXN")]),
+        ("24,5% y 3 tarjetas", "es", []),
+    ],
+)
+def test_amounts(text: str, language: str, expected: list[tuple[Decimal, str]]) -> None:
+    assert facts.amounts(text, language) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("el 03/04/2026", "es", [date(2026, 4, 3)]),
+        ("on 03/04/2026", "en", [date(2026, 3, 4)]),
+        ("on 25/04/2026", "en", [date(2026, 4, 25)]),
+        ("12 de marzo", "es", [date(2026, 3, 12)]),
+        ("12 de diciembre", "es", [date(2025, 12, 12)]),  # the last one before it was received
+        ("31/02/2026", "es", []),
+        ("XX/XX/2020", "en", []),
+        ("hace 3 días y ayer", "es", [date(2026, 6, 14), date(2026, 6, 16)]),
+    ],
+)
+def test_dates(text: str, language: str, expected: list[date]) -> None:
+    assert facts.dates(text, language, date(2026, 6, 17)) == expected
+
+
+def test_relative_dates_need_to_know_when_it_was_received() -> None:
+    assert facts.dates("ayer, hace 3 días, 12 de marzo", "es", None) == []
+
+
+def test_a_mention_is_found_without_accents_in_plural_and_only_as_a_word() -> None:
+    names = ("tarjeta de crédito", "app", "préstamo")
+    assert facts.mentions(facts.fold("Mis TARJETAS DE CREDITO y los prestamos"), names) == ("tarjeta de crédito", "préstamo")
+    assert facts.mentions(facts.fold("happy aplicación"), names) == ()

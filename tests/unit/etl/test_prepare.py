@@ -185,7 +185,7 @@ def test_personal_data_is_gone_from_text_and_carried_columns_and_amounts_and_dat
                     "text": "Me cobraron $1.200.000 el 03/04/2026. Mi cel es 312 456 7890 y mi correo ana@example.com",
                     "asesor": "jorge@example.com",
                     "monto": "$1.200.000",
-                }  # fmt: skip
+                }
             )
         }
     )

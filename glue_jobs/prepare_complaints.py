@@ -7,13 +7,13 @@ import json
 import re
 import sys
 import time
-from functools import partial
 from typing import Any
 from urllib.parse import urlparse
 
 import boto3
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.prepare import SourceFile, prepare, write
+from complaints_etl.prepare import prepare, write
+from complaints_etl.sources import SourceFile, s3_reader
 from pyspark.sql import DataFrame, SparkSession
 
 
@@ -37,7 +37,7 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
             version_id=file["version_id"],
             size=file["size"],
             bucket=file["bucket"],
-            read=partial(_read, s3, file),
+            read=s3_reader(file["bucket"], file["key"], file["version_id"]),
         )
         for file in manifest["files"]
     ]
@@ -67,11 +67,6 @@ def _known(spark: SparkSession, s3: Any, bucket: str, run_id: str) -> DataFrame 
 def _json(s3: Any, uri: str) -> Any:
     place = urlparse(uri)
     return json.loads(s3.get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))["Body"].read())
-
-
-def _read(s3: Any, file: dict[str, Any]) -> bytes:
-    content: bytes = s3.get_object(Bucket=file["bucket"], Key=file["key"], VersionId=file["version_id"])["Body"].read()
-    return content
 
 
 if __name__ == "__main__":

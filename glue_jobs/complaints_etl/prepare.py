@@ -4,44 +4,27 @@ from __future__ import annotations
 
 import json
 import time
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 from complaints_etl.cleaning import clean, tokens
 from complaints_etl.duplicates import group
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.reading import Reason, UnreadableFileError, read_table
+from complaints_etl.reading import Reason
 from complaints_etl.redaction import TYPES as REDACTION_TYPES
+from complaints_etl.sources import PART_BYTES, SourceFile, read_files
 from complaints_etl.understanding import Understanding, understand
 
 VERSION = "2"
 SPLITS = ("train", "validation", "test")
 MIN_TEXT_CHARACTERS = 3
 
-RAW = T.StructType(
-    [
-        T.StructField("source_file", T.StringType(), False),
-        T.StructField("source_version", T.StringType(), False),
-        T.StructField("row_number", T.LongType(), False),
-        T.StructField("line_number", T.LongType(), False),
-        T.StructField("original_id", T.StringType()),
-        T.StructField("raw_text", T.StringType()),
-        T.StructField("label_original", T.StringType()),
-        T.StructField("received_raw", T.StringType()),
-        T.StructField("carried_raw", T.MapType(T.StringType(), T.StringType())),
-        T.StructField("reason", T.StringType()),
-        T.StructField("detail", T.StringType()),
-        T.StructField("record", T.StringType()),
-    ]
-)
 FACTS = (
     "struct<amounts:array<struct<value:decimal(20,2),currency:string>>,dates:array<date>,references:array<string>,"
     "products:array<string>,channels:array<string>>"
@@ -60,17 +43,6 @@ class TooManyRejectsError(Exception):
 
 class AccountingError(Exception):
     """Rows were lost or invented: a defect of this job, never of the files."""
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """A dropped file: where it came from and how to get its bytes."""
-
-    key: str
-    version_id: str
-    size: int
-    read: Callable[[], bytes]
-    bucket: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +66,7 @@ def prepare(
     run_id: str,
     salt: str = "",
     known: DataFrame | None = None,
+    part_bytes: int = PART_BYTES,
 ) -> Prepared:
     """Read, clean, redact, deduplicate and split.
 
@@ -104,13 +77,13 @@ def prepare(
         run_id: goes into every row.
         salt: what reference numbers are hashed with.
         known: the indexes of earlier runs, or None; a near-copy of their rows takes their group, and so their split.
+        part_bytes: how much of a large file one task reads.
 
     Raises:
         TooManyRejectsError: with the three most common reasons and an example line.
         AccountingError: rows read are not rows accounted for.
     """
-    facts, rows = _read_all(files, settings)
-    raw = spark.createDataFrame(rows, RAW).cache()
+    raw, facts = read_files(spark, files, settings.columns, part_bytes=part_bytes)
     cleaned = _with_clean_text(raw, settings, run_id, salt)
     judged = cleaned.withColumn(
         "reason",
@@ -175,63 +148,9 @@ def _iso(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
 
 
-def _read_all(files: Sequence[SourceFile], settings: JobSettings) -> tuple[list[dict[str, Any]], list[tuple[Any, ...]]]:
-    facts: list[dict[str, Any]] = []
-    rows: list[tuple[Any, ...]] = []
-    for file in files:
-        about: dict[str, Any] = {"bucket": file.bucket, "key": file.key, "version_id": file.version_id, "size": file.size}
-        try:
-            table = read_table(file.key, file.read(), settings.columns)
-        except UnreadableFileError as error:
-            # The file counts as one row: it was dropped, and it must not vanish from the accounts.
-            facts.append({**about, "read": 1, "rejected_whole": str(error.reason), "header": [], "columns": {}})
-            rows.append((file.key, file.version_id, 1, 1, None, None, None, None, {}, str(error.reason), str(error), ""))
-            continue
-        columns = table.columns
-        facts.append(
-            {
-                **about,
-                "format": table.format,
-                "encoding": table.encoding,
-                "dialect": table.dialect,
-                "header": list(table.header),
-                "columns": dict(columns),
-                "rejected_whole": None,
-            }
-        )
-        known = set(columns.values())
-        before = len(rows)
-        for row in table.rows:
-            values = row.values
-            rows.append(
-                (
-                    file.key,
-                    file.version_id,
-                    row.number,
-                    row.line,
-                    _value(values, columns.get("complaint_id")),
-                    _value(values, columns.get("text")),
-                    _value(values, columns.get("label")),
-                    _value(values, columns.get("received_at")),
-                    {name: value for name, value in values.items() if name not in known},
-                    str(row.reason) if row.reason else None,
-                    row.detail,
-                    row.record,
-                )
-            )
-        facts[-1]["read"] = len(rows) - before
-    return facts, rows
-
-
-def _value(values: Mapping[str, str], column: str | None) -> str | None:
-    """A cell without the white space around it, composed (NFC): Spark SQL has no function for that."""
-    value = values.get(column, "") if column else ""
-    return unicodedata.normalize("NFC", value.strip()) or None
-
-
 def _with_clean_text(raw: DataFrame, settings: JobSettings, run_id: str, salt: str) -> DataFrame:
     about = Understanding(languages=settings.languages, products=settings.products, channels=settings.channels, salt=salt)
-    received, carried = F.to_date("received_at"), F.to_json("carried_raw")
+    received, carried = F.to_date("received_at"), F.col("carried_raw")
     label, unknown = _canonical_label(settings)
     return (
         raw.withColumn("run_id", F.lit(run_id))

@@ -81,13 +81,14 @@ def fold(name: str) -> str:
     return " ".join(plain.replace("_", " ").lower().split())
 
 
-def read_table(name: str, content: bytes, aliases: Mapping[str, Sequence[str]]) -> Table:
+def read_table(name: str, content: bytes, aliases: Mapping[str, Sequence[str]], *, sample: str | None = None) -> Table:
     """Read one file.
 
     Args:
         name: the object's key; its ending says what the file is.
         content: its bytes.
         aliases: for each of our columns the names it may have, in order of preference.
+        sample: what to find out the dialect from; by default the beginning of `content`.
 
     Raises:
         UnreadableFileError: the file as a whole cannot be used.
@@ -108,7 +109,7 @@ def read_table(name: str, content: bytes, aliases: Mapping[str, Sequence[str]]) 
         return Table("text", encoding, "one complaint", ("text",), {"text": "text"}, rows)
     if ending == ".jsonl":
         return _json_lines(text, encoding, aliases)
-    return _separated(text, encoding, aliases)
+    return _separated(text, encoding, aliases, sample or text[:SNIFF_CHARACTERS])
 
 
 def decode(content: bytes) -> tuple[str, str]:
@@ -177,8 +178,7 @@ def _find_columns(header: Sequence[str], aliases: Mapping[str, Sequence[str]]) -
     return found
 
 
-def _separated(text: str, encoding: str, aliases: Mapping[str, Sequence[str]]) -> Table:
-    sample = text[:SNIFF_CHARACTERS]
+def _separated(text: str, encoding: str, aliases: Mapping[str, Sequence[str]], sample: str) -> Table:
     first_line = sample.splitlines()[0] if sample.splitlines() else ""
     separator = max(",;\t|", key=lambda mark: (first_line.count(mark), mark == ","))
     escape = None if '""' in sample or '\\"' not in sample else "\\"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.prepare import Prepared, SourceFile, prepare
+from complaints_etl.prepare import Prepared, prepare
+from complaints_etl.sources import PART_BYTES, SourceFile
 
 from stacks.config import load_settings
 
@@ -27,12 +28,16 @@ def settings() -> JobSettings:
 def run(spark: SparkSession, settings: JobSettings) -> Callable[..., Prepared]:
     """`run({"a.csv": b"…"}, max_reject_share=1.0)`: prepare these files under changed settings."""
 
-    def work(files: dict[str, bytes], *, known: Any = None, **changed: Any) -> Prepared:
+    def work(files: dict[str, bytes], *, known: Any = None, part_bytes: int = PART_BYTES, **changed: Any) -> Prepared:
         sources = [
-            SourceFile(key=name, version_id="v1", size=len(body), read=lambda body=body: body, bucket="raw")  # type: ignore[misc]
+            SourceFile(
+                key=name, version_id="v1", size=len(body), read=lambda start, end, body=body: body[start:end], bucket="raw"
+            )  # type: ignore[misc]
             for name, body in files.items()
         ]
         chosen = dataclasses.replace(settings, **{"max_reject_share": 1.0, **changed})
-        return prepare(spark, sources, chosen, run_id="20261124-100000-abcdef01", salt="salt", known=known)
+        return prepare(
+            spark, sources, chosen, run_id="20261124-100000-abcdef01", salt="salt", known=known, part_bytes=part_bytes
+        )
 
     return work

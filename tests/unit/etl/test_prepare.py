@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from complaints_etl.cleaning import clean, tokens
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.prepare import Prepared, SourceFile, TooManyRejectsError, prepare, write
+from complaints_etl.prepare import Prepared, TooManyRejectsError, prepare, write
+from complaints_etl.sources import SourceFile
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -72,6 +73,27 @@ def test_rows_of_good_and_bad_files_are_all_accounted_for(run: Run) -> None:
     assert rejected["unclosed_quote"]["line_number"] == 3
     assert rejected["unclosed_quote"]["record"] == '"sin cerrar,app'
     assert rejected["empty_text"]["detail"]
+
+
+def test_a_large_file_in_parts_is_the_file_as_a_whole(run: Run) -> None:
+    """Cut every 700 bytes: inside quotes, at newlines in texts, in the middle of a character."""
+    rows = [
+        {
+            "id": str(number),
+            "text": f'Queja {number}: dijo "no",\n\nñandú número {"x" * (number % 37)}\nfin {number * 7919}',
+            "label": "a",
+        }
+        for number in range(120)
+    ]
+    body = table(*rows) + b"rota\n"
+    whole, parts = run({"a.csv": body}), run({"a.csv": body, "b.csv": body}, part_bytes=700)
+    keys = ("row_number", "line_number", "text", "original_id")
+    expected = [tuple(row[key] for key in keys) for row in collected(whole)]
+    assert len(expected) == 120
+    for name in ("a.csv", "b.csv"):
+        assert [tuple(row[key] for key in keys) for row in collected(parts) if row["source_file"] == name] == expected
+    assert {row["line_number"] for row in parts.rejected.collect()} == {row["line_number"] for row in whole.rejected.collect()}
+    assert [file["rows"]["read"] for file in parts.report["files"]] == [121, 121]
 
 
 def test_too_many_rejects_stop_the_run_and_say_why(run: Run) -> None:
@@ -228,7 +250,7 @@ def test_a_rerun_writes_the_same_lines(spark: SparkSession, settings: JobSetting
     loose = dataclasses.replace(settings, max_reject_share=1.0)
     written = []
     for name in ("one", "two"):
-        source = SourceFile(key="a.csv", version_id="1", size=len(body), read=lambda: body)
+        source = SourceFile(key="a.csv", version_id="1", size=len(body), read=lambda start, end: body[start:end])
         folder = tmp_path / name
 
         def put(key: str, text: str, folder: Path = folder) -> None:

@@ -147,7 +147,8 @@ def _original_cells(row: Any, file: Mapping[str, Any]) -> list[str]:
         "received_at": row["received_at"].isoformat(sep=" ") if row["received_at"] else "",
     }
     carried = row["carried"] or {}
-    return [str((ours[columns[name]] if name in columns else carried.get(name)) or "") for name in file["header"]]
+    # What came in goes out as it came, dates too; only what was redacted or made up here is ours.
+    return [str(carried[name] if name in carried else ours.get(columns.get(name, ""), "") or "") for name in file["header"]]
 
 
 def _our_cells(row: Any, answer: Any, run: Run) -> list[str]:

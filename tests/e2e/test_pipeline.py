@@ -155,7 +155,10 @@ def test_the_export_has_a_line_for_every_row_in_the_order_of_the_file(scored: Ru
     assert len(exported) == run["rows"]["read"]
     with (made / "unlabelled.csv").open(encoding="utf-8", newline="") as file:
         header = next(csv.reader(file))
+        original = {row[0]: row for row in csv.reader(file) if len(row) == len(header)}
     assert list(exported[0])[: len(header)] == header
+    dates = [row["received_at"] for row in exported if row["complaint_id"] in original]
+    assert dates == [original[row["complaint_id"]][1] for row in exported if row["complaint_id"] in original]
 
 
 def test_the_report_is_a_page_with_the_runs_numbers(scored: Run, target: Target) -> None:

@@ -24,11 +24,14 @@ class Labelled:
 
 
 def read_labelled(*folders: Path) -> list[Labelled]:
-    """All complaints below the folders, ordered by id so that the order of files changes nothing; a missing folder is empty.
+    """All complaints below the folders, ordered by id; a missing folder is empty.
+
+    The same text in two runs is one complaint with its newest label: folders are named by run, and runs by time. So what a
+    person wrote into a review list outranks what the text was called before.
 
     Raises DataError at a line that is not a labelled complaint.
     """
-    rows: list[Labelled] = []
+    rows: dict[str, Labelled] = {}
     for folder in folders:
         # A name may come from a customer's file, so an error counts files instead of naming them.
         # Spark calls its parts what it likes; what starts with a dot or an underscore is its bookkeeping.
@@ -37,8 +40,9 @@ def read_labelled(*folders: Path) -> list[Labelled]:
             # Only \n ends a line: texts may hold U+2028, which str.splitlines would split at.
             for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
                 if line.strip():
-                    rows.append(_labelled(line, f"line {number} of file {place} in {folder.name}/"))
-    return sorted(rows, key=lambda row: (row.complaint_id, row.label, row.text))
+                    row = _labelled(line, f"line {number} of file {place} in {folder.name}/")
+                    rows[row.text.lower()] = row
+    return sorted(rows.values(), key=lambda row: (row.complaint_id, row.label, row.text))
 
 
 def _labelled(line: bytes, place: str) -> Labelled:

@@ -285,6 +285,12 @@ def test_cleaning(spark: SparkSession, raw: str, clean_text: str) -> None:
     assert frame.first()["t"] == clean_text  # type: ignore[index]
 
 
+def test_what_an_export_gives_back_is_carried_as_it_was_written(run: Run) -> None:
+    [row] = collected(run({"a.csv": table({"text": LONG, "fecha": "27/04/2026", "canal": "web"})}))
+    assert row["carried"] == {"fecha": "27/04/2026", "canal": "web"}
+    assert row["received_at"].date() == date(2026, 4, 27)
+
+
 def test_accents_written_as_two_characters_become_one(run: Run) -> None:
     [row] = collected(run({"a.csv": table({"text": "cafe\u0301 y man\u0303ana"})}))
     assert row["text"] == "café y mañana"

@@ -182,6 +182,17 @@ def test_champion_and_candidate_are_compared_on_the_same_rows(processing: Path, 
     assert (processing / "output/confusion-champion.svg").is_file()
 
 
+def test_the_newest_label_of_a_text_is_the_one_that_is_learned(tmp_path: Path) -> None:
+    from complaint_model.records import read_labelled
+
+    for run, label in (("20260101-000000-a", "guess"), ("20260201-000000-b", "reviewed")):
+        folder = tmp_path / "train" / f"run_id={run}"
+        folder.mkdir(parents=True)
+        line = {"complaint_id": run, "text": "Me cobraron dos veces", "label": label, "group_id": "g", "language": "es"}
+        (folder / "part-00000.txt").write_text(json.dumps(line) + "\n", encoding="utf-8")
+    assert [row.label for row in read_labelled(tmp_path / "train")] == ["reviewed"]
+
+
 def test_leaked_rows_are_counted_and_left_out_whatever_their_ids(processing: Path) -> None:
     """Three rows of the training data among the test rows: one by group, two by their words alone."""
     lines = next((processing / "input/train").rglob("*.jsonl")).read_bytes().split(b"\n")

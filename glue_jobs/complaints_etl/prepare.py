@@ -84,7 +84,9 @@ def prepare(
         AccountingError: rows read are not rows accounted for.
     """
     raw, facts = read_files(spark, files, settings.columns, part_bytes=part_bytes)
-    cleaned = _with_clean_text(raw, settings, run_id, salt)
+    # Groups decide splits, and splits are of labelled rows: a run without a label column needs neither.
+    labelled_run = any("label" in fact["columns"] for fact in facts)
+    cleaned = _with_clean_text(raw, settings, run_id, salt, near_copies=labelled_run)
     judged = cleaned.withColumn(
         "reason",
         F.when(F.col("reason").isNotNull(), F.col("reason"))
@@ -93,7 +95,13 @@ def prepare(
     ).cache()
     rejected = _rejected(judged, run_id)
     _hold_reject_limit(judged, settings)
-    finished = _finish(judged.where(F.col("reason").isNull()), settings, known).cache()
+    good = judged.where(F.col("reason").isNull()).withColumn("fingerprint", F.sha2(F.lower(F.col("text")), 256))
+    if labelled_run:
+        groups = group(good.select("fingerprint", "signature").dropDuplicates(["fingerprint"]), known)
+        good = good.join(groups, "fingerprint")
+    else:
+        good = good.withColumn("group_id", F.substring("fingerprint", 1, 16))
+    finished = _finish(good, settings, known if labelled_run else None).cache()
     records = finished.select(*RECORD_COLUMNS)
     labelled = finished.where("status = 'accepted' AND label IS NOT NULL")
     index = labelled.select("fingerprint", "signature", "group_id", "label")
@@ -148,8 +156,14 @@ def _iso(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
 
 
-def _with_clean_text(raw: DataFrame, settings: JobSettings, run_id: str, salt: str) -> DataFrame:
-    about = Understanding(languages=settings.languages, products=settings.products, channels=settings.channels, salt=salt)
+def _with_clean_text(raw: DataFrame, settings: JobSettings, run_id: str, salt: str, *, near_copies: bool) -> DataFrame:
+    about = Understanding(
+        languages=settings.languages,
+        products=settings.products,
+        channels=settings.channels,
+        salt=salt,
+        near_copies=near_copies,
+    )
     received, carried = F.to_date("received_at"), F.col("carried_raw")
     label, unknown = _canonical_label(settings)
     return (
@@ -224,8 +238,6 @@ def _hold_reject_limit(judged: DataFrame, settings: JobSettings) -> None:
 
 
 def _finish(good: DataFrame, settings: JobSettings, known: DataFrame | None) -> DataFrame:
-    good = good.withColumn("fingerprint", F.sha2(F.lower(F.col("text")), 256))
-    groups = group(good.select("fingerprint", "signature").dropDuplicates(["fingerprint"]), known)
     place = F.conv(F.substring("group_id", 1, 8), 16, 10).cast("long") % 100
     made_id = F.concat(F.lit("c-"), F.substring(F.sha2(F.concat_ws("|", "source_file", "row_number", "text"), 256), 1, 16))
     same_text = Window.partitionBy("fingerprint").orderBy(
@@ -236,8 +248,7 @@ def _finish(good: DataFrame, settings: JobSettings, known: DataFrame | None) -> 
     all_of_text = Window.partitionBy("fingerprint")
     labels_of_text = F.min("label").over(all_of_text) != F.max("label").over(all_of_text)
     marked = (
-        good.join(groups, "fingerprint")
-        .withColumn("id_order", F.row_number().over(same_id))
+        good.withColumn("id_order", F.row_number().over(same_id))
         .withColumn(
             "complaint_id",
             F.when(F.col("original_id").isNotNull() & (F.col("id_order") == 1), F.col("original_id")).otherwise(made_id),

@@ -135,7 +135,13 @@ def test_the_same_text_is_a_duplicate_across_files_and_the_newest_label_wins(run
 def test_near_copies_share_a_group_and_a_split_and_different_texts_do_not(run: Run) -> None:
     near = LONG.replace("clara", "concreta")
     rows = collected(
-        run({"a.csv": table({"text": LONG}, {"text": near}, {"text": "El cajero no me entregó la plata que pedí ayer"})})
+        run(
+            {
+                "a.csv": table(
+                    *({"text": text, "label": "a"} for text in (LONG, near, "El cajero no me entregó la plata que pedí ayer"))
+                )
+            }
+        )
     )
     assert rows[0]["group_id"] == rows[1]["group_id"] != rows[2]["group_id"]
     assert {row["status"] for row in rows} == {"accepted"}

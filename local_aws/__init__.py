@@ -7,6 +7,7 @@ with LocalAws.start(folder) as aws:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -195,8 +196,12 @@ class LocalAws:
         if self._process and self._process.stdin:
             self._process.stdin.close()
         _, alive = psutil.wait_procs(family, timeout=10)
+        # What was started while the server ended (Spark's Python workers) is nobody's child now, but works in our folder.
+        alive += _working_in(self.folder)
         for process in alive:
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(alive, timeout=5)
         if self._process:
             self._process.wait()
         (self.folder / STATE).unlink(missing_ok=True)
@@ -219,6 +224,17 @@ def _read_state(folder: Path) -> dict[str, Any] | None:
     except psutil.NoSuchProcess:
         return None
     return state if "local_aws.server" in command else None
+
+
+def _working_in(folder: Path) -> list[psutil.Process]:
+    """Processes in the folders of jobs, where only jobs work; a person's shell in `folder` itself is left alone."""
+    found = []
+    jobs = [folder / name for name in ("glue", "sagemaker", "lambda")]
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if any(Path(process.cwd()).is_relative_to(job) for job in jobs):
+                found.append(process)
+    return found
 
 
 def _answers(port: int) -> bool:

@@ -355,7 +355,7 @@ def run(
 
 def _run_locally(files: Sequence[Path], out: Path, environment: str, *, quiet: bool = False) -> list[Ended]:
     with (
-        tempfile.TemporaryDirectory(prefix="ptmlops-") as scratch,
+        tempfile.TemporaryDirectory(prefix="ptmlops-", ignore_cleanup_errors=True) as scratch,
         LocalAws.start(Path(scratch), environment=environment) as aws,
     ):
         with _progress("local AWS") as tell:

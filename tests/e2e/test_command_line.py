@@ -90,7 +90,7 @@ def test_ctrl_c_leaves_no_process_and_no_traceback(tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=60)
 
-    assert process.returncode == 130
+    assert process.returncode == 130, output
     assert "Traceback" not in output
     gone, alive = psutil.wait_procs(started, timeout=10)
     assert len(gone) >= 3

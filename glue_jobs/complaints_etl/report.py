@@ -133,7 +133,7 @@ def _came_in(w: _Writer, page: Page) -> str:
     if labels := page.report.get("labels"):
         total = sum(labels.values())
         lines = [
-            [_cell(_name(label)), _bar(count / total), _number(w.number(count)), _number(w.share(count / total, 1))]
+            [_cell(escape(label)), _bar(count / total), _number(w.number(count)), _number(w.share(count / total, 1))]
             for label, count in sorted(labels.items(), key=lambda item: -item[1])
         ]
         head = [w("category"), NO_TITLE, (w("rows"),), (w("share"),)]
@@ -160,7 +160,7 @@ def _categories(w: _Writer, page: Page) -> str:
             change = _number(w("new") if label not in before else f"{sign}{w.number(abs(points), 1)}")
         lines.append(
             [
-                _cell(_name(label)), _bar(share), _number(w.number(found.complaints)), _number(w.share(share, 1)),
+                _cell(escape(label)), _bar(share), _number(w.number(found.complaints)), _number(w.share(share, 1)),
                 *([change] if total_before else []), _number(w.score(found.confidence)), _number(w.number(found.needs_review)),
             ]
         )  # fmt: skip
@@ -215,7 +215,7 @@ def _amounts(w: _Writer, page: Page) -> str:
         return f"<h2>{w('amounts')}</h2><p>{w('no_amounts')}</p>"
     lines = [
         [
-            _cell(_name(found.label)), _cell(escape(found.currency)), _number(w.number(found.mentions)),
+            _cell(escape(found.label)), _cell(escape(found.currency)), _number(w.number(found.mentions)),
             _number(w.number(found.median)), _number(w.number(found.total)),
         ]
         for found in page.facts.amounts
@@ -258,7 +258,7 @@ def _model_card(w: _Writer, page: Page, metrics: Mapping[str, Any] | None) -> st
         (w.number(page.evaluation["holdout"]["rows"]), w("holdout"), False),
     ]
     lines = [
-        [_cell(_name(label)), *[_number(w.score(numbers[name])) for name in ("precision", "recall", "f1")],
+        [_cell(escape(label)), *[_number(w.score(numbers[name])) for name in ("precision", "recall", "f1")],
          _number(w.number(numbers["support"]))]
         for label, numbers in sorted(metrics["per_label"].items())
     ]  # fmt: skip
@@ -311,7 +311,7 @@ def _confusion(w: _Writer, confusion: Mapping[str, Any]) -> str:
         ),
         key=lambda item: (-item[0], item[1], item[2]),
     )
-    lines = [[_cell(_name(true)), _cell(_name(given)), _number(w.number(count))] for count, true, given in wrong[:8]]
+    lines = [[_cell(escape(true)), _cell(escape(given)), _number(w.number(count))] for count, true, given in wrong[:8]]
     pairs = _table(w("confusions"), [w("truth"), w("answer"), (w("rows"),)], lines) if lines else ""
     if len(labels) > MATRIX_LABELS:  # nobody reads a matrix of hundreds of cells on a page
         return f"<h3>{w('confusions')}</h3>{pairs}" if pairs else ""
@@ -388,17 +388,14 @@ def _tiles(tiles: Iterable[tuple[str, str, bool]]) -> str:
 
 def _table(name: str, head: Sequence[Any], rows: Sequence[Sequence[str]]) -> str:
     """A table of cells; a heading in a tuple stands over numbers; the first cell of a row names it."""
-    titles = "".join(_title(title) for title in head)
+    titles = "".join(
+        f"<th scope=col class=n>{title[0]}</th>" if isinstance(title, tuple) else f"<th scope=col>{title}</th>"
+        for title in head
+    )
     body = "".join(
         f"<tr>{row[0].replace('<td', '<th scope=row', 1).replace('</td>', '</th>')}{''.join(row[1:])}</tr>" for row in rows
     )
     return _scroll(name, f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>")
-
-
-def _title(title: str | tuple[str]) -> str:
-    if isinstance(title, tuple):
-        return f"<th scope=col class=n>{title[0]}</th>"
-    return f"<th scope=col>{title}</th>" if title else "<td class=b></td>"
 
 
 def _scroll(name: str, content: str) -> str:
@@ -416,8 +413,3 @@ def _number(content: str) -> str:
 
 def _bar(share: float) -> str:
     return f'<td class=b aria-hidden=true><div class=bar><i style="width:{100 * share:.1f}%"></i></div></td>'
-
-
-def _name(label: str) -> str:
-    """A label that may break where its words do."""
-    return escape(label).replace("_", "_<wbr>")

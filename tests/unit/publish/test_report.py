@@ -15,7 +15,7 @@ from complaints_etl.run_facts import RunFacts, drift, stability_index
 
 from local_aws import ROOT
 
-VOID = {"wbr", "meta", "br", "circle", "rect", "line"}
+VOID = {"meta", "br", "circle", "rect", "line"}
 
 
 class Structure(HTMLParser):

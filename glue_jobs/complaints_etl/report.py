@@ -21,7 +21,6 @@ COST_MARK = "<!--run costs-->"
 SMALL_LABEL_ROWS = 30
 WEAK = 0.7
 MATRIX_LABELS = 20
-NO_TITLE = ""  # over a column of bars: the figures next to it say the same
 # No script, no request: the page is what it was when it was written, wherever it is opened.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
@@ -136,7 +135,7 @@ def _came_in(w: _Writer, page: Page) -> str:
             [_cell(escape(label)), _bar(count / total), _number(w.number(count)), _number(w.share(count / total, 1))]
             for label, count in sorted(labels.items(), key=lambda item: -item[1])
         ]
-        head = [w("category"), NO_TITLE, (w("rows"),), (w("share"),)]
+        head = [w("category"), _hidden(w("share")), (w("rows"),), (w("share"),)]
         given = f"<h3>{w('labels_given')}</h3>{_table(w('labels_given'), head, lines)}"
     return f"<h2>{w('came_in')}</h2>{table}<h3>{w('rejects')}</h3>{told}{given}"
 
@@ -164,7 +163,7 @@ def _categories(w: _Writer, page: Page) -> str:
                 *([change] if total_before else []), _number(w.score(found.confidence)), _number(w.number(found.needs_review)),
             ]
         )  # fmt: skip
-    head: list[Any] = [w("category"), NO_TITLE, (w("complaints"),), (w("share"),)]
+    head: list[Any] = [w("category"), _hidden(w("share")), (w("complaints"),), (w("share"),)]
     head += [(w("change"),)] if total_before else []
     head += [(w("confidence"),), (w("needs_review"),)]
     note = w("change_note", n=len(page.earlier), rows=w.number(total_before)) if total_before else w("change_none")
@@ -191,7 +190,7 @@ def _sureness(w: _Writer, page: Page, metrics: Mapping[str, Any] | None) -> str:
         for index, count in reversed(list(enumerate(facts.confidence)))
         if count
     ]
-    head = [w("confidence_range"), NO_TITLE, (w("complaints"),)]
+    head = [w("confidence_range"), _hidden(w("complaints")), (w("complaints"),)]
     return f"<h2>{w('sureness')}</h2>{note}{_tiles(tiles)}{_table(w('confidence_table'), head, lines)}"
 
 
@@ -204,7 +203,7 @@ def _languages(w: _Writer, page: Page) -> str:
         [_cell(escape(w.tongue(code))), _bar(count / total), _number(w.number(count)), _number(w.share(count / total, 1))]
         for code, count in sorted(counts.items(), key=lambda item: -item[1])
     ]
-    head = [w("language"), NO_TITLE, (w("complaints"),), (w("share"),)]
+    head = [w("language"), _hidden(w("share")), (w("complaints"),), (w("share"),)]
     return f"<h2>{w('languages')}</h2>{_table(w('languages'), head, lines)}"
 
 
@@ -412,4 +411,9 @@ def _number(content: str) -> str:
 
 
 def _bar(share: float) -> str:
-    return f'<td class=b aria-hidden=true><div class=bar><i style="width:{100 * share:.1f}%"></i></div></td>'
+    return f'<td aria-hidden=true><div class=bar><i style="width:{100 * share:.1f}%"></i></div></td>'
+
+
+def _hidden(title: str) -> str:
+    """The heading of a column of bars: the figures next to it say the same."""
+    return f'<span aria-hidden=true style="visibility:hidden">{title[:1]}</span>'

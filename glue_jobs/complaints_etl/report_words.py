@@ -12,7 +12,7 @@ ES = {
     "reason": "Motivo", "rejects": "Qué se rechazó y por qué", "no_rejects": "No se rechazó ninguna fila.",
     "labels_given": "Categorías dadas en los archivos",
     "categories": "Categorías", "category": "Categoría", "complaints": "Quejas", "change": "Cambio", "confidence": "Confianza media",
-    "change_note": "El cambio es en puntos porcentuales de la parte de cada categoría frente a las corridas anteriores ({n}, con {rows} quejas).",
+    "change_note": "El cambio es en puntos porcentuales de la parte de cada categoría frente a {n} corridas anteriores ({rows} quejas).",
     "change_none": "No hay corridas anteriores con las que comparar.", "none_scored": "Esta corrida no clasificó quejas.", "new": "nueva",
     "sureness": "Confianza y cobertura",
     "sureness_note": "Una queja se responde sin revisión si su confianza llega al umbral {threshold}, elegido para que {precision} de esas "
@@ -69,7 +69,7 @@ EN = {
     "reason": "Reason", "rejects": "What was rejected and why", "no_rejects": "No row was rejected.",
     "labels_given": "Categories given in the files",
     "categories": "Categories", "category": "Category", "complaints": "Complaints", "change": "Change", "confidence": "Mean confidence",
-    "change_note": "The change is in percentage points of each category's share, against the runs before ({n}, with {rows} complaints).",
+    "change_note": "The change is in percentage points of each category's share, against {n} earlier runs ({rows} complaints).",
     "change_none": "There are no earlier runs to compare with.", "none_scored": "This run classified no complaints.", "new": "new",
     "sureness": "Confidence and coverage",
     "sureness_note": "A complaint is answered without review if its confidence reaches the threshold {threshold}, chosen so that {precision} "

@@ -10,7 +10,7 @@ import calendar
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
@@ -32,6 +32,7 @@ _AMOUNT = re.compile(
 _SCALES = {
     "mil": 1000, "thousand": 1000, "k": 1000, "millon": 10**6, "millones": 10**6, "million": 10**6, "mil millones": 10**9,
 }  # fmt: skip
+_MONEY_WORDS = ("$", "€", "cop", "usd", "eur", "mxn", "us", "peso", "dolar", "dólar", "dollar", "buck")
 _MEXICAN = re.compile(r"(?i)(?:pesos )?mexicanos|MXN")
 
 _MONTHS = {
@@ -55,6 +56,7 @@ _WEEKDAYS = {
     )
     for name in names.split()
 }  # fmt: skip
+_MARKS = re.compile("[\u0300-\u036f]+")  # the accents of Latin letters
 _WEEKDAY = "(?:" + "|".join(_WEEKDAYS) + ")"
 _COUNT_WORDS = {
     "un": 1, "una": 1, "uno": 1, "a": 1, "an": 1, "one": 1, "dos": 2, "two": 2, "tres": 3, "three": 3, "cuatro": 4, "four": 4,
@@ -71,9 +73,11 @@ _NUMERIC = re.compile(
 _DAY_MONTH = re.compile(
     rf"(?i)(?<![\d.,$])(?P<day>\d{{1,2}})(?:st|nd|rd|th|ro|º)?\s+(?:de\s+|of\s+)?{_MONTH}(?:,?\s+(?:de\s+|del\s+)?(?P<year>(?:19|20)\d{{2}}))?"
 )
-_MONTH_DAY = re.compile(
-    rf"(?i)\b{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\s*(?:%|:\d))(?:,?\s+(?P<year>(?:19|20)\d{{2}}))?"
-)
+# "May 4" in two steps: numbers are fewer than words, so the number is found first and the month looked for before it.
+_DAY_AFTER = re.compile(r"(?i)\s(?P<day>\d{1,2})(?:st|nd|rd|th)?\b(?!\s*(?:%|:\d))(?:,?\s+(?P<year>(?:19|20)\d{2}))?")
+_MONTH_ENDS = re.compile(rf"(?i)\b{_MONTH}\s*$")
+_LONGEST_MONTH = 16
+_MARKED = re.compile(r"\d[-/.]\d")
 _AGO = re.compile(
     rf"(?i)\b(?:hace\s+{_COUNT}\s+(?P<unit>d[ií]as?|semanas?|mes(?:es)?|a[nñ]os?)\b|"
     rf"{_COUNT.replace('count', 'count2')}\s+(?P<unit2>days?|weeks?|months?|years?)\s+ago\b)"
@@ -129,7 +133,8 @@ def hashed(salt: str, number: str) -> str:
 
 def fold(text: str) -> str:
     """Lower case without accents, for comparing names."""
-    return "".join(c for c in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(c))
+    lower = text.lower()
+    return lower if lower.isascii() else _MARKS.sub("", unicodedata.normalize("NFD", lower))
 
 
 def mentions(folded: str, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -157,7 +162,8 @@ def _has_digit(text: str) -> bool:
 def amounts(text: str, language: str) -> list[tuple[Decimal, str]]:
     """(value, currency) of each amount, in order; a number without a sign or name of a currency is none."""
     found = []
-    for match in _AMOUNT.finditer(text):
+    lower = text.lower()
+    for match in _AMOUNT.finditer(text) if any(word in lower for word in _MONEY_WORDS) else ():
         written = match["number"] or match["plain"]
         value = _value(written)
         if value is None:
@@ -207,36 +213,46 @@ def dates(text: str, language: str, received: date | None) -> list[date]:
             found.append((place, date(year, month, day)))
 
     if _has_digit(text):
-        for match in _ISO.finditer(text):
-            add(match.start(), int(match["year"]), int(match["month"]), int(match["day"]))
-        for match in _NUMERIC.finditer(text):
-            first, second, year = int(match["first"]), int(match["second"]), int(match["year"])
-            year += 2000 if year < 100 else 0
-            day_first = second <= 12 and (first > 12 or language != "en")
-            add(match.start(), year, *((second, first) if day_first else (first, second)))
-        for pattern in (_DAY_MONTH, _MONTH_DAY):
-            for match in pattern.finditer(text):
-                month, day = _MONTHS[match["month"].lower()], int(match["day"])
-                year_written = match["year"]
-                if year_written:
-                    add(match.start(), int(year_written), month, day)
-                elif received:
-                    add(match.start(), received.year - ((month, day) > (received.month, received.day)), month, day)
+        if _MARKED.search(text):
+            for match in _ISO.finditer(text):
+                add(match.start(), int(match["year"]), int(match["month"]), int(match["day"]))
+            for match in _NUMERIC.finditer(text):
+                first, second, year = int(match["first"]), int(match["second"]), int(match["year"])
+                year += 2000 if year < 100 else 0
+                day_first = second <= 12 and (first > 12 or language != "en")
+                add(match.start(), year, *((second, first) if day_first else (first, second)))
+        for place, name, match in _days_of_months(text):
+            month, day = _MONTHS[name.lower()], int(match["day"])
+            if match["year"]:
+                add(place, int(match["year"]), month, day)
+            elif received:
+                add(place, received.year - ((month, day) > (received.month, received.day)), month, day)
     if received:
         found.extend(_relative(text, received))
     return list(dict.fromkeys(day for _, day in sorted(found)))
 
 
+def _days_of_months(text: str) -> Iterator[tuple[int, str, re.Match[str]]]:
+    """(place, month's name, match with day and year) of "4 de mayo" and "May 4"."""
+    for match in _DAY_MONTH.finditer(text):
+        yield match.start(), match["month"], match
+    for match in _DAY_AFTER.finditer(text):
+        before = _MONTH_ENDS.search(text, max(0, match.start() - _LONGEST_MONTH), match.start())
+        if before:
+            yield before.start(), before["month"], match
+
+
 def _relative(text: str, received: date) -> list[tuple[int, date]]:
     found = []
-    for match in _AGO.finditer(text):
+    lower = text.lower()
+    for match in _AGO.finditer(text) if "hace" in lower or "ago" in lower else ():
         written = (match["count"] or match["count2"]).lower()
         count = int(written) if written.isdigit() else _COUNT_WORDS[written]
         unit = _UNIT[(match["unit"] or match["unit2"])[0].lower()]
         found.append((match.start(), _before(received, count, unit)))
-    for match in _NAMED_DAY.finditer(text):
+    for match in _NAMED_DAY.finditer(text) if any(name in lower for name in _NAMED) else ():
         found.append((match.start(), received - timedelta(days=_NAMED[match[1].lower()])))
-    for match in _LAST_WEEKDAY.finditer(text):
+    for match in _LAST_WEEKDAY.finditer(text) if "pasado" in lower or "last" in lower else ():
         weekday = _WEEKDAYS[(match["one"] or match["two"] or match["three"]).lower()]
         found.append((match.start(), received - timedelta(days=(received.weekday() - weekday - 1) % 7 + 1)))
     return found

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 Check = Callable[[re.Match[str]], bool]
 
@@ -123,59 +124,98 @@ def _is_reference(match: re.Match[str]) -> bool:
 _DATE = re.compile(r"(?:\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[-/]\d{1,2}[-/](?:\d{4}|\d{2}))")
 _CURRENCY_CODES = r"(?:COP|USD|EUR|MXN|US|GBP)"
 
-# (type, what the text must hold for the pattern to be worth a search, pattern, check). In this order: a later one sees what the
-# earlier ones left. `keep` is the part of a match that stays.
-_RULES: tuple[tuple[str, str, re.Pattern[str], Check | None], ...] = (
-    ("URL_QUERY", "://", re.compile(r"(?P<keep>https?://[^\s?#]+)[?#]\S+"), None),
-    ("EMAIL", "@", re.compile(r"[^\W_][\w.+\-%]*@[\w\-]+(?:\.[\w\-]+)+"), None),
-    (
-        "SECRET",
-        "",
-        re.compile(
+
+@dataclass(frozen=True, kw_only=True)
+class _Rule:
+    """A type, its pattern (`keep` is the part of a match that stays), and what a text must have to be worth the search.
+
+    Most texts lack it, and to see that costs a hundredth of the search: `words` are of lower-case text, one is enough; `digits`
+    is how many the longest number has, marks and spaces in it aside; `code` the same of numbers with letters in them.
+    """
+
+    type: str
+    pattern: re.Pattern[str]
+    check: Check | None = None
+    words: tuple[str, ...] = ()
+    digits: int = 0
+    code: int = 0
+
+
+# In this order: a later one sees what the earlier ones left.
+_RULES: tuple[_Rule, ...] = (
+    _Rule(type="URL_QUERY", words=("://",), pattern=re.compile(r"(?P<keep>https?://[^\s?#]+)[?#]\S+")),
+    _Rule(type="EMAIL", words=("@",), pattern=re.compile(r"[^\W_][\w.+\-%]*@[\w\-]+(?:\.[\w\-]+)+")),
+    _Rule(
+        type="SECRET",
+        words=("clave", "contrase", "passw", "passc", "pin", "nip", "seguridad", "security", "cvv", "cvc", "otp"),
+        pattern=re.compile(
             r"(?i)(?P<keep>\b(?:clave(?: din[aá]mica| de \w+)?|contrase[nñ]a|password|passcode|pin|nip|c[oó]digo de seguridad|"
             r"security code|cvv|cvc|otp)(?P<sign>\s*[:=]\s*|\s+(?:es|is|era|was)\s+))(?P<value>\S{3,})"
         ),
-        _is_secret,
+        check=_is_secret,
     ),
-    ("IBAN", "0", re.compile(
-        r"\b[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: (?=[A-Z]{0,3}\d)[A-Z0-9]{4}){2,7}(?: (?=[A-Z]{0,2}\d)[A-Z0-9]{1,3})?)\b"
-    ), _is_iban),
-    ("CARD", "0", re.compile(r"(?<![\d.,$])\d(?:[ \-]?\d){12,18}(?![\d]|[.,]\d)"), _is_card),
-    ("CLABE", "0", re.compile(r"(?<![\d.,$])\d{3}[ \-]?\d{3}[ \-]?\d{11}[ \-]?\d(?![\d]|[.,]\d)"), _is_clabe),
-    (
-        "NIT",
-        "0",
-        re.compile(r"(?i)(?P<keep>\bnit\b\.?" + _LINK + r")\d{3}[.\s]?\d{3}[.\s]?\d{3}(?:\s*-\s*\d)?\b" + _MONEY_AFTER),
-        None,
+    _Rule(
+        type="IBAN",
+        digits=2,
+        pattern=re.compile(
+            r"\b[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: (?=[A-Z]{0,3}\d)[A-Z0-9]{4}){2,7}(?: (?=[A-Z]{0,2}\d)[A-Z0-9]{1,3})?)\b"
+        ),
+        check=_is_iban,
     ),
-    ("NIT", "-", re.compile(r"(?<![\d.,$])(?P<digits>\d{3}\.?\d{3}\.?\d{3})-(?P<check>\d)(?!\d|[.\-]\d)"), _is_nit),
-    (
-        "CEDULA",
-        "0",
-        re.compile(
+    _Rule(type="CARD", digits=13, pattern=re.compile(r"(?<![\d.,$])\d(?:[ \-]?\d){12,18}(?![\d]|[.,]\d)"), check=_is_card),
+    _Rule(
+        type="CLABE",
+        digits=18,
+        pattern=re.compile(r"(?<![\d.,$])\d{3}[ \-]?\d{3}[ \-]?\d{11}[ \-]?\d(?![\d]|[.,]\d)"),
+        check=_is_clabe,
+    ),
+    _Rule(
+        type="NIT",
+        words=("nit",),
+        digits=9,
+        pattern=re.compile(
+            r"(?i)(?P<keep>\bnit\b\.?" + _LINK + r")\d{3}[.\s]?\d{3}[.\s]?\d{3}(?:\s*-\s*\d)?\b" + _MONEY_AFTER
+        ),
+    ),
+    _Rule(
+        type="NIT",
+        words=("-",),
+        digits=10,
+        pattern=re.compile(r"(?<![\d.,$])(?P<digits>\d{3}\.?\d{3}\.?\d{3})-(?P<check>\d)(?!\d|[.\-]\d)"),
+        check=_is_nit,
+    ),
+    _Rule(
+        type="CEDULA",
+        digits=6,
+        pattern=re.compile(
             r"(?i)(?P<keep>\b(?:c\.\s?c\.?|cc|c\.?e\.?|c[eé]dula(?: de (?:ciudadan[ií]a|extranjer[ií]a))?|"
             r"documento(?: de identidad)?|identificaci[oó]n|identificad[oa](?: con)?|"
             r"(?:national |citizen )?id(?: card)?(?: number)?|ssn|social security(?: number)?)\b" + _LINK + r")"
             r"(?:\d{1,3}(?:[. ]\d{3}){2,3}|\d{3}-\d{2}-\d{4}|\d{6,11})(?![\d]|[.,]\d)" + _MONEY_AFTER
         ),
-        None,
     ),
-    ("IP", ".", re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]*\d)"), _is_address),
-    (
-        "ACCOUNT",
-        "0",
-        re.compile(
+    _Rule(
+        type="IP",
+        words=(".",),
+        digits=4,
+        pattern=re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]*\d)"),
+        check=_is_address,
+    ),
+    _Rule(
+        type="ACCOUNT",
+        words=("cuenta", "cta", "acc"),
+        digits=6,
+        pattern=re.compile(
             r"(?i)(?P<keep>\b(?:cuenta|cta|account|acct|acc)\b\.?(?:\s+(?:de ahorros?|ahorros?|corriente|checking|savings|nequi|bancaria))?"
             + _LINK
             + r")\d(?:[ \-]?\d){5,19}(?![\d]|[.,]\d)"
             + _MONEY_AFTER
         ),
-        None,
     ),
-    (
-        "PHONE",
-        "0",
-        re.compile(
+    _Rule(
+        type="PHONE",
+        digits=5,
+        pattern=re.compile(
             r"(?<![\w.,$/\-])(?:"
             r"\+\d{1,3}[\s.\-]?(?:\(?\d{1,4}\)?[\s.\-]?){2,5}\d{2,4}"  # international
             r"|(?:\(?57\)?[\s.\-]?)?3[0-5]\d[\s.\-]?\d{3}[\s.\-]?\d{2}[\s.\-]?\d{2}"  # a Colombian mobile
@@ -184,63 +224,74 @@ _RULES: tuple[tuple[str, str, re.Pattern[str], Check | None], ...] = (
             r"|\(\d{3}\)\s?\d{3}[\s.\-]\d{4}|\d{3}[.\-]\d{3}[.\-]\d{4}"  # North America
             r")(?![\d]|[.,/\-]\d)" + _MONEY_AFTER
         ),
-        None,
     ),
-    (
-        "PHONE",
-        "0",
-        re.compile(
+    _Rule(
+        type="PHONE",
+        digits=7,
+        pattern=re.compile(
             r"(?i)(?P<keep>\b(?:tel(?:[eé]fono)?s?|cel(?:ular)?|m[oó]vil|whatsapp|phone|mobile|call me (?:at|on)|"
             r"ll[aá]m(?:ame|enme|arme) al)\b\.?" + _LINK + r")\d(?:[\s.\-]?\d){6,9}(?![\d]|[.,]\d)" + _MONEY_AFTER
         ),
-        None,
     ),
-    (
-        "REFERENCE",
-        "0",
-        re.compile(
+    _Rule(
+        type="REFERENCE",
+        code=4,
+        pattern=re.compile(
             r"(?i)(?P<keep>\b(?:radicado|radicaci[oó]n|caso|case|ticket|pedido|orden|order|referencia|reference|ref|"
             r"transacci[oó]n|transaction|comprobante|factura|invoice|gu[ií]a|tracking|pqrs?|solicitud|request|claim|reclamo|folio|"
             r"confirmation|aprobaci[oó]n|loan|cr[eé]dito|contrato|contract|p[oó]liza|policy)\b" + _LINK + r")"
             r"(?P<value>[A-Z]{0,5}-?\d[\dA-Z]*(?:[\-/]\d[\dA-Z]*){0,4})(?![\w]|[.,]\d)" + _MONEY_AFTER
         ),
-        _is_reference,
+        check=_is_reference,
     ),
-    (
-        "REFERENCE",
-        "0",
-        re.compile(r"\b(?!" + _CURRENCY_CODES + r"[\-\d])(?P<value>[A-Z]{1,5}-?\d{5,20}(?:-\d{1,10})*)\b(?![.,]\d)"),
-        _is_reference,
+    _Rule(
+        type="REFERENCE",
+        digits=5,
+        pattern=re.compile(r"\b(?!" + _CURRENCY_CODES + r"[\-\d])(?P<value>[A-Z]{1,5}-?\d{5,20}(?:-\d{1,10})*)\b(?![.,]\d)"),
+        check=_is_reference,
     ),
-)  # fmt: skip
+)
 
-TYPES = tuple(dict.fromkeys(name for name, *_ in _RULES))
+TYPES = tuple(dict.fromkeys(rule.type for rule in _RULES))
+_NUMBER = re.compile(r"\d(?:[\s.\-()]{0,3}\d)*")
+_CODE = re.compile(r"\d[\w\-/]*")
+
+
+def _worthwhile(text: str) -> Iterator[_Rule]:
+    """The rules that may find something in the text."""
+    lower = text.lower()
+    longest = max((_count_digits(number) for number in _NUMBER.findall(text)), default=0)
+    code = max((_count_digits(number) for number in _CODE.findall(text)), default=0) if longest else 0
+    for rule in _RULES:
+        if longest >= rule.digits and code >= rule.code and (not rule.words or any(word in lower for word in rule.words)):
+            yield rule
+
+
+def _count_digits(text: str) -> int:
+    return sum(map(str.isdigit, text))
 
 
 def redact(text: str) -> tuple[str, dict[str, int]]:
     """The text with every find replaced by `<TYPE>`, and how many of each type were found."""
     found: Counter[str] = Counter()
-    # Most rules need a digit, and most sentences of most complaints have few: what cannot match is not searched.
-    has_digit = any(character.isdigit() for character in text)
-    for name, needs, pattern, check in _RULES:
-        if not (has_digit if needs == "0" else needs in text):
-            continue
+    for rule in _worthwhile(text):
 
-        def replace(match: re.Match[str], name: str = name, check: Check | None = check) -> str:
-            if check and not check(match):
+        def replace(match: re.Match[str], rule: _Rule = rule) -> str:
+            if rule.check and not rule.check(match):
                 return match[0]
-            found[name] += 1
+            found[rule.type] += 1
             kept = match.groupdict().get("keep") or ""
-            return f"{kept}<{name}>"
+            return f"{kept}<{rule.type}>"
 
-        text = pattern.sub(replace, text)
+        text = rule.pattern.sub(replace, text)
     return text, dict(found)
 
 
 def references(text: str) -> list[str]:
     """The reference numbers that redaction would take out, as written, in order, each once."""
     found: dict[str, None] = {}
-    for name, _, pattern, check in _RULES:
-        if name == "REFERENCE":
-            found.update({match["value"].upper(): None for match in pattern.finditer(text) if not check or check(match)})
+    for rule in _worthwhile(text):
+        if rule.type == "REFERENCE":
+            matches = rule.pattern.finditer(text)
+            found.update({match["value"].upper(): None for match in matches if not rule.check or rule.check(match)})
     return list(found)

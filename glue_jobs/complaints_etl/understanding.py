@@ -30,10 +30,10 @@ SCHEMA = (
 # Mining of Massive Datasets, 3.4).
 BANDS, BAND_ROWS = 16, 4
 SIGNATURE = BANDS * BAND_ROWS
-_PRIME = np.uint64((1 << 31) - 1)
+_SHIFT = np.uint64(33)
 _DRAW = np.random.default_rng(20)
-_FACTORS = _DRAW.integers(1, int(_PRIME), SIGNATURE, dtype=np.uint64)
-_OFFSETS = _DRAW.integers(0, int(_PRIME), SIGNATURE, dtype=np.uint64)
+_FACTORS, _OFFSETS = _DRAW.integers(1 << 63, 1 << 64, (2, SIGNATURE), dtype=np.uint64) | np.uint64(1)
+_PLACES = _DRAW.integers(1 << 63, 1 << 64, 3, dtype=np.uint64) | np.uint64(1)
 _WORD = re.compile(r"[^\W\d_]+")
 _PLACEHOLDER = re.compile(r"<[A-Z_]+>|\b[Xx]{2,}\b")
 
@@ -115,7 +115,7 @@ def identify(text: str, languages: Sequence[str]) -> tuple[str, float, bool]:
 
     Case is taken out first: the model reads capitals as names.
     """
-    plain = _PLACEHOLDER.sub(" ", text)[:LANGUAGE_CHARACTERS].lower()
+    plain = _PLACEHOLDER.sub(" ", text[: 2 * LANGUAGE_CHARACTERS])[:LANGUAGE_CHARACTERS].lower()
     if len(_WORD.findall(plain)) < 3:
         return "und", 0.0, False
     scores = {found["lang"]: float(found["score"]) for found in _detector()(plain)}
@@ -133,9 +133,9 @@ def signature(text: str) -> list[int]:
     words = _WORD.findall(facts.fold(_PLACEHOLDER.sub(" ", text)))
     if not words:
         return [zlib.crc32(text.encode()) & 0x7FFFFFFF] * SIGNATURE  # no word: like nothing but itself
-    count = max(1, len(words) - 2)
-    shingles = np.fromiter(
-        {zlib.crc32(" ".join(words[start : start + 3]).encode()) for start in range(count)}, dtype=np.uint64
-    )
-    hashed = (shingles[:, None] * _FACTORS + _OFFSETS) % _PRIME
-    return [int(value) for value in hashed.min(axis=0)]
+    words += words[-1:] * (3 - len(words))  # one or two words are a shingle too
+    hashed = np.fromiter((zlib.crc32(word.encode()) for word in words), dtype=np.uint64, count=len(words))
+    shingles = hashed[:-2] * _PLACES[0] + hashed[1:-1] * _PLACES[1] + hashed[2:] * _PLACES[2]
+    # Multiply-shift hashing modulo 2^64 (Dietzfelbinger et al. 1997): 31 bits, which fit Spark's int.
+    values = (shingles[:, None] * _FACTORS + _OFFSETS) >> _SHIFT
+    return values.min(axis=0).tolist()  # type: ignore[no-any-return]

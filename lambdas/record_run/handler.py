@@ -34,6 +34,7 @@ import boto3
 from botocore.exceptions import ClientError
 from costs import run_costs
 from history import failure, last_document, read_events, state_seconds
+from report_costs import with_costs
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -112,6 +113,9 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     run["cost_usd"] = round(sum(cost for cost in run["cost"].values() if cost), 4)
     if status != "SUCCEEDED":
         run["error"] = failure(events, execution.get("error"), execution.get("cause"))
+    if published is not None:
+        _finish_report(clients.s3, settings, run)
+    # Last of the run's files: who finds it finds all the others.
     clients.s3.put_object(
         Bucket=settings.output_bucket,
         Key=f"runs/run_id={run_id}/run.json",
@@ -132,6 +136,22 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     )
     LOGGER.info("recorded", extra={"run_id": run_id, "status": status})
     return {"status": status}
+
+
+def _finish_report(client: S3Client, settings: Settings, run: Mapping[str, Any]) -> None:
+    """Fill the cost into the report that Publish left beside its counts."""
+    try:
+        page = client.get_object(Bucket=settings.prepared_bucket, Key=f"runs/{run['run_id']}/report.html")["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchKey":
+            raise
+        return  # published by an older version, whose report is whole without it
+    client.put_object(
+        Bucket=settings.output_bucket,
+        Key=f"runs/run_id={run['run_id']}/report.html",
+        Body=with_costs(page.decode(), run).encode(),
+        ContentType="text/html; charset=utf-8",
+    )
 
 
 def _run_document(
@@ -179,6 +199,8 @@ def _notice(run: Mapping[str, Any], settings: Settings) -> str:
         lines.append(f"A model was trained: {run['promotion']['decision']} ({'; '.join(run['promotion']['reasons'])}).")
     if "error" in run:
         lines.append(f"{run['error']['state']} failed: {run['error']['error']}. Details are in run.json.")
+    if "error" not in run:
+        lines.append(f"Fetch the results with: ptmlops results {run['run_id']} --environment {settings.environment} --out DIR")
     lines.append(f"Results: s3://{settings.output_bucket}/runs/run_id={run['run_id']}/")
     return "\n".join(lines)
 

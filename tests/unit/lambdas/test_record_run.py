@@ -1,0 +1,180 @@
+"""Record: what a run leaves behind when it ends well or not, and what its subscribers are told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+RUN = "20260715-093000-0123abcd"
+ARN = f"arn:aws:states:us-east-1:123456789012:execution:machine:{RUN}"
+STARTED = datetime(2026, 7, 15, 9, 30, tzinfo=UTC)
+PRICES = {"glue_dpu_hour": 0.44, "glue_prepare_dpus": 2, "glue_publish_dpus": 2, "instances": {}}
+REPORT = {
+    "rows": {"read": 100, "accepted": 90, "rejected": 4, "duplicates": 6},
+    "files": [{"key": "quejas de Maria Perez.csv"}],
+    "rejects": {"empty_text": 4},
+    "versions": {"prepare": "2"},
+}
+PAGE = '<!doctype html><html lang="es"><main>antes<!--run costs-->luego<!--run costs--></main>'
+
+
+class Execution:
+    """Step Functions' two answers about one execution (moto keeps no history of executions that it does not run)."""
+
+    def __init__(self, status: str, *, cause: str | None = None) -> None:
+        self.status, self.cause = status, cause
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
+        assert executionArn == ARN
+        ended = {} if self.status == "RUNNING" else {"stopDate": STARTED + timedelta(seconds=120)}
+        failed = {"error": "Glue.JobFailed", "cause": self.cause} if self.cause else {}
+        return {"name": RUN, "status": self.status, "startDate": STARTED, **ended, **failed}
+
+    def get_paginator(self, name: str) -> Any:
+        assert name == "get_execution_history"
+        document = json.dumps({"run_id": RUN})
+        entered = {"timestamp": STARTED, "stateEnteredEventDetails": {"name": "Prepare", "input": document}}
+        left = {"timestamp": STARTED + timedelta(seconds=61), "stateExitedEventDetails": {"name": "Prepare"}}
+        events = [entered] if self.cause else [entered, left]
+        return SimpleNamespace(paginate=lambda **_: [{"events": events}])
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    with mock_aws():
+        clients = {name: boto3.client(name, region_name="us-east-1") for name in ("s3", "dynamodb", "sns", "sqs", "sagemaker")}
+        for bucket in ("prepared", "output"):
+            clients["s3"].create_bucket(Bucket=bucket)
+        clients["dynamodb"].create_table(
+            TableName="ledger",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        topic = clients["sns"].create_topic(Name="notices")["TopicArn"]
+        queue = clients["sqs"].create_queue(QueueName="subscriber")["QueueUrl"]
+        clients["sns"].subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:subscriber")
+        for name, value in {
+            "OUTPUT_BUCKET": "output", "PREPARED_BUCKET": "prepared", "LEDGER_TABLE": "ledger", "NOTIFICATION_TOPIC_ARN": topic,
+            "PRICES": json.dumps(PRICES), "ENVIRONMENT": "dev",
+        }.items():  # fmt: skip
+            monkeypatch.setenv(name, value)
+        yield {**clients, "queue": queue}
+
+
+@pytest.fixture
+def record(
+    unit: Callable[[str, str], ModuleType], aws: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Execution, dict[str, Any]], dict[str, Any]]:
+    """Run the handler against the execution; gives run.json."""
+    handler = unit("record_run", "handler")
+
+    def work(execution: Execution, event: dict[str, Any]) -> dict[str, Any]:
+        clients = handler.Clients(**{name: aws[name] for name in ("dynamodb", "s3", "sagemaker", "sns")}, states=execution)
+        monkeypatch.setattr(handler, "_clients", lambda: clients)
+        handler.lambda_handler(event, None)
+        body = aws["s3"].get_object(Bucket="output", Key=f"runs/run_id={RUN}/run.json")["Body"].read()
+        document: dict[str, Any] = json.loads(body)
+        return document
+
+    return work
+
+
+def put(aws: dict[str, Any], name: str, content: str) -> None:
+    aws["s3"].put_object(Bucket="prepared", Key=f"runs/{RUN}/{name}", Body=content.encode())
+
+
+def notice(aws: dict[str, Any]) -> tuple[str, str]:
+    [message] = aws["sqs"].receive_message(QueueUrl=aws["queue"], MaxNumberOfMessages=10)["Messages"]
+    body = json.loads(message["Body"])
+    return body["Subject"], body["Message"]
+
+
+def succeed(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    put(aws, "report.json", json.dumps(REPORT))
+    put(aws, "publish.json", json.dumps({"scored": 90, "needs_review": 7}))
+    put(aws, "report.html", PAGE)
+    state = {
+        "run_id": RUN,
+        "prepare": {"JobRunId": "a", "ExecutionTime": 3600},
+        "publish": {"JobRunId": "b", "ExecutionTime": 10},
+        "plan": {"champion": {"version": "3", "macro_f1": 0.8}},
+    }
+    return record(Execution("RUNNING"), {"state": state, "execution_arn": ARN})
+
+
+def test_a_run_that_succeeded_is_counted_and_priced(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:
+    run = succeed(aws, record)
+
+    assert (run["status"], run["scored"], run["needs_review"], run["files"]) == ("SUCCEEDED", 90, 7, 1)
+    assert run["model"] == {"version": 3, "macro_f1": 0.8}
+    # An hour of 2 DPUs; ten seconds are billed as a minute.
+    assert run["cost"] == {"prepare": pytest.approx(0.88), "publish": pytest.approx(0.88 / 60, abs=1e-6)}
+    assert run["states"] == {"Prepare": 61.0}
+
+
+def test_the_report_gets_the_cost_and_its_bucket_the_page(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:
+    succeed(aws, record)
+    stored = aws["s3"].get_object(Bucket="output", Key=f"runs/run_id={RUN}/report.html")
+    page = stored["Body"].read().decode()
+
+    assert stored["ContentType"] == "text/html; charset=utf-8"
+    assert page.startswith('<!doctype html><html lang="es"><main>antes<div')
+    assert "USD 0.89" in page
+    assert "luego" not in page
+
+
+def test_subscribers_hear_what_how_many_how_long_how_much_and_where_and_no_name(
+    aws: dict[str, Any], record: Callable[..., dict[str, Any]]
+) -> None:
+    succeed(aws, record)
+    subject, message = notice(aws)
+
+    assert RUN in subject
+    assert "succeeded" in subject
+    for part in (
+        "100 read",
+        "4 rejected",
+        "90 complaints classified",
+        "7 wait",
+        "USD 0.89",
+        f"s3://output/runs/run_id={RUN}/",
+    ):
+        assert part in message
+    assert "Perez" not in subject + message
+    assert f"ptmlops results {RUN} --environment dev" in message
+
+
+def test_a_run_that_failed_says_where_and_why_and_keeps_no_report(
+    aws: dict[str, Any], record: Callable[..., dict[str, Any]]
+) -> None:
+    cause = json.dumps({"ErrorMessage": "TooManyRejectsError: 60% of 10 rows were rejected"})
+    run = record(Execution("FAILED", cause=cause), {"detail": {"executionArn": ARN}})
+
+    assert run["status"] == "FAILED"
+    assert run["seconds"] == 120
+    assert run["error"] == {
+        "state": "Prepare",
+        "error": "Glue.JobFailed",
+        "message": "TooManyRejectsError: 60% of 10 rows were rejected",
+    }
+    names = [item["Key"] for item in aws["s3"].list_objects_v2(Bucket="output")["Contents"]]
+    assert names == [f"runs/run_id={RUN}/run.json"]
+    subject, message = notice(aws)
+    assert "failed" in subject
+    assert "Prepare failed: Glue.JobFailed" in message
+    assert "ptmlops results" not in message
+
+
+def test_the_ledger_learns_how_the_run_ended(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:
+    record(Execution("TIMED_OUT", cause="States.Timeout"), {"detail": {"executionArn": ARN}})
+    item = aws["dynamodb"].get_item(TableName="ledger", Key={"pk": {"S": f"RUN#{RUN}"}})["Item"]
+    assert item["status"]["S"] == "TIMED_OUT"
+    assert item["finished_at"]["S"] == "2026-07-15T09:32:00+00:00"

@@ -1,0 +1,78 @@
+"""A run's facts as Publish and Evaluate leave them: small, and made here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from complaints_etl.report import Page
+from complaints_etl.run_facts import Amounts, Category, RunFacts
+
+LABELS = ("Cobros & comisiones <indebidos>", "fraud", "Cancelación de producto sin autorización previa del cliente")
+
+
+@pytest.fixture
+def evaluation() -> dict[str, Any]:
+    """As training/evaluate.py writes it, with a weak label, a small one, and names that HTML must not believe."""
+    numbers = {"precision": 0.9, "recall": 0.95, "f1": 0.924, "support": 400}
+    candidate = {
+        "accuracy": 0.88, "accuracy_interval": [0.86, 0.9], "macro_f1": 0.81, "macro_f1_interval": [0.78, 0.84],
+        "expected_calibration_error": 0.02, "coverage_at_target_precision": 0.8, "threshold": 0.61, "answered_share": 0.8,
+        "per_label": {
+            LABELS[0]: numbers,
+            LABELS[1]: {**numbers, "recall": 0.42, "support": 90},
+            LABELS[2]: {"precision": None, "recall": None, "f1": None, "support": 0},
+        },
+        "confusion": {"labels": list(LABELS), "counts": [[380, 20, 0], [52, 38, 0], [0, 0, 0]]},
+        "reliability": [{"confidence": 0.55, "accuracy": 0.5, "rows": 90}, {"confidence": 0.95, "accuracy": 0.97, "rows": 400}],
+        "by_language": {"es": {"rows": 300, "accuracy": 0.9, "macro_f1": 0.8}, "en": {"rows": 190, "accuracy": 0.7, "macro_f1": 0.7}},
+        "by_length": {"under 50 words": {"rows": 490, "accuracy": 0.88, "macro_f1": 0.8}},
+        "training_rows": 2000,
+    }  # fmt: skip
+    return {
+        "run_id": "20260101-000000-aaaaaaaa",
+        "target_precision": 0.95,
+        "holdout": {"rows": 490, "labels": {LABELS[0]: 400, LABELS[1]: 90}, "fingerprint": "x"},
+        "candidate": candidate,
+        "champion": None,
+        "comparison": None,
+        "leakage": {"rows": 0},
+        "notes": [],
+    }
+
+
+@pytest.fixture
+def page(evaluation: dict[str, Any]) -> Page:
+    file = {
+        "bucket": "raw", "key": "quejas <de julio> & agosto.csv", "version_id": "1", "rejected_whole": None,
+        "rows": {"read": 1250, "accepted": 1200, "rejected": 20, "duplicates": 30},
+    }  # fmt: skip
+    return Page(
+        language="es",
+        run_id="20260715-093000-0123abcd",
+        published_at=datetime(2026, 7, 15, 9, 35, tzinfo=UTC),
+        report={
+            "rows": file["rows"],
+            "files": [file],
+            "labelled": {"train": 0, "validation": 0, "test": 0},
+            "labels": {},
+            "rejects": {"empty_text": 15, "unclosed_quote": 5},
+            "languages": {"es": 800, "en": 400},
+        },
+        facts=RunFacts(
+            categories={
+                LABELS[0]: Category(complaints=900, confidence=0.9, needs_review=50),
+                LABELS[1]: Category(complaints=300, confidence=0.7, needs_review=100),
+            },
+            languages={"es": 800, "en": 400},
+            lengths={"under 50 words": 1200},
+            confidence=[0, 0, 0, 0, 50, 100, 150, 200, 300, 400],
+            amounts=[Amounts(label=LABELS[0], currency="COP", mentions=40, median=120000.0, total=98765432.0)],
+        ),
+        audit=50,
+        model_version="3",
+        evaluation=evaluation,
+        earlier=[{LABELS[0]: 500, LABELS[1]: 500}],
+        files=[("export", "exports/run_id=20260715-093000-0123abcd/quejas <de julio> & agosto.csv")],
+    )

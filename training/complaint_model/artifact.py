@@ -15,10 +15,11 @@ import numpy as np
 from complaint_model import features
 from complaint_model.classifier import Model
 
-FORMAT = 1  # changes when an older reader would predict something else from the same files
+FORMAT = 2  # changes when an older reader would predict something else from the same files
 ARRAYS = {"buckets": ("<u4", 1), "rarity": ("<f4", 1), "weights": ("<f4", 2), "bias": ("<f8", 1), "offsets": ("<f8", 1)}
 MANIFEST = "manifest.json"
 CONTENT = "model.json"
+MAX_REACH = 100  # words; a larger one would make a feature of nearly every pair in a text
 MAX_MEMBER_BYTES = 4_000_000_000
 
 
@@ -44,7 +45,7 @@ def save(model: Model, about: dict[str, Any], folder: Path, *, source: Path | No
         "labels": list(model.labels),
         "characters": model.characters,
         "threshold": model.threshold,
-        "rarest": model.rarest,
+        "reach": model.reach,
         "bucket_bits": features.BUCKET_BITS,
         "about": about,
     }
@@ -144,13 +145,13 @@ def _model(content: dict[str, Any], arrays: dict[str, Any]) -> Model:
         raise ValueError("rarity does not match the buckets")
     if len(buckets) and (not (np.diff(buckets.astype(np.int64)) > 0).all() or buckets[-1] >= 1 << features.BUCKET_BITS):
         raise ValueError("buckets are not in order")
-    rarest, threshold = content["rarest"], content["threshold"]
-    if not isinstance(rarest, float) or not 0 < rarest < 100:
-        raise ValueError("rarest is no inverse document frequency")
+    reach, threshold = content["reach"], content["threshold"]
+    if not isinstance(reach, int) or isinstance(reach, bool) or not 0 <= reach <= MAX_REACH:
+        raise ValueError("reach is no distance between words")
     if not isinstance(threshold, float) or not 0 <= threshold <= 1:
         raise ValueError("the threshold is no probability")
     characters = content["characters"] is True
-    return Model(labels=tuple(labels), characters=characters, rarest=rarest, threshold=threshold, **arrays)
+    return Model(labels=tuple(labels), characters=characters, reach=reach, threshold=threshold, **arrays)
 
 
 def _check_member(path: Path, entry: Any) -> None:

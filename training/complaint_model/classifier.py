@@ -1,6 +1,6 @@
 """Learn and apply a linear classifier over hashed n-grams whose probabilities are calibrated and whose scores add up.
 
-One squared-hinge machine a label on words and word pairs (and, for short texts, characters), each feature scaled by
+One squared-hinge machine a label on words and pairs of words (and, for short texts, characters), each feature scaled by
 how strongly it speaks for or against that label (naive Bayes log-count ratio: Wang and Manning, 2012). Scores on rows
 that a machine did not see (cross-fitting, near-duplicates on one side) teach a softmax over all labels' scores and an
 offset a label. All of it is linear, so scaling, weights and softmax fold into one table of weights.
@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 from scipy.special import log_softmax, softmax
 
-from complaint_model import features
+from complaint_model import acceleration, features
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +31,14 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-SHORT_TEXT_WORDS = 60  # characters help where the median text is shorter (+.03 macro-F1), and cost time where it is not
+# Where the median text is shorter, characters help (+.03 macro-F1) and so do pairs of words that stand apart (+.008); in long
+# texts the first cost time and the second add noise (docs/model.md).
+SHORT_TEXT_WORDS = 60
+SHORT_TEXT_REACH, LONG_TEXT_REACH = 20, 1
+PASSES = 8  # over the rows; more change no label that fewer do not
 MAX_WEIGHTS = 100_000_000  # of the table, 400 MB: with very many labels the rarest features go
 OFFSET_GRID = np.linspace(-1.5, 1.5, 31)
+LABELS_OF_UNIT_PRIOR = 8  # with more labels than this, calibration's prior grows in proportion (measured at 9 and 77)
 FULL_CALIBRATION_LABELS = 200  # above, a label's probability looks at its own score only
 
 
@@ -73,10 +80,10 @@ class Model:
     labels: tuple[str, ...]
     buckets: NDArray[np.uint32]  # (features,) sorted
     rarity: Singles  # (features,) inverse document frequency
-    rarest: float  # that of a feature which training did not keep
     weights: Singles  # (features, labels)
     bias: Floats  # (labels,)
     offsets: Floats  # (labels,)
+    reach: int  # how far apart the words of a pair may stand
     characters: bool
     threshold: float  # of confidence, above which labels keep the target precision
 
@@ -107,44 +114,39 @@ class CrossFit:
 # ---------------------------------------------------------------- features as a matrix
 
 
-def block_values(document: Ints, count: Ints, rarity: Singles) -> Singles:
+def block_values(document: Ints, count: Ints, rarity: Singles) -> Floats:
     """(1 + ln(count)) * rarity, divided by the length of its text's vector: long and short texts weigh the same."""
     values = (1.0 + np.log(count.astype(np.float64))) * rarity
     norms = np.sqrt(np.bincount(document, weights=values * values))
-    return (values / norms[document]).astype(np.float32)
+    return np.asarray(values / norms[document], dtype=np.float64)
 
 
 def inverse_document_frequency(frequency: NDArray[np.int64], texts: int) -> Singles:
-    """1 + ln((1 + texts) / (1 + texts with the feature)), as scikit-learn has it; unseen features count as seen once."""
-    rarity: Singles = (1.0 + np.log((1 + texts) / (1 + np.maximum(frequency, 1)))).astype(np.float32)
+    """1 + ln((1 + texts) / (1 + texts with the feature)), as scikit-learn has it."""
+    rarity: Singles = (1.0 + np.log((1 + texts) / (1 + frequency))).astype(np.float32)
     return rarity
-
-
-def blocks(tokens: features.Tokens, characters: bool) -> list[features.Occurrences]:
-    """The kinds of features, each normalised by itself: words and word pairs, and with `characters` character n-grams."""
-    words = features.word_occurrences(tokens)
-    return [words, features.character_occurrences(tokens)] if characters else [words]
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The features that training keeps."""
+    """The features that training keeps; those of a text that it does not keep count for nothing, not even for its length."""
 
     matrix: csr_matrix  # (texts, features) float32
     buckets: NDArray[np.uint32]  # (features,) sorted
     rarity: Singles  # (features,)
-    rarest: float
 
 
-def learn_vocabulary(texts: Sequence[str], *, characters: bool, min_rows: int, most: int) -> Vocabulary:
+def learn_vocabulary(texts: Sequence[str], *, reach: int, characters: bool, min_rows: int, most: int) -> Vocabulary:
     """The features of at least `min_rows` texts (the `most` frequent of them), and the texts' values of them."""
-    parts: list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]] = []
+    # Each block by itself, batch by batch: (row, bucket, count) as small as they can be held.
+    parts: list[list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint16]]]] = []
     frequency = np.zeros(1 << features.BUCKET_BITS, dtype=np.int64)
     for first, last in features.batches(texts):
-        for block in blocks(features.tokenise(texts[first:last]), characters):
-            document, bucket, count = features.counts(block)
+        blocks = []
+        for document, bucket, count in features.count_features(texts[first:last], reach=reach, characters=characters):
             frequency += np.bincount(bucket, minlength=len(frequency))
-            parts.append(((document + first).astype(np.int32), bucket.astype(np.int32), count.astype(np.int32)))
+            blocks.append(((document + first).astype(np.int32), bucket.astype(np.int32), _small(count)))
+        parts.append(blocks)
     rarity = inverse_document_frequency(frequency, len(texts))
     buckets = np.flatnonzero(frequency >= min_rows)
     if len(buckets) > most:
@@ -152,36 +154,34 @@ def learn_vocabulary(texts: Sequence[str], *, characters: bool, min_rows: int, m
         log.info("kept the %d most frequent features", most)
     index = np.full(len(frequency), -1, dtype=np.int32)
     index[buckets] = np.arange(len(buckets), dtype=np.int32)
-    rows: list[NDArray[np.int32]] = [np.zeros(0, np.int32)]
-    columns: list[NDArray[np.int32]] = [np.zeros(0, np.int32)]
-    values: list[Singles] = [np.zeros(0, np.float32)]
-    while parts:  # taken apart as it is put together: at most one copy of a large corpus is held
-        document32, bucket32, count32 = parts.pop(0)
-        column = index[bucket32]
-        known = column >= 0
-        start = int(document32[0]) if len(document32) else 0
-        value = block_values((document32 - start).astype(np.int64), count32.astype(np.int64), rarity[bucket32])
-        rows.append(document32[known])
-        columns.append(column[known])
-        values.append(value[known])
-    matrix = csr_matrix(
-        (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))),
-        shape=(len(texts), len(buckets)),
-        dtype=np.float32,
-    )
-    rarest = float(inverse_document_frequency(np.ones(1, dtype=np.int64), len(texts))[0])
-    return Vocabulary(matrix=matrix, buckets=buckets.astype(np.uint32), rarity=rarity[buckets], rarest=rarest)
+    matrices = []
+    parts.reverse()
+    for first, last in features.batches(texts):  # taken apart as it is put together: a large corpus is held about once
+        pieces = []
+        for document32, bucket32, count16 in parts.pop():
+            column = index[bucket32]
+            known = column >= 0
+            row, column = (document32[known] - first).astype(np.int64), column[known]
+            value = block_values(row, count16[known].astype(np.int64), rarity[bucket32[known]]).astype(np.float32)
+            pieces.append((row, column, value))
+        rows, columns, values = (np.concatenate(piece) for piece in zip(*pieces, strict=True))
+        matrices.append(csr_matrix((values, (rows, columns)), shape=(last - first, len(buckets)), dtype=np.float32))
+    matrix = vstack(matrices, format="csr") if matrices else csr_matrix((0, len(buckets)), dtype=np.float32)
+    return Vocabulary(matrix=matrix, buckets=buckets.astype(np.uint32), rarity=rarity[buckets])
+
+
+def _small(count: Ints) -> NDArray[np.uint16]:
+    return np.minimum(count, np.iinfo(np.uint16).max).astype(np.uint16)
 
 
 # ---------------------------------------------------------------- learning
 
 
-def wants_characters(texts: Sequence[str], setting: str) -> bool:
-    """Whether character n-grams are worth their time on such texts."""
-    if setting != "auto":
-        return setting == "on"
+def wants_of(texts: Sequence[str], setting: str) -> tuple[int, bool]:
+    """(reach of word pairs, whether character n-grams are worth their time) for such texts."""
     words = sorted(text.count(" ") + 1 for text in texts)
-    return words[len(words) // 2] < SHORT_TEXT_WORDS
+    short = bool(words) and words[len(words) // 2] < SHORT_TEXT_WORDS
+    return SHORT_TEXT_REACH if short else LONG_TEXT_REACH, short if setting == "auto" else setting == "on"
 
 
 def folds_of(labels: Ints, groups: Sequence[str], folds: int, seed: int) -> Ints:
@@ -200,27 +200,51 @@ def folds_of(labels: Ints, groups: Sequence[str], folds: int, seed: int) -> Ints
     return np.fromiter((fold[group] for group in groups), dtype=np.int64, count=len(labels))
 
 
-def fit_machines(matrix: csr_matrix, labels: Ints, label_count: int, settings: Settings) -> tuple[Floats, Floats]:
+def fit_machines(matrix: csr_matrix, labels: Ints, label_count: int, settings: Settings) -> tuple[Singles, Floats]:
     """(weights (features, labels), biases (labels,)) of one squared-hinge machine a label."""
+    frequency = np.bincount(labels, minlength=label_count).astype(np.float64)
+    costs = np.maximum(frequency, 1)[labels] ** -settings.weight_power
+    costs *= settings.cost * len(labels) / costs.sum()
+    starts, columns = matrix.indptr.astype(np.int64), matrix.indices
+    shape = (matrix.shape[1], label_count)
+    if settings.bayes_power:
+        scales = acceleration.call("bayes_scales", starts, columns, labels, *shape, settings.bayes_power)
+    else:
+        scales = np.ones(shape, dtype=np.float32)
+    found = scales is not None and acceleration.call(
+        "fit_machines",
+        starts,
+        columns,
+        matrix.data,
+        labels,
+        label_count,
+        costs.astype(np.float32),
+        scales,
+        PASSES,
+        settings.seed,
+    )
+    return (found[0], found[1].astype(np.float64)) if found else _fit_by_liblinear(matrix, labels, costs, settings, shape)
+
+
+def _fit_by_liblinear(
+    matrix: csr_matrix, labels: Ints, costs: Floats, settings: Settings, shape: tuple[int, int]
+) -> tuple[Singles, Floats]:
+    """The same machines by scikit-learn, one label after another: for where numba is not."""
     from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415  scoring must not pay for scikit-learn's import
     from sklearn.svm import LinearSVC  # noqa: PLC0415
 
-    frequency = np.bincount(labels, minlength=label_count).astype(np.float64)
-    sample_weight = np.maximum(frequency, 1)[labels] ** -settings.weight_power
-    sample_weight *= len(labels) / sample_weight.sum()
-    seen = np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(np.float64)
-    weights = np.zeros((matrix.shape[1], label_count), dtype=np.float64)
-    biases = np.full(label_count, -1.0)
-    for label in range(label_count):
+    weights, biases = np.zeros(shape, dtype=np.float32), np.full(shape[1], -1.0)
+    seen = np.bincount(matrix.indices, minlength=shape[0]).astype(np.float64)
+    for label in range(shape[1]):
         rows = labels == label
         if not rows.any() or rows.all():
             continue
         scale = bayes_scale(matrix, rows, seen, settings.bayes_power)
         scaled = csr_matrix((matrix.data * scale[matrix.indices], matrix.indices, matrix.indptr), shape=matrix.shape)
-        machine = LinearSVC(C=settings.cost, tol=0.1, max_iter=200, random_state=settings.seed)
+        machine = LinearSVC(C=1.0, tol=0.1, max_iter=200, random_state=settings.seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the last digits of a margin change no label
-            machine.fit(scaled, rows, sample_weight=sample_weight)
+            machine.fit(scaled, rows, sample_weight=costs)
         weights[:, label] = machine.coef_[0] * scale
         biases[label] = machine.intercept_[0]
     return weights, biases
@@ -241,6 +265,8 @@ def bayes_scale(matrix: csr_matrix, rows: NDArray[np.bool_], seen: Floats, power
 def fit_softmax(scores: Floats, labels: Ints) -> tuple[Floats, Floats]:
     """(A (labels, labels), b): probabilities are softmax(scores @ A + b), A shrunk to one slope for all labels.
 
+    The more labels, the more slopes each of them has to be wrong with: the pull towards the one slope grows with their number.
+
     The targets are Platt's: with n rows of a label nothing is ever surer than about 1 - 1/(n + 2), even where the scores
     separate the labels perfectly.
     """
@@ -259,12 +285,14 @@ def fit_softmax(scores: Floats, labels: Ints) -> tuple[Floats, Floats]:
     if count > FULL_CALIBRATION_LABELS:
         return prior, start[1:]
 
+    pull = max(1.0, count / LABELS_OF_UNIT_PRIOR)
+
     def full(parameters: Floats) -> tuple[float, Floats]:
         matrix, shift = parameters[:-count].reshape(count, count), parameters[-count:]
         away = matrix - prior
         loss, error = _cross_entropy(scores @ matrix + shift, target)
-        gradient = np.concatenate(((scores.T @ error + away).ravel(), error.sum(0) + shift))
-        return loss + 0.5 * float((away**2).sum() + shift @ shift), gradient
+        gradient = np.concatenate(((scores.T @ error + pull * away).ravel(), error.sum(0) + shift))
+        return loss + 0.5 * float(pull * (away**2).sum() + shift @ shift), gradient
 
     parameters = np.concatenate((prior.ravel(), start[1:]))
     found = minimize(full, parameters, jac=True, method="L-BFGS-B", options={"maxiter": 30}).x
@@ -377,10 +405,14 @@ def standard_error_of_macro_f1(labels: Ints, predicted: Ints, count: int, seed: 
 def cross_fit_scores(
     matrix: csr_matrix, labels: Ints, fold: Ints, settings: Settings, *, checkpoints: Path | None = None, key: str = ""
 ) -> Floats:
-    """(rows, labels) scores by machines that did not see the row's fold; finished folds are kept in `checkpoints`."""
+    """(rows, labels) scores by machines that did not see the row's fold; finished folds are kept in `checkpoints`.
+
+    Folds are worked on side by side, one to a core: each result depends on its fold alone.
+    """
     label_count = int(labels.max()) + 1
     scores = np.zeros((matrix.shape[0], label_count))
-    for held in range(settings.folds):
+
+    def work(held: int) -> None:
         rows = np.flatnonzero(fold == held)
         path = checkpoints / f"{key}-{held}.npy" if checkpoints else None
         if path and path.is_file():
@@ -388,7 +420,7 @@ def cross_fit_scores(
             if kept.shape == (len(rows), label_count):
                 log.info("fold %d of %d: taken from the checkpoint", held + 1, settings.folds)
                 scores[rows] = kept
-                continue
+                return
         others = np.flatnonzero(fold != held)
         weights, biases = fit_machines(matrix[others], labels[others], label_count, settings)
         scores[rows] = matrix[rows] @ weights + biases
@@ -399,6 +431,9 @@ def cross_fit_scores(
             with temporary.open("wb") as out:
                 np.save(out, scores[rows])
             temporary.replace(path)
+
+    with ThreadPoolExecutor(max_workers=min(settings.folds, os.cpu_count() or 1)) as pool:
+        list(pool.map(work, range(settings.folds)))
     return scores
 
 
@@ -446,9 +481,9 @@ def fit(
         )
     number = {name: index for index, name in enumerate(names)}
     labels = np.fromiter((number[label] for label in rows.labels), dtype=np.int64, count=len(rows.labels))
-    characters = wants_characters(rows.texts, settings.characters)
+    reach, characters = wants_of(rows.texts, settings.characters)
     most = max(1, MAX_WEIGHTS // len(names))
-    vocabulary = learn_vocabulary(rows.texts, characters=characters, min_rows=settings.min_rows, most=most)
+    vocabulary = learn_vocabulary(rows.texts, reach=reach, characters=characters, min_rows=settings.min_rows, most=most)
     matrix = vocabulary.matrix
     if matrix.shape[1] == 0:
         raise TrainingError("no word occurs in two rows: the texts are empty or all different; look at the prepared data")
@@ -474,10 +509,10 @@ def fit(
         labels=tuple(names),
         buckets=vocabulary.buckets,
         rarity=vocabulary.rarity,
-        rarest=vocabulary.rarest,
         weights=folded.astype(np.float32),
         bias=biases @ slope + shift,
         offsets=offsets,
+        reach=reach,
         characters=characters,
         threshold=threshold,
     )

@@ -1,4 +1,4 @@
-"""Turn texts into hashed word and character n-grams, in any script, with NumPy alone.
+"""Turn texts into hashed words, pairs of words and character n-grams, in any script, with NumPy alone.
 
 What does not tell complaints apart is folded away before hashing: case, accents, apostrophes, spaces, which digits a
 number has and what a mask (`XXXX`, `<EMAIL>`) stood for. A word's hash is the polynomial sum(code_i * P**i) modulo
@@ -15,8 +15,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from complaint_model import acceleration
+
 BUCKET_BITS = 22
-CHARACTER_SIZES = (3, 4, 5)
+CHARACTER_SIZES = (2, 3, 4)
 BATCH_CHARACTERS = 2_000_000  # of memory: an uncompressed batch of this size needs about 0.5 GB with characters on
 
 UInts = NDArray[np.uint64]
@@ -34,8 +36,9 @@ _P_INVERSE = pow(_P, -1, 1 << 64)
 _MASK_HASH = np.uint64(0x5851F42D4C957F2D)
 _UNIGRAM = np.uint64(0x14057B7EF767814F)
 _BIGRAM_LEFT, _BIGRAM_RIGHT = np.uint64(0x2545F4914F6CDD1D), np.uint64(0xD6E8FEB86659FD93)
-_CHARACTERS = {size: np.uint64((0xA0761D6478BD642F * size) % (1 << 64)) for size in CHARACTER_SIZES}
-_EDGE = np.uint32(2)  # stands before and after a word's letters in its character n-grams
+_CHARACTERS = 0xA0761D6478BD642F
+# Letters of the character n-grams that no text has: what stands between words, and a mask whatever it hides.
+_EDGE, _MASK_LETTER = np.uint32(2), np.uint32(3)
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,12 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Occurrences:
-    """Features as they stand in the texts: entry i is feature `bucket[i]` in text `document[i]`, at word `token[i]`."""
+    """Features as they stand in the texts: entry i is feature `bucket[i]` in text `document[i]`, of the words `left` to `right`."""
 
     document: Ints
     bucket: Ints
-    token: Ints
+    left: Ints
+    right: Ints
 
 
 @cache
@@ -106,6 +110,14 @@ def _bucket(values: UInts) -> Ints:
     return (_mix(values) >> np.uint64(64 - BUCKET_BITS)).astype(np.int64)
 
 
+def packed(texts: Sequence[str]) -> tuple[NDArray[np.uint8], Ints]:
+    """(UTF-8 of all texts, where each begins and the last ends); lone surrogates pass as they are."""
+    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+    starts = np.zeros(len(encoded) + 1, dtype=np.int64)
+    np.cumsum(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)), out=starts[1:])
+    return np.frombuffer(b"".join(encoded), dtype=np.uint8), starts
+
+
 def joined_codes(texts: Sequence[str]) -> tuple[Codes, Ints]:
     """(code points of all texts, each followed by a space; where each text starts)."""
     lengths = np.fromiter((len(text) + 1 for text in texts), dtype=np.int64, count=len(texts))
@@ -119,11 +131,12 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     codes, document_starts = joined_codes(texts)
     folded = fold_table()[np.minimum(codes, TABLE_SIZE)]
     folded = np.where(codes >= TABLE_SIZE, codes, folded)
+    kept = np.flatnonzero(folded != SKIP)
     # Runs of digits count as one digit: an amount is an amount.
-    digits = folded == ord("0")
-    repeated = np.zeros(len(folded), dtype=bool)
+    digits = folded[kept] == ord("0")
+    repeated = np.zeros(len(kept), dtype=bool)
     repeated[1:] = digits[1:] & digits[:-1]
-    kept = np.flatnonzero((folded != SKIP) & ~repeated)
+    kept = kept[~repeated]
     folded = folded[kept]
 
     letter = folded != SEPARATOR
@@ -145,7 +158,9 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     kind = np.zeros(len(start), dtype=np.int8)
     kind[(length == 1) & (folded[start] == ord("0"))] = NUMBER
     first, last = kept[start], kept[end - 1] + 1
-    bracketed = (codes[np.maximum(first - 1, 0)] == ord("<")) & (codes[last] == ord(">"))
+    # What stands before and after a word; a text's last word is followed by the space between texts.
+    before = np.where(start > 0, codes[kept[np.maximum(start - 1, 0)]], ord(" "))
+    bracketed = (before == ord("<")) & (codes[kept[end]] == ord(">"))
     kind[((crosses[end] - crosses[start] == length) & (length > 1)) | bracketed] = MASK
     hashes[kind == MASK] = _MASK_HASH
 
@@ -166,41 +181,54 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     )
 
 
-def word_occurrences(tokens: Tokens) -> Occurrences:
-    """Every word, then every pair of neighbours (at its left word)."""
-    pairs = np.flatnonzero(tokens.document[1:] == tokens.document[:-1])
-    left, right = tokens.hash[pairs], tokens.hash[pairs + 1]
-    bigrams = _mix(left * _BIGRAM_LEFT) * _BIGRAM_RIGHT + right
+def word_occurrences(tokens: Tokens, reach: int) -> Occurrences:
+    """Every word, then every pair of words at most `reach` apart: neighbours first."""
+    every = np.arange(len(tokens.hash))
+    left, right = [every], [every]
+    buckets = [_bucket(tokens.hash + _UNIGRAM)]
+    for step in range(1, reach + 1):
+        one = np.flatnonzero(tokens.document[step:] == tokens.document[:-step])
+        if not len(one):
+            break
+        left.append(one)
+        right.append(one + step)
+        buckets.append(_bucket(_mix(tokens.hash[one] * _BIGRAM_LEFT) * _BIGRAM_RIGHT + tokens.hash[one + step]))
+    place = np.concatenate(left)
     return Occurrences(
-        document=np.concatenate((tokens.document, tokens.document[pairs])),
-        bucket=np.concatenate((_bucket(tokens.hash + _UNIGRAM), _bucket(bigrams))),
-        token=np.concatenate((np.arange(len(tokens.hash)), pairs)),
+        document=tokens.document[place], bucket=np.concatenate(buckets), left=place, right=np.concatenate(right)
     )
 
 
 def character_occurrences(tokens: Tokens) -> Occurrences:
-    """Every run of 3, 4 and 5 characters inside a word and its edges; numbers and masks have none."""
-    words = np.flatnonzero(tokens.kind == WORD)
-    start, length = tokens.folded_start[words], tokens.folded_end[words] - tokens.folded_start[words]
-    padded = length + 2
+    """Every run of 2, 3 and 4 letters of a text, with an edge around each word; a number is one digit, a mask one letter.
+
+    A run belongs to the word in which it begins, and one that begins at an edge to the word after it.
+    """
+    plain = tokens.kind != MASK
+    length = np.where(plain, tokens.folded_end - tokens.folded_start, 1)
+    last_of_text = np.append(tokens.document[1:] != tokens.document[:-1], True) if len(length) else np.zeros(0, dtype=bool)
+    padded = 1 + length + last_of_text  # an edge before each word, and one after a text's last
     offsets = np.concatenate(([0], np.cumsum(padded)))
-    token = np.repeat(np.arange(len(words)), padded)
+    token = np.repeat(np.arange(len(length)), padded)
     within = np.arange(offsets[-1]) - offsets[token]
-    source = start[token] + within - 1
-    edge = (within == 0) | (within == padded[token] - 1)
-    letters = np.where(edge, _EDGE, tokens.folded[np.clip(source, 0, max(len(tokens.folded) - 1, 0))]).astype(np.uint64)
-    left = padded[token] - within  # characters from here to the word's end
+    source = np.clip(tokens.folded_start[token] + within - 1, 0, max(len(tokens.folded) - 1, 0))
+    letters = tokens.folded[source] if len(tokens.folded) else np.zeros(0, dtype=np.uint32)
+    letters = np.where(plain[token], letters, _MASK_LETTER)
+    letters = np.where((within == 0) | (within == 1 + length[token]), _EDGE, letters).astype(np.uint64)
+    ends = offsets[1:][last_of_text]  # where each text's letters end
+    left_over = ends[np.searchsorted(ends, np.arange(offsets[-1]), side="right")] - np.arange(offsets[-1])
     buckets: list[Ints] = []
     places: list[Ints] = []
     for size in CHARACTER_SIZES:
-        at = np.flatnonzero(left >= size)
-        value = np.full(len(at), _CHARACTERS[size], dtype=np.uint64)
+        at = np.flatnonzero(left_over >= size)
+        value = np.full(len(at), (_CHARACTERS * size) % (1 << 64), dtype=np.uint64)
         for step in range(size):
             value += letters[at + step] * np.uint64(pow(_P, step, 1 << 64))
         buckets.append(_bucket(value))
         places.append(token[at])
-    place = words[np.concatenate(places)]
-    return Occurrences(document=tokens.document[place], bucket=np.concatenate(buckets), token=place)
+    # The edge after a text's last word begins no run; every other letter's word is its own.
+    place = np.concatenate(places)
+    return Occurrences(document=tokens.document[place], bucket=np.concatenate(buckets), left=place, right=place)
 
 
 def batches(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -213,6 +241,25 @@ def batches(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
             first, characters = index + 1, 0
     if first < len(texts):
         yield first, len(texts)
+
+
+def count_features(texts: Sequence[str], *, reach: int, characters: bool) -> list[tuple[Ints, Ints, Ints]]:
+    """(text, bucket, how often) of the distinct features of each block: words and pairs, and with `characters` their n-grams.
+
+    Each sorted by text; compiled where numba works, with NumPy elsewhere.
+    """
+    data, starts = packed(texts)
+    found = []
+    for block in range(1 + characters):
+        table = acceleration.call("count_features", data, starts, fold_table(), reach, block)
+        if table is None:
+            break
+        found.append((table[0], table[1], table[2]))
+    else:
+        return found
+    tokens = tokenise(texts)
+    blocks = [word_occurrences(tokens, reach)] + ([character_occurrences(tokens)] if characters else [])
+    return [counts(block) for block in blocks]
 
 
 def counts(occurrences: Occurrences) -> tuple[Ints, Ints, Ints]:

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 from scipy.special import softmax
 
-from complaint_model import features
-from complaint_model.classifier import Floats, Ints, Model, block_values, blocks, choose
+from complaint_model import acceleration, features
+from complaint_model.classifier import Floats, Ints, Model, block_values, choose
 
 TOP_TERMS = 5
 LONGEST_TERM = 80  # characters shown of a term
+LEAST_CONTRIBUTION = 1e-6
 
 
 @dataclass(frozen=True)
 class Term:
-    """A word or pair of words, as the text has it, and what it added to the label's logit."""
+    """A word or pair of words, as the text has it ("…" between words that stand apart), and what it added to the label's logit."""
 
     term: str
     contribution: float
@@ -32,7 +32,88 @@ class Scores:
     probabilities: Floats  # (texts, labels)
     label: Ints  # (texts,) index of the label chosen
     confidence: Floats  # (texts,) the chosen label's probability
-    recognised: NDArray[np.bool_]  # (texts,) whether the text has any feature that training saw
+    recognised: NDArray[np.bool_]  # (texts,) whether the text has any word that training saw
+
+
+def score(model: Model, texts: Sequence[str]) -> Scores:
+    """Label and probabilities of each text; a text's result does not depend on its neighbours in the batch."""
+    return _score(model, texts, 0)[0]
+
+
+def score_and_explain(model: Model, texts: Sequence[str]) -> tuple[Scores, list[list[Term]]]:
+    """`score`, and for each text up to five terms that spoke for its label, strongest first."""
+    return _score(model, texts, TOP_TERMS)
+
+
+def explain(model: Model, text: str, label: int) -> tuple[list[Term], float]:
+    """(every term's contribution to `label`'s logit, the logit that a text with no known word has): they sum to the logit.
+
+    Character n-grams count for the word that they begin in.
+    """
+    tokens = features.tokenise([text])
+    found = _blocks_of(model, tokens)
+    contributed = _contributions(model, found, tokens, np.asarray([label]))
+    return [
+        Term(_surface(text, contributed, tokens, index), float(value)) for index, value in enumerate(contributed.amount)
+    ], float(model.bias[label])
+
+
+def _score(model: Model, texts: Sequence[str], wanted: int) -> tuple[Scores, list[list[Term]]]:
+    scores = Scores(
+        probabilities=np.empty((len(texts), len(model.labels))),
+        label=np.empty(len(texts), dtype=np.int64),
+        confidence=np.empty(len(texts)),
+        recognised=np.empty(len(texts), dtype=np.bool_),
+    )
+    terms: list[list[Term]] = []
+    for first, last in features.batches(texts):
+        part = Scores(
+            probabilities=scores.probabilities[first:last],
+            label=scores.label[first:last],
+            confidence=scores.confidence[first:last],
+            recognised=scores.recognised[first:last],
+        )
+        terms += _compiled(model, texts[first:last], part, wanted) or _by_numpy(model, texts[first:last], part, wanted)
+    scores.confidence[:] = scores.probabilities[np.arange(len(texts)), scores.label]
+    return scores, terms
+
+
+def _compiled(model: Model, texts: Sequence[str], part: Scores, wanted: int) -> list[list[Term]]:
+    """Fill `part`; gives each text's terms, or nothing where numba does not work."""
+    data, starts = features.packed(texts)
+    contribution = np.empty((len(texts), wanted))
+    spans = np.zeros((len(texts), wanted, 5), dtype=np.int64)
+    done = acceleration.call(
+        "score", data, starts, features.fold_table(), model.reach, model.characters, model.index, model.rarity, model.weights,
+        model.bias, model.offsets, part.probabilities, part.label, part.recognised, contribution, spans,
+    )  # fmt: skip
+    if not done:
+        return []
+    if not wanted:
+        return [[]] * len(texts)
+    whole = data.tobytes()
+
+    def word(start: int, end: int) -> str:
+        return whole[start:end].decode("utf-8", "replace")
+
+    found = []
+    for amounts, places in zip(contribution.tolist(), spans.tolist(), strict=True):
+        strongest = []
+        for amount, (start, end, other, last, apart) in zip(amounts, places, strict=True):
+            if amount <= 0:
+                break
+            surface = _joined(word(start, end), word(other, last), apart)
+            strongest.append(Term(surface, round(amount, 4)))
+        found.append(strongest)
+    return found
+
+
+def _joined(left: str, right: str, apart: int) -> str:
+    term = left if not apart else f"{left} {right}" if apart == 1 else f"{left} … {right}"
+    return term.lower()[:LONGEST_TERM]
+
+
+# ---------------------------------------------------------------- the same with NumPy: where numba is not, and what tests compare
 
 
 @dataclass(frozen=True)
@@ -41,88 +122,63 @@ class _Block:
 
     document: Ints
     feature: NDArray[np.int32]
-    value: NDArray[np.float32]
+    value: Floats
     count: Ints
     occurrences: features.Occurrences
     distinct: Ints  # (occurrences,) index into the arrays above
 
 
-def score(model: Model, texts: Sequence[str]) -> Scores:
-    """Label and probabilities of each text; a text's result does not depend on its neighbours in the batch."""
-    logits = [np.zeros((0, len(model.labels)))]
-    recognised = [np.zeros(0, dtype=bool)]
-    for first, last in features.batches(texts):
-        found = _blocks_of(model, features.tokenise(texts[first:last]))
-        logits.append(_logits(model, found, last - first))
-        known = np.zeros(last - first, dtype=bool)
-        for block in found:
-            known[block.document[block.feature >= 0]] = True
-        recognised.append(known)
-    return _scores(model, np.concatenate(logits), np.concatenate(recognised))
+@dataclass(frozen=True)
+class _Contributions:
+    """Distinct terms of a batch, sorted by text: their contribution to the text's label, and their first place."""
+
+    document: Ints
+    amount: Floats
+    first: Ints  # occurrence: words, then pairs from near to far
+    left: Ints  # its tokens
+    right: Ints
+    shown: NDArray[np.bool_]  # numbers and masks are no reason that a person could read
 
 
-def score_and_explain(model: Model, texts: Sequence[str]) -> tuple[Scores, list[list[Term]]]:
-    """`score`, and for each text up to five terms that spoke for its label, strongest first."""
-    parts: list[Scores] = []
-    terms: list[list[Term]] = []
-    for first, last in features.batches(texts):
-        batch = texts[first:last]
-        tokens = features.tokenise(batch)
-        found = _blocks_of(model, tokens)
-        known = np.zeros(len(batch), dtype=bool)
-        for block in found:
-            known[block.document[block.feature >= 0]] = True
-        part = _scores(model, _logits(model, found, len(batch)), known)
-        parts.append(part)
-        terms.extend(_top_terms(model, found, tokens, part.label, batch))
-    if not parts:
-        return score(model, []), []
-    return (
-        Scores(
-            probabilities=np.concatenate([part.probabilities for part in parts]),
-            label=np.concatenate([part.label for part in parts]),
-            confidence=np.concatenate([part.confidence for part in parts]),
-            recognised=np.concatenate([part.recognised for part in parts]),
-        ),
-        terms,
-    )
-
-
-def explain(model: Model, text: str, label: int) -> tuple[list[Term], float]:
-    """(every term's contribution to `label`'s logit, the logit that a text with no known word has): they sum to the logit.
-
-    Character n-grams count for the word that they are in.
-    """
-    tokens = features.tokenise([text])
+def _by_numpy(model: Model, texts: Sequence[str], part: Scores, wanted: int) -> list[list[Term]]:
+    tokens = features.tokenise(texts)
     found = _blocks_of(model, tokens)
-    _, contribution, start, end, _ = _contributions(model, found, tokens, np.asarray([label]))
-    joined = text + " "
-    return [
-        Term(_surface(joined, int(first), int(last)), float(value))
-        for first, last, value in zip(start, end, contribution, strict=True)
-    ], float(model.bias[label])
-
-
-def _scores(model: Model, logits: Floats, recognised: NDArray[np.bool_]) -> Scores:
-    probabilities = softmax(logits, axis=1)
-    label = choose(probabilities, model.offsets) if len(logits) else np.zeros(0, dtype=np.int64)
-    confidence = probabilities[np.arange(len(label)), label]
-    return Scores(probabilities=probabilities, label=label, confidence=confidence, recognised=recognised)
+    part.recognised[:] = False
+    part.recognised[found[0].document[found[0].feature >= 0]] = True
+    part.probabilities[:] = softmax(_logits(model, found, len(texts)), axis=1)
+    part.label[:] = choose(part.probabilities, model.offsets)
+    terms: list[list[Term]] = [[] for _ in texts]
+    if wanted:
+        contributed = _contributions(model, found, tokens, part.label)
+        shown = np.flatnonzero(contributed.shown & (contributed.amount > LEAST_CONTRIBUTION))
+        amount = np.floor(contributed.amount[shown] * 1e9 + 0.5) / 1e9  # so that what is equal stays in the text's order
+        order = shown[np.lexsort((contributed.first[shown], -amount, contributed.document[shown]))]
+        place = np.arange(len(order)) - np.searchsorted(contributed.document[order], contributed.document[order])
+        joined = " ".join(texts) + " "
+        for index in order[place < wanted].tolist():
+            term = Term(_surface(joined, contributed, tokens, index), round(float(contributed.amount[index]), 4))
+            terms[contributed.document[index]].append(term)
+    return terms
 
 
 def _blocks_of(model: Model, tokens: features.Tokens) -> list[_Block]:
     found = []
-    for occurrences in blocks(tokens, model.characters):
+    blocks = [features.word_occurrences(tokens, model.reach)]
+    if model.characters:
+        blocks.append(features.character_occurrences(tokens))
+    for occurrences in blocks:
         keys = (occurrences.document << features.BUCKET_BITS) | occurrences.bucket
         unique, distinct, count = np.unique(keys, return_inverse=True, return_counts=True)
         document = unique >> features.BUCKET_BITS
         feature = model.index[unique & ((1 << features.BUCKET_BITS) - 1)]
-        rarity = np.where(feature >= 0, model.rarity[feature], np.float32(model.rarest))
+        known = np.flatnonzero(feature >= 0)
+        value = np.zeros(len(unique))
+        value[known] = block_values(document[known], count[known], model.rarity[feature[known]])
         found.append(
             _Block(
                 document=document,
                 feature=feature,
-                value=block_values(document, count, rarity),
+                value=value,
                 count=count,
                 occurrences=occurrences,
                 distinct=distinct,
@@ -135,63 +191,42 @@ def _logits(model: Model, found: Sequence[_Block], texts: int) -> Floats:
     logits = np.tile(model.bias, (texts, 1))
     for block in found:
         known = block.feature >= 0
-        starts = np.searchsorted(block.document[known], np.arange(texts + 1))
-        matrix = csr_matrix((block.value[known], block.feature[known], starts), shape=(texts, len(model.buckets)))
-        logits += matrix @ model.weights
+        document, value = block.document[known], block.value[known]
+        for label in range(logits.shape[1]):  # not as one product of matrices: that would copy the table of weights
+            weight = model.weights[block.feature[known], label]
+            logits[:, label] += np.bincount(document, weights=value * weight, minlength=texts)
     return logits
 
 
-def _contributions(
-    model: Model, found: Sequence[_Block], tokens: features.Tokens, label: Ints
-) -> tuple[Ints, Floats, Ints, Ints, NDArray[np.bool_]]:
-    """(text, contribution, start, end, whether it is a word) of each distinct term, sorted by text."""
-    words = len(tokens.hash)
-    unigram = found[0].occurrences.bucket[:words]
-    pair_keys: list[Ints] = []
+def _contributions(model: Model, found: Sequence[_Block], tokens: features.Tokens, label: Ints) -> _Contributions:
+    bits = features.BUCKET_BITS
+    words = found[0].occurrences.bucket[: len(tokens.hash)]
+    keys: list[Ints] = []
     amounts: list[Floats] = []
-    start: list[Ints] = []
-    end: list[Ints] = []
-    plain: list[NDArray[np.bool_]] = []
-    for number, block in enumerate(found):
-        occurrences, token = block.occurrences, block.occurrences.token
+    for block in found:
+        occurrences = block.occurrences
         feature = block.feature[block.distinct]
         weight = model.weights[np.maximum(feature, 0), label[occurrences.document]].astype(np.float64)
-        amount = np.where(feature >= 0, weight, 0.0) * (block.value / block.count)[block.distinct]
-        is_pair = np.zeros(len(token), dtype=bool)
-        if number == 0:
-            is_pair[words:] = True
-        term = np.where(is_pair, occurrences.bucket + (1 << features.BUCKET_BITS), unigram[token] if words else token)
-        pair_keys.append((occurrences.document << (features.BUCKET_BITS + 1)) | term)
-        amounts.append(amount)
-        start.append(tokens.start[token])
-        end.append(tokens.end[np.minimum(token + is_pair, max(words - 1, 0))] if words else token)
-        plain.append(is_pair | (tokens.kind[token] == features.WORD))
-    keys, first, term_of = np.unique(np.concatenate(pair_keys), return_index=True, return_inverse=True)
-    contribution = np.bincount(term_of, weights=np.concatenate(amounts), minlength=len(keys))
-    return (
-        keys >> (features.BUCKET_BITS + 1),
-        contribution.astype(np.float64),
-        np.concatenate(start)[first].astype(np.int64),
-        np.concatenate(end)[first].astype(np.int64),
-        np.concatenate(plain)[first],
+        amounts.append(np.where(feature >= 0, weight, 0.0) * (block.value / block.count)[block.distinct])
+        # A character n-gram counts for its word; a pair is a term of its own.
+        pair = occurrences.left != occurrences.right
+        term = np.where(pair, occurrences.bucket + (1 << bits), words[occurrences.left])
+        keys.append((occurrences.document << (bits + 1)) | term)
+    left = np.concatenate([block.occurrences.left for block in found])
+    right = np.concatenate([block.occurrences.right for block in found])
+    unique, first, term_of = np.unique(np.concatenate(keys), return_index=True, return_inverse=True)
+    left, right = left[first], right[first]
+    return _Contributions(
+        document=unique >> (bits + 1),
+        amount=np.bincount(term_of, weights=np.concatenate(amounts), minlength=len(unique)).astype(np.float64),
+        first=first,
+        left=left,
+        right=right,
+        shown=(left != right) | (tokens.kind[left] == features.WORD),
     )
 
 
-def _top_terms(
-    model: Model, found: Sequence[_Block], tokens: features.Tokens, label: Ints, texts: Sequence[str]
-) -> list[list[Term]]:
-    document, contribution, start, end, plain = _contributions(model, found, tokens, label)
-    shown = np.flatnonzero(plain & (contribution > 1e-6))
-    order = shown[np.lexsort((start[shown], -contribution[shown], document[shown]))]
-    place = np.arange(len(order)) - np.searchsorted(document[order], document[order])
-    joined = " ".join(texts) + " "
-    terms: list[list[Term]] = [[] for _ in texts]
-    for index in order[place < TOP_TERMS].tolist():
-        terms[document[index]].append(
-            Term(_surface(joined, int(start[index]), int(end[index])), round(float(contribution[index]), 4))
-        )
-    return terms
-
-
-def _surface(joined: str, start: int, end: int) -> str:
-    return " ".join(joined[start:end].lower().split())[:LONGEST_TERM]
+def _surface(joined: str, contributed: _Contributions, tokens: features.Tokens, index: int) -> str:
+    left, right = int(contributed.left[index]), int(contributed.right[index])
+    one, other = (joined[int(tokens.start[token]) : int(tokens.end[token])] for token in (left, right))
+    return _joined(one, other, right - left)

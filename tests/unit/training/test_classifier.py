@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from complaint_model import classifier, scoring
+from complaint_model import acceleration, classifier, scoring
 from complaint_model.classifier import Rows, Settings, TrainingError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import f1_score
@@ -193,3 +194,87 @@ def test_an_interrupted_training_resumes_and_gives_the_same_model(
     assert len(fits) == 3 + 4  # two folds were kept: three remain, and the final fit
     assert np.array_equal(resumed.weights, whole.weights)
     assert resumed.threshold == whole.threshold
+
+
+HOSTILE = [
+    "",
+    "…",
+    "\ud800 solo",
+    "漢字 한국어 карта",
+    "XX/XX/2019 <EMAIL> $1.234,50",
+    "a\u200bb 🙂 ab\u2028cd\x00ef",
+    "x" * 70_000,
+]
+
+
+@pytest.mark.parametrize("characters", ["on", "off"])
+def test_without_numba_answers_and_their_reasons_are_the_same(
+    complaints: Complaints, monkeypatch: pytest.MonkeyPatch, characters: str
+) -> None:
+    model, _ = classifier.fit(rows_of(complaints), Settings(characters=characters))
+    texts = make_complaints(300, seed=77)[0] + HOSTILE
+    fast, reasons = scoring.score_and_explain(model, texts)
+    monkeypatch.setattr(acceleration, "call", lambda *_: None)
+    slow, slow_reasons = scoring.score_and_explain(model, texts)
+    assert np.array_equal(fast.label, slow.label)
+    assert np.array_equal(fast.recognised, slow.recognised)
+    assert np.abs(fast.probabilities - slow.probabilities).max() < 1e-12
+    assert reasons == slow_reasons
+
+
+def test_without_numba_the_machines_learn_the_same_to_the_solver_s_tolerance(
+    complaints: Complaints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts, _ = make_complaints(400, seed=13)
+    fast, _ = classifier.fit(rows_of(complaints), Settings())
+    monkeypatch.setattr(acceleration, "call", lambda *_: None)
+    slow, _ = classifier.fit(rows_of(complaints), Settings())
+    assert np.array_equal(fast.buckets, slow.buckets)
+    same = scoring.score(fast, texts).label == scoring.score(slow, texts).label
+    assert same.mean() > 0.97
+
+
+def test_the_compiled_solver_minimises_what_scikit_learn_minimises(complaints: Complaints) -> None:
+    """Both leave the same objective: 0.5 |w|^2 + sum of costs * squared hinge, bias among the weights."""
+    texts, labels = complaints
+    vocabulary = classifier.learn_vocabulary(texts, reach=1, characters=False, min_rows=2, most=10**6)
+    names = sorted(set(labels))
+    truth = np.asarray([names.index(label) for label in labels])
+    settings = Settings(bayes_power=0.0)
+    weights, biases = classifier.fit_machines(vocabulary.matrix, truth, len(names), settings)
+    frequency = np.bincount(truth)
+    costs = frequency[truth] ** -settings.weight_power
+    costs *= settings.cost * len(truth) / costs.sum()
+    for label in range(len(names)):
+        reference = LinearSVC(C=1.0, tol=1e-6, max_iter=10_000).fit(vocabulary.matrix, truth == label, sample_weight=costs)
+        sign = np.where(truth == label, 1.0, -1.0)
+
+        def objective(w: np.ndarray, b: float, sign: np.ndarray = sign) -> float:
+            slack = np.maximum(0, 1 - sign * (vocabulary.matrix @ w + b))
+            return float(0.5 * (w @ w + b * b) + (costs * slack**2).sum())
+
+        best = objective(reference.coef_[0], float(reference.intercept_[0]))
+        assert objective(weights[:, label].astype(float), float(biases[label])) == pytest.approx(best, rel=0.01)
+
+
+def test_where_the_compiler_fails_the_model_answers_all_the_same(
+    trained: tuple[classifier.Model, classifier.CrossFit], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, _ = trained
+    texts, _ = make_complaints(20, seed=4)
+    expected = scoring.score(model, texts)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("LLVM ERROR")
+
+    monkeypatch.setattr(acceleration, "_failed", [])
+    monkeypatch.setattr(acceleration, "_kernels", lambda: SimpleNamespace(score=broken, count_features=broken))
+    found = scoring.score(model, texts)
+    assert np.array_equal(found.label, expected.label)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]  # once, not for every batch
+
+
+def test_short_texts_are_read_with_far_pairs_and_characters_and_long_ones_are_not() -> None:
+    assert classifier.wants_of(["mi tarjeta no llegó"] * 3, "auto") == (classifier.SHORT_TEXT_REACH, True)
+    assert classifier.wants_of(["palabra " * 200] * 3, "auto") == (classifier.LONG_TEXT_REACH, False)
+    assert classifier.wants_of(["palabra " * 200] * 3, "on") == (classifier.LONG_TEXT_REACH, True)

@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from complaint_model import features
+from complaint_model import acceleration, features
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +16,7 @@ MASK = (1 << 64) - 1
 
 def buckets(text: str, *, characters: bool = False) -> Counter[int]:
     tokens = features.tokenise([text])
-    found = features.character_occurrences(tokens) if characters else features.word_occurrences(tokens)
+    found = features.character_occurrences(tokens) if characters else features.word_occurrences(tokens, 3)
     return Counter(found.bucket.tolist())
 
 
@@ -66,7 +66,7 @@ def test_words_of_any_script_and_only_words() -> None:
 
 def test_pairs_never_cross_from_one_text_to_the_next() -> None:
     tokens = features.tokenise(["tarjeta", "crédito"])
-    apart = features.word_occurrences(tokens)
+    apart = features.word_occurrences(tokens, 3)
     assert len(apart.bucket) == 2
     assert len(buckets("tarjeta crédito")) == 3
 
@@ -74,7 +74,7 @@ def test_pairs_never_cross_from_one_text_to_the_next() -> None:
 @pytest.mark.parametrize("texts", [[""], ["", ""], ["…"], [" \n"], ["\x00"], ["\ud800"]])
 def test_texts_without_words_have_no_features(texts: list[str]) -> None:
     tokens = features.tokenise(texts)
-    assert len(features.word_occurrences(tokens).bucket) == 0
+    assert len(features.word_occurrences(tokens, 3).bucket) == 0
     assert len(features.character_occurrences(tokens).bucket) == 0
 
 
@@ -97,15 +97,43 @@ def test_hashes_equal_a_plain_loop_wherever_the_word_stands(parts: list[str]) ->
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=6))
 def test_a_text_has_the_same_features_alone_and_in_a_batch(texts: list[str]) -> None:
     tokens = features.tokenise(texts)
-    for find, characters in ((features.word_occurrences, False), (features.character_occurrences, True)):
-        together = find(tokens)
+    for found, characters in ((features.word_occurrences(tokens, 3), False), (features.character_occurrences(tokens), True)):
+        together = found
         for index, text in enumerate(texts):
             assert Counter(together.bucket[together.document == index].tolist()) == buckets(text, characters=characters)
 
 
 def test_buckets_are_spread_evenly() -> None:
     found = features.word_occurrences(
-        features.tokenise([f"{a}{b}{c}" for a in "abcdefghij" for b in "klmnopqrst" for c in "uvwyzabcde"])
+        features.tokenise([f"{a}{b}{c}" for a in "abcdefghij" for b in "klmnopqrst" for c in "uvwyzabcde"]),
+        1,
     )
     assert len(np.unique(found.bucket)) >= 998
     assert abs(float(found.bucket.mean()) / (1 << features.BUCKET_BITS) - 0.5) < 0.05
+
+
+TEXTS = st.lists(
+    st.text(max_size=80) | st.text(alphabet="aáñXx0123 <>_.,/'’漢字한\u0301\u200b\ud800🙂", max_size=80),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS, st.integers(0, 4))
+def test_compiled_features_are_those_of_numpy(texts: list[str], reach: int) -> None:
+    data, starts = features.packed(texts)
+    tokens = features.tokenise(texts)
+    for block, occurrences in enumerate((features.word_occurrences(tokens, reach), features.character_occurrences(tokens))):
+        compiled = acceleration.call("count_features", data, starts, features.fold_table(), reach, block)
+        assert compiled is not None
+        order = np.lexsort((compiled[1], compiled[0]))
+        for ours, theirs in zip(compiled, features.counts(occurrences), strict=True):
+            assert ours[order].tolist() == theirs.tolist()
+
+
+def test_pairs_reach_as_far_as_they_are_asked_to() -> None:
+    tokens = features.tokenise(["uno dos tres cuatro", "cinco"])
+    pairs = features.word_occurrences(tokens, 2)
+    apart = (pairs.right - pairs.left).tolist()
+    assert Counter(apart) == {0: 5, 1: 3, 2: 2}

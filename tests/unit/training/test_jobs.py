@@ -308,9 +308,10 @@ def test_a_lone_surrogate_in_an_escape_is_scored(model: Any) -> None:
 
 
 def test_a_text_with_no_known_word_goes_to_review(model: Any) -> None:
-    (answer,) = answers(model, line("zzyzx qwertyuiop"))
-    assert answer["needs_review"] is True
-    assert answer["top_terms"] == []
+    unknown, foreign = answers(model, line("zzyzx qwertyuiop") + b"\n" + line("漢字"))
+    assert unknown["needs_review"] is True
+    assert foreign["needs_review"] is True
+    assert foreign["top_terms"] == []
 
 
 def test_nothing_in_gives_nothing_out_and_text_bodies_work(model: Any) -> None:

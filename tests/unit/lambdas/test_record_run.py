@@ -120,6 +120,15 @@ def test_a_run_that_succeeded_is_counted_and_priced(aws: dict[str, Any], record:
     assert run["states"] == {"Prepare": 61.0}
 
 
+def test_the_table_of_runs_gets_the_same_facts_on_one_line(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:
+    run = succeed(aws, record)
+    line = aws["s3"].get_object(Bucket="output", Key=f"run_history/run_date=2026-07-15/{RUN}.json")["Body"].read().decode()
+
+    assert len(line.splitlines()) == 1
+    assert json.loads(line) == run
+    assert run["rejects"] == {"empty_text": 4}
+
+
 def test_the_report_gets_the_cost_and_its_bucket_the_page(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:
     succeed(aws, record)
     stored = aws["s3"].get_object(Bucket="output", Key=f"runs/run_id={RUN}/report.html")
@@ -166,7 +175,7 @@ def test_a_run_that_failed_says_where_and_why_and_keeps_no_report(
         "message": "TooManyRejectsError: 60% of 10 rows were rejected",
     }
     names = [item["Key"] for item in aws["s3"].list_objects_v2(Bucket="output")["Contents"]]
-    assert names == [f"runs/run_id={RUN}/run.json"]
+    assert names == [f"run_history/run_date=2026-07-15/{RUN}.json", f"runs/run_id={RUN}/run.json"]
     subject, message = notice(aws)
     assert "failed" in subject
     assert "Prepare failed: Glue.JobFailed" in message

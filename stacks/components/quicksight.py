@@ -101,11 +101,12 @@ class QuickSight(Construct):
         source.node.add_dependency(role)
         arns = {}
         for identifier, columns in COLUMNS.items():
+            data_set_id = f"{settings.prefix}-{identifier}"
             data_set = quicksight.CfnDataSet(
                 self,
                 f"{identifier.title()}DataSet",
                 aws_account_id=account,
-                data_set_id=f"{settings.prefix}-{identifier}",
+                data_set_id=data_set_id,
                 name=f"{name}: {words[identifier]}",
                 import_mode="SPICE",
                 physical_table_map={
@@ -131,7 +132,7 @@ class QuickSight(Construct):
                 self,
                 f"{identifier.title()}Refresh",
                 aws_account_id=account,
-                data_set_id=data_set.ref,
+                data_set_id=data_set_id,  # Ref would be account and id in one
                 schedule=schedule.RefreshScheduleMapProperty(
                     schedule_id="daily",
                     refresh_type="FULL_REFRESH",

@@ -4,7 +4,7 @@ SELECT
   amount.currency,
   count(DISTINCT complaint_id) AS complaints,
   count(*) AS mentions,
-  approx_percentile(CAST(amount.value AS double), 5e-1) AS median,
+  approx_percentile(CAST(amount.value AS double), 0.5) AS median,
   max(amount.value) AS largest,
   sum(amount.value) AS total
 FROM predictions

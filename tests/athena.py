@@ -85,7 +85,7 @@ class Athena:
 
     def check(self, sql: str) -> None:
         """Every name is a column of the catalog: Athena takes no alias in WHERE and GROUP BY where DuckDB does."""
-        schema = {name: {column: "VARCHAR" for column in columns} for name, columns in self.columns.items()}
+        schema = {name: dict.fromkeys(columns, "VARCHAR") for name, columns in self.columns.items()}
         tree = sqlglot.parse_one(sql.replace(f"{self.database}.", ""), read="athena")
         qualify(tree, schema=schema, dialect="athena", expand_alias_refs=False, quote_identifiers=False)
 
@@ -115,7 +115,7 @@ def _columns(table: Mapping[str, Any]) -> dict[str, str]:
 
 def _described(kind: str) -> str:
     """A type in the words of DESCRIBE."""
-    return str(duckdb.sql(f"SELECT CAST(NULL AS {kind}) AS one").types[0])  # noqa: S608 - a type of the catalog
+    return str(duckdb.sql(f"SELECT CAST(NULL AS {kind}) AS one").types[0])
 
 
 def _rows(node: exp.Unnest, maps: set[str]) -> exp.Expression:
@@ -125,7 +125,5 @@ def _rows(node: exp.Unnest, maps: set[str]) -> exp.Expression:
     if isinstance(found, exp.Column) and found.name in maps:
         value = f"map_entries({value})"
     alias = node.args["alias"].sql("duckdb")
-    spelled = sqlglot.parse_one(
-        f"SELECT 1 FROM x CROSS JOIN LATERAL (SELECT unnest({value}, max_depth := 2)) AS {alias}", read="duckdb"
-    )  # noqa: S608
-    return spelled.args["joins"][0].this
+    spelled = f"SELECT 1 FROM x CROSS JOIN LATERAL (SELECT unnest({value}, max_depth := 2)) AS {alias}"  # noqa: S608
+    return sqlglot.parse_one(spelled, read="duckdb").args["joins"][0].this

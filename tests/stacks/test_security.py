@@ -89,6 +89,8 @@ def test_no_role_has_a_managed_policy_and_no_statement_allows_everything(templat
     # Actions that take no resource, or whose resource is made by the service (Service Authorization Reference).
     resourceless = {
         "sagemaker:ListModelPackages",
+        "athena:ListWorkGroups",
+        "athena:ListDataCatalogs",
         "ecr:GetAuthorizationToken",
         "cloudwatch:PutMetricData",
         "xray:PutTraceSegments",

@@ -12,6 +12,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from stacks.components.catalog import RUNS
+
 RUN = "20260715-093000-0123abcd"
 ARN = f"arn:aws:states:us-east-1:123456789012:execution:machine:{RUN}"
 STARTED = datetime(2026, 7, 15, 9, 30, tzinfo=UTC)
@@ -127,6 +129,14 @@ def test_the_table_of_runs_gets_the_same_facts_on_one_line(aws: dict[str, Any], 
     assert len(line.splitlines()) == 1
     assert json.loads(line) == run
     assert run["rejects"] == {"empty_text": 4}
+
+
+def test_a_column_of_the_table_is_a_key_of_the_document(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:
+    columns = {column["name"] for column in json.loads(RUNS.read_text(encoding="utf-8"))["columns"]}
+    failed = record(Execution("FAILED", cause="x"), {"detail": {"executionArn": ARN}})
+
+    assert columns == failed.keys() - {"versions"}
+    assert columns - {"error"} == succeed(aws, record).keys() - {"versions"}
 
 
 def test_the_report_gets_the_cost_and_its_bucket_the_page(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:

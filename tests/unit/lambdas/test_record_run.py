@@ -131,12 +131,14 @@ def test_the_table_of_runs_gets_the_same_facts_on_one_line(aws: dict[str, Any], 
     assert run["rejects"] == {"empty_text": 4}
 
 
-def test_a_column_of_the_table_is_a_key_of_the_document(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:
+def test_every_column_of_the_table_is_a_key_of_the_document(
+    aws: dict[str, Any], record: Callable[..., dict[str, Any]]
+) -> None:
     columns = {column["name"] for column in json.loads(RUNS.read_text(encoding="utf-8"))["columns"]}
     failed = record(Execution("FAILED", cause="x"), {"detail": {"executionArn": ARN}})
 
-    assert columns == failed.keys() - {"versions"}
-    assert columns - {"error"} == succeed(aws, record).keys() - {"versions"}
+    assert columns <= failed.keys()
+    assert columns - {"error"} <= succeed(aws, record).keys()
 
 
 def test_the_report_gets_the_cost_and_its_bucket_the_page(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:

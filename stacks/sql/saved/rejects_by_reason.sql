@@ -7,7 +7,7 @@ SELECT
   round(1e2 * sum(reject.rejected) / max(period.rows_read), 2) AS percent_of_rows_read
 FROM runs
 CROSS JOIN UNNEST(rejects) AS reject (reason, rejected)
-CROSS JOIN (SELECT sum(rows.read) AS rows_read FROM runs WHERE run_date >= current_date - INTERVAL '90' DAY) AS period
+CROSS JOIN (SELECT sum("rows".read) AS rows_read FROM runs WHERE run_date >= current_date - INTERVAL '90' DAY) AS period
 WHERE run_date >= current_date - INTERVAL '90' DAY
 GROUP BY reject.reason
 ORDER BY rejected_rows DESC, reason

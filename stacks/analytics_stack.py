@@ -36,7 +36,7 @@ class AnalyticsStack(EnvironmentStack):
             statements=self._question_statements(),
         )
         reason = (
-            "the tables' and the results' objects and the tables of one database; listing workgroups and catalogs takes none"
+            "objects below three prefixes and tables of one database; lists and Lake Formation's data access take no resource"
         )
         acknowledge(analysts, "AwsSolutions-IAM5", reason)
         self.output("WorkgroupName", workgroup.name)
@@ -130,6 +130,8 @@ class AnalyticsStack(EnvironmentStack):
                 [self.format_arn(service="athena", resource="workgroup", resource_name=self.settings.prefix)],
             ),
             statement("FindWorkgroup", ["athena:ListWorkGroups", "athena:ListDataCatalogs"], ["*"]),
+            # Where Lake Formation governs the account it decides; this only lets its decision be asked for.
+            statement("LakeFormation", ["lakeformation:GetDataAccess"], ["*"]),
             statement(
                 "SeeCatalog",
                 [

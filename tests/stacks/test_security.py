@@ -96,6 +96,7 @@ def test_no_role_has_a_managed_policy_and_no_statement_allows_everything(templat
         "sagemaker:ListModelPackages",
         "athena:ListWorkGroups",
         "athena:ListDataCatalogs",
+        "lakeformation:GetDataAccess",
         "ecr:GetAuthorizationToken",
         "cloudwatch:PutMetricData",
         "xray:PutTraceSegments",

@@ -1,4 +1,5 @@
--- Why were rows rejected, how many, and in how many runs? The last 90 days; the rows themselves are in rejected/run_id=…/.
+-- Why were rows rejected, how many, and in how many runs? The last 90 days; the rows themselves are in rejected/run_id=…/. A run
+-- that was stopped because of its rejects is not counted: "runs and costs" has its reasons.
 SELECT
   reject.reason,
   sum(reject.rejected) AS rejected_rows,

@@ -150,12 +150,14 @@ class Alarms(_Table):
 
 
 class Analytics(_Table):
-    """Athena's limit, and QuickSight where there is a principal to share with."""
+    """Athena's limit; QuickSight's data every day at a time, where there is a principal to share its dashboard with."""
 
     bytes_scanned_limit: Annotated[int, Field(ge=10_000_000)] = 10_000_000_000
     quicksight_principal: Annotated[str, Field(pattern=r"^arn:aws[\w-]*:quicksight:[\w-]+:\d{12}:(user|group)/.+$")] | None = (
         None
     )
+    refresh_time: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "05:30"
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z]+(/[A-Za-z_+-]+)*$")] = "America/Bogota"
 
 
 class Settings(_Table):
@@ -174,6 +176,16 @@ class Settings(_Table):
     alarms: Alarms = Alarms()
     analytics: Analytics = Analytics()
     tags: dict[str, Annotated[str, Field(max_length=256)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _principal_of_the_account(self) -> Self:
+        account, principal = self.environment.account, self.analytics.quicksight_principal
+        if account and principal and principal.split(":")[4] != account:
+            raise ValueError(
+                f"analytics.quicksight_principal is of account {principal.split(':')[4]}, environment.account is {account}: "
+                "QuickSight shares only with its own account's users and groups"
+            )
+        return self
 
     @property
     def prefix(self) -> str:

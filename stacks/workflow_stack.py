@@ -309,7 +309,12 @@ class WorkflowStack(EnvironmentStack):
         role = record.role
         allow(role, "Facts", ["s3:GetObject"], [storage.prepared.arn_for_objects("runs/*")])
         allow(role, "List", READ_BUCKET, [storage.prepared.bucket_arn])
-        allow(role, "Results", ["s3:PutObject"], [storage.output.arn_for_objects("runs/*")])
+        allow(
+            role,
+            "Results",
+            ["s3:PutObject"],
+            [storage.output.arn_for_objects(f"{prefix}/*") for prefix in ("runs", "run_history")],
+        )
         allow(role, "Ledger", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.ledger.table_arn])
         allow(role, "Glue", ["glue:GetJobRun"], [self._jobs.prepare_arn, self._jobs.publish_arn])
         allow(

@@ -10,7 +10,7 @@ Calls, for the role that this function needs:
 | states:DescribeExecution, states:GetExecutionHistory | `arn:…:execution:<state machine>:*` |
 | s3:GetObject | `<prepared>/runs/*` |
 | s3:ListBucket | the prepared bucket (so that a missing object is "not found" and not "access denied") |
-| s3:PutObject | `<output>/runs/*` |
+| s3:PutObject | `<output>/runs/*`, `<output>/run_history/*` |
 | dynamodb:GetItem, dynamodb:UpdateItem | the ledger table |
 | kms:Decrypt, kms:GenerateDataKey | the key of prepared, output, ledger and topic |
 | glue:GetJobRun | the Prepare and Publish jobs |
@@ -115,13 +115,9 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         run["error"] = failure(events, execution.get("error"), execution.get("cause"))
     if published is not None:
         _finish_report(clients.s3, settings, run)
+    _put_json(clients.s3, settings.output_bucket, history_key(run_id), run, indent=None)
     # Last of the run's files: who finds it finds all the others.
-    clients.s3.put_object(
-        Bucket=settings.output_bucket,
-        Key=f"runs/run_id={run_id}/run.json",
-        Body=json.dumps(run, ensure_ascii=False, indent=1).encode(),
-        ContentType="application/json",
-    )
+    _put_json(clients.s3, settings.output_bucket, f"runs/run_id={run_id}/run.json", run, indent=1)
     clients.dynamodb.update_item(
         TableName=settings.ledger_table,
         Key={"pk": {"S": f"RUN#{run_id}"}},
@@ -136,6 +132,17 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     )
     LOGGER.info("recorded", extra={"run_id": run_id, "status": status})
     return {"status": status}
+
+
+def history_key(run_id: str) -> str:
+    """Where the catalog's `runs` table finds the run: by its day, as the predictions are, from the id that begins with it."""
+    return f"run_history/run_date={run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}/{run_id}.json"
+
+
+def _put_json(client: S3Client, bucket: str, key: str, body: Mapping[str, Any], *, indent: int | None) -> None:
+    """Indented for people; on one line for Athena, whose JSON reader takes a line for a row."""
+    text = json.dumps(body, ensure_ascii=False, indent=indent)
+    client.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/json")
 
 
 def _finish_report(client: S3Client, settings: Settings, run: Mapping[str, Any]) -> None:
@@ -167,6 +174,7 @@ def _run_document(
         "run_id": run_id,
         "status": status,
         "rows": (report or {}).get("rows", {"read": 0, "accepted": 0, "rejected": 0, "duplicates": 0}),
+        "rejects": (report or {}).get("rejects", {}),
         "files": len((report or {}).get("files", [])),
         "model": _model(champion),
         "trained": "training" in document,

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from botocore.exceptions import ClientError
 from local_aws import LocalAws
 from ptmlops import generator, registry, runs
 from ptmlops.target import Target
+from tests.athena import Athena
 
 LABELLED_ROWS, UNLABELLED_ROWS = 900, 150
 Run = tuple[str, dict[str, Any]]
@@ -168,6 +170,45 @@ def test_the_report_is_a_page_with_the_runs_numbers(scored: Run, target: Target)
     assert page.startswith("<!doctype html>")
     assert f"{run['scored']:,}" in page
     assert "http://" not in page.replace("http://www.w3.org", "")  # self-contained: it opens with no network
+
+
+def test_the_saved_queries_answer_on_what_was_published(
+    first_training: Run, scored: Run, target: Target, tmp_path: Path
+) -> None:
+    """The queries that Athena lists, on the tables that Glue lists, over the files that the runs left."""
+    (training_id, training), (run_id, run) = first_training, scored
+    for key in keys(target, "OutputBucketName", ""):
+        if training_id in key or run_id in key:
+            path = tmp_path / key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(body(target, "OutputBucketName", key))
+    athena, glue = target.client("athena"), target.client("glue")
+    identifiers = athena.list_named_queries(WorkGroup=target.outputs["WorkgroupName"])["NamedQueryIds"]
+    queries = [athena.get_named_query(NamedQueryId=identifier)["NamedQuery"] for identifier in identifiers]
+    tables = glue.get_tables(DatabaseName=target.outputs["DatabaseName"])["TableList"]
+    engine = Athena(tables, tmp_path, database=target.outputs["DatabaseName"])
+
+    answers = {
+        query["Name"]: engine.ask(
+            query["QueryString"],
+            *(["nobody's"] if query["Name"] == "complaint history" else []),
+            today=datetime.fromisoformat(run["finished_at"]).date(),
+        )
+        for query in queries
+    }
+
+    assert {query["Database"] for query in queries} == {target.outputs["DatabaseName"]}
+    assert sum(row["complaints"] for row in answers["categories per week"]) == run["scored"]
+    assert [(row["model_version"], row["complaints"]) for row in answers["model comparison"]] == [("1", run["scored"])]
+    assert answers["model comparison"][0]["held_out_macro_f1"] == pytest.approx(run["model"]["macro_f1"])
+    assert len(answers["review queue"]) == run["needs_review"]
+    rejected = run["rows"]["rejected"] + training["rows"]["rejected"]
+    assert sum(row["rejected_rows"] for row in answers["rejects by reason"]) == rejected
+    costs = {row["run_id"]: row for row in answers["runs and costs"]}
+    assert costs[run_id]["scored"] == run["scored"]
+    assert costs[run_id]["cost_usd"] == pytest.approx(run["cost_usd"])
+    assert answers["top terms"]
+    assert answers["amounts by category"]
 
 
 def test_a_file_with_no_text_column_fails_before_anything_is_trained(

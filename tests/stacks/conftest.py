@@ -28,16 +28,20 @@ class Template:
         """(policy's logical id, statement) of every identity policy."""
         return [
             (name, statement)
-            for name, body in self.resources("AWS::IAM::Policy").items()
+            for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+            for name, body in self.resources(kind).items()
             for statement in body["Properties"]["PolicyDocument"]["Statement"]
         ]
 
 
-def synthesize(environment: str, folder: Path) -> dict[str, Template]:
+def synthesize(environment: str, folder: Path, **analytics: str) -> dict[str, Template]:
+    """The environment's stacks, with its `[analytics]` changed so."""
     from app import PtmlopsApp
-    from stacks.config import load_settings
+    from stacks.config import Settings, load_settings
 
-    PtmlopsApp(chosen=load_settings(environment), outdir=str(folder)).synth()
+    tables = load_settings(environment).model_dump(mode="json")
+    tables["analytics"] |= analytics
+    PtmlopsApp(chosen=Settings.model_validate(tables), outdir=str(folder)).synth()
     return {
         stack: Template(json.loads((folder / f"ptmlops-{environment}-{stack}.template.json").read_text(encoding="utf-8")))
         for stack in STACKS
@@ -53,6 +57,15 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
 @pytest.fixture(scope="session")
 def prod_templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
     return synthesize("prod", tmp_path_factory.mktemp("cdk-prod"))
+
+
+PRINCIPAL = "arn:aws:quicksight:us-east-1:123456789012:group/default/customer-care"
+
+
+@pytest.fixture(scope="session")
+def shared_templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
+    """The stacks of prod where QuickSight has a principal."""
+    return synthesize("prod", tmp_path_factory.mktemp("cdk-shared"), quicksight_principal=PRINCIPAL)
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.athena import text
+from tests.stacks.conftest import synthesize
 
 
 def _buckets(templates: dict[str, Any]) -> dict[str, Any]:
@@ -89,6 +94,9 @@ def test_no_role_has_a_managed_policy_and_no_statement_allows_everything(templat
     # Actions that take no resource, or whose resource is made by the service (Service Authorization Reference).
     resourceless = {
         "sagemaker:ListModelPackages",
+        "athena:ListWorkGroups",
+        "athena:ListDataCatalogs",
+        "lakeformation:GetDataAccess",
         "ecr:GetAuthorizationToken",
         "cloudwatch:PutMetricData",
         "xray:PutTraceSegments",
@@ -143,3 +151,58 @@ def test_data_of_prod_survives_its_stacks(prod_templates: dict[str, Any]) -> Non
     assert ledger["DeletionProtectionEnabled"] is True
     (group,) = prod_templates["modeling"].resources("AWS::SageMaker::ModelPackageGroup").values()
     assert group["DeletionPolicy"] == "Retain"
+
+
+def test_nobody_may_write_or_delete_in_a_whole_bucket(shared_templates: dict[str, Any]) -> None:
+    """A job that is misled writes where its results belong, and not over a query's results, a model or another stage's data."""
+    seen = 0
+    for template in shared_templates.values():
+        for policy, statement in template.statements():
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            if not {"s3:PutObject", "s3:DeleteObject", "s3:*", "s3:Put*", "s3:Delete*"} & set(actions):
+                continue
+            seen += 1
+            resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+            for resource in resources:
+                place = text(resource).removeprefix("bucket")
+                assert re.match(r"/[a-z_]+/", place), (policy, place)
+    assert seen >= 8
+
+
+def test_only_record_and_people_touch_what_people_query_besides_publish(templates: dict[str, Any]) -> None:
+    writers: dict[str, set[str]] = {}
+    for stack, template in templates.items():
+        for policy, statement in template.statements():
+            if "s3:PutObject" in statement["Action"]:
+                for part in re.findall(r"/(predictions|run_history|athena)/\*", json.dumps(statement["Resource"])):
+                    writers.setdefault(part, set()).add(f"{stack}: {re.sub('[0-9A-F]{8}$', '', policy)}")
+    assert writers == {
+        "predictions": {"preparation: PublishRoleDefaultPolicy"},
+        "run_history": {"workflow: RecordRunRoleDefaultPolicy"},
+        "athena": {"analytics: AnalystPolicy"},
+    }
+
+
+def test_every_role_trusts_one_service_of_its_own(shared_templates: dict[str, Any]) -> None:
+    # Services whose documentation says that they name the account that they act for; the others take a role from who may pass it.
+    names_the_account = {"sagemaker.amazonaws.com", "states.amazonaws.com"}
+    for template in shared_templates.values():
+        for role in template.properties("AWS::IAM::Role"):
+            [statement] = role["AssumeRolePolicyDocument"]["Statement"]
+            assert statement["Action"] == "sts:AssumeRole"
+            [(kind, service)] = statement["Principal"].items()
+            assert kind == "Service"
+            if service in names_the_account:
+                assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_stacks_of_prod_refuse_to_be_deleted(tmp_path: Path) -> None:
+    synthesize("prod", tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+    protected = {
+        name: artifact["properties"].get("terminationProtection", False)
+        for name, artifact in manifest["artifacts"].items()
+        if artifact["type"] == "aws:cloudformation:stack"
+    }
+    assert len(protected) == 6
+    assert all(protected.values())

@@ -12,6 +12,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from stacks.components.catalog import RUNS
+
 RUN = "20260715-093000-0123abcd"
 ARN = f"arn:aws:states:us-east-1:123456789012:execution:machine:{RUN}"
 STARTED = datetime(2026, 7, 15, 9, 30, tzinfo=UTC)
@@ -120,6 +122,25 @@ def test_a_run_that_succeeded_is_counted_and_priced(aws: dict[str, Any], record:
     assert run["states"] == {"Prepare": 61.0}
 
 
+def test_the_table_of_runs_gets_the_same_facts_on_one_line(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:
+    run = succeed(aws, record)
+    line = aws["s3"].get_object(Bucket="output", Key=f"run_history/run_date=2026-07-15/{RUN}.json")["Body"].read().decode()
+
+    assert len(line.splitlines()) == 1
+    assert json.loads(line) == run
+    assert run["rejects"] == {"empty_text": 4}
+
+
+def test_every_column_of_the_table_is_a_key_of_the_document(
+    aws: dict[str, Any], record: Callable[..., dict[str, Any]]
+) -> None:
+    columns = {column["name"] for column in json.loads(RUNS.read_text(encoding="utf-8"))["columns"]}
+    failed = record(Execution("FAILED", cause="x"), {"detail": {"executionArn": ARN}})
+
+    assert columns <= failed.keys()
+    assert columns - {"error"} <= succeed(aws, record).keys()
+
+
 def test_the_report_gets_the_cost_and_its_bucket_the_page(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:
     succeed(aws, record)
     stored = aws["s3"].get_object(Bucket="output", Key=f"runs/run_id={RUN}/report.html")
@@ -166,7 +187,7 @@ def test_a_run_that_failed_says_where_and_why_and_keeps_no_report(
         "message": "TooManyRejectsError: 60% of 10 rows were rejected",
     }
     names = [item["Key"] for item in aws["s3"].list_objects_v2(Bucket="output")["Contents"]]
-    assert names == [f"runs/run_id={RUN}/run.json"]
+    assert names == [f"run_history/run_date=2026-07-15/{RUN}.json", f"runs/run_id={RUN}/run.json"]
     subject, message = notice(aws)
     assert "failed" in subject
     assert "Prepare failed: Glue.JobFailed" in message

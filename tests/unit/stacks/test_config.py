@@ -30,6 +30,14 @@ def test_shipped_environments_load(name: str) -> None:
         ('strategy = "Bayesian"', 'strategy = "Grid"', ["tuning.strategy", "Bayesian", "Hyperband"]),
         ("max_parallel_jobs = 1", "max_parallel_jobs = 4", ["tuning", "max_parallel_jobs (4)", "max_jobs (2)"]),
         ("disposable = true", "disposable = maybe", ["not TOML"]),
+        ("[tags]", '[analytics]\nrefresh_time = "25:00"\n[tags]', ["analytics.refresh_time", "25:00"]),
+        ("[tags]", '[analytics]\nquicksight_principal = "anyone"\n[tags]', ["analytics.quicksight_principal", "quicksight"]),
+        (
+            'region = "us-east-1"',
+            'region = "us-east-1"\naccount = "111111111111"\n[analytics]\n'
+            'quicksight_principal = "arn:aws:quicksight:us-east-1:222222222222:group/default/care"',
+            ["222222222222", "111111111111", "own account"],
+        ),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_helps(tmp_path: Path, old: str, new: str, told: list[str]) -> None:

@@ -1,0 +1,211 @@
+"""How fast the model trains and scores against scikit-learn and fastText, on the same rows, in core seconds of one run.
+
+    python -m benchmarks.model.speed [FILE] [--text COLUMN] [--label COLUMN] [--curve ROWS …] [--json PATH]
+
+Without FILE the rows are made up. `--curve 50000 100000 …` trains on that many made-up rows, each in a process of its own, and
+prints time, memory and the exponent with which they grow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import json
+import math
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")  # before NumPy is imported: contenders are measured on one core
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "training"), str(ROOT)]
+
+import fasttext
+import numpy as np
+from complaint_model import acceleration, artifact, scoring
+from complaint_model.classifier import Model, Rows, Settings, fit
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
+
+SLOW_ROWS = 4000  # the slowest contenders are timed on so many
+COLD_START = """
+import time; began = time.perf_counter()
+import sys; sys.path.insert(0, sys.argv[1])
+import inference
+model = inference.model_fn(sys.argv[2]); loaded = time.perf_counter()
+inference.predict_fn([b'{"complaint_id": "1", "text": "me cobraron dos veces"}'], model)
+print(loaded - began, time.perf_counter() - began)
+"""
+
+
+def made_up(rows: int, seed: int = 20) -> tuple[list[str], list[str]]:
+    """Texts of about 900 characters of a vocabulary that grows as real ones do, nine labels of uneven size."""
+    draw = random.Random(seed)
+    letters = "aeioubcdfglmnprst"
+    words = ["".join(draw.choices(letters, k=draw.randint(3, 10))) for _ in range(60_000)]
+    weights = np.cumsum(1.0 / np.arange(1, len(words) + 1) ** 0.9).tolist()
+    own = [words[200 + 100 * label : 300 + 100 * label] for label in range(9)]
+    labels = draw.choices(range(9), weights=[64, 9, 8, 6, 5, 3, 2, 2, 1], k=rows)
+    texts = []
+    for label in labels:
+        chosen = draw.choices(words, cum_weights=weights, k=125) + draw.choices(own[label], k=8)
+        draw.shuffle(chosen)
+        texts.append(" ".join(chosen))
+    return texts, [f"label {label}" for label in labels]
+
+
+def read(path: Path, text: str, label: str) -> tuple[list[str], list[str]]:
+    """Texts and labels of a CSV file, packed or not."""
+    csv.field_size_limit(10**8)
+    with gzip.open(path, "rt", encoding="utf-8", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row[text].strip() and row[label].strip()]
+    return [row[text] for row in rows], [row[label] for row in rows]
+
+
+def core_seconds(work: Callable[[], Any], times: int = 1) -> tuple[float, Any]:
+    """(seconds of processor time, the least of `times`; the last result)."""
+    best, result = math.inf, None
+    for _ in range(times):
+        began = time.process_time()
+        result = work()
+        best = min(best, time.process_time() - began)
+    return best, result
+
+
+def contenders(texts: list[str], labels: list[str], folder: Path) -> dict[str, dict[str, float]]:
+    """Seconds to train, and rows a second from text to label, of everybody."""
+    some = texts[:SLOW_ROWS]
+    results: dict[str, dict[str, float]] = {}
+    for name, pipeline in (
+        ("scikit-learn: TF-IDF(1,2) + LinearSVC", make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LinearSVC())),
+        ("scikit-learn: TF-IDF + LogisticRegression", make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=1000))),
+    ):
+        trained, _ = core_seconds(lambda pipeline=pipeline: pipeline.fit(texts, labels))  # type: ignore[misc]
+        scored, _ = core_seconds(lambda pipeline=pipeline: pipeline.predict(some), 3)  # type: ignore[misc]
+        results[name] = {"train_seconds": trained, "rows_per_second": len(some) / scored}
+    lines = [" ".join(text.split()) for text in texts]
+    file = folder / "fasttext.txt"
+    file.write_text("".join(f"__label__{label.replace(' ', '_')} {line}\n" for label, line in zip(labels, lines, strict=True)))
+    trained, model = core_seconds(lambda: fasttext.train_supervised(str(file), epoch=15, wordNgrams=2, thread=1, verbose=0))
+    scored, _ = core_seconds(lambda: model.predict(lines[:SLOW_ROWS]), 3)
+    results["fastText: word bigrams, 15 epochs"] = {"train_seconds": trained, "rows_per_second": SLOW_ROWS / scored}
+    return results
+
+
+def ours(texts: list[str], labels: list[str], characters: str) -> tuple[dict[str, float], Model]:
+    """The same of this model; training includes its cross-fitting and calibration."""
+    rows = Rows(texts=texts, labels=labels, groups=[str(index) for index in range(len(texts))])
+    fit(Rows(texts[:300], labels[:300], rows.groups[:300]), Settings(characters=characters))  # compile
+    trained, (model, _) = core_seconds(lambda: fit(rows, Settings(characters=characters)))
+    scoring.score_and_explain(model, texts[:10])
+    scored, scores = core_seconds(lambda: scoring.score(model, texts), 3)
+    explained, _ = core_seconds(lambda: scoring.score_and_explain(model, texts), 3)
+    call, acceleration.call = acceleration.call, lambda *_: None  # type: ignore[assignment]
+    try:
+        slow, plain = core_seconds(lambda: scoring.score(model, texts))
+    finally:
+        acceleration.call = call
+    numbers = {
+        "train_seconds": trained,
+        "rows_per_second": len(texts) / scored,
+        "rows_per_second_with_reasons": len(texts) / explained,
+        "rows_per_second_without_numba": len(texts) / slow,
+        "labels_that_differ_without_numba": int((scores.label != plain.label).sum()),
+    }
+    return numbers, model
+
+
+def cold_start(model: Model, folder: Path) -> dict[str, float]:
+    """Seconds from starting Python to a loaded model and to a first answer, with kernels compiled before."""
+    artifact.save(model, {}, folder / "model")
+    command = [sys.executable, "-c", COLD_START, str(ROOT / "training"), str(folder / "model")]
+    loaded, answered = 0.0, 0.0
+    for _ in range(2):  # the first may have to compile
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        loaded, answered = (float(value) for value in printed)
+    return {"model_loaded": loaded, "first_answer": answered}
+
+
+def one_of_curve(rows: int) -> None:
+    """Train and score made-up rows; print seconds and peak memory as JSON."""
+    texts, labels = made_up(rows)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    groups = [str(index) for index in range(rows)]
+    trained, (model, _) = core_seconds(lambda: fit(Rows(texts, labels, groups), Settings()))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    scored, _ = core_seconds(lambda: scoring.score(model, texts))
+    print(json.dumps({"rows": rows, "train_seconds": trained, "score_seconds": scored, "megabytes": (peak - before) / 1024}))
+
+
+def curve(sizes: Sequence[int]) -> dict[str, Any]:
+    """Points of growing size, and the exponents of a line through their logarithms (1 is linear)."""
+    points = []
+    for rows in sizes:
+        command = [sys.executable, "-m", "benchmarks.model.speed", "--one", str(rows)]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+        points.append(json.loads(printed.strip().splitlines()[-1]))
+        print("  ".join(f"{name} {value:,.1f}" for name, value in points[-1].items()), flush=True)
+    logs = np.log([[point[name] for name in ("rows", "train_seconds", "score_seconds", "megabytes")] for point in points])
+    exponents = {
+        name: round(float(np.polyfit(logs[:, 0], logs[:, column], 1)[0]), 3)
+        for column, name in ((1, "train_seconds"), (2, "score_seconds"), (3, "megabytes"))
+    }
+    return {"points": points, "exponents": exponents}
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path, nargs="?")
+    parser.add_argument("--text", default="text")
+    parser.add_argument("--label", default="category")
+    parser.add_argument("--rows", type=int, default=20_000, help="how many rows are made up where there is no file")
+    parser.add_argument("--curve", type=int, nargs="*", default=[])
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    if given.one:
+        one_of_curve(given.one)
+        return
+    texts, labels = read(given.file, given.text, given.label) if given.file else made_up(given.rows)
+    print(f"{len(texts):,} rows of {sum(map(len, texts)) / len(texts):,.0f} characters, {len(set(labels))} labels\n")
+    with tempfile.TemporaryDirectory() as scratch:
+        peers = contenders(texts, labels, Path(scratch))
+        mine: dict[str, dict[str, float]] = {}
+        for name, characters in (("PTMLops: words and pairs", "off"), ("PTMLops: and characters", "on")):
+            mine[name], model = ours(texts, labels, characters)
+        cold = cold_start(model, Path(scratch))
+    print(f"{'':<44}{'train s':>9}{'rows/s':>10}" + "".join(f"{f'x peer {n}':>10}" for n in range(1, len(peers) + 1)))
+    for number, (name, row) in enumerate(peers.items(), start=1):
+        print(f"{f'{number} {name}':<44}{row['train_seconds']:>9.1f}{row['rows_per_second']:>10,.0f}")
+    for name, row in mine.items():
+        ratios = [row["rows_per_second"] / peer["rows_per_second"] for peer in peers.values()]
+        print(
+            f"{name:<44}{row['train_seconds']:>9.1f}{row['rows_per_second']:>10,.0f}" + "".join(f"{r:>10.1f}" for r in ratios)
+        )
+        print(f"{'  with reasons':<53}{row['rows_per_second_with_reasons']:>10,.0f}")
+        print(f"{'  without numba':<53}{row['rows_per_second_without_numba']:>10,.0f}"
+              f"   labels that differ: {row['labels_that_differ_without_numba']}")  # fmt: skip
+    print(f"\ncold start: model loaded after {cold['model_loaded']:.2f} s, first answer after {cold['first_answer']:.2f} s")
+    grown = curve(given.curve) if given.curve else None
+    if grown:
+        print("exponents: " + ", ".join(f"{name} {value}" for name, value in grown["exponents"].items()))
+    if given.json:
+        result = {"rows": len(texts), "peers": peers, "ours": mine, "cold_start": cold, "curve": grown}
+        given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -111,14 +111,17 @@ class Tuning(_Table):
 
 
 class Promotion(_Table):
-    """The gate that a candidate passes before it serves anyone."""
+    """The gate that a candidate passes before it serves anyone (lambdas/promote_model/gate.py).
+
+    Against a champion, macro-F1 may not be worse by more than chance explains: the 95% interval of the paired difference
+    must reach 0. There is no margin to set: a larger holdout makes the interval narrower.
+    """
 
     mode: Literal["automatic", "manual"] = "manual"
-    min_macro_f1: Share = 0.6
-    max_macro_f1_drop: Share = 0.01
-    max_recall_drop: Share = 0.1
-    max_calibration_error: Share = 0.05
-    min_holdout_rows: Positive = 100
+    min_macro_f1: Share = Field(default=0.6, description="a floor, with or without a champion")
+    max_recall_drop: Share = Field(default=0.1, description="of any label, where chance does not explain the fall")
+    max_calibration_error: Share = Field(default=0.05, description="or what chance gives on so few rows, where that is more")
+    min_holdout_rows: Positive = Field(default=100, description="fewer cannot decide anything")
 
 
 class Compute(_Table):

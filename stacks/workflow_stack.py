@@ -225,7 +225,6 @@ class WorkflowStack(EnvironmentStack):
                 "PREPARED_BUCKET": storage.prepared.bucket_name,
                 "INFERENCE_IMAGE": modeling.image_uri,
                 "MODEL_ROLE_ARN": modeling.model_role.role_arn,
-                "MODELS_KEY_ARN": storage.key.key_arn,
                 "SCORING_INSTANCE": self.settings.compute.scoring_instance,
                 "PROMOTION_POLICY": self.settings.promotion.model_dump_json(),
                 "CODE_VERSION": modeling.code_version,
@@ -244,7 +243,7 @@ class WorkflowStack(EnvironmentStack):
         allow(
             role,
             "Register",
-            ["sagemaker:CreateModelPackage"],
+            ["sagemaker:CreateModelPackage", "sagemaker:UpdateModelPackage"],
             [
                 self._sagemaker_arn("model-package", f"{group}/*"),
                 self._sagemaker_arn("model-package-group", group),

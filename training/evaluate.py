@@ -30,7 +30,8 @@ def evaluate(base: Path) -> dict[str, Any]:
     candidate = _model(given / "candidate")
     if candidate is None:
         raise ArtifactError("the candidate has no model.tar.gz: look at the training job's log")
-    champion = _model(given / "champion")
+    version = str(request.get("champion_version", "none"))
+    champion, unread = _champion(given / "champion", version)
     held_out = read_labelled(given / "test")
     # A complaint that is written again after its near-copy was held out comes into training: neither model is judged on it.
     leaked = evaluation.leaked_rows(read_labelled(given / "train"), held_out)
@@ -64,8 +65,10 @@ def evaluate(base: Path) -> dict[str, Any]:
     }
     if champion:
         theirs, champion_metrics = measured(champion)
-        result["champion"] = {**champion_metrics, "version": request.get("champion_version")}
-        result["comparison"] = evaluation.compare(ours, theirs, truth, len(labels), seed)
+        result["champion"] = {**champion_metrics, "version": version}
+        result["comparison"] = evaluation.compare(ours, theirs, truth, labels, seed)
+    elif unread:
+        result["champion"] = {"version": version, "error": unread}
     result["notes"] = _notes(result, candidate, champion)
     return result
 
@@ -78,7 +81,8 @@ def _supports(rows: list[Any]) -> dict[str, int]:
 def _notes(result: dict[str, Any], candidate: Artifact, champion: Artifact | None) -> list[str]:
     supports: dict[str, int] = result["holdout"]["labels"]
     rows, leaked = result["holdout"]["rows"], result["leakage"]["rows"]
-    notes = evaluation.disagreement(candidate.model.labels, champion.model.labels if champion else (), set(supports))
+    notes = [f"the champion was not compared: {found['error']}"] if (found := result["champion"] or {}).get("error") else []
+    notes += evaluation.disagreement(candidate.model.labels, champion.model.labels if champion else (), set(supports))
     if rows < DECIDING_ROWS:
         notes.append(f"the holdout has {rows} rows: too few to tell two models apart")
     small = [label for label, count in supports.items() if count < DECIDING_ROWS]
@@ -98,6 +102,17 @@ def _request(folder: Path) -> dict[str, Any]:
     if not isinstance(request, dict):
         raise DataError("request.json is not a JSON object: run the run's Plan again")
     return request
+
+
+def _champion(folder: Path, version: str) -> tuple[Artifact | None, str | None]:
+    """The champion, or why it cannot be read: that must not keep a candidate from being measured."""
+    if version == "none":
+        return None, None
+    try:
+        found = _model(folder)
+    except ArtifactError as error:
+        return None, str(error)
+    return found, None if found else "champion: there is no model.tar.gz where its model package says"
 
 
 def _model(folder: Path) -> Artifact | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,3 +31,12 @@ def read_registry(client: SageMakerClient, group: str) -> Registry:
     newest = max(approved, key=lambda package: package["ModelPackageVersion"])
     described = client.describe_model_package(ModelPackageName=newest["ModelPackageArn"])
     return Registry(champion=dict(described), pending=pending)
+
+
+def number(text: str | None) -> float:
+    """A number of a package's metadata; 0 where a person approved a version that has none."""
+    try:
+        found = float(text or 0)
+    except ValueError:
+        return 0.0
+    return found if math.isfinite(found) else 0.0

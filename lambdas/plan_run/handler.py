@@ -25,7 +25,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
-from champion import Registry, read_registry
+from champion import Registry, number, read_registry
 from decision import Facts, decide
 from labelled_store import SPLITS, complete_runs, manifest, mark_complete, split_keys
 
@@ -162,6 +162,6 @@ def _champion(registry: Registry, *, settings: Settings, request_uri: str) -> di
         "version": str(version),
         "model_name": f"{settings.model_package_group}-v{version}",
         "model_data_url": package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"],
-        "macro_f1": float(metadata.get("macro_f1", 0)),
+        "macro_f1": number(metadata.get("macro_f1")),
         "evaluation_uri": f"s3://{settings.models_bucket}/evaluations/{run}/" if run else "none",
     }

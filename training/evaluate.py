@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,7 @@ def evaluate(base: Path) -> dict[str, Any]:
 
 
 def _supports(rows: list[Any]) -> dict[str, int]:
-    names = [row.label for row in rows]
-    return {label: names.count(label) for label in sorted(set(names))}
+    return dict(sorted(Counter(row.label for row in rows).items()))
 
 
 def _notes(result: dict[str, Any], candidate: Artifact, champion: Artifact | None) -> list[str]:

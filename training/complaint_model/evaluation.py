@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 from scipy.special import bdtrc
 
-from complaint_model import features
 from complaint_model.classifier import Floats, Ints, Model, calibration_error, macro_f1, threshold_for
 from complaint_model.records import Labelled
 from complaint_model.scoring import score
@@ -21,6 +23,7 @@ DRAWS = 1000
 CALIBRATION_DRAWS = 200
 LENGTHS = ((50, "under 50 words"), (150, "50 to 149 words"), (400, "150 to 399 words"), (math.inf, "400 words or more"))
 CURVE_POINTS = 50
+WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def _recall_changes(candidate: Verdicts, champion: Verdicts, truth: Ints, names:
             "lost": int(lost[label]),
             "gained": int(gained[label]),
         }
-        for label in np.flatnonzero(support)
+        for label in np.flatnonzero(support).tolist()
     }
 
 
@@ -149,9 +152,8 @@ def _f1_of_cells(true: Ints, answers: tuple[Ints, Ints], ours: Floats, theirs: F
     first, second = answers
 
     def sums(by: Ints, weights: Floats) -> Floats:
-        table = np.zeros((count, len(by)))
-        table[by, np.arange(len(by))] = 1.0
-        return np.asarray(weights @ table.T)
+        cells = csr_matrix((np.ones(len(by)), (np.arange(len(by)), by)), shape=(len(by), count))
+        return np.asarray(weights @ cells)
 
     support = sums(true, ours + theirs)
     predicted = sums(first, ours) + sums(second, theirs)
@@ -165,9 +167,8 @@ def _f1_of_cells(true: Ints, answers: tuple[Ints, Ints], ours: Floats, theirs: F
 def leaked_rows(train: Sequence[Labelled], holdout: Sequence[Labelled]) -> list[bool]:
     """For each row of the holdout, whether training saw it: the same near-duplicate group, or the same words in order."""
     groups = {row.group for row in train}
-    seen = set(_word_digests([row.text for row in train]))
-    digests = _word_digests([row.text for row in holdout])
-    return [row.group in groups or digest in seen for row, digest in zip(holdout, digests, strict=True)]
+    seen = {_words(row.text) for row in train} - {""}  # texts of no word at all are not copies of each other
+    return [row.group in groups or _words(row.text) in seen for row in holdout]
 
 
 def holdout_fingerprint(rows: Sequence[Labelled]) -> str:
@@ -179,16 +180,10 @@ def holdout_fingerprint(rows: Sequence[Labelled]) -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-def _word_digests(texts: Sequence[str]) -> list[bytes]:
-    digests: list[bytes] = []
-    for first, last in features.batches(texts):
-        tokens = features.tokenise(texts[first:last])
-        bounds = np.searchsorted(tokens.document, np.arange(last - first + 1))
-        for index in range(last - first):
-            words = tokens.hash[bounds[index] : bounds[index + 1]]
-            # Texts of no word at all are not copies of each other.
-            digests.append(hashlib.sha256(words.tobytes()).digest() if len(words) else f"{index}/{id(texts)}".encode())
-    return digests
+def _words(text: str) -> str:
+    """The words in order, in lower case and without accents; what stands between them does not make another text."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join(WORD.findall("".join(character for character in plain if not unicodedata.combining(character))))
 
 
 def _confusion(truth: Ints, predicted: Ints, count: int) -> Floats:

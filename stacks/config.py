@@ -100,7 +100,8 @@ class Tuning(_Table):
     """The tuning job's budget."""
 
     strategy: Literal["Bayesian", "Random", "Hyperband"] = "Bayesian"
-    max_jobs: Annotated[int, Field(ge=1, le=750)] = 8
+    # A job's parent counts against the service's limit of 750 training jobs a tuning job.
+    max_jobs: Annotated[int, Field(ge=1, le=375, description="1: a single training job, with the default hyperparameters")] = 8
     max_parallel_jobs: Annotated[int, Field(ge=1, le=100)] = 2
 
     @model_validator(mode="after")

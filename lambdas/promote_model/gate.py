@@ -92,8 +92,8 @@ def judge(evaluation: object, policy: Mapping[str, Any], *, champion_version: st
     if objections:
         return Verdict(status=REJECTED, reasons=objections, checks=made)
     if unread:
-        says = f"macro-F1 {macro_f1:.3f} on {rows:.0f} held-out rows", f"{unread}: a person decides"
-        return Verdict(status=PENDING, reasons=says, checks=made)
+        measured = f"macro-F1 {macro_f1:.3f} on {rows:.0f} held-out rows"
+        return Verdict(status=PENDING, reasons=(measured, f"{unread}: a person decides"), checks=made)
     passed = f"macro-F1 {macro_f1:.3f} on {rows:.0f} held-out rows"
     if champion_version == "none":
         passed = f"first champion: {passed}"

@@ -134,6 +134,8 @@ def register(
                     "Environment": {
                         "SAGEMAKER_PROGRAM": "inference.py",
                         "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+                        # A caller that names no Accept would otherwise be answered as if it had asked for application/json.
+                        "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "application/jsonlines",
                     },
                 }
             ],

@@ -397,6 +397,16 @@ def test_unpromising_trials_are_stopped_and_a_whole_one_wins(sandbox: Sandbox, c
     assert min(by_status["Stopped"]) >= min(by_status["Completed"])
 
 
+def test_one_job_with_one_value_a_knob_is_one_training_job_with_that_value(sandbox: Sandbox) -> None:
+    """The form of `tuning.max_jobs = 1`."""
+    ranges = {"CategoricalParameterRanges": [{"Name": "depth", "Values": ["2.5"]}]}
+    definition = _training(sandbox, TRAIN, sandbox.bucket())
+    job = _tuning(sandbox, definition, jobs=1, configuration={"ParameterRanges": ranges})
+    [trial] = job["trials"]
+    assert trial["TunedHyperParameters"] == {"depth": "2.5"}
+    assert job["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] == pytest.approx(0.95)
+
+
 def test_no_more_trials_run_at_once_than_allowed(sandbox: Sandbox) -> None:
     code = "import time\nprint('score=0.5;', flush=True)\ntime.sleep(1)\n"
     job = _tuning(sandbox, _training(sandbox, code, sandbox.bucket()), jobs=5, parallel=2)

@@ -144,12 +144,10 @@ def main() -> int:
     (output / "evaluation.json").write_text(
         json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
     )
-    log.info(
-        "candidate macro_f1=%s on %d rows; comparison: %s",
-        result["candidate"]["macro_f1"],
-        result["holdout"]["rows"],
-        result["comparison"],
-    )
+    log.info("candidate macro_f1=%s on %d rows", result["candidate"]["macro_f1"], result["holdout"]["rows"])
+    if result["comparison"]:
+        found = result["comparison"]
+        log.info("minus the champion's: %s, interval %s", found["macro_f1_difference"], found["interval"])
     for note in result["notes"]:
         log.info("note: %s", note)
     return 0

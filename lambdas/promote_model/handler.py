@@ -125,7 +125,9 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         package = _register(state, settings, clients)
         described = packages(clients.sagemaker, group)
     status = package["ModelApprovalStatus"]
-    winner = overtaking(described, package, plan["champion"]["version"]) if status == APPROVED else None
+    # What a person approved stays approved, whatever was promoted meanwhile.
+    by_gate = package["CustomerMetadataProperties"]["decision"] == status == APPROVED
+    winner = overtaking(described, package, plan["champion"]["version"]) if by_gate else None
     if winner:
         take_back(clients.sagemaker, package, winner)
         return _compare_again(plan, winner, settings, clients, run_id)

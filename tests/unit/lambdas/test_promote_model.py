@@ -300,6 +300,22 @@ def test_of_two_that_judge_in_the_same_moment_the_later_gives_way(
     assert made["champion"]["version"] == "3"
 
 
+def test_what_a_person_approved_is_not_taken_back(deployed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two candidates wait, both planned without a champion; a person approves the first and then the second."""
+    monkeypatch.setenv("PROMOTION_POLICY", json.dumps({**POLICY, "mode": "manual"}))
+    promote(deployed, trained("run-1", full(first()), score=False))
+    event = trained("run-2", full(first()))
+    with pytest.raises(deployed.NoChampionError):
+        promote(deployed, event)
+    for package in packages():
+        boto3.client("sagemaker").update_model_package(
+            ModelPackageArn=package["ModelPackageArn"], ModelApprovalStatus="Approved"
+        )
+    made = promote(deployed, event)
+    assert made["champion"]["version"] == "2"
+    assert [package["ModelApprovalStatus"] for package in packages()] == ["Approved", "Approved"]
+
+
 def test_a_rollback_during_the_evaluation_is_a_changed_champion_too(deployed: ModuleType) -> None:
     promote(deployed, trained("run-1", full(first())))
     event = trained("run-2", full(against()), champion="1")

@@ -232,7 +232,8 @@ def _train(job: _Job) -> None:
     checkpoints = record.get("CheckpointConfig")
     if checkpoints:
         local = Path(job.translate(checkpoints.get("LocalPath", f"{OPT_ML}/checkpoints")))
-        _fetch_input(client, {"S3DataType": "S3Prefix", "S3Uri": checkpoints["S3Uri"]}, local, may_be_empty=True)
+        kept = {"S3DataType": "S3Prefix", "S3Uri": checkpoints["S3Uri"].rstrip("/") + "/"}
+        _fetch_input(client, kept, local, may_be_empty=True)
     hyperparameters = {key: job.translate(value) for key, value in record.get("HyperParameters", {}).items()}
     for folder in ("model", "output/data", "input/config", "code", "checkpoints"):
         (base / folder).mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -235,6 +236,44 @@ def test_a_training_over_its_time_stops(sandbox: Sandbox) -> None:
     request["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}
     job = _train(sandbox, request, depth="1")
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+
+
+def test_a_stopped_job_leaves_its_checkpoints_to_the_next(sandbox: Sandbox) -> None:
+    bucket = sandbox.bucket()
+    code = (
+        "import os, pathlib, time\n"
+        "base = pathlib.Path(os.environ['SM_MODEL_DIR']).parent\n"
+        "kept = base / 'checkpoints' / 'fold-0.npy'\n"
+        "if kept.exists():\n"
+        "    print('score=0.7;'); (base / 'model' / 'model.txt').write_bytes(kept.read_bytes())\n"
+        "else:\n"
+        "    kept.write_text('half of the work')\n"
+        "    while True: print('fold written', flush=True); time.sleep(0.3)\n"
+    )
+    request = {
+        **_training(sandbox, code, bucket),
+        "EnableManagedSpotTraining": True,
+        "CheckpointConfig": {"S3Uri": f"s3://{bucket}/checkpoints/r1", "LocalPath": "/opt/ml/checkpoints"},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 300, "MaxWaitTimeInSeconds": 600},
+    }
+    sagemaker, name = sandbox.client("sagemaker"), sandbox.name("training")
+    sagemaker.create_training_job(TrainingJobName=name, HyperParameters=SCRIPT, **request)
+
+    def written() -> bool:
+        with contextlib.suppress(ClientError):  # the first line makes the log group
+            return "fold written" in sandbox.logs("/aws/sagemaker/TrainingJobs")
+        return False
+
+    eventually(written, 60)
+    sagemaker.stop_training_job(TrainingJobName=name)
+    stopped = _ended(lambda: sagemaker.describe_training_job(TrainingJobName=name), "TrainingJobStatus")
+    assert stopped["TrainingJobStatus"] == "Stopped"
+    assert "ModelArtifacts" not in stopped
+
+    resumed = _train(sandbox, request)
+
+    assert resumed["TrainingJobStatus"] == "Completed", resumed.get("FailureReason")
+    assert [metric["Value"] for metric in resumed["FinalMetricDataList"]] == [pytest.approx(0.7)]
 
 
 def test_an_unreadable_channel_is_a_client_error(sandbox: Sandbox) -> None:

@@ -366,4 +366,6 @@ def test_no_label_makes_a_request_that_the_service_refuses(
     assert len(requests) == 2
     for request in requests:
         assert validation.problems("sagemaker", "CreateModelPackage", request) == []
+        for field, value in (("CustomerMetadataProperties", {"reason": "it's"}), ("ModelPackageDescription", "two\nlines")):
+            assert validation.problems("sagemaker", "CreateModelPackage", {**request, field: value})  # it would be seen
     assert f"recall of {label} falls" in made["promotion"]["reasons"][1]

@@ -1,22 +1,27 @@
 """The scikit-learn serving container's contract in one process: `serving.py MODEL_DIR SOURCE_DIR PROGRAM PORT_FILE`.
 
 GET /ping, POST /invocations. model_fn is called once, then for each request input_fn, predict_fn, output_fn, with the defaults of
-sagemaker-inference where the program has none. Imports nothing of local AWS.
+sagemaker-inference where the program has none; tests/unit/training/test_serving.py holds both to the same answers. Imports nothing
+of local AWS.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+JSON = "application/json"
+TEXT_TYPES = (JSON, "text/csv")  # what the toolkits hand to input_fn as text; everything else as bytes
 
-def _default_input(body: bytes, content_type: str) -> Any:
-    if content_type == "application/json":
+
+def _default_input(body: bytes | str, content_type: str) -> Any:
+    if content_type == JSON:
         return json.loads(body)
     raise ValueError(f"Content type {content_type} is not supported by this framework.")
 
@@ -47,16 +52,19 @@ def main() -> None:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            content_type = self.headers.get("Content-Type", "application/json")
-            accept = self.headers.get("Accept", "application/json")
+            content_type = self.headers.get("Content-Type", JSON)
+            accept = self.headers.get("Accept", "*/*")
+            if accept == "*/*":
+                accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", JSON)
             try:
-                answer = output_fn(predict_fn(input_fn(body, content_type), model), accept)
+                content = body.decode() if content_type in TEXT_TYPES else body
+                answer = output_fn(predict_fn(input_fn(content, content_type), model), accept)
             except Exception as error:  # noqa: BLE001 - the container answers any failure of the program with 500
                 traceback.print_exc()
-                self._answer(500, f"{type(error).__name__}: {error}".encode(), "text/plain")
+                self._answer(500, str(error).encode(), "text/plain")
                 return
-            content, kind = answer if isinstance(answer, tuple) else (answer, accept)
-            self._answer(200, content if isinstance(content, bytes) else str(content).encode(), kind)
+            result, kind = answer if isinstance(answer, tuple) else (answer, accept)
+            self._answer(200, result if isinstance(result, bytes) else str(result).encode(), kind)
 
         def _answer(self, status: int, content: bytes, kind: str) -> None:
             self.send_response(status)

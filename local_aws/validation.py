@@ -9,6 +9,8 @@ from __future__ import annotations
 import functools
 import json
 import re
+import sys
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -93,7 +95,22 @@ def _python_pattern(pattern: str) -> str:
     """The models hold Java patterns; these few classes are what they use that Python has not."""
     for java, python in {r"\p{Alpha}": "A-Za-z", r"\p{Digit}": "0-9", r"\p{Alnum}": "A-Za-z0-9"}.items():
         pattern = pattern.replace(java, python)
+    pattern = re.sub(r"\\p\{([LMNPSZC])\}", lambda match: _category(match.group(1)), pattern)
+    pattern = re.sub(r"\$\{\d+,\d+\}", "$", pattern)  # an end, so many times: Java allows it, Python does not
     return re.sub(r"\\u([0-9A-Fa-f]{4})", lambda match: "\\u" + match.group(1), pattern)
+
+
+@functools.cache
+def _category(letter: str) -> str:
+    """The characters of a general category of Unicode, as ranges to stand between square brackets."""
+    members = [code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == letter]
+    ranges: list[list[int]] = []
+    for code in members:
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
 
 
 def install(_context: LocalContext) -> None:

@@ -152,7 +152,7 @@ def _said(target: Target, run_id: str, state: str, document: dict[str, Any]) -> 
     if state == "Plan":
         todo = [name for name, wanted in (("train", plan.get("train")), ("score", plan.get("score"))) if wanted]
         return " and ".join(todo) or "nothing to train or score"
-    if state == "Train":
+    if state in ("Train", "Train warm"):
         return f"best of the tuning job: macro-F1 {document['training']['objective']:.3f} on validation"
     if state == "Evaluate":
         found = read_json(target, target.outputs["ModelsBucketName"], f"evaluations/{run_id}/evaluation.json") or {}

@@ -100,7 +100,8 @@ class Tuning(_Table):
     """The tuning job's budget."""
 
     strategy: Literal["Bayesian", "Random", "Hyperband"] = "Bayesian"
-    max_jobs: Annotated[int, Field(ge=1, le=750)] = 8
+    # A job's parent counts against the service's limit of 750 training jobs a tuning job.
+    max_jobs: Annotated[int, Field(ge=1, le=375, description="1: a single training job, with the default hyperparameters")] = 8
     max_parallel_jobs: Annotated[int, Field(ge=1, le=100)] = 2
 
     @model_validator(mode="after")
@@ -111,14 +112,17 @@ class Tuning(_Table):
 
 
 class Promotion(_Table):
-    """The gate that a candidate passes before it serves anyone."""
+    """The gate that a candidate passes before it serves anyone (lambdas/promote_model/gate.py).
+
+    Against a champion, macro-F1 may not be worse by more than chance explains: the 95% interval of the paired difference
+    must reach 0. There is no margin to set: a larger holdout makes the interval narrower.
+    """
 
     mode: Literal["automatic", "manual"] = "manual"
-    min_macro_f1: Share = 0.6
-    max_macro_f1_drop: Share = 0.01
-    max_recall_drop: Share = 0.1
-    max_calibration_error: Share = 0.05
-    min_holdout_rows: Positive = 100
+    min_macro_f1: Share = Field(default=0.6, description="a floor, with or without a champion")
+    max_recall_drop: Share = Field(default=0.1, description="of any label, where chance does not explain the fall")
+    max_calibration_error: Share = Field(default=0.05, description="or what chance gives on so few rows, where that is more")
+    min_holdout_rows: Positive = Field(default=100, description="fewer cannot decide anything")
 
 
 class Compute(_Table):

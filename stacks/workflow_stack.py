@@ -17,7 +17,7 @@ from constructs import Construct
 
 from stacks.components.common import EnvironmentStack, acknowledge, allow, pass_role
 from stacks.components.prices import instance_price
-from stacks.components.run_definition import LAMBDA_SECONDS, run_definition
+from stacks.components.run_definition import LAMBDA_SECONDS, run_definition, tuning_space
 from stacks.components.unit_function import UnitFunction
 from stacks.config import Settings
 from stacks.modeling_stack import Modeling
@@ -192,6 +192,7 @@ class WorkflowStack(EnvironmentStack):
                 "MIN_NEW_ROWS": str(training.min_new_rows),
                 "TARGET_PRECISION": str(training.target_precision),
                 "SEED": str(training.seed),
+                "TUNING_SPACE": json.dumps(tuning_space(self.settings), sort_keys=True),
             },
         )
         places = [
@@ -201,6 +202,12 @@ class WorkflowStack(EnvironmentStack):
         allow(plan.role, "Files", ["s3:GetObject", "s3:PutObject"], places)
         allow(plan.role, "List", READ_BUCKET, [storage.prepared.bucket_arn])
         self._allow_registry_reads(plan.role)
+        allow(
+            plan.role,
+            "LastTuning",
+            ["sagemaker:DescribeHyperParameterTuningJob"],
+            [self._sagemaker_arn("hyper-parameter-tuning-job", "*")],
+        )
         return plan
 
     def _allow_registry_reads(self, role: iam.Role) -> None:
@@ -225,7 +232,6 @@ class WorkflowStack(EnvironmentStack):
                 "PREPARED_BUCKET": storage.prepared.bucket_name,
                 "INFERENCE_IMAGE": modeling.image_uri,
                 "MODEL_ROLE_ARN": modeling.model_role.role_arn,
-                "MODELS_KEY_ARN": storage.key.key_arn,
                 "SCORING_INSTANCE": self.settings.compute.scoring_instance,
                 "PROMOTION_POLICY": self.settings.promotion.model_dump_json(),
                 "CODE_VERSION": modeling.code_version,
@@ -244,7 +250,7 @@ class WorkflowStack(EnvironmentStack):
         allow(
             role,
             "Register",
-            ["sagemaker:CreateModelPackage"],
+            ["sagemaker:CreateModelPackage", "sagemaker:UpdateModelPackage"],
             [
                 self._sagemaker_arn("model-package", f"{group}/*"),
                 self._sagemaker_arn("model-package-group", group),

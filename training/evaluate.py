@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def evaluate(base: Path) -> dict[str, Any]:
     candidate = _model(given / "candidate")
     if candidate is None:
         raise ArtifactError("the candidate has no model.tar.gz: look at the training job's log")
-    champion = _model(given / "champion")
+    version = str(request.get("champion_version", "none"))
+    champion, unread = _champion(given / "champion", version)
     held_out = read_labelled(given / "test")
     # A complaint that is written again after its near-copy was held out comes into training: neither model is judged on it.
     leaked = evaluation.leaked_rows(read_labelled(given / "train"), held_out)
@@ -64,21 +66,23 @@ def evaluate(base: Path) -> dict[str, Any]:
     }
     if champion:
         theirs, champion_metrics = measured(champion)
-        result["champion"] = {**champion_metrics, "version": request.get("champion_version")}
-        result["comparison"] = evaluation.compare(ours, theirs, truth, len(labels), seed)
+        result["champion"] = {**champion_metrics, "version": version}
+        result["comparison"] = evaluation.compare(ours, theirs, truth, labels, seed)
+    elif unread:
+        result["champion"] = {"version": version, "error": unread}
     result["notes"] = _notes(result, candidate, champion)
     return result
 
 
 def _supports(rows: list[Any]) -> dict[str, int]:
-    names = [row.label for row in rows]
-    return {label: names.count(label) for label in sorted(set(names))}
+    return dict(sorted(Counter(row.label for row in rows).items()))
 
 
 def _notes(result: dict[str, Any], candidate: Artifact, champion: Artifact | None) -> list[str]:
     supports: dict[str, int] = result["holdout"]["labels"]
     rows, leaked = result["holdout"]["rows"], result["leakage"]["rows"]
-    notes = evaluation.disagreement(candidate.model.labels, champion.model.labels if champion else (), set(supports))
+    notes = [f"the champion was not compared: {found['error']}"] if (found := result["champion"] or {}).get("error") else []
+    notes += evaluation.disagreement(candidate.model.labels, champion.model.labels if champion else (), set(supports))
     if rows < DECIDING_ROWS:
         notes.append(f"the holdout has {rows} rows: too few to tell two models apart")
     small = [label for label, count in supports.items() if count < DECIDING_ROWS]
@@ -98,6 +102,17 @@ def _request(folder: Path) -> dict[str, Any]:
     if not isinstance(request, dict):
         raise DataError("request.json is not a JSON object: run the run's Plan again")
     return request
+
+
+def _champion(folder: Path, version: str) -> tuple[Artifact | None, str | None]:
+    """The champion, or why it cannot be read: that must not keep a candidate from being measured."""
+    if version == "none":
+        return None, None
+    try:
+        found = _model(folder)
+    except ArtifactError as error:
+        return None, str(error)
+    return found, None if found else "champion: there is no model.tar.gz where its model package says"
 
 
 def _model(folder: Path) -> Artifact | None:
@@ -129,12 +144,10 @@ def main() -> int:
     (output / "evaluation.json").write_text(
         json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
     )
-    log.info(
-        "candidate macro_f1=%s on %d rows; comparison: %s",
-        result["candidate"]["macro_f1"],
-        result["holdout"]["rows"],
-        result["comparison"],
-    )
+    log.info("candidate macro_f1=%s on %d rows", result["candidate"]["macro_f1"], result["holdout"]["rows"])
+    if result["comparison"]:
+        found = result["comparison"]
+        log.info("minus the champion's: %s, interval %s", found["macro_f1_difference"], found["interval"])
     for note in result["notes"]:
         log.info("note: %s", note)
     return 0

@@ -82,7 +82,7 @@ def _parse(line: bytes) -> tuple[str | None, str | None, str]:
         return None, None, "complaint_id is missing or not a text"
     if not isinstance(text, str):
         wrong = "text is missing or not a text"
-    elif not text.strip("\0 \t\r\n\u2028\u2029"):
+    elif not text.replace("\0", "").strip():
         wrong = "text is empty"
     elif len(text) > LONGEST_TEXT:
         wrong = f"text has {len(text)} characters, more than the {LONGEST_TEXT} that are scored"

@@ -12,6 +12,7 @@ Calls, for the role that this function needs:
 | kms:Decrypt, kms:GenerateDataKey | the key of the prepared bucket |
 | sagemaker:ListModelPackages | `*` (the action takes no resource) |
 | sagemaker:DescribeModelPackage | `arn:…:model-package/<group>/*` |
+| sagemaker:DescribeHyperParameterTuningJob | `arn:…:hyper-parameter-tuning-job/*` (jobs are named by run) |
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
-from champion import Registry, read_registry
 from decision import Facts, decide
 from labelled_store import SPLITS, complete_runs, manifest, mark_complete, split_keys
+from registry import Registry, number, parent_tuning_job, read_registry
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -49,6 +50,7 @@ class Settings:
     min_new_rows: int
     target_precision: float
     seed: int
+    tuning_space: Mapping[str, Any] | None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -62,6 +64,7 @@ class Settings:
             min_new_rows=int(environ["MIN_NEW_ROWS"]),
             target_precision=float(environ["TARGET_PRECISION"]),
             seed=int(environ["SEED"]),
+            tuning_space=json.loads(environ["TUNING_SPACE"]),
         )
 
 
@@ -117,6 +120,9 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         "manifests": {split: f"s3://{bucket}/runs/{run_id}/plan/{split}.manifest" for split in SPLITS},
         "request_uri": f"s3://{bucket}/runs/{run_id}/plan/",
         "champion": champion,
+        "parent_tuning_job": parent_tuning_job(clients.sagemaker, registry, settings.tuning_space)
+        if decision.train
+        else "none",
     }
     documents = {
         f"{split}.manifest": manifest(bucket, split_keys(clients.s3, bucket=bucket, split=split, runs=runs))
@@ -162,6 +168,6 @@ def _champion(registry: Registry, *, settings: Settings, request_uri: str) -> di
         "version": str(version),
         "model_name": f"{settings.model_package_group}-v{version}",
         "model_data_url": package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"],
-        "macro_f1": float(metadata.get("macro_f1", 0)),
+        "macro_f1": number(metadata.get("macro_f1")),
         "evaluation_uri": f"s3://{settings.models_bucket}/evaluations/{run}/" if run else "none",
     }

@@ -14,7 +14,7 @@ Calls, for the role that this function needs:
 | kms:Decrypt, kms:GenerateDataKey, kms:DescribeKey | the key of models, prepared and topic |
 | kms:CreateGrant if kms:GrantIsForAWSResource | the same key (CreateModelPackage with our key) |
 | sagemaker:ListModelPackages | `*` (the action takes no resource) |
-| sagemaker:DescribeModelPackage, sagemaker:CreateModelPackage | `arn:…:model-package/<group>/*` |
+| sagemaker:DescribeModelPackage, sagemaker:CreateModelPackage, sagemaker:UpdateModelPackage | `arn:…:model-package/<group>/*` |
 | sagemaker:CreateModelPackage | `arn:…:model-package-group/<group>` |
 | sagemaker:DescribeTrainingJob | `arn:…:training-job/*` |
 | sagemaker:CreateModel, sagemaker:DescribeModel | `arn:…:model/<group>-v*` |
@@ -30,13 +30,24 @@ import json
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 from gate import APPROVED, PENDING, judge
-from registry import champion_of, ensure_model, model_name, package_of_run, packages, plan_entry, register
+from registry import (
+    OVERTAKEN,
+    champion_of,
+    ensure_model,
+    model_name,
+    overtaking,
+    package_of_run,
+    packages,
+    plan_entry,
+    register,
+    take_back,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -60,7 +71,6 @@ class Settings:
     prepared_bucket: str
     inference_image: str
     model_role_arn: str
-    models_key_arn: str
     scoring_instance: str
     promotion_policy: Mapping[str, object]
     code_version: str
@@ -75,7 +85,6 @@ class Settings:
             prepared_bucket=environ["PREPARED_BUCKET"],
             inference_image=environ["INFERENCE_IMAGE"],
             model_role_arn=environ["MODEL_ROLE_ARN"],
-            models_key_arn=environ["MODELS_KEY_ARN"],
             scoring_instance=environ["SCORING_INSTANCE"],
             promotion_policy=json.loads(environ["PROMOTION_POLICY"]),
             code_version=environ["CODE_VERSION"],
@@ -114,7 +123,14 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         if present != plan["champion"]["version"]:
             return _compare_again(plan, champion, settings, clients, run_id)
         package = _register(state, settings, clients)
+        described = packages(clients.sagemaker, group)
     status = package["ModelApprovalStatus"]
+    # What a person approved stays approved, whatever was promoted meanwhile.
+    by_gate = package["CustomerMetadataProperties"]["decision"] == status == APPROVED
+    winner = overtaking(described, package, plan["champion"]["version"]) if by_gate else None
+    if winner:
+        take_back(clients.sagemaker, package, winner)
+        return _compare_again(plan, winner, settings, clients, run_id)
     version = package["ModelPackageVersion"]
     ensure_model(
         clients.sagemaker,
@@ -122,11 +138,11 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         package_arn=package["ModelPackageArn"],
         role_arn=settings.model_role_arn,
     )
-    reason = package["CustomerMetadataProperties"].get("reason", "")
+    reasons = _decision(settings, clients, run_id)["reasons"]
     promotion = {
         "decision": status,
         "promoted": status == APPROVED,
-        "reasons": reason.split("; "),
+        "reasons": reasons,
         "candidate_version": str(version),
     }
     serving = package if status == APPROVED else champion
@@ -137,49 +153,68 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             else "Drop more labelled complaints"
         )
         raise NoChampionError(
-            f"{plan['rows']['to_score']} complaints wait for a label, but version {version} is {status} ({reason}) and no "
+            f"{plan['rows']['to_score']} complaints wait for a label, but version {version} is {status} ({'; '.join(reasons)}) and no "
             f"other model is approved. {advice}."
         )
     LOGGER.info("judged", extra={"run_id": run_id, "version": version, "decision": status})
     return {**plan, "champion": plan_entry(serving, group) if serving else plan["champion"], "promotion": promotion}
 
 
+def _decision(settings: Settings, clients: Clients, run_id: str) -> dict[str, Any]:
+    """What was decided and why, as _register left it."""
+    key = f"evaluations/{run_id}/promotion.json"
+    decision: dict[str, Any] = json.loads(clients.s3.get_object(Bucket=settings.models_bucket, Key=key)["Body"].read())
+    return decision
+
+
 def _register(state: Mapping[str, Any], settings: Settings, clients: Clients) -> dict[str, Any]:
-    run_id = state["run_id"]
+    """Judge, write promotion.json with every number that was looked at, and create the model package with what led to it."""
+    run_id, plan = state["run_id"], state["plan"]
     prefix = f"evaluations/{run_id}"
     evaluation_uri = f"s3://{settings.models_bucket}/{prefix}/"
     body = clients.s3.get_object(Bucket=settings.models_bucket, Key=f"{prefix}/evaluation.json")["Body"].read()
-    evaluation = json.loads(body)
-    verdict = judge(evaluation, settings.promotion_policy)
+    evaluation = _document(body)
+    verdict = judge(evaluation, settings.promotion_policy, champion_version=plan["champion"]["version"])
     job = clients.sagemaker.describe_training_job(TrainingJobName=state["training"]["best_training_job"])
-    candidate = evaluation.get("candidate") or {}
-    rows = state["plan"]["rows"]["labelled_total"]
-    reason = "; ".join(verdict.reasons)
+    candidate, holdout = (_part(evaluation, name) for name in ("candidate", "holdout"))
+    hyperparameters = {
+        key: value for key, value in sorted(job["HyperParameters"].items()) if not key.startswith(("_", "sagemaker_"))
+    }
+    lineage = {
+        "training_job": job["TrainingJobName"],
+        "tuning_job": state["training"]["tuning_job"],
+        "champion_version": plan["champion"]["version"],
+        "training_rows": _text(candidate.get("training_rows")),
+        "data_fingerprint": _text(candidate.get("data_fingerprint")),
+        "holdout_rows": _text(holdout.get("rows")),
+        "holdout_fingerprint": _text(holdout.get("fingerprint")),
+        "training_code_version": _text(candidate.get("code_version")),
+        "code_version": settings.code_version,
+        "evaluation_uri": evaluation_uri,
+    }
     decision = {
         "run_id": run_id,
         "decision": verdict.status,
         "reasons": list(verdict.reasons),
+        "checks": [asdict(check) for check in verdict.checks],
         "policy": dict(settings.promotion_policy),
-        "champion_version": state["plan"]["champion"]["version"],
-        "training_job": job["TrainingJobName"],
-        "hyperparameters": {key: value for key, value in job["HyperParameters"].items() if not key.startswith("_")},
-        "evaluation_uri": evaluation_uri,
+        "hyperparameters": hyperparameters,
+        "objective": state["training"]["objective"],
+        "manifests": plan["manifests"],
+        **lineage,
     }
     clients.s3.put_object(
         Bucket=settings.models_bucket,
         Key=f"{prefix}/promotion.json",
-        Body=json.dumps(decision, indent=1).encode(),
+        Body=json.dumps(decision, indent=1, ensure_ascii=False, allow_nan=False).encode(),
         ContentType="application/json",
     )
+    reason = "; ".join(verdict.reasons)
     metadata = {
         "run_id": run_id,
-        "macro_f1": _text(candidate.get("macro_f1")),
-        "accuracy": _text(candidate.get("accuracy")),
-        "expected_calibration_error": _text(candidate.get("expected_calibration_error")),
-        "training_rows": str(rows),
-        "data_fingerprint": str((evaluation.get("holdout") or {}).get("fingerprint", "unknown")),
-        "code_version": settings.code_version,
-        "evaluation_uri": evaluation_uri,
+        **{name: _text(candidate.get(name)) for name in ("macro_f1", "accuracy", "expected_calibration_error")},
+        **lineage,
+        "hyperparameters": " ".join(f"{key}={value}" for key, value in hyperparameters.items()),
         "decision": verdict.status,
         "reason": reason,
     }
@@ -224,7 +259,7 @@ def _compare_again(
     request["champion_version"] = entry["version"]
     clients.s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(request).encode(), ContentType="application/json")
     promotion = {
-        "decision": "ChampionChanged",
+        "decision": OVERTAKEN,
         "promoted": False,
         "reasons": [f"the champion is version {entry['version']} now; the candidate is compared with it"],
         "candidate_version": "none",
@@ -232,5 +267,21 @@ def _compare_again(
     return {**plan, "champion": entry, "promotion": promotion}
 
 
+def _document(body: bytes) -> dict[str, Any]:
+    """evaluation.json, or nothing where it is not a JSON object: the gate then says what is missing."""
+    try:
+        found: Any = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = document.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def _text(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, int | float) else "missing"
+    if value is None or isinstance(value, bool):
+        return "missing"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

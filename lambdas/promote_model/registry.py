@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +12,11 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html: values of at most 256 characters.
-METADATA_CHARACTERS = 256
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html: at most 1,024 characters of a
+# description, none of them a control character; 1 to 256 of a value of CustomerMetadataProperties, none of them punctuation
+# but these (the models of botocore say the same, and local AWS holds requests against them).
+DESCRIPTION_CHARACTERS, METADATA_CHARACTERS, METADATA_PUNCTUATION = 1024, 256, "_.:/=+-@"
+OVERTAKEN = "ChampionChanged"
 
 
 def packages(client: SageMakerClient, group: str) -> list[dict[str, Any]]:
@@ -29,10 +34,53 @@ def champion_of(described: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def package_of_run(described: list[dict[str, Any]], run_id: str) -> dict[str, Any] | None:
-    """What this run registered before, where it is repeated."""
-    return next(
-        (package for package in described if package.get("CustomerMetadataProperties", {}).get("run_id") == run_id), None
+    """What this run registered before, where it is repeated; not what it took back because another was promoted."""
+    for package in described:
+        metadata = package.get("CustomerMetadataProperties", {})
+        if metadata.get("run_id") == run_id and metadata.get("decision") != OVERTAKEN:
+            return package
+    return None
+
+
+def overtaking(described: list[dict[str, Any]], package: Mapping[str, Any], compared_with: str) -> dict[str, Any] | None:
+    """The version that was promoted between the champion that `package` was compared with and `package`, if there is one.
+
+    Two runs may judge at once, each seeing the same champion. Versions are given out in order, so of the two the later
+    version always finds the earlier one here.
+    """
+    lowest = 0 if compared_with == "none" else int(compared_with)
+    for other in described:
+        if (
+            other["ModelApprovalStatus"] == "Approved"
+            and lowest < other["ModelPackageVersion"] < package["ModelPackageVersion"]
+        ):
+            return other
+    return None
+
+
+def take_back(client: SageMakerClient, package: Mapping[str, Any], winner: Mapping[str, Any]) -> None:
+    """Reject a version that was judged against a champion that no longer was one."""
+    client.update_model_package(
+        ModelPackageArn=package["ModelPackageArn"],
+        ModelApprovalStatus="Rejected",
+        ApprovalDescription=f"Version {winner['ModelPackageVersion']} was promoted meanwhile: compared again with that one",
+        CustomerMetadataProperties={"decision": OVERTAKEN},
     )
+
+
+def metadata_value(text: str) -> str:
+    """A text as CustomerMetadataProperties takes it: other characters become spaces; never empty."""
+    kept = (
+        character if unicodedata.category(character)[0] in "LZN" or character in METADATA_PUNCTUATION else " "
+        for character in unicodedata.normalize("NFC", text)
+    )
+    return " ".join("".join(kept).split())[:METADATA_CHARACTERS].strip() or "none"
+
+
+def description_value(text: str) -> str:
+    """A text as ModelPackageDescription takes it."""
+    kept = (" " if unicodedata.category(character)[0] == "C" else character for character in text)
+    return "".join(kept)[:DESCRIPTION_CHARACTERS]
 
 
 def model_name(group: str, version: int) -> str:
@@ -47,9 +95,18 @@ def plan_entry(package: Mapping[str, Any], group: str) -> dict[str, Any]:
         "version": str(package["ModelPackageVersion"]),
         "model_name": model_name(group, package["ModelPackageVersion"]),
         "model_data_url": package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"],
-        "macro_f1": float(metadata.get("macro_f1", 0)),
+        "macro_f1": number(metadata.get("macro_f1")),
         "evaluation_uri": metadata.get("evaluation_uri", "none"),
     }
+
+
+def number(text: str | None) -> float:
+    """A number of a package's metadata; 0 where a person approved a version that has none."""
+    try:
+        found = float(text or 0)
+    except ValueError:
+        return 0.0
+    return found if math.isfinite(found) else 0.0
 
 
 def register(
@@ -67,7 +124,7 @@ def register(
     """Create a package and describe it."""
     created = client.create_model_package(
         ModelPackageGroupName=group,
-        ModelPackageDescription=description[:1024],
+        ModelPackageDescription=description_value(description),
         ModelApprovalStatus=status,  # type: ignore[arg-type]
         InferenceSpecification={
             "Containers": [
@@ -77,6 +134,8 @@ def register(
                     "Environment": {
                         "SAGEMAKER_PROGRAM": "inference.py",
                         "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+                        # A caller that names no Accept would otherwise be answered as if it had asked for application/json.
+                        "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "application/jsonlines",
                     },
                 }
             ],
@@ -85,7 +144,7 @@ def register(
             "SupportedTransformInstanceTypes": [instance],  # type: ignore[list-item]
         },
         ModelMetrics={"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": metrics_uri}}},
-        CustomerMetadataProperties={name: value[:METADATA_CHARACTERS] for name, value in metadata.items()},
+        CustomerMetadataProperties={name: metadata_value(value) for name, value in metadata.items()},
     )
     return dict(client.describe_model_package(ModelPackageName=created["ModelPackageArn"]))
 

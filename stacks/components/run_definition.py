@@ -21,7 +21,7 @@ State = dict[str, Any]
 
 HYPERPARAMETERS = ROOT / "training" / "hyperparameters.json"
 # What the plan consists of (docs/contracts.md); Promote returns it again as it then stands.
-PLAN = ("train", "score", "rows", "manifests", "request_uri", "champion")
+PLAN = ("train", "score", "rows", "manifests", "request_uri", "champion", "parent_tuning_job")
 LAMBDA_SECONDS = 300
 VOLUME_GB = 30
 # A job's own time-out fires first and says more; the state's is there for a job that never answers.
@@ -59,8 +59,23 @@ def run_definition(
         "States": {
             "Prepare": _glue_job(jobs.prepare_name, {}, result_path="$.prepare", seconds=job_seconds, then="Plan"),
             "Plan": plan,
-            "Train?": _choice("$.plan.train", yes="Train", no="Score?"),
+            "Train?": {
+                "Type": "Choice",
+                "Choices": [
+                    {
+                        "And": [
+                            {"Variable": "$.plan.train", "BooleanEquals": True},
+                            {"Not": {"Variable": "$.plan.parent_tuning_job", "StringEquals": "none"}},
+                        ],
+                        "Next": "Train warm",
+                    },
+                    {"Variable": "$.plan.train", "BooleanEquals": True, "Next": "Train"},
+                ],
+                "Default": "Score?",
+            },
             "Train": _tuning_job(settings, storage, modeling, seconds=job_seconds),
+            # JSONPath cannot leave a parameter out, so a job that starts from an earlier one is a state of its own.
+            "Train warm": _tuning_job(settings, storage, modeling, seconds=job_seconds, warm=True),
             "Evaluate": _processing_job(settings, storage, modeling, seconds=job_seconds),
             "Promote": promote,
             # Another run promoted its model while this one was evaluating: the candidate must beat the new champion.
@@ -184,19 +199,52 @@ def _s3_input(uri: object, *, data_type: str, dynamic: bool = True) -> State:
     }
 
 
-def _tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, seconds: int) -> State:
-    knobs = json.loads(HYPERPARAMETERS.read_text(encoding="utf-8"))
-    training, tuning = settings.training, settings.tuning
-    objective = {"Type": "Maximize", "MetricName": knobs["objective"]["name"]}
-    static = {
+def tuning_space(settings: Settings) -> dict[str, Any] | None:
+    """What an earlier tuning job must share with one of now to be its parent: `{"objective", "static", "tuned"}`.
+
+    None where there is nothing to start from: one job tries the defaults, random search does not learn, and the service
+    documents warm start for Bayesian and random search alone.
+    https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-warm-start.html
+    """
+    if settings.tuning.strategy != "Bayesian" or settings.tuning.max_jobs == 1:
+        return None
+    knobs = _knobs(settings)
+    return {
+        "objective": knobs["objective"]["name"],
+        "static": sorted(_static_hyperparameters(settings, knobs, code_file="")),
+        "tuned": {knob["name"]: knob["type"] for knob in knobs["tuned"]},
+    }
+
+
+def _knobs(settings: Settings) -> dict[str, Any]:
+    """training/hyperparameters.json; where there is one job to try them, each knob's only value is its default."""
+    knobs: dict[str, Any] = json.loads(HYPERPARAMETERS.read_text(encoding="utf-8"))
+    if settings.tuning.max_jobs == 1:
+        knobs["tuned"] = [
+            {"name": knob["name"], "type": "Categorical", "values": [knob["default"]]} for knob in knobs["tuned"]
+        ]
+    return knobs
+
+
+def _static_hyperparameters(settings: Settings, knobs: Mapping[str, Any], *, code_file: str) -> dict[str, str]:
+    return {
         **{name: str(value) for name, value in knobs["static"].items()},
-        "seed": str(training.seed),
-        "target_precision": str(training.target_precision),
+        "seed": str(settings.training.seed),
+        "target_precision": str(settings.training.target_precision),
         "sagemaker_program": "train.py",
-        "sagemaker_submit_directory": f"/opt/ml/input/data/code/{modeling.code_file}",
+        "sagemaker_submit_directory": f"/opt/ml/input/data/code/{code_file}",
         "sagemaker_container_log_level": "20",
         "sagemaker_region": settings.environment.region,
     }
+
+
+def _tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, seconds: int, warm: bool = False) -> State:
+    knobs = _knobs(settings)
+    training, tuning = settings.training, settings.tuning
+    objective = {"Type": "Maximize", "MetricName": knobs["objective"]["name"]}
+    # The data has grown since, so TransferLearning: the parent's results are a hint, not measurements of the same thing.
+    parents = [{"HyperParameterTuningJobName.$": "$.plan.parent_tuning_job"}]
+    warm_start = {"WarmStartType": "TransferLearning", "ParentHyperParameterTuningJobs": parents}
     spot = {
         "EnableManagedSpotTraining": True,
         "CheckpointConfig": {
@@ -230,6 +278,8 @@ def _tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, sec
                 },
                 "ParameterRanges": _parameter_ranges(knobs["tuned"]),
                 "RandomSeed": training.seed,
+                # Hyperband stops jobs by a rule of its own, and refuses the other. A job that reaches MaxResource is stopped
+                # before it has a model: more than how often the objective is logged, once a fold and once at the end.
                 **(
                     {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 10}}}
                     if tuning.strategy == "Hyperband"
@@ -237,11 +287,14 @@ def _tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, sec
                 ),
             },
             "TrainingJobDefinition": {
-                "StaticHyperParameters": static,
+                "StaticHyperParameters": _static_hyperparameters(settings, knobs, code_file=modeling.code_file),
                 "AlgorithmSpecification": {
                     "TrainingImage": modeling.image_uri,
                     "TrainingInputMode": "File",
-                    "MetricDefinitions": [{"Name": knobs["objective"]["name"], "Regex": knobs["objective"]["regex"]}],
+                    "MetricDefinitions": [
+                        {"Name": metric["name"], "Regex": metric["regex"]}
+                        for metric in (knobs["objective"], *knobs["metrics"])
+                    ],
                 },
                 "RoleArn": modeling.training_role.role_arn,
                 "InputDataConfig": channels,
@@ -260,6 +313,7 @@ def _tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, sec
                 "EnableInterContainerTrafficEncryption": True,
                 **(spot if training.spot else {}),
             },
+            **({"WarmStartConfig": warm_start} if warm else {}),
         },
         "ResultSelector": {
             "tuning_job.$": "$.HyperParameterTuningJobName",

@@ -144,8 +144,10 @@ def test_every_tuned_and_static_hyperparameter_is_one_that_training_takes(defini
         if not name.startswith("sagemaker_"):
             arguments += [f"--{name.removesuffix('.$')}", value]
     assert parse_settings(arguments)
-    metric = parameters["TrainingJobDefinition"]["AlgorithmSpecification"]["MetricDefinitions"][0]
-    assert re.search(metric["Regex"], "validation macro_f1=0.7412;")
+    metrics = parameters["TrainingJobDefinition"]["AlgorithmSpecification"]["MetricDefinitions"]
+    line = "validation macro_f1=0.7412; standard_error=0.0061;"
+    found = {metric["Name"]: re.findall(metric["Regex"], line) for metric in metrics}
+    assert found == {"validation:macro_f1": ["0.7412"], "validation:macro_f1_standard_error": ["0.0061"]}
 
 
 def test_entry_scripts_are_in_the_training_archive(

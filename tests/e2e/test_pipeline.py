@@ -327,3 +327,29 @@ def test_a_stopped_execution_stops_its_job(target: Target, first_training: Run, 
     assert run["status"] == "ABORTED"
     newest = max(glue.get_job_runs(JobName=job)["JobRuns"], key=lambda found: found["StartedOn"])
     assert newest["JobRunState"] in ("STOPPING", "STOPPED")
+
+
+def test_more_labels_are_tuned_from_the_last_job_and_judged_against_the_champion(
+    target: Target, first_training: Run, drop: Callable[[Path], Run], made: Path
+) -> None:
+    """Last in this file: it may change the champion."""
+    first_id, _ = first_training
+    path = made / "more.csv"
+    generator.write_csv(path, LABELLED_ROWS // 2, seed=12)
+    run_id, run = drop(path)
+
+    assert run["status"] == "SUCCEEDED", run.get("error")
+    assert "Train warm" in run["states"]
+    job = target.client("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=f"{run_id}-0-0")
+    assert job["WarmStartConfig"] == {
+        "WarmStartType": "TransferLearning",
+        "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": f"{first_id}-0-0"}],
+    }
+    evaluation = json.loads(body(target, "ModelsBucketName", f"evaluations/{run_id}/evaluation.json"))
+    assert evaluation["champion"]["version"] == "1"
+    low, high = evaluation["comparison"]["interval"]
+    assert low <= evaluation["comparison"]["macro_f1_difference"] <= high
+    decision = json.loads(body(target, "ModelsBucketName", f"evaluations/{run_id}/promotion.json"))
+    assert decision["decision"] == run["promotion"]["decision"]
+    assert (decision["decision"] == "Rejected") == any(not check["passed"] for check in decision["checks"])
+    assert {"macro_f1_difference", "expected_calibration_error", "holdout_rows"} <= {c["name"] for c in decision["checks"]}

@@ -54,6 +54,7 @@ def test_a_job_outlives_its_own_timeout_before_the_state_gives_up(definition: di
     ("state", "operation"),
     [
         ("Train", "CreateHyperParameterTuningJob"),
+        ("Train warm", "CreateHyperParameterTuningJob"),
         ("Evaluate", "CreateProcessingJob"),
         ("Score", "CreateTransformJob"),
         ("Prepare", "StartJobRun"),
@@ -72,6 +73,69 @@ def test_job_requests_are_what_the_service_accepts(definition: dict[str, Any], s
 
     report = ParamValidator().validate(plain(definition["States"][state]["Parameters"]), shape)
     assert not report.has_errors(), report.generate_report()
+
+
+def _choose(choices: list[dict[str, Any]], default: str, plan: dict[str, Any]) -> str:
+    """The next state, by the operators that the definition uses."""
+
+    def holds(rule: dict[str, Any]) -> bool:
+        if "And" in rule:
+            return all(map(holds, rule["And"]))
+        if "Not" in rule:
+            return not holds(rule["Not"])
+        value = plan[rule["Variable"].removeprefix("$.plan.")]
+        return bool(value == rule.get("BooleanEquals", rule.get("StringEquals")))
+
+    return next((choice["Next"] for choice in choices if holds(choice)), default)
+
+
+def test_a_tuning_job_starts_from_the_last_one_where_there_is_one(definition: dict[str, Any]) -> None:
+    states = definition["States"]
+    cold, warm = states["Train"]["Parameters"], states["Train warm"]["Parameters"]
+    assert warm == {
+        **cold,
+        "WarmStartConfig": {
+            "WarmStartType": "TransferLearning",
+            "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName.$": "$.plan.parent_tuning_job"}],
+        },
+    }
+    choice = states["Train?"]
+    for train, parent, following in (
+        (True, "r1-0-0", "Train warm"),
+        (True, "none", "Train"),
+        (False, "none", "Score?"),
+        (False, "r1-0-0", "Score?"),
+    ):
+        plan = {"train": train, "parent_tuning_job": parent}
+        assert _choose(choice["Choices"], choice["Default"], plan) == following
+    assert states["Train warm"]["Next"] == states["Train"]["Next"] == "Evaluate"
+
+
+def _tuning(**changes: Any) -> Any:
+    from stacks.components import run_definition
+    from stacks.config import Tuning, load_settings
+
+    settings = load_settings("local").model_copy(update={"tuning": Tuning.model_validate(changes)})
+    return run_definition._knobs(settings), run_definition.tuning_space(settings)
+
+
+def test_one_job_tries_the_defaults_and_starts_from_nothing() -> None:
+    from train import parse_settings
+
+    knobs, space = _tuning(max_jobs=1, max_parallel_jobs=1)
+    assert space is None
+    arguments = [part for knob in knobs["tuned"] for part in (f"--{knob['name']}", str(knob["values"][0]))]
+    assert parse_settings(arguments) == parse_settings([])
+    assert {(knob["type"], len(knob["values"])) for knob in knobs["tuned"]} == {("Categorical", 1)}
+
+
+def test_only_bayesian_search_starts_warm() -> None:
+    assert _tuning(strategy="Random")[1] is None
+    assert _tuning(strategy="Hyperband")[1] is None
+    space = _tuning(strategy="Bayesian")[1]
+    assert space["objective"] == "validation:macro_f1"
+    assert "cost" in space["tuned"]
+    assert "seed" in space["static"]
 
 
 def test_training_and_evaluation_are_isolated_and_encrypted(definition: dict[str, Any]) -> None:
@@ -95,6 +159,7 @@ def test_training_and_evaluation_are_isolated_and_encrypted(definition: dict[str
 def test_a_retry_and_a_redrive_name_their_jobs_anew(definition: dict[str, Any]) -> None:
     for state, field in (
         ("Train", "HyperParameterTuningJobName.$"),
+        ("Train warm", "HyperParameterTuningJobName.$"),
         ("Evaluate", "ProcessingJobName.$"),
         ("Score", "TransformJobName.$"),
     ):

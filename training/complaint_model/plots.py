@@ -4,85 +4,145 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from math import sqrt
 from typing import Any
 
 SIZE, LEFT, TOP = 360, 60, 40
 COLOURS = {"candidate": "#0b6e8a", "champion": "#b3541e"}
-Point = tuple[float, float]
+MOST_LABELS = 80  # of a confusion matrix; with more, those that are confused most
+LONGEST_LABEL = 32  # characters; the whole name is in the tooltip
+Point = tuple[float, float, float]  # x, y, and the share of rows that it stands for (0: no dot)
 
 
 def curves(
-    title: str, x: str, y: str, lines: Mapping[str, Sequence[Point]], *, diagonal: bool = False, low: float = 0.0
+    title: str,
+    axes: tuple[str, str],
+    lines: Mapping[str, Sequence[Point]],
+    *,
+    diagonal: bool = False,
+    low: float = 0.0,
+    goal: float | None = None,
 ) -> str:
-    """Lines over [0, 1] x [low, 1]."""
+    """Lines over [0, 1] x [low, 1]; `goal` is a height to compare with."""
     parts = _frame(title, SIZE + LEFT + 30, SIZE + TOP + 80)
+
+    def height(value: float) -> float:
+        return TOP + SIZE - SIZE * (max(value, low) - low) / (1 - low)
+
     for step in range(6):
         share = step / 5
-        at_x, at_y = LEFT + share * SIZE, TOP + SIZE - share * SIZE
-        parts.append(f'<path d="M{LEFT},{at_y:.1f}h{SIZE}M{at_x:.1f},{TOP}v{SIZE}" stroke="#ddd" fill="none"/>')
+        at_x, value = LEFT + share * SIZE, low + share * (1 - low)
+        parts.append(f'<path d="M{LEFT},{height(value):.1f}h{SIZE}M{at_x:.1f},{TOP}v{SIZE}" stroke="#ddd" fill="none"/>')
         parts.append(_text(at_x, TOP + SIZE + 18, f"{share:.1f}", "middle"))
-        parts.append(_text(LEFT - 8, at_y + 4, f"{low + share * (1 - low):.2f}", "end"))
+        parts.append(_text(LEFT - 8, height(value) + 4, f"{value:.2f}", "end"))
+    dashed = 'stroke="#777" stroke-dasharray="4 4" fill="none"'
     if diagonal:
-        parts.append(f'<path d="M{LEFT},{TOP + SIZE}L{LEFT + SIZE},{TOP}" stroke="#999" stroke-dasharray="4 4" fill="none"/>')
+        parts.append(f'<path d="M{LEFT},{TOP + SIZE}L{LEFT + SIZE},{TOP}" {dashed}/>')
+    if goal is not None and goal >= low:
+        parts.append(f'<path d="M{LEFT},{height(goal):.1f}h{SIZE}" {dashed}/>')
+        parts.append(_text(LEFT + SIZE - 4, height(goal) - 4, f"asked for: {goal:g}", "end", "#555"))
     for place, (name, points) in enumerate(lines.items()):
         colour = COLOURS.get(name, "#444")
-        path = " ".join(
-            f"{LEFT + SIZE * px:.1f},{TOP + SIZE - SIZE * (max(py, low) - low) / (1 - low):.1f}" for px, py in points
-        )
+        at = [(LEFT + SIZE * x, height(y), weight) for x, y, weight in points]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in at)
         parts.append(f'<polyline points="{path}" stroke="{colour}" stroke-width="2" fill="none"/>')
+        parts += [
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{1.5 + 12 * sqrt(weight):.1f}" fill="{colour}" fill-opacity="0.45"/>'
+            for x, y, weight in at
+            if weight
+        ]
         parts.append(_text(LEFT + 10 + 120 * place, TOP + SIZE + 62, name, "start", colour))
-    parts.append(_text(LEFT + SIZE / 2, TOP + SIZE + 40, x, "middle"))
-    parts.append(f'<g transform="translate(14,{TOP + SIZE / 2}) rotate(-90)">{_text(0, 0, y, "middle")}</g></svg>')
+    parts.append(_text(LEFT + SIZE / 2, TOP + SIZE + 40, axes[0], "middle"))
+    parts.append(f'<g transform="translate(14,{TOP + SIZE / 2}) rotate(-90)">{_text(0, 0, axes[1], "middle")}</g></svg>')
     return "".join(parts)
 
 
 def confusion(title: str, labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
-    """True labels down, predicted across; shade by the share of the true label's rows."""
-    cell = max(14, min(44, 700 // max(1, len(labels))))
-    margin = 20 + 7 * max((len(label) for label in labels), default=1)
-    side = cell * len(labels)
-    parts = _frame(title, margin + side + 20, TOP + side + margin)
-    for row, (label, line) in enumerate(zip(labels, counts, strict=True)):
-        total = max(1, sum(line))
-        y = TOP + row * cell
-        parts.append(_text(margin - 6, y + cell / 2 + 4, label, "end"))
-        for column, count in enumerate(line):
-            left, share = margin + column * cell, count / total
-            colour = COLOURS["candidate"] if row == column else COLOURS["champion"]
+    """True labels down, predicted across; shade by the square root of the share of the true label's rows, to show rare errors."""
+    shown = _most_confused(counts)
+    if len(shown) < len(labels):
+        title = f"{title}: the {len(shown)} of {len(labels)} labels that are confused most"
+    cell = max(14, min(44, 700 // max(1, len(shown))))
+    margin = 44 + 7 * max((len(_short(labels[index])) for index in shown), default=1)
+    side = cell * len(shown)
+    parts = _frame(title, max(margin + side + 20, 12 * len(title)), TOP + side + margin)
+    end = TOP + side
+    for step in range(len(shown) + 1):
+        at = step * cell
+        parts.append(f'<path d="M{margin},{TOP + at}h{side}M{margin + at},{TOP}v{side}" stroke="#e8e8e8" fill="none"/>')
+    size = min(12, cell - 5)
+    for row, truth in enumerate(shown):
+        total, y = max(1, sum(counts[truth])), TOP + row * cell
+        parts.append(_text(margin - 6, y + cell / 2 + 4, _short(labels[truth]), "end", whole=labels[truth]))
+        for column, answer in enumerate(shown):
+            count, left = counts[truth][answer], margin + column * cell
+            if not count:
+                continue
+            colour, shade = COLOURS["candidate" if truth == answer else "champion"], sqrt(count / total)
             parts.append(
-                f'<rect x="{left}" y="{y}" width="{cell}" height="{cell}" fill="{colour}" '
-                f'fill-opacity="{share:.3f}" stroke="#eee">'
-                f"<title>{escape(label)} → {escape(labels[column])}: {count}</title></rect>"
+                f'<rect x="{left}" y="{y}" width="{cell}" height="{cell}" fill="{colour}" fill-opacity="{shade:.3f}">'
+                f"<title>{escape(labels[truth])} → {escape(labels[answer])}: {count} of {total}</title></rect>"
             )
-            if count and cell >= 28:
-                parts.append(_text(left + cell / 2, y + cell / 2 + 4, str(count), "middle", "#fff" if share > 0.6 else "#222"))
-    for column, label in enumerate(labels):
-        at = margin + column * cell + cell / 2 + 4
-        parts.append(f'<g transform="translate({at},{TOP + side + 8}) rotate(-90)">{_text(0, 0, label, "end")}</g>')
+            if len(str(count)) * size * 0.6 < cell:
+                ink = "#fff" if shade > 0.7 else "#222"
+                parts.append(_text(left + cell / 2, y + cell / 2 + size / 3, str(count), "middle", ink, size=size))
+    for column, answer in enumerate(shown):
+        middle, name = margin + column * cell + cell / 2 + 4, labels[answer]
+        parts.append(
+            f'<g transform="translate({middle},{end + 8}) rotate(-90)">{_text(0, 0, _short(name), "end", whole=name)}</g>'
+        )
+    parts.append(
+        f'<g transform="translate(16,{TOP + side / 2}) rotate(-90)">{_text(0, 0, "true label", "middle", "#111")}</g>'
+    )
+    parts.append(_text(margin + side / 2, end + margin - 10, "predicted label", "middle", "#111"))
     parts.append("</svg>")
     return "".join(parts)
 
 
 def draw(evaluation: dict[str, Any]) -> dict[str, str]:
     """File name -> SVG, for whichever of candidate and champion the evaluation holds."""
-    known = {name: evaluation[name] for name in ("candidate", "champion") if evaluation.get(name)}
+    known = {name: found for name in ("candidate", "champion") if (found := evaluation.get(name)) and not found.get("error")}
     reliability = {
-        name: [(point["confidence"], point["accuracy"]) for point in found["reliability"]] for name, found in known.items()
+        name: [
+            (point["confidence"], point["accuracy"], point["rows"] / sum(other["rows"] for other in found["reliability"]))
+            for point in found["reliability"]
+        ]
+        for name, found in known.items()
     }
     coverage = {
-        name: [(point["coverage"], point["precision"]) for point in found["coverage_curve"]] for name, found in known.items()
+        name: [(point["coverage"], point["precision"], 0.0) for point in found["coverage_curve"]]
+        for name, found in known.items()
     }
-    lowest = min((precision for points in coverage.values() for _, precision in points), default=0.0)
+    lowest = min((precision for points in coverage.values() for _, precision, _ in points), default=0.0)
     plots = {
-        "reliability.svg": curves("Calibration", "confidence", "share right", reliability, diagonal=True),
+        "reliability.svg": curves(
+            "Calibration (a dot's area: its share of the rows)", ("confidence", "share right"), reliability, diagonal=True
+        ),
         "coverage.svg": curves(
-            "Precision of what is answered", "share answered", "precision", coverage, low=min(int(lowest * 10) / 10, 0.9)
+            "Precision of what is answered, the surest first",
+            ("share answered", "precision"),
+            coverage,
+            low=min(int(lowest * 10) / 10, 0.9),
+            goal=evaluation.get("target_precision"),
         ),
     }
     for name, found in known.items():
         matrix = found["confusion"]
         plots[f"confusion-{name}.svg"] = confusion(f"Confusion of the {name}", matrix["labels"], matrix["counts"])
     return plots
+
+
+def _most_confused(counts: Sequence[Sequence[int]]) -> list[int]:
+    """The labels to show, in their order: all, or those with the most rows wrongly given to or taken from them."""
+    if len(counts) <= MOST_LABELS:
+        return list(range(len(counts)))
+    columns = [sum(column) for column in zip(*counts, strict=True)]
+    wrong = [sum(row) + columns[index] - 2 * row[index] for index, row in enumerate(counts)]
+    return sorted(sorted(range(len(counts)), key=lambda index: -wrong[index])[:MOST_LABELS])
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
 
 
 def _frame(title: str, width: float, height: float) -> list[str]:
@@ -94,7 +154,19 @@ def _frame(title: str, width: float, height: float) -> list[str]:
     ]
 
 
-def _text(x: float, y: float, content: str, anchor: str, colour: str = "#444", *, weight: str = "normal") -> str:
+def _text(
+    x: float,
+    y: float,
+    content: str,
+    anchor: str,
+    colour: str = "#444",
+    *,
+    weight: str = "normal",
+    size: int = 12,
+    whole: str = "",
+) -> str:
+    tooltip = f"<title>{escape(whole)}</title>" if whole not in ("", content) else ""
     return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-weight="{weight}">{escape(content)}</text>'
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-weight="{weight}" font-size="{size}">'
+        f"{escape(content)}{tooltip}</text>"
     )

@@ -14,6 +14,7 @@ from moto import mock_aws
 Unit = Callable[[str, str], ModuleType]
 BUCKET, GROUP = "prepared-bucket", "models"
 SPLITS = ("train", "validation", "test")
+SPACE = {"objective": "f1", "static": ["sagemaker_program", "seed"], "tuned": {"cost": "Continuous"}}
 
 
 @pytest.fixture
@@ -87,6 +88,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch, unit: Unit) -> Iterator[ModuleType
             "MIN_NEW_ROWS": "50",
             "TARGET_PRECISION": "0.95",
             "SEED": "20",
+            "TUNING_SPACE": json.dumps(SPACE),
         }.items():
             monkeypatch.setenv(name, value)
         yield unit("plan_run", "handler")
@@ -112,7 +114,7 @@ def plan(deployed: ModuleType, run_id: str) -> Any:
     return deployed.lambda_handler({"state": {"run_id": run_id}}, None)
 
 
-def package(status: str, run_id: str = "r0") -> None:
+def package(status: str, run_id: str = "r0", **metadata: str) -> None:
     boto3.client("sagemaker").create_model_package(
         ModelPackageGroupName=GROUP,
         InferenceSpecification={
@@ -121,7 +123,7 @@ def package(status: str, run_id: str = "r0") -> None:
             "SupportedResponseMIMETypes": ["application/jsonlines"],
         },
         ModelApprovalStatus=status,
-        CustomerMetadataProperties={"run_id": run_id, "macro_f1": "0.8125"},
+        CustomerMetadataProperties={"run_id": run_id, "macro_f1": "0.8125", **metadata},
     )
 
 
@@ -171,3 +173,92 @@ def test_without_a_champion_every_later_state_still_gets_its_values(deployed: Mo
     assert made["champion"]["version"] == "none"
     assert made["champion"]["model_data_url"] == made["request_uri"] == f"s3://{BUCKET}/runs/r1/plan/"
     assert read("runs/r1/plan/request.json")["champion_version"] == "none"
+
+
+def test_a_champion_that_a_person_approved_without_numbers_is_a_champion(deployed: ModuleType) -> None:
+    package("Approved", macro_f1="missing")
+    prepared("r9", 0, to_score=5)
+    champion = plan(deployed, "r9")["champion"]
+    assert (champion["version"], champion["macro_f1"]) == ("1", 0)
+
+
+def tuning_job(name: str, **changes: Any) -> None:
+    """A tuning job as the service describes it: with a hyperparameter of its own among the static ones."""
+    request: dict[str, Any] = {
+        "HyperParameterTuningJobName": name,
+        "HyperParameterTuningJobConfig": {
+            "Strategy": "Bayesian",
+            "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": changes.get("objective", "f1")},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1},
+            "ParameterRanges": changes.get(
+                "ranges", {"ContinuousParameterRanges": [{"Name": "cost", "MinValue": "0", "MaxValue": "9"}]}
+            ),
+        },
+        "TrainingJobDefinition": {
+            "StaticHyperParameters": {
+                "seed": "1",
+                "sagemaker_program": "train.py",
+                "_tuning_objective_metric": "f1",
+                **changes.get("static", {}),
+            },
+            "AlgorithmSpecification": {"TrainingImage": "image", "TrainingInputMode": "File"},
+            "RoleArn": "arn:aws:iam::123456789012:role/training-role",
+            "OutputDataConfig": {"S3OutputPath": "s3://models/"},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        },
+    }
+    boto3.client("sagemaker").create_hyper_parameter_tuning_job(**request)
+
+
+def parent(deployed: ModuleType) -> str:
+    prepared("r9", 300)
+    found: str = plan(deployed, "r9")["parent_tuning_job"]
+    return found
+
+
+def test_a_first_tuning_job_starts_from_nothing(deployed: ModuleType) -> None:
+    assert parent(deployed) == "none"
+    package("Approved")  # by a version of this code that did not say where its model came from
+    assert parent(deployed) == "none"
+
+
+def test_a_tuning_job_starts_from_the_one_behind_the_newest_version(deployed: ModuleType) -> None:
+    """Whether or not that version was promoted: its trials were measured all the same."""
+    for run, status in (("r1", "Approved"), ("r2", "Rejected")):
+        tuning_job(f"{run}-0-0")
+        package(status, run, tuning_job=f"{run}-0-0")
+    assert parent(deployed) == "r2-0-0"
+
+
+def test_a_run_that_does_not_train_has_no_parent(deployed: ModuleType) -> None:
+    tuning_job("r1-0-0")
+    package("Approved", "r1", tuning_job="r1-0-0")
+    prepared("r9", 0, to_score=5)
+    assert plan(deployed, "r9")["parent_tuning_job"] == "none"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"objective": "accuracy"},
+        {"static": {"folds": "5"}},
+        {"ranges": {"IntegerParameterRanges": [{"Name": "cost", "MinValue": "0", "MaxValue": "9"}]}},
+        {"ranges": {"ContinuousParameterRanges": [{"Name": "power", "MinValue": "0", "MaxValue": "9"}]}},
+    ],
+)
+def test_a_job_that_the_service_would_refuse_as_a_parent_is_none(deployed: ModuleType, changes: dict[str, Any]) -> None:
+    tuning_job("r1-0-0", **changes)
+    package("Approved", "r1", tuning_job="r1-0-0")
+    assert parent(deployed) == "none"
+
+
+def test_a_job_that_is_gone_is_no_parent(deployed: ModuleType) -> None:
+    package("Approved", "r1", tuning_job="r1-0-0")
+    assert parent(deployed) == "none"
+
+
+def test_one_job_and_random_search_start_from_nothing(deployed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    tuning_job("r1-0-0")
+    package("Approved", "r1", tuning_job="r1-0-0")
+    monkeypatch.setenv("TUNING_SPACE", "null")
+    assert parent(deployed) == "none"

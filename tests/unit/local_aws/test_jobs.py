@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -237,6 +238,44 @@ def test_a_training_over_its_time_stops(sandbox: Sandbox) -> None:
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
 
 
+def test_a_stopped_job_leaves_its_checkpoints_to_the_next(sandbox: Sandbox) -> None:
+    bucket = sandbox.bucket()
+    code = (
+        "import os, pathlib, time\n"
+        "base = pathlib.Path(os.environ['SM_MODEL_DIR']).parent\n"
+        "kept = base / 'checkpoints' / 'fold-0.npy'\n"
+        "if kept.exists():\n"
+        "    print('score=0.7;'); (base / 'model' / 'model.txt').write_bytes(kept.read_bytes())\n"
+        "else:\n"
+        "    kept.write_text('half of the work')\n"
+        "    while True: print('fold written', flush=True); time.sleep(0.3)\n"
+    )
+    request = {
+        **_training(sandbox, code, bucket),
+        "EnableManagedSpotTraining": True,
+        "CheckpointConfig": {"S3Uri": f"s3://{bucket}/checkpoints/r1", "LocalPath": "/opt/ml/checkpoints"},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 300, "MaxWaitTimeInSeconds": 600},
+    }
+    sagemaker, name = sandbox.client("sagemaker"), sandbox.name("training")
+    sagemaker.create_training_job(TrainingJobName=name, HyperParameters=SCRIPT, **request)
+
+    def written() -> bool:
+        with contextlib.suppress(ClientError):  # the first line makes the log group
+            return "fold written" in sandbox.logs("/aws/sagemaker/TrainingJobs")
+        return False
+
+    eventually(written, 60)
+    sagemaker.stop_training_job(TrainingJobName=name)
+    stopped = _ended(lambda: sagemaker.describe_training_job(TrainingJobName=name), "TrainingJobStatus")
+    assert stopped["TrainingJobStatus"] == "Stopped"
+    assert "ModelArtifacts" not in stopped
+
+    resumed = _train(sandbox, request)
+
+    assert resumed["TrainingJobStatus"] == "Completed", resumed.get("FailureReason")
+    assert [metric["Value"] for metric in resumed["FinalMetricDataList"]] == [pytest.approx(0.7)]
+
+
 def test_an_unreadable_channel_is_a_client_error(sandbox: Sandbox) -> None:
     request = _training(sandbox, TRAIN, sandbox.bucket())
     request["RoleArn"] = sandbox.role("sagemaker")
@@ -277,6 +316,151 @@ def test_tuning_trains_every_trial_and_the_best_wins(sandbox: Sandbox) -> None:
     # The objective is what the code printed for the value that it was given: nothing here is made up.
     depth = float(best["TunedHyperParameters"]["depth"])
     assert max(scores) == pytest.approx(1 - abs(depth - 3) / 10, abs=1e-3)
+
+
+def _tuning(
+    sandbox: Sandbox, definition: dict[str, Any], *, jobs: int, parallel: int = 1, seed: int = 3, **more: Any
+) -> dict[str, Any]:
+    """A tuning job over `depth`, to its end: its description, with its trials as `trials`."""
+    sagemaker, name = sandbox.client("sagemaker"), sandbox.name("tune")
+    low, high = more.pop("depths", ("0", "6"))
+    configuration = {
+        "Strategy": "Bayesian",
+        "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "score"},
+        "ResourceLimits": {"MaxNumberOfTrainingJobs": jobs, "MaxParallelTrainingJobs": parallel},
+        "ParameterRanges": {
+            "ContinuousParameterRanges": [{"Name": "depth", "MinValue": low, "MaxValue": high, "ScalingType": "Linear"}]
+        },
+        "RandomSeed": seed,
+        **more.pop("configuration", {}),
+    }
+    sagemaker.create_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=name,
+        HyperParameterTuningJobConfig=configuration,
+        TrainingJobDefinition={**definition, "StaticHyperParameters": SCRIPT},
+        **more,
+    )
+    job = _ended(
+        lambda: sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name),
+        "HyperParameterTuningJobStatus",
+    )
+    listed = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    return {**job, "trials": listed["TrainingJobSummaries"]}
+
+
+def _parents(*names: str) -> dict[str, Any]:
+    parents = [{"HyperParameterTuningJobName": name} for name in names]
+    return {"WarmStartConfig": {"WarmStartType": "TransferLearning", "ParentHyperParameterTuningJobs": parents}}
+
+
+def test_a_warm_start_knows_what_its_parent_found(sandbox: Sandbox) -> None:
+    definition = _training(sandbox, TRAIN, sandbox.bucket())
+    parent = _tuning(sandbox, definition, jobs=6, parallel=2)
+    warm = _parents(parent["HyperParameterTuningJobName"])
+
+    cold, warmed = _tuning(sandbox, definition, jobs=1), _tuning(sandbox, definition, jobs=1, **warm)
+
+    # One seed, one trial each: what differs is what the parent's trials told the optimiser.
+    proposed = [job["BestTrainingJob"]["TunedHyperParameters"]["depth"] for job in (cold, warmed)]
+    assert proposed[0] != proposed[1]
+    assert len(warmed["trials"]) == 1
+    # Another range: the parent's values outside of it are no hint, and no error.
+    narrow = _tuning(sandbox, definition, jobs=1, depths=("5", "6"), **warm)
+    assert 5 <= float(narrow["BestTrainingJob"]["TunedHyperParameters"]["depth"]) <= 6
+
+
+def test_the_trials_of_parents_are_observations_before_the_first_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    import optuna
+
+    from local_aws import sagemaker
+
+    monkeypatch.setitem(sagemaker._warm, "one", [({"depth": "2.5"}, 0.9), ({"depth": "9"}, 0.1), ({"width": "1"}, 0.2)])
+    monkeypatch.setitem(sagemaker._warm, "two", [({"depth": "0.5"}, 0.7)])
+    study = optuna.create_study(direction="maximize")
+    ranges = {"ContinuousParameterRanges": [{"Name": "depth", "MinValue": "0", "MaxValue": "6"}]}
+    sagemaker._start_warm(_parents("one", "two"), study, ranges)
+    # What lies outside of the ranges of now, or is of other hyperparameters, says nothing.
+    assert [(trial.params, trial.value) for trial in study.trials] == [({"depth": 2.5}, 0.9), ({"depth": 0.5}, 0.7)]
+
+
+def test_a_parent_that_the_service_would_refuse_is_refused(sandbox: Sandbox) -> None:
+    definition = _training(sandbox, TRAIN, sandbox.bucket())
+    parent = _tuning(sandbox, definition, jobs=1)["HyperParameterTuningJobName"]
+    with pytest.raises(ClientError, match="does not exist"):
+        _tuning(sandbox, definition, jobs=1, **_parents("nobody"))
+    goal = {"Type": "Minimize", "MetricName": "score"}
+    with pytest.raises(ClientError, match="another objective"):
+        _tuning(sandbox, definition, jobs=1, configuration={"HyperParameterTuningJobObjective": goal}, **_parents(parent))
+    one_more = {"CategoricalParameterRanges": [{"Name": "a", "Values": ["1"]}, {"Name": "b", "Values": ["1"]}]}
+    with pytest.raises(ClientError, match="another number of static and tunable"):
+        _tuning(sandbox, definition, jobs=1, configuration={"ParameterRanges": one_more}, **_parents(parent))
+    with pytest.raises(ClientError, match="must be Off"):
+        _tuning(sandbox, definition, jobs=1, configuration={"Strategy": "Hyperband", "TrainingJobEarlyStoppingType": "Auto"})
+
+
+EPOCHS = """
+import argparse, os, pathlib, time
+parser = argparse.ArgumentParser(); parser.add_argument("--depth", type=float)
+given, _ = parser.parse_known_args()
+for epoch in range(1, 9):
+    print(f"epoch {epoch} score={(1 - abs(given.depth - 3) / 10) * epoch / 8:.4f};", flush=True)
+    time.sleep(0.25)
+(pathlib.Path(os.environ["SM_MODEL_DIR"]) / "model.txt").write_text("done")
+"""
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        {"TrainingJobEarlyStoppingType": "Auto"},
+        {
+            "Strategy": "Hyperband",
+            "StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 9}},
+        },
+    ],
+    ids=["Bayesian", "Hyperband"],
+)
+def test_unpromising_trials_are_stopped_and_a_whole_one_wins(sandbox: Sandbox, configuration: dict[str, Any]) -> None:
+    job = _tuning(sandbox, _training(sandbox, EPOCHS, sandbox.bucket()), jobs=8, parallel=2, configuration=configuration)
+    assert job["HyperParameterTuningJobStatus"] == "Completed", job.get("FailureReason")
+    by_status: dict[str, list[float]] = {"Completed": [], "Stopped": []}
+    for trial in job["trials"]:
+        depth = abs(float(trial["TunedHyperParameters"]["depth"]) - 3)
+        by_status[trial["TrainingJobStatus"]].append(depth)
+    assert by_status["Stopped"]
+    counters = job["TrainingJobStatusCounters"]
+    assert (counters["Completed"], counters["Stopped"]) == (len(by_status["Completed"]), len(by_status["Stopped"]))
+    best = job["BestTrainingJob"]
+    assert best["TrainingJobStatus"] == "Completed"
+    assert abs(float(best["TunedHyperParameters"]["depth"]) - 3) == min(by_status["Completed"])
+    assert min(by_status["Stopped"]) >= min(by_status["Completed"])
+
+
+def test_one_job_with_one_value_a_knob_is_one_training_job_with_that_value(sandbox: Sandbox) -> None:
+    """The form of `tuning.max_jobs = 1`."""
+    ranges = {"CategoricalParameterRanges": [{"Name": "depth", "Values": ["2.5"]}]}
+    definition = _training(sandbox, TRAIN, sandbox.bucket())
+    job = _tuning(sandbox, definition, jobs=1, configuration={"ParameterRanges": ranges})
+    [trial] = job["trials"]
+    assert trial["TunedHyperParameters"] == {"depth": "2.5"}
+    assert job["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] == pytest.approx(0.95)
+
+
+def test_no_more_trials_run_at_once_than_allowed(sandbox: Sandbox) -> None:
+    code = "import time\nprint('score=0.5;', flush=True)\ntime.sleep(1)\n"
+    job = _tuning(sandbox, _training(sandbox, code, sandbox.bucket()), jobs=5, parallel=2)
+    spans = [(trial["TrainingStartTime"], trial["TrainingEndTime"]) for trial in job["trials"]]
+    at_once = [sum(start <= other < end for start, end in spans) for other, _ in spans]
+    assert len(spans) == 5
+    assert max(at_once) == 2
+
+
+def test_a_hyperband_job_that_uses_up_its_resource_is_stopped_before_it_has_a_model(sandbox: Sandbox) -> None:
+    """Why the template allows more than the objective is ever logged."""
+    few = {"Strategy": "Hyperband", "StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 4}}}
+    job = _tuning(sandbox, _training(sandbox, EPOCHS, sandbox.bucket()), jobs=1, configuration=few)
+    assert job["HyperParameterTuningJobStatus"] == "Failed"
+    assert [trial["TrainingJobStatus"] for trial in job["trials"]] == ["Stopped"]
 
 
 SERVE = """

@@ -14,11 +14,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import jsonschema
 import pytest
 
 from tests.unit.training.conftest import ROOT, make_complaints
 
 TRAINING = ROOT / "training"
+EVALUATION_SCHEMA = json.loads((ROOT / "docs/evaluation.schema.json").read_text(encoding="utf-8"))
 
 
 def load(name: str) -> ModuleType:
@@ -51,11 +53,15 @@ def write_rows(folder: Path, count: int, seed: int, prefix: str) -> None:
     (folder / "part-0.jsonl").write_bytes("\n".join(lines).encode() + b"\n")
 
 
-def run_training(base: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def training_environment(base: Path) -> dict[str, str]:
     channels = {f"SM_CHANNEL_{name.upper()}": str(base / "input/data" / name) for name in ("train", "validation")}
+    return {**os.environ, **channels, "SM_MODEL_DIR": str(base / "model")}
+
+
+def run_training(base: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(TRAINING / "train.py"), *arguments],
-        env={**os.environ, **channels, "SM_MODEL_DIR": str(base / "model")},
+        env=training_environment(base),
         capture_output=True,
         text=True,
         check=False,
@@ -77,14 +83,16 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_training_logs_the_objective_that_the_tuning_job_reads(job: tuple[Path, str]) -> None:
     knobs = json.loads((TRAINING / "hyperparameters.json").read_text())
     found = re.findall(knobs["objective"]["regex"], job[1])
-    assert len(found) == 1
-    assert 0.7 < float(found[0]) <= 1
+    assert 0.7 < float(found[-1]) <= 1
+    (noise,) = re.findall(knobs["metrics"][0]["regex"], job[1])
+    assert 0 < float(noise) < 0.1
 
 
 def test_every_knob_that_is_tuned_is_a_hyperparameter_and_its_range_holds_the_default() -> None:
     settings = load("train").Settings()
     for knob in json.loads((TRAINING / "hyperparameters.json").read_text())["tuned"]:
-        assert knob["min"] <= getattr(settings, knob["name"]) <= knob["max"]
+        assert knob["min"] <= knob["default"] <= knob["max"]
+        assert knob["default"] == getattr(settings, knob["name"])
 
 
 def test_the_model_brings_its_code_and_says_what_it_was_trained_on(job: tuple[Path, str]) -> None:
@@ -95,6 +103,57 @@ def test_the_model_brings_its_code_and_says_what_it_was_trained_on(job: tuple[Pa
     assert re.fullmatch(r"[0-9a-f]{64}", about["data_fingerprint"])
     assert (job[0] / "model/code/inference.py").is_file()
     assert list((job[0] / "checkpoints").glob("*.npy"))
+
+
+def test_an_interrupted_job_goes_on_from_its_checkpoints_and_ends_in_the_same_bytes(
+    job: tuple[Path, str], tmp_path: Path
+) -> None:
+    """A spot instance goes away in the middle; the next one finds the checkpoints that SageMaker kept, and nothing else."""
+    arguments = ("--cost", "0.4", "--seed", "20", "--target_precision", "0.9")
+
+    def instance(name: str) -> Path:
+        base = tmp_path / name
+        shutil.copytree(job[0] / "input", base / "input")
+        (base / "checkpoints").mkdir()
+        return base
+
+    first = instance("first")
+    with subprocess.Popen(
+        [sys.executable, "-u", str(TRAINING / "train.py"), *arguments],
+        env=training_environment(first),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("fold 2 of 5"):
+                process.kill()
+                break
+    kept = sorted(path.name for path in (first / "checkpoints").iterdir())
+    assert not (first / "model").exists()
+    assert len([name for name in kept if not name.endswith(".part")]) in (1, 2, 3)
+
+    second = instance("second")
+    shutil.copytree(first / "checkpoints", second / "checkpoints", dirs_exist_ok=True)
+    done = run_training(second, *arguments)
+
+    assert done.returncode == 0, done.stdout
+    taken = done.stdout.count("taken from the checkpoint")
+    assert taken == len([name for name in kept if not name.endswith(".part")])
+    assert done.stdout.count("trained on") == 5 - taken
+    assert contents(second / "model") == contents(job[0] / "model")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_checkpoint_of_other_settings_is_not_taken(job: tuple[Path, str], tmp_path: Path) -> None:
+    shutil.copytree(job[0] / "input", tmp_path / "input")
+    shutil.copytree(job[0] / "checkpoints", tmp_path / "checkpoints")
+    done = run_training(tmp_path, "--cost", "0.5", "--seed", "20", "--target_precision", "0.9")
+    assert done.returncode == 0
+    assert "taken from the checkpoint" not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -146,7 +205,26 @@ def processing(job: tuple[Path, str], tmp_path: Path) -> Path:
 def run_evaluation(base: Path) -> tuple[int, str]:
     done = subprocess.run([sys.executable, str(base / "code/evaluate.py")], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr, done.stderr
+    if done.returncode == 0:
+        jsonschema.validate(evaluation_of(base), EVALUATION_SCHEMA)
     return done.returncode, done.stdout
+
+
+def evaluation_of(base: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((base / "output/evaluation.json").read_text(encoding="utf-8"))
+    return found
+
+
+def give_champion(base: Path, model: Path | bytes, version: str = "3") -> None:
+    """Put a champion where the job expects it: a model's folder, or the bytes of a broken archive."""
+    archive = base / "input/champion/model.tar.gz"
+    if isinstance(model, bytes):
+        archive.write_bytes(model)
+    else:
+        with tarfile.open(archive, "w:gz") as tar:
+            tar.add(model, arcname=".")
+    request = base / "input/request/request.json"
+    request.write_text(json.dumps({**json.loads(request.read_text()), "champion_version": version}))
 
 
 def test_a_first_candidate_is_measured_alone(processing: Path) -> None:
@@ -170,16 +248,91 @@ def test_champion_and_candidate_are_compared_on_the_same_rows(processing: Path, 
     other = tmp_path / "other"
     write_rows(other / "input/data/train/run_id=one", 40, 4, "other")
     assert run_training(other, "--cost", "0.01").returncode == 0
-    with tarfile.open(processing / "input/champion/model.tar.gz", "w:gz") as tar:
-        tar.add(other / "model", arcname=".")
+    give_champion(processing, other / "model")
     assert run_evaluation(processing)[0] == 0
-    result = json.loads((processing / "output/evaluation.json").read_text())
+    result = evaluation_of(processing)
     comparison = result["comparison"]
+    assert result["champion"]["version"] == "3"
+    assert set(comparison["recall"]) == set(result["holdout"]["labels"])
     expected = result["candidate"]["macro_f1"] - result["champion"]["macro_f1"]
     assert comparison["macro_f1_difference"] == pytest.approx(expected, abs=1e-5)
     assert comparison["interval"][0] <= comparison["macro_f1_difference"] <= comparison["interval"][1]
     assert 0 < comparison["p_value"] <= 1
     assert (processing / "output/confusion-champion.svg").is_file()
+
+
+def _other_format(model: Path) -> None:
+    manifest = model / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "format": 999}))
+
+
+def _other_weights(model: Path) -> None:
+    with (model / "weights.npy").open("r+b") as weights:
+        weights.seek(-4, os.SEEK_END)
+        weights.write(b"\x00\x00\x80\x7f")
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (_other_format, "the model has format 999"),
+        (_other_weights, "weights.npy was changed after training"),
+        (lambda model: (model / "bias.npy").unlink(), "bias.npy is missing"),
+        (b"damaged", "model.tar.gz cannot be unpacked"),
+        (None, "there is no model.tar.gz where its model package says"),
+    ],
+)
+def test_a_champion_that_cannot_be_read_is_said_and_the_candidate_measured(
+    job: tuple[Path, str], processing: Path, tmp_path: Path, damage: Any, reason: str
+) -> None:
+    if callable(damage):
+        shutil.copytree(job[0] / "model", tmp_path / "champion")
+        damage(tmp_path / "champion")
+        give_champion(processing, tmp_path / "champion")
+    else:
+        give_champion(processing, damage or b"")
+        if damage is None:
+            (processing / "input/champion/model.tar.gz").unlink()
+    code, log = run_evaluation(processing)
+    assert code == 0, log
+    result = evaluation_of(processing)
+    assert result["champion"]["version"] == "3"
+    assert reason in result["champion"]["error"]
+    assert result["comparison"] is None
+    assert result["candidate"]["macro_f1"] > 0.7
+    assert result["notes"][0].startswith("the champion was not compared: ")
+
+
+def test_labels_that_one_of_the_two_does_not_know_are_named(processing: Path, tmp_path: Path) -> None:
+    """The champion knows a label that is gone, and not one that is new."""
+    other = tmp_path / "other"
+    write_rows(other / "input/data/train/run_id=one", 200, 5, "other")
+    lines = (other / "input/data/train/run_id=one/part-0.jsonl").read_bytes().replace(b'"access"', b'"signing in"')
+    (other / "input/data/train/run_id=one/part-0.jsonl").write_bytes(lines)
+    assert run_training(other).returncode == 0
+    give_champion(processing, other / "model")
+    assert run_evaluation(processing)[0] == 0
+    result = evaluation_of(processing)
+    notes = " ".join(result["notes"])
+    assert "labels that only the candidate knows: access" in notes
+    assert "labels that only the champion knows: signing in" in notes
+    assert "the champion does not know access" in notes
+    assert result["champion"]["per_label"]["access"]["recall"] == 0
+    assert result["candidate"]["per_label"]["signing in"]["support"] == 0
+    assert result["comparison"]["macro_f1_difference"] > 0.1
+    assert result["comparison"]["recall"]["access"]["gained"] > 10
+
+
+def test_a_holdout_of_one_label_is_measured_and_said_to_be_small(processing: Path) -> None:
+    shutil.rmtree(processing / "input/test")
+    write_rows(processing / "input/test/run_id=one", 40, 6, "test")
+    part = processing / "input/test/run_id=one/part-0.jsonl"
+    part.write_bytes(b"\n".join(line for line in part.read_bytes().split(b"\n") if b'"label": "fraud"' in line))
+    assert run_evaluation(processing)[0] == 0
+    result = evaluation_of(processing)
+    assert set(result["holdout"]["labels"]) == {"fraud"}
+    assert 0 <= result["candidate"]["macro_f1"] <= 1
+    assert any("too few to tell two models apart" in note for note in result["notes"])
 
 
 def test_the_newest_label_of_a_text_is_the_one_that_is_learned(tmp_path: Path) -> None:

@@ -1,0 +1,371 @@
+"""promote_model: what is registered, with what; who serves after it; two candidates at once; nothing that AWS would refuse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from local_aws import validation
+from tests.unit.lambdas.test_gate import POLICY, against, first, measured, recall
+
+Unit = Callable[[str, str], ModuleType]
+MODELS, PREPARED, GROUP = "models-bucket", "prepared-bucket", "ptmlops-test"
+ROLE = "arn:aws:iam::123456789012:role/model-role"
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+
+
+@pytest.fixture
+def deployed(monkeypatch: pytest.MonkeyPatch, unit: Unit) -> Iterator[ModuleType]:
+    with mock_aws():
+        for bucket in (MODELS, PREPARED):
+            boto3.client("s3").create_bucket(Bucket=bucket)
+        sagemaker = boto3.client("sagemaker")
+        sagemaker.create_model_package_group(ModelPackageGroupName=GROUP)
+        topic = boto3.client("sns").create_topic(Name="notices")["TopicArn"]
+        queue = boto3.client("sqs").create_queue(QueueName="notices")["QueueUrl"]
+        boto3.client("sns").subscribe(
+            TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:notices", Attributes={}
+        )
+        monkeypatch.setenv("QUEUE", queue)
+        for name, value in {
+            "MODEL_PACKAGE_GROUP": GROUP,
+            "MODELS_BUCKET": MODELS,
+            "PREPARED_BUCKET": PREPARED,
+            "INFERENCE_IMAGE": IMAGE,
+            "MODEL_ROLE_ARN": ROLE,
+            "SCORING_INSTANCE": "ml.m5.large",
+            "PROMOTION_POLICY": json.dumps(POLICY),
+            "CODE_VERSION": "code12345678",
+            "NOTIFICATION_TOPIC_ARN": topic,
+        }.items():
+            monkeypatch.setenv(name, value)
+        module = unit("promote_model", "handler")
+        module._clients.cache_clear()
+        yield module
+
+
+def read(bucket: str, key: str) -> Any:
+    return json.loads(boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+
+
+def trained(run_id: str, evaluation: Any, *, score: bool = True, champion: str = "none", body: bytes | None = None) -> Any:
+    """A run whose candidate is trained and evaluated: what Promote receives."""
+    plan = f"runs/{run_id}/plan/"
+    state = {
+        "run_id": run_id,
+        "training": {"tuning_job": f"{run_id}-0-0", "best_training_job": f"{run_id}-0-0-001-abc", "objective": 0.79},
+        "plan": {
+            "train": True,
+            "score": score,
+            "rows": {"labelled_new": 400, "labelled_total": 900, "to_score": 7 if score else 0},
+            "manifests": {"train": f"s3://{PREPARED}/{plan}train.manifest"},
+            "request_uri": f"s3://{PREPARED}/{plan}",
+            "champion": {"version": champion, "model_name": "none", "model_data_url": "s3://x/y", "macro_f1": 0},
+        },
+    }
+    boto3.client("sagemaker").create_training_job(
+        TrainingJobName=state["training"]["best_training_job"],
+        HyperParameters={
+            "cost": "0.31",
+            "weight_power": "0.7",
+            "_tuning_objective_metric": "f1",
+            "sagemaker_program": "train.py",
+        },
+        AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        RoleArn=ROLE,
+        OutputDataConfig={"S3OutputPath": f"s3://{MODELS}/training/{run_id}"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
+        StoppingCondition={"MaxRuntimeInSeconds": 60},
+    )
+    evaluate(run_id, evaluation, body)
+    request = {"run_id": run_id, "champion_version": champion, "seed": 20}
+    boto3.client("s3").put_object(Bucket=PREPARED, Key=f"{plan}request.json", Body=json.dumps(request).encode())
+    return {"state": state}
+
+
+def evaluate(run_id: str, evaluation: Any, body: bytes | None = None) -> None:
+    content = json.dumps(evaluation).encode() if body is None else body
+    boto3.client("s3").put_object(Bucket=MODELS, Key=f"evaluations/{run_id}/evaluation.json", Body=content)
+
+
+def full(evaluation: Any, **candidate: Any) -> Any:
+    """An evaluation with what is stored besides what the gate looks at."""
+    evaluation["candidate"] |= {
+        "accuracy": 0.85,
+        "training_rows": 720,
+        "data_fingerprint": "d" * 64,
+        "code_version": "train1234567",
+        "settings": {"cost": 0.31},
+        **candidate,
+    }
+    evaluation["holdout"]["fingerprint"] = "h" * 64
+    return evaluation
+
+
+def packages() -> list[Any]:
+    client = boto3.client("sagemaker")
+    found = client.list_model_packages(ModelPackageGroupName=GROUP)["ModelPackageSummaryList"]
+    described = [client.describe_model_package(ModelPackageName=package["ModelPackageArn"]) for package in found]
+    return sorted(described, key=lambda package: package["ModelPackageVersion"])
+
+
+def notices() -> list[str]:
+    import os
+
+    received = boto3.client("sqs").receive_message(QueueUrl=os.environ["QUEUE"], MaxNumberOfMessages=10)
+    return [json.loads(message["Body"])["Message"] for message in received.get("Messages", [])]
+
+
+def promote(deployed: ModuleType, event: Any) -> Any:
+    return deployed.lambda_handler(json.loads(json.dumps(event)), None)
+
+
+def test_a_first_candidate_is_registered_and_serves(deployed: ModuleType) -> None:
+    models: list[Any] = []
+    deployed._clients().sagemaker.meta.events.register(
+        "provide-client-params.sagemaker.CreateModel", lambda params, **_: models.append(params)
+    )
+    made = promote(deployed, trained("run-1", full(first())))
+
+    assert made["champion"] == {
+        "version": "1",
+        "model_name": f"{GROUP}-v1",
+        "model_data_url": f"s3://{MODELS}/training/run-1/run-1-0-0-001-abc/output/model.tar.gz",
+        "macro_f1": 0.8,
+        "evaluation_uri": f"s3://{MODELS}/evaluations/run-1/",
+    }
+    assert made["promotion"] == {
+        "decision": "Approved",
+        "promoted": True,
+        "reasons": ["first champion: macro-F1 0.800 on 300 held-out rows"],
+        "candidate_version": "1",
+    }
+    assert boto3.client("sagemaker").describe_model(ModelName=f"{GROUP}-v1")["ExecutionRoleArn"] == ROLE
+    assert models == [
+        {
+            "ModelName": f"{GROUP}-v1",
+            "PrimaryContainer": {"ModelPackageName": packages()[0]["ModelPackageArn"]},
+            "ExecutionRoleArn": ROLE,
+            "EnableNetworkIsolation": True,
+        }
+    ]
+
+
+def test_the_package_says_what_led_to_it(deployed: ModuleType) -> None:
+    promote(deployed, trained("run-1", full(first())))
+    (package,) = packages()
+    assert package["ModelApprovalStatus"] == "Approved"
+    assert package["CustomerMetadataProperties"] == {
+        "run_id": "run-1",
+        "macro_f1": "0.8",
+        "accuracy": "0.85",
+        "expected_calibration_error": "0.02",
+        "training_job": "run-1-0-0-001-abc",
+        "tuning_job": "run-1-0-0",
+        "champion_version": "none",
+        "training_rows": "720",
+        "data_fingerprint": "d" * 64,  # of what was learned from
+        "holdout_rows": "300",
+        "holdout_fingerprint": "h" * 64,
+        "training_code_version": "train1234567",
+        "code_version": "code12345678",
+        "hyperparameters": "cost=0.31 weight_power=0.7",
+        "evaluation_uri": f"s3://{MODELS}/evaluations/run-1/",
+        "decision": "Approved",
+        "reason": "first champion: macro-F1 0.800 on 300 held-out rows",
+    }
+    statistics = package["ModelMetrics"]["ModelQuality"]["Statistics"]
+    assert statistics["S3Uri"] == f"s3://{MODELS}/evaluations/run-1/evaluation.json"
+
+
+def test_every_number_behind_the_decision_is_kept(deployed: ModuleType) -> None:
+    promote(deployed, trained("run-1", full(first())))
+    kept = read(MODELS, "evaluations/run-1/promotion.json")
+    assert kept["policy"] == POLICY
+    assert kept["hyperparameters"] == {"cost": "0.31", "weight_power": "0.7"}
+    assert kept["manifests"] == {"train": f"s3://{PREPARED}/runs/run-1/plan/train.manifest"}
+    assert kept["objective"] == 0.79
+    checks = {check["name"]: (check["value"], check["limit"], check["passed"]) for check in kept["checks"]}
+    assert checks == {
+        "holdout_rows": (300, 100, True),
+        "leaked_share": (0, 0.05, True),
+        "macro_f1": (0.8, 0.6, True),
+        "expected_calibration_error": (0.02, 0.05, True),
+    }
+
+
+def test_a_worse_candidate_is_registered_and_the_champion_stays(deployed: ModuleType) -> None:
+    champion = promote(deployed, trained("run-1", full(first())))["champion"]
+    worse = full(against(-0.2, (-0.3, -0.1)))
+    worse["champion"]["version"] = "1"
+
+    made = promote(deployed, trained("run-2", worse, champion="1"))
+
+    assert made["champion"] == champion
+    assert made["promotion"]["decision"] == "Rejected"
+    assert "worse by more than chance explains" in made["promotion"]["reasons"][0]
+    assert [package["ModelApprovalStatus"] for package in packages()] == ["Approved", "Rejected"]
+    assert notices() == []
+
+
+def test_a_candidate_that_waits_for_a_person_is_announced_once(deployed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMOTION_POLICY", json.dumps({**POLICY, "mode": "manual"}))
+    event = trained("run-1", full(first()), score=False)
+    made = promote(deployed, event)
+    assert made["promotion"]["decision"] == "PendingManualApproval"
+    assert made["champion"]["version"] == "none"
+    (notice,) = notices()
+    assert "`ptmlops promote 1`" in notice
+    promote(deployed, event)
+    assert notices() == []
+
+
+def test_rows_that_wait_for_a_model_that_waits_fail_the_run_and_say_how_to_go_on(
+    deployed: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROMOTION_POLICY", json.dumps({**POLICY, "mode": "manual"}))
+    event = trained("run-1", full(first()))
+    with pytest.raises(deployed.NoChampionError, match=r"7 complaints wait.*ptmlops promote 1"):
+        promote(deployed, event)
+    # A person approves it, and the run is redriven from Promote.
+    boto3.client("sagemaker").update_model_package(
+        ModelPackageArn=packages()[0]["ModelPackageArn"], ModelApprovalStatus="Approved"
+    )
+    made = promote(deployed, event)
+    assert made["champion"]["version"] == "1"
+    assert len(packages()) == 1
+
+
+def test_rows_that_wait_behind_a_refused_candidate_fail_the_run(deployed: ModuleType) -> None:
+    with pytest.raises(deployed.NoChampionError, match=r"under the floor.*Drop more labelled"):
+        promote(deployed, trained("run-1", full(first(candidate=measured(macro_f1=0.1)))))
+
+
+def test_a_repeated_promote_registers_nothing_twice(deployed: ModuleType) -> None:
+    event = trained("run-1", full(first()))
+    assert promote(deployed, event) == promote(deployed, event)
+    assert len(packages()) == 1
+
+
+def test_the_second_of_two_candidates_is_compared_with_the_winner_of_the_first(deployed: ModuleType) -> None:
+    """Both were planned and evaluated while there was no champion."""
+    one, two = trained("run-1", full(first())), trained("run-2", full(first()))
+    promote(deployed, one)
+
+    again = promote(deployed, two)
+
+    assert again["promotion"]["decision"] == "ChampionChanged"
+    assert again["champion"]["version"] == "1"
+    assert read(PREPARED, "runs/run-2/plan/request.json")["champion_version"] == "1"
+    assert len(packages()) == 1
+
+    compared = full(against(-0.2, (-0.3, -0.1)))
+    compared["champion"]["version"] = "1"
+    evaluate("run-2", compared)
+    made = promote(deployed, {"state": {**two["state"], "plan": {**two["state"]["plan"], "champion": again["champion"]}}})
+    assert made["promotion"]["decision"] == "Rejected"
+    assert made["champion"]["version"] == "1"
+
+
+def test_of_two_that_judge_in_the_same_moment_the_later_gives_way(
+    deployed: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """run-2 looks at the registry, run-1 registers its model, and only then run-2 registers its own."""
+    one, two = trained("run-1", full(first())), trained("run-2", full(first()))
+    register = deployed.register
+    pending = [one]
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        if pending:
+            promote(deployed, pending.pop())
+        return register(*arguments, **named)
+
+    monkeypatch.setattr(deployed, "register", slow)
+    again = promote(deployed, two)
+
+    assert again["promotion"]["decision"] == "ChampionChanged"
+    assert again["champion"]["version"] == "1"
+    assert [package["ModelApprovalStatus"] for package in packages()] == ["Approved", "Rejected"]
+    compared = full(against(0.05, (0.01, 0.09)))
+    compared["champion"]["version"] = "1"
+    evaluate("run-2", compared)
+    made = promote(deployed, {"state": {**two["state"], "plan": {**two["state"]["plan"], "champion": again["champion"]}}})
+    assert made["promotion"]["decision"] == "Approved"
+    assert made["champion"]["version"] == "3"
+
+
+def test_what_a_person_approved_is_not_taken_back(deployed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two candidates wait, both planned without a champion; a person approves the first and then the second."""
+    monkeypatch.setenv("PROMOTION_POLICY", json.dumps({**POLICY, "mode": "manual"}))
+    promote(deployed, trained("run-1", full(first()), score=False))
+    event = trained("run-2", full(first()))
+    with pytest.raises(deployed.NoChampionError):
+        promote(deployed, event)
+    for package in packages():
+        boto3.client("sagemaker").update_model_package(
+            ModelPackageArn=package["ModelPackageArn"], ModelApprovalStatus="Approved"
+        )
+    made = promote(deployed, event)
+    assert made["champion"]["version"] == "2"
+    assert [package["ModelApprovalStatus"] for package in packages()] == ["Approved", "Approved"]
+
+
+def test_a_rollback_during_the_evaluation_is_a_changed_champion_too(deployed: ModuleType) -> None:
+    promote(deployed, trained("run-1", full(first())))
+    event = trained("run-2", full(against()), champion="1")
+    boto3.client("sagemaker").update_model_package(
+        ModelPackageArn=packages()[0]["ModelPackageArn"], ModelApprovalStatus="Rejected"
+    )
+    again = promote(deployed, event)
+    assert again["promotion"]["decision"] == "ChampionChanged"
+    assert again["champion"] == {
+        "version": "none",
+        "model_name": "none",
+        "model_data_url": f"s3://{PREPARED}/runs/run-2/plan/",
+        "macro_f1": 0,
+        "evaluation_uri": "none",
+    }
+
+
+@pytest.mark.parametrize("body", [b"", b"no json", b"[]", b"null", b'{"candidate": NaN}', b'{"candidate": {"macro_f1": NaN}}'])
+def test_a_broken_evaluation_never_promotes(deployed: ModuleType, body: bytes) -> None:
+    made = promote(deployed, trained("run-1", None, score=False, body=body))
+    assert made["promotion"]["decision"] == "Rejected"
+    assert packages()[0]["CustomerMetadataProperties"]["macro_f1"] in ("missing", "nan")
+    # Approved by a person all the same, it is a champion whose macro-F1 is not known, and no error.
+    boto3.client("sagemaker").update_model_package(
+        ModelPackageArn=packages()[0]["ModelPackageArn"], ModelApprovalStatus="Approved"
+    )
+    again = promote(deployed, trained("run-2", full(first()), score=False))
+    assert again["champion"]["version"] == "1"
+    assert again["champion"]["macro_f1"] == 0
+
+
+@pytest.mark.parametrize(
+    "label", ["crédito, «tarjeta»", "it's; (x) 100% \n\t\x00 <b>", "😡" * 300, "n\u0303andu\u0301", "a" * 2000, "\u2028"]
+)
+def test_no_label_makes_a_request_that_the_service_refuses(
+    deployed: ModuleType, monkeypatch: pytest.MonkeyPatch, label: str
+) -> None:
+    """A label's name reaches the description and the metadata; the service takes few characters there."""
+    requests: list[Any] = []
+    client = deployed._clients().sagemaker
+    client.meta.events.register(
+        "provide-client-params.sagemaker.CreateModelPackage", lambda params, **_: requests.append(params)
+    )
+    promote(deployed, trained("run-1", full(first())))
+    worse = full(against(-0.2, (-0.3, -0.1), **{label: recall(20, 0, 40)}))
+    worse["champion"]["version"] = "1"
+    made = promote(deployed, trained("run-2", worse, champion="1"))
+    assert len(requests) == 2
+    for request in requests:
+        assert validation.problems("sagemaker", "CreateModelPackage", request) == []
+        for field, value in (("CustomerMetadataProperties", {"reason": "it's"}), ("ModelPackageDescription", "two\nlines")):
+            assert validation.problems("sagemaker", "CreateModelPackage", {**request, field: value})  # it would be seen
+    assert f"recall of {label} falls" in made["promotion"]["reasons"][1]

@@ -14,6 +14,7 @@ from importlib import resources
 from typing import Any
 from urllib.parse import quote
 
+from complaints_etl.publish import Export
 from complaints_etl.report_words import WORDS
 from complaints_etl.run_facts import DRIFT_ROWS, RunFacts, drift, metrics_of
 
@@ -36,10 +37,12 @@ class Page:
     report: Mapping[str, Any]
     facts: RunFacts
     audit: int
+    unanswered: int
     model_version: str
     evaluation: Mapping[str, Any] | None
     earlier: Sequence[Mapping[str, int]]
     files: Sequence[tuple[str, str]]  # (kind, key in the output bucket)
+    exports: Sequence[Export]
 
 
 class _Writer:

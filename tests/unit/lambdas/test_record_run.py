@@ -31,7 +31,7 @@ class Execution:
     def __init__(self, status: str, *, cause: str | None = None) -> None:
         self.status, self.cause = status, cause
 
-    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803 - the service's own name
         assert executionArn == ARN
         ended = {} if self.status == "RUNNING" else {"stopDate": STARTED + timedelta(seconds=120)}
         failed = {"error": "Glue.JobFailed", "cause": self.cause} if self.cause else {}
@@ -127,7 +127,7 @@ def test_the_report_gets_the_cost_and_its_bucket_the_page(aws: dict[str, Any], r
 
     assert stored["ContentType"] == "text/html; charset=utf-8"
     assert page.startswith('<!doctype html><html lang="es"><main>antes<div')
-    assert "USD 0.89" in page
+    assert "USD 0,89" in page
     assert "luego" not in page
 
 

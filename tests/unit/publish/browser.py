@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 NODE = Path(__file__).parent / "node"
 AXE = NODE / "node_modules" / "axe-core" / "axe.min.js"
+# Its own list of font folders names others. Without a font nothing overflows, because no text has a size.
+FONTS = "<fontconfig><dir>{folder}/fonts</dir><cachedir>{folder}/font-cache</cachedir></fontconfig>"
 # The package unpacks the program, its libraries and a font into the temporary folder that Node names.
 UNPACK = "import chromium from '@sparticuz/chromium'; console.log(await chromium.executablePath())"
 
@@ -33,6 +35,8 @@ def chromium() -> Iterator[Browser]:
         unpacked = subprocess.run(
             command, cwd=NODE, env=environment, check=True, capture_output=True, text=True, timeout=120
         ).stdout.strip()
+        fonts = Path(folder) / "fonts.conf"
+        fonts.write_text(FONTS.format(folder=folder), encoding="utf-8")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=unpacked,
@@ -40,7 +44,7 @@ def chromium() -> Iterator[Browser]:
                 env={
                     "HOME": folder,
                     "LD_LIBRARY_PATH": f"{folder}/al2023/lib",
-                    "FONTCONFIG_PATH": f"{folder}/fonts",
+                    "FONTCONFIG_FILE": str(fonts),
                     "TZ": "UTC",
                 },
             )

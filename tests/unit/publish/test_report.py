@@ -62,7 +62,13 @@ def record_costs() -> Any:
 
 def with_costs(html: str) -> str:
     """The page as Record leaves it."""
-    costs = {"prepare": 0.0147, "training": 0.0689, "evaluation": None, "scoring": 0.0092, "publish": 0.0147}
+    costs: dict[str, float | None] = {
+        "prepare": 0.0147,
+        "training": 0.0689,
+        "evaluation": None,
+        "scoring": 0.0092,
+        "publish": 0.0147,
+    }
     states = {"Prepare": 60.5, "Plan": 0.9, "Train": 301.2, "Evaluate": 122.4, "Promote": 1.2, "Score": 190.0, "Publish": 44.1}
     run = {"cost_usd": 0.1075, "seconds": 721.4, "cost": costs, "states": states}
     done: str = record_costs().with_costs(html, run)

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 
 # Everything that sticks out, except inside what scrolls by itself; and what a column squeezed to a letter makes tall.
 MEASURE = """() => ({
+  title: document.querySelector('h1').getBoundingClientRect().height,
   width: innerWidth, scroll: document.documentElement.scrollWidth,
   late: [...document.querySelectorAll('main *')].filter(e => !e.closest('.scroll *, svg *') &&
     e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map(e => e.tagName + ' ' + e.textContent.slice(0, 60)),
@@ -77,6 +78,7 @@ def test_nothing_overflows_and_axe_finds_nothing(browser: Browser, page: Page, k
     for width in (1280, 390):
         found = look(browser, html, width)
 
+        assert found["title"] > 20  # there is a font: text without one overflows nowhere
         assert found["width"] == width
         assert found["scroll"] <= width
         assert found["late"] == []

@@ -73,6 +73,7 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     # From here on the output bucket changes, and what an earlier try left must not pass for whole.
     before = _keys(s3, output, *(f"{part}/run_id={run_id}/" for part in ("exports", "review", "rejected", "runs")))
     _delete(s3, output, before & {f"{home}/{MARKER}"})
+    _delete(s3, arguments.prepared_bucket, _keys(s3, arguments.prepared_bucket, f"runs/{run_id}/publish.json"))
 
     def put(key: str, body: IO[bytes]) -> None:
         s3.upload_fileobj(body, output, key, ExtraArgs={"ContentType": "text/csv; charset=utf-8"})

@@ -172,8 +172,11 @@ def _run_document(
         "trained": "training" in document,
         "promoted": bool(promotion.get("promoted", False)),
         "promotion": {"decision": promotion.get("decision", "none"), "reasons": promotion.get("reasons", [])},
+        # Publish leaves its counts after everything else: without them what lies in the output bucket may be a part.
+        "published": published is not None,
         "scored": (published or {}).get("scored", 0),
         "needs_review": (published or {}).get("needs_review", 0),
+        "not_answered": (published or {}).get("not_answered", 0),
         "versions": (report or {}).get("versions", {}),
     }
 

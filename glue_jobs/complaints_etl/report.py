@@ -125,8 +125,10 @@ def _came_in(w: _Writer, page: Page) -> str:
     for file in page.report["files"]:
         note = f"<br><span class=up>{w('whole_file')}</span>" if file.get("rejected_whole") else ""
         rows = file["rows"]
-        links = ", ".join(map(_link, exports.get((file["key"], file["version_id"]), ())))
-        files.append([_cell(f"{escape(file['key'])}{note}<br><span class=soft>{links}</span>")]
+        keys = exports.get((file["key"], file["version_id"]), ())
+        parts = f"<br>{', '.join(map(_link, keys))}" if len(keys) > 1 else ""
+        name = _link(keys[0], file["key"]) if len(keys) == 1 else escape(file["key"])
+        files.append([_cell(name + note + parts)]
                      + [_number(w.number(rows[name])) for name in ("read", "accepted", "duplicates", "rejected")])  # fmt: skip
     table = _table(w("came_in"), [w("file"), *[(w(name),) for name in ("read", "accepted", "duplicates", "rejected")]], files)
     rejects = page.report["rejects"]
@@ -393,9 +395,9 @@ def _files(w: _Writer, page: Page) -> str:
     return f"<h2>{w('files')}</h2><ul>{''.join(items)}</ul>"
 
 
-def _link(key: str) -> str:
+def _link(key: str, name: str = "") -> str:
     # The page lies in runs/run_id=…/: two folders up is the bucket, or the folder that it was copied to.
-    return f'<a href="../../{quote(key)}">{escape(key.rstrip("/").rpartition("/")[2])}</a>'
+    return f'<a href="../../{quote(key)}">{escape(name or key.rstrip("/").rpartition("/")[2])}</a>'
 
 
 def _tiles(tiles: Iterable[tuple[str, str, bool]]) -> str:

@@ -114,6 +114,7 @@ def test_a_run_that_succeeded_is_counted_and_priced(aws: dict[str, Any], record:
     run = succeed(aws, record)
 
     assert (run["status"], run["scored"], run["needs_review"], run["files"]) == ("SUCCEEDED", 90, 7, 1)
+    assert run["published"] is True
     assert run["model"] == {"version": 3, "macro_f1": 0.8}
     # An hour of 2 DPUs; ten seconds are billed as a minute.
     assert run["cost"] == {"prepare": pytest.approx(0.88), "publish": pytest.approx(0.88 / 60, abs=1e-6)}
@@ -159,6 +160,7 @@ def test_a_run_that_failed_says_where_and_why_and_keeps_no_report(
     run = record(Execution("FAILED", cause=cause), {"detail": {"executionArn": ARN}})
 
     assert run["status"] == "FAILED"
+    assert run["published"] is False
     assert run["seconds"] == 120
     assert run["error"] == {
         "state": "Prepare",
@@ -171,6 +173,9 @@ def test_a_run_that_failed_says_where_and_why_and_keeps_no_report(
     assert "failed" in subject
     assert "Prepare failed: Glue.JobFailed" in message
     assert "ptmlops results" not in message
+    assert f"s3://output/runs/run_id={RUN}/run.json" in message
+    assert "redrive" in message
+    assert "60%" not in message
 
 
 def test_the_ledger_learns_how_the_run_ended(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:

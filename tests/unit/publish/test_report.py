@@ -106,6 +106,21 @@ def test_names_from_files_and_labels_are_text_and_never_markup(page: Page) -> No
     assert 'href="../../exports/run_id%3D20260715-093000-0123abcd/quejas%20%3Cde%20julio%3E%20%26%20agosto.csv"' in html
 
 
+def test_each_file_leads_to_its_export_and_a_large_one_to_all_its_parts(page: Page) -> None:
+    structure = read(render(page))
+    own = [attributes["href"] for tag, attributes in structure.seen if tag == "a"]
+    assert len(own) == 2  # once where there is little to list, once beside the file
+    assert own[0] == own[1]
+    keys = tuple(f"exports/run_id=x/a.part-{number:03d}.csv" for number in range(1, 8))
+    files = [("export", key) for key in keys]
+    many = dataclasses.replace(page, files=files, exports=[dataclasses.replace(page.exports[0], keys=keys)])
+    structure = read(render(many))
+    assert [attributes["href"] for tag, attributes in structure.seen if tag == "a"] == [
+        f"../../{key.replace('=', '%3D')}" for key in keys
+    ]
+    assert "7 archivos, enlazados" in "".join(structure.text)
+
+
 def test_a_category_is_compared_with_its_share_of_the_runs_before(page: Page) -> None:
     # 900 of 1,200 is 75%, and it was 50%: 25 points more.
     html = render(dataclasses.replace(page, language="en"))

@@ -337,8 +337,9 @@ def test_the_review_list_has_the_least_certain_first_and_then_a_sample(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("respelled", [False, True])
 def test_a_review_list_comes_back_as_training_data_with_its_texts_and_ids_as_they_were(
-    spark: SparkSession, prepared: Prepared, answers: DataFrame, tmp_path: Path
+    spark: SparkSession, prepared: Prepared, answers: DataFrame, tmp_path: Path, *, respelled: bool
 ) -> None:
     """Also in an environment that calls its columns otherwise, and after a spreadsheet saved it in its own way."""
     uncertain = answers.withColumn("needs_review", F.lit(True))
@@ -346,12 +347,13 @@ def test_a_review_list_comes_back_as_training_data_with_its_texts_and_ids_as_the
     review_list(join_answers(prepared.records, uncertain), RUN, lambda _, body: found.append(body.read()))
     rows = table(found[0])
     out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, publish.REVIEW_COLUMNS, delimiter=";")
+    writer = csv.DictWriter(out, publish.REVIEW_COLUMNS, delimiter=";" if respelled else ",")
     writer.writeheader()
     for row in rows:
-        day = "/".join(reversed(row["received_at"].split("-"))) if row["received_at"] else ""
+        day = "/".join(reversed(row["received_at"].split("-"))) if respelled else row["received_at"]
         writer.writerow({**row, "received_at": day, "label": "Acceso"})
-    body = out.getvalue().replace("☕", "?").encode("cp1252")
+    cup = "?" if respelled else "☕"
+    body = out.getvalue().replace("☕", cup).encode("cp1252" if respelled else "utf-8-sig")
     columns = {"complaint_id": ["x"], "text": ["cuerpo"], "label": ["tipo"], "received_at": ["dia"]}
     changed = {"columns": columns, "max_reject_share": 0.0}
 
@@ -363,7 +365,7 @@ def test_a_review_list_comes_back_as_training_data_with_its_texts_and_ids_as_the
     for row in again:
         was = before[row["complaint_id"]]
         assert row["label"] == "Acceso"
-        assert row["text"] == was["text"].replace("☕", "?")
+        assert row["text"] == was["text"].replace("☕", cup)
         assert (row["received_at"] and row["received_at"].date()) == (was["received_at"] and was["received_at"].date())
 
 

@@ -391,8 +391,15 @@ def _files(w: _Writer, page: Page) -> str:
         if len(keys) > LISTED_FILES:
             items.append(f"<li>{w(kind)}: {w('linked_below', n=w.number(len(keys)))}</li>")
         elif keys:
-            items.append(f"<li>{w(kind)}: {', '.join(map(_link, keys))}</li>")
+            items.append(f"<li>{w(kind)}: {', '.join(map(_link, keys))}{_review_rows(w, page, kind)}</li>")
     return f"<h2>{w('files')}</h2><ul>{''.join(items)}</ul>"
+
+
+def _review_rows(w: _Writer, page: Page, kind: str) -> str:
+    if kind != "review_file":
+        return ""
+    values = {"unsure": w.number(page.facts.needs_review + page.unanswered), "audit": w.number(page.audit)}
+    return f" <span class=soft>({w('review_rows', **values)})</span>"
 
 
 def _link(key: str, name: str = "") -> str:

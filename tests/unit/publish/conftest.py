@@ -78,6 +78,6 @@ def page(evaluation: dict[str, Any]) -> Page:
         model_version="3",
         evaluation=evaluation,
         earlier=[{LABELS[0]: 500, LABELS[1]: 500}],
-        files=[("export", EXPORT)],
+        files=[("export", EXPORT), ("review_file", "review/run_id=20260715-093000-0123abcd/review.csv")],
         exports=[Export(source_file=file["key"], source_version="1", rows=1250, keys=(EXPORT,))],
     )

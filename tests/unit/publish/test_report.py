@@ -109,8 +109,10 @@ def test_names_from_files_and_labels_are_text_and_never_markup(page: Page) -> No
 def test_each_file_leads_to_its_export_and_a_large_one_to_all_its_parts(page: Page) -> None:
     structure = read(render(page))
     own = [attributes["href"] for tag, attributes in structure.seen if tag == "a"]
-    assert len(own) == 2  # once where there is little to list, once beside the file
-    assert own[0] == own[1]
+    # Once where there is little to list, once beside the file; between them the review list.
+    assert len(own) == 3
+    assert own[0] == own[2]
+    assert "150 por decidir y 50 al azar" in "".join(structure.text)
     keys = tuple(f"exports/run_id=x/a.part-{number:03d}.csv" for number in range(1, 8))
     files = [("export", key) for key in keys]
     many = dataclasses.replace(page, files=files, exports=[dataclasses.replace(page.exports[0], keys=keys)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +32,8 @@ def chromium() -> Iterator[Browser]:
     with tempfile.TemporaryDirectory(prefix="ptmlops-browser-") as folder:
         # It brings the libraries along only where it takes the machine for AWS's; with them no system library is needed.
         environment = {**os.environ, "TMPDIR": folder, "AWS_EXECUTION_ENV": "AWS_Lambda_nodejs24.x"}
-        command = ["node", "--input-type=module", "--eval", UNPACK]
+        node = Path(sys.executable).with_name("node")  # the virtual environment's, as for all of the suite
+        command = [str(node), "--input-type=module", "--eval", UNPACK]
         unpacked = subprocess.run(
             command, cwd=NODE, env=environment, check=True, capture_output=True, text=True, timeout=120
         ).stdout.strip()

@@ -10,6 +10,7 @@ ENVIRONMENT ?= local
 UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
 CDK_READY := local_aws/node/node_modules/.package-lock.json
+BROWSER_READY := tests/unit/publish/node/node_modules/.package-lock.json
 
 .PHONY: demo test check fast lint synth install lock nightly clean help
 
@@ -38,7 +39,7 @@ synth: install  ## the templates of ENVIRONMENT into cdk.out, with no account an
 nightly: install  ## what is too slow for every change
 	@PTMLOPS_NIGHTLY=1 pytest -q
 
-install: $(READY) $(CDK_READY)
+install: $(READY) $(CDK_READY) $(BROWSER_READY)
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "PTMLops needs Python 3.11: install it, or set PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -49,8 +50,9 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@touch $@
 
-$(CDK_READY): local_aws/node/package-lock.json $(READY)
-	@$(BIN)/npm ci --prefix local_aws/node --silent --no-audit --no-fund
+# The CDK CLI; and the browser that tests look at report.html with, which its package carries, so that no system needs one.
+$(CDK_READY) $(BROWSER_READY): %/node_modules/.package-lock.json: %/package-lock.json $(READY)
+	@$(BIN)/npm ci --prefix $* --silent --no-audit --no-fund
 	@touch $@
 
 lock: $(READY)  ## pin every dependency again, with hashes and without addresses
@@ -58,4 +60,4 @@ lock: $(READY)  ## pin every dependency again, with hashes and without addresses
 		--python-version 3.11 --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove what was built
-	rm -rf $(VENV) local_aws/node/node_modules cdk.out .local_aws demo
+	rm -rf $(VENV) local_aws/node/node_modules tests/unit/publish/node/node_modules cdk.out .local_aws demo

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
-from functools import partial
-from typing import Any
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import IO, Any
 from urllib.parse import urlparse
 
 import boto3
@@ -14,21 +16,25 @@ from botocore.exceptions import ClientError
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.publish import (
     Run,
+    check_answers,
     export_files,
     join_answers,
     no_answers,
     predictions,
     read_answers,
-    rejected_csv,
-    review_rows,
-    utc_now,
+    rejected_rows,
+    review_list,
+    separator,
+    write_table,
 )
 from complaints_etl.report import Page, render
-from complaints_etl.run_facts import collect
+from complaints_etl.run_facts import RunFacts, collect
 from pyspark.sql import SparkSession
 
 # How many runs the report compares with, and how many it looks through for them.
 COMPARED_RUNS, LOOK_BACK_RUNS = 5, 30
+# In the output bucket, below runs/run_id=…/: what is listed there is whole. Without it, a run's results are not.
+MARKER = "published.json"
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
@@ -48,69 +54,109 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
 
 
 def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
-    """Answers ⋈ records → predictions, exports, review list, rejects, report; publish.json last."""
+    """Answers ⋈ records → predictions, exports, review list, rejects, report; the marker published.json last."""
     run_id, base = arguments.run_id, f"s3://{arguments.prepared_bucket}/runs/{arguments.run_id}"
+    output, home = arguments.output_bucket, f"runs/run_id={run_id}"
     settings = JobSettings.from_tables(_json(s3, arguments.settings_uri))
     report = _json(s3, f"{base}/report.json")
     run = Run(
         run_id=run_id,
         model_version=arguments.model_version,
-        published_at=utc_now(),
+        answered_at=_answered_at(s3, arguments.prepared_bucket, run_id, report),
         audit_sample=settings.audit_sample,
     )
     records = spark.read.parquet(f"{base}/records")
-    rejected = spark.read.parquet(f"{base}/rejected").cache()
+    rejected = spark.read.parquet(f"{base}/rejected")
     answers = read_answers(spark, f"{base}/scored") if report["to_score"] else no_answers(spark)
+    check_answers(records, answers)
+
+    # From here on the output bucket changes, and what an earlier try left must not pass for whole.
+    before = _keys(s3, output, *(f"{part}/run_id={run_id}/" for part in ("exports", "review", "rejected", "runs")))
+    _delete(s3, output, before & {f"{home}/{MARKER}"})
+    _delete(s3, arguments.prepared_bucket, _keys(s3, arguments.prepared_bucket, f"runs/{run_id}/publish.json"))
+
+    def put(key: str, body: IO[bytes]) -> None:
+        s3.upload_fileobj(body, output, key, ExtraArgs={"ContentType": "text/csv; charset=utf-8"})
+
     joined = join_answers(records, answers).cache()
-
+    scored = predictions(joined, run)
     written: list[tuple[str, str]] = []
-
-    def put(kind: str, key: str, body: bytes) -> None:
-        s3.put_object(Bucket=arguments.output_bucket, Key=key, Body=body, ContentType="text/csv; charset=utf-8")
-        written.append((kind, key))
-
-    scored = predictions(joined, run).cache()
+    table = f"predictions/run_date={run.run_date}/run_id={run_id}/"
     if report["to_score"]:
-        place = f"predictions/run_date={run.run_date}/run_id={run_id}"
-        quiet = scored.coalesce(1).write.mode("overwrite").option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
-        quiet.parquet(f"s3://{arguments.output_bucket}/{place}")
-        written.append(("table_file", f"{place}/"))
-    export_files(joined, rejected, report, run, partial(put, "export"))
-    review, counts = review_rows(joined, run)
-    if any(counts.values()):
-        put("review_file", f"review/run_id={run_id}/review.csv", review)
+        write_table(scored, f"s3://{output}/{table}", report["to_score"])
+        written.append(("table_file", table))
+    exports = export_files(joined, rejected, report, run, put)
+    written += [("export", key) for export in exports for key in export.keys]
+    # As the people who dropped the files use spreadsheets.
+    mark = ";" if any(separator(file) == ";" for file in report["files"]) else ","
+    listed: list[str] = []
+    review = {"not answered": 0, "uncertain": 0, "audit sample": 0}
+    if report["to_score"]:
+        listed, review = review_list(joined, run, put, mark=mark)
+    written += [("review_file", key) for key in listed]
     if report["rows"]["rejected"]:
-        put("rejected_file", f"rejected/run_id={run_id}/rejected.csv", rejected_csv(rejected))
-    facts = collect(scored)
-    published = {
-        "scored": facts.scored,
-        "needs_review": facts.needs_review,
-        "audit": counts["audit"],
-        "categories": {label: found.complaints for label, found in facts.categories.items()},
-    }
+        written += [("rejected_file", key) for key in rejected_rows(rejected, run, put)]
+    facts = collect(scored) if report["to_score"] else RunFacts()
     page = render(
         Page(
             language=settings.results_language,
             run_id=run_id,
-            published_at=run.published_at,
+            published_at=run.answered_at,
             report=report,
             facts=facts,
-            audit=counts["audit"],
+            audit=review["audit sample"],
+            unanswered=review["not answered"],
             model_version=arguments.model_version,
             evaluation=_evaluation(s3, arguments.evaluation_uri),
             earlier=earlier_categories(s3, arguments.prepared_bucket, run_id),
-            files=[*written, ("numbers_file", f"runs/run_id={run_id}/run.json")],
+            files=[*written, ("numbers_file", f"{home}/run.json")],
+            exports=exports,
         )
     ).encode()
     # The copy in the prepared bucket is where Record fills in what the run cost, once it has ended.
-    for bucket, key in ((arguments.output_bucket, f"runs/run_id={run_id}"), (arguments.prepared_bucket, f"runs/{run_id}")):
+    for bucket, key in ((output, home), (arguments.prepared_bucket, f"runs/{run_id}")):
         s3.put_object(Bucket=bucket, Key=f"{key}/report.html", Body=page, ContentType="text/html; charset=utf-8")
-    s3.put_object(
-        Bucket=arguments.prepared_bucket,
-        Key=f"runs/{run_id}/publish.json",
-        Body=json.dumps(published, ensure_ascii=False).encode(),
-    )
-    print(json.dumps({"run_id": run_id, **{name: published[name] for name in ("scored", "needs_review", "audit")}}))  # noqa: T201 - the job's log
+    current = {key for _, key in written} | {f"{home}/report.html", f"{home}/run.json"}
+    _delete(s3, output, before - current)
+    published = {
+        "run_id": run_id,
+        "scored": facts.scored,
+        "needs_review": facts.needs_review,
+        "not_answered": review["not answered"],
+        "audit": review["audit sample"],
+        "categories": {label: found.complaints for label, found in facts.categories.items()},
+        "exports": [dataclasses.asdict(export) for export in exports],
+        "files": [f"{home}/report.html", *(key for _, key in written)],
+    }
+    body = json.dumps(published, ensure_ascii=False, indent=1).encode()
+    # Last of all: who finds the marker finds everything that it lists. Record reads the other one.
+    for bucket, key in ((output, f"{home}/{MARKER}"), (arguments.prepared_bucket, f"runs/{run_id}/publish.json")):
+        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+    told = {name: published[name] for name in ("run_id", "scored", "needs_review", "not_answered", "audit")}
+    print(json.dumps(told))  # noqa: T201 - the job's log
+
+
+def _answered_at(s3: Any, bucket: str, run_id: str, report: Mapping[str, Any]) -> datetime:
+    """When the last answer was written, or where none was asked for, when the records were; a redrive says the same."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"runs/{run_id}/scored/")
+    written = [item["LastModified"] for page in pages for item in page.get("Contents", [])]
+    moment: datetime = max(written) if written and report["to_score"] else datetime.fromisoformat(report["finished_at"])
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+def _keys(s3: Any, bucket: str, *prefixes: str) -> set[str]:
+    pages = s3.get_paginator("list_objects_v2")
+    return {
+        item["Key"]
+        for prefix in prefixes
+        for page in pages.paginate(Bucket=bucket, Prefix=prefix)
+        for item in page.get("Contents", [])
+    }
+
+
+def _delete(s3: Any, bucket: str, keys: Collection[str]) -> None:
+    for key in sorted(keys):
+        s3.delete_object(Bucket=bucket, Key=key)
 
 
 def earlier_categories(s3: Any, bucket: str, run_id: str) -> list[dict[str, int]]:

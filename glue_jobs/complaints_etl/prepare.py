@@ -34,7 +34,11 @@ RECORD_COLUMNS = (
     "label", "label_original", "split", "group_id", "duplicate_of", "received_at", "language", "language_confidence", "flags",
     "tokens", "facts", "redactions", "carried",
 )  # fmt: skip
-REJECTED_COLUMNS = ("run_id", "source_file", "source_version", "row_number", "line_number", "reason", "detail", "record")
+# The last four are redacted as in records, and empty where the row has no cells: what an export shows of it.
+REJECTED_COLUMNS = (
+    "run_id", "source_file", "source_version", "row_number", "line_number", "reason", "detail", "record",
+    "original_id", "text", "label_original", "carried",
+)  # fmt: skip
 
 
 class TooManyRejectsError(Exception):

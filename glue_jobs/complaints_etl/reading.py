@@ -166,7 +166,8 @@ def _find_columns(header: Sequence[str], aliases: Mapping[str, Sequence[str]]) -
         by_name.setdefault(fold(column), column)
     found = {}
     for ours, names in aliases.items():
-        match = next((by_name[fold(name)] for name in names if fold(name) in by_name), None)
+        # Our own name goes without saying: a review list that comes back is headed by it, whatever the settings call the column.
+        match = next((by_name[fold(name)] for name in (*names, ours) if fold(name) in by_name), None)
         if match is not None:
             found[ours] = match
     if "text" not in found:

@@ -14,6 +14,7 @@ from importlib import resources
 from typing import Any
 from urllib.parse import quote
 
+from complaints_etl.publish import Export
 from complaints_etl.report_words import WORDS
 from complaints_etl.run_facts import DRIFT_ROWS, RunFacts, drift, metrics_of
 
@@ -21,6 +22,8 @@ COST_MARK = "<!--run costs-->"
 SMALL_LABEL_ROWS = 30
 WEAK = 0.7
 MATRIX_LABELS = 20
+FILE_KINDS = ("export", "review_file", "rejected_file", "table_file", "numbers_file")
+LISTED_FILES = 5  # more are linked where each file is told of
 NO_TITLE = ""  # over a column of bars: the figures next to it say the same
 # No script, no request: the page is what it was when it was written, wherever it is opened.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -36,10 +39,12 @@ class Page:
     report: Mapping[str, Any]
     facts: RunFacts
     audit: int
+    unanswered: int
     model_version: str
     evaluation: Mapping[str, Any] | None
     earlier: Sequence[Mapping[str, int]]
     files: Sequence[tuple[str, str]]  # (kind, key in the output bucket)
+    exports: Sequence[Export]
 
 
 class _Writer:
@@ -74,15 +79,15 @@ def render(page: Page) -> str:
     body = "".join(
         (
             _summary(w, page),
-            _came_in(w, page),
+            _files(w, page),
             _categories(w, page),
             _sureness(w, page, metrics),
-            _languages(w, page),
             _amounts(w, page),
+            _languages(w, page),
+            _came_in(w, page),
             _drift(w, page, metrics),
             _model_card(w, page, metrics),
             f"<h2>{w('cost')}</h2>{COST_MARK}<p class=soft>{w('cost_later')}</p>{COST_MARK}",
-            _files(w, page),
             f"<footer>{w('footer')}</footer>",
         )
     )
@@ -105,6 +110,8 @@ def _summary(w: _Writer, page: Page) -> str:
     if labelled := sum(page.report["labelled"].values()):
         tiles.append((w.number(labelled), w("labelled"), False))
     tiles += [(w.number(facts.scored), w("scored"), False), (w.number(facts.needs_review), w("needs_review"), False)]
+    if page.unanswered:
+        tiles.append((w.number(page.unanswered), w("unanswered"), True))
     when = f"{page.published_at:%Y-%m-%d %H:%M} UTC"
     return (
         f"<h1>{w('title')}</h1><p class=soft>{w('run')} <code>{escape(page.run_id)}</code> · {w('generated')} {when}</p>"
@@ -114,10 +121,14 @@ def _summary(w: _Writer, page: Page) -> str:
 
 def _came_in(w: _Writer, page: Page) -> str:
     files = []
+    exports = {(export.source_file, export.source_version): export.keys for export in page.exports}
     for file in page.report["files"]:
         note = f"<br><span class=up>{w('whole_file')}</span>" if file.get("rejected_whole") else ""
         rows = file["rows"]
-        files.append([_cell(escape(file["key"]) + note)]
+        keys = exports.get((file["key"], file["version_id"]), ())
+        parts = f"<br>{', '.join(map(_link, keys))}" if len(keys) > 1 else ""
+        name = _link(keys[0], file["key"]) if len(keys) == 1 else escape(file["key"])
+        files.append([_cell(name + note + parts)]
                      + [_number(w.number(rows[name])) for name in ("read", "accepted", "duplicates", "rejected")])  # fmt: skip
     table = _table(w("came_in"), [w("file"), *[(w(name),) for name in ("read", "accepted", "duplicates", "rejected")]], files)
     rejects = page.report["rejects"]
@@ -370,12 +381,30 @@ def _reliability(w: _Writer, points: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _files(w: _Writer, page: Page) -> str:
+    """What there is to open, in the order in which a reader needs it."""
+    kinds: dict[str, list[str]] = {}
+    for kind, key in page.files:
+        kinds.setdefault(kind, []).append(key)
+    items = []
+    for kind in FILE_KINDS:
+        keys = kinds.get(kind, [])
+        if len(keys) > LISTED_FILES:
+            items.append(f"<li>{w(kind)}: {w('linked_below', n=w.number(len(keys)))}</li>")
+        elif keys:
+            items.append(f"<li>{w(kind)}: {', '.join(map(_link, keys))}{_review_rows(w, page, kind)}</li>")
+    return f"<h2>{w('files')}</h2><ul>{''.join(items)}</ul>"
+
+
+def _review_rows(w: _Writer, page: Page, kind: str) -> str:
+    if kind != "review_file":
+        return ""
+    values = {"unsure": w.number(page.facts.needs_review + page.unanswered), "audit": w.number(page.audit)}
+    return f" <span class=soft>({w('review_rows', **values)})</span>"
+
+
+def _link(key: str, name: str = "") -> str:
     # The page lies in runs/run_id=…/: two folders up is the bucket, or the folder that it was copied to.
-    items = "".join(
-        f'<li><a href="../../{quote(key)}">{escape(key.rpartition("/")[2] or key)}</a> <span class=soft>{w(kind)}</span></li>'
-        for kind, key in page.files
-    )
-    return f"<h2>{w('files')}</h2><ul>{items}</ul>"
+    return f'<a href="../../{quote(key)}">{escape(name or key.rstrip("/").rpartition("/")[2])}</a>'
 
 
 def _tiles(tiles: Iterable[tuple[str, str, bool]]) -> str:

@@ -19,6 +19,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from complaints_etl.reading import SNIFF_CHARACTERS, Row, Table, UnreadableFileError, decode, read_table
+from complaints_etl.spreadsheet import active
 
 # A part's text, its rows and its share of a batch fit a worker's Python several times over.
 PART_BYTES = 64 * 1024**2
@@ -221,7 +222,7 @@ def _raw(file: SourceFile, part: int, table: Table | None, row: Row, lines: int)
     columns = table.columns if table else {}
     # The date is parsed into a column of its own; the export gives it back as it was written.
     known = {theirs for ours, theirs in columns.items() if ours != "received_at"}
-    carried = {name: value for name, value in row.values.items() if name not in known}
+    carried = {name: active(value) for name, value in row.values.items() if name not in known}
     return (
         file.key,
         file.version_id,
@@ -239,5 +240,6 @@ def _raw(file: SourceFile, part: int, table: Table | None, row: Row, lines: int)
 
 def _value(values: Mapping[str, str], column: str | None) -> str | None:
     """A cell without the white space around it, composed (NFC): Spark SQL has no function for that."""
-    value = values.get(column, "") if column else ""
+    # What a review list or an export marked as text, so that no spreadsheet computes it, comes back as it was.
+    value = active(values.get(column, "")) if column else ""
     return unicodedata.normalize("NFC", value.strip()) or None

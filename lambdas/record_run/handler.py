@@ -180,8 +180,11 @@ def _run_document(
         "trained": "training" in document,
         "promoted": bool(promotion.get("promoted", False)),
         "promotion": {"decision": promotion.get("decision", "none"), "reasons": promotion.get("reasons", [])},
+        # Publish leaves its counts after everything else: without them what lies in the output bucket may be a part.
+        "published": published is not None,
         "scored": (published or {}).get("scored", 0),
         "needs_review": (published or {}).get("needs_review", 0),
+        "not_answered": (published or {}).get("not_answered", 0),
         "versions": (report or {}).get("versions", {}),
     }
 
@@ -203,13 +206,19 @@ def _notice(run: Mapping[str, Any], settings: Settings) -> str:
     ]
     if run["scored"]:
         lines.append(f"{run['scored']} complaints classified; {run['needs_review']} wait for a person.")
+    if run["not_answered"]:
+        lines.append(f"{run['not_answered']} complaints got no answer; they are first in the review list.")
     if run["trained"]:
         lines.append(f"A model was trained: {run['promotion']['decision']} ({'; '.join(run['promotion']['reasons'])}).")
+    home = f"s3://{settings.output_bucket}/runs/run_id={run['run_id']}/"
     if "error" in run:
-        lines.append(f"{run['error']['state']} failed: {run['error']['error']}. Details are in run.json.")
-    if "error" not in run:
+        # Not the job's own words: those stay where only who may read the results sees them.
+        lines.append(f"{run['error']['state']} failed: {run['error']['error']}. What it said: {home}run.json")
+        if not run["published"]:
+            lines.append("No results were published. Repair the cause, then redrive the run, or drop the repaired file.")
+    else:
         lines.append(f"Fetch the results with: ptmlops results {run['run_id']} --environment {settings.environment} --out DIR")
-    lines.append(f"Results: s3://{settings.output_bucket}/runs/run_id={run['run_id']}/")
+        lines.append(f"Results: {home}")
     return "\n".join(lines)
 
 

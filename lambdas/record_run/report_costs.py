@@ -10,36 +10,60 @@ from typing import Any
 # glue_jobs/complaints_etl/report.py puts it around what stands there until the run has ended; a contract test holds the two.
 COST_MARK = "<!--run costs-->"
 WORDS = {
-    "es": {"total": "Costo estimado en AWS", "seconds": "Duración total", "state": "Paso", "duration": "Segundos",
-           "part": "Parte", "cost": "USD", "unknown": "precio desconocido",
-           "note": "Precios de lista de us-east-1 por el tiempo facturado de los trabajos; sin solicitudes ni almacenamiento."},
-    "en": {"total": "Estimated cost on AWS", "seconds": "Whole duration", "state": "Step", "duration": "Seconds",
-           "part": "Part", "cost": "USD", "unknown": "unknown price",
-           "note": "List prices of us-east-1 for the billed time of the jobs; without requests and storage."},
+    "es": {
+        "total": "Costo estimado en AWS", "seconds": "Duración total", "state": "Paso", "duration": "Duración", "cost": "USD",
+        "unknown": "precio desconocido", "hours": "{} h {} min", "minutes": "{} min {} s",
+        "note": "Precios de lista de us-east-1 por el tiempo facturado de los trabajos; sin solicitudes ni almacenamiento.",
+        "Prepare": "Preparación", "Plan": "Plan", "Train": "Entrenamiento", "Evaluate": "Evaluación", "Promote": "Promoción",
+        "Score": "Clasificación", "Publish": "Publicación",
+    },
+    "en": {
+        "total": "Estimated cost on AWS", "seconds": "Whole duration", "state": "Step", "duration": "Duration", "cost": "USD",
+        "unknown": "unknown price", "hours": "{} h {} min", "minutes": "{} min {} s",
+        "note": "List prices of us-east-1 for the billed time of the jobs; without requests and storage.",
+        "Prepare": "Preparation", "Plan": "Plan", "Train": "Training", "Evaluate": "Evaluation", "Promote": "Promotion",
+        "Score": "Classification", "Publish": "Publication",
+    },
 }  # fmt: skip
+# The state of the workflow that each part of the cost is of.
+PARTS = {"Prepare": "prepare", "Train": "training", "Evaluate": "evaluation", "Score": "scoring", "Publish": "publish"}
 
 
 def with_costs(page: str, run: Mapping[str, Any]) -> str:
     """The page with what stood between the two marks replaced. `run`: run.json's content."""
-    language = re.search(r'<html lang="(\w+)"', page)
-    words = WORDS.get(language.group(1) if language else "en", WORDS["en"])
+    found = re.search(r'<html lang="(\w+)"', page)
+    language = found.group(1) if found and found.group(1) in WORDS else "en"
+    words = WORDS[language]
+
+    def number(value: float, decimals: int) -> str:
+        text = f"{value:.{decimals}f}"
+        return text.replace(".", ",") if language == "es" else text
+
+    def duration(seconds: float) -> str:
+        if seconds < 60:
+            return f"{number(seconds, 1)} s"
+        minutes, rest = divmod(round(seconds), 60)
+        return words["hours"].format(*divmod(minutes, 60)) if minutes >= 60 else words["minutes"].format(minutes, rest)
+
+    def cost(state: str) -> str:
+        if PARTS.get(state) not in run["cost"]:
+            return ""
+        value = run["cost"][PARTS[state]]
+        return words["unknown"] if value is None else number(value, 4)
+
     before, _, after = page.partition(COST_MARK)
     _, _, after = after.partition(COST_MARK)
-    tiles = [(f"USD {run['cost_usd']:.2f}", words["total"]), (f"{run['seconds']:.0f} s", words["seconds"])]
+    tiles = [(f"USD {number(run['cost_usd'], 2)}", words["total"]), (duration(run["seconds"]), words["seconds"])]
     boxes = "".join(f"<div class=tile><b>{value}</b><span>{name}</span></div>" for value, name in tiles)
-    costs = {part: words["unknown"] if cost is None else f"{cost:.4f}" for part, cost in run["cost"].items()}
-    states = {state: f"{seconds:.1f}" for state, seconds in run["states"].items()}
-    return (
-        f"{before}<div class=tiles>{boxes}</div><p class=soft>{words['note']}</p>"
-        f"{_table(words['part'], words['cost'], costs)}{_table(words['state'], words['duration'], states)}{after}"
+    # A state that only chooses takes no time, and its name is a question.
+    rows = "".join(
+        f"<tr><th scope=row>{escape(words.get(state, state))}</th><td class=n>{duration(seconds)}</td>"
+        f"<td class=n>{cost(state)}</td></tr>"
+        for state, seconds in run["states"].items()
+        if not state.endswith("?")
     )
-
-
-def _table(name: str, figure: str, rows: Mapping[str, str]) -> str:
-    body = "".join(
-        f"<tr><th scope=row>{escape(title)}</th><td class=n>{escape(value)}</td></tr>" for title, value in rows.items()
+    head = f"<th scope=col>{words['state']}</th>" + "".join(
+        f"<th scope=col class=n>{words[name]}</th>" for name in ("duration", "cost")
     )
-    return (
-        f"<table><thead><tr><th scope=col>{name}</th><th scope=col class=n>{figure}</th></tr></thead>"
-        f"<tbody>{body}</tbody></table>"
-    )
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f"{before}<div class=tiles>{boxes}</div><p class=soft>{words['note']}</p>{table}{after}"

@@ -112,7 +112,7 @@ def published(spark: SparkSession, settings: JobSettings, tmp_path_factory: pyte
         answers.parent.mkdir(parents=True)
         answers.write_text("".join(_answer(complaint) for complaint in found if complaint.text), encoding="utf-8")
         mine = records.where(F.col("complaint_id").isin(names))
-        run = Run(run_id=run_id, model_version=str(version), published_at=_published_at(run_id), audit_sample=0)
+        run = Run(run_id=run_id, model_version=str(version), answered_at=_published_at(run_id), audit_sample=0)
         table = predictions(join_answers(mine, read_answers(spark, str(answers.parent))), run)
         table.coalesce(1).write.parquet(str(folder / f"output/predictions/run_date={run.run_date}/run_id={run_id}"))
         reasons = Counter(row["reason"] for row in rejected if row["source_file"] == f"{run_id}.csv")

@@ -33,7 +33,7 @@ class Execution:
     def __init__(self, status: str, *, cause: str | None = None) -> None:
         self.status, self.cause = status, cause
 
-    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803 - the service's own name
         assert executionArn == ARN
         ended = {} if self.status == "RUNNING" else {"stopDate": STARTED + timedelta(seconds=120)}
         failed = {"error": "Glue.JobFailed", "cause": self.cause} if self.cause else {}
@@ -116,6 +116,7 @@ def test_a_run_that_succeeded_is_counted_and_priced(aws: dict[str, Any], record:
     run = succeed(aws, record)
 
     assert (run["status"], run["scored"], run["needs_review"], run["files"]) == ("SUCCEEDED", 90, 7, 1)
+    assert run["published"] is True
     assert run["model"] == {"version": 3, "macro_f1": 0.8}
     # An hour of 2 DPUs; ten seconds are billed as a minute.
     assert run["cost"] == {"prepare": pytest.approx(0.88), "publish": pytest.approx(0.88 / 60, abs=1e-6)}
@@ -148,7 +149,7 @@ def test_the_report_gets_the_cost_and_its_bucket_the_page(aws: dict[str, Any], r
 
     assert stored["ContentType"] == "text/html; charset=utf-8"
     assert page.startswith('<!doctype html><html lang="es"><main>antes<div')
-    assert "USD 0.89" in page
+    assert "USD 0,89" in page
     assert "luego" not in page
 
 
@@ -180,6 +181,7 @@ def test_a_run_that_failed_says_where_and_why_and_keeps_no_report(
     run = record(Execution("FAILED", cause=cause), {"detail": {"executionArn": ARN}})
 
     assert run["status"] == "FAILED"
+    assert run["published"] is False
     assert run["seconds"] == 120
     assert run["error"] == {
         "state": "Prepare",
@@ -192,6 +194,9 @@ def test_a_run_that_failed_says_where_and_why_and_keeps_no_report(
     assert "failed" in subject
     assert "Prepare failed: Glue.JobFailed" in message
     assert "ptmlops results" not in message
+    assert f"s3://output/runs/run_id={RUN}/run.json" in message
+    assert "redrive" in message
+    assert "60%" not in message
 
 
 def test_the_ledger_learns_how_the_run_ended(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:

@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from complaints_etl.publish import Export
 from complaints_etl.report import Page
 from complaints_etl.run_facts import Amounts, Category, RunFacts
 
 LABELS = ("Cobros & comisiones <indebidos>", "fraud", "Cancelación de producto sin autorización previa del cliente")
+
+EXPORT = "exports/run_id=20260715-093000-0123abcd/quejas <de julio> & agosto.csv"
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ def evaluation() -> dict[str, Any]:
 
 @pytest.fixture
 def page(evaluation: dict[str, Any]) -> Page:
-    file = {
+    file: dict[str, Any] = {
         "bucket": "raw", "key": "quejas <de julio> & agosto.csv", "version_id": "1", "rejected_whole": None,
         "rows": {"read": 1250, "accepted": 1200, "rejected": 20, "duplicates": 30},
     }  # fmt: skip
@@ -71,8 +74,10 @@ def page(evaluation: dict[str, Any]) -> Page:
             amounts=[Amounts(label=LABELS[0], currency="COP", mentions=40, median=120000.0, total=98765432.0)],
         ),
         audit=50,
+        unanswered=0,
         model_version="3",
         evaluation=evaluation,
         earlier=[{LABELS[0]: 500, LABELS[1]: 500}],
-        files=[("export", "exports/run_id=20260715-093000-0123abcd/quejas <de julio> & agosto.csv")],
+        files=[("export", EXPORT), ("review_file", "review/run_id=20260715-093000-0123abcd/review.csv")],
+        exports=[Export(source_file=file["key"], source_version="1", rows=1250, keys=(EXPORT,))],
     )

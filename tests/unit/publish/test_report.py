@@ -60,6 +60,21 @@ def record_costs() -> Any:
     return module
 
 
+def with_costs(html: str) -> str:
+    """The page as Record leaves it."""
+    costs: dict[str, float | None] = {
+        "prepare": 0.0147,
+        "training": 0.0689,
+        "evaluation": None,
+        "scoring": 0.0092,
+        "publish": 0.0147,
+    }
+    states = {"Prepare": 60.5, "Plan": 0.9, "Train": 301.2, "Evaluate": 122.4, "Promote": 1.2, "Score": 190.0, "Publish": 44.1}
+    run = {"cost_usd": 0.1075, "seconds": 721.4, "cost": costs, "states": states}
+    done: str = record_costs().with_costs(html, run)
+    return done
+
+
 def test_both_languages_have_the_same_words_with_the_same_places() -> None:
     places = {
         language: {name: sorted(re.findall(r"{(\w+)}", text)) for name, text in words.items()}
@@ -89,6 +104,23 @@ def test_names_from_files_and_labels_are_text_and_never_markup(page: Page) -> No
     assert "<de julio>" not in html
     assert "<indebidos>" not in html
     assert 'href="../../exports/run_id%3D20260715-093000-0123abcd/quejas%20%3Cde%20julio%3E%20%26%20agosto.csv"' in html
+
+
+def test_each_file_leads_to_its_export_and_a_large_one_to_all_its_parts(page: Page) -> None:
+    structure = read(render(page))
+    own = [attributes["href"] for tag, attributes in structure.seen if tag == "a"]
+    # Once where there is little to list, once beside the file; between them the review list.
+    assert len(own) == 3
+    assert own[0] == own[2]
+    assert "150 por decidir y 50 al azar" in "".join(structure.text)
+    keys = tuple(f"exports/run_id=x/a.part-{number:03d}.csv" for number in range(1, 8))
+    files = [("export", key) for key in keys]
+    many = dataclasses.replace(page, files=files, exports=[dataclasses.replace(page.exports[0], keys=keys)])
+    structure = read(render(many))
+    assert [attributes["href"] for tag, attributes in structure.seen if tag == "a"] == [
+        f"../../{key.replace('=', '%3D')}" for key in keys
+    ]
+    assert "7 archivos, enlazados" in "".join(structure.text)
 
 
 def test_a_category_is_compared_with_its_share_of_the_runs_before(page: Page) -> None:
@@ -138,16 +170,13 @@ def test_drift_compares_answers_with_answers(page: Page, evaluation: dict[str, A
 
 
 def test_record_fills_in_what_the_run_cost(page: Page) -> None:
-    module = record_costs()
-    run = {"cost_usd": 0.1234, "seconds": 321.4, "cost": {"prepare": 0.1, "training": None}, "states": {"Prepare": 60.5}}
-
-    assert module.COST_MARK == COST_MARK
-    done = module.with_costs(render(page), run)
+    assert record_costs().COST_MARK == COST_MARK
+    done = with_costs(render(page))
 
     read(done)
-    assert "USD 0.12" in done
+    assert "USD 0,11" in done
     assert "precio desconocido" in done
-    assert "60.5" in done
+    assert "5 min 1 s" in done
     assert COST_MARK not in done
     assert WORDS["es"]["cost_later"] not in done
     assert done.count("<footer>") == 1

@@ -1,0 +1,87 @@
+"""What Publish writes is what others expect to read: the catalog's table, and Prepare, which gets review lists back."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from complaints_etl.publish import REVIEW_COLUMNS, TABLE, Run, table_columns
+from complaints_etl.reading import read_table
+from complaints_etl.report import COST_MARK
+from complaints_etl.run_facts import LENGTHS
+from pyspark.sql.types import _parse_datatype_string
+
+from local_aws import ROOT
+from stacks.config import load_settings
+from tests.stacks.conftest import Template
+
+
+@pytest.fixture
+def table(templates: dict[str, Template]) -> dict[str, Any]:
+    [properties] = templates["storage"].properties("AWS::Glue::Table")
+    found: dict[str, Any] = properties["TableInput"]
+    return found
+
+
+def joined(value: Any) -> str:
+    """A CloudFormation string, with the bucket's name in angle brackets."""
+    return (
+        value
+        if isinstance(value, str)
+        else "".join(part if isinstance(part, str) else "<bucket>" for part in value["Fn::Join"][1])
+    )
+
+
+def test_the_catalog_names_types_and_explains_the_columns_that_publish_writes(table: dict[str, Any]) -> None:
+    columns = table["StorageDescriptor"]["Columns"]
+
+    assert [(column["Name"], column["Type"]) for column in columns] == table_columns()
+    for column in (*columns, *table["PartitionKeys"]):
+        assert len(column["Comment"]) > 10, column["Name"]
+    declared = json.loads(TABLE.read_text(encoding="utf-8"))
+    assert [key["Name"] for key in table["PartitionKeys"]] == [key["name"] for key in declared["partitions"]] == ["run_date"]
+
+
+@pytest.mark.slow
+def test_every_type_is_one_that_spark_and_the_catalog_write_alike(spark: Any) -> None:
+    for name, kind in table_columns():
+        assert _parse_datatype_string(kind).simpleString() == kind, name
+
+
+def test_athena_looks_where_publish_writes_without_a_crawler(table: dict[str, Any]) -> None:
+    parameters = table["Parameters"]
+    run = Run(run_id="20260715-093000-0123abcd", model_version="1", answered_at=datetime.now(UTC), audit_sample=0)
+    first, last = parameters["projection.run_date.range"].split(",")
+
+    assert (parameters["projection.enabled"], parameters["projection.run_date.type"]) == ("true", "date")
+    assert parameters["projection.run_date.format"] == "yyyy-MM-dd"
+    day = datetime.strptime(run.run_date, "%Y-%m-%d").replace(tzinfo=UTC)
+    assert (day.year, day.month, day.day) == (2026, 7, 15)
+    assert (first, last) == ("2024-01-01", "NOW")
+    location = joined(parameters["storage.location.template"])
+    assert location == "s3://<bucket>/predictions/run_date=${run_date}/"
+    assert joined(table["StorageDescriptor"]["Location"]) == "s3://<bucket>/predictions/"
+    script = (ROOT / "glue_jobs" / "publish_predictions.py").read_text(encoding="utf-8")
+    assert 'table = f"predictions/run_date={run.run_date}/run_id={run_id}/"' in script
+
+
+@pytest.mark.parametrize("environment", sorted(path.stem for path in (ROOT / "environments").glob("*.toml")))
+def test_a_review_list_is_understood_by_every_environment(environment: str) -> None:
+    aliases = load_settings(environment).complaints.columns.model_dump()
+
+    found = read_table("review.csv", ",".join(REVIEW_COLUMNS).encode(), aliases)
+
+    assert found.columns == {name: name for name in ("complaint_id", "text", "label", "received_at")}
+
+
+def test_drift_counts_lengths_in_the_buckets_of_the_evaluation() -> None:
+    from complaint_model import evaluation
+
+    assert evaluation.LENGTHS == LENGTHS
+
+
+def test_record_looks_for_the_mark_that_the_report_has() -> None:
+    source = (ROOT / "lambdas" / "record_run" / "report_costs.py").read_text(encoding="utf-8")
+    assert f'COST_MARK = "{COST_MARK}"' in source

@@ -1,0 +1,404 @@
+"""Publish on Prepare's real records: every row dropped has its line, nothing computes, and a retry leaves the same."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow.parquet as pq
+import pytest
+from complaints_etl import publish, spreadsheet
+from complaints_etl.job_settings import JobSettings
+from complaints_etl.prepare import prepare, write
+from complaints_etl.publish import (
+    EXPORT_COLUMNS,
+    AnswersMismatchError,
+    LostRowsError,
+    Run,
+    check_answers,
+    export_files,
+    export_names,
+    join_answers,
+    predictions,
+    rejected_rows,
+    review_list,
+    write_parts,
+    write_table,
+)
+from complaints_etl.sources import SourceFile
+from hypothesis import given
+from hypothesis import strategies as st
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from stacks.config import load_settings
+
+RUN = Run(
+    run_id="20261124-100000-abcdef01", model_version="3", answered_at=datetime(2026, 11, 24, 10, 5, tzinfo=UTC), audit_sample=2
+)
+LONG = "No puedo entrar a mi cuenta desde la semana pasada y nadie en la línea de atención me da una respuesta clara"
+FILES = {
+    "quejas/julio.csv": (
+        "radicado;queja;monto;fecha\n"
+        f"=1+1;{LONG};-12,5;03/07/2026\n"
+        f"2;{LONG};@cmd;\n"  # the same text: a duplicate of the first
+        "3;;+57 1;\n"  # no text
+        "rota\n"  # too few fields
+        '4;"Me cobraron $120.000; y dijeron ""no""\nescríbanme a ana@example.com";  =2+2;2026-07-04\n'
+    ).encode(),
+    "julio.jsonl": json.dumps({"text": "Mi tarjeta no llega ☕", "extra": 'a,"b"'}, ensure_ascii=False).encode()
+    + b"\n{broken\n",
+    "labelled.csv": "text,label\nme negaron el crédito sin explicación,credit\n".encode(),
+    "binary.csv": b"\0\1\2\0",
+    "empty_table.csv": b"text,label\n",
+}
+Stored = dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What Publish finds in the prepared bucket."""
+
+    records: DataFrame
+    rejected: DataFrame
+    report: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def prepared(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    return prepare_files(spark, FILES, RUN.run_id, tmp_path_factory.mktemp("prepared"), {})
+
+
+def prepare_files(
+    spark: SparkSession, files: dict[str, bytes], run_id: str, folder: Path, changed: dict[str, Any]
+) -> Prepared:
+    """Run Prepare as its job does, up to the files that it leaves."""
+    chosen = load_settings("local")
+    tables = {"complaints": chosen.complaints.model_dump(), "results": chosen.results.model_dump()}
+    tables["complaints"].update({"max_reject_share": 1.0, "min_label_rows": 1, **changed})
+    sources = [
+        SourceFile(key=name, version_id="v1", size=len(body), read=lambda start, end, body=body: body[start:end])  # type: ignore[misc]
+        for name, body in files.items()
+    ]
+    done = prepare(spark, sources, JobSettings.from_tables(tables), run_id=run_id)
+    report = write(done, prefix=folder.as_uri(), put=lambda *_: None, started=0)
+    base = f"{folder.as_uri()}/runs/{run_id}"
+    return Prepared(spark.read.parquet(f"{base}/records").cache(), spark.read.parquet(f"{base}/rejected").cache(), report)
+
+
+def answer(complaint_id: str, confidence: float = 0.91, **changed: Any) -> dict[str, Any]:
+    return {
+        "complaint_id": complaint_id,
+        "label": "access",
+        "confidence": confidence,
+        "alternatives": [{"label": "access", "probability": confidence}, {"label": "fees", "probability": 0.05}],
+        "needs_review": False,
+        "top_terms": [{"term": "=entrar", "contribution": 1.5}, {"term": "cuenta", "contribution": 0.5}],
+        "error": None,
+        **changed,
+    }
+
+
+def waiting(prepared: Prepared) -> list[str]:
+    rows = prepared.records.where("status = 'accepted' AND label IS NULL").orderBy("source_file", "row_number").collect()
+    return [row["complaint_id"] for row in rows]
+
+
+@pytest.fixture(scope="module")
+def answers(spark: SparkSession, prepared: Prepared) -> DataFrame:
+    rows = [answer(name, 0.5 + index / 10) for index, name in enumerate(waiting(prepared))]
+    return spark.createDataFrame(rows, publish.ANSWER)
+
+
+@pytest.fixture
+def stored() -> Stored:
+    return {}
+
+
+@pytest.fixture
+def put(stored: Stored) -> Callable[[str, IO[bytes]], None]:
+    def work(key: str, body: IO[bytes]) -> None:
+        assert key not in stored
+        stored[key] = body.read()
+
+    return work
+
+
+def table(content: bytes, delimiter: str = ",") -> list[dict[str, str]]:
+    assert content.startswith(b"\xef\xbb\xbf")
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=delimiter, strict=True))
+
+
+@pytest.fixture(scope="module")
+def exported(prepared: Prepared, answers: DataFrame) -> Stored:
+    stored: Stored = {}
+
+    def put(key: str, body: IO[bytes]) -> None:
+        stored[key.removeprefix(f"exports/run_id={RUN.run_id}/")] = body.read()
+
+    export_files(join_answers(prepared.records, answers), prepared.rejected, prepared.report, RUN, put)
+    return stored
+
+
+@pytest.mark.slow
+def test_each_dropped_file_has_an_export_with_a_line_for_every_row(exported: Stored, prepared: Prepared) -> None:
+    assert set(exported) == {"quejas/julio.csv", "julio.jsonl.csv", "labelled.csv", "binary.csv", "empty_table.csv"}
+    read = [file["rows"]["read"] for file in prepared.report["files"]]
+    separators = [";", ",", ",", ",", ","]
+    assert (
+        [len(table(body, mark)) for body, mark in zip(exported.values(), separators, strict=True)] == read == [5, 2, 1, 1, 0]
+    )
+
+
+@pytest.mark.slow
+def test_the_files_own_columns_come_first_in_its_order_and_in_its_dialect(exported: Stored) -> None:
+    rows = table(exported["quejas/julio.csv"], ";")
+
+    assert list(rows[0]) == ["radicado", "queja", "monto", "fecha", *EXPORT_COLUMNS]
+    assert [row["radicado"] for row in rows] == ["'=1+1", "2", "3", "", "4"]
+    assert [row["fecha"] for row in rows] == ["03/07/2026", "", "", "", "2026-07-04"]
+    assert rows[4]["queja"] == 'Me cobraron $120.000; y dijeron "no" escríbanme a <EMAIL>'
+    assert [row["ptmlops_status"] for row in rows] == ["scored", "duplicate", "rejected", "rejected", "scored"]
+    assert rows[4]["ptmlops_amounts"] == "120000.00 COP"
+
+
+@pytest.mark.slow
+def test_a_duplicate_carries_the_answer_of_its_twin_and_a_rejected_row_its_reason(exported: Stored) -> None:
+    first, twin, empty, broken, _ = table(exported["quejas/julio.csv"], ";")
+
+    answered = ("ptmlops_label", "ptmlops_confidence", "ptmlops_alternatives", "ptmlops_top_terms", "ptmlops_model_version")
+    assert [first[name] for name in answered] == [twin[name] for name in answered]
+    assert first["ptmlops_label"] == "access"
+    assert twin["ptmlops_reason"] == "same text as =1+1"
+    # What is known of a rejected row's cells is shown, redacted as everything else; the line leads to the rest.
+    assert (empty["radicado"], empty["monto"]) == ("3", "'+57 1")
+    assert empty["ptmlops_reason"] == "line 4, empty_text: the text column holds no text"
+    assert broken["ptmlops_reason"].startswith("line 5, wrong_field_count: 1 fields where the header has 4")
+    [whole] = table(exported["binary.csv"])
+    assert whole["ptmlops_status"] == "rejected"
+    assert "binary_file" in whole["ptmlops_reason"]
+    [own] = table(exported["labelled.csv"])
+    assert (own["label"], own["ptmlops_status"], own["ptmlops_label"]) == ("credit", "labelled", "credit")
+    assert own["ptmlops_model_version"] == ""
+
+
+@pytest.mark.slow
+def test_no_cell_computes_and_numbers_stay_numbers(exported: Stored) -> None:
+    rows = table(exported["quejas/julio.csv"], ";")
+    assert [row["monto"] for row in rows] == ["-12,5", "'@cmd", "'+57 1", "", "'  =2+2"]
+    for body, mark in ((exported["quejas/julio.csv"], ";"), (exported["julio.jsonl.csv"], ",")):
+        for row in table(body, mark):
+            assert all(spreadsheet.inert(cell) == cell or spreadsheet.active(cell) != cell for cell in row.values())
+    assert rows[0]["ptmlops_top_terms"] == "'=entrar; cuenta"
+
+
+CELLS = st.text(alphabet="=+-@\t\r\n '\"\u00a0\ufeff＝abc1.,e%;ñ", max_size=8)
+
+
+@given(cell=CELLS)
+def test_what_is_marked_as_text_comes_back_as_it_was(cell: str) -> None:
+    marked = spreadsheet.inert(cell)
+
+    assert spreadsheet.active(marked) == cell
+    bare = marked.lstrip(" \u00a0\ufeff\"'") if marked[:1] != "'" else marked
+    assert bare[:1] not in {"=", "@", "\t", "\r"}
+    if bare[:1] in {"+", "-"}:
+        float(bare.replace(",", ".").rstrip("%").replace(".", "", max(0, bare.replace(",", ".").count(".") - 1)))
+
+
+@pytest.mark.slow
+def test_spark_writes_the_records_that_pythons_csv_reads(spark: SparkSession) -> None:
+    import random
+
+    chosen = random.Random(5)  # noqa: S311 - test data
+    alphabet = "=+-@\t\r\n '\"\u00a0\ufeff＝abc1.,e%;ñ"
+    rows = [["".join(chosen.choices(alphabet, k=chosen.randrange(9))) for _ in range(3)] for _ in range(400)]
+    frame = spark.createDataFrame([(index, row) for index, row in enumerate(rows)], "place int, cells array<string>")
+    for mark in (",", ";"):
+        lines = frame.orderBy("place").select(spreadsheet.line(F.col("cells"), F.lit(mark)).alias("line")).collect()
+        text = "".join(row["line"] for row in lines)
+        found = list(csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True))
+        assert found == [[spreadsheet.inert(cell) for cell in row] for row in rows]
+        assert [[spreadsheet.active(cell) for cell in row] for row in found] == rows
+
+
+def file(key: str, version: str = "v1") -> dict[str, Any]:
+    return {"key": key, "version_id": version}
+
+
+def test_no_two_files_have_one_export_and_none_leaves_its_folder() -> None:
+    keys = ["a.csv", "a.csv.gz", "A.CSV", "a.csv", "a.jsonl", "../../etc/x.csv", "b//c.txt", "ñ" * 600 + ".csv", "a (2).csv"]
+    names = export_names([file(key) for key in keys], "r")
+
+    assert len({name.lower() for name in names}) == len(keys)
+    assert [name.removeprefix("exports/run_id=r/") for name in names[:7]] == [
+        "a.csv", "a (2).csv", "A (3).csv", "a (4).csv", "a.jsonl.csv", "_/_/etc/x.csv", "b/_/c.txt.csv",
+    ]  # fmt: skip
+    assert all(len(name.encode()) <= 1024 for name in names)
+    assert names[8].endswith("a (2) (2).csv")
+
+
+@pytest.mark.parametrize(("rows", "parts"), [(0, [0]), (3, [3]), (4, [3, 1]), (9, [3, 3, 3])])
+def test_a_large_file_goes_in_parts_each_with_its_header(
+    rows: int, parts: list[int], stored: Stored, put: publish.Put
+) -> None:
+    keys, total = write_parts("x/a.csv", "h\r\n", iter([f"{number}\r\n" for number in range(rows)]), put, 3)
+
+    assert total == rows
+    assert keys == (["x/a.csv"] if len(parts) == 1 else [f"x/a.part-{n:03d}.csv" for n in range(1, len(parts) + 1)])
+    assert [len(table(stored[key])) for key in keys] == parts
+    assert [row["h"] for key in keys for row in table(stored[key])] == [str(number) for number in range(rows)]
+
+
+def test_a_large_file_is_never_in_memory(put: publish.Put) -> None:
+    import tracemalloc
+
+    row = "x" * 1000 + "\r\n"
+    tracemalloc.start()
+    written = 0
+
+    def count(_: str, body: IO[bytes]) -> None:
+        nonlocal written
+        written += sum(len(block) for block in iter(lambda: body.read(65536), b""))
+
+    write_parts("a.csv", "h\r\n", (row for _ in range(50_000)), count, 20_000)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert written > 50_000_000
+    assert most < 2_000_000
+
+
+@pytest.mark.slow
+def test_parts_of_an_export_hold_each_row_once(
+    prepared: Prepared, answers: DataFrame, stored: Stored, put: publish.Put
+) -> None:
+    exports = export_files(join_answers(prepared.records, answers), prepared.rejected, prepared.report, RUN, put, part_rows=2)
+
+    first = next(export for export in exports if export.source_file == "quejas/julio.csv")
+    assert len(first.keys) == 3
+    numbers = [row["radicado"] for key in first.keys for row in table(stored[key], ";")]
+    assert numbers == ["'=1+1", "2", "3", "", "4"]
+
+
+@pytest.mark.slow
+def test_an_export_that_lacks_a_row_is_an_error(prepared: Prepared, answers: DataFrame, put: publish.Put) -> None:
+    report = json.loads(json.dumps(prepared.report))
+    report["files"][0]["rows"]["read"] += 1
+    with pytest.raises(LostRowsError, match="6 rows were read of file 1, and 5 were exported"):
+        export_files(join_answers(prepared.records, answers), prepared.rejected, report, RUN, put)
+    report = {**prepared.report, "files": prepared.report["files"][1:]}
+    with pytest.raises(LostRowsError):
+        export_files(join_answers(prepared.records, answers), prepared.rejected, report, RUN, lambda *_: None)
+
+
+@pytest.mark.slow
+def test_answers_must_be_exactly_of_what_was_asked(spark: SparkSession, prepared: Prepared, answers: DataFrame) -> None:
+    check_answers(prepared.records, answers)
+    names = waiting(prepared)
+    wrong = [answer(names[0]), answer(names[0]), answer("stranger"), answer(None)]  # type: ignore[arg-type]
+    with pytest.raises(AnswersMismatchError, match="2 have no answer, 2 answers belong to none, 1 came more than once"):
+        check_answers(prepared.records, spark.createDataFrame(wrong, publish.ANSWER))
+
+
+@pytest.mark.slow
+def test_the_review_list_has_the_least_certain_first_and_then_a_sample(
+    spark: SparkSession, prepared: Prepared, stored: Stored, put: publish.Put
+) -> None:
+    names = waiting(prepared)
+    assert len(names) == 3
+    found = [
+        answer(names[0], 0.4, needs_review=True),
+        answer(names[1], 0.3, needs_review=True),
+        {**answer(names[2]), "label": None, "confidence": None, "needs_review": None, "error": "text is empty"},
+    ]
+    joined = join_answers(prepared.records, spark.createDataFrame(found, publish.ANSWER))
+    keys, counts = review_list(joined, RUN, put)
+
+    assert counts == {"not answered": 1, "uncertain": 2, "audit sample": 0}
+    rows = table(stored[keys[0]])
+    assert list(rows[0]) == list(publish.REVIEW_COLUMNS)
+    assert [spreadsheet.active(row["complaint_id"]) for row in rows] == [names[2], names[1], names[0]]
+    assert [row["confidence"] for row in rows] == ["", "0.3000", "0.4000"]
+    assert {row["label"] for row in rows} == {""}
+    certain = join_answers(prepared.records, spark.createDataFrame([answer(name) for name in names], publish.ANSWER))
+    samples = []
+    for _ in range(2):
+        stored.clear()
+        keys, counts = review_list(certain, RUN, put, mark=";")
+        assert counts == {"not answered": 0, "uncertain": 0, "audit sample": 2}
+        samples.append([row["complaint_id"] for row in table(stored[keys[0]], ";")])
+    assert samples[0] == samples[1]  # drawn by a hash: a retry draws the same
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("respelled", [False, True])
+def test_a_review_list_comes_back_as_training_data_with_its_texts_and_ids_as_they_were(
+    spark: SparkSession, prepared: Prepared, answers: DataFrame, tmp_path: Path, *, respelled: bool
+) -> None:
+    """Also in an environment that calls its columns otherwise, and after a spreadsheet saved it in its own way."""
+    uncertain = answers.withColumn("needs_review", F.lit(True))
+    found: list[bytes] = []
+    review_list(join_answers(prepared.records, uncertain), RUN, lambda _, body: found.append(body.read()))
+    rows = table(found[0])
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, publish.REVIEW_COLUMNS, delimiter=";" if respelled else ",")
+    writer.writeheader()
+    for row in rows:
+        day = "/".join(reversed(row["received_at"].split("-"))) if respelled else row["received_at"]
+        writer.writerow({**row, "received_at": day, "label": "Acceso"})
+    cup = "?" if respelled else "☕"
+    body = out.getvalue().replace("☕", cup).encode("cp1252" if respelled else "utf-8-sig")
+    columns = {"complaint_id": ["x"], "text": ["cuerpo"], "label": ["tipo"], "received_at": ["dia"]}
+    changed = {"columns": columns, "max_reject_share": 0.0}
+
+    taught = prepare_files(spark, {"review.csv": body}, "20261125-100000-abcdef01", tmp_path, changed)
+
+    before = {row["complaint_id"]: row for row in prepared.records.collect()}
+    again = taught.records.collect()
+    assert len(again) == 3
+    for row in again:
+        was = before[row["complaint_id"]]
+        assert row["label"] == "Acceso"
+        assert row["text"] == was["text"].replace("☕", cup)
+        assert (row["received_at"] and row["received_at"].date()) == (was["received_at"] and was["received_at"].date())
+
+
+@pytest.mark.slow
+def test_rejected_rows_are_kept_as_they_were(prepared: Prepared, stored: Stored, put: publish.Put) -> None:
+    [key] = rejected_rows(prepared.rejected, RUN, put)
+    rows = table(stored[key])
+    assert [(row["source_file"], row["line_number"], row["reason"]) for row in rows] == [
+        ("binary.csv", "1", "binary_file"),
+        ("julio.jsonl", "2", "malformed_row"),
+        ("quejas/julio.csv", "4", "empty_text"),
+        ("quejas/julio.csv", "5", "wrong_field_count"),
+    ]
+    assert rows[1]["record"] == "{broken"
+
+
+def physical(folder: Path) -> list[Any]:
+    return [pq.read_schema(path) for path in sorted(folder.glob("*.parquet"))]
+
+
+@pytest.mark.slow
+def test_every_run_writes_the_same_types(spark: SparkSession, prepared: Prepared, answers: DataFrame, tmp_path: Path) -> None:
+    """A run with no amount, no date and no answer infers nothing else: the types are the table's and not the data's."""
+    joined = join_answers(prepared.records, answers)
+    bare = joined.withColumn("facts", F.lit(None)).withColumn("received_at", F.lit(None)).withColumn("confidence", F.lit(1))
+    for name, frame in (("full", joined), ("bare", bare), ("none", joined.where("false"))):
+        write_table(predictions(frame, RUN), str(tmp_path / name), rows=3)
+    schemas = [schema for name in ("full", "bare", "none") for schema in physical(tmp_path / name)]
+    assert len(schemas) == 3
+    assert schemas[0].types == schemas[1].types == schemas[2].types
+    assert schemas[0].names == schemas[1].names == schemas[2].names
+    declared = {name: kind.replace(" ", "") for name, kind in publish.table_columns()}
+    written = {field.name: field.dataType.simpleString() for field in spark.read.parquet(str(tmp_path / "full")).schema}
+    assert list(written.items()) == list(declared.items())
+    [row] = {row["predicted_at"] for row in spark.read.parquet(str(tmp_path / "full")).collect()}
+    assert row == datetime(2026, 11, 24, 10, 5)

@@ -17,6 +17,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -24,7 +25,7 @@ from rich.text import Text
 from local_aws import LocalAws, LocalAwsError
 from ptmlops import generator, registry, runs
 from ptmlops.target import LOCAL_FOLDER, OperatorError, Target, explain
-from stacks.config import SettingsError
+from stacks.config import SettingsError, load_settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -407,6 +408,64 @@ def demo(
                 if part in path.as_posix():
                     Console().print(f"  {title:<12} {path}", soft_wrap=True)
         console.print(f"Whole demo: {time.monotonic() - started:.0f} s")
+
+
+@app.command("try")
+def try_(
+    labelled: Annotated[Path, typer.Option(help="Labelled complaints, to learn from and to measure on.")],
+    out: Annotated[Path, typer.Option(help="A folder for evaluation.json and predictions.csv.")],
+    score: Annotated[Path | None, typer.Option(help="Complaints to label; labels in it are not looked at.")] = None,
+    as_json: AsJson = False,
+    environment: Environment = "local",
+) -> None:
+    """How well it does on your files, with no AWS of any kind: a minute or two for 25,000 rows."""
+    with friendly():
+        runs.check_files([path for path in (labelled, score) if path])
+        from ptmlops import trial
+
+        step = _quiet if as_json else _progress
+        done = trial.run(labelled, score, out, load_settings(environment), step)
+        if as_json:
+            _print_json({**done.document, "files": [str(path) for path in done.files]})
+            return
+        _show_trial(done.document)
+        for path in done.files:
+            Console().print(f"  {path}", soft_wrap=True, markup=False)
+
+
+@contextlib.contextmanager
+def _quiet(title: str) -> Iterator[Callable[[str], None]]:  # noqa: ARG001 - has the form of _progress
+    yield lambda _: None
+
+
+def _show_trial(document: dict[str, Any]) -> None:
+    """A table of the labels, the numbers that matter, and what limits them."""
+    out = Console(highlight=False)
+    found, crossed = document["candidate"], document["cross_fitted"]
+    table = Table("label", "precision", "recall", "F1", "held-out rows", box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for label, row in sorted(found["per_label"].items(), key=lambda item: -item[1]["support"]):
+        table.add_row(Text(label), *(_share(row[name]) for name in ("precision", "recall", "f1")), f"{row['support']:,}")
+    out.print(table)
+    out.print()
+    low, high = found["macro_f1_interval"] or (None, None)
+    target = document["target_precision"]
+    lines = (
+        ("macro-F1", f"{_share(found['macro_f1'])}  (95% interval {_share(low)} to {_share(high)})"),
+        ("accuracy", _share(found["accuracy"])),
+        ("calibration error", _share(found["expected_calibration_error"])),
+        (f"answered at {target:.0%} precision", f"{_share(found['coverage_at_target_precision'])} of the complaints"),
+        (f"cross-fitted, {crossed['rows']:,} rows", f"macro-F1 {crossed['macro_f1']:.3f}, accuracy {crossed['accuracy']:.3f}"),
+    )
+    for name, value in lines:
+        out.print(f"  {name:<30} {value}")
+    for note in document["notes"]:
+        out.print(f"  [yellow]![/yellow] {escape(note)}")
+
+
+def _share(value: float | None) -> str:
+    return "—" if value is None else f"{value:.3f}"
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -36,7 +37,8 @@ app = typer.Typer(
 )
 console = Console(stderr=True, highlight=False)
 
-RUN_FAILED, USAGE, INTERRUPTED = 1, 2, 130
+RUN_FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+SHOWN_LABELS = 25
 
 Local = Annotated[bool, typer.Option("--local", help="Work on the local AWS of this folder (.local_aws/).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
@@ -423,7 +425,7 @@ def try_(
         runs.check_files([path for path in (labelled, score) if path])
         from ptmlops import trial
 
-        step = _quiet if as_json else _progress
+        step = _quiet if as_json else _step
         done = trial.run(labelled, score, out, load_settings(environment), step)
         if as_json:
             _print_json({**done.document, "files": [str(path) for path in done.files]})
@@ -438,30 +440,51 @@ def _quiet(title: str) -> Iterator[Callable[[str], None]]:  # noqa: ARG001 - has
     yield lambda _: None
 
 
+@contextlib.contextmanager
+def _step(title: str) -> Iterator[Callable[[str], None]]:
+    """One line for a step that has ended: what it told last, and its seconds. Before that, on a terminal, what it tells now."""
+    started, last = time.monotonic(), ""
+    status = console.status(title)
+
+    def tell(message: str) -> None:
+        nonlocal last
+        last = message
+        status.update(f"{title}: {escape(message)}")
+
+    with status if console.is_terminal else contextlib.nullcontext():
+        yield tell
+    console.print(f"[green]✓[/green] {title:<18} {escape(last)} ({time.monotonic() - started:.0f} s)")
+
+
 def _show_trial(document: dict[str, Any]) -> None:
     """A table of the labels, the numbers that matter, and what limits them."""
     out = Console(highlight=False)
     found, crossed = document["candidate"], document["cross_fitted"]
+    labels = sorted(found["per_label"].items(), key=lambda item: -item[1]["support"])
     table = Table("label", "precision", "recall", "F1", "held-out rows", box=None)
     for column in table.columns[1:]:
         column.justify = "right"
-    for label, row in sorted(found["per_label"].items(), key=lambda item: -item[1]["support"]):
+    for label, row in labels[:SHOWN_LABELS]:
         table.add_row(Text(label), *(_share(row[name]) for name in ("precision", "recall", "f1")), f"{row['support']:,}")
     out.print(table)
+    if len(labels) > SHOWN_LABELS:
+        out.print(f" … and {len(labels) - SHOWN_LABELS} more labels, in evaluation.json")
     out.print()
     low, high = found["macro_f1_interval"] or (None, None)
-    target = document["target_precision"]
-    lines = (
-        ("macro-F1", f"{_share(found['macro_f1'])}  (95% interval {_share(low)} to {_share(high)})"),
-        ("accuracy", _share(found["accuracy"])),
+    coverage = found["coverage_at_target_precision"]
+    lines = Table.grid(padding=(0, 2, 0, 0))
+    for name, value in (
+        ("macro-F1", f"{_share(found['macro_f1'])} (95% interval {_share(low)} to {_share(high)})"),
+        ("accuracy", f"{_share(found['accuracy'])} on {document['holdout']['rows']:,} held-out complaints"),
         ("calibration error", _share(found["expected_calibration_error"])),
-        (f"answered at {target:.0%} precision", f"{_share(found['coverage_at_target_precision'])} of the complaints"),
-        (f"cross-fitted, {crossed['rows']:,} rows", f"macro-F1 {crossed['macro_f1']:.3f}, accuracy {crossed['accuracy']:.3f}"),
-    )
-    for name, value in lines:
-        out.print(f"  {name:<30} {value}")
+        ("needs no review", f"{coverage or 0:.0%} of complaints, at a precision of {document['target_precision']:.0%}"),
+        ("cross-fitted", f"macro-F1 {crossed['macro_f1']:.3f}, accuracy {crossed['accuracy']:.3f} on all {crossed['rows']:,}"),
+    ):
+        lines.add_row(f"  {name}", value)
     for note in document["notes"]:
-        out.print(f"  [yellow]![/yellow] {escape(note)}")
+        lines.add_row("  [yellow]note[/yellow]", escape(note))
+    out.print(lines)
+    out.print()
 
 
 def _share(value: float | None) -> str:
@@ -556,7 +579,9 @@ def replay(
 
 
 def main() -> None:
-    """Entry point; Ctrl-C before a command has begun is quiet too."""
+    """Entry point; Ctrl-C before a command has begun is quiet too, and being told to end is a way to end in order."""
+    for which in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(which, lambda *_: sys.exit(TERMINATED))
     try:
         app()
     except KeyboardInterrupt:

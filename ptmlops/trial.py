@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import logging
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ import sys
 import tarfile
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -92,10 +94,10 @@ def run(labelled: Path, score: Path | None, out: Path, settings: Settings, step:
     """
     began = time.monotonic()
     _reach_jobs()
-    _check_folder(out, [path for path in (labelled, score) if path])
     _check_table(labelled, settings, needs_label=True)
     if score:
         _check_table(score, settings, needs_label=False)
+    _check_folder(out, [path for path in (labelled, score) if path])
     files = [("labelled", labelled)] + ([("score", score)] if score else [])
     with tempfile.TemporaryDirectory(prefix="ptmlops-try-", ignore_cleanup_errors=True) as scratch:
         base = Path(scratch)
@@ -103,7 +105,8 @@ def run(labelled: Path, score: Path | None, out: Path, settings: Settings, step:
             with step("Prepare") as tell:
                 preparing.wait_for("labelled")
                 report = _report(base / "labelled")
-                _check_labels(report, labelled)
+                found, rare = len(report["labels"]), len(report["rare_labels"])
+                _check_labels(labelled, enough=found, rare=rare, least=report["min_label_rows"])
                 tell(_rows(report))
             # The file to score is prepared meanwhile.
             document = _learn(base, settings, report, step)
@@ -150,7 +153,14 @@ def _check_table(path: Path, settings: Settings, *, needs_label: bool) -> None:
     table = _read(path, settings)
     if needs_label and "label" not in table.columns:
         names = ", ".join(settings.complaints.columns.label)
-        raise OperatorError(f"{path} has no label column: name one {names}, or drop it with --score")
+        raise OperatorError(f"{path} has no label column: name one {names}, or give it to --score")
+    if needs_label and not settings.complaints.label_map:
+        # Prepare counts again, without the duplicates; what cannot become enough is refused before Spark starts.
+        rows = Counter(row.values.get(table.columns["label"], "").strip() for row in table.rows if not row.reason)
+        least = settings.complaints.min_label_rows
+        labels = {label: count for label, count in rows.items() if label}
+        enough = {label: count for label, count in labels.items() if count >= least}
+        _check_labels(path, enough=len(enough), rare=len(labels) - len(enough), least=least)
 
 
 def _read(path: Path, settings: Settings) -> Table:
@@ -164,15 +174,13 @@ def _read(path: Path, settings: Settings) -> Table:
         raise OperatorError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _check_labels(report: dict[str, Any], labelled: Path) -> None:
-    if len(report["labels"]) >= 2:
-        return
-    rare = f"; rarer labels: {len(report['rare_labels'])}" if report["rare_labels"] else ""
-    rejected = f"; rejected rows: {report['rows']['rejected']:,}" if report["rows"]["rejected"] else ""
-    raise OperatorError(
-        f"{labelled} has {len(report['labels'])} label(s) with at least {report['min_label_rows']} different complaints, and "
-        f"2 are needed to learn from{rare}{rejected}. Add labelled rows, or lower complaints.min_label_rows"
-    )
+def _check_labels(path: Path, *, enough: int, rare: int, least: int) -> None:
+    if enough < 2:
+        raise OperatorError(
+            f"{path} has {enough} label(s) with at least {least} different complaints"
+            f"{f' and {rare} with fewer' if rare else ''}, and 2 are needed to learn from: add labelled complaints, or lower "
+            "complaints.min_label_rows in the environment's settings"
+        )
 
 
 # -- Prepare ----------------------------------------------------------------------------------------------------------
@@ -199,6 +207,7 @@ def _preparing(base: Path, files: Sequence[tuple[str, Path]], settings: Settings
                 "PYSPARK_PYTHON": sys.executable,
                 "SPARK_LOCAL_IP": "127.0.0.1",
                 "PYTHONWARNINGS": "ignore",
+                "LC_ALL": "C.UTF-8",  # Java names files by it, and a person's folder may have any name
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -250,7 +259,7 @@ def _learn(base: Path, settings: Settings, report: dict[str, Any], step: Step) -
     (given / "request").mkdir()
     (given / "request" / "request.json").write_text(json.dumps(request), encoding="utf-8")
     try:
-        with step("Train") as tell:
+        with step("Train") as tell, _telling_log(tell):
             train(
                 knobs,
                 train_dir=learn / "train",
@@ -265,7 +274,7 @@ def _learn(base: Path, settings: Settings, report: dict[str, Any], step: Step) -
                 archive.add(base / "candidate", arcname=".")
             document: dict[str, Any] = evaluate.evaluate(base / "evaluation")
             tell(f"{document['holdout']['rows']:,} held-out rows")
-        with step("Train on all rows") as tell:
+        with step("Train on all rows") as tell, _telling_log(tell):
             train(knobs, train_dir=learn, validation_dir=held_out, model_dir=base / "model", checkpoints=None)
             about = artifact.load(base / "model").about
             tell(f"{about['training_rows']:,} rows")
@@ -273,6 +282,22 @@ def _learn(base: Path, settings: Settings, report: dict[str, Any], step: Step) -
         raise OperatorError(str(error)) from None
     document["cross_fitted"] = {"rows": about["training_rows"], **about["metrics"]}
     return document
+
+
+@contextlib.contextmanager
+def _telling_log(tell: Callable[[str], None]) -> Iterator[None]:
+    """What the training code logs is news for whoever waits."""
+    handler = logging.Handler()
+    handler.emit = lambda record: tell(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("complaint_model")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 # -- score ------------------------------------------------------------------------------------------------------------
@@ -285,9 +310,7 @@ def _score(base: Path, path: Path, out: Path, settings: Settings, tell: Callable
 
     folder = base / "score" / "runs" / "try"
     model: Model = inference.model_fn(str(base / "model"))
-    records = ds.dataset(folder / "records").to_table(
-        columns=["row_number", "complaint_id", "status", "duplicate_of", "text"], filter=None
-    )
+    records = ds.dataset(folder / "records").to_table(columns=["row_number", "complaint_id", "status", "duplicate_of", "text"])
     rejected = ds.dataset(folder / "rejected").to_table(columns=["row_number", "reason", "detail"]).to_pylist()
     reasons = {row["row_number"]: f"{row['reason']}: {row['detail']}" for row in rejected}
     rows = {row["row_number"]: row for row in records.to_pylist()}
@@ -300,6 +323,7 @@ def _score(base: Path, path: Path, out: Path, settings: Settings, tell: Callable
         ]
         answers.update((answer["complaint_id"], answer) for answer in inference.predict_fn(lines, model))
         tell(f"{min(first + BATCH, len(kept)):,} of {len(kept):,}")
+    tell("writing")
     known = _texts(base / "evaluation" / "input")
     counts = {"rows": 0, "scored": 0, "duplicate": 0, "rejected": 0, "needs_review": 0}
 

@@ -23,6 +23,7 @@ from ptmlops import generator
 COMMAND = [sys.executable, "-m", "ptmlops.main", "try"]
 OURS = ["label", "confidence", "needs_review", "alternatives", "top_terms", "status", "reason"]
 WRONG = "no_such_category"
+TWO_LABELS = b"text,label\n" + b"".join(b"complaint,%s\n" % label for label in (b"fees", b"card") for _ in range(10))
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -143,10 +144,10 @@ def test_the_evaluation_is_that_of_a_run_and_more(tried: Tried) -> None:
     [
         (b"text,amount\nhello,1\n", (), "labelled.csv has no label column: name one label, category"),
         (b"amount,label\n1,fees\n", (), "is a text column: name one text"),
-        (b"text,label\nhello,fees\n", ("--score", "missing.csv"), "missing.csv does not exist"),
-        (b"text,label\nhello,fees\n", ("--score", "notext.csv"), "notext.csv cannot be used"),
-        (b"text,label\nhello,fees\n", ("--out", "labelled.csv"), "is a file: --out names a folder"),
-        (b"text,label\nhello,fees\n", ("--score", "out/predictions.csv"), "would be overwritten"),
+        (TWO_LABELS, ("--score", "missing.csv"), "missing.csv does not exist"),
+        (TWO_LABELS, ("--score", "notext.csv"), "notext.csv cannot be used"),
+        (TWO_LABELS, ("--out", "labelled.csv"), "is a file: --out names a folder"),
+        (TWO_LABELS, ("--score", "out/predictions.csv"), "would be overwritten"),
     ],
 )
 def test_what_cannot_work_is_refused_at_once_in_a_line(
@@ -173,7 +174,9 @@ def test_one_label_is_not_enough(tmp_path: Path) -> None:
     done = attempt(tmp_path, "--labelled", "one.csv", "--out", "out", "--json")
 
     assert done.returncode == 2
-    assert "1 label(s) with at least 10 different complaints, and 2 are needed" in " ".join(done.stderr.split())
+    assert "1 label(s) with at least 10 different complaints and 1 with fewer, and 2 are needed" in " ".join(
+        done.stderr.split()
+    )
     assert "Traceback" not in done.stderr
 
 

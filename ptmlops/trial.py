@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local_aws import ROOT
+from ptmlops.job_code import reach_jobs
 from ptmlops.target import OperatorError
 from stacks.config import Settings
 
@@ -93,7 +94,7 @@ def run(labelled: Path, score: Path | None, out: Path, settings: Settings, step:
         OperatorError: the files or the folder cannot be used; says which and what to do.
     """
     began = time.monotonic()
-    _reach_jobs()
+    reach_jobs()
     _check_table(labelled, settings, needs_label=True)
     if score:
         _check_table(score, settings, needs_label=False)
@@ -121,13 +122,6 @@ def run(labelled: Path, score: Path | None, out: Path, settings: Settings, step:
         written = [out / PREDICTIONS] if score else []
         _write(out / EVALUATION, json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
     return Trial(document, [*written, out / EVALUATION])
-
-
-def _reach_jobs() -> None:
-    """The source roots of the jobs, importable as they are where AWS mounts them."""
-    for root in ("glue_jobs", "training"):
-        if str(ROOT / root) not in sys.path:
-            sys.path.append(str(ROOT / root))
 
 
 # -- what can be refused before anything is started -------------------------------------------------------------------

@@ -57,7 +57,7 @@ def test_without_credentials_the_command_says_where_they_come_from(tmp_path: Pat
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
-    done = ptmlops("status", cwd=tmp_path)
+    done = ptmlops("status", "-e", "dev", cwd=tmp_path)
     assert done.returncode == 2
     assert "no AWS credentials" in done.stderr
 

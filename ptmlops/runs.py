@@ -102,6 +102,26 @@ def execution_arn(target: Target, run_id: str) -> str:
     return f"{target.outputs['StateMachineArn'].replace(':stateMachine:', ':execution:')}:{run_id}"
 
 
+def redrive(target: Target, run_id: str) -> None:
+    """Let a failed run go on from the state in which it failed.
+
+    Raises:
+        OperatorError: there is no such run, or it has not failed.
+    """
+    try:
+        target.client("stepfunctions").redrive_execution(executionArn=execution_arn(target, run_id))
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "ExecutionDoesNotExist":
+            _require_claimed(target, run_id)
+        if code in ("ExecutionDoesNotExist", "ExecutionNotRedrivable"):
+            raise OperatorError(
+                f"run {run_id} cannot go on: it has not failed, or that is over 14 days ago. See `ptmlops status`; "
+                "to do its work again, drop its files again"
+            ) from None
+        raise
+
+
 def follow(target: Target, run_id: str) -> Iterator[Step]:
     """States as they are entered and left, until the execution has ended."""
     arn = execution_arn(target, run_id)

@@ -266,7 +266,7 @@ def replay(
     with friendly():
         target = target_of(local, environment, profile, region)
         if run_id:
-            target.client("stepfunctions").redrive_execution(executionArn=runs.execution_arn(target, run_id))
+            runs.redrive(target, run_id)
             console.print(f"Run {run_id} goes on. Follow it with: ptmlops watch {run_id}{where(target)}")
             return
         moved = registry.resend_dead_letters(target)

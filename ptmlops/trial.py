@@ -145,16 +145,20 @@ def _check_folder(out: Path, inputs: Sequence[Path]) -> None:
 
 def _check_table(path: Path, settings: Settings, *, needs_label: bool) -> None:
     table = _read(path, settings)
-    if needs_label and "label" not in table.columns:
+    column = table.columns.get("label")
+    if needs_label and column is None:
         names = ", ".join(settings.complaints.columns.label)
         raise OperatorError(f"{path} has no label column: name one {names}, or give it to --score")
-    if needs_label and not settings.complaints.label_map:
-        # Prepare counts again, without the duplicates; what cannot become enough is refused before Spark starts.
-        rows = Counter(row.values.get(table.columns["label"], "").strip() for row in table.rows if not row.reason)
-        least = settings.complaints.min_label_rows
-        labels = {label: count for label, count in rows.items() if label}
-        enough = {label: count for label, count in labels.items() if count >= least}
-        _check_labels(path, enough=len(enough), rare=len(labels) - len(enough), least=least)
+    if not needs_label or column is None or settings.complaints.label_map:
+        if next(table.rows, None) is None:
+            raise OperatorError(f"{path} has a header and no complaint under it")
+        return
+    # Prepare counts again, without the duplicates; what cannot become enough is refused before Spark starts.
+    rows = Counter(row.values.get(column, "").strip() for row in table.rows if not row.reason)
+    least = settings.complaints.min_label_rows
+    labels = {label: count for label, count in rows.items() if label}
+    enough = {label: count for label, count in labels.items() if count >= least}
+    _check_labels(path, enough=len(enough), rare=len(labels) - len(enough), least=least)
 
 
 def _read(path: Path, settings: Settings) -> Table:
@@ -196,7 +200,7 @@ def _preparing(base: Path, files: Sequence[tuple[str, Path]], settings: Settings
         process = subprocess.Popen(
             [sys.executable, "-m", "ptmlops.trial_spark", str(request)],
             env={
-                **os.environ,
+                **{name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))},
                 "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "glue_jobs"))),
                 "PYSPARK_PYTHON": sys.executable,
                 "SPARK_LOCAL_IP": "127.0.0.1",

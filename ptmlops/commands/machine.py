@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typer
+
 from local_aws import LocalAws
 from ptmlops.target import LOCAL_FOLDER
 from ptmlops.terminal import LOCAL_ENVIRONMENT, Environment, console, friendly, progress
@@ -18,7 +20,10 @@ def up(environment: Environment = None) -> None:
         except BaseException:
             aws.stop()
             raise
-        console.print(f"Local AWS is up at {aws.endpoint_url}. Next: ptmlops drop FILE --local; end it: ptmlops down")
+        for name, value in aws.environment.items():  # for other tools: eval "$(ptmlops up)"
+            typer.echo(f"export {name}={value}")
+        console.print(f"Local AWS is up at {aws.endpoint_url}. Next: ptmlops drop FILE --local", soft_wrap=True)
+        console.print("End it with: ptmlops down")
 
 
 def down() -> None:

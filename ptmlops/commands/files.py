@@ -69,7 +69,9 @@ def drop(
             if as_json:
                 print_json([{"file": str(one.path), "bucket": one.bucket, "version_id": one.version_id} for one in dropped])
             else:
-                console.print(f"Dropped {len(dropped)} file(s). Follow their run with: ptmlops watch{where(target)}")
+                console.print(
+                    f"Dropped {len(dropped)} file(s). Follow their run with: ptmlops watch{where(target)}", soft_wrap=True
+                )
             return
         ended = [
             follow_run(target, run_id, quiet=as_json) for run_id in dict.fromkeys(runs.run_of(target, one) for one in dropped)
@@ -267,7 +269,7 @@ def replay(
         target = target_of(local, environment, profile, region)
         if run_id:
             runs.redrive(target, run_id)
-            console.print(f"Run {run_id} goes on. Follow it with: ptmlops watch {run_id}{where(target)}")
+            console.print(f"Run {run_id} goes on. Follow it with: ptmlops watch {run_id}{where(target)}", soft_wrap=True)
             return
         moved = registry.resend_dead_letters(target)
         console.print(f"{moved} message(s) sent again.")

@@ -29,13 +29,25 @@ def models(
         if not found:
             console.print("No model has been trained yet: drop a labelled file.")
             return
-        table = Table("version", "status", "macro-F1", "trained by run", "reason", box=None)
+        table = Table("version", "status", "macro-F1", "trained by run", "why", box=None, padding=(0, 1, 0, 0))
+        table.columns[3].no_wrap = True
         for model in found:
             champion = " (serves)" if model["serves"] else ""
             table.add_row(
-                str(model["version"]), model["status"] + champion, model["macro_f1"], model["run_id"], Text(model["reason"])
+                str(model["version"]),
+                model["status"] + champion,
+                _short(model["macro_f1"]),
+                model["run_id"],
+                Text(model["reason"]),
             )
         Console().print(table)
+
+
+def _short(number: str) -> str:
+    try:
+        return f"{float(number):.3f}"
+    except ValueError:
+        return number
 
 
 def promote(

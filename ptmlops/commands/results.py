@@ -225,7 +225,8 @@ def pull(
             raise OperatorError(f"{path} exists, and somebody may have filled it in: move it away, or choose another --out")
         _save(path, body)
         typer.echo(path)
-        console.print(f"Fill in its label column, then: ptmlops review push {path}{where(target)}", markup=False)
+        console.print("Fill in its label column, then:")
+        console.print(f"  ptmlops review push {path}{where(target)}", markup=False, soft_wrap=True)
 
 
 def _save(path: Path, body: bytes) -> None:

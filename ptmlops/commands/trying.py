@@ -42,7 +42,8 @@ def try_(
 ) -> None:
     """See how well it does on your files, in a minute or two."""
     with friendly():
-        runs.check_files([path for path in (labelled, score) if path])
+        for path in filter(None, (labelled, score)):  # one by one: here they may have the same name
+            runs.check_files([path])
         from ptmlops import trial
 
         settings = load_settings(environment or LOCAL_ENVIRONMENT)
@@ -80,6 +81,12 @@ def _show_trial(document: dict[str, Any]) -> None:
         ("cross-fitted", f"macro-F1 {crossed['macro_f1']:.3f}, accuracy {crossed['accuracy']:.3f} on all {crossed['rows']:,}"),
     ):
         lines.add_row(f"  {name}", value)
+    if scored := document.get("scored"):
+        rows = scored["scored"] + scored["duplicate"]
+        lines.add_row(
+            "  predictions",
+            f"{rows:,} complaints, {scored['needs_review']:,} of them to review, by a model of all {crossed['rows']:,}",
+        )
     for note in document["notes"]:
         lines.add_row("  [yellow]note[/yellow]", escape(note))
     out.print(lines)

@@ -146,6 +146,7 @@ def test_the_evaluation_is_that_of_a_run_and_more(tried: Tried) -> None:
         (b"amount,label\n1,fees\n", (), "is a text column: name one text"),
         (TWO_LABELS, ("--score", "missing.csv"), "missing.csv does not exist"),
         (TWO_LABELS, ("--score", "notext.csv"), "notext.csv cannot be used"),
+        (TWO_LABELS, ("--score", "sub/labelled.csv"), "sub/labelled.csv cannot be used"),
         (TWO_LABELS, ("--score", "header.csv"), "header.csv has a header and no complaint under it"),
         (TWO_LABELS, ("--out", "labelled.csv"), "is a file: --out names a folder"),
         (TWO_LABELS, ("--score", "out/predictions.csv"), "would be overwritten"),
@@ -156,6 +157,8 @@ def test_what_cannot_work_is_refused_at_once_in_a_line(
 ) -> None:
     (tmp_path / "labelled.csv").write_bytes(labelled)
     (tmp_path / "notext.csv").write_bytes(b"amount\n1\n")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "labelled.csv").write_bytes(b"amount\n1\n")
     (tmp_path / "header.csv").write_bytes(b"id,text\n")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "predictions.csv").write_bytes(b"text\nhello\n")

@@ -39,6 +39,18 @@ def predictions(target: Target, run_id: str, *, complaint_id: str | None = None)
     return pa.concat_tables(tables) if tables else pa.table({})
 
 
+def newest_scored(target: Target) -> str:
+    """The newest run with predictions.
+
+    Raises:
+        OperatorError: no run has any.
+    """
+    for run_id in runs.published_runs(target):
+        if runs.keys(target, target.outputs["OutputBucketName"], predictions_prefix(run_id)):
+            return run_id
+    raise OperatorError("no run has classified anything yet: drop a file with complaints to classify, and wait for its run")
+
+
 def categories(table: Any) -> list[dict[str, Any]]:
     """Labels with counts, mean confidence and how many to review, most frequent first."""
     import pyarrow.compute as pc

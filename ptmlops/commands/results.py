@@ -58,7 +58,8 @@ def results(
     """Show what a run found, write its predictions, or fetch its files."""
     with friendly():
         target = target_of(local, environment, profile, region)
-        run_id = run_id or runs.newest(target, succeeded=True)
+        if run_id is None:
+            run_id = runs.newest(target, succeeded=True) if form is Format.TABLE else published.newest_scored(target)
         document = runs.run_document(target, run_id, wait_seconds=0)
         table = published.predictions(target, run_id)
         if form is not Format.TABLE:

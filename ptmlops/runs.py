@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 from ptmlops.target import OperatorError, Target
@@ -69,10 +70,19 @@ def check_files(paths: Sequence[Path]) -> None:
 
 
 def drop(target: Target, path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> Dropped:
-    """Upload one file under its own name; the bucket keeps versions, so dropping a name again loses nothing."""
+    """Upload one file under its own name; the bucket keeps versions, so dropping a name again loses nothing.
+
+    Raises:
+        OperatorError: it could not be read or uploaded.
+    """
     bucket = target.outputs["RawBucketName"]
     s3 = target.client("s3")
-    s3.upload_file(str(path), bucket, path.name, Callback=on_bytes)
+    try:
+        s3.upload_file(str(path), bucket, path.name, Callback=on_bytes)  # in parts, where it is large
+    except S3UploadFailedError as error:
+        raise OperatorError(f"{path} was not uploaded: {str(error).rpartition(': ')[2]}") from None
+    except OSError as error:
+        raise OperatorError(f"{path} cannot be read: {error.strerror}") from None
     version = s3.head_object(Bucket=bucket, Key=path.name)["VersionId"]
     return Dropped(path, bucket, path.name, version)
 

@@ -24,6 +24,7 @@ console = Console(stderr=True, highlight=False)
 RUN_FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 ENVIRONMENT_VARIABLE = "PTMLOPS_ENVIRONMENT"
 LOCAL_ENVIRONMENT = "local"
+RUNS_GO_ON = "what was dropped goes on by itself: see `ptmlops status`"
 
 
 def known_environments() -> list[str]:
@@ -52,8 +53,11 @@ RunId = Annotated[str | None, typer.Argument(metavar="RUN", help="A run; else th
 
 
 @contextlib.contextmanager
-def friendly() -> Iterator[None]:
-    """Mistakes and refusals end in a line or two and a status, never in a traceback."""
+def friendly(*, interrupted: str = "nothing of it is left running") -> Iterator[None]:
+    """Mistakes and refusals end in a line or two and a status, never in a traceback.
+
+    `interrupted` says what Ctrl-C leaves behind.
+    """
     try:
         yield
     except (OperatorError, LocalAwsError, SettingsError) as error:
@@ -63,7 +67,7 @@ def friendly() -> Iterator[None]:
         console.print(f"ptmlops: {explain(error)}", style="red", markup=False)
         raise typer.Exit(USAGE) from None
     except KeyboardInterrupt:
-        console.print("ptmlops: interrupted; nothing of it is left running", style="yellow")
+        console.print(f"ptmlops: interrupted; {interrupted}", style="yellow")
         raise typer.Exit(INTERRUPTED) from None
 
 

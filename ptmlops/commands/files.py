@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +24,7 @@ from ptmlops.target import Target
 from ptmlops.terminal import (
     LOCAL_ENVIRONMENT,
     RUN_FAILED,
+    RUNS_GO_ON,
     AsJson,
     Environment,
     Files,
@@ -61,7 +63,7 @@ def drop(
     region: Region = None,
 ) -> None:
     """Drop files: labelled ones train, the others are classified."""
-    with friendly():
+    with friendly(interrupted=RUNS_GO_ON):
         runs.check_files(files)
         target = target_of(local, environment, profile, region)
         dropped = [_upload(target, path) for path in files]
@@ -89,7 +91,7 @@ def _upload(target: Target, path: Path) -> runs.Dropped:
     from rich.progress import Progress
 
     with Progress(console=console, transient=True) as progress:
-        task = progress.add_task(f"uploading {path.name}", total=size)
+        task = progress.add_task(f"uploading {escape(path.name)}", total=size)
         return runs.drop(target, path, lambda count: progress.advance(task, count))
 
 
@@ -102,7 +104,7 @@ def watch(
     region: Region = None,
 ) -> None:
     """Follow a run, state by state, to its end."""
-    with friendly():
+    with friendly(interrupted=RUNS_GO_ON):
         target = target_of(local, environment, profile, region)
         ended = follow_run(target, run_id or runs.newest(target), quiet=as_json)
         if as_json:
@@ -215,7 +217,8 @@ def run(
     region: Region = None,
 ) -> None:
     """Drop files one after another, follow each run, fetch everything."""
-    with friendly():
+    left = {} if local else {"interrupted": RUNS_GO_ON}
+    with friendly(**left):
         runs.check_files(files)
         if not local:
             target = target_of(False, environment, profile, region)
@@ -225,7 +228,7 @@ def run(
         if as_json:
             print_json([one.document for one in ended])
         else:
-            console.print(f"Everything that was written is in {out}")
+            console.print(f"Everything that was written is in {out}", markup=False)
         if not all(one.succeeded for one in ended):
             raise typer.Exit(RUN_FAILED)
 
@@ -246,7 +249,7 @@ def _drop_in_order(target: Target, files: Sequence[Path], out: Path, *, quiet: b
     for path in files:
         dropped = _upload(target, path)
         if not quiet:
-            console.print(f"Dropped {path.name} ({path.stat().st_size:,} bytes)")
+            console.print(f"Dropped {path.name} ({path.stat().st_size:,} bytes)", markup=False)
         ended.append(follow_run(target, runs.run_of(target, dropped), quiet=quiet))
         if not ended[-1].succeeded:
             break

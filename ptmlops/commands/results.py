@@ -20,6 +20,7 @@ from ptmlops.commands.files import Ended, follow_run
 from ptmlops.target import OperatorError, Target
 from ptmlops.terminal import (
     RUN_FAILED,
+    RUNS_GO_ON,
     AsJson,
     Environment,
     Local,
@@ -248,7 +249,7 @@ def push(
     region: Region = None,
 ) -> None:
     """Hand a filled-in list back: it becomes training data."""
-    with friendly():
+    with friendly(interrupted=RUNS_GO_ON):
         runs.check_files([file])
         target = target_of(local, environment, profile, region)
         columns = load_settings(target.environment).complaints.columns.model_dump()

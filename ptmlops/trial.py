@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import io
 import json
 import logging
 import os
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 OUR_COLUMNS = ("label", "confidence", "needs_review", "alternatives", "top_terms", "status", "reason")
 PREDICTIONS, EVALUATION = "predictions.csv", "evaluation.json"
 BATCH = 500
+SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}  # as Prepare's dialects name them
 
 # Opens a step that a person watches: it yields what tells news about it.
 Step = Callable[[str], AbstractContextManager[Callable[[str], None]]]
@@ -339,7 +341,7 @@ def _score(base: Path, path: Path, out: Path, settings: Settings, tell: Callable
             counts["rows"] += 1
             counts[status] += 1
             counts["needs_review"] += bool(answer and answer["needs_review"])
-            own, surplus = _own_cells(row, table.header)
+            own, surplus = _own_cells(row, table)
             yield [*own, *_our_cells(answer if status != "rejected" else None, status, reason + surplus)]
 
     _write_csv(out / PREDICTIONS, lines_out(_read(path, settings)))
@@ -359,13 +361,17 @@ def _own_header(header: Sequence[str]) -> list[str]:
     return [f"{name}_in_file" if name in OUR_COLUMNS else name for name in header]
 
 
-def _own_cells(row: Row, header: Sequence[str]) -> tuple[list[str], str]:
+def _own_cells(row: Row, table: Table) -> tuple[list[str], str]:
     """The row's own values, and a remark on those that the header has no column for."""
-    cells = list(row.cells) if row.cells else [row.values.get(name, "") for name in header]
-    if not row.cells and not row.values:
-        cells = [row.record]  # the parser could not tell its fields apart
-    surplus = cells[len(header) :]
-    padded = [*cells, *[""] * len(header)][: len(header)]
+    if row.values:
+        return [row.values.get(name, "") for name in table.header], ""
+    cells = [row.record]
+    if table.format == "csv":  # a row that was rejected: its fields as far as they can be told apart
+        separator = SEPARATORS.get(table.dialect.partition(",")[0], ",")
+        with contextlib.suppress(csv.Error):
+            cells = next(csv.reader(io.StringIO(row.record, newline=""), delimiter=separator), cells)
+    surplus = cells[len(table.header) :]
+    padded = [*cells, *[""] * len(table.header)][: len(table.header)]
     return padded, f" (beyond the last column: {json.dumps(surplus, ensure_ascii=False)})" if surplus else ""
 
 

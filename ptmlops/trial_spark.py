@@ -34,7 +34,9 @@ def main(request: dict[str, Any]) -> None:
     for file in request["files"]:
         path, target = Path(file["path"]), folder / file["name"]
         source = SourceFile(key=path.name, version_id="1", size=path.stat().st_size, read=_reader(str(path)))
-        chosen = settings if file["labelled"] else dataclasses.replace(settings, columns={**settings.columns, "label": ()})
+        # To a reader that has not heard of labels, a label column is one of the others.
+        unaware = {ours: names for ours, names in settings.columns.items() if ours != "label"}
+        chosen = settings if file["labelled"] else dataclasses.replace(settings, columns=unaware)
         started = time.time()
         # Hadoop takes the address as it stands: encoded (Path.as_uri), a folder called "año 1" would be another one.
         prepared = prepare(spark, [source], chosen, run_id=RUN_ID, salt=secrets.token_hex(16))

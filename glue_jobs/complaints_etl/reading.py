@@ -53,7 +53,7 @@ class UnreadableFileError(Exception):
 
 @dataclass(frozen=True)
 class Row:
-    """A data row as it stands in its file. `values` by column name, or a reason why it has none; `cells` where it has any."""
+    """A data row as it stands in its file. `values` by column name, or a reason why it has none."""
 
     number: int
     line: int
@@ -61,7 +61,6 @@ class Row:
     reason: str | None = None
     detail: str | None = None
     record: str = ""
-    cells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -250,11 +249,8 @@ class _Records:
         record = self._separator.join(cells)
         if len(cells) != len(self._header):
             detail = f"{len(cells)} fields where the header has {len(self._header)}"
-            return Row(
-                number=number, line=line, reason=Reason.WRONG_FIELD_COUNT, detail=detail, record=record, cells=tuple(cells)
-            )
-        values = dict(zip(self._header, cells, strict=True))
-        return Row(number=number, line=line, values=values, record=record, cells=tuple(cells))
+            return Row(number=number, line=line, reason=Reason.WRONG_FIELD_COUNT, detail=detail, record=record)
+        return Row(number=number, line=line, values=dict(zip(self._header, cells, strict=True)), record=record)
 
     def _recovered(self, number: int, error: Exception) -> Row:
         """The row where strict parsing failed: one line may be read leniently, several were swallowed by an open quote."""

@@ -42,6 +42,13 @@ def attempt(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def name_of(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
+
+
 @dataclass(frozen=True)
 class Tried:
     done: subprocess.CompletedProcess[str]
@@ -67,7 +74,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
     rows[6][2] = "   "
     rows[7] = [rows[7][0], "too short"]
     rows[8][2] = "🤷 @@@"
-    rows[9].append("a field too many")
+    rows[9] = [rows[9][0], "", "una queja corta", WRONG, "a field too many"]
     with (folder / "por clasificar.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, delimiter=";").writerows([["radicado", "nota", "queja", "label"], *rows])
     done = attempt(folder, "--labelled", packed.name, "--score", "por clasificar.csv", "--out", "results/here")
@@ -199,15 +206,18 @@ def test_interrupted_it_leaves_no_process_no_folder_and_no_traceback(
         text=True,
         start_new_session=True,
     )
-    family = psutil.Process(process.pid)
-    deadline = time.monotonic() + 90
-    while not any("java" in child.name() for child in family.children(recursive=True)):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    started = family.children(recursive=True)
+    try:
+        family = psutil.Process(process.pid)
+        deadline = time.monotonic() + 90
+        while not any("java" in name_of(child) for child in family.children(recursive=True)):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        started = family.children(recursive=True)
 
-    os.killpg(process.pid, which)
-    output, _ = process.communicate(timeout=60)
+        os.killpg(process.pid, which)
+        output, _ = process.communicate(timeout=60)
+    finally:
+        process.terminate()  # where the test failed before
 
     assert process.returncode == status, output
     assert "Traceback" not in output

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 from ptmlops.target import OperatorError, Target
@@ -53,7 +54,10 @@ def check_files(paths: Sequence[Path]) -> None:
     Raises:
         OperatorError: names the first file that cannot be dropped, and why.
     """
+    names = [path.name for path in paths]
     for path in paths:
+        if names.count(path.name) > 1:
+            raise OperatorError(f"two of the files are called {path.name}, which is their key in the bucket: rename one")
         if not path.exists():
             raise OperatorError(f"{path} does not exist")
         if path.is_dir():
@@ -66,10 +70,19 @@ def check_files(paths: Sequence[Path]) -> None:
 
 
 def drop(target: Target, path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> Dropped:
-    """Upload one file under its own name; the bucket keeps versions, so dropping a name again loses nothing."""
+    """Upload one file under its own name; the bucket keeps versions, so dropping a name again loses nothing.
+
+    Raises:
+        OperatorError: it could not be read or uploaded.
+    """
     bucket = target.outputs["RawBucketName"]
     s3 = target.client("s3")
-    s3.upload_file(str(path), bucket, path.name, Callback=on_bytes)
+    try:
+        s3.upload_file(str(path), bucket, path.name, Callback=on_bytes)  # in parts, where it is large
+    except S3UploadFailedError as error:
+        raise OperatorError(f"{path} was not uploaded: {str(error).rpartition(': ')[2]}") from None
+    except OSError as error:
+        raise OperatorError(f"{path} cannot be read: {error.strerror}") from None
     version = s3.head_object(Bucket=bucket, Key=path.name)["VersionId"]
     return Dropped(path, bucket, path.name, version)
 
@@ -99,6 +112,26 @@ def execution_arn(target: Target, run_id: str) -> str:
     return f"{target.outputs['StateMachineArn'].replace(':stateMachine:', ':execution:')}:{run_id}"
 
 
+def redrive(target: Target, run_id: str) -> None:
+    """Let a failed run go on from the state in which it failed.
+
+    Raises:
+        OperatorError: there is no such run, or it has not failed.
+    """
+    try:
+        target.client("stepfunctions").redrive_execution(executionArn=execution_arn(target, run_id))
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "ExecutionDoesNotExist":
+            _require_claimed(target, run_id)
+        if code in ("ExecutionDoesNotExist", "ExecutionNotRedrivable"):
+            raise OperatorError(
+                f"run {run_id} cannot go on: it has not failed, or that is over 14 days ago. See `ptmlops status`; "
+                "to do its work again, drop its files again"
+            ) from None
+        raise
+
+
 def follow(target: Target, run_id: str) -> Iterator[Step]:
     """States as they are entered and left, until the execution has ended."""
     arn = execution_arn(target, run_id)
@@ -111,6 +144,7 @@ def follow(target: Target, run_id: str) -> Iterator[Step]:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
                 raise
+            _require_claimed(target, run_id)
             time.sleep(POLL_SECONDS)  # claimed, but not started yet
             continue
         events = [
@@ -173,7 +207,7 @@ def run_document(target: Target, run_id: str, *, wait_seconds: float = 60) -> di
     """run.json, which a failed run gets a moment after its end.
 
     Raises:
-        OperatorError: it did not appear.
+        OperatorError: there is no such run, it has not ended, or it left none.
     """
     deadline = time.monotonic() + wait_seconds
     bucket, key = target.outputs["OutputBucketName"], f"runs/run_id={run_id}/run.json"
@@ -182,8 +216,54 @@ def run_document(target: Target, run_id: str, *, wait_seconds: float = 60) -> di
         if found:
             return found
         if time.monotonic() > deadline:
+            _require_claimed(target, run_id)
+            if not wait_seconds and any(run["name"] == run_id and run["status"] == "RUNNING" for run in list_runs(target)):
+                raise OperatorError(f"run {run_id} has not ended yet: follow it with `ptmlops watch {run_id}`")
             raise OperatorError(f"run {run_id} left no run.json: look at the log of the record_run function")
         time.sleep(POLL_SECONDS)
+
+
+def _require_claimed(target: Target, run_id: str) -> None:
+    """A run is in the ledger before it starts, and stays there."""
+    item = target.client("dynamodb").get_item(TableName=target.outputs["LedgerTableName"], Key={"pk": {"S": f"RUN#{run_id}"}})
+    if "Item" in item:
+        return
+    known = ", ".join(run["name"] for run in list_runs(target, 3))
+    raise OperatorError(
+        f"there is no run '{run_id}'"
+        + (f"; the latest: {known}" if known else ": none has been started yet, drop a file first")
+    )
+
+
+def newest(target: Target, *, succeeded: bool = False) -> str:
+    """The newest run, or the newest that succeeded.
+
+    Raises:
+        OperatorError: there is none.
+    """
+    found = list_runs(target, 100)
+    if not found:
+        raise OperatorError("no run has been started yet: drop a file with `ptmlops drop FILE`")
+    for run in found:
+        if not succeeded or run["status"] == "SUCCEEDED":
+            return str(run["name"])
+    raise OperatorError(
+        f"no run has succeeded yet; the newest is {found[0]['name']} ({found[0]['status']}): see `ptmlops status`"
+    )
+
+
+def published_runs(target: Target) -> list[str]:
+    """Runs that left something for people, newest first."""
+    bucket = target.outputs["OutputBucketName"]
+    pages = target.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="runs/run_id=", Delimiter="/")
+    names = [found["Prefix"].removeprefix("runs/run_id=")[:-1] for page in pages for found in page.get("CommonPrefixes", [])]
+    return sorted(names, reverse=True)  # run ids begin with their time
+
+
+def keys(target: Target, bucket: str, prefix: str) -> list[str]:
+    """All keys below a prefix."""
+    pages = target.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
 
 def read_json(target: Target, bucket: str, key: str) -> dict[str, Any] | None:
@@ -200,16 +280,17 @@ def read_json(target: Target, bucket: str, key: str) -> dict[str, Any] | None:
 def copy_output(target: Target, folder: Path, *, run_id: str | None = None) -> list[Path]:
     """The output bucket key by key, or only what belongs to one run."""
     bucket = target.outputs["OutputBucketName"]
-    s3 = target.client("s3")
+    prefixes = [""]
+    if run_id:
+        day = f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
+        prefixes = [f"predictions/run_date={day}/run_id={run_id}/"]
+        prefixes += [f"{kind}/run_id={run_id}/" for kind in ("exports", "review", "rejected", "runs")]
     copied = []
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-        for item in page.get("Contents", []):
-            if run_id and f"run_id={run_id}/" not in item["Key"]:
-                continue
-            path = folder / item["Key"]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            s3.download_file(bucket, item["Key"], str(path))
-            copied.append(path)
+    for key in [key for prefix in prefixes for key in keys(target, bucket, prefix)]:
+        path = folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        target.client("s3").download_file(bucket, key, str(path))
+        copied.append(path)
     return copied
 
 

@@ -75,11 +75,12 @@ class Target:
                 if stack["StackName"].startswith(prefix):
                     found.update({output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])})
         if "StateMachineArn" not in found:
-            where = "this local AWS" if self.endpoint_url else f"region {self.session.region_name} of this account"
-            raise OperatorError(
-                f"environment '{self.environment}' is not deployed in {where}: deploy it with "
-                f"`cdk deploy --all -c environment={self.environment}`"
-            )
+            if self.endpoint_url:
+                place, remedy = "this local AWS", f"`ptmlops down`, then `ptmlops up -e {self.environment}`"
+            else:
+                place = f"region {self.session.region_name} of this account"
+                remedy = f"`cdk deploy --all -c environment={self.environment}`, or name another --region or --profile"
+            raise OperatorError(f"environment '{self.environment}' is not deployed in {place}: {remedy}")
         return found
 
 

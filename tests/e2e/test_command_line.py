@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from typer.testing import CliRunner
 
 from local_aws import ROOT
+from ptmlops.main import ORDER, app
 
 COMMAND = [sys.executable, "-m", "ptmlops.main"]
 
@@ -57,7 +60,7 @@ def test_without_credentials_the_command_says_where_they_come_from(tmp_path: Pat
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
-    done = ptmlops("status", cwd=tmp_path)
+    done = ptmlops("status", "-e", "dev", cwd=tmp_path)
     assert done.returncode == 2
     assert "no AWS credentials" in done.stderr
 
@@ -96,3 +99,60 @@ def test_ctrl_c_leaves_no_process_and_no_traceback(tmp_path: Path) -> None:
     assert len(gone) >= 3
     assert not alive
     assert not list(tmp_path.glob("ptmlops-*"))  # nor a folder
+
+
+def test_on_aws_the_environment_is_never_guessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PTMLOPS_ENVIRONMENT", raising=False)
+    done = ptmlops("status", cwd=tmp_path)
+    assert done.returncode == 2
+    said = " ".join(done.stderr.split())
+    assert "--environment NAME or PTMLOPS_ENVIRONMENT=NAME" in said
+    assert "dev, local, prod" in said
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.csv").write_text("text\nhello\n", encoding="utf-8")
+    done = ptmlops("drop", "a/x.csv", "b/x.csv", "-e", "dev", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "two of the files are called x.csv" in done.stderr
+
+
+def test_help_fits_80_columns_and_has_a_line_for_each_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERMINAL_WIDTH", "80")
+    names = [name for commands in ORDER.values() for name in commands]
+    for words in ((), ("review",), *((name,) for name in names), ("review", "push"), ("review", "pull")):
+        done = CliRunner().invoke(app, [*words, "--help"])
+        assert done.exit_code == 0
+        assert max(map(len, done.stdout.splitlines())) <= 80
+        if not words:
+            shown = re.findall(r"^│ (\w+) +[A-Z]", done.stdout, re.MULTILINE)
+            assert shown == [*names[: names.index("models")], "review", *names[names.index("models") :]]
+            assert "│           " not in done.stdout.partition("Try it here")[2]  # no command's help needs a second line
+
+
+def test_the_shell_completes_commands_and_environments(tmp_path: Path) -> None:
+    def complete(line: str) -> list[str]:
+        words = line.split(" ")
+        environment = {
+            **os.environ,
+            "_PTMLOPS_COMPLETE": "complete_bash",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(words) - 1),
+        }
+        program = [str(Path(sys.executable).parent / "ptmlops")]
+        done = subprocess.run(program, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout.split()
+
+    assert complete("ptmlops re") == ["replay", "results", "report", "review"]
+    assert complete("ptmlops status -e pr") == ["prod"]
+    shown = subprocess.run(
+        ["bash", "-c", f"{Path(sys.executable).parent}/ptmlops --show-completion"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "complete -o default -F _ptmlops_completion ptmlops" in shown.stdout, shown

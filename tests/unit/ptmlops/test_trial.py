@@ -1,0 +1,83 @@
+"""The own columns of predictions.csv, whatever a file's rows look like; and what the report says of a file's limits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ptmlops import trial
+from ptmlops.job_code import reach_jobs
+from ptmlops.target import OperatorError
+from stacks.config import load_settings
+
+SETTINGS = load_settings("local")
+reach_jobs()
+
+
+def own_columns(path: Path) -> list[tuple[list[str], str]]:
+    table = trial._read(path, SETTINGS)
+    return [trial._own_cells(row, table) for row in table.rows]
+
+
+def test_cells_of_separated_files_are_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes('text,more,n\r\n" hola\r\n""tú""",second, 007\r\n=1+1,,\r\nshort\r\na,b,c,d,e\r\n'.encode())
+
+    found = own_columns(path)
+
+    # A short row is filled up, and what has no column is told.
+    assert [cells for cells, _ in found] == [
+        [' hola\r\n"tú"', "second", " 007"],
+        ["=1+1", "", ""],
+        ["short", "", ""],
+        ["a", "b", "c"],
+    ]
+    assert [remark for _, remark in found] == ["", "", "", ' (beyond the last column: ["d", "e"])']
+
+
+def test_values_of_json_lines_are_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [{"text": "línea\nuno", "n": 7, "none": None}, {"text": "dos", "more": {"a": [1]}}]
+    path.write_text("\n".join([*(json.dumps(row) for row in rows), "{broken"]), encoding="utf-8")
+
+    assert [cells for cells, _ in own_columns(path)] == [
+        ["línea\nuno", "7", "", ""],
+        ["dos", "", "", '{"a": [1]}'],
+        ["{broken", "", "", ""],
+    ]
+
+
+def test_a_column_that_is_called_as_ours_gives_way() -> None:
+    assert trial._own_header(["id", "label", "Label", "reason"]) == ["id", "label_in_file", "Label", "reason_in_file"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        (["fees"] * 30, "has 1 label(s) with at least 10 different complaints, and 2 are needed"),
+        (["fees"] * 30 + ["card"] * 9, "has 1 label(s) with at least 10 different complaints and 1 with fewer, and 2"),
+        ([""] * 30, "has 0 label(s)"),
+    ],
+)
+def test_too_few_labels_are_counted(tmp_path: Path, labels: list[str], says: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "".join(f"complaint {n},{label}\n" for n, label in enumerate(labels)), encoding="utf-8")
+    with pytest.raises(OperatorError) as caught:
+        trial._check_table(path, SETTINGS, needs_label=True)
+    assert says in str(caught.value)
+
+
+def test_the_report_names_what_a_run_would_not_do() -> None:
+    report = {
+        "rows": {"read": 100, "rejected": 30, "accepted": 70, "duplicates": 0},
+        "labels": {"fees": 40, "card": 30},
+        "rare_labels": {"atm": 4},
+        "min_label_rows": 10,
+    }
+    notes = " ".join(trial._notes(report, {"scored": {"also_labelled": 5}}, SETTINGS))
+    assert "fewer than 10 complaints were not learned: atm (4)" in notes
+    assert "70 labelled complaints, and it begins at 200" in notes
+    assert "30 of 100 rows rejected, over 20%" in notes
+    assert "5 of the scored texts are also in the labelled file" in notes

@@ -7,7 +7,9 @@ quotes and newlines of every range in parallel, so each part knows whether it be
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,12 +20,26 @@ import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from complaints_etl.reading import SNIFF_CHARACTERS, Row, Table, UnreadableFileError, decode, read_table
+from complaints_etl.reading import (
+    BLOCK_BYTES,
+    SNIFF_BYTES,
+    Blocks,
+    Dialect,
+    Evidence,
+    Row,
+    Table,
+    UnreadableFileError,
+    head_of,
+    read_table,
+    record_end,
+)
 
 # A part's text, its rows and its share of a batch fit a worker's Python several times over.
 PART_BYTES = 64 * 1024**2
 BATCH_ROWS = 5000
+BATCH_CHARACTERS = 16 * 1024**2
 EXTENSION_BYTES = 1024**2
+CONTEXT_BYTES = 64  # around a range: no run of quotes is longer
 
 RAW_SCHEMA = (
     "source_file string, source_version string, part int, row_number bigint, line_number bigint, original_id string, "
@@ -66,7 +82,10 @@ def s3_reader(bucket: str, key: str, version_id: str) -> Callable[[int, int], by
 
 @dataclass(frozen=True)
 class _Part:
-    """A range of a file: `opened` tells that it begins inside a quoted text, `line` how many lines are before it."""
+    """A range of a file: `opened` tells that it begins inside a quoted text, `line` how many lines are before it.
+
+    `dialect` is the whole file's; None where one task reads the file and finds it out.
+    """
 
     file: int
     number: int
@@ -74,6 +93,7 @@ class _Part:
     end: int
     opened: bool = False
     line: int = 0
+    dialect: Dialect | None = None
 
 
 def read_files(
@@ -125,39 +145,27 @@ def _parts(spark: SparkSession, index: int, file: SourceFile, part_bytes: int) -
     whole = [_Part(index, 0, 0, file.size)]
     if file.size <= part_bytes or not file.key.lower().endswith((".csv", ".tsv")):
         return whole
-    head = file.read(0, SNIFF_CHARACTERS)
-    if b"\0" in head or head.startswith((b"\xff\xfe", b"\xfe\xff")) or (b'\\"' in head and b'""' not in head):
-        return whole  # two bytes a character, or quotes that counting does not understand
+    head = file.read(0, SNIFF_BYTES)
+    header = head[: head_of(head)]
+    if b"\0" in head or not header.endswith(b"\n") or re.search(rb"\r(?!\n)", header):
+        return whole  # two bytes a character, or lines that end otherwise
     ranges = [(start, min(start + part_bytes, file.size)) for start in range(0, file.size, part_bytes)]
-    read = file.read
+    read, size = file.read, file.size
 
-    def count(span: tuple[int, int]) -> tuple[int, int]:
-        body = read(*span)
-        return body.count(b'"'), body.count(b"\n")
+    def count(span: tuple[int, int]) -> Evidence:
+        before = read(max(span[0] - CONTEXT_BYTES, 0), span[0])
+        return Evidence.of(read(*span), before, read(span[1], min(span[1] + CONTEXT_BYTES, size)))
 
-    counts = spark.sparkContext.parallelize(ranges, len(ranges)).map(count).collect()
-    if sum(quotes for quotes, _ in counts) % 2:
-        return whole  # a quote is open somewhere: only reading from the start finds out where
+    found = spark.sparkContext.parallelize(ranges, len(ranges)).map(count).collect()
+    evidence = sum(found, Evidence())
+    if not evidence.can_be_cut or not all(each.newlines for each in found):
+        return whole  # only reading from the start finds out where a record begins
+    dialect = Dialect.of("utf-8-sig" if head.startswith(BOM_UTF8) else "", evidence)
     parts, quotes, lines = [], 0, 0
-    for number, ((start, end), (more_quotes, more_lines)) in enumerate(zip(ranges, counts, strict=True)):
-        parts.append(_Part(index, number, start, end, bool(quotes % 2), lines))
-        quotes, lines = quotes + more_quotes, lines + more_lines
+    for number, ((start, end), counts) in enumerate(zip(ranges, found, strict=True)):
+        parts.append(_Part(index, number, start, end, bool(quotes % 2), lines, dialect))
+        quotes, lines = quotes + counts.quotes, lines + counts.newlines
     return parts
-
-
-def _record_end(body: bytes, *, opened: bool) -> int | None:
-    """Where the first record ends: the place of the first newline outside quotes."""
-    position = 0
-    while True:
-        quote = body.find(b'"', position)
-        if opened:
-            if quote < 0:
-                return None
-        else:
-            newline = body.find(b"\n", position, quote if quote >= 0 else len(body))
-            if newline >= 0 or quote < 0:
-                return newline if newline >= 0 else None
-        opened, position = not opened, quote + 1
 
 
 def _body(file: SourceFile, part: _Part) -> tuple[bytes, int]:
@@ -167,40 +175,51 @@ def _body(file: SourceFile, part: _Part) -> tuple[bytes, int]:
     if part.end < file.size:  # to the end of the record that the range cuts
         opened = part.opened ^ bool(quotes % 2)
         more, size = b"", EXTENSION_BYTES
-        while (end := _record_end(more, opened=opened)) is None and len(more) < file.size - part.end:
+        while (end := record_end(more, opened=opened)) is None and len(more) < file.size - part.end:
             more = file.read(part.end, min(part.end + size, file.size))
             size *= 2
         body += more if end is None else more[: end + 1]
     if part.number == 0:
         return body, 0
-    begins = _record_end(body, opened=part.opened)
+    begins = record_end(body, opened=part.opened)
     if begins is None:
         return b"", 0
-    head = file.read(0, SNIFF_CHARACTERS)
-    header = head[: (_record_end(head, opened=False) or 0) + 1]
+    head = file.read(0, SNIFF_BYTES)
+    header = head[: head_of(head)]
     return header + body[begins + 1 :], part.line + body[: begins + 1].count(b"\n") - header.count(b"\n")
+
+
+def _blocks(file: SourceFile) -> Blocks:
+    def read() -> Iterator[bytes]:
+        return (file.read(start, min(start + BLOCK_BYTES, file.size)) for start in range(0, file.size, BLOCK_BYTES))
+
+    return read
 
 
 def _frames(file: SourceFile, part: _Part, aliases: Aliases) -> Iterator[pd.DataFrame]:
     """The part's rows in batches, then its fact; a file that cannot be read is one rejected row."""
     count = 0
     try:
-        body, lines = _body(file, part)
-        sample = decode(file.read(0, SNIFF_CHARACTERS))[0] if part.number else None
-        table = read_table(file.key, body, aliases, sample=sample) if body.strip() or not part.number else None
-        batch = []
+        body: bytes | Blocks
+        if part.dialect or file.size <= PART_BYTES:
+            body, lines = _body(file, part)
+        else:
+            body, lines = _blocks(file), 0
+        table = read_table(file.key, body, aliases, dialect=part.dialect) if body or not part.number else None
+        batch, characters = [], 0
         for row in table.rows if table else ():
             count += 1
             batch.append(_raw(file, part.number, table, row, lines))
-            if len(batch) == BATCH_ROWS:
+            characters += len(row.record)
+            if len(batch) == BATCH_ROWS or characters > BATCH_CHARACTERS:
                 yield pd.DataFrame(batch, columns=_NAMES)
-                batch = []
+                batch, characters = [], 0
         about: dict[str, Any] = _about(table) if table else {}
     except UnreadableFileError as error:
-        # The file counts as one row: it was dropped, and it must not vanish from the accounts.
-        count, about = 1, {"rejected_whole": str(error.reason), "header": [], "columns": {}}
-        nothing = (None, None, None, None, "{}", str(error.reason), str(error), "", None)
-        batch = [(file.key, file.version_id, part.number, 1, 1, *nothing)]
+        # The file counts as one row: it was dropped, and it must not vanish from the accounts. Its first part tells.
+        count, about = int(part.number == 0), {"rejected_whole": str(error.reason), "header": [], "columns": {}}
+        nothing = (None, None, None, None, "{}", str(error.reason), str(error), error.record, None)
+        batch = [(file.key, file.version_id, part.number, 1, 1, *nothing)] * count
     fact = json.dumps({"file": part.file, "number": part.number, "read": count, **about})
     batch.append((file.key, file.version_id, part.number, 0, 0, *(None,) * 8, fact))
     yield pd.DataFrame(batch, columns=_NAMES)
@@ -239,5 +258,5 @@ def _raw(file: SourceFile, part: int, table: Table | None, row: Row, lines: int)
 
 def _value(values: Mapping[str, str], column: str | None) -> str | None:
     """A cell without the white space around it, composed (NFC): Spark SQL has no function for that."""
-    value = values.get(column, "") if column else ""
+    value = values.get(column, "").replace("\x00", "") if column else ""
     return unicodedata.normalize("NFC", value.strip()) or None

@@ -143,14 +143,14 @@ class Evidence:
         quotes = body.count(b'"')
         if not quotes:
             return cls(newlines=body.count(b"\n"), multibyte=multibyte, broken=broken)
-        opening, closing, either, stray = _quote_places(body, before, after)
+        opening, closing, either, stray, doubled = _quote_places(body, before, after)
         return cls(
             quotes=quotes,
             newlines=body.count(b"\n"),
             multibyte=multibyte,
             broken=broken,
             escaped=sum(1 for _ in _ESCAPED.finditer(body)) if b'\\"' in body else 0,
-            doubled=sum(1 for _ in _DOUBLED.finditer(body)) if b'""' in body else 0,
+            doubled=doubled,
             opening=opening,
             closing=closing,
             either=either,
@@ -162,21 +162,22 @@ _CUT_BEGIN = re.compile(rb"[\x80-\xbf]{0,3}")
 _CUT_END = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")
 _LONE = re.compile("[\ud800-\udfff]")
 _ESCAPED = re.compile(rb'\\"(?![,;\t|\r\n"]|$)')
-_DOUBLED = re.compile(rb'(?<![,;\t|\r\n"\\])""(?![,;\t|\r\n"])')
 _BOUNDARY = np.zeros(256, dtype=bool)
 _BOUNDARY[list(b",;\t|\r\n")] = True
 
 
-def _quote_places(body: bytes, before: bytes, after: bytes) -> tuple[int, int, int, int]:
-    """How many runs of an odd number of quotes begin a field, end one, may do either, and stand in the middle of a word."""
+def _quote_places(body: bytes, before: bytes, after: bytes) -> list[int]:
+    """How many runs of an odd number of quotes begin a field, end one, may do either, and stand in a word; how many double one there."""
     marks = np.frombuffer(b"".join((b"\n", before, body, after, b"\n")), dtype=np.uint8)
     places = np.flatnonzero(marks == ord('"'))
     first = np.flatnonzero(np.diff(places, prepend=-2) > 1)
     begins, lengths = places[first], np.diff(first, append=len(places))
-    counted = (lengths % 2 == 1) & (begins > len(before)) & (begins <= len(before) + len(body))
-    begins, ends = begins[counted], (begins + lengths)[counted]
-    left, right = _BOUNDARY[marks[begins - 1]], _BOUNDARY[marks[ends]]
-    return tuple(int(kind.sum()) for kind in (left & ~right, ~left & right, left & right, ~left & ~right))  # type: ignore[return-value]
+    counted = (begins > len(before)) & (begins <= len(before) + len(body))
+    begins, lengths = begins[counted], lengths[counted]
+    left, right, odd = _BOUNDARY[marks[begins - 1]], _BOUNDARY[marks[begins + lengths]], lengths % 2 == 1
+    doubled = ~(left | right | odd) & (marks[begins - 1] != ord("\\"))
+    kinds = (odd & left & ~right, odd & ~left & right, odd & left & right, odd & ~left & ~right, doubled)
+    return [int(kind.sum()) for kind in kinds]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -552,9 +553,7 @@ def _separated(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Al
     name = _SEPARATORS.get(separator, "one column" if separator == _NO_SEPARATOR else f"'{separator}'")
     told = f"{name}, quotes {'escaped by backslash' if dialect.escaped else 'doubled'}"
     rest = islice(_lines(texts(), newline), above, None)
-    rows = _Records(
-        rest, above, _Columns(header, unnamed, tuple(cell.strip() for cell in cells)), parser, broken=dialect.broken
-    )
+    rows = _Records(rest, above, _Columns(header, unnamed, tuple(map(_bare, cells))), parser, broken=dialect.broken)
     return Table("csv", dialect.encoding, told, header, columns, iter(rows))
 
 
@@ -592,6 +591,10 @@ def _names(cells: Sequence[str]) -> tuple[str, ...]:
             unique, turn = f"{name} ({turn})", turn + 1
         names[unique] = None
     return tuple(names)
+
+
+def _bare(cell: str) -> str:
+    return cell.strip().removeprefix("\ufeff")
 
 
 class _Columns(NamedTuple):
@@ -668,7 +671,7 @@ class _Records:
             else:
                 detail = f"{len(cells)} fields where the header has {width}"
                 return Row(number, line, {}, Reason.WRONG_FIELD_COUNT, detail, record)
-        if tuple(cell.strip().removeprefix("\ufeff") for cell in cells) == columns.written:
+        if _bare(cells[0]) == columns.written[0] and tuple(map(_bare, cells)) == columns.written:
             return Row(number, line, {}, Reason.REPEATED_HEADER, "the header stands here again", record)
         return Row(number, line, dict(zip(columns.names, cells, strict=True)), record=record)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,17 +14,20 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from complaints_etl.cleaning import clean, tokens
+from complaints_etl.cleaning import clean, cut, tokens
 from complaints_etl.duplicates import group
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.reading import Reason
 from complaints_etl.redaction import TYPES as REDACTION_TYPES
+from complaints_etl.redaction import redact
 from complaints_etl.sources import PART_BYTES, SourceFile, read_files
 from complaints_etl.understanding import Understanding, understand
 
 VERSION = "2"
 SPLITS = ("train", "validation", "test")
 MIN_TEXT_CHARACTERS = 3
+LENGTHS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # where the report's classes of length begin, in characters
+MAX_LABEL_CHARACTERS, MAX_LABELS_TOLD = 60, 100
 
 FACTS = (
     "struct<amounts:array<struct<value:decimal(20,2),currency:string>>,dates:array<date>,references:array<string>,"
@@ -94,7 +98,7 @@ def prepare(
         .when(F.col("unknown_label") & F.lit(settings.unknown_labels == "reject"), F.lit(str(Reason.UNKNOWN_LABEL))),
     ).cache()
     rejected = _rejected(judged, run_id)
-    _hold_reject_limit(judged, settings)
+    _hold_reject_limit(judged, settings, files)
     good = judged.where(F.col("reason").isNull()).withColumn("fingerprint", F.sha2(F.lower(F.col("text")), 256))
     if labelled_run:
         groups = group(good.select("fingerprint", "signature").dropDuplicates(["fingerprint"]), known)
@@ -120,6 +124,13 @@ def write(prepared: Prepared, *, prefix: str, put: Callable[[str, str], None], s
     report, run_id = prepared.report, prepared.report["run_id"]
     base = f"{prefix}/runs/{run_id}"
     records = prepared.records
+    # What an attempt that was killed has left must not be taken for this one's, least of all its report.
+    for place in (
+        f"{base}/report.json",
+        f"{base}/to_score",
+        *(f"{prefix}/labelled/{name}/run_id={run_id}" for name in (*SPLITS, "index")),
+    ):
+        _delete(records.sparkSession, place)
     records.write.mode("overwrite").parquet(f"{base}/records")
     prepared.rejected.write.mode("overwrite").parquet(f"{base}/rejected")
     if report["to_score"]:
@@ -143,6 +154,13 @@ def write(prepared: Prepared, *, prefix: str, put: Callable[[str, str], None], s
     }
     put(f"runs/{run_id}/report.json", json.dumps(report, ensure_ascii=False, indent=1))
     return report
+
+
+def _delete(spark: SparkSession, place: str) -> None:
+    """Remove a file or folder where there is one, by the file system that Spark writes with."""
+    java = spark.sparkContext._jvm
+    path = java.org.apache.hadoop.fs.Path(place)  # type: ignore[union-attr]
+    path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).delete(path, True)
 
 
 def _write_lines(lines: DataFrame, target: str, count: int) -> None:
@@ -170,6 +188,8 @@ def _with_clean_text(raw: DataFrame, settings: JobSettings, run_id: str, salt: s
         raw.withColumn("run_id", F.lit(run_id))
         .withColumn("received_at", _received(F.col("received_raw")))
         .withColumn("cleaned", clean(F.col("raw_text"), max_characters=settings.max_text_characters))
+        .withColumn("truncated", F.length("cleaned") > settings.max_text_characters)
+        .withColumn("cleaned", cut(F.col("cleaned"), max_characters=settings.max_text_characters))
         .withColumn("understood", understand(F.col("cleaned"), received, carried, about))
         .withColumn("label", label)
         .withColumn("unknown_label", unknown)
@@ -193,17 +213,25 @@ def _canonical_label(settings: JobSettings) -> tuple[Column, Column]:
     label = F.trim("label_original")
     if not settings.label_map:
         return label, F.lit(False)
-    canonical = {**{name: name for name in settings.label_map.values()}, **settings.label_map}
-    names = F.create_map(*[F.lit(part) for old, new in canonical.items() for part in (old.strip().lower(), new)])
+    # Keys that differ in case only are one key: Spark refuses a map that has one twice.
+    canonical = {name.strip().lower(): name for name in settings.label_map.values()}
+    canonical |= {old.strip().lower(): new for old, new in settings.label_map.items()}
+    names = F.create_map(*[F.lit(part) for pair in canonical.items() for part in pair])
     mapped = F.element_at(names, F.lower(label))
     unknown = label.isNotNull() & mapped.isNull()
-    return F.coalesce(mapped, F.lit("other") if settings.unknown_labels == "other" else label), unknown & label.isNotNull()
+    kept = F.coalesce(mapped, F.lit("other") if settings.unknown_labels == "other" else label)
+    return F.when(label.isNotNull(), kept), unknown  # a row without a label stays one
 
 
 def _received(raw: Column) -> Column:
     """Timestamps in the usual written forms; what is not understood is null, and the original stays in the export."""
-    forms = ("yyyy-MM-dd'T'HH:mm:ss", "yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd", "dd/MM/yyyy", "MM/dd/yyyy")
-    return F.coalesce(*[F.try_to_timestamp(raw, F.lit(form)) for form in forms])
+    forms = (
+        "yyyy-MM-dd'T'HH:mm:ss", "yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd", "dd/MM/yyyy", "MM/dd/yyyy", "dd/MM/yyyy HH:mm:ss",
+        "dd/MM/yyyy HH:mm", "MM/dd/yyyy HH:mm:ss", "dd-MM-yyyy", "yyyy/MM/dd", "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS][.SSS]XXX",
+    )  # fmt: skip
+    understood = F.coalesce(*[F.try_to_timestamp(raw, F.lit(form)) for form in forms])
+    # Years that no complaint is from, and that neither Python nor Arrow can hold, are writing mistakes.
+    return F.when(F.year(understood).between(1900, 2200), understood)
 
 
 def _rejected(judged: DataFrame, run_id: str) -> DataFrame:
@@ -213,21 +241,24 @@ def _rejected(judged: DataFrame, run_id: str) -> DataFrame:
     return bad.withColumn("run_id", F.lit(run_id)).withColumn("detail", detail).select(*REJECTED_COLUMNS).cache()
 
 
-def _hold_reject_limit(judged: DataFrame, settings: JobSettings) -> None:
-    # A detail says what is wrong with a row or a file in our words: it quotes nothing of what the file holds.
+def _hold_reject_limit(judged: DataFrame, settings: JobSettings, files: Sequence[SourceFile]) -> None:
+    # A detail says what is wrong with a row or a file in our words: it quotes nothing of what the file holds. Files are told by
+    # their place in the manifest: their names may be people's.
+    places = {file.key: f" of file {place} of {len(files)}" for place, file in enumerate(files, start=1)}
     found = (
         judged.groupBy("reason")
         .agg(F.count("*").alias("rows"), F.min(F.struct("source_file", "line_number", "detail")).alias("first"))
         .collect()
     )
     total = sum(row["rows"] for row in found)
-    bad = sorted((row for row in found if row["reason"]), key=lambda row: -row["rows"])
+    bad = sorted((row for row in found if row["reason"]), key=lambda row: (-row["rows"], row["reason"]))
     share = sum(row["rows"] for row in bad) / total if total else 0
     if not total:
         raise TooManyRejectsError("the run's files hold no row at all: drop a file with a header and at least one complaint")
     if share > settings.max_reject_share:
         reasons = "; ".join(
             f"{row['reason']} ({row['rows']} rows, for instance line {row['first']['line_number']}"
+            f"{places[row['first']['source_file']] if len(files) > 1 else ''}"
             f"{': ' + row['first']['detail'] if row['first']['detail'] else ''})"
             for row in bad[:3]
         )
@@ -239,7 +270,9 @@ def _hold_reject_limit(judged: DataFrame, settings: JobSettings) -> None:
 
 def _finish(good: DataFrame, settings: JobSettings, known: DataFrame | None) -> DataFrame:
     place = F.conv(F.substring("group_id", 1, 8), 16, 10).cast("long") % 100
-    made_id = F.concat(F.lit("c-"), F.substring(F.sha2(F.concat_ws("|", "source_file", "row_number", "text"), 256), 1, 16))
+    made_id = F.concat(
+        F.lit("c-"), F.substring(F.sha2(F.concat_ws("|", "source_file", "source_version", "row_number", "text"), 256), 1, 16)
+    )
     same_text = Window.partitionBy("fingerprint").orderBy(
         F.col("label").isNull(), F.col("received_at").desc_nulls_last(), "source_file", "row_number"
     )
@@ -282,10 +315,11 @@ def _finish(good: DataFrame, settings: JobSettings, known: DataFrame | None) -> 
             "flags",
             F.array_compact(
                 F.array(
-                    F.when(F.length("text") >= settings.max_text_characters, F.lit("truncated")),
+                    F.when(F.col("truncated"), F.lit("truncated")),
                     F.when(F.col("other_language"), F.lit("other_language")),
                     F.when(F.col("given_label").isNotNull() & F.col("label").isNull(), F.lit("rare_label")),
                     F.when(F.col("unknown_label"), F.lit("unknown_label")),
+                    F.when(F.col("conflict"), F.lit("conflicting_label")),
                 )
             ),
         )
@@ -301,8 +335,10 @@ def _report(
     redacted: Counter[str] = Counter()
     by_file: Counter[tuple[str, str]] = Counter()
     labels, languages, splits, rejects = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    rare, unknown = Counter[str](), Counter[str]()
-    to_score = conflicts = 0
+    rare, unknown, flags = Counter[str](), Counter[str](), Counter[str]()
+    lengths = dict.fromkeys(("0", *(f"over_{edge}" for edge in LENGTHS)), 0)
+    with_labels = {f"{fact['key']}#{fact['version_id']}" for fact in facts if "label" in fact["columns"]}
+    to_score = conflicts = blank = 0
     keys = (
         "source_file",
         "source_version",
@@ -313,18 +349,25 @@ def _report(
         "conflict",
         "split",
         "language",
+        "flags",
+        "length",
     )
     for row in _groups(finished, keys):
-        by_file[(f"{row['source_file']}#{row['source_version']}", row["status"])] += row["n"]
+        name = f"{row['source_file']}#{row['source_version']}"
+        by_file[(name, row["status"])] += row["n"]
         if row["status"] != "accepted":
             continue
+        lengths[row["length"]] += row["n"]
+        flags.update(dict.fromkeys(row["flags"], row["n"]))
         conflicts += row["n"] if row["conflict"] else 0
         if row["given_label"] is not None:
             unknown[row["given_label"]] += row["n"] if row["unknown_label"] else 0
             rare[row["given_label"]] += row["n"] if row["label"] is None else 0
+        elif name in with_labels:
+            blank += row["n"]
         languages[row["language"]] += row["n"]
-        for name in REDACTION_TYPES:
-            redacted[name] += row[f"redacted_{name}"] or 0
+        for kind in REDACTION_TYPES:
+            redacted[kind] += row[f"redacted_{kind}"] or 0
         if row["label"] is None:
             to_score += row["n"]
         else:
@@ -351,22 +394,40 @@ def _report(
         raise AccountingError("accepted rows are not labelled rows plus rows to score")
     return {
         "run_id": run_id,
-        "versions": {"prepare": VERSION},
+        "versions": {
+            "prepare": VERSION,
+            "spark": finished.sparkSession.version,
+            "python": platform.python_version(),
+        },
         "rows": {name: total[name] for name in ("read", "accepted", "rejected", "duplicates")},
         "labelled": {split: splits[split] for split in SPLITS},
         "to_score": to_score,
         "files": files,
         "labels": dict(sorted(labels.items())),
-        "rare_labels": {name: rows for name, rows in sorted(rare.items()) if rows},
+        "rare_labels": _told(rare),
         "min_label_rows": settings.min_label_rows,
-        "unknown_labels": {name: rows for name, rows in sorted(unknown.items()) if rows},
+        "unknown_labels": _told(unknown),
+        "blank_labels": blank,
         "conflicting_texts": conflicts,
         "languages": dict(sorted(languages.items())),
+        "characters": lengths,
+        "flags": dict(sorted(flags.items())),
         "rejects": dict(sorted(rejects.items())),
         "redactions": {name: count for name, count in sorted(redacted.items()) if count},
     }
 
 
+def _told(labels: Counter[str]) -> dict[str, int]:
+    """The most frequent labels with their rows; a column of free text taken for labels must not end up in the report."""
+    names = sorted((name for name in labels if labels[name]), key=lambda name: (-labels[name], name))
+    short = [name for name in names if len(name) <= MAX_LABEL_CHARACTERS and redact(name)[0] == name][:MAX_LABELS_TOLD]
+    others = sum(labels.values()) - sum(labels[name] for name in short)
+    return {**{name: labels[name] for name in sorted(short)}, **({"(others)": others} if others else {})}
+
+
 def _groups(records: DataFrame, keys: Sequence[str]) -> list[Any]:
     sums = [F.sum(F.element_at("redactions", name)).alias(f"redacted_{name}") for name in REDACTION_TYPES]
-    return records.groupBy(*keys).agg(F.count("*").alias("n"), *sums).collect()
+    length = F.lit("0")
+    for edge in LENGTHS:
+        length = F.when(F.length("text") > edge, F.lit(f"over_{edge}")).otherwise(length)
+    return records.withColumn("length", length).groupBy(*keys).agg(F.count("*").alias("n"), *sums).collect()

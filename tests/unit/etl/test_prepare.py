@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from complaints_etl.cleaning import clean, tokens
+from complaints_etl.cleaning import clean, cut, tokens
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.prepare import Prepared, TooManyRejectsError, prepare, write
 from complaints_etl.sources import SourceFile
@@ -272,23 +272,58 @@ def test_a_rerun_writes_the_same_lines(spark: SparkSession, settings: JobSetting
     assert written[0]
 
 
-@pytest.mark.parametrize(
-    ("raw", "clean_text"),
-    [
-        ("  Mañana   no\tabrió ", "Mañana no abrió"),
-        ("MaÃ±ana no abriÃ³ el cajero", "Mañana no abrió el cajero"),
-        ("&lt;b&gt; 5 &amp; 6 &nbsp; fin", "5 & 6 fin"),
-        ("<p>Hola <b>amigos</b></p>", "Hola amigos"),
-        ("cero\u200bancho\ufeff y \u0007control", "ceroancho y control"),
-        ("noooooo!!!!!!!! por qué????", "noo!!! por qué???"),
-        ("Nadie responde 😡 ni por €5 ni por $10", "Nadie responde 😡 ni por €5 ni por $10"),
-        ("Hola\nDe: banco@example.com\nAsunto: queja\nno llegó", "Hola no llegó"),
-        ("No llegó la tarjeta\n--\nAna Peña\nGerente", "No llegó la tarjeta"),
-    ],
-)
-def test_cleaning(spark: SparkSession, raw: str, clean_text: str) -> None:
-    frame = spark.createDataFrame([(raw,)], "t string").select(clean(F.col("t"), max_characters=1000).alias("t"))
-    assert frame.first()["t"] == clean_text  # type: ignore[index]
+CLEANED = [
+    ("  Mañana   no\tabrió ", "Mañana no abrió"),
+    ("MaÃ±ana no abriÃ³ el cajero", "Mañana no abrió el cajero"),
+    ("&lt;b&gt; 5 &amp; 6 &nbsp; fin", "5 & 6 fin"),
+    ("<p>Hola <b>amigos</b></p>", "Hola amigos"),
+    ("cero\u200bancho\ufeff y \u0007control", "ceroancho y control"),
+    ("noooooo!!!!!!!! por qué????", "noo!!! por qué???"),
+    ("Nadie responde 😡 ni por €5 ni por $10", "Nadie responde 😡 ni por €5 ni por $10"),
+    ("Hola\nDe: banco@example.com\nAsunto: queja\nno llegó", "Hola no llegó"),
+    ("No llegó la tarjeta\n--\nAna Peña\nGerente", "No llegó la tarjeta"),
+    (
+        "aquí &aacute;&#225;&#xE1;&ntilde; &euro;5 &#8364; &#146; &#128545; &nada; &amp;lt; R&D; fin",
+        "aquí áááñ €5 € ’ 😡 &nada; &lt; R&D; fin",
+    ),
+    ("&#0;uno &#x110000; dos&#xD800;", "uno \ufffd dos?"),
+    ("LÃ\x81STIMA, MÃ‘AÃ‘A, â€œsÃ\xadâ€\x9d y â‚¬5", "LÁSTIMA, MÑAÑA, “sí” y €5"),
+    (
+        "<P>Hola<BR/>a <mi asesor> y <EMAIL>, 3 <b 4<!-- x --></P><script>var a;</script>",
+        "Hola a <mi asesor> y <EMAIL>, 3 <b 4",
+    ),
+    ("familia 👨\u200d👩\u200d👧 y 🏳️\u200d🌈 a\u200db \u2067oculto\u2069", "familia 👨\u200d👩\u200d👧 y 🏳️\u200d🌈 ab oculto"),
+    ("uno\u2028dos\u3000tres\u0085cuatro", "uno dos tres cuatro"),
+    ("Para: quien corresponda, mi tarjeta no llegó", "Para: quien corresponda, mi tarjeta no llegó"),
+    ("Asunto: no llegó\nDe: mí", "Asunto: no llegó De: mí"),
+    (
+        "Primero pasó esto\n--\n" + "y luego todo lo demás " * 30,
+        "Primero pasó esto -- " + "y luego todo lo demás " * 29 + "y luego todo lo demás",
+    ),
+    ("Gracias\nEl lun, 3 mar 2026 a las 10:00, Banco <a@b.co> escribió:\n> respuesta", "Gracias > respuesta"),
+]
+
+
+def test_cleaning(spark: SparkSession) -> None:
+    """All at once: a Spark job costs as much as a thousand texts."""
+    frame = spark.createDataFrame(list(enumerate(raw for raw, _ in CLEANED)), "i int, t string")
+    found = frame.select("i", clean(F.col("t"), max_characters=1000).alias("t")).orderBy("i").collect()
+    assert [row["t"] for row in found] == [expected for _, expected in CLEANED]
+
+
+def test_a_text_is_cut_before_the_word_and_the_number_that_the_limit_goes_through(spark: SparkSession) -> None:
+    texts = ["uno dos tres", "tarjeta 4111 1111 1111 1111", "abcdefgh" * 5, "justo aquí!"]
+    frame = spark.createDataFrame(list(enumerate(texts)), "i int, t string")
+    for limit, expected in (
+        (20, ["uno dos tres", "tarjeta", "abcdefghabcdefghabcd", "justo aquí!"]),
+        (11, ["uno dos", "tarjeta", "abcdefghabc", "justo aquí!"]),
+    ):
+        found = (
+            frame.select("i", cut(clean(F.col("t"), max_characters=limit), max_characters=limit).alias("t"))
+            .orderBy("i")
+            .collect()
+        )
+        assert [row["t"] for row in found] == expected
 
 
 def test_what_an_export_gives_back_is_carried_as_it_was_written(run: Run) -> None:

@@ -87,6 +87,8 @@ def prepare(
         TooManyRejectsError: with the three most common reasons and an example line.
         AccountingError: rows read are not rows accounted for.
     """
+    # By default Spark fails the whole job on a date that its old parser would have read otherwise: one row of one file is enough.
+    spark.conf.set("spark.sql.legacy.timeParserPolicy", "CORRECTED")
     raw, facts = read_files(spark, files, settings.columns, part_bytes=part_bytes)
     # Groups decide splits, and splits are of labelled rows: a run without a label column needs neither.
     labelled_run = any("label" in fact["columns"] for fact in facts)

@@ -19,7 +19,6 @@ from complaints_etl.duplicates import group
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.reading import Reason
 from complaints_etl.redaction import TYPES as REDACTION_TYPES
-from complaints_etl.redaction import redact
 from complaints_etl.sources import PART_BYTES, SourceFile, read_files
 from complaints_etl.understanding import Understanding, understand
 
@@ -27,7 +26,8 @@ VERSION = "2"
 SPLITS = ("train", "validation", "test")
 MIN_TEXT_CHARACTERS = 3
 LENGTHS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # where the report's classes of length begin, in characters
-MAX_LABEL_CHARACTERS, MAX_LABELS_TOLD = 60, 100
+MAX_LABEL_CHARACTERS, MAX_LABELS_TOLD = 80, 100
+TOO_LONG = f"(over {MAX_LABEL_CHARACTERS} characters)"
 
 FACTS = (
     "struct<amounts:array<struct<value:decimal(20,2),currency:string>>,dates:array<date>,references:array<string>,"
@@ -211,10 +211,12 @@ def _with_clean_text(raw: DataFrame, settings: JobSettings, run_id: str, salt: s
 
 
 def _canonical_label(settings: JobSettings) -> tuple[Column, Column]:
-    """(label by the map, whether the map does not know it); without a map every label is known."""
-    label = F.trim("label_original")
+    """(label by the map, whether the map does not know it); without a map every label is known that is short enough for one."""
+    given = F.trim("label_original")
+    too_long = F.coalesce(F.length(given) > MAX_LABEL_CHARACTERS, F.lit(False))  # a text in the label's column is no label
+    label = F.when(~too_long, given)
     if not settings.label_map:
-        return label, F.lit(False)
+        return label, too_long
     # Keys that differ in case only are one key: Spark refuses a map that has one twice.
     canonical = {name.strip().lower(): name for name in settings.label_map.values()}
     canonical |= {old.strip().lower(): new for old, new in settings.label_map.items()}
@@ -222,7 +224,7 @@ def _canonical_label(settings: JobSettings) -> tuple[Column, Column]:
     mapped = F.element_at(names, F.lower(label))
     unknown = label.isNotNull() & mapped.isNull()
     kept = F.coalesce(mapped, F.lit("other") if settings.unknown_labels == "other" else label)
-    return F.when(label.isNotNull(), kept), unknown  # a row without a label stays one
+    return F.when(label.isNotNull(), kept), unknown | too_long  # a row without a label stays one
 
 
 def _received(raw: Column) -> Column:
@@ -338,7 +340,7 @@ def _report(
     by_file: Counter[tuple[str, str]] = Counter()
     labels, languages, splits, rejects = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     rare, unknown, flags = Counter[str](), Counter[str](), Counter[str]()
-    lengths = dict.fromkeys(("0", *(f"over_{edge}" for edge in LENGTHS)), 0)
+    lengths = dict.fromkeys((f"up_to_{LENGTHS[0]}", *(f"over_{edge}" for edge in LENGTHS)), 0)
     with_labels = {f"{fact['key']}#{fact['version_id']}" for fact in facts if "label" in fact["columns"]}
     to_score = conflicts = blank = 0
     keys = (
@@ -365,6 +367,8 @@ def _report(
         if row["given_label"] is not None:
             unknown[row["given_label"]] += row["n"] if row["unknown_label"] else 0
             rare[row["given_label"]] += row["n"] if row["label"] is None else 0
+        elif row["unknown_label"]:
+            unknown[TOO_LONG] += row["n"]
         elif name in with_labels:
             blank += row["n"]
         languages[row["language"]] += row["n"]
@@ -420,16 +424,15 @@ def _report(
 
 
 def _told(labels: Counter[str]) -> dict[str, int]:
-    """The most frequent labels with their rows; a column of free text taken for labels must not end up in the report."""
+    """The most frequent labels with their rows: a column of notes taken for labels must not fill the report."""
     names = sorted((name for name in labels if labels[name]), key=lambda name: (-labels[name], name))
-    short = [name for name in names if len(name) <= MAX_LABEL_CHARACTERS and redact(name)[0] == name][:MAX_LABELS_TOLD]
-    others = sum(labels.values()) - sum(labels[name] for name in short)
-    return {**{name: labels[name] for name in sorted(short)}, **({"(others)": others} if others else {})}
+    others = sum(labels[name] for name in names[MAX_LABELS_TOLD:])
+    return {**{name: labels[name] for name in sorted(names[:MAX_LABELS_TOLD])}, **({"(others)": others} if others else {})}
 
 
 def _groups(records: DataFrame, keys: Sequence[str]) -> list[Any]:
     sums = [F.sum(F.element_at("redactions", name)).alias(f"redacted_{name}") for name in REDACTION_TYPES]
-    length = F.lit("0")
+    length = F.lit(f"up_to_{LENGTHS[0]}")
     for edge in LENGTHS:
         length = F.when(F.length("text") > edge, F.lit(f"over_{edge}")).otherwise(length)
     return records.withColumn("length", length).groupBy(*keys).agg(F.count("*").alias("n"), *sums).collect()

@@ -16,7 +16,6 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import StrEnum
 from itertools import chain, islice
 from typing import Any, NamedTuple, Self
@@ -684,10 +683,14 @@ class _Records:
             cells = self._parser.cells(self._taken[0].rstrip("\r\n"))
             if len(cells) == self._width:
                 return self._row(number, cells)
+            if self._taken[0].count('"') % 2:
+                return self._unclosed(number, MAX_BROKEN_LINES)
             detail = "a quote stands inside a field in quotes and is not doubled"
             return self._cut(number, self._own_lines(MAX_BROKEN_LINES), Reason.MALFORMED_ROW, detail)
-        # The line that showed the error holds the next quote: it is of another record.
-        return self._unclosed(number, len(self._taken) - (0 if ended else 1))
+        # The line that showed the error holds the next quote. It is the end of this record, or another one begins in it.
+        last = self._taken[-1]
+        continues = not ended and not last.count('"') % 2 and not (self._width == 2 and last.startswith('"'))
+        return self._unclosed(number, len(self._taken) - (0 if ended or continues else 1))
 
     def _unclosed(self, number: int, most: int) -> Row:
         detail = "a quote is opened in this record and not closed"
@@ -774,6 +777,17 @@ def _json_rows(lines: Iterator[str], names: Mapping[str, str], *, broken: bool) 
             yield Row(number, place, {}, Reason.MALFORMED_ROW, detail, record)
 
 
+class _Figure(float):
+    """A number that remembers how it was written: 1.10 is an account's name as often as an amount."""
+
+    written: str
+
+    def __new__(cls, written: str) -> Self:
+        number = super().__new__(cls, written)
+        number.written = written
+        return number
+
+
 class _RepeatedKeyError(ValueError):
     """An object has a key twice: which of the values was meant cannot be known."""
 
@@ -788,8 +802,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _parsed(line: str) -> dict[str, object] | str | None:
     """The line's object, a sentence about what is wrong with it, or None where it is another JSON value."""
     try:
-        # Figures stay as they are written: 1.10 is an account's name as often as a number.
-        value: Any = json.loads(line.strip("\ufeff\r\n \t"), object_pairs_hook=_object, parse_float=Decimal)
+        value: Any = json.loads(line.strip("\ufeff\r\n \t"), object_pairs_hook=_object, parse_float=_Figure)
     except _RepeatedKeyError:
         return "a key stands in the object twice"
     except json.JSONDecodeError as error:
@@ -804,7 +817,7 @@ def _cell(value: object) -> str:
         return _whole(value)
     if value is None:
         return ""
-    return str(value) if isinstance(value, Decimal) else _whole(json.dumps(value, ensure_ascii=False, default=float))
+    return value.written if isinstance(value, _Figure) else _whole(json.dumps(value, ensure_ascii=False))
 
 
 def _whole(text: str) -> str:

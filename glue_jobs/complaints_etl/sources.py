@@ -12,7 +12,7 @@ import unicodedata
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import boto3
@@ -33,6 +33,7 @@ from complaints_etl.reading import (
     read_table,
     record_end,
 )
+from complaints_etl.redaction import redact
 
 # A part's text, its rows and its share of a batch fit a worker's Python several times over.
 PART_BYTES = 64 * 1024**2
@@ -247,7 +248,10 @@ def _raw(file: SourceFile, part: int, table: Table | None, row: Row, lines: int)
         part,
         row.number,
         row.line + lines,
-        *(_value(row.values, columns.get(name)) for name in ("complaint_id", "text", "label", "received_at")),
+        _value(row.values, columns.get("complaint_id")),
+        _value(row.values, columns.get("text")),
+        _label(_value(row.values, columns.get("label"))),
+        _value(row.values, columns.get("received_at")),
         json.dumps(carried, ensure_ascii=False),
         str(row.reason) if row.reason else None,
         row.detail,
@@ -260,3 +264,9 @@ def _value(values: Mapping[str, str], column: str | None) -> str | None:
     """A cell without the white space around it, composed (NFC): Spark SQL has no function for that."""
     value = values.get(column, "").replace("\x00", "") if column else ""
     return unicodedata.normalize("NFC", value.strip()) or None
+
+
+@lru_cache(maxsize=10_000)
+def _label(value: str | None) -> str | None:
+    """A label goes into reports and models: what is personal in one is gone before anything sees it."""
+    return redact(value)[0] if value else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 
 import pytest
 from complaints_etl import reading
@@ -221,6 +222,21 @@ def test_an_unclosed_quote_among_records_of_many_lines_and_at_the_end() -> None:
     assert rows[-1].record == '8,"ocho'
 
 
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'text,label\n"dos\nmas,"b"\n"tres\nmas","c"\n', [(2, "unclosed_quote"), (4, "tres\nmas")]),
+        (b'text,label\n"dos,"b"\n"tres","c"\n', [(2, "unclosed_quote"), (3, "tres")]),
+        (b'text,label\n"dos","b\n"tres","c"\n', [(2, "unclosed_quote"), (3, "tres")]),
+        (b'id,text,label\n1,"dos\nmas,"b"\n2,"tres\nmas",c\n', [(2, "unclosed_quote"), (4, "tres\nmas")]),
+        (b'id,text,label\n1,"dos\n2,"tres",c\n3,"x\ny",d\n', [(2, "unclosed_quote"), (3, "tres"), (4, "x\ny")]),
+        (b'text\n"uno"\n"dos\ntres\n"fin"\n', [(2, "uno"), (3, "unclosed_quote"), (4, "tres"), (5, "fin")]),
+    ],
+)
+def test_an_unclosed_quote_takes_the_lines_of_its_own_record(body: bytes, expected: list[tuple[int, str]]) -> None:
+    assert told(rows_of("a.csv", body)) == expected
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 def test_an_unclosed_quote_with_every_line_end(end: bytes) -> None:
     rows = rows_of("a.csv", BROKEN_AMONG_MULTI_LINE.replace(b"\n", end))
@@ -246,7 +262,7 @@ def test_a_complaint_of_many_lines_is_no_open_quote() -> None:
 
 def test_quotes_that_nobody_doubled_are_kept_where_the_fields_are_clear() -> None:
     rows = rows_of("a.csv", b'text,label\n"dijo "no" y ya",a\n"Hola" dijo,b\n"dijo "no", y",c\n"dijo "no" y\nya",d\nfin,e\n')
-    assert told(rows) == [(2, 'dijo "no" y ya'), (3, '"Hola" dijo'), (4, "malformed_row"), (5, "malformed_row"), (7, "fin")]
+    assert told(rows) == [(2, 'dijo "no" y ya'), (3, '"Hola" dijo'), (4, "malformed_row"), (5, "unclosed_quote"), (7, "fin")]
     assert rows[3].record == '"dijo "no" y\nya",d'
 
 
@@ -376,3 +392,26 @@ def test_counting_tells_where_a_file_may_be_cut() -> None:
     accented = "ma\u00f1ana \u20ac5 \U0001f621\n".encode() * 3
     for place in range(1, len(accented)):
         assert (Evidence.of(accented[:place], b"", b"x") + Evidence.of(accented[place:], b"x", b"")).broken == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("a.csv", b'"una queja, con coma",a\n'), ("a.csv.gz", b'"una queja, con coma",a\n'), ("a.jsonl", b'{"queja": "x"}\n')],
+)
+def test_rows_come_before_the_file_is_read_to_its_end(name: str, line: bytes) -> None:
+    """So memory holds blocks and not files: each row is given while the rest of its file is not yet there."""
+    passes: list[int] = []
+    header = b"" if name == "a.jsonl" else b"text,label\n"
+    body = header + b"".join(line.replace(b"x", b"%d" % number) for number in range(40_000))
+    body = gzip.compress(body, 0) if name.endswith("gz") else body
+
+    def blocks() -> Iterator[bytes]:
+        passes.append(0)
+        for start in range(0, len(body), 10_000):
+            passes[-1] += 1
+            yield body[start : start + 10_000]
+
+    table = read_table(name, blocks, ALIASES)
+    next(table.rows)
+    assert passes[-1] <= 5 < max(passes)
+    assert sum(1 for _ in table.rows) == 40_000 - 1

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import os
 import re
@@ -19,7 +18,6 @@ import sys
 import tempfile
 import time
 import tomllib
-import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,6 @@ GLUE_JOBS = str(ROOT / "glue_jobs")
 sys.path.insert(0, GLUE_JOBS)
 
 # What cleaning.py does, in Python's notation.
-_MOJIBAKE = re.compile("[ÃâÂ]")
 _STEPS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"</?[a-z][a-z0-9]*(\s[^<>]*)?/?>"), " "),
     (re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]"), ""),
@@ -97,20 +94,6 @@ def prepare(path: Path, folder: Path) -> tuple[float, int]:
     prepared = job.prepare(spark, [source], settings, run_id="benchmark", salt="salt")
     report = job.write(prepared, prefix=folder.as_uri(), put=put, started=time.time())
     return time.perf_counter() - began, report["rows"]["accepted"]
-
-
-def _clean(text: str) -> str:
-    text = unicodedata.normalize("NFC", text)
-    if _MOJIBAKE.search(text):
-        try:
-            text = text.encode("cp1252").decode("utf-8")
-        except UnicodeError:
-            pass  # it was not what it looked like
-    if "&" in text:
-        text = html.unescape(text)
-    for pattern, by in _STEPS:
-        text = pattern.sub(by, text)
-    return text.strip()[:20000]
 
 
 def pandas(path: Path, folder: Path) -> tuple[float, int]:

@@ -7,6 +7,7 @@ Arrow sees them; where one check fails, `read` gives None and the careful reader
 
 from __future__ import annotations
 
+import codecs
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pyarrow import csv
 
 from complaints_etl.reading import (
@@ -25,6 +27,8 @@ from complaints_etl.reading import (
     read_table,
 )
 
+_Octets = NDArray[np.uint8]
+_Places = NDArray[np.int64]
 ROW_NUMBER, LINE_NUMBER = "\0row", "\0line"  # no column of a file can be called that: plain files hold no NUL
 _SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _QUOTE, _NEWLINE, _RETURN = b'"\n\r'
@@ -38,7 +42,7 @@ class PlainTable:
     table: Table
     separator: str
     rows: pa.Table
-    lines: np.ndarray[tuple[int], np.dtype[np.int64]]
+    lines: _Places
 
     def batches(self, size: int) -> Iterator[pa.RecordBatch]:
         """The rows with ROW_NUMBER and LINE_NUMBER, `size` at a time."""
@@ -55,18 +59,10 @@ def read(name: str, body: bytes, aliases: Mapping[str, Sequence[str]], *, sample
         return None
     octets = np.frombuffer(body, np.uint8)
     quotes = np.flatnonzero(octets == _QUOTE)
-    newlines = np.flatnonzero(octets == _NEWLINE)
-    if len(quotes) % 2 or not len(newlines):
+    records = _records(octets, quotes)
+    if records is None:
         return None
-    ends = np.flatnonzero(np.searchsorted(quotes, newlines) % 2 == 0)  # which newlines end a record
-    places = newlines[ends]
-    closed = places[-1:] == len(body) - 1
-    if not closed.all():  # the last record has no newline
-        places, ends = np.append(places, len(body)), np.append(ends, len(newlines))
-    starts = np.append(0, places[:-1] + 1)
-    lengths = places - starts - (octets[np.maximum(places - 1, 0)] == _RETURN)
-    if lengths.min() < 1 or lengths.max() > MAX_CELL_CHARACTERS or np.diff(ends, prepend=-1).max() >= MAX_RECORD_LINES:
-        return None
+    places, ends = records
     sample = sample or body[: 4 * SNIFF_CHARACTERS].decode("utf-8-sig", "ignore")[:SNIFF_CHARACTERS]
     try:
         table = read_table(name, body[: places[0] + 1], aliases, sample=sample)
@@ -77,16 +73,32 @@ def read(name: str, body: bytes, aliases: Mapping[str, Sequence[str]], *, sample
         return None
     if not _quotes_are_plain(octets, quotes, ord(separator), after_mark=3 if table.encoding == "utf-8-sig" else 0):
         return None
+    rest = body[places[0] + 1 :]
     try:
-        rows = _parse(body[places[0] + 1 :], table.header, separator)
+        # Arrow takes a mark for a file's beginning wherever it begins.
+        rows = None if rest.startswith(codecs.BOM_UTF8) else _parse(rest, table.header, separator)
     except pa.ArrowInvalid:
         return None  # a record of another width, or no UTF-8
-    if rows.num_rows != len(places) - 1:
+    return PlainTable(table, separator, rows, ends[:-1] + 2) if rows is not None and len(rows) == len(places) - 1 else None
+
+
+def _records(octets: _Octets, quotes: _Places) -> tuple[_Places, _Places] | None:
+    """Where each record ends, and the number of that newline among all; None where a record is empty or too large."""
+    newlines = np.flatnonzero(octets == _NEWLINE)
+    if len(quotes) % 2 or not len(newlines):
         return None
-    return PlainTable(table, separator, rows, ends[:-1] + 2)
+    ends = np.flatnonzero(np.searchsorted(quotes, newlines) % 2 == 0)
+    places = newlines[ends]
+    if not len(places) or places[-1] != len(octets) - 1:  # the last record has no newline
+        places, ends = np.append(places, len(octets)), np.append(ends, len(newlines))
+    starts = np.append(0, places[:-1] + 1)
+    lengths = places - starts - (octets[np.maximum(places - 1, 0)] == _RETURN)
+    if lengths.min() < 1 or lengths.max() > MAX_CELL_CHARACTERS or np.diff(ends, prepend=-1).max() >= MAX_RECORD_LINES:
+        return None
+    return places, ends
 
 
-def _quotes_are_plain(octets: np.ndarray, quotes: np.ndarray, separator: int, *, after_mark: int) -> bool:
+def _quotes_are_plain(octets: _Octets, quotes: _Places, separator: int, *, after_mark: int) -> bool:
     """Whether each opening quote begins a field and each closing one ends it, or the two are a doubled one."""
     bounds = np.zeros(256, bool)
     bounds[[separator, _QUOTE, _NEWLINE]] = True

@@ -20,6 +20,7 @@ from complaints_etl.redaction import matches_at, places, references
 
 MAX_OF_A_KIND = 50  # a fact list is for people and sums; a text of thousands of numbers is neither
 _LARGEST = Decimal(10) ** 18
+_Runs = list[tuple[int, int, str]]
 
 _NUMBER = r"\d{1,3}(?:[.,]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?"
 _SCALE = r"(?P<scale>\s?(?:mil millones|millones|mill[oó]n|mil|million|thousand|k)\b)?"
@@ -89,7 +90,18 @@ _NAMED = {
     "yesterday": 1, "hoy": 0, "today": 0, "la semana pasada": 7, "last week": 7,
 }  # fmt: skip
 _NAMED_DAY = re.compile(r"(?i)\b(" + "|".join(sorted(_NAMED, key=len, reverse=True)) + r")\b")
-_NAMED_STARTS = ("ante", "antier", "the day before", "day before", "ayer", "yesterday", "hoy", "today", "la semana", "last week")
+_NAMED_STARTS = (
+    "ante",
+    "antier",
+    "the day before",
+    "day before",
+    "ayer",
+    "yesterday",
+    "hoy",
+    "today",
+    "la semana",
+    "last week",
+)
 _LAST_WEEKDAY = re.compile(
     rf"(?i)\b(?:(?:el\s+)?pasado\s+(?P<one>{_WEEKDAY})|(?P<two>{_WEEKDAY})\s+pasado|last\s+(?P<three>{_WEEKDAY}))\b"
 )
@@ -120,10 +132,11 @@ def extract(
         salt: what reference numbers are hashed with, so that nobody can list them by trying.
     """
     folded = fold(text)
+    runs = _number_runs(text)
     return Facts(
-        amounts=tuple(amounts(text, language))[:MAX_OF_A_KIND],
-        dates=tuple(dates(text, language, received))[:MAX_OF_A_KIND],
-        references=tuple(hashed(salt, number) for number in references(text)[:MAX_OF_A_KIND]),
+        amounts=tuple(amounts(text, language, runs))[:MAX_OF_A_KIND] if runs else (),
+        dates=tuple(dates(text, language, received, runs))[:MAX_OF_A_KIND],
+        references=tuple(hashed(salt, number) for number in references(text)[:MAX_OF_A_KIND]) if runs else (),
         products=mentions(folded, tuple(products)),
         channels=mentions(folded, tuple(channels)),
     )
@@ -164,11 +177,17 @@ def _mention_pattern(names: tuple[str, ...]) -> tuple[re.Pattern[str] | None, tu
     return (re.compile(r"\b(?:" + "|".join(parts) + r")\b") if parts else None), starts
 
 
-def amounts(text: str, language: str) -> list[tuple[Decimal, str]]:
+def _number_runs(text: str) -> _Runs:
+    """(start, end, run) of each run of digits and the marks that numbers and dates are written with."""
+    return [(run.start(), run.end(), run[0]) for run in _NUMBER_RUN.finditer(text)]
+
+
+def amounts(text: str, language: str, runs: _Runs | None = None) -> list[tuple[Decimal, str]]:
     """(value, currency) of each amount, in order; a number without a sign or name of a currency is none."""
+    runs = _number_runs(text) if runs is None else runs
     found = []
     lower = text.lower()
-    for match in _amount_matches(text) if any(word in lower for word in _MONEY_WORDS) else ():
+    for match in _amount_matches(text, runs) if any(word in lower for word in _MONEY_WORDS) else ():
         written = match["number"] or match["plain"]
         value = _value(written)
         if value is None:
@@ -182,11 +201,10 @@ def amounts(text: str, language: str) -> list[tuple[Decimal, str]]:
     return found
 
 
-def _amount_matches(text: str) -> Iterator[re.Match[str]]:
+def _amount_matches(text: str, runs: _Runs) -> Iterator[re.Match[str]]:
     """As `_AMOUNT.finditer(text)`: an amount begins with its first digit or with one of a few signs right before it."""
     end = 0
-    for number in _NUMBER_RUN.finditer(text):
-        first = number.start()
+    for first, _, _ in runs:
         for place in range(max(first - _LONGEST_SIGN, end), first + 1):
             if place == first or text[place] in _SIGN_STARTS:
                 match = _AMOUNT.match(text, place)
@@ -223,7 +241,7 @@ def _value(written: str) -> Decimal | None:
         return None
 
 
-def dates(text: str, language: str, received: date | None) -> list[date]:
+def dates(text: str, language: str, received: date | None, runs: _Runs | None = None) -> list[date]:
     """Dates in the order of the text, each once; relative ones only where it is known when the complaint was received."""
     found: list[tuple[int, date]] = []
 
@@ -231,7 +249,7 @@ def dates(text: str, language: str, received: date | None) -> list[date]:
         if 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]:
             found.append((place, date(year, month, day)))
 
-    runs = [(run.start(), run.end(), run[0]) for run in _NUMBER_RUN.finditer(text)]
+    runs = _number_runs(text) if runs is None else runs
     for start, end, run in runs:
         if sum(map(run.count, "-/.")) < 2:
             continue
@@ -253,7 +271,7 @@ def dates(text: str, language: str, received: date | None) -> list[date]:
     return list(dict.fromkeys(day for _, day in sorted(found)))
 
 
-def _days_of_months(text: str, runs: list[tuple[int, int, str]]) -> Iterator[tuple[int, str, re.Match[str]]]:
+def _days_of_months(text: str, runs: _Runs) -> Iterator[tuple[int, str, re.Match[str]]]:
     """(place, month's name, match with day and year) of "4 de mayo" and "May 4", tried at the text's numbers."""
     taken = 0
     for start, end, run in runs:

@@ -125,7 +125,9 @@ def write(prepared: Prepared, *, prefix: str, put: Callable[[str, str], None], s
         if report["labelled"][split]:
             chosen = records.where((F.col("split") == split) & F.col("label").isNotNull() & (F.col("status") == "accepted"))
             line = F.to_json(F.struct("complaint_id", "text", "label", "language", "group_id", "received_at"))
-            _write_lines(chosen.select(line.alias("value")), f"{prefix}/labelled/{split}/run_id={run_id}", report["labelled"][split])
+            _write_lines(
+                chosen.select(line.alias("value")), f"{prefix}/labelled/{split}/run_id={run_id}", report["labelled"][split]
+            )
     finished = time.time()
     report = {
         **report,

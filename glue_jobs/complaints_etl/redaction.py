@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 Check = Callable[[re.Match[str]], bool]
 
@@ -154,8 +155,19 @@ _RULES: tuple[_Rule, ...] = (
     _Rule(
         type="SECRET",
         starts=(
-            "clave", "contrase", "password", "passcode", "pin", "nip", "código de seg", "codigo de seg", "security code", "cvv", "cvc", "otp",
-        ),  # fmt: skip
+            "clave",
+            "contrase",
+            "password",
+            "passcode",
+            "pin",
+            "nip",
+            "código de seg",
+            "codigo de seg",
+            "security code",
+            "cvv",
+            "cvc",
+            "otp",
+        ),
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:clave(?: din[aá]mica| de \w+)?|contrase[nñ]a|password|passcode|pin|nip|c[oó]digo de seguridad|"
             r"security code|cvv|cvc|otp)(?P<sign>\s*[:=]\s*|\s+(?:es|is|era|was)\s+))(?P<value>\S{3,})"
@@ -171,7 +183,9 @@ _RULES: tuple[_Rule, ...] = (
         ),
         check=_is_iban,
     ),
-    _Rule(type="CARD", number=_of(13), pattern=re.compile(r"(?<![\d.,$])\d(?:[ \-]?\d){12,18}(?![\d]|[.,]\d)"), check=_is_card),
+    _Rule(
+        type="CARD", number=_of(13), pattern=re.compile(r"(?<![\d.,$])\d(?:[ \-]?\d){12,18}(?![\d]|[.,]\d)"), check=_is_card
+    ),
     _Rule(
         type="CLABE",
         number=_of(18),
@@ -195,9 +209,19 @@ _RULES: tuple[_Rule, ...] = (
     _Rule(
         type="CEDULA",
         starts=(
-            "c.", "cc", "ce", "cédula", "documento", "identificac", "identificad", "national id", "citizen id", "id", "ssn",
+            "c.",
+            "cc",
+            "ce",
+            "cédula",
+            "documento",
+            "identificac",
+            "identificad",
+            "national id",
+            "citizen id",
+            "id",
+            "ssn",
             "social security",
-        ),  # fmt: skip
+        ),
         number=_of(6),
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:c\.\s?c\.?|cc|c\.?e\.?|c[eé]dula(?: de (?:ciudadan[ií]a|extranjer[ií]a))?|"
@@ -255,10 +279,39 @@ _RULES: tuple[_Rule, ...] = (
     _Rule(
         type="REFERENCE",
         starts=(
-            "radicad", "radicaci", "caso", "case", "ticket", "pedido", "orden", "order", "ref", "transac", "comprobante", "factura",
-            "invoice", "guia", "guía", "tracking", "pqr", "solicitud", "request", "claim", "reclamo", "folio", "confirmation",
-            "aprobaci", "loan", "credito", "crédito", "contrat", "contract", "poliza", "póliza", "policy",
-        ),  # fmt: skip
+            "radicad",
+            "radicaci",
+            "caso",
+            "case",
+            "ticket",
+            "pedido",
+            "orden",
+            "order",
+            "ref",
+            "transac",
+            "comprobante",
+            "factura",
+            "invoice",
+            "guia",
+            "guía",
+            "tracking",
+            "pqr",
+            "solicitud",
+            "request",
+            "claim",
+            "reclamo",
+            "folio",
+            "confirmation",
+            "aprobaci",
+            "loan",
+            "credito",
+            "crédito",
+            "contrat",
+            "contract",
+            "poliza",
+            "póliza",
+            "policy",
+        ),
         number=_of(1),
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:radicado|radicaci[oó]n|caso|case|ticket|pedido|orden|order|referencia|reference|ref|"
@@ -309,6 +362,7 @@ class _Text:
         self.text = text
         self.lower = text.lower()
         self._numbers: list[tuple[str, int]] | None = None
+        self._places: dict[tuple[str, ...], list[int]] = {}
 
     def numbers(self) -> list[tuple[str, int]]:
         """(digits with the marks between them, how many digits)."""
@@ -327,14 +381,20 @@ class _Text:
         # A few letters have a lower case of two: places in the one are not places in the other.
         if not rule.starts or len(self.lower) != len(self.text):
             return rule.pattern.finditer(self.text)
-        at = places(self.lower, rule.starts)
+        at = self._places.get(rule.starts)
+        if at is None:
+            at = self._places[rule.starts] = places(self.lower, rule.starts)
         return matches_at(rule.pattern, self.text, at) if at else iter(())
+
+
+# References are a fact before they are redacted: the second look at a text need not begin again.
+_seen = lru_cache(maxsize=1)(_Text)
 
 
 def redact(text: str) -> tuple[str, dict[str, int]]:
     """The text with every find replaced by `<TYPE>`, and how many of each type were found."""
     found: Counter[str] = Counter()
-    seen = _Text(text)
+    seen = _seen(text)
     for rule in _RULES:
         parts: list[str] = []
         end = 0
@@ -353,7 +413,7 @@ def redact(text: str) -> tuple[str, dict[str, int]]:
 def references(text: str) -> list[str]:
     """The reference numbers that redaction would take out, as written, in order, each once."""
     found: dict[str, None] = {}
-    seen = _Text(text)
+    seen = _seen(text)
     for rule in _RULES:
         if rule.type == "REFERENCE":
             found.update({match["value"].upper(): None for match in seen.matches(rule) if not rule.check or rule.check(match)})

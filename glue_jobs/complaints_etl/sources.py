@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -105,9 +105,11 @@ def read_files(
     """
     parts = [part for index, file in enumerate(files) for part in _parts(spark, index, file, part_bytes)]
     chosen = list(files)
-    tasks = _tasks(parts, min(part_bytes, max(sum(file.size for file in files) // (3 * spark.sparkContext.defaultParallelism), 1)))
+    tasks = _tasks(
+        parts, min(part_bytes, max(sum(file.size for file in files) // (3 * spark.sparkContext.defaultParallelism), 1))
+    )
 
-    def work(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for task in batch.column(0).to_pylist():
                 for part in tasks[task]:
@@ -241,7 +243,7 @@ def _batches(file: SourceFile, part: _Part, aliases: Aliases) -> Iterator[pa.Rec
     except UnreadableFileError as error:
         # The file counts as one row: it was dropped, and it must not vanish from the accounts.
         count, about = 1, {"rejected_whole": str(error.reason), "header": [], "columns": {}}
-        nothing = (None, None, None, None, [], str(error.reason), str(error), "", None)
+        nothing: tuple[Any, ...] = (None, None, None, None, [], str(error.reason), str(error), "", None)
         yield _arrow([(part.file, part.number, 1, 1, file.key, file.version_id, *nothing)])
     fact = json.dumps({"file": part.file, "number": part.number, "read": count, **about})
     yield _arrow([(part.file, part.number, 0, 0, file.key, file.version_id, *(None,) * 4, [], None, None, None, fact)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import unescape
 from html.entities import name2codepoint
 
@@ -29,7 +30,8 @@ _CONTROL = (
     r"[\x00-\x08\x0E-\x1F\x7F\x80-\x84\x86-\x9F\u00AD\u061C\u180E\u200B\u200C\u200E\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069"
     r"\uFEFF\uFFF9-\uFFFB]"
 )
-_SPACE = r"[\s\x0B\u0085\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]+"
+_WHITE = r"\s\x0B\u0085\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000"
+_SPACES = rf"(?: [{_WHITE}]+|[{_WHITE}&&[^ ]][{_WHITE}]*)"  # all but single spaces, which may stay
 # A joiner belongs between two signs of an emoji, and nowhere else in these languages.
 _JOINED = r"([\p{So}\p{Sk}\uFE0F])\u200D(?=\p{So})"
 _QUOTED_HEADER = (
@@ -41,39 +43,58 @@ _QUOTED_HEADER = (
 _SIGNATURE = r"(?s)\n--\s*\n.{0,400}\z"
 # A text that is cut may not end in half of a number, which redaction would not know.
 _HALF = r"[\s\d().+\-]+\S{0,60}\z"
+# A search over a text costs microseconds, and each of the steps below is for few texts: one search tells which texts need several.
+_UNUSUAL = _CONTROL[:-1] + r"\u200DÃâÂ&<\r]"
+_REPEATED = r"(\S)\1{3}"
+
+
+def _given(value: Column, then: Callable[[Column], Column]) -> Column:
+    """`then(value)` with the value computed once, however often `then` names it."""
+    return F.transform(F.array(value), then)[0]
 
 
 def clean(text: Column, *, max_characters: int) -> Column:
     """Cleaned text: mojibake repaired, entities and tags gone, control characters gone, white space single, cut to length.
 
     Accents, ñ, currency signs and emoji stay. One character over the limit stays too where the text was cut, so that it can be
-    told (`cut`). Each repair that few texts need is paid only by those that show the sign of needing it.
+    told (`cut`).
     """
-    # Sixty replacements.
-    repaired = text
-    for bad, good in sorted(_MOJIBAKE.items(), key=lambda pair: -len(pair[0])):
-        repaired = F.replace(repaired, F.lit(bad), F.lit(good))
-    text = F.when(text.rlike("[ÃâÂ]"), repaired).otherwise(text)
-    text = F.when(text.rlike(_ENTITY), _without_entities(text)).otherwise(text)
-    text = F.when(F.contains(text, F.lit("<")), F.regexp_replace(text, _TAG, " ")).otherwise(text)
-    text = F.regexp_replace(text, _CONTROL, "")
-    joined = F.replace(F.regexp_replace(text, _JOINED, "$1\ue003"), F.lit("\u200d"), F.lit(""))
-    joined = F.replace(joined, F.lit("\ue003"), F.lit("\u200d"))
-    text = F.when(F.contains(text, F.lit("\u200d")), joined).otherwise(text)
-    text = F.regexp_replace(text, r"\r\n?", "\n")
-    own = F.regexp_replace(F.regexp_replace(text, _SIGNATURE, ""), _QUOTED_HEADER, " ")
-    # A complaint that is nothing but such lines is one all the same.
-    text = F.when(F.contains(text, F.lit("\n")) & own.rlike(r"\w{3}"), own).otherwise(text)
-    text = F.regexp_replace(text, r"([!?.,;:*=_\-])\1{3,}", "$1$1$1")
-    text = F.regexp_replace(text, r"(\p{L})\1{3,}", "$1$1")
-    text = F.trim(F.regexp_replace(text, _SPACE, " "))
-    return F.substring(text, 1, max_characters + 1)
+    plain = _given(text, lambda t: F.when(t.rlike(_UNUSUAL), _repaired(t)).otherwise(t))
+    plain = _given(plain, lambda t: F.when(F.contains(t, F.lit("\n")), _without_mail_parts(t)).otherwise(t))
+    plain = _given(plain, lambda t: F.when(t.rlike(_REPEATED), _without_repeats(t)).otherwise(t))
+    return F.substring(F.trim(F.regexp_replace(plain, _SPACES, " ")), 1, max_characters + 1)
 
 
 def cut(text: Column, *, max_characters: int) -> Column:
     """Cleaned text of at most so many characters, without the word or number that the cut goes through."""
     short = F.substring(text, 1, max_characters)
     return F.when(F.length(text) > max_characters, F.regexp_replace(short, _HALF, "")).otherwise(text)
+
+
+def _repaired(text: Column) -> Column:
+    repaired = _given(text, lambda t: F.when(t.rlike("[ÃâÂ]"), _without_mojibake(t)).otherwise(t))
+    repaired = _given(repaired, lambda t: F.when(t.rlike(_ENTITY), _without_entities(t)).otherwise(t))
+    repaired = _given(repaired, lambda t: F.when(F.contains(t, F.lit("<")), F.regexp_replace(t, _TAG, " ")).otherwise(t))
+    repaired = F.regexp_replace(repaired, _CONTROL, "")
+    repaired = _given(repaired, lambda t: F.when(F.contains(t, F.lit("\u200d")), _without_joiners(t)).otherwise(t))
+    return F.regexp_replace(repaired, r"\r\n?", "\n")
+
+
+def _without_mojibake(text: Column) -> Column:
+    for bad, good in sorted(_MOJIBAKE.items(), key=lambda pair: -len(pair[0])):
+        text = F.replace(text, F.lit(bad), F.lit(good))
+    return text
+
+
+def _without_joiners(text: Column) -> Column:
+    marked = F.regexp_replace(text, _JOINED, "$1\ue003")
+    return F.replace(F.replace(marked, F.lit("\u200d"), F.lit("")), F.lit("\ue003"), F.lit("\u200d"))
+
+
+def _without_mail_parts(text: Column) -> Column:
+    own = F.regexp_replace(F.regexp_replace(text, _SIGNATURE, ""), _QUOTED_HEADER, " ")
+    # A complaint that is nothing but such lines is one all the same.
+    return _given(own, lambda t: F.when(t.rlike(r"[\p{L}\p{N}]{3}"), t).otherwise(text))
 
 
 def _without_entities(text: Column) -> Column:
@@ -92,13 +113,26 @@ def _without_entities(text: Column) -> Column:
     return F.replace(plain, F.lit("&amp;"), F.lit("&"))
 
 
+def _without_repeats(text: Column) -> Column:
+    return F.regexp_replace(F.regexp_replace(text, r"([!?.,;:*=_\-])\1{3,}", "$1$1$1"), r"(\p{L})\1{3,}", "$1$1")
+
+
 def tokens(text: Column) -> Column:
     """array<string>: words in lower case; amounts, numbers, placeholders and masks as <amount>, <number>, <TYPE>, <mask>."""
-    marked = F.regexp_replace(text, r"(?:[$€]|\b(?:COP|USD|EUR|US\$)\s?\$?)\s?\d[\d.,]*", " \ue000 ")
-    marked = F.regexp_replace(marked, r"\b[Xx]{2,}\b(?:/[Xx]{2,})*", " \ue001 ")
-    marked = F.regexp_replace(marked, r"(?<![\p{L}\d])\d[\d.,/\-]*(?![\p{L}\d])", " \ue002 ")
-    found = F.regexp_extract_all(F.lower(marked), F.lit(r"(<[a-z_]+>|[\uE000-\uE002]|[\p{L}\p{M}\p{N}]+)"), 1)
+    marked = _given(text, lambda t: F.when(t.rlike(r"[\d$€]|[Xx]{2}"), _marked(t)).otherwise(t))
     classes = F.create_map(
         F.lit("\ue000"), F.lit("<amount>"), F.lit("\ue001"), F.lit("<mask>"), F.lit("\ue002"), F.lit("<number>")
     )
-    return F.transform(found, lambda token: F.coalesce(F.element_at(classes, token), token))
+
+    def split(marked: Column) -> Column:
+        found = F.regexp_extract_all(F.lower(marked), F.lit(r"(<[a-z_]+>|[\uE000-\uE002]|[\p{L}\p{M}\p{N}]+)"), 1)
+        named = F.transform(found, lambda token: F.coalesce(F.element_at(classes, token), token))
+        return F.when(marked.rlike("[\ue000-\ue002]"), named).otherwise(found)
+
+    return _given(marked, split)
+
+
+def _marked(text: Column) -> Column:
+    marked = F.regexp_replace(text, r"(?:[$€]|\b(?:COP|USD|EUR|US\$)\s?\$?)\s?\d[\d.,]*", " \ue000 ")
+    marked = F.regexp_replace(marked, r"\b[Xx]{2,}\b(?:/[Xx]{2,})*", " \ue001 ")
+    return F.regexp_replace(marked, r"(?<![\p{L}\d])\d[\d.,/\-]*(?![\p{L}\d])", " \ue002 ")

@@ -306,7 +306,7 @@ def _find_out(blocks: Blocks, head: bytes, mark: str) -> Dialect:
     if not start.strip():
         raise UnreadableFileError(Reason.EMPTY_FILE, "the file holds nothing")
     dialect = Dialect.of(mark, evidence)
-    if len(start) - len(start.translate(None, _CONTROL)) > max(16, len(start) / 10):
+    if len(start) - len(start.translate(None, CONTROL_BYTES)) > max(16, len(start) / 10):
         raise UnreadableFileError(
             Reason.BINARY_FILE, "a tenth of it is control characters: it is not text, whatever its name says"
         )
@@ -380,7 +380,7 @@ _SIGNATURES = {
     b"7z\xbc\xaf": "a 7-Zip archive", b"Rar!": "a RAR archive", b"(\xb5/\xfd": "packed with zstd", b"PAR1": "a Parquet file",
     b"{\\rtf": "a rich text document", b"SQLite format 3": "an SQLite database",
 }  # fmt: skip
-_CONTROL = bytes({*range(32)} - {9, 10, 11, 12, 13} | {127})
+CONTROL_BYTES = bytes({*range(32)} - {9, 10, 11, 12, 13} | {127})
 
 
 def _gunzip(blocks: Iterable[bytes]) -> Iterator[bytes]:

@@ -2,53 +2,137 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from html import unescape
+from html.entities import name2codepoint
+
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-# What UTF-8 read as Latin-1 looks like, for the characters of Spanish and the usual punctuation.
+# What UTF-8 read as Windows-1252 or Latin-1 looks like, for the characters of Spanish and the usual punctuation.
 _MOJIBAKE = {
-    bad: good for good in "áéíóúüñÁÉÍÓÚÜÑ¿¡«»€–—‘’“”…°º" if (bad := good.encode().decode("cp1252", "ignore")) and len(bad) > 1
+    bad: good
+    for good in "áéíóúüñÁÉÍÓÚÜÑ¿¡«»€–—‘’“”…°ºª·çàèãõ"
+    for bad in (good.encode().decode("cp1252", "ignore"), good.encode().decode("latin-1"))
+    if len(bad) > 1
 }
-_ENTITIES = {"&nbsp;": " ", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&apos;": "'", "&amp;": "&"}
-# Placeholders that redaction writes look like tags; a tag has a lower-case letter or a slash after its bracket.
-_TAG = r"</?[a-z][a-z0-9]*(\s[^<>]*)?/?>"
-_CONTROL = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F\u00AD\u200B-\u200F\u202A-\u202E\u2060\uFEFF]"
-_QUOTED_HEADER = r"(?m)^\s*>?\s*(De|From|Para|To|Enviado|Sent|Asunto|Subject|CC):\s.*$"
-_SIGNATURE = r"(?s)\n--\s*\n.*$"
+# HTML 4's names, and the numbers that HTML 5 reads as Windows-1252; other numbers are computed.
+_ENTITIES = {f"&{name};": chr(code) for name, code in name2codepoint.items()} | {"&apos;": "'"}
+_ENTITIES |= {f"&#{code};": unescape(f"&#{code};") for code in range(128, 160)}
+_ENTITY = r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]+\d?);"
+# Names of HTML only: what a person or redaction puts between angle brackets stays.
+_TAG = (
+    r"(?is)<(script|style)\b.*?</\1\s*>|<!--.*?-->|</?(?:a|abbr|address|article|b|big|blockquote|body|br|center|code|dd|div|dl|dt|em|"
+    r"font|footer|form|h[1-6]|head|header|hr|html|i|img|input|label|li|link|meta|o:p|ol|p|pre|s|section|small|span|strike|strong|"
+    r"sub|sup|table|tbody|td|th|thead|title|tr|tt|u|ul)(?:\s[^<>]*)?/?>"
+)
+_CONTROL = (
+    r"[\x00-\x08\x0E-\x1F\x7F\x80-\x84\x86-\x9F\u00AD\u061C\u180E\u200B\u200C\u200E\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069"
+    r"\uFEFF\uFFF9-\uFFFB]"
+)
+_WHITE = r"\s\x0B\u0085\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000"
+_SPACES = rf"(?: [{_WHITE}]+|[{_WHITE}&&[^ ]][{_WHITE}]*)"  # all but single spaces, which may stay
+# A joiner belongs between two signs of an emoji, and nowhere else in these languages.
+_JOINED = r"([\p{So}\p{Sk}\uFE0F])\u200D(?=\p{So})"
+_QUOTED_HEADER = (
+    r"(?m)^[\s>]*(?:(?:De|From|Para|To|Enviado|Sent|Fecha|Date|Asunto|Subject|CC):\s.{0,120}"
+    r"|-{2,}\s*(?:Mensaje original|Mensaje reenviado|Original Message|Forwarded message)\s*-{2,}"
+    r"|(?:El|On)\s.{5,150}\s(?:escribió|wrote):\s*)$"
+)
+# What follows the separator is a signature only when it is short: some draw a line in the middle of a complaint.
+_SIGNATURE = r"(?s)\n--\s*\n.{0,400}\z"
+# A text that is cut may not end in half of a number, which redaction would not know.
+_HALF = r"[\s\d().+\-]+\S{0,60}\z"
+# A search over a text costs microseconds, and each of the steps below is for few texts: one search tells which texts need several.
+_UNUSUAL = _CONTROL[:-1] + r"\u200DÃâÂ&<\r]"
+_REPEATED = r"(\S)\1{3}"
+
+
+def _given(value: Column, then: Callable[[Column], Column]) -> Column:
+    """`then(value)` with the value computed once, however often `then` names it."""
+    return F.transform(F.array(value), then)[0]
 
 
 def clean(text: Column, *, max_characters: int) -> Column:
     """Cleaned text: mojibake repaired, entities and tags gone, control characters gone, white space single, cut to length.
 
-    Accents, ñ, currency signs and emoji stay. Source of the mojibake table: UTF-8 bytes read as Windows-1252.
+    Accents, ñ, currency signs and emoji stay. One character over the limit stays too where the text was cut, so that it can be
+    told (`cut`).
     """
-    # Thirty replacements, paid only by the few texts that show the sign of needing them.
-    repaired = text
+    plain = _given(text, lambda t: F.when(t.rlike(_UNUSUAL), _repaired(t)).otherwise(t))
+    plain = _given(plain, lambda t: F.when(F.contains(t, F.lit("\n")), _without_mail_parts(t)).otherwise(t))
+    plain = _given(plain, lambda t: F.when(t.rlike(_REPEATED), _without_repeats(t)).otherwise(t))
+    return F.substring(F.trim(F.regexp_replace(plain, _SPACES, " ")), 1, max_characters + 1)
+
+
+def cut(text: Column, *, max_characters: int) -> Column:
+    """Cleaned text of at most so many characters, without the word or number that the cut goes through."""
+    short = F.substring(text, 1, max_characters)
+    return F.when(F.length(text) > max_characters, F.regexp_replace(short, _HALF, "")).otherwise(text)
+
+
+def _repaired(text: Column) -> Column:
+    repaired = _given(text, lambda t: F.when(t.rlike("[ÃâÂ]"), _without_mojibake(t)).otherwise(t))
+    repaired = _given(repaired, lambda t: F.when(t.rlike(_ENTITY), _without_entities(t)).otherwise(t))
+    repaired = _given(repaired, lambda t: F.when(F.contains(t, F.lit("<")), F.regexp_replace(t, _TAG, " ")).otherwise(t))
+    repaired = F.regexp_replace(repaired, _CONTROL, "")
+    repaired = _given(repaired, lambda t: F.when(F.contains(t, F.lit("\u200d")), _without_joiners(t)).otherwise(t))
+    return F.regexp_replace(repaired, r"\r\n?", "\n")
+
+
+def _without_mojibake(text: Column) -> Column:
     for bad, good in sorted(_MOJIBAKE.items(), key=lambda pair: -len(pair[0])):
-        repaired = F.replace(repaired, F.lit(bad), F.lit(good))
-    text = F.when(text.rlike("[ÃâÂ]"), repaired).otherwise(text)
-    plain = text
-    for entity, character in _ENTITIES.items():
-        plain = F.replace(plain, F.lit(entity), F.lit(character))
-    text = F.when(F.contains(text, F.lit("&")), plain).otherwise(text)
-    text = F.regexp_replace(text, _TAG, " ")
-    text = F.regexp_replace(text, _CONTROL, "")
-    text = F.regexp_replace(text, r"\r\n?", "\n")
-    text = F.regexp_replace(text, _SIGNATURE, "")
-    text = F.regexp_replace(text, _QUOTED_HEADER, " ")
-    text = F.regexp_replace(text, r"([!?.,;:*=_\-])\1{3,}", "$1$1$1")
-    text = F.regexp_replace(text, r"(\p{L})\1{3,}", "$1$1")
-    text = F.trim(F.regexp_replace(text, r"[\s\u00A0]+", " "))
-    return F.substring(text, 1, max_characters)
+        text = F.replace(text, F.lit(bad), F.lit(good))
+    return text
+
+
+def _without_joiners(text: Column) -> Column:
+    marked = F.regexp_replace(text, _JOINED, "$1\ue003")
+    return F.replace(F.replace(marked, F.lit("\u200d"), F.lit("")), F.lit("\ue003"), F.lit("\u200d"))
+
+
+def _without_mail_parts(text: Column) -> Column:
+    own = F.regexp_replace(F.regexp_replace(text, _SIGNATURE, ""), _QUOTED_HEADER, " ")
+    # A complaint that is nothing but such lines is one all the same.
+    return _given(own, lambda t: F.when(t.rlike(r"[\p{L}\p{N}]{3}"), t).otherwise(text))
+
+
+def _without_entities(text: Column) -> Column:
+    """Named and numeric character references as what they stand for; "&" comes last, or "&amp;lt;" would become "<"."""
+    names = F.create_map(*[F.lit(part) for pair in _ENTITIES.items() for part in pair])
+
+    def character(entity: Column) -> Column:
+        digits = F.regexp_extract(entity, r"^&#[xX]?([0-9a-fA-F]+);$", 1)
+        is_hex = F.lower(F.substring(entity, 3, 1)) == "x"
+        code = F.when(is_hex, F.lower(digits)).otherwise(F.conv(digits, 10, 16))
+        computed = F.decode(F.unhex(F.lpad(code, 8, "0")), "UTF-32BE")
+        return F.coalesce(F.element_at(names, entity), F.when(digits != "", computed), entity)
+
+    found = F.array_except(F.array_distinct(F.regexp_extract_all(text, F.lit(f"({_ENTITY})"), 1)), F.array(F.lit("&amp;")))
+    plain = F.aggregate(found, text, lambda done, entity: F.replace(done, entity, character(entity)))
+    return F.replace(plain, F.lit("&amp;"), F.lit("&"))
+
+
+def _without_repeats(text: Column) -> Column:
+    return F.regexp_replace(F.regexp_replace(text, r"([!?.,;:*=_\-])\1{3,}", "$1$1$1"), r"(\p{L})\1{3,}", "$1$1")
 
 
 def tokens(text: Column) -> Column:
     """array<string>: words in lower case; amounts, numbers, placeholders and masks as <amount>, <number>, <TYPE>, <mask>."""
-    marked = F.regexp_replace(text, r"(?:[$€]|\b(?:COP|USD|EUR|US\$)\s?\$?)\s?\d[\d.,]*", " \ue000 ")
-    marked = F.regexp_replace(marked, r"\b[Xx]{2,}\b(?:/[Xx]{2,})*", " \ue001 ")
-    marked = F.regexp_replace(marked, r"(?<![\p{L}\d])\d[\d.,/\-]*(?![\p{L}\d])", " \ue002 ")
-    found = F.regexp_extract_all(F.lower(marked), F.lit(r"(<[a-z_]+>|[\uE000-\uE002]|[\p{L}\p{M}\p{N}]+)"), 1)
+    marked = _given(text, lambda t: F.when(t.rlike(r"[\d$€]|[Xx]{2}"), _marked(t)).otherwise(t))
     classes = F.create_map(
         F.lit("\ue000"), F.lit("<amount>"), F.lit("\ue001"), F.lit("<mask>"), F.lit("\ue002"), F.lit("<number>")
     )
-    return F.transform(found, lambda token: F.coalesce(F.element_at(classes, token), token))
+
+    def split(marked: Column) -> Column:
+        found = F.regexp_extract_all(F.lower(marked), F.lit(r"(<[a-z_]+>|[\uE000-\uE002]|[\p{L}\p{M}\p{N}]+)"), 1)
+        named = F.transform(found, lambda token: F.coalesce(F.element_at(classes, token), token))
+        return F.when(marked.rlike("[\ue000-\ue002]"), named).otherwise(found)
+
+    return _given(marked, split)
+
+
+def _marked(text: Column) -> Column:
+    marked = F.regexp_replace(text, r"(?:[$€]|\b(?:COP|USD|EUR|US\$)\s?\$?)\s?\d[\d.,]*", " \ue000 ")
+    marked = F.regexp_replace(marked, r"\b[Xx]{2,}\b(?:/[Xx]{2,})*", " \ue001 ")
+    return F.regexp_replace(marked, r"(?<![\p{L}\d])\d[\d.,/\-]*(?![\p{L}\d])", " \ue002 ")

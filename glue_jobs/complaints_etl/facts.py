@@ -16,10 +16,11 @@ from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cache
 
-from complaints_etl.redaction import references
+from complaints_etl.redaction import matches_at, places, references
 
 MAX_OF_A_KIND = 50  # a fact list is for people and sums; a text of thousands of numbers is neither
 _LARGEST = Decimal(10) ** 18
+_Runs = list[tuple[int, int, str]]
 
 _NUMBER = r"\d{1,3}(?:[.,]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?"
 _SCALE = r"(?P<scale>\s?(?:mil millones|millones|mill[oó]n|mil|million|thousand|k)\b)?"
@@ -33,6 +34,10 @@ _SCALES = {
     "mil": 1000, "thousand": 1000, "k": 1000, "millon": 10**6, "millones": 10**6, "million": 10**6, "mil millones": 10**9,
 }  # fmt: skip
 _MONEY_WORDS = ("$", "€", "cop", "usd", "eur", "mxn", "us", "peso", "dolar", "dólar", "dollar", "buck")
+# Where a number begins, by what stands before it: the few characters that can begin an amount are tried, not the whole text.
+_NUMBER_RUN = re.compile(r"\d[\d.,/\-]*")
+_LONGEST_SIGN = 6
+_SIGN_STARTS = frozenset("$€CcUuEeMm")
 _MEXICAN = re.compile(r"(?i)(?:pesos )?mexicanos|MXN")
 
 _MONTHS = {
@@ -56,6 +61,7 @@ _WEEKDAYS = {
     )
     for name in names.split()
 }  # fmt: skip
+_SPANISH = tuple(zip("áéíóúüñ", "aeiouun", strict=True))
 _MARKS = re.compile("[\u0300-\u036f]+")  # the accents of Latin letters
 _WEEKDAY = "(?:" + "|".join(_WEEKDAYS) + ")"
 _COUNT_WORDS = {
@@ -77,16 +83,25 @@ _DAY_MONTH = re.compile(
 _DAY_AFTER = re.compile(r"(?i)\s(?P<day>\d{1,2})(?:st|nd|rd|th)?\b(?!\s*(?:%|:\d))(?:,?\s+(?P<year>(?:19|20)\d{2}))?")
 _MONTH_ENDS = re.compile(rf"(?i)\b{_MONTH}\s*$")
 _LONGEST_MONTH = 16
-_MARKED = re.compile(r"\d[-/.]\d")
-_AGO = re.compile(
-    rf"(?i)\b(?:hace\s+{_COUNT}\s+(?P<unit>d[ií]as?|semanas?|mes(?:es)?|a[nñ]os?)\b|"
-    rf"{_COUNT.replace('count', 'count2')}\s+(?P<unit2>days?|weeks?|months?|years?)\s+ago\b)"
-)
+_HACE = re.compile(rf"(?i)\bhace\s+{_COUNT}\s+(?P<unit>d[ií]as?|semanas?|mes(?:es)?|a[nñ]os?)\b")
+_AGO = re.compile(rf"(?i)\b{_COUNT}\s+(?P<unit>days?|weeks?|months?|years?)\s+ago\b")
 _NAMED = {
     "anteayer": 2, "antier": 2, "antes de ayer": 2, "the day before yesterday": 2, "day before yesterday": 2, "ayer": 1,
     "yesterday": 1, "hoy": 0, "today": 0, "la semana pasada": 7, "last week": 7,
 }  # fmt: skip
 _NAMED_DAY = re.compile(r"(?i)\b(" + "|".join(sorted(_NAMED, key=len, reverse=True)) + r")\b")
+_NAMED_STARTS = (
+    "ante",
+    "antier",
+    "the day before",
+    "day before",
+    "ayer",
+    "yesterday",
+    "hoy",
+    "today",
+    "la semana",
+    "last week",
+)
 _LAST_WEEKDAY = re.compile(
     rf"(?i)\b(?:(?:el\s+)?pasado\s+(?P<one>{_WEEKDAY})|(?P<two>{_WEEKDAY})\s+pasado|last\s+(?P<three>{_WEEKDAY}))\b"
 )
@@ -117,10 +132,11 @@ def extract(
         salt: what reference numbers are hashed with, so that nobody can list them by trying.
     """
     folded = fold(text)
+    runs = _number_runs(text)
     return Facts(
-        amounts=tuple(amounts(text, language))[:MAX_OF_A_KIND] if _has_digit(text) else (),
-        dates=tuple(dates(text, language, received))[:MAX_OF_A_KIND],
-        references=tuple(hashed(salt, number) for number in references(text)[:MAX_OF_A_KIND]),
+        amounts=tuple(amounts(text, language, runs))[:MAX_OF_A_KIND] if runs else (),
+        dates=tuple(dates(text, language, received, runs))[:MAX_OF_A_KIND],
+        references=tuple(hashed(salt, number) for number in references(text)[:MAX_OF_A_KIND]) if runs else (),
         products=mentions(folded, tuple(products)),
         channels=mentions(folded, tuple(channels)),
     )
@@ -134,36 +150,44 @@ def hashed(salt: str, number: str) -> str:
 def fold(text: str) -> str:
     """Lower case without accents, for comparing names."""
     lower = text.lower()
+    if lower.isascii():
+        return lower
+    for accented, plain in _SPANISH:  # five times as fast as taking every letter apart
+        lower = lower.replace(accented, plain)
     return lower if lower.isascii() else _MARKS.sub("", unicodedata.normalize("NFD", lower))
 
 
 def mentions(folded: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """The names that the folded text mentions, in the order of the list."""
-    pattern = _mention_pattern(names)
+    pattern, starts = _mention_pattern(names)
     if pattern is None:
         return ()
-    found = {match.lastgroup for match in pattern.finditer(folded)}
+    found = {match.lastgroup for match in matches_at(pattern, folded, places(folded, starts))}
     return tuple(name for index, name in enumerate(names) if f"n{index}" in found)
 
 
 @cache
-def _mention_pattern(names: tuple[str, ...]) -> re.Pattern[str] | None:
+def _mention_pattern(names: tuple[str, ...]) -> tuple[re.Pattern[str] | None, tuple[str, ...]]:
+    """The names as one pattern, and what its matches begin with."""
     longest_first = sorted(enumerate(names), key=lambda pair: -len(pair[1]))
     # Each word of a name may be in the plural: tarjetas de crédito, credit cards.
     words = {index: r"(?:e?s)?\s+".join(map(re.escape, fold(name).split())) for index, name in longest_first}
     parts = [f"(?P<n{index}>{words[index]}(?:e?s)?)" for index, _ in longest_first]
-    return re.compile(r"\b(?:" + "|".join(parts) + r")\b") if parts else None
+    starts = tuple(dict.fromkeys(fold(name).split()[0] for name in names if name.split()))
+    return (re.compile(r"\b(?:" + "|".join(parts) + r")\b") if parts else None), starts
 
 
-def _has_digit(text: str) -> bool:
-    return any(character.isdigit() for character in text)
+def _number_runs(text: str) -> _Runs:
+    """(start, end, run) of each run of digits and the marks that numbers and dates are written with."""
+    return [(run.start(), run.end(), run[0]) for run in _NUMBER_RUN.finditer(text)]
 
 
-def amounts(text: str, language: str) -> list[tuple[Decimal, str]]:
+def amounts(text: str, language: str, runs: _Runs | None = None) -> list[tuple[Decimal, str]]:
     """(value, currency) of each amount, in order; a number without a sign or name of a currency is none."""
+    runs = _number_runs(text) if runs is None else runs
     found = []
     lower = text.lower()
-    for match in _AMOUNT.finditer(text) if any(word in lower for word in _MONEY_WORDS) else ():
+    for match in _amount_matches(text, runs) if any(word in lower for word in _MONEY_WORDS) else ():
         written = match["number"] or match["plain"]
         value = _value(written)
         if value is None:
@@ -175,6 +199,19 @@ def amounts(text: str, language: str) -> list[tuple[Decimal, str]]:
         if value < _LARGEST:
             found.append((value, _currency(sign, name, written, language, after=text[match.end() : match.end() + 12])))
     return found
+
+
+def _amount_matches(text: str, runs: _Runs) -> Iterator[re.Match[str]]:
+    """As `_AMOUNT.finditer(text)`: an amount begins with its first digit or with one of a few signs right before it."""
+    end = 0
+    for first, _, _ in runs:
+        for place in range(max(first - _LONGEST_SIGN, end), first + 1):
+            if place == first or text[place] in _SIGN_STARTS:
+                match = _AMOUNT.match(text, place)
+                if match:
+                    end = match.end()
+                    yield match
+                    break
 
 
 def _currency(sign: str, name: str, written: str, language: str, *, after: str) -> str:
@@ -204,7 +241,7 @@ def _value(written: str) -> Decimal | None:
         return None
 
 
-def dates(text: str, language: str, received: date | None) -> list[date]:
+def dates(text: str, language: str, received: date | None, runs: _Runs | None = None) -> list[date]:
     """Dates in the order of the text, each once; relative ones only where it is known when the complaint was received."""
     found: list[tuple[int, date]] = []
 
@@ -212,45 +249,56 @@ def dates(text: str, language: str, received: date | None) -> list[date]:
         if 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]:
             found.append((place, date(year, month, day)))
 
-    if _has_digit(text):
-        if _MARKED.search(text):
-            for match in _ISO.finditer(text):
-                add(match.start(), int(match["year"]), int(match["month"]), int(match["day"]))
-            for match in _NUMERIC.finditer(text):
-                first, second, year = int(match["first"]), int(match["second"]), int(match["year"])
-                year += 2000 if year < 100 else 0
-                day_first = second <= 12 and (first > 12 or language != "en")
-                add(match.start(), year, *((second, first) if day_first else (first, second)))
-        for place, name, match in _days_of_months(text):
-            month, day = _MONTHS[name.lower()], int(match["day"])
-            if match["year"]:
-                add(place, int(match["year"]), month, day)
-            elif received:
-                add(place, received.year - ((month, day) > (received.month, received.day)), month, day)
+    runs = _number_runs(text) if runs is None else runs
+    for start, end, run in runs:
+        if sum(map(run.count, "-/.")) < 2:
+            continue
+        for match in _ISO.finditer(text, start, end):
+            add(match.start(), int(match["year"]), int(match["month"]), int(match["day"]))
+        for match in _NUMERIC.finditer(text, start, end):
+            first, second, year = int(match["first"]), int(match["second"]), int(match["year"])
+            year += 2000 if year < 100 else 0
+            day_first = second <= 12 and (first > 12 or language != "en")
+            add(match.start(), year, *((second, first) if day_first else (first, second)))
+    for place, name, match in _days_of_months(text, runs):
+        month, day = _MONTHS[name.lower()], int(match["day"])
+        if match["year"]:
+            add(place, int(match["year"]), month, day)
+        elif received:
+            add(place, received.year - ((month, day) > (received.month, received.day)), month, day)
     if received:
         found.extend(_relative(text, received))
     return list(dict.fromkeys(day for _, day in sorted(found)))
 
 
-def _days_of_months(text: str) -> Iterator[tuple[int, str, re.Match[str]]]:
-    """(place, month's name, match with day and year) of "4 de mayo" and "May 4"."""
-    for match in _DAY_MONTH.finditer(text):
-        yield match.start(), match["month"], match
-    for match in _DAY_AFTER.finditer(text):
-        before = _MONTH_ENDS.search(text, max(0, match.start() - _LONGEST_MONTH), match.start())
-        if before:
+def _days_of_months(text: str, runs: _Runs) -> Iterator[tuple[int, str, re.Match[str]]]:
+    """(place, month's name, match with day and year) of "4 de mayo" and "May 4", tried at the text's numbers."""
+    taken = 0
+    for start, end, run in runs:
+        day = end - 2 if run[-2:].isdigit() and len(run) > 1 else end - 1
+        match = _DAY_MONTH.match(text, day) if day >= taken else None
+        if match:
+            taken = match.end()
+            yield match.start(), match["month"], match
+        match = _DAY_AFTER.match(text, start - 1) if start else None
+        before = _MONTH_ENDS.search(text, max(0, start - 1 - _LONGEST_MONTH), start - 1) if match else None
+        if match and before:
             yield before.start(), before["month"], match
 
 
 def _relative(text: str, received: date) -> list[tuple[int, date]]:
     found = []
     lower = text.lower()
-    for match in _AGO.finditer(text) if "hace" in lower or "ago" in lower else ():
-        written = (match["count"] or match["count2"]).lower()
+    same_places = len(lower) == len(text)  # a few letters have a lower case of two
+
+    def matches(pattern: re.Pattern[str], starts: tuple[str, ...]) -> Iterator[re.Match[str]]:
+        return matches_at(pattern, text, places(lower, starts)) if same_places else pattern.finditer(text)
+
+    for match in (*matches(_HACE, ("hace",)), *(_AGO.finditer(text) if " ago" in lower else ())):
+        written = match["count"].lower()
         count = int(written) if written.isdigit() else _COUNT_WORDS[written]
-        unit = _UNIT[(match["unit"] or match["unit2"])[0].lower()]
-        found.append((match.start(), _before(received, count, unit)))
-    for match in _NAMED_DAY.finditer(text) if any(name in lower for name in _NAMED) else ():
+        found.append((match.start(), _before(received, count, _UNIT[match["unit"][0].lower()])))
+    for match in matches(_NAMED_DAY, _NAMED_STARTS):
         found.append((match.start(), received - timedelta(days=_NAMED[match[1].lower()])))
     for match in _LAST_WEEKDAY.finditer(text) if "pasado" in lower or "last" in lower else ():
         weekday = _WEEKDAYS[(match["one"] or match["two"] or match["three"]).lower()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,25 +11,28 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from complaints_etl.cleaning import clean, tokens
+from complaints_etl.cleaning import clean, cut, tokens
 from complaints_etl.duplicates import group
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.reading import Reason
 from complaints_etl.redaction import TYPES as REDACTION_TYPES
-from complaints_etl.sources import PART_BYTES, SourceFile, read_files
+from complaints_etl.sources import PART_BYTES, SourceFile, file_facts, number_rows, read_files
 from complaints_etl.understanding import Understanding, understand
 
-VERSION = "2"
+VERSION = "3"
 SPLITS = ("train", "validation", "test")
 MIN_TEXT_CHARACTERS = 3
+LENGTHS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # where the report's classes of length begin, in characters
+MAX_LABEL_CHARACTERS, MAX_LABELS_TOLD = 80, 100
+TOO_LONG = f"(over {MAX_LABEL_CHARACTERS} characters)"
 
-FACTS = (
-    "struct<amounts:array<struct<value:decimal(20,2),currency:string>>,dates:array<date>,references:array<string>,"
-    "products:array<string>,channels:array<string>>"
-)
+# So many exceptional rows are sent to every worker (150 bytes each); more of them are joined by a shuffle of the texts.
+BROADCAST_ROWS = 300_000
+LINES_PER_FILE = 20_000
 RECORD_COLUMNS = (
     "run_id", "source_file", "source_version", "row_number", "line_number", "complaint_id", "original_id", "status", "text",
     "label", "label_original", "split", "group_id", "duplicate_of", "received_at", "language", "language_confidence", "flags",
@@ -87,25 +91,20 @@ def prepare(
         TooManyRejectsError: with the three most common reasons and an example line.
         AccountingError: rows read are not rows accounted for.
     """
-    raw, facts = read_files(spark, files, settings.columns, part_bytes=part_bytes)
+    # By default Spark fails the whole job on a date that its old parser would have read otherwise: one row of one file is enough.
+    spark.conf.set("spark.sql.legacy.timeParserPolicy", "CORRECTED")
+    raw = read_files(spark, files, settings.columns, part_bytes=part_bytes)
+    # The one wide pass. Everything after it looks at few columns of what it left, or writes.
+    judged = _judged(raw, settings, salt).persist(StorageLevel.MEMORY_AND_DISK)
+    told = judged.where("fact IS NOT NULL").select("fact").collect()
+    facts, before = file_facts(files, [row["fact"] for row in told])
+    rows = number_rows(judged.where("fact IS NULL"), before)
+    rejected = _rejected(rows, run_id)
+    _hold_reject_limit(rows, settings, files)
+    good = rows.where("reason IS NULL")
     # Groups decide splits, and splits are of labelled rows: a run without a label column needs neither.
     labelled_run = any("label" in fact["columns"] for fact in facts)
-    cleaned = _with_clean_text(raw, settings, run_id, salt, near_copies=labelled_run)
-    judged = cleaned.withColumn(
-        "reason",
-        F.when(F.col("reason").isNotNull(), F.col("reason"))
-        .when(F.coalesce(F.length("text"), F.lit(0)) < MIN_TEXT_CHARACTERS, F.lit(str(Reason.EMPTY_TEXT)))
-        .when(F.col("unknown_label") & F.lit(settings.unknown_labels == "reject"), F.lit(str(Reason.UNKNOWN_LABEL))),
-    ).cache()
-    rejected = _rejected(judged, run_id)
-    _hold_reject_limit(judged, settings)
-    good = judged.where(F.col("reason").isNull()).withColumn("fingerprint", F.sha2(F.lower(F.col("text")), 256))
-    if labelled_run:
-        groups = group(good.select("fingerprint", "signature").dropDuplicates(["fingerprint"]), known)
-        good = good.join(groups, "fingerprint")
-    else:
-        good = good.withColumn("group_id", F.substring("fingerprint", 1, 16))
-    finished = _finish(good, settings, known if labelled_run else None).cache()
+    finished = _finish(good, _exceptions(good, settings, known, labelled=labelled_run), run_id)
     records = finished.select(*RECORD_COLUMNS)
     labelled = finished.where("status = 'accepted' AND label IS NOT NULL")
     index = labelled.select("fingerprint", "signature", "group_id", "label")
@@ -124,10 +123,17 @@ def write(prepared: Prepared, *, prefix: str, put: Callable[[str, str], None], s
     report, run_id = prepared.report, prepared.report["run_id"]
     base = f"{prefix}/runs/{run_id}"
     records = prepared.records
+    # What an attempt that was killed has left must not be taken for this one's, least of all its report.
+    for place in (
+        f"{base}/report.json",
+        f"{base}/to_score",
+        *(f"{prefix}/labelled/{name}/run_id={run_id}" for name in (*SPLITS, "index")),
+    ):
+        _delete(records.sparkSession, place)
     records.write.mode("overwrite").parquet(f"{base}/records")
     prepared.rejected.write.mode("overwrite").parquet(f"{base}/rejected")
     if report["to_score"]:
-        waiting = records.where("status = 'accepted' AND label IS NULL").orderBy("source_file", "row_number")
+        waiting = records.where("status = 'accepted' AND label IS NULL")
         lines = waiting.select(F.to_json(F.struct("complaint_id", "text")).alias("value"))
         _write_lines(lines, f"{base}/to_score", report["to_score"])
     if sum(report["labelled"].values()):
@@ -136,8 +142,9 @@ def write(prepared: Prepared, *, prefix: str, put: Callable[[str, str], None], s
         if report["labelled"][split]:
             chosen = records.where((F.col("split") == split) & F.col("label").isNotNull() & (F.col("status") == "accepted"))
             line = F.to_json(F.struct("complaint_id", "text", "label", "language", "group_id", "received_at"))
-            ordered = chosen.orderBy("source_file", "row_number").select(line.alias("value"))
-            _write_lines(ordered, f"{prefix}/labelled/{split}/run_id={run_id}", report["labelled"][split])
+            _write_lines(
+                chosen.select(line.alias("value")), f"{prefix}/labelled/{split}/run_id={run_id}", report["labelled"][split]
+            )
     finished = time.time()
     report = {
         **report,
@@ -149,89 +156,108 @@ def write(prepared: Prepared, *, prefix: str, put: Callable[[str, str], None], s
     return report
 
 
+def _delete(spark: SparkSession, place: str) -> None:
+    """Remove a file or folder where there is one, by the file system that Spark writes with."""
+    java = spark.sparkContext._jvm
+    path = java.org.apache.hadoop.fs.Path(place)  # type: ignore[union-attr]
+    path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).delete(path, True)
+
+
 def _write_lines(lines: DataFrame, target: str, count: int) -> None:
-    """JSON Lines in files of about 20,000 lines; no _SUCCESS beside them: SageMaker would take it for data."""
-    parts = max(1, -(-count // 20_000))
+    """JSON Lines in files of about 20,000 lines; no _SUCCESS beside them: SageMaker would take it for data.
+
+    The rows come in the order of files and of their rows, as they were read; no sort moves the texts again.
+    """
+    parts = max(1, -(-count // LINES_PER_FILE))
     quiet = lines.coalesce(parts).write.mode("overwrite").option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
-    quiet.option("lineSep", "\n").text(target)
+    quiet.option("lineSep", "\n").option("maxRecordsPerFile", LINES_PER_FILE).text(target)
 
 
 def _iso(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
 
 
-def _with_clean_text(raw: DataFrame, settings: JobSettings, run_id: str, salt: str, *, near_copies: bool) -> DataFrame:
-    about = Understanding(
-        languages=settings.languages,
-        products=settings.products,
-        channels=settings.channels,
-        salt=salt,
-        near_copies=near_copies,
-    )
-    received, carried = F.to_date("received_at"), F.col("carried_raw")
+def _judged(raw: DataFrame, settings: JobSettings, salt: str) -> DataFrame:
+    """Raw rows with clean text, label and reason to reject, and what the text tells; a rejected row's text goes no further."""
+    about = Understanding(languages=settings.languages, products=settings.products, channels=settings.channels, salt=salt)
     label, unknown = _canonical_label(settings)
-    return (
-        raw.withColumn("run_id", F.lit(run_id))
-        .withColumn("received_at", _received(F.col("received_raw")))
+    is_row = F.col("fact").isNull()
+    # Redaction writes no text shorter than it finds, so what is too short is so before it.
+    reason = (
+        F.when(F.col("reason").isNotNull(), F.col("reason"))
+        .when(is_row & (F.coalesce(F.length("cleaned"), F.lit(0)) < MIN_TEXT_CHARACTERS), F.lit(str(Reason.EMPTY_TEXT)))
+        .when(F.col("unknown_label") & F.lit(settings.unknown_labels == "reject"), F.lit(str(Reason.UNKNOWN_LABEL)))
+    )
+    cleaned = (
+        raw.withColumn("received_at", _received(F.col("received_raw")))
+        .withColumn("received_on", F.to_date("received_at"))
         .withColumn("cleaned", clean(F.col("raw_text"), max_characters=settings.max_text_characters))
-        .withColumn("understood", understand(F.col("cleaned"), received, carried, about))
+        .drop("raw_text", "received_raw")
+        .withColumn("truncated", F.length("cleaned") > settings.max_text_characters)
+        .withColumn("cleaned", cut(F.col("cleaned"), max_characters=settings.max_text_characters))
         .withColumn("label", label)
         .withColumn("unknown_label", unknown)
-        .select(
-            "*",
-            "understood.text",
-            "understood.language",
-            "understood.language_confidence",
-            "understood.other_language",
-            "understood.signature",
-            F.from_json("understood.facts", FACTS).alias("facts"),
-            F.from_json("understood.redactions", "map<string,int>").alias("redactions"),
-            F.from_json("understood.carried", "map<string,string>").alias("carried"),
-        )
-        .drop("understood", "cleaned", "carried_raw", "raw_text")
+        .withColumn("reason", reason)
+        .withColumn("record", F.when(F.col("reason").isNotNull(), F.col("record")))
+        .withColumn("cleaned", F.when(F.col("reason").isNull(), F.col("cleaned")))
     )
+    return understand(cleaned, about).withColumn("fingerprint", F.sha2(F.lower("text"), 256))
 
 
 def _canonical_label(settings: JobSettings) -> tuple[Column, Column]:
-    """(label by the map, whether the map does not know it); without a map every label is known."""
-    label = F.trim("label_original")
+    """(label by the map, whether the map does not know it); without a map every label is known that is short enough for one."""
+    given = F.trim("label_original")
+    too_long = F.coalesce(F.length(given) > MAX_LABEL_CHARACTERS, F.lit(False))  # a text in the label's column is no label
+    label = F.when(~too_long, given)
     if not settings.label_map:
-        return label, F.lit(False)
-    canonical = {**{name: name for name in settings.label_map.values()}, **settings.label_map}
-    names = F.create_map(*[F.lit(part) for old, new in canonical.items() for part in (old.strip().lower(), new)])
+        return label, too_long
+    # Keys that differ in case only are one key: Spark refuses a map that has one twice.
+    canonical = {name.strip().lower(): name for name in settings.label_map.values()}
+    canonical |= {old.strip().lower(): new for old, new in settings.label_map.items()}
+    names = F.create_map(*[F.lit(part) for pair in canonical.items() for part in pair])
     mapped = F.element_at(names, F.lower(label))
     unknown = label.isNotNull() & mapped.isNull()
-    return F.coalesce(mapped, F.lit("other") if settings.unknown_labels == "other" else label), unknown & label.isNotNull()
+    kept = F.coalesce(mapped, F.lit("other") if settings.unknown_labels == "other" else label)
+    return F.when(label.isNotNull(), kept), unknown | too_long  # a row without a label stays one
 
 
 def _received(raw: Column) -> Column:
     """Timestamps in the usual written forms; what is not understood is null, and the original stays in the export."""
-    forms = ("yyyy-MM-dd'T'HH:mm:ss", "yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd", "dd/MM/yyyy", "MM/dd/yyyy")
-    return F.coalesce(*[F.try_to_timestamp(raw, F.lit(form)) for form in forms])
+    forms = (
+        "yyyy-MM-dd'T'HH:mm:ss", "yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd", "dd/MM/yyyy", "MM/dd/yyyy", "dd/MM/yyyy HH:mm:ss",
+        "dd/MM/yyyy HH:mm", "MM/dd/yyyy HH:mm:ss", "dd-MM-yyyy", "yyyy/MM/dd", "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS][.SSS]XXX",
+    )  # fmt: skip
+    day = F.when((F.length(raw) == 10) & (F.substring(raw, 5, 1) == "-"), F.try_to_timestamp(raw, F.lit("yyyy-MM-dd")))
+    understood = F.coalesce(day, *[F.try_to_timestamp(raw, F.lit(form)) for form in forms])
+    # Years that no complaint is from, and that neither Python nor Arrow can hold, are writing mistakes.
+    return F.when(F.year(understood).between(1900, 2200), understood)
 
 
 def _rejected(judged: DataFrame, run_id: str) -> DataFrame:
     bad = judged.where(F.col("reason").isNotNull())
     own = F.when(F.col("reason") == Reason.UNKNOWN_LABEL, F.lit("its label is not in the label map"))
     detail = F.coalesce(F.col("detail"), own.otherwise("the text column holds no text"))
-    return bad.withColumn("run_id", F.lit(run_id)).withColumn("detail", detail).select(*REJECTED_COLUMNS).cache()
+    return bad.withColumn("run_id", F.lit(run_id)).withColumn("detail", detail).select(*REJECTED_COLUMNS)
 
 
-def _hold_reject_limit(judged: DataFrame, settings: JobSettings) -> None:
-    # A detail says what is wrong with a row or a file in our words: it quotes nothing of what the file holds.
+def _hold_reject_limit(judged: DataFrame, settings: JobSettings, files: Sequence[SourceFile]) -> None:
+    # A detail says what is wrong with a row or a file in our words: it quotes nothing of what the file holds. Files are told by
+    # their place in the manifest: their names may be people's.
+    places = {file.key: f" of file {place} of {len(files)}" for place, file in enumerate(files, start=1)}
     found = (
         judged.groupBy("reason")
         .agg(F.count("*").alias("rows"), F.min(F.struct("source_file", "line_number", "detail")).alias("first"))
         .collect()
     )
     total = sum(row["rows"] for row in found)
-    bad = sorted((row for row in found if row["reason"]), key=lambda row: -row["rows"])
+    bad = sorted((row for row in found if row["reason"]), key=lambda row: (-row["rows"], row["reason"]))
     share = sum(row["rows"] for row in bad) / total if total else 0
     if not total:
         raise TooManyRejectsError("the run's files hold no row at all: drop a file with a header and at least one complaint")
     if share > settings.max_reject_share:
         reasons = "; ".join(
             f"{row['reason']} ({row['rows']} rows, for instance line {row['first']['line_number']}"
+            f"{places[row['first']['source_file']] if len(files) > 1 else ''}"
             f"{': ' + row['first']['detail'] if row['first']['detail'] else ''})"
             for row in bad[:3]
         )
@@ -241,55 +267,108 @@ def _hold_reject_limit(judged: DataFrame, settings: JobSettings) -> None:
         )
 
 
-def _finish(good: DataFrame, settings: JobSettings, known: DataFrame | None) -> DataFrame:
-    place = F.conv(F.substring("group_id", 1, 8), 16, 10).cast("long") % 100
-    made_id = F.concat(F.lit("c-"), F.substring(F.sha2(F.concat_ws("|", "source_file", "row_number", "text"), 256), 1, 16))
+def _made_id() -> Column:
+    """An id for a row that has none of its own: of where it stands and what it says, so the same again on a rerun."""
+    return F.concat(
+        F.lit("c-"),
+        F.substring(F.sha2(F.concat_ws("|", "source_file", "source_version", "row_number", "fingerprint"), 256), 1, 16),
+    )
+
+
+def _own_group() -> Column:
+    return F.substring("fingerprint", 1, 16)
+
+
+def _exceptions(good: DataFrame, settings: JobSettings, known: DataFrame | None, *, labelled: bool) -> DataFrame:
+    """What other rows say about a row, for the few rows of which it is not the usual: repeated texts and ids, rare labels, groups.
+
+    Ids, fingerprints and labels are sorted and joined here; texts stay where they are.
+
+    Args:
+        good: rows that are not rejected.
+        settings: the environment's.
+        known: the indexes of earlier runs, or None.
+        labelled: whether any file has labels.
+
+    Returns:
+        source_index, row_number, complaint_id, duplicate_of (null: not a duplicate), conflict, rare, group_id; kept.
+    """
+    keys = good.select(
+        "source_index", "row_number", "source_file", "source_version", "fingerprint", "original_id", "label", "received_at", "signature",
+        _made_id().alias("made_id"),
+    )  # fmt: skip
+    place = ("source_file", "source_index", "row_number")
+    # Rows without an id are each their own: all of them in one group would be one task's work.
+    same_id = Window.partitionBy(F.coalesce("original_id", "made_id")).orderBy(*place)
     same_text = Window.partitionBy("fingerprint").orderBy(
-        F.col("label").isNull(), F.col("received_at").desc_nulls_last(), "source_file", "row_number"
+        F.col("label").isNull(), F.col("received_at").desc_nulls_last(), *place
     )
-    same_id = Window.partitionBy("original_id").orderBy("source_file", "row_number")
-    kept_id = F.first("complaint_id").over(same_text)
     all_of_text = Window.partitionBy("fingerprint")
-    labels_of_text = F.min("label").over(all_of_text) != F.max("label").over(all_of_text)
-    marked = (
-        good.withColumn("id_order", F.row_number().over(same_id))
-        .withColumn(
-            "complaint_id",
-            F.when(F.col("original_id").isNotNull() & (F.col("id_order") == 1), F.col("original_id")).otherwise(made_id),
-        )
+    usual_id = F.coalesce("original_id", "made_id")
+    rows = (
+        keys.withColumn("complaint_id", F.when(F.row_number().over(same_id) == 1, usual_id).otherwise(F.col("made_id")))
         .withColumn("order", F.row_number().over(same_text))
-        .withColumn("kept", kept_id)
-        .withColumn("conflict", F.coalesce(labels_of_text, F.lit(False)))
+        .withColumn("duplicate_of", F.when(F.col("order") > 1, F.first("complaint_id").over(same_text)))
+        .withColumn("conflict", F.coalesce(F.min("label").over(all_of_text) != F.max("label").over(all_of_text), F.lit(False)))
     )
-    # What is rare is judged over every run's rows: a review list of ten rows teaches too.
-    earlier = known.groupBy("label").agg(F.count("*").alias("earlier")) if known is not None else None
-    counted = (
-        marked.join(F.broadcast(earlier), "label", "left") if earlier is not None else marked.withColumn("earlier", F.lit(0))
+    group_id, rare = _own_group(), F.lit(False)
+    if labelled:
+        signed = keys.where("signature IS NOT NULL").select("fingerprint", "signature").dropDuplicates(["fingerprint"])
+        rows = rows.join(group(signed, known), "fingerprint", "left")
+        rows = rows.join(_label_rows(rows, known), "label", "left")
+        group_id = F.coalesce("group_id", group_id)
+        rare = F.coalesce(F.col("label_rows") < settings.min_label_rows, F.lit(False))
+    rows = rows.withColumn("group_id", group_id).withColumn("rare", rare)
+    unusual = (
+        F.col("duplicate_of").isNotNull()
+        | (F.col("complaint_id") != usual_id)
+        | F.col("conflict")
+        | F.col("rare")
+        | (F.col("group_id") != _own_group())
     )
-    first = (F.col("order") == 1).cast("int")
-    here = F.sum(first).over(Window.partitionBy("label"))
-    counted = counted.withColumn("label_rows", F.when(F.col("label").isNotNull(), here + F.coalesce("earlier", F.lit(0))))
-    counted = counted.withColumn("given_label", F.col("label"))
-    usable = F.when(F.col("label_rows") >= settings.min_label_rows, F.col("label"))
+    found = rows.where(unusual).select(
+        "source_index", "row_number", "complaint_id", "duplicate_of", "conflict", "rare", "group_id"
+    )
+    found = found.persist(StorageLevel.MEMORY_AND_DISK)
+    return F.broadcast(found) if found.count() <= BROADCAST_ROWS else found
+
+
+def _label_rows(rows: DataFrame, known: DataFrame | None) -> DataFrame:
+    """label, label_rows: in this run and all before. What is rare is judged over all: a review list of ten rows teaches too."""
+    labels = rows.where("order = 1 AND label IS NOT NULL").select("label")
+    if known is not None:
+        labels = labels.unionByName(known.where("label IS NOT NULL").select("label"))
+    return labels.groupBy("label").agg(F.count("*").alias("label_rows"))
+
+
+def _finish(good: DataFrame, exceptions: DataFrame, run_id: str) -> DataFrame:
+    """Accepted and duplicate rows with all that a record says."""
+    side = F.conv(F.substring("group_id", 1, 8), 16, 10).cast("long") % 100
     return (
-        counted.withColumn("status", F.when(F.col("order") == 1, "accepted").otherwise("duplicate"))
-        .withColumn("duplicate_of", F.when(F.col("order") > 1, F.col("kept")))
-        .withColumn("label", usable)
+        good.join(exceptions, ["source_index", "row_number"], "left")
+        .withColumn("run_id", F.lit(run_id))
+        .withColumn("complaint_id", F.coalesce("complaint_id", "original_id", _made_id()))
+        .withColumn("group_id", F.coalesce("group_id", _own_group()))
+        .withColumn("conflict", F.coalesce("conflict", F.lit(False)))
+        .withColumn("status", F.when(F.col("duplicate_of").isNull(), "accepted").otherwise("duplicate"))
+        .withColumn("given_label", F.col("label"))
+        .withColumn("label", F.when(F.coalesce("rare", F.lit(False)), None).otherwise(F.col("label")))
         .withColumn(
             "split",
             F.when(
                 F.col("label").isNotNull(),
-                F.when(place < 80, "train").when(place < 90, "validation").otherwise("test"),
+                F.when(side < 80, "train").when(side < 90, "validation").otherwise("test"),
             ),
         )
         .withColumn(
             "flags",
             F.array_compact(
                 F.array(
-                    F.when(F.length("text") >= settings.max_text_characters, F.lit("truncated")),
+                    F.when(F.col("truncated"), F.lit("truncated")),
                     F.when(F.col("other_language"), F.lit("other_language")),
                     F.when(F.col("given_label").isNotNull() & F.col("label").isNull(), F.lit("rare_label")),
                     F.when(F.col("unknown_label"), F.lit("unknown_label")),
+                    F.when(F.col("conflict"), F.lit("conflicting_label")),
                 )
             ),
         )
@@ -305,8 +384,10 @@ def _report(
     redacted: Counter[str] = Counter()
     by_file: Counter[tuple[str, str]] = Counter()
     labels, languages, splits, rejects = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    rare, unknown = Counter[str](), Counter[str]()
-    to_score = conflicts = 0
+    rare, unknown, flags = Counter[str](), Counter[str](), Counter[str]()
+    lengths = dict.fromkeys((f"up_to_{LENGTHS[0]}", *(f"over_{edge}" for edge in LENGTHS)), 0)
+    with_labels = {f"{fact['key']}#{fact['version_id']}" for fact in facts if "label" in fact["columns"]}
+    to_score = conflicts = blank = 0
     keys = (
         "source_file",
         "source_version",
@@ -317,18 +398,27 @@ def _report(
         "conflict",
         "split",
         "language",
+        "flags",
+        "length",
     )
     for row in _groups(finished, keys):
-        by_file[(f"{row['source_file']}#{row['source_version']}", row["status"])] += row["n"]
+        name = f"{row['source_file']}#{row['source_version']}"
+        by_file[(name, row["status"])] += row["n"]
         if row["status"] != "accepted":
             continue
+        lengths[row["length"]] += row["n"]
+        flags.update(dict.fromkeys(row["flags"], row["n"]))
         conflicts += row["n"] if row["conflict"] else 0
         if row["given_label"] is not None:
             unknown[row["given_label"]] += row["n"] if row["unknown_label"] else 0
             rare[row["given_label"]] += row["n"] if row["label"] is None else 0
+        elif row["unknown_label"]:
+            unknown[TOO_LONG] += row["n"]
+        elif name in with_labels:
+            blank += row["n"]
         languages[row["language"]] += row["n"]
-        for name in REDACTION_TYPES:
-            redacted[name] += row[f"redacted_{name}"] or 0
+        for kind in REDACTION_TYPES:
+            redacted[kind] += row[f"redacted_{kind}"] or 0
         if row["label"] is None:
             to_score += row["n"]
         else:
@@ -355,22 +445,39 @@ def _report(
         raise AccountingError("accepted rows are not labelled rows plus rows to score")
     return {
         "run_id": run_id,
-        "versions": {"prepare": VERSION},
+        "versions": {
+            "prepare": VERSION,
+            "spark": finished.sparkSession.version,
+            "python": platform.python_version(),
+        },
         "rows": {name: total[name] for name in ("read", "accepted", "rejected", "duplicates")},
         "labelled": {split: splits[split] for split in SPLITS},
         "to_score": to_score,
         "files": files,
         "labels": dict(sorted(labels.items())),
-        "rare_labels": {name: rows for name, rows in sorted(rare.items()) if rows},
+        "rare_labels": _told(rare),
         "min_label_rows": settings.min_label_rows,
-        "unknown_labels": {name: rows for name, rows in sorted(unknown.items()) if rows},
+        "unknown_labels": _told(unknown),
+        "blank_labels": blank,
         "conflicting_texts": conflicts,
         "languages": dict(sorted(languages.items())),
+        "characters": lengths,
+        "flags": dict(sorted(flags.items())),
         "rejects": dict(sorted(rejects.items())),
         "redactions": {name: count for name, count in sorted(redacted.items()) if count},
     }
 
 
+def _told(labels: Counter[str]) -> dict[str, int]:
+    """The most frequent labels with their rows: a column of notes taken for labels must not fill the report."""
+    names = sorted((name for name in labels if labels[name]), key=lambda name: (-labels[name], name))
+    others = sum(labels[name] for name in names[MAX_LABELS_TOLD:])
+    return {**{name: labels[name] for name in sorted(names[:MAX_LABELS_TOLD])}, **({"(others)": others} if others else {})}
+
+
 def _groups(records: DataFrame, keys: Sequence[str]) -> list[Any]:
     sums = [F.sum(F.element_at("redactions", name)).alias(f"redacted_{name}") for name in REDACTION_TYPES]
-    return records.groupBy(*keys).agg(F.count("*").alias("n"), *sums).collect()
+    length = F.lit(f"up_to_{LENGTHS[0]}")
+    for edge in LENGTHS:
+        length = F.when(F.length("text") > edge, F.lit(f"over_{edge}")).otherwise(length)
+    return records.withColumn("length", length).groupBy(*keys).agg(F.count("*").alias("n"), *sums).collect()

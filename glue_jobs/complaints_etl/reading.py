@@ -1,4 +1,8 @@
-"""Bytes of a dropped file → rows, each with the line it starts on; what cannot be read is named, never guessed or skipped."""
+"""Bytes of a dropped file → rows, each with the line it starts on; what cannot be read is named, never guessed or skipped.
+
+A file is gone through twice, a block at a time: once to find out how it is written (and whether it can be read at all), once for
+its rows. So memory holds a block and a record, however large the file is and however it is packed.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,34 @@ import codecs
 import csv
 import io
 import json
+import re
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
+from itertools import chain, islice
+from typing import Any, NamedTuple, Self
+
+import numpy as np
 
 # The command line refuses other endings before it uploads anything (tests/contract holds the two together).
 SUPPORTED_ENDINGS = (".csv", ".tsv", ".jsonl", ".txt")
 MAX_UNPACKED_BYTES = 6 * 1024**3
 MAX_UNPACK_RATIO = 200
+# Below this nothing is a bomb: a thousand copies of one complaint pack 250 times smaller.
+HARMLESS_BYTES = 16 * 1024**2
 MAX_CELL_CHARACTERS = 2 * 1024**2
-SNIFF_CHARACTERS = 64 * 1024
-MAX_RECORD_LINES = 1000
+MAX_LINE_BYTES = 64 * 1024**2
+MAX_COLUMNS = 1000
+SNIFF_BYTES = 64 * 1024
+BLOCK_BYTES = 4 * 1024**2
+SNIFF_RECORDS = 100
+MAX_BROKEN_LINES = 1000
+
+Blocks = Callable[[], Iterator[bytes]]
+Aliases = Mapping[str, Sequence[str]]
 
 
 class Reason(StrEnum):
@@ -35,29 +53,32 @@ class Reason(StrEnum):
     GZIP_BOMB = "gzip_bomb"
     NO_HEADER = "no_header"
     NO_TEXT_COLUMN = "no_text_column"
+    TOO_MANY_COLUMNS = "too_many_columns"
     NOT_JSON_LINES = "not_json_lines"
+    TOO_LONG = "too_long"
     MALFORMED_ROW = "malformed_row"
     WRONG_FIELD_COUNT = "wrong_field_count"
     UNCLOSED_QUOTE = "unclosed_quote"
+    REPEATED_HEADER = "repeated_header"
     EMPTY_TEXT = "empty_text"
     UNKNOWN_LABEL = "unknown_label"
 
 
 class UnreadableFileError(Exception):
-    """A whole file is rejected; `reason` says why in a code, the message in a sentence."""
+    """A whole file is rejected; `reason` says why in a code, the message in a sentence, `record` is its first line where it has one."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: Reason, message: str, record: str = "") -> None:
         super().__init__(message)
         self.reason = reason
+        self.record = record
 
 
-@dataclass(frozen=True)
-class Row:
-    """A data row as it stands in its file. `values` by column name, or a reason why it has none."""
+class Row(NamedTuple):
+    """A data row as it stands in its file. `values` by column name, or a reason why it has none; `record` is its original text."""
 
     number: int
     line: int
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str]
     reason: str | None = None
     detail: str | None = None
     record: str = ""
@@ -75,92 +96,347 @@ class Table:
     rows: Iterator[Row]
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """What counting finds in whole lines of a file; the counts of its stretches add up to those of the file.
+
+    `multibyte` counts bytes that only UTF-8 explains, `broken` those that it does not; `escaped` and `doubled` quotes that can be
+    nothing else; `opening` and `closing` quotes beside a separator or a line's end, `either` ones between two, `stray` ones beside none.
+    """
+
+    quotes: int = 0
+    newlines: int = 0
+    multibyte: int = 0
+    broken: int = 0
+    escaped: int = 0
+    doubled: int = 0
+    opening: int = 0
+    closing: int = 0
+    either: int = 0
+    stray: int = 0
+
+    def __add__(self, other: Evidence) -> Evidence:
+        return Evidence(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
+    @property
+    def can_be_cut(self) -> bool:
+        """Whether counting quotes tells what is inside one: as many open as close, none stands in a word, none is escaped."""
+        even = not self.quotes % 2 and abs(self.opening - self.closing) <= self.either
+        return even and not self.stray and not self.escaped
+
+    @classmethod
+    def of(cls, body: bytes, before: bytes = b"", after: bytes = b"") -> Self:
+        """Count in lines of a file whose letters of ASCII are ASCII's bytes; `before` and `after` are what stands around them."""
+        multibyte = broken = 0
+        if not body.isascii():
+            # A character that the stretch cuts is no broken one.
+            begins = _CUT_BEGIN.match(body).end() if before else 0  # type: ignore[union-attr]
+            cut = _CUT_END.search(body[-3:]) if after else None
+            characters = body[begins : len(body) - (len(cut[0]) if cut else 0)]
+            try:
+                text = characters.decode()
+            except UnicodeDecodeError:
+                text = characters.decode("utf-8", "surrogateescape")
+                broken = sum(1 for _ in _LONE.finditer(text))
+            multibyte = len(characters) - len(text)
+        quotes = body.count(b'"')
+        if not quotes:
+            return cls(newlines=body.count(b"\n"), multibyte=multibyte, broken=broken)
+        opening, closing, either, stray, doubled = _quote_places(body, before, after)
+        return cls(
+            quotes=quotes,
+            newlines=body.count(b"\n"),
+            multibyte=multibyte,
+            broken=broken,
+            escaped=sum(1 for _ in _ESCAPED.finditer(body)) if b'\\"' in body else 0,
+            doubled=doubled,
+            opening=opening,
+            closing=closing,
+            either=either,
+            stray=stray,
+        )
+
+
+_CUT_BEGIN = re.compile(rb"[\x80-\xbf]{0,3}")
+_CUT_END = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")
+_LONE = re.compile("[\ud800-\udfff]")
+_ESCAPED = re.compile(rb'\\"(?![,;\t|\r\n"]|$)')
+_BOUNDARY = np.zeros(256, dtype=bool)
+_BOUNDARY[list(b",;\t|\r\n")] = True
+
+
+def _quote_places(body: bytes, before: bytes, after: bytes) -> list[int]:
+    """How many runs of an odd number of quotes begin a field, end one, may do either, and stand in a word; how many double one there."""
+    marks = np.frombuffer(b"".join((b"\n", before, body, after, b"\n")), dtype=np.uint8)
+    places = np.flatnonzero(marks == ord('"'))
+    first = np.flatnonzero(np.diff(places, prepend=-2) > 1)
+    begins, lengths = places[first], np.diff(first, append=len(places))
+    counted = (begins > len(before)) & (begins <= len(before) + len(body))
+    begins, lengths = begins[counted], lengths[counted]
+    left, right, odd = _BOUNDARY[marks[begins - 1]], _BOUNDARY[marks[begins + lengths]], lengths % 2 == 1
+    doubled = ~(left | right | odd) & (marks[begins - 1] != ord("\\"))
+    kinds = (odd & left & ~right, odd & ~left & right, odd & left & right, odd & ~left & ~right, doubled)
+    return [int(kind.sum()) for kind in kinds]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """How a file is written: found out once, and the same for all of its parts."""
+
+    encoding: str
+    broken: bool = False
+    escaped: bool = False
+
+    @classmethod
+    def of(cls, encoding: str, evidence: Evidence) -> Self:
+        """`encoding` is that of the byte-order mark or of zeros in its place, or "" where there are none.
+
+        Raises:
+            UnreadableFileError: the bytes are of no encoding that is known here.
+        """
+        broken = evidence.broken > 0
+        if not encoding or encoding == "utf-8-sig":
+            # A few broken bytes do not make Windows-1252 of a text whose other accents are UTF-8.
+            utf8 = not broken or encoding or evidence.multibyte >= evidence.broken
+            encoding = encoding or ("utf-8" if utf8 else "cp1252")
+        return cls(encoding=encoding, broken=broken, escaped=evidence.escaped > evidence.doubled)
+
+    @property
+    def codec(self) -> str:
+        """What decodes the file's blocks: UTF-16 has become UTF-8 before (`_readable`)."""
+        return "cp1252" if self.encoding == "cp1252" else "utf-8"
+
+
 def fold(name: str) -> str:
-    """A column name as aliases are compared: no case, no accents, no doubled spaces."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return " ".join(plain.replace("_", " ").lower().split())
+    """A column name as aliases are compared: no case, no accents, no doubled spaces; marks between words are spaces."""
+    plain = "".join(
+        mark for mark in unicodedata.normalize("NFKD", name) if unicodedata.category(mark) not in ("Mn", "Cf", "Cc")
+    )
+    return " ".join(re.sub(r"[_\-.]+", " ", plain).casefold().split())
 
 
-def read_table(name: str, content: bytes, aliases: Mapping[str, Sequence[str]], *, sample: str | None = None) -> Table:
-    """Read one file.
+def read_table(name: str, content: bytes | Blocks, aliases: Aliases, *, dialect: Dialect | None = None) -> Table:
+    """Read one file, or a part of one.
 
     Args:
         name: the object's key; its ending says what the file is.
-        content: its bytes.
+        content: its bytes, or a function that gives them in blocks, each time from the start.
         aliases: for each of our columns the names it may have, in order of preference.
-        sample: what to find out the dialect from; by default the beginning of `content`.
+        dialect: how the file is written where that is known; by default found out from `content`.
 
     Raises:
         UnreadableFileError: the file as a whole cannot be used.
     """
+    blocks = _blocks(content) if isinstance(content, bytes) else content
     lower = name.lower()
     if lower.endswith(".gz"):
-        content, lower = _gunzip(content), lower.removesuffix(".gz")
+        packed, lower = blocks, lower.removesuffix(".gz")
+        blocks = lambda: _gunzip(packed())  # noqa: E731 - a source of blocks, as the others are
     ending = next((ending for ending in SUPPORTED_ENDINGS if lower.endswith(ending)), None)
     if ending is None:
         raise UnreadableFileError(Reason.UNSUPPORTED_FORMAT, f"files end in {', '.join(SUPPORTED_ENDINGS)} or these with .gz")
-    if not content.strip():
-        raise UnreadableFileError(Reason.EMPTY_FILE, "the file holds nothing")
-    text, encoding = decode(content)
-    if "\x00" in text[:SNIFF_CHARACTERS]:
-        raise UnreadableFileError(Reason.BINARY_FILE, "the file holds NUL characters: it is not text")
+    head = next(_first(blocks(), SNIFF_BYTES), b"")
+    mark = _encoding_by_mark(head)
+    if dialect is None:
+        dialect = _find_out(blocks, head, mark)
+    known = dialect
+
+    def texts() -> Iterator[str]:
+        return (block.decode(known.codec, "surrogateescape") for block in _whole_lines(_readable(blocks(), mark)))
+
     if ending == ".txt":
-        rows = iter([Row(number=1, line=1, values={"text": text}, record=text)])
-        return Table("text", encoding, "one complaint", ("text",), {"text": "text"}, rows)
+        return _one_complaint(texts(), dialect)
     if ending == ".jsonl":
-        return _json_lines(text, encoding, aliases)
-    return _separated(text, encoding, aliases, sample or text[:SNIFF_CHARACTERS])
+        return _json_lines(lambda: _lines(texts(), "\n"), dialect, aliases)
+    return _separated(texts, dialect, aliases)
 
 
-def decode(content: bytes) -> tuple[str, str]:
-    """Text and the encoding's name: byte-order marks first, then UTF-8 strictly, then Windows-1252."""
-    for mark, name in (
-        (codecs.BOM_UTF8, "utf-8-sig"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
-        if content.startswith(mark):
-            try:
-                return content.decode(name), name
-            except UnicodeDecodeError as error:
-                raise UnreadableFileError(
-                    Reason.BROKEN_ENCODING, f"starts as {name} but breaks at byte {error.start}"
-                ) from None
-    try:
-        return content.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError:
-        pass
-    # UTF-16 without a mark: every other byte of Latin text is zero.
-    if len(content) > 3 and (content[1] == 0 or content[0] == 0):
-        name = "utf-16-le" if content[1] == 0 else "utf-16-be"
-        try:
-            return content.decode(name), name
-        except UnicodeDecodeError:
-            pass
-    try:
-        return content.decode("cp1252"), "cp1252"
-    except UnicodeDecodeError as error:
+def _blocks(content: bytes) -> Blocks:
+    return lambda: (content[start : start + BLOCK_BYTES] for start in range(0, len(content), BLOCK_BYTES))
+
+
+def _first(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """The same bytes; the first block has at least `size` of them where there are so many."""
+    first = b""
+    while len(first) < size and (block := next(blocks, b"")):
+        first += block
+    yield first
+    yield from blocks
+
+
+def head_of(body: bytes) -> int:
+    """How many of a CSV file's first bytes are its header and what stands before it: a line for Excel, blank ones."""
+    place = 0
+    while place < len(body):
+        end = record_end(body[place:], opened=False)
+        if end is None:
+            return len(body)
+        line = body[place : place + end + 1].removeprefix(codecs.BOM_UTF8)
+        place += end + 1
+        if line.strip() and not _SEPARATOR_LINE.fullmatch(line.decode("latin-1")):
+            return place
+    return place
+
+
+def record_end(body: bytes, *, opened: bool) -> int | None:
+    """Where the first record ends: the place of the first newline outside quotes; `opened` tells that `body` begins in quotes."""
+    position = 0
+    while True:
+        quote = body.find(b'"', position)
+        if opened:
+            if quote < 0:
+                return None
+        else:
+            newline = body.find(b"\n", position, quote if quote >= 0 else len(body))
+            if newline >= 0 or quote < 0:
+                return newline if newline >= 0 else None
+        opened, position = not opened, quote + 1
+
+
+def _find_out(blocks: Blocks, head: bytes, mark: str) -> Dialect:
+    """How the file is written, from all of it; what cannot be read is told here, before any row of it is counted."""
+    for signature, what in _SIGNATURES.items():
+        if head.startswith(signature):
+            raise UnreadableFileError(Reason.BINARY_FILE, f"it is {what}, whatever its name says: export it as CSV in UTF-8")
+    evidence, start = Evidence(), b""
+    for block in _whole_lines(_readable(blocks(), mark), limit=MAX_LINE_BYTES):
+        evidence += Evidence.of(block)
+        if len(start) < SNIFF_BYTES:
+            start = (start.lstrip() + block)[:SNIFF_BYTES]
+    if not start.strip():
+        raise UnreadableFileError(Reason.EMPTY_FILE, "the file holds nothing")
+    dialect = Dialect.of(mark, evidence)
+    if len(start) - len(start.translate(None, CONTROL_BYTES)) > max(16, len(start) / 10):
         raise UnreadableFileError(
-            Reason.UNKNOWN_ENCODING, f"neither UTF-8, UTF-16 nor Windows-1252 (byte {error.start})"
-        ) from None
+            Reason.BINARY_FILE, "a tenth of it is control characters: it is not text, whatever its name says"
+        )
+    undefined = sum(start.count(byte) for byte in (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d"))
+    if dialect.encoding == "cp1252" and undefined > max(3, len(start) / 200):
+        raise UnreadableFileError(Reason.UNKNOWN_ENCODING, "neither UTF-8, UTF-16 nor Windows-1252: save it as UTF-8")
+    return dialect
 
 
-def _gunzip(content: bytes) -> bytes:
+def _encoding_by_mark(head: bytes) -> str:
+    """The encoding that a byte-order mark names, or zeros in every other byte of Latin text; "" where neither is there."""
+    marks = (
+        (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+        (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
+    )  # fmt: skip
+    for mark, name in marks:
+        if head.startswith(mark):
+            return name
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    half = len(head) / 2
+    # Zeros nearly everywhere on one side and nearly nowhere on the other: signs above U+00FF are few in Spanish and English.
+    if odd > half * 0.6 and even < half * 0.05:
+        return "utf-16-le"
+    if even > half * 0.6 and odd < half * 0.05:
+        return "utf-16-be"
+    return ""
+
+
+def _readable(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """The blocks without a byte-order mark, UTF-16 as UTF-8: a newline is one byte then, and nothing else is."""
+    if encoding == "utf-8-sig":
+        whole = _first(iter(blocks), len(codecs.BOM_UTF8))
+        yield next(whole).removeprefix(codecs.BOM_UTF8)
+        yield from whole
+    elif encoding:
+        decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+        try:
+            for block in blocks:
+                yield decoder.decode(block).encode("utf-8", "surrogatepass")
+            yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            message = f"starts as {encoding} and breaks off in the middle of a character: upload it again"
+            raise UnreadableFileError(Reason.BROKEN_ENCODING, message) from None
+    else:
+        yield from blocks
+
+
+def _whole_lines(blocks: Iterable[bytes], *, limit: int | None = None) -> Iterator[bytes]:
+    """The same bytes in blocks that end where a line does, the last one aside; `limit` is how many bytes a line may have."""
+    begun: list[bytes] = []
+    size = 0
+    for block in blocks:
+        end = block.rfind(b"\n") + 1
+        if end:
+            yield b"".join((*begun, block[:end]))
+            begun, size = [], 0
+        if end < len(block):
+            begun.append(block[end:])
+            size += len(block) - end
+        if limit and size > limit:
+            raise UnreadableFileError(Reason.TOO_LONG, f"a line of it has over {limit:,} bytes: it is no table of complaints")
+    if begun:
+        yield b"".join(begun)
+
+
+# What the first bytes of files that are no text say, whatever their names do (each format's own definition).
+_SIGNATURES = {
+    b"PK\x03\x04": "an Excel workbook or another zip archive", b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
+    b"%PDF-": "a PDF", b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image", b"GIF8": "a GIF image",
+    b"\x1f\x8b": "packed with gzip: end its name in .gz", b"BZh91AY&SY": "packed with bzip2", b"\xfd7zXZ": "packed with xz",
+    b"7z\xbc\xaf": "a 7-Zip archive", b"Rar!": "a RAR archive", b"(\xb5/\xfd": "packed with zstd", b"PAR1": "a Parquet file",
+    b"{\\rtf": "a rich text document", b"SQLite format 3": "an SQLite database",
+}  # fmt: skip
+CONTROL_BYTES = bytes({*range(32)} - {9, 10, 11, 12, 13} | {127})
+
+
+def _gunzip(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Unpacked blocks of all members of a gzip file, no block over BLOCK_BYTES however well it was packed."""
     inflate = zlib.decompressobj(wbits=31)
-    limit = min(MAX_UNPACKED_BYTES, max(len(content), 1024) * MAX_UNPACK_RATIO)
-    try:
-        unpacked = inflate.decompress(content, limit)
-        if inflate.unconsumed_tail:
-            raise UnreadableFileError(Reason.GZIP_BOMB, f"unpacks to over {MAX_UNPACK_RATIO} times its size")
-        rest = inflate.flush()
-    except zlib.error as error:
-        raise UnreadableFileError(Reason.BROKEN_GZIP, f"is not gzip although its name says so ({error})") from None
-    if not inflate.eof:
+    packed = unpacked = 0
+    begun = False
+    for block in blocks:
+        packed += len(block)
+        rest = block
+        while rest:
+            if inflate.eof:
+                if not rest.strip(b"\0"):
+                    break  # zeros may fill up a tape's last block (gzip's manual)
+                inflate = zlib.decompressobj(wbits=31)
+            try:
+                out = inflate.decompress(rest, BLOCK_BYTES)
+            except zlib.error:
+                message = "is damaged: it does not unpack" if begun else "is not gzip although its name says so"
+                raise UnreadableFileError(Reason.BROKEN_GZIP, f"{message}; pack and upload it again") from None
+            begun = True
+            unpacked += len(out)
+            if unpacked > MAX_UNPACKED_BYTES:
+                raise UnreadableFileError(
+                    Reason.GZIP_BOMB, f"unpacks to over {MAX_UNPACKED_BYTES / 1024**3:g} GB: drop it in parts"
+                )
+            if unpacked > max(HARMLESS_BYTES, packed * MAX_UNPACK_RATIO):
+                raise UnreadableFileError(
+                    Reason.GZIP_BOMB, f"unpacks to over {MAX_UNPACK_RATIO} times its size: drop it unpacked"
+                )
+            if out:
+                yield out
+            rest = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+    if packed and not inflate.eof:
         raise UnreadableFileError(Reason.TRUNCATED_GZIP, "the gzip stream ends before its end: upload the file again")
-    return unpacked + rest
 
 
-def _find_columns(header: Sequence[str], aliases: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def _one_complaint(texts: Iterable[str], dialect: Dialect) -> Table:
+    text = ""
+    for block in texts:
+        text += block
+        if len(text) > MAX_CELL_CHARACTERS:
+            message = f"a text file is one complaint, and this one has over {MAX_CELL_CHARACTERS:,} characters"
+            raise UnreadableFileError(Reason.TOO_LONG, message)
+    row = _bytes_rejected(1, 1, text) if dialect.broken else Row(1, 1, {"text": text}, record=text)
+    return Table("text", dialect.encoding, "one complaint", ("text",), {"text": "text"}, iter([row]))
+
+
+def _bytes_rejected(number: int, line: int, record: str) -> Row:
+    """A row with bytes that its file's encoding does not know; they are written as \\xff in the record, for nothing can carry them."""
+    record = _LONE.sub(lambda match: f"\\x{ord(match[0]) & 0xFF:02x}", record)
+    detail = "it has bytes that are not of the file's encoding; in the record they are written as \\x and two digits"
+    return Row(number, line, {}, Reason.BROKEN_ENCODING, detail, record)
+
+
+def _find_columns(header: Sequence[str], aliases: Aliases) -> dict[str, str]:
     by_name: dict[str, str] = {}
     for column in header:
         by_name.setdefault(fold(column), column)
@@ -170,154 +446,381 @@ def _find_columns(header: Sequence[str], aliases: Mapping[str, Sequence[str]]) -
         match = next((by_name[fold(name)] for name in (*names, ours) if fold(name) in by_name), None)
         if match is not None:
             found[ours] = match
-    if "text" not in found:
-        # Where a file has no header its first complaint stands here, so the names that were found are not shown.
-        wanted = ", ".join(aliases["text"])
-        raise UnreadableFileError(
-            Reason.NO_TEXT_COLUMN, f"none of the {len(header)} columns in its first line is a text column: name one {wanted}"
-        )
     return found
 
 
-def _separated(text: str, encoding: str, aliases: Mapping[str, Sequence[str]], sample: str) -> Table:
-    first_line = sample.splitlines()[0] if sample.splitlines() else ""
-    separator = max(",;\t|", key=lambda mark: (first_line.count(mark), mark == ","))
-    escape = None if '""' in sample or '\\"' not in sample else "\\"
-    csv.field_size_limit(MAX_CELL_CHARACTERS)
-    parse = partial(csv.reader, delimiter=separator, doublequote=escape is None, escapechar=escape)
-    lines = list(io.StringIO(text, newline=""))
-    reader = parse(lines)
+def _needed_columns(header: Sequence[str], aliases: Aliases, record: str) -> dict[str, str]:
+    if len(header) > MAX_COLUMNS:
+        raise UnreadableFileError(
+            Reason.TOO_MANY_COLUMNS, f"it has {len(header):,} columns, and at most {MAX_COLUMNS:,} are read"
+        )
+    found = _find_columns(header, aliases)
+    if "text" not in found:
+        # Where a file has no header its first complaint stands here: the names are kept with the rejected rows, and shown nowhere.
+        wanted = ", ".join(aliases["text"])
+        message = f"none of its {len(header)} columns (the rejected record) is a text column: name one {wanted}"
+        raise UnreadableFileError(Reason.NO_TEXT_COLUMN, message, record)
+    return found
+
+
+def _lines(texts: Iterable[str], newline: str) -> Iterator[str]:
+    """Lines with their ends; `newline` "" takes a lone carriage return for one too."""
+    return chain.from_iterable(io.StringIO(text, newline=newline) for text in texts)
+
+
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_NO_SEPARATOR = "\x1f"  # of a file with one column: nothing in a cell may split it
+_SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?;*,*\s*', re.IGNORECASE)
+
+
+class _Parser:
+    """Python's csv with one separator, a quote that may be escaped by a backslash besides being doubled, and line ends as given."""
+
+    # A backslash escapes a quote or itself; before anything else it is a backslash, or paths would lose theirs. csv's own
+    # escape character knows no such difference, so escaped signs are parsed as signs that no text may hold (Unicode, D14).
+    _HIDDEN = re.compile(r'\\(["\\])')
+    _SHOWN = str.maketrans({"\ufdd0": '"', "\ufdd1": "\\"})
+
+    def __init__(self, separator: str, *, escaped: bool) -> None:
+        self.separator = separator
+        self.escaped = escaped
+        mark = re.escape(separator)
+        # A field in quotes may hold quotes that do not end it; one without holds them as they are.
+        self._field = re.compile(rf'(?:"((?:[^"]|""|"(?!{mark}|\Z))*+)"|([^{mark}]*+))(?:{mark}|\Z)')
+
+    def records(self, lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str]]:
+        csv.field_size_limit(MAX_CELL_CHARACTERS)
+        if not self.escaped:
+            return csv.reader(lines, delimiter=self.separator, strict=strict)
+        hidden = (self._HIDDEN.sub(lambda match: "\ufdd0" if match[1] == '"' else "\ufdd1", line) for line in lines)
+        read = csv.reader(hidden, delimiter=self.separator, strict=strict)
+        return ([cell.translate(self._SHOWN) for cell in cells] for cells in read)
+
+    def whole(self, line: str) -> list[str] | None:
+        """The cells of a line that is a record by itself; None where it is not."""
+        try:
+            return next(self.records([line]))
+        except (csv.Error, StopIteration):
+            return None
+
+    def cells(self, record: str) -> list[str]:
+        """The cells of a record whose quotes keep no rule: a quote opens and closes only beside a separator."""
+        found, place = [], 0
+        while True:
+            match = self._field.match(record, place)
+            if match is None:
+                return []
+            found.append(match[2] if match[1] is None else match[1].replace('""', '"'))
+            if match.end() == len(record) and not match[0].endswith(self.separator):
+                return found if not any(cell.count('"') % 2 for cell in found) else []
+            if len(found) > MAX_COLUMNS:
+                return []
+            place = match.end()
+
+
+def _separated(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Aliases) -> Table:
+    taken: list[str] = []
+
+    def counted() -> Iterator[str]:
+        for line in _lines(texts(), ""):
+            taken.append(line)
+            yield line
+
+    lines = counted()
+    given = ""
+    for line in lines:
+        match = _SEPARATOR_LINE.fullmatch(line)
+        if match and not given:
+            given = match[1]  # Excel's own line for the separator
+        elif line.strip():
+            break
+    before = len(taken) - 1
+    separator = given or _separator(
+        [*taken[-1:], *islice(_lines(texts(), ""), before + 1, before + SNIFF_RECORDS)], dialect, aliases
+    )
+    parser = _Parser(separator, escaped=dialect.escaped)
     try:
-        header = tuple(name.strip().lstrip("\ufeff") for name in next(reader))
-    except (StopIteration, csv.Error) as error:
-        raise UnreadableFileError(Reason.NO_HEADER, f"its first line is not a header ({error})") from None
-    columns = _find_columns(header, aliases)
-    name = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}[separator]
-    dialect = f"{name}, quotes {'escaped by backslash' if escape else 'doubled'}"
-    rows = _Records(lines, reader.line_num, header, parse, separator)
-    return Table("csv", encoding, dialect, header, columns, iter(rows))
+        cells = next(parser.records(chain(taken[-1:], lines)))
+    except (StopIteration, csv.Error):
+        message = "its first line is not a header: a quote is not closed, or a name is longer than any is"
+        raise UnreadableFileError(Reason.NO_HEADER, message, _LONE.sub("\ufffd", taken[-1][:MAX_CELL_CHARACTERS])) from None
+    header = _names(cells)
+    columns = _needed_columns(header, aliases, _LONE.sub("\ufffd", "".join(taken[before:]).rstrip("\r\n")))
+    # Files of old Macs end lines with a carriage return alone; elsewhere one may stand in a cell.
+    newline = "" if taken[-1].endswith("\r") else "\n"
+    above = sum(1 for _ in _lines(["".join(taken)], newline))
+    unnamed = tuple(not cell.strip() for cell in cells)
+    name = _SEPARATORS.get(separator, "one column" if separator == _NO_SEPARATOR else f"'{separator}'")
+    told = f"{name}, quotes {'escaped by backslash' if dialect.escaped else 'doubled'}"
+    rest = islice(_lines(texts(), newline), above, None)
+    rows = _Records(rest, above, _Columns(header, unnamed, tuple(map(_bare, cells))), parser, broken=dialect.broken)
+    return Table("csv", dialect.encoding, told, header, columns, iter(rows))
 
 
-class _RecordTooLongError(Exception):
-    """A record of more lines than any complaint has: a quote that was never closed."""
+def _separator(lines: list[str], dialect: Dialect, aliases: Aliases) -> str:
+    """The separator under which the header has a text column and most rows have as many fields as the header."""
+
+    def judged(mark: str) -> tuple[int, float, int]:
+        records = []
+        try:
+            for cells in _Parser(mark, escaped=dialect.escaped).records(lines, strict=False):
+                records.append(cells)
+        except csv.Error:
+            pass
+        header, *rows = records or [[]]
+        rows = [row for row in rows[:-1] or rows if row]  # the sample may end in the middle of the last one
+        alike = sum(len(row) == len(header) for row in rows) / len(rows) if rows else 0.0
+        found = _find_columns(header, aliases)
+        widths[mark] = len(header) if "text" in found else 0
+        return (len(found) if "text" in found else 0, round(alike, 1), len(header))
+
+    widths: dict[str, int] = {}
+    best = max(_SEPARATORS, key=judged)
+    return _NO_SEPARATOR if widths[best] == 1 else best
+
+
+def _names(cells: Sequence[str]) -> tuple[str, ...]:
+    """Column names, each once: an empty one is named by its place, a repeated one by its turn."""
+    names: dict[str, None] = {}
+    for place, cell in enumerate(cells, start=1):
+        name = unicodedata.normalize("NFC", _LONE.sub("\ufffd", cell.replace("\ufeff", "").replace("\x00", ""))).strip()
+        name = name or f"column {place}"
+        turn = 2
+        unique = name
+        while unique in names:
+            unique, turn = f"{name} ({turn})", turn + 1
+        names[unique] = None
+    return tuple(names)
+
+
+def _bare(cell: str) -> str:
+    return cell.strip().removeprefix("\ufeff")
+
+
+class _Columns(NamedTuple):
+    """A header: the names of its columns, which of them it leaves empty, and its cells as they are written."""
+
+    names: tuple[str, ...]
+    unnamed: tuple[bool, ...]
+    written: tuple[str, ...]
 
 
 class _Records:
-    """The rows of a CSV file, by Python's own parser; after a quote that was not closed it starts again at the next line."""
+    """The rows of a CSV file, by Python's own parser; after a record that breaks its rules it starts again behind it."""
 
-    def __init__(
-        self, lines: list[str], start: int, header: tuple[str, ...], parse: Callable[..., Iterator[list[str]]], separator: str
-    ) -> None:
+    def __init__(self, lines: Iterator[str], line: int, columns: _Columns, parser: _Parser, *, broken: bool) -> None:
         self._lines = lines
-        self._position = start
-        self._began = start
-        self._header = header
-        self._parse = parse
-        self._separator = separator
+        self._again: deque[str] = deque()
+        self._taken: list[str] = []
+        self._line = line  # lines before the record
+        self._columns = columns
+        self._width = len(columns.names)
+        self._parser = parser
+        self._broken = broken
 
     def _feed(self) -> Iterator[str]:
-        while self._position < len(self._lines):
-            if self._position - self._began >= MAX_RECORD_LINES:
-                raise _RecordTooLongError
-            self._position += 1
-            yield self._lines[self._position - 1]
+        again, lines = self._again, self._lines
+        while True:
+            if again:
+                line = again.popleft()
+            else:
+                found = next(lines, None)
+                if found is None:
+                    return
+                line = found
+            self._taken.append(line)
+            yield line
 
     def __iter__(self) -> Iterator[Row]:
         number = 0
-        reader = self._parse(self._feed(), strict=True)
+        reader = self._parser.records(self._feed())
         while True:
-            self._began = self._position
+            self._line += len(self._taken)
+            self._taken.clear()
             try:
                 cells = next(reader)
             except StopIteration:
                 return
-            except (csv.Error, _RecordTooLongError) as error:
+            except csv.Error as error:
                 number += 1
-                yield self._recovered(number, error)
-                reader = self._parse(self._feed(), strict=True)
+                yield self._recovered(number, str(error))
+                reader = self._parser.records(self._feed())
                 continue
-            if not cells:
+            if not cells or (len(cells) == 1 < self._width and not cells[0].strip()):
                 continue  # an empty line is no row
             number += 1
-            if len(cells) != len(self._header) and self._swallowed_records():
-                yield self._unclosed(number)
-                reader = self._parse(self._feed(), strict=True)
+            if len(cells) != self._width and self._swallowed_records():
+                yield self._unclosed(number, len(self._taken) - 1)
+                reader = self._parser.records(self._feed())
                 continue
             yield self._row(number, cells)
 
+    def _record(self) -> str:
+        taken = self._taken
+        return (taken[0] if len(taken) == 1 else "".join(taken)).rstrip("\r\n")
+
     def _row(self, number: int, cells: list[str]) -> Row:
-        line = self._began + 1
-        record = self._separator.join(cells)
-        if len(cells) != len(self._header):
-            detail = f"{len(cells)} fields where the header has {len(self._header)}"
-            return Row(number=number, line=line, reason=Reason.WRONG_FIELD_COUNT, detail=detail, record=record)
-        return Row(number=number, line=line, values=dict(zip(self._header, cells, strict=True)), record=record)
+        line, record, width, columns = self._line + 1, self._record(), self._width, self._columns
+        if self._broken and _LONE.search(record):
+            return _bytes_rejected(number, line, record)
+        if len(cells) != width:
+            if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
+                cells = cells[:width]  # separators after the last column, as spreadsheets leave them
+            elif len(cells) < width and all(columns.unnamed[len(cells) :]):
+                cells = cells + [""] * (width - len(cells))
+            else:
+                detail = f"{len(cells)} fields where the header has {width}"
+                return Row(number, line, {}, Reason.WRONG_FIELD_COUNT, detail, record)
+        if _bare(cells[0]) == columns.written[0] and tuple(map(_bare, cells)) == columns.written:
+            return Row(number, line, {}, Reason.REPEATED_HEADER, "the header stands here again", record)
+        return Row(number, line, dict(zip(columns.names, cells, strict=True)), record=record)
 
-    def _recovered(self, number: int, error: Exception) -> Row:
-        """The row where strict parsing failed: one line may be read leniently, several were swallowed by an open quote."""
-        if self._position - self._began > 1 or str(error) == "unexpected end of data":
-            return self._unclosed(number)
-        record = self._lines[self._began]
-        try:
-            return self._row(number, next(self._parse([record], strict=False)))
-        except (csv.Error, StopIteration):
-            detail = str(error)
-        return Row(
-            number=number, line=self._began + 1, reason=Reason.MALFORMED_ROW, detail=detail, record=record.rstrip("\r\n")
-        )
+    def _recovered(self, number: int, error: str) -> Row:
+        """The row where strict parsing failed: quotes inside a field may be read as they stand; an open quote is told."""
+        ended = "unexpected end" in error or "field limit" in error
+        if "field limit" in error and len(self._taken) == 1:
+            return self._cut(number, 1, Reason.TOO_LONG, f"a cell has over {MAX_CELL_CHARACTERS:,} characters")
+        if len(self._taken) == 1 and not ended:
+            cells = self._parser.cells(self._taken[0].rstrip("\r\n"))
+            if len(cells) == self._width:
+                return self._row(number, cells)
+            if self._taken[0].count('"') % 2:
+                return self._unclosed(number, MAX_BROKEN_LINES)
+            detail = "a quote stands inside a field in quotes and is not doubled"
+            return self._cut(number, self._own_lines(MAX_BROKEN_LINES), Reason.MALFORMED_ROW, detail)
+        # The line that showed the error holds the next quote. It is the end of this record, or another one begins in it.
+        last = self._taken[-1]
+        continues = not ended and not last.count('"') % 2 and not (self._width == 2 and last.startswith('"'))
+        return self._unclosed(number, len(self._taken) - (0 if ended or continues else 1))
 
-    def _unclosed(self, number: int) -> Row:
-        self._position = self._began + 1
-        record = self._lines[self._began].rstrip("\r\n")
-        detail = "a quote is opened in this line and not closed"
-        return Row(number=number, line=self._began + 1, reason=Reason.UNCLOSED_QUOTE, detail=detail, record=record)
+    def _unclosed(self, number: int, most: int) -> Row:
+        detail = "a quote is opened in this record and not closed"
+        return self._cut(number, self._own_lines(most), Reason.UNCLOSED_QUOTE, detail)
+
+    def _own_lines(self, most: int) -> int:
+        """How many lines the broken record has: as many as it takes to have the header's number of fields."""
+        fields = 1
+        for count in range(1, max(most, 1) + 1):
+            if count > len(self._taken):
+                following = self._again.popleft() if self._again else next(self._lines, None)
+                if following is None:
+                    return count - 1
+                self._taken.append(following)
+            line = self._taken[count - 1]
+            if count > 1 and self._width > 2 and len(self._parser.whole(line) or ()) == self._width:
+                return count - 1  # two fields are soon found in a text; three or more are a record
+            fields += line.count(self._parser.separator)
+            if fields >= self._width:
+                return count
+        return max(most, 1)
+
+    def _cut(self, number: int, count: int, reason: Reason, detail: str) -> Row:
+        """Reject the first `count` lines as one record, and read on behind them."""
+        self._again.extendleft(reversed(self._taken[count:]))
+        del self._taken[count:]
+        record = self._record()
+        if self._broken and _LONE.search(record):
+            return _bytes_rejected(number, self._line + 1, record)
+        return Row(number, self._line + 1, {}, reason, detail, record)
 
     def _swallowed_records(self) -> bool:
-        """Whether a later line of this wrong record is a whole record by itself."""
-        for line in self._lines[self._began + 1 : self._position]:
-            try:
-                cells = next(self._parse([line], strict=True))
-            except (csv.Error, StopIteration):
-                continue
-            if len(cells) == len(self._header) > 1:
-                return True
-        return False
+        """Whether this wrong record is complete in its first line, and a later one is a whole record by itself."""
+        first, *others = self._taken
+        complete = first.count(self._parser.separator) + 1 >= self._width > 1
+        return complete and any(len(self._parser.whole(line) or ()) == self._width for line in others)
 
 
-def _json_lines(text: str, encoding: str, aliases: Mapping[str, Sequence[str]]) -> Table:
+def _json_lines(lines: Callable[[], Iterator[str]], dialect: Dialect, aliases: Aliases) -> Table:
     # Only \n ends a record: JSON may hold U+2028 as it is.
-    lines = text.split("\n")
-    header: dict[str, None] = {}
-    parsed: list[tuple[int, str, object]] = []
-    for index, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            value: object = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            value = error
+    names: dict[str, str] = {}
+    first = ""
+    for line in lines():
+        first = first or line.strip()
+        value = _parsed(line)
         if isinstance(value, dict):
-            header.update(dict.fromkeys(map(str, value)))
-        parsed.append((index, line, value))
-    if not header:
-        raise UnreadableFileError(Reason.NOT_JSON_LINES, "no line of it is a JSON object")
-    columns = _find_columns(tuple(header), aliases)
+            for key in value:
+                name = _whole(key)
+                names.setdefault(fold(name) or name, name)
+            if len(names) > MAX_COLUMNS:
+                break
+    if not names:
+        message = "no line of it is a JSON object: it needs one complete object a line, and no list around them"
+        raise UnreadableFileError(Reason.NOT_JSON_LINES, message)
+    header = tuple(names.values())
+    columns = _needed_columns(header, aliases, _LONE.sub("\ufffd", first))
+    return Table(
+        "jsonl", dialect.encoding, "one object a line", header, columns, _json_rows(lines(), names, broken=dialect.broken)
+    )
 
-    def rows() -> Iterator[Row]:
-        for number, (line, record, value) in enumerate(parsed, start=1):
-            if isinstance(value, dict):
-                yield Row(number=number, line=line, values={_whole(str(k)): _cell(v) for k, v in value.items()}, record=record)
+
+def _json_rows(lines: Iterator[str], names: Mapping[str, str], *, broken: bool) -> Iterator[Row]:
+    number = 0
+    for place, line in enumerate(lines, start=1):
+        record = line.strip("\ufeff\r\n \t")
+        if not record:
+            continue
+        number += 1
+        value = _parsed(line)
+        if broken and _LONE.search(record):
+            yield _bytes_rejected(number, place, record)
+        elif isinstance(value, dict):
+            values: dict[str, str] = {}
+            for key, cell in value.items():
+                name = _whole(key)
+                usual = names.get(fold(name) or name, name)
+                values[name if usual in values else usual] = _cell(cell)
+            if max(map(len, values.values()), default=0) > MAX_CELL_CHARACTERS:
+                yield Row(number, place, {}, Reason.TOO_LONG, f"a value has over {MAX_CELL_CHARACTERS:,} characters", record)
             else:
-                detail = str(value) if isinstance(value, Exception) else "the line is not a JSON object"
-                yield Row(number=number, line=line, reason=Reason.MALFORMED_ROW, detail=detail, record=record)
+                yield Row(number, place, values, record=record)
+        else:
+            detail = value if isinstance(value, str) else "the line is not a JSON object"
+            yield Row(number, place, {}, Reason.MALFORMED_ROW, detail, record)
 
-    return Table("jsonl", encoding, "one object a line", tuple(header), columns, rows())
+
+class _Figure(float):
+    """A number that remembers how it was written: 1.10 is an account's name as often as an amount."""
+
+    written: str
+
+    def __new__(cls, written: str) -> Self:
+        number = super().__new__(cls, written)
+        number.written = written
+        return number
+
+
+class _RepeatedKeyError(ValueError):
+    """An object has a key twice: which of the values was meant cannot be known."""
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _RepeatedKeyError
+    return found
+
+
+def _parsed(line: str) -> dict[str, object] | str | None:
+    """The line's object, a sentence about what is wrong with it, or None where it is another JSON value."""
+    try:
+        value: Any = json.loads(line.strip("\ufeff\r\n \t"), object_pairs_hook=_object, parse_float=_Figure)
+    except _RepeatedKeyError:
+        return "a key stands in the object twice"
+    except json.JSONDecodeError as error:
+        return f"not JSON at character {error.pos + 1} of the line"
+    except (ValueError, RecursionError):
+        return "a number of it is too long, or it is nested too deeply"
+    return value if isinstance(value, dict) else None
 
 
 def _cell(value: object) -> str:
-    return _whole(value) if isinstance(value, str) else "" if value is None else json.dumps(value)
+    if isinstance(value, str):
+        return _whole(value)
+    if value is None:
+        return ""
+    return value.written if isinstance(value, _Figure) else _whole(json.dumps(value, ensure_ascii=False))
 
 
 def _whole(text: str) -> str:
     """Without lone surrogates: JSON can write them, and no encoding can carry them on."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

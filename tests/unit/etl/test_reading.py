@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 
 import pytest
-from complaints_etl.reading import Table, UnreadableFileError, read_table
+from complaints_etl import reading
+from complaints_etl.reading import Evidence, Row, Table, UnreadableFileError, read_table
 
 ALIASES = {
     "text": ("text", "queja", "descripcion"),
@@ -19,6 +21,15 @@ TEXT = 'Mañana dijo "no", y luego;\nnada. ¿Cuándo? €5'
 
 def read(name: str, body: bytes) -> Table:
     return read_table(name, body, ALIASES)
+
+
+def rows_of(name: str, body: bytes) -> list[Row]:
+    return list(read(name, body).rows)
+
+
+def told(rows: list[Row]) -> list[tuple[int, str]]:
+    """(line, text or reason) of every row: what a person compares with the file."""
+    return [(row.line, row.reason or row.values.get("text", row.values.get("queja", ""))) for row in rows]
 
 
 def texts(table: Table) -> list[str]:
@@ -101,6 +112,20 @@ def test_a_text_file_is_one_complaint() -> None:
         ("a.csv.gz", gzip.compress(b"text\n" + b"hola\n" * 999)[:-20], "truncated_gzip"),
         ("a.csv.gz", gzip.compress(b"\x20" * 40_000_000), "gzip_bomb"),
         ("a.csv", "﻿text\nhola".encode("utf-16")[:-1], "broken_encoding"),
+        ("a.csv.gz", b"", "empty_file"),
+        ("a.csv.gz", gzip.compress(b""), "empty_file"),
+        ("a.csv.gz", gzip.compress(b"text\nhola\n") + b"more", "broken_gzip"),
+        ("a.csv.gz", gzip.compress(b"text\nhola amigos\n")[:-8] + b"\0" * 8, "broken_gzip"),
+        ("a.csv", gzip.compress(b"text\nhola\n"), "binary_file"),
+        ("a.csv", b"%PDF-1.7\nqueja,etiqueta\n", "binary_file"),
+        ("a.txt", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "binary_file"),
+        ("a.csv", b"text\n" + bytes(range(1, 9)) * 9, "binary_file"),
+        ("a.csv", b"text\n" + b"\x81\x8d\x8f\x90\x9d hola " * 99, "unknown_encoding"),
+        ("a.csv", b'text,"label\nuno,a\n', "no_header"),
+        ("a.csv", ",".join(["text", *(f"c{number}" for number in range(1000))]).encode(), "too_many_columns"),
+        ("a.jsonl", json.dumps({"text": "a", **{f"c{number}": 1 for number in range(1000)}}).encode(), "too_many_columns"),
+        ("a.txt", b"palabra " * 300_000, "too_long"),
+        ("a.json", b'{"text": "hola"}', "unsupported_format"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_whole(name: str, body: bytes, reason: str) -> None:
@@ -115,3 +140,278 @@ def test_the_message_about_columns_shows_no_content() -> None:
         read("a.csv", "Ana Peña no puede entrar,ana@example.com\n".encode())
     assert "Ana" not in str(caught.value)
     assert "queja" in str(caught.value)
+
+
+def test_a_file_without_a_text_column_keeps_its_first_line_as_its_record() -> None:
+    with pytest.raises(UnreadableFileError) as caught:
+        read("a.csv", b"fecha,monto\n1,2\n")
+    assert caught.value.record == "fecha,monto"
+    assert "2 columns" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "dialect"),
+    [
+        (b'"Queja, en palabras, del cliente";queja;"Etiqueta, motivo"\nuno;hola, amigos;a\n', "semicolon"),
+        (b"queja (si, no, tal vez)|queja\nx|hola, amigos, todos\n", "pipe"),
+        (b"sep=;\r\nid;queja\r\n1;hola, amigos\r\n", "semicolon"),
+        (b'"sep=\t"\nid\tqueja\n1\thola, amigos\n', "tab"),
+        (b"\n\nid,queja\n1,hola\n", "comma"),
+        (b"queja\nhola, amigos; hola | todos\n", "one column"),
+        (b'queja\n"hola, ""amigos"""\n', "one column"),
+    ],
+)
+def test_the_separator_is_the_one_that_finds_the_columns(body: bytes, dialect: str) -> None:
+    table = read("a.csv", body)
+    assert table.dialect.startswith(dialect)
+    [row] = table.rows
+    assert row.values["queja"].startswith("hola")
+    assert row.line == body.count(b"\n")
+
+
+def test_backslashes_escape_quotes_where_the_whole_file_says_so_and_stay_elsewhere() -> None:
+    plain = b'queja,label\n"ruta C:\\tmp\\",a\n' * 1  # a field that ends in a backslash
+    assert texts(read("a.csv", plain)) == ["ruta C:\\tmp\\"]
+    late = b"queja,label\n" + b"nada,a\n" * 20_000 + b'"dijo \\"no\\" o \\"quizas\\", C:\\tmp \\\\ y ""ya""",b\n'
+    table = read("a.csv", late)
+    assert table.dialect.endswith("backslash")
+    assert texts(table)[-1] == 'dijo "no" o "quizas", C:\\tmp \\ y "ya"'
+
+
+def test_files_of_old_macs_and_carriage_returns_inside_cells() -> None:
+    assert told(rows_of("a.csv", b'text,label\runo,a\r"dos\ntres",b\r')) == [(2, "uno"), (3, "dos\ntres")]
+    rows = rows_of("a.csv", b'text,label\nuno\rdos,a\n"tres\rcuatro",b\r\n')
+    assert told(rows) == [(2, "uno\rdos"), (3, "tres\rcuatro")]
+
+
+def test_header_surprises() -> None:
+    table = read("a.csv", b'\xef\xbb\xbf"Texto","",Queja,queja,FECHA,,\n0,1,hola,otra,hoy,x,y\n0,1,dos,otra,hoy\n')
+    assert table.header == ("Texto", "column 2", "Queja", "queja", "FECHA", "column 6", "column 7")
+    assert table.columns == {"text": "Queja", "received_at": "FECHA"}
+    rows = list(table.rows)
+    assert list(rows[0].values.values()) == ["0", "1", "hola", "otra", "hoy", "x", "y"]
+    assert rows[1].reason is None
+    assert read("a.csv", b"Text_,x\n1,2\n").columns["text"] == "Text_"
+    assert read("a.csv", "Descripci\u00f3n\u200b,x\n1,2\n".encode()).columns["text"] == "Descripci\u00f3n\u200b"
+
+
+def test_a_header_that_stands_again_and_separators_behind_the_last_column() -> None:
+    body = b"text,label\nuno,a\ntext,label\ndos,b,,\n\n   \n,,,\n"
+    assert told(rows_of("a.csv", body)) == [(2, "uno"), (3, "repeated_header"), (4, "dos"), (7, "")]
+
+
+def test_names_in_other_alphabets_are_names() -> None:
+    """A fold to ASCII made one name of them all, and of the empty one."""
+    table = read_table("a.csv", "\u0436,\u0437,\n1,2,3\n".encode(), {"text": ("\u0437",)})
+    assert table.columns == {"text": "\u0437"}
+
+
+BROKEN_AMONG_MULTI_LINE = (
+    'id,text,label\n1,"uno\ny más, con coma",a\n2,"dos sin cerrar\nsigue aquí,b\n3,"tres\ny ""más""",c\n4,cuatro,d\n'
+    '5,"cinco, sin cerrar,e\n6,seis,f\n7,"siete",g\n8,"ocho\n'
+).encode()
+
+
+def test_an_unclosed_quote_among_records_of_many_lines_and_at_the_end() -> None:
+    rows = rows_of("a.csv", BROKEN_AMONG_MULTI_LINE)
+    assert told(rows) == [
+        (2, "uno\ny m\u00e1s, con coma"), (4, "unclosed_quote"), (6, 'tres\ny "m\u00e1s"'), (8, "cuatro"), (9, "unclosed_quote"),
+        (10, "seis"), (11, "siete"), (12, "unclosed_quote"),
+    ]  # fmt: skip
+    assert rows[1].record == '2,"dos sin cerrar\nsigue aqu\u00ed,b'
+    assert rows[-1].record == '8,"ocho'
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'text,label\n"dos\nmas,"b"\n"tres\nmas","c"\n', [(2, "unclosed_quote"), (4, "tres\nmas")]),
+        (b'text,label\n"dos,"b"\n"tres","c"\n', [(2, "unclosed_quote"), (3, "tres")]),
+        (b'text,label\n"dos","b\n"tres","c"\n', [(2, "unclosed_quote"), (3, "tres")]),
+        (b'id,text,label\n1,"dos\nmas,"b"\n2,"tres\nmas",c\n', [(2, "unclosed_quote"), (4, "tres\nmas")]),
+        (b'id,text,label\n1,"dos\n2,"tres",c\n3,"x\ny",d\n', [(2, "unclosed_quote"), (3, "tres"), (4, "x\ny")]),
+        (b'text\n"uno"\n"dos\ntres\n"fin"\n', [(2, "uno"), (3, "unclosed_quote"), (4, "tres"), (5, "fin")]),
+    ],
+)
+def test_an_unclosed_quote_takes_the_lines_of_its_own_record(body: bytes, expected: list[tuple[int, str]]) -> None:
+    assert told(rows_of("a.csv", body)) == expected
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_an_unclosed_quote_with_every_line_end(end: bytes) -> None:
+    rows = rows_of("a.csv", BROKEN_AMONG_MULTI_LINE.replace(b"\n", end))
+    assert [(row.line, row.reason) for row in rows if row.reason] == [
+        (4, "unclosed_quote"),
+        (9, "unclosed_quote"),
+        (12, "unclosed_quote"),
+    ]
+
+
+def test_a_quote_left_open_before_a_thousand_lines_without_one() -> None:
+    body = b'id,text,label\n1,"abierta,a\n' + b"2,hola,b\n" * 3000
+    rows = rows_of("a.csv", body)
+    assert [row.reason for row in rows[:2]] == ["unclosed_quote", None]
+    assert len(rows) == 3001
+
+
+def test_a_complaint_of_many_lines_is_no_open_quote() -> None:
+    text = "una l\u00ednea, con coma\n" * 5000
+    [row] = rows_of("a.csv", f'text,label\n"{text}",a\n'.encode())
+    assert row.values["text"] == text
+
+
+def test_quotes_that_nobody_doubled_are_kept_where_the_fields_are_clear() -> None:
+    rows = rows_of("a.csv", b'text,label\n"dijo "no" y ya",a\n"Hola" dijo,b\n"dijo "no", y",c\n"dijo "no" y\nya",d\nfin,e\n')
+    assert told(rows) == [(2, 'dijo "no" y ya'), (3, '"Hola" dijo'), (4, "malformed_row"), (5, "unclosed_quote"), (7, "fin")]
+    assert rows[3].record == '"dijo "no" y\nya",d'
+
+
+def test_a_rejected_record_is_its_lines_as_they_came() -> None:
+    [row] = rows_of("a.csv", b'text,label\r\n"dijo ""no"",\r\nsiempre",a,"x"\r\n')
+    assert row.record == '"dijo ""no"",\r\nsiempre",a,"x"'
+
+
+def test_a_text_with_a_line_that_looks_like_a_row_is_one_record_even_when_its_width_is_wrong() -> None:
+    assert told(rows_of("a.csv", b'text,label\n"uno\ndos, tres\ncuatro",a,b\ncinco,c\n')) == [
+        (2, "wrong_field_count"),
+        (5, "cinco"),
+    ]
+
+
+def test_a_cell_over_the_limit_is_told_and_one_of_a_megabyte_is_read() -> None:
+    body = b"text,label\n" + b"x" * 1_000_000 + b",a\n" + b"y" * 3_000_000 + b",b\nfin,c\n"
+    rows = rows_of("a.csv", body)
+    assert [(row.line, row.reason) for row in rows] == [(2, None), (3, "too_long"), (4, None)]
+    assert len(rows[0].values["text"]) == 1_000_000
+    lines = json.dumps({"text": "z" * 3_000_000}).encode() + b"\n"
+    assert [row.reason for row in rows_of("a.jsonl", lines)] == ["too_long"]
+
+
+def test_broken_bytes_in_utf8_reject_their_rows_and_no_others_accents() -> None:
+    body = "text,label\nma\u00f1ana,a\nrota \u00e9,b\n\u00bfcu\u00e1ndo?,c\n".encode().replace(
+        "rota \u00e9".encode(), b"rota \xe9"
+    )
+    table = read("a.csv", body)
+    assert table.encoding == "utf-8"
+    rows = list(table.rows)
+    assert told(rows) == [(2, "ma\u00f1ana"), (3, "broken_encoding"), (4, "\u00bfcu\u00e1ndo?")]
+    assert rows[1].record == "rota \\xe9,b"
+    lines = body.replace(b"text,label\n", b"").split(b"\n")[:3]
+    as_json = b"\n".join(b'{"text": "' + line + b'"}' for line in lines)
+    assert [row.reason for row in rows_of("a.jsonl", as_json)] == [None, "broken_encoding", None]
+
+
+def test_windows_1252_with_a_byte_it_does_not_define() -> None:
+    table = read("a.csv", b"text,label\nma\xf1ana,a\nmal \x81,b\n\xbfcu\xe1ndo?,c\n")
+    assert table.encoding == "cp1252"
+    assert told(list(table.rows)) == [(2, "ma\u00f1ana"), (3, "broken_encoding"), (4, "\u00bfcu\u00e1ndo?")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16", "utf-32"])
+@pytest.mark.parametrize("text", ["no abre", "no abre la aplicaci\u00f3n \U0001f621"])
+def test_wide_encodings_without_an_accent_too(encoding: str, text: str) -> None:
+    """Plain ASCII in UTF-16 without a mark is valid UTF-8, with a NUL after every letter."""
+    [row] = rows_of("a.csv", f"text,label\r\n{text},a\r\n".encode(encoding))
+    assert row.values["text"] == text
+
+
+def test_a_nul_in_a_cell_does_not_make_the_file_binary() -> None:
+    assert len(rows_of("a.csv", b"text,label\nhola\x00 amigos,a\nmuy buenas,b\n")) == 2
+
+
+@pytest.mark.parametrize("name", ["A.CSV.GZ", "queja del a\u00f1o + fin=1.csv.gz"])
+def test_a_gzip_file_of_several_members_is_read_whole(name: str) -> None:
+    body = gzip.compress(b"text,label\nuno,a\n") + gzip.compress(b"dos,b\n") + gzip.compress(b"tres,c\n") + b"\0" * 512
+    assert texts(read(name, body)) == ["uno", "dos", "tres"]
+
+
+def test_a_thousand_copies_pack_well_and_are_no_bomb() -> None:
+    body = b"text,label\n" + b"la misma queja de siempre, otra vez;fees\n".replace(b", ", b" ").replace(b";", b",") * 20_000
+    packed = gzip.compress(body)
+    assert len(body) > reading.MAX_UNPACK_RATIO * len(packed)
+    assert len(texts(read("a.csv.gz", packed))) == 20_000
+
+
+def test_a_bomb_is_noticed_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    of = Evidence.of
+    monkeypatch.setattr(Evidence, "of", lambda body: seen.append(len(body)) or of(body))
+    with pytest.raises(UnreadableFileError, match="200 times"):
+        read("a.csv.gz", gzip.compress((b"x" * 99 + b"\n") * 2_000_000))
+    assert max(seen) <= reading.BLOCK_BYTES + 100
+    assert sum(seen) <= 2 * reading.HARMLESS_BYTES + 200 * 1_000_000
+    monkeypatch.setattr(reading, "MAX_UNPACKED_BYTES", 1000)
+    with pytest.raises(UnreadableFileError) as caught:
+        read("a.csv.gz", gzip.compress(b"text\n" + b"hola\n" * 999))
+    assert caught.value.reason == "gzip_bomb"
+
+
+def test_reading_is_the_same_whatever_the_blocks() -> None:
+    """Cut inside characters, marks, line ends and quotes."""
+    for encoding in ("utf-8-sig", "utf-16", "cp1252"):
+        for end in ("\n", "\r\n", "\r"):
+            body = BROKEN_AMONG_MULTI_LINE.decode().replace("\n", end).encode(encoding)
+            expected = rows_of("a.csv", body)
+            for size in (1, 2, 3, 7, 50):
+                cut = read_table(
+                    "a.csv", lambda body=body, size=size: (body[i : i + size] for i in range(0, len(body), size)), ALIASES
+                )
+                assert list(cut.rows) == expected
+
+
+def test_json_surprises() -> None:
+    body = (
+        b'\xef\xbb\xbf{"ID": 1.10, "Text": "uno", "extra": {"a": ["\xc3\xb1", 1.5, null]}}\r\n'
+        b'{"text": "dos", "text": "tres"}\r\n\r\n'
+        b'{"text": null, "id": 12345678901234567890}\r\n'
+        b'{"text": ["\xc3\xb1"], "id": true}\r\n'
+        b'{"id": 1'
+    )
+    rows = rows_of("a.jsonl", body)
+    assert [(row.line, row.reason) for row in rows] == [
+        (1, None),
+        (2, "malformed_row"),
+        (4, None),
+        (5, None),
+        (6, "malformed_row"),
+    ]
+    assert rows[0].values == {"ID": "1.10", "Text": "uno", "extra": '{"a": ["\u00f1", 1.5, null]}'}
+    assert rows[2].values == {"Text": "", "ID": "12345678901234567890"}
+    assert rows[3].values == {"Text": '["\u00f1"]', "ID": "true"}
+    assert "twice" in str(rows[1].detail)
+
+
+def test_counting_tells_where_a_file_may_be_cut() -> None:
+    good = b'text,label\n"uno ""dos"", tres\n",a\n",empieza",b\n'
+    assert Evidence.of(good).can_be_cut
+    for bad in (b'pantalla de 5" rota,a\n' * 2, b'"abierta,a\n', b'"dijo \\"no\\" y \\"ya\\"",a\n'):
+        assert not Evidence.of(good + bad).can_be_cut
+    for place in range(1, len(good)):
+        parts = [Evidence.of(good[:place], b"", good[place:]), Evidence.of(good[place:], good[:place], b"")]
+        assert sum(parts, Evidence()).can_be_cut
+    accented = "ma\u00f1ana \u20ac5 \U0001f621\n".encode() * 3
+    for place in range(1, len(accented)):
+        assert (Evidence.of(accented[:place], b"", b"x") + Evidence.of(accented[place:], b"x", b"")).broken == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("a.csv", b'"una queja, con coma",a\n'), ("a.csv.gz", b'"una queja, con coma",a\n'), ("a.jsonl", b'{"queja": "x"}\n')],
+)
+def test_rows_come_before_the_file_is_read_to_its_end(name: str, line: bytes) -> None:
+    """So memory holds blocks and not files: each row is given while the rest of its file is not yet there."""
+    passes: list[int] = []
+    header = b"" if name == "a.jsonl" else b"text,label\n"
+    body = header + b"".join(line.replace(b"x", b"%d" % number) for number in range(40_000))
+    body = gzip.compress(body, 0) if name.endswith("gz") else body
+
+    def blocks() -> Iterator[bytes]:
+        passes.append(0)
+        for start in range(0, len(body), 10_000):
+            passes[-1] += 1
+            yield body[start : start + 10_000]
+
+    table = read_table(name, blocks, ALIASES)
+    next(table.rows)
+    assert passes[-1] <= 5 < max(passes)
+    assert sum(1 for _ in table.rows) == 40_000 - 1

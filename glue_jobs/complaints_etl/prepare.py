@@ -315,7 +315,7 @@ def _exceptions(good: DataFrame, settings: JobSettings, known: DataFrame | None,
     if labelled:
         signed = keys.where("signature IS NOT NULL").select("fingerprint", "signature").dropDuplicates(["fingerprint"])
         rows = rows.join(group(signed, known), "fingerprint", "left")
-        rows = rows.join(_label_rows(rows, known), "label", "left")
+        rows = rows.join(_label_rows(rows, known), F.col("label") == F.col("counted_label"), "left")
         group_id = F.coalesce("group_id", group_id)
         rare = F.coalesce(F.col("label_rows") < settings.min_label_rows, F.lit(False))
     rows = rows.withColumn("group_id", group_id).withColumn("rare", rare)
@@ -334,11 +334,12 @@ def _exceptions(good: DataFrame, settings: JobSettings, known: DataFrame | None,
 
 
 def _label_rows(rows: DataFrame, known: DataFrame | None) -> DataFrame:
-    """label, label_rows: in this run and all before. What is rare is judged over all: a review list of ten rows teaches too."""
+    """counted_label, label_rows: in this run and all before. What is rare is judged over all: a review list of ten rows teaches too."""
     labels = rows.where("order = 1 AND label IS NOT NULL").select("label")
     if known is not None:
         labels = labels.unionByName(known.where("label IS NOT NULL").select("label"))
-    return labels.groupBy("label").agg(F.count("*").alias("label_rows"))
+    counted = labels.groupBy("label").agg(F.count("*").alias("label_rows"))
+    return counted.withColumnRenamed("label", "counted_label")
 
 
 def _finish(good: DataFrame, exceptions: DataFrame, run_id: str) -> DataFrame:

@@ -45,6 +45,7 @@ BATCH_ROWS = 5000
 BATCH_CHARACTERS = 16 * 1024**2
 EXTENSION_BYTES = 1024**2
 CONTEXT_BYTES = 64  # around a range: no run of quotes is longer
+SHARED_BYTES = 256 * 1024  # less is not worth a shuffle
 
 RAW_SCHEMA = (
     "source_index int, part int, row_number bigint, line_number bigint, source_file string, source_version string, "
@@ -137,7 +138,12 @@ def read_files(
                 for part in tasks[task]:
                     yield from _batches(chosen[part.file], part, aliases)
 
-    return spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(work, RAW_SCHEMA)
+    raw = spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(work, RAW_SCHEMA)
+    cores = spark.sparkContext.defaultParallelism
+    if len(tasks) >= cores or sum(file.size for file in files) < SHARED_BYTES:
+        return raw
+    # One packed file is read by one task; what comes after is the work of all.
+    return raw.repartition(cores).sortWithinPartitions("source_index", "part", "row_number")
 
 
 def _tasks(parts: Sequence[_Part], task_bytes: int) -> list[list[_Part]]:

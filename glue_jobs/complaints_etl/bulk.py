@@ -108,7 +108,9 @@ def _as_written(cells: pa.ChunkedArray) -> pa.Array:
     marked = pc.starts_with(whole, MARK)
     if not pc.any(marked).as_py():
         return whole
-    return pc.replace_with_mask(whole, marked, pa.array([active(cell) for cell in whole.filter(marked).to_pylist()], pa.string()))
+    return pc.replace_with_mask(
+        whole, marked, pa.array([active(cell) for cell in whole.filter(marked).to_pylist()], pa.string())
+    )
 
 
 def _has_header(rows: pa.Table) -> bool:

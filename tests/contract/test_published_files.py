@@ -20,9 +20,8 @@ from tests.stacks.conftest import Template
 
 @pytest.fixture
 def table(templates: dict[str, Template]) -> dict[str, Any]:
-    [properties] = templates["storage"].properties("AWS::Glue::Table")
-    found: dict[str, Any] = properties["TableInput"]
-    return found
+    tables: list[dict[str, Any]] = [one["TableInput"] for one in templates["storage"].properties("AWS::Glue::Table")]
+    return next(one for one in tables if one["Name"] == "predictions")
 
 
 def joined(value: Any) -> str:
@@ -59,7 +58,7 @@ def test_athena_looks_where_publish_writes_without_a_crawler(table: dict[str, An
     assert parameters["projection.run_date.format"] == "yyyy-MM-dd"
     day = datetime.strptime(run.run_date, "%Y-%m-%d").replace(tzinfo=UTC)
     assert (day.year, day.month, day.day) == (2026, 7, 15)
-    assert (first, last) == ("2024-01-01", "NOW")
+    assert (first, last) == ("2026-01-01", "NOW")
     location = joined(parameters["storage.location.template"])
     assert location == "s3://<bucket>/predictions/run_date=${run_date}/"
     assert joined(table["StorageDescriptor"]["Location"]) == "s3://<bucket>/predictions/"

@@ -55,7 +55,7 @@ FILES = {
     "julio.jsonl": json.dumps({"text": "Mi tarjeta no llega ☕", "extra": 'a,"b"'}, ensure_ascii=False).encode()
     + b"\n{broken\n",
     "labelled.csv": "text,label\nme negaron el crédito sin explicación,credit\n".encode(),
-    "binary.csv": b"\0\1\2\0",
+    "binary.csv": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\xff\xfe\x00",
     "empty_table.csv": b"text,label\n",
 }
 Stored = dict[str, bytes]

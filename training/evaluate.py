@@ -18,6 +18,7 @@ from complaint_model.records import DataError, read_labelled
 log = logging.getLogger("evaluate")
 # The job unpacks the code to <base>/code, and its inputs and outputs lie beside it.
 BASE = Path(__file__).resolve().parent.parent
+NAMED_LABELS = 5  # in a note; per_label has them all
 DECIDING_ROWS = 30  # a label or holdout with fewer rows cannot tell two models apart
 ABOUT = ("training_rows", "data_fingerprint", "code_version", "settings")
 
@@ -87,7 +88,10 @@ def _notes(result: dict[str, Any], candidate: Artifact, champion: Artifact | Non
         notes.append(f"the holdout has {rows} rows: too few to tell two models apart")
     small = [label for label, count in supports.items() if count < DECIDING_ROWS]
     if rows and small:
-        notes.append(f"labels with fewer than {DECIDING_ROWS} holdout rows, whose recall is a rough guess: {', '.join(small)}")
+        named = ", ".join(small[:NAMED_LABELS]) + (
+            f" and {len(small) - NAMED_LABELS} more" if len(small) > NAMED_LABELS else ""
+        )
+        notes.append(f"labels with fewer than {DECIDING_ROWS} holdout rows, whose recall is a rough guess: {named}")
     if leaked:
         notes.append(f"{leaked} rows of the holdout are near-copies of training rows: they were left out")
     return notes

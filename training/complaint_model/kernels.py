@@ -15,7 +15,7 @@ from numba import njit
 
 WORD, NUMBER, MASK = 0, 1, 2
 SEPARATOR, SKIP, EDGE, MASK_LETTER = 0, 1, 2, 3
-ZERO = 48
+ZERO, FIRST_LETTER, LETTER_X = 48, 97, 120  # among ASCII's folded codes
 TABLE_SIZE = 0x20000
 BUCKET_BITS = 22
 FIRST_IDEOGRAPH, FIRST_SYLLABLE = 0x2E80, 0xAC00
@@ -65,6 +65,21 @@ def _tokenise(
     previous, previous_code, previous_alone = 0, 32, False
     position = first
     while position <= last:
+        if inside and not previous_alone:
+            # Most bytes are plain letters inside a word, and need none of what follows.
+            while position < last and data[position] < 0x80:
+                letter = table[data[position]]
+                if letter < FIRST_LETTER:
+                    break
+                value += np.uint64(letter) * power
+                power *= _P
+                letters[length] = letter
+                length += 1
+                size += 1
+                crosses += letter == LETTER_X
+                position += 1
+                end = position
+                previous, previous_code = int(letter), 0
         if position == last:
             code, following = 32, last + 1
         else:
@@ -117,7 +132,7 @@ def _tokenise(
             letters[length] = folded
             length += 1
             size += 1
-            crosses += folded == 120
+            crosses += folded == LETTER_X
             end = following
         previous, previous_code, previous_alone = folded, code, alone
         position = following
@@ -173,7 +188,7 @@ def _distinct(found: int, bucket: Any, slots: Any, unique: Any, times: Any, whic
     count = 0
     for occurrence in range(found):
         key = bucket[occurrence]
-        slot = (key * 40503) & (size - 1)
+        slot = key & (size - 1)  # buckets are spread already
         while slots[slot] >= 0 and unique[slots[slot]] != key:
             slot = (slot + 1) & (size - 1)
         if slots[slot] < 0:

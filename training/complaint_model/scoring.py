@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,7 @@ LONGEST_TERM = 80  # characters shown of a term
 LEAST_CONTRIBUTION = 1e-6
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(NamedTuple):
     """A word or pair of words, as the text has it ("…" between words that stand apart), and what it added to the label's logit."""
 
     term: str
@@ -92,18 +92,15 @@ def _compiled(model: Model, texts: Sequence[str], part: Scores, wanted: int) -> 
     if not wanted:
         return [[]] * len(texts)
     whole = data.tobytes()
-
-    def word(start: int, end: int) -> str:
-        return whole[start:end].decode("utf-8", "replace")
-
     found = []
     for amounts, places in zip(contribution.tolist(), spans.tolist(), strict=True):
         strongest = []
         for amount, (start, end, other, last, apart) in zip(amounts, places, strict=True):
             if amount <= 0:
                 break
-            surface = _joined(word(start, end), word(other, last), apart)
-            strongest.append(Term(surface, round(amount, 4)))
+            left = whole[start:end].decode("utf-8", "replace")
+            right = whole[other:last].decode("utf-8", "replace") if apart else ""
+            strongest.append(Term(_joined(left, right, apart), round(amount, 4)))
         found.append(strongest)
     return found
 

@@ -424,13 +424,13 @@ def cross_fit_scores(
         others = np.flatnonzero(fold != held)
         weights, biases = fit_machines(matrix[others], labels[others], label_count, settings)
         scores[rows] = matrix[rows] @ weights + biases
-        log.info("fold %d of %d: trained on %d rows", held + 1, settings.folds, len(others))
         if path:
             # Written whole or not at all: spot instances stop in the middle of things.
             temporary = path.with_suffix(".part")
             with temporary.open("wb") as out:
                 np.save(out, scores[rows])
             temporary.replace(path)
+        log.info("fold %d of %d: trained on %d rows", held + 1, settings.folds, len(others))
 
     with ThreadPoolExecutor(max_workers=min(settings.folds, os.cpu_count() or 1)) as pool:
         list(pool.map(work, range(settings.folds)))

@@ -125,13 +125,13 @@ def test_an_interrupted_job_goes_on_from_its_checkpoints_and_ends_in_the_same_by
         text=True,
     ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("fold 2 of 5"):
-                process.kill()
-                break
+        folds = (line for line in process.stdout if line.startswith("fold "))
+        next(folds)
+        next(folds)  # folds end in any order; what is logged is kept
+        process.kill()
     kept = sorted(path.name for path in (first / "checkpoints").iterdir())
     assert not (first / "model").exists()
-    assert len([name for name in kept if not name.endswith(".part")]) in (1, 2, 3)
+    assert len([name for name in kept if not name.endswith(".part")]) in (2, 3, 4)
 
     second = instance("second")
     shutil.copytree(first / "checkpoints", second / "checkpoints", dirs_exist_ok=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from complaint_model import artifact, scoring
-from complaint_model.classifier import Model, decision
+from complaint_model.classifier import Model
 
 CONTENT_TYPES = ("application/jsonlines", "application/x-jsonlines", "application/jsonl")
 LONGEST_TEXT = 200_000  # characters; Prepare's own limit is far below
@@ -53,7 +53,10 @@ def _answers(lines: list[bytes], model: Model) -> list[Answer]:
     good = [index for index, (_, text, _) in enumerate(parsed) if text is not None]
     scores, terms = scoring.score_and_explain(model, [text for _, text, _ in parsed if text is not None])
     answers = [_error(complaint_id, error) for complaint_id, _, error in parsed]
-    ranking = (-decision(scores.probabilities, model.offsets)).argsort(axis=1, kind="stable")[:, :ALTERNATIVES]
+    # The label first, whatever its offset made of it; then what is most probable.
+    ranked_by = scores.probabilities.copy()
+    ranked_by[np.arange(len(ranked_by)), scores.label] = 2.0
+    ranking = (-ranked_by).argsort(axis=1, kind="stable")[:, :ALTERNATIVES]
     probabilities = np.take_along_axis(scores.probabilities, ranking, axis=1).round(6).tolist()
     # A text of which no word is known gets the commonest label at best: a person should look.
     needs_review = ((scores.confidence < model.threshold) | ~scores.recognised).tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -15,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 
 from tests.unit.training.conftest import ROOT, make_complaints
@@ -480,3 +482,13 @@ def test_other_content_types_are_refused(kind: str) -> None:
     if kind:
         with pytest.raises(ValueError, match="application/jsonlines"):
             inference.output_fn([], kind)
+
+
+def test_the_label_comes_first_and_then_what_is_most_probable(model: Any) -> None:
+    texts, _ = make_complaints(60, seed=31)
+    found = answers(dataclasses.replace(model, offsets=np.asarray([1.5, 0.0, -1.5])), b"\n".join(line(text) for text in texts))
+    for answer in found:
+        chances = [alternative["probability"] for alternative in answer["alternatives"]]
+        assert answer["alternatives"][0] == {"label": answer["label"], "probability": answer["confidence"]}
+        assert chances[1:] == sorted(chances[1:], reverse=True)
+    assert any(answer["alternatives"][1]["probability"] > answer["confidence"] for answer in found)  # an offset decided

@@ -113,7 +113,7 @@ def contenders(texts: list[str], labels: list[str], folder: Path) -> dict[str, d
         )
     # Its module has the name of the language identifier's, so that one environment cannot hold both.
     command = [
-        "uv",
+        str(Path(sys.executable).with_name("uv")),
         "run",
         "--quiet",
         "--no-project",
@@ -165,14 +165,13 @@ def cold_start(model: Model, folder: Path) -> dict[str, float]:
 
 
 def one_of_curve(rows: int) -> None:
-    """Train and score made-up rows; print seconds and peak memory as JSON."""
+    """Train and score made-up rows; print seconds and peak memory (the rows themselves included) as JSON."""
     texts, labels = made_up(rows)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     groups = [str(index) for index in range(rows)]
     trained, (model, _) = core_seconds(lambda: fit(Rows(texts, labels, groups), Settings()))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     scored, _ = core_seconds(lambda: scoring.score(model, texts))
-    print(json.dumps({"rows": rows, "train_seconds": trained, "score_seconds": scored, "megabytes": (peak - before) / 1024}))
+    print(json.dumps({"rows": rows, "train_seconds": trained, "score_seconds": scored, "megabytes": peak / 1024}))
 
 
 def curve(sizes: Sequence[int]) -> dict[str, Any]:

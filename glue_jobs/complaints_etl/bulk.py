@@ -1,4 +1,4 @@
-"""CSV that is provably plain, parsed a part at a time by Arrow: the same rows as reading.py's, at a tenth of its cost.
+"""CSV that is provably plain, parsed a part at a time by Arrow: the same rows as reading.py's, for less.
 
 Plain means that no two parsers could disagree: UTF-8 without NUL; quotes only around whole fields, or doubled inside them; as many
 fields in every record as in the header; no empty lines; lines that end in \\n or \\r\\n. All of it is checked on the bytes before
@@ -33,11 +33,8 @@ from complaints_etl.spreadsheet import MARK, active
 
 _Octets = NDArray[np.uint8]
 _Places = NDArray[np.int64]
-ROW_NUMBER, LINE_NUMBER, RECORD = (
-    "\0row",
-    "\0line",
-    "\0record",
-)  # no column of a file can be called that: plain files hold no NUL
+# No column of a file can be called that: plain files hold no NUL.
+ROW_NUMBER, LINE_NUMBER, RECORD = "\0row", "\0line", "\0record"
 _SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _QUOTE, _NEWLINE, _RETURN = b'"\n\r'
 _FIRST_COMPOSABLE = 0xCC  # what leads the UTF-8 of U+0300 and above; every character below is composed as it is

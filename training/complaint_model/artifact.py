@@ -115,11 +115,6 @@ def unpack(archive: Path, folder: Path) -> Path:
     return folder
 
 
-def metadata(about: dict[str, Any], model: Model) -> dict[str, Any]:
-    """What an evaluation says of a model besides its scores."""
-    return {"labels": list(model.labels), "threshold": model.threshold, **about}
-
-
 def _model(content: dict[str, Any], arrays: dict[str, Any]) -> Model:
     labels = content["labels"]
     if not isinstance(labels, list) or len(labels) < 2 or not all(isinstance(label, str) for label in labels):

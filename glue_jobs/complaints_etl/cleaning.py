@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from html import unescape
 from html.entities import name2codepoint
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
+
+from complaints_etl.oddities import REPEATED, SPACES, UNUSUAL
 
 # What UTF-8 read as Windows-1252 or Latin-1 looks like, for the characters of Spanish and the usual punctuation.
 _MOJIBAKE = {
@@ -43,9 +46,6 @@ _QUOTED_HEADER = (
 _SIGNATURE = r"(?s)\n--\s*\n.{0,400}\z"
 # A text that is cut may not end in half of a number, which redaction would not know.
 _HALF = r"[\s\d().+\-]+\S{0,60}\z"
-# A search over a text costs microseconds, and each of the steps below is for few texts: one search tells which texts need several.
-_UNUSUAL = _CONTROL[:-1] + r"\u200DÃâÂ&<\r]"
-_REPEATED = r"(\S)\1{3}"
 
 
 def _given(value: Column, then: Callable[[Column], Column]) -> Column:
@@ -53,16 +53,27 @@ def _given(value: Column, then: Callable[[Column], Column]) -> Column:
     return F.transform(F.array(value), then)[0]
 
 
-def clean(text: Column, *, max_characters: int) -> Column:
+def clean(text: Column, oddities: Column, *, max_characters: int) -> Column:
     """Cleaned text: mojibake repaired, entities and tags gone, control characters gone, white space single, cut to length.
 
     Accents, ñ, currency signs and emoji stay. One character over the limit stays too where the text was cut, so that it can be
     told (`cut`).
+
+    Args:
+        text: as it came, without white space around it.
+        oddities: which steps the text needs (int, oddities.py); the others would leave it as it is.
+        max_characters: the length cap.
     """
-    plain = _given(text, lambda t: F.when(t.rlike(_UNUSUAL), _repaired(t)).otherwise(t))
-    plain = _given(plain, lambda t: F.when(F.contains(t, F.lit("\n")), _without_mail_parts(t)).otherwise(t))
-    plain = _given(plain, lambda t: F.when(t.rlike(_REPEATED), _without_repeats(t)).otherwise(t))
-    return F.substring(F.trim(F.regexp_replace(plain, _SPACES, " ")), 1, max_characters + 1)
+
+    def needed(steps: int) -> Column:
+        # What comes out of an entity or a tag may be white space or a letter more.
+        return oddities.bitwiseAND(UNUSUAL | steps) != 0
+
+    plain = F.when(needed(UNUSUAL), _repaired(text)).otherwise(text)
+    plain = _given(plain, lambda t: F.when(needed(SPACES) & F.contains(t, F.lit("\n")), _without_mail_parts(t)).otherwise(t))
+    plain = _given(plain, lambda t: F.when(needed(REPEATED), _without_repeats(t)).otherwise(t))
+    plain = _given(plain, lambda t: F.when(needed(SPACES), F.regexp_replace(t, _SPACES, " ")).otherwise(t))
+    return F.substring(F.trim(plain), 1, max_characters + 1)
 
 
 def cut(text: Column, *, max_characters: int) -> Column:
@@ -119,20 +130,24 @@ def _without_repeats(text: Column) -> Column:
 
 def tokens(text: Column) -> Column:
     """array<string>: words in lower case; amounts, numbers, placeholders and masks as <amount>, <number>, <TYPE>, <mask>."""
-    marked = _given(text, lambda t: F.when(t.rlike(r"[\d$€]|[Xx]{2}"), _marked(t)).otherwise(t))
-    classes = F.create_map(
-        F.lit("\ue000"), F.lit("<amount>"), F.lit("\ue001"), F.lit("<mask>"), F.lit("\ue002"), F.lit("<number>")
-    )
-
-    def split(marked: Column) -> Column:
-        found = F.regexp_extract_all(F.lower(marked), F.lit(r"(<[a-z_]+>|[\uE000-\uE002]|[\p{L}\p{M}\p{N}]+)"), 1)
-        named = F.transform(found, lambda token: F.coalesce(F.element_at(classes, token), token))
-        return F.when(marked.rlike("[\ue000-\ue002]"), named).otherwise(found)
-
-    return _given(marked, split)
+    marked = text
+    for worth_it, pattern, token in _CLASSES:
+        marked = _given(marked, _marked(worth_it, pattern, token))
+    return F.regexp_extract_all(F.lower(marked), F.lit(r"(<[a-z_]+>|[\p{L}\p{M}\p{N}]+)"), 0)
 
 
-def _marked(text: Column) -> Column:
-    marked = F.regexp_replace(text, r"(?:[$€]|\b(?:COP|USD|EUR|US\$)\s?\$?)\s?\d[\d.,]*", " \ue000 ")
-    marked = F.regexp_replace(marked, r"\b[Xx]{2,}\b(?:/[Xx]{2,})*", " \ue001 ")
-    return F.regexp_replace(marked, r"(?<![\p{L}\d])\d[\d.,/\-]*(?![\p{L}\d])", " \ue002 ")
+def _marked(worth_it: Callable[[Column], Column], pattern: str, token: str) -> Callable[[Column], Column]:
+    return lambda text: F.when(worth_it(text), F.regexp_replace(text, pattern, f" {token} ")).otherwise(text)
+
+
+def _any_of(*parts: str) -> Callable[[Column], Column]:
+    return lambda text: reduce(Column.__or__, [F.contains(text, F.lit(part)) for part in parts])
+
+
+# In this order: (what to look at first, as it is cheap; the pattern; the class).
+_CLASSES: tuple[tuple[Callable[[Column], Column], str, str], ...] = (
+    (_any_of("$", "€"), r"(?:\b(?:COP|USD|EUR)\s?|\bUS)?[$€]\s?\d[\d.,]*", "<amount>"),
+    (_any_of("COP", "USD", "EUR"), r"\b(?:COP|USD|EUR)\s{0,2}\d[\d.,]*", "<amount>"),
+    (_any_of("XX", "xx", "Xx", "xX"), r"\b[Xx]{2,}\b(?:/[Xx]{2,})*", "<mask>"),
+    (lambda text: text.rlike("[0-9]"), r"(?<![\p{L}\d])\d[\d.,/\-]*(?![\p{L}\d])", "<number>"),
+)

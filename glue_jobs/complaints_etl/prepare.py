@@ -191,8 +191,8 @@ def _judged(raw: DataFrame, settings: JobSettings, salt: str) -> DataFrame:
     cleaned = (
         raw.withColumn("received_at", _received(F.col("received_raw")))
         .withColumn("received_on", F.to_date("received_at"))
-        .withColumn("cleaned", clean(F.col("raw_text"), max_characters=settings.max_text_characters))
-        .drop("raw_text", "received_raw")
+        .withColumn("cleaned", clean(F.col("raw_text"), F.col("oddities"), max_characters=settings.max_text_characters))
+        .drop("raw_text", "oddities", "received_raw")
         .withColumn("truncated", F.length("cleaned") > settings.max_text_characters)
         .withColumn("cleaned", cut(F.col("cleaned"), max_characters=settings.max_text_characters))
         .withColumn("label", label)

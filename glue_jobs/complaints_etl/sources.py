@@ -23,6 +23,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from complaints_etl import bulk
+from complaints_etl.oddities import oddities
 from complaints_etl.reading import (
     BLOCK_BYTES,
     SNIFF_BYTES,
@@ -49,17 +50,18 @@ SHARED_BYTES = 256 * 1024  # less is not worth a shuffle
 
 RAW_SCHEMA = (
     "source_index int, part int, row_number bigint, line_number bigint, source_file string, source_version string, "
-    "original_id string, raw_text string, label_original string, received_raw string, carried_raw map<string,string>, "
+    "original_id string, raw_text string, oddities int, label_original string, received_raw string, carried_raw map<string,string>, "
     "reason string, detail string, record string, fact string"
 )
-_STRINGS = ("source_file", "source_version", "original_id", "raw_text", "label_original", "received_raw")
 _ARROW = pa.schema(
     [
         ("source_index", pa.int32()),
         ("part", pa.int32()),
         ("row_number", pa.int64()),
         ("line_number", pa.int64()),
-        *((name, pa.string()) for name in _STRINGS),
+        *((name, pa.string()) for name in ("source_file", "source_version", "original_id", "raw_text")),
+        ("oddities", pa.int32()),
+        *((name, pa.string()) for name in ("label_original", "received_raw")),
         ("carried_raw", pa.map_(pa.string(), pa.string())),
         *((name, pa.string()) for name in ("reason", "detail", "record", "fact")),
     ]
@@ -277,10 +279,12 @@ def _batches(file: SourceFile, part: _Part, aliases: Aliases) -> Iterator[pa.Rec
 
 
 def _arrow(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
-    columns = zip(*rows, strict=True) if rows else [()] * len(_ARROW)
-    return pa.RecordBatch.from_arrays(
-        [pa.array(values, field.type) for values, field in zip(columns, _ARROW, strict=True)], schema=_ARROW
-    )
+    """Rows as RAW_SCHEMA, with `oddities` between the text and what follows it."""
+    fields = [field for field in _ARROW if field.name != "oddities"]
+    columns = zip(*rows, strict=True) if rows else [()] * len(fields)
+    arrays = {field.name: pa.array(values, field.type) for values, field in zip(columns, fields, strict=True)}
+    arrays["oddities"] = oddities(arrays["raw_text"])
+    return pa.RecordBatch.from_arrays([arrays[field.name] for field in _ARROW], schema=_ARROW)
 
 
 def _bulk_batch(file: SourceFile, part: _Part, plain: bulk.PlainTable, rows: pa.RecordBatch, lines: int) -> pa.RecordBatch:
@@ -294,6 +298,7 @@ def _bulk_batch(file: SourceFile, part: _Part, plain: bulk.PlainTable, rows: pa.
     def value(ours: str) -> pa.Array:
         return bulk.value(cells[columns[ours]]) if ours in columns else nothing
 
+    texts = value("text")
     arrays = [
         pa.array([part.file] * size, pa.int32()),
         pa.array([part.number] * size, pa.int32()),
@@ -302,7 +307,8 @@ def _bulk_batch(file: SourceFile, part: _Part, plain: bulk.PlainTable, rows: pa.
         pa.array([file.key] * size),
         pa.array([file.version_id] * size),
         value("complaint_id"),
-        value("text"),
+        texts,
+        oddities(texts),
         _labels(value("label")),
         value("received_at"),
         bulk.maps({name: array for name, array in cells.items() if name not in known}, size),

@@ -13,9 +13,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from complaints_etl.cleaning import clean, cut, tokens
 from complaints_etl.job_settings import JobSettings
+from complaints_etl.oddities import oddities
 from complaints_etl.prepare import Prepared, TooManyRejectsError, prepare, write
 from complaints_etl.sources import SourceFile
 from pyspark.sql import SparkSession
@@ -391,9 +393,12 @@ CLEANED = [
 
 def test_cleaning(spark: SparkSession) -> None:
     """All at once: a Spark job costs as much as a thousand texts."""
-    frame = spark.createDataFrame(list(enumerate(raw for raw, _ in CLEANED)), "i int, t string")
-    found = frame.select("i", clean(F.col("t"), max_characters=1000).alias("t")).orderBy("i").collect()
-    assert [row["t"] for row in found] == [expected for _, expected in CLEANED]
+    marks = oddities(pa.array([raw for raw, _ in CLEANED])).to_pylist()
+    rows = [(i, raw, mark) for i, ((raw, _), mark) in enumerate(zip(CLEANED, marks, strict=True))]
+    frame = spark.createDataFrame(rows, "i int, t string, o int")
+    for steps in (F.col("o"), F.lit(7)):  # as marked, and everything for every text
+        found = frame.select("i", clean(F.col("t"), steps, max_characters=1000).alias("t")).orderBy("i").collect()
+        assert [row["t"] for row in found] == [expected for _, expected in CLEANED]
 
 
 def test_a_text_is_cut_before_the_word_and_the_number_that_the_limit_goes_through(spark: SparkSession) -> None:
@@ -404,7 +409,7 @@ def test_a_text_is_cut_before_the_word_and_the_number_that_the_limit_goes_throug
         (11, ["uno dos", "tarjeta", "abcdefghabc", "justo aquí!"]),
     ):
         found = (
-            frame.select("i", cut(clean(F.col("t"), max_characters=limit), max_characters=limit).alias("t"))
+            frame.select("i", cut(clean(F.col("t"), F.lit(0), max_characters=limit), max_characters=limit).alias("t"))
             .orderBy("i")
             .collect()
         )

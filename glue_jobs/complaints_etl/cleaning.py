@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import reduce
 from html import unescape
 from html.entities import name2codepoint
+from operator import or_
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -141,7 +142,7 @@ def _marked(worth_it: Callable[[Column], Column], pattern: str, token: str) -> C
 
 
 def _any_of(*parts: str) -> Callable[[Column], Column]:
-    return lambda text: reduce(Column.__or__, [F.contains(text, F.lit(part)) for part in parts])
+    return lambda text: reduce(or_, [F.contains(text, F.lit(part)) for part in parts])
 
 
 # In this order: (what to look at first, as it is cheap; the pattern; the class).

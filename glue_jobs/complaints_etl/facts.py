@@ -9,18 +9,17 @@ from __future__ import annotations
 import calendar
 import hashlib
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cache
 
-from complaints_etl.redaction import matches_at, places, references
+from complaints_etl.places import Run, Starts, Text, folded, without_accents
+from complaints_etl.redaction import references
 
 MAX_OF_A_KIND = 50  # a fact list is for people and sums; a text of thousands of numbers is neither
 _LARGEST = Decimal(10) ** 18
-_Runs = list[tuple[int, int, str]]
 
 _NUMBER = r"\d{1,3}(?:[.,]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?"
 _SCALE = r"(?P<scale>\s?(?:mil millones|millones|mill[oó]n|mil|million|thousand|k)\b)?"
@@ -33,9 +32,8 @@ _AMOUNT = re.compile(
 _SCALES = {
     "mil": 1000, "thousand": 1000, "k": 1000, "millon": 10**6, "millones": 10**6, "million": 10**6, "mil millones": 10**9,
 }  # fmt: skip
-_MONEY_WORDS = ("$", "€", "cop", "usd", "eur", "mxn", "us", "peso", "dolar", "dólar", "dollar", "buck")
+_MONEY_WORDS = ("$", "€", "cop", "usd", "eur", "mxn", "us", "peso", "dolar", "dollar", "buck")
 # Where a number begins, by what stands before it: the few characters that can begin an amount are tried, not the whole text.
-_NUMBER_RUN = re.compile(r"\d[\d.,/\-]*")
 _LONGEST_SIGN = 6
 _SIGN_STARTS = frozenset("$€CcUuEeMm")
 _MEXICAN = re.compile(r"(?i)(?:pesos )?mexicanos|MXN")
@@ -61,8 +59,6 @@ _WEEKDAYS = {
     )
     for name in names.split()
 }  # fmt: skip
-_SPANISH = tuple(zip("áéíóúüñ", "aeiouun", strict=True))
-_MARKS = re.compile("[\u0300-\u036f]+")  # the accents of Latin letters
 _WEEKDAY = "(?:" + "|".join(_WEEKDAYS) + ")"
 _COUNT_WORDS = {
     "un": 1, "una": 1, "uno": 1, "a": 1, "an": 1, "one": 1, "dos": 2, "two": 2, "tres": 3, "three": 3, "cuatro": 4, "four": 4,
@@ -86,25 +82,16 @@ _LONGEST_MONTH = 16
 _HACE = re.compile(rf"(?i)\bhace\s+{_COUNT}\s+(?P<unit>d[ií]as?|semanas?|mes(?:es)?|a[nñ]os?)\b")
 _AGO = re.compile(rf"(?i)\b{_COUNT}\s+(?P<unit>days?|weeks?|months?|years?)\s+ago\b")
 _NAMED = {
-    "anteayer": 2, "antier": 2, "antes de ayer": 2, "the day before yesterday": 2, "day before yesterday": 2, "ayer": 1,
-    "yesterday": 1, "hoy": 0, "today": 0, "la semana pasada": 7, "last week": 7,
+    "anteayer": 2, "antier": 2, "antes de ayer": 2, "day before yesterday": 2, "ayer": 1, "yesterday": 1, "hoy": 0, "today": 0,
+    "semana pasada": 7, "last week": 7,
 }  # fmt: skip
 _NAMED_DAY = re.compile(r"(?i)\b(" + "|".join(sorted(_NAMED, key=len, reverse=True)) + r")\b")
-_NAMED_STARTS = (
-    "ante",
-    "antier",
-    "the day before",
-    "day before",
-    "ayer",
-    "yesterday",
-    "hoy",
-    "today",
-    "la semana",
-    "last week",
-)
+_HACE_STARTS = ("hace",)
+_NAMED_STARTS = ("anteayer", "antier", "antes de", "day before", "ayer", "yesterday", "hoy", "today", "semana", "last week")
 _LAST_WEEKDAY = re.compile(
     rf"(?i)\b(?:(?:el\s+)?pasado\s+(?P<one>{_WEEKDAY})|(?P<two>{_WEEKDAY})\s+pasado|last\s+(?P<three>{_WEEKDAY}))\b"
 )
+STARTS = (_HACE_STARTS, _NAMED_STARTS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +106,7 @@ class Facts:
 
 
 def extract(
-    text: str, *, language: str, received: date | None, products: Sequence[str], channels: Sequence[str], salt: str
+    text: str | Text, *, language: str, received: date | None, products: Sequence[str], channels: Sequence[str], salt: str
 ) -> Facts:
     """Facts of a cleaned text.
 
@@ -131,14 +118,13 @@ def extract(
         channels: as `products`.
         salt: what reference numbers are hashed with, so that nobody can list them by trying.
     """
-    folded = fold(text)
-    runs = _number_runs(text)
+    seen = Text(text) if isinstance(text, str) else text
     return Facts(
-        amounts=tuple(amounts(text, language, runs))[:MAX_OF_A_KIND] if runs else (),
-        dates=tuple(dates(text, language, received, runs))[:MAX_OF_A_KIND],
-        references=tuple(hashed(salt, number) for number in references(text)[:MAX_OF_A_KIND]) if runs else (),
-        products=mentions(folded, tuple(products)),
-        channels=mentions(folded, tuple(channels)),
+        amounts=tuple(amounts(seen, language))[:MAX_OF_A_KIND],
+        dates=tuple(dates(seen, language, received))[:MAX_OF_A_KIND],
+        references=tuple(hashed(salt, number) for number in references(seen)[:MAX_OF_A_KIND]),
+        products=mentions(seen, tuple(products)),
+        channels=mentions(seen, tuple(channels)),
     )
 
 
@@ -149,45 +135,41 @@ def hashed(salt: str, number: str) -> str:
 
 def fold(text: str) -> str:
     """Lower case without accents, for comparing names."""
-    lower = text.lower()
-    if lower.isascii():
-        return lower
-    for accented, plain in _SPANISH:  # five times as fast as taking every letter apart
-        lower = lower.replace(accented, plain)
-    return lower if lower.isascii() else _MARKS.sub("", unicodedata.normalize("NFD", lower))
+    return without_accents(folded(text))
 
 
-def mentions(folded: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names that the folded text mentions, in the order of the list."""
-    pattern, starts = _mention_pattern(names)
+def mentions(seen: Text, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names that the text mentions, in the order of the list; case and accents do not matter."""
+    pattern = _mention_pattern(names)
     if pattern is None:
         return ()
-    found = {match.lastgroup for match in matches_at(pattern, folded, places(folded, starts))}
-    return tuple(name for index, name in enumerate(names) if f"n{index}" in found)
+    # Other accents than Spanish ones are rare, and places in a text without them are others.
+    moved = seen.plain != seen.folded
+    matches = pattern.finditer(seen.plain) if moved else seen.matches(pattern, mention_starts(names), seen.folded)
+    mentioned = {match.lastgroup for match in matches}
+    return tuple(name for index, name in enumerate(names) if f"n{index}" in mentioned)
 
 
 @cache
-def _mention_pattern(names: tuple[str, ...]) -> tuple[re.Pattern[str] | None, tuple[str, ...]]:
-    """The names as one pattern, and what its matches begin with."""
+def mention_starts(names: tuple[str, ...]) -> Starts:
+    """The words that the names begin with."""
+    return tuple(dict.fromkeys(fold(name).split()[0] for name in names if name.split()))
+
+
+@cache
+def _mention_pattern(names: tuple[str, ...]) -> re.Pattern[str] | None:
     longest_first = sorted(enumerate(names), key=lambda pair: -len(pair[1]))
     # Each word of a name may be in the plural: tarjetas de crédito, credit cards.
     words = {index: r"(?:e?s)?\s+".join(map(re.escape, fold(name).split())) for index, name in longest_first}
     parts = [f"(?P<n{index}>{words[index]}(?:e?s)?)" for index, _ in longest_first]
-    starts = tuple(dict.fromkeys(fold(name).split()[0] for name in names if name.split()))
-    return (re.compile(r"\b(?:" + "|".join(parts) + r")\b") if parts else None), starts
+    return re.compile(r"\b(?:" + "|".join(parts) + r")\b") if parts else None
 
 
-def _number_runs(text: str) -> _Runs:
-    """(start, end, run) of each run of digits and the marks that numbers and dates are written with."""
-    return [(run.start(), run.end(), run[0]) for run in _NUMBER_RUN.finditer(text)]
-
-
-def amounts(text: str, language: str, runs: _Runs | None = None) -> list[tuple[Decimal, str]]:
+def amounts(seen: Text, language: str) -> list[tuple[Decimal, str]]:
     """(value, currency) of each amount, in order; a number without a sign or name of a currency is none."""
-    runs = _number_runs(text) if runs is None else runs
+    text, runs, lower = seen.text, seen.runs(), seen.folded
     found = []
-    lower = text.lower()
-    for match in _amount_matches(text, runs) if any(word in lower for word in _MONEY_WORDS) else ():
+    for match in _amount_matches(text, runs) if runs and any(word in lower for word in _MONEY_WORDS) else ():
         written = match["number"] or match["plain"]
         value = _value(written)
         if value is None:
@@ -201,7 +183,7 @@ def amounts(text: str, language: str, runs: _Runs | None = None) -> list[tuple[D
     return found
 
 
-def _amount_matches(text: str, runs: _Runs) -> Iterator[re.Match[str]]:
+def _amount_matches(text: str, runs: Sequence[Run]) -> Iterator[re.Match[str]]:
     """As `_AMOUNT.finditer(text)`: an amount begins with its first digit or with one of a few signs right before it."""
     end = 0
     for first, _, _ in runs:
@@ -241,7 +223,7 @@ def _value(written: str) -> Decimal | None:
         return None
 
 
-def dates(text: str, language: str, received: date | None, runs: _Runs | None = None) -> list[date]:
+def dates(seen: Text, language: str, received: date | None) -> list[date]:
     """Dates in the order of the text, each once; relative ones only where it is known when the complaint was received."""
     found: list[tuple[int, date]] = []
 
@@ -249,7 +231,7 @@ def dates(text: str, language: str, received: date | None, runs: _Runs | None = 
         if 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]:
             found.append((place, date(year, month, day)))
 
-    runs = _number_runs(text) if runs is None else runs
+    text, runs = seen.text, seen.runs()
     for start, end, run in runs:
         if sum(map(run.count, "-/.")) < 2:
             continue
@@ -267,11 +249,11 @@ def dates(text: str, language: str, received: date | None, runs: _Runs | None = 
         elif received:
             add(place, received.year - ((month, day) > (received.month, received.day)), month, day)
     if received:
-        found.extend(_relative(text, received))
+        found.extend(_relative(seen, received))
     return list(dict.fromkeys(day for _, day in sorted(found)))
 
 
-def _days_of_months(text: str, runs: _Runs) -> Iterator[tuple[int, str, re.Match[str]]]:
+def _days_of_months(text: str, runs: Sequence[Run]) -> Iterator[tuple[int, str, re.Match[str]]]:
     """(place, month's name, match with day and year) of "4 de mayo" and "May 4", tried at the text's numbers."""
     taken = 0
     for start, end, run in runs:
@@ -286,21 +268,16 @@ def _days_of_months(text: str, runs: _Runs) -> Iterator[tuple[int, str, re.Match
             yield before.start(), before["month"], match
 
 
-def _relative(text: str, received: date) -> list[tuple[int, date]]:
+def _relative(seen: Text, received: date) -> list[tuple[int, date]]:
     found = []
-    lower = text.lower()
-    same_places = len(lower) == len(text)  # a few letters have a lower case of two
-
-    def matches(pattern: re.Pattern[str], starts: tuple[str, ...]) -> Iterator[re.Match[str]]:
-        return matches_at(pattern, text, places(lower, starts)) if same_places else pattern.finditer(text)
-
-    for match in (*matches(_HACE, ("hace",)), *(_AGO.finditer(text) if " ago" in lower else ())):
+    lower = seen.folded
+    for match in (*seen.matches(_HACE, _HACE_STARTS), *(_AGO.finditer(seen.text) if " ago" in lower else ())):
         written = match["count"].lower()
         count = int(written) if written.isdigit() else _COUNT_WORDS[written]
         found.append((match.start(), _before(received, count, _UNIT[match["unit"][0].lower()])))
-    for match in matches(_NAMED_DAY, _NAMED_STARTS):
+    for match in seen.matches(_NAMED_DAY, _NAMED_STARTS):
         found.append((match.start(), received - timedelta(days=_NAMED[match[1].lower()])))
-    for match in _LAST_WEEKDAY.finditer(text) if "pasado" in lower or "last" in lower else ():
+    for match in _LAST_WEEKDAY.finditer(seen.text) if "pasado" in lower or "last" in lower else ():
         weekday = _WEEKDAYS[(match["one"] or match["two"] or match["three"]).lower()]
         found.append((match.start(), received - timedelta(days=(received.weekday() - weekday - 1) % 7 + 1)))
     return found

@@ -10,7 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+
+from complaints_etl.places import Starts, Text, found, matches_at
 
 Check = Callable[[re.Match[str]], bool]
 
@@ -130,28 +131,34 @@ _CURRENCY_CODES = r"(?:COP|USD|EUR|MXN|US|GBP)"
 class _Rule:
     """A type, its pattern (`keep` is the part of a match that stays), and where in a text it is worth trying.
 
-    A search over the whole text costs a hundred times what it takes to see that there is nothing to find. `starts`: what a match
-    begins with, in lower-case text; the pattern is tried there and nowhere else. `number`: what one of the text's numbers must be
-    like (its digits with the marks between them, and how many digits they are). `hint`: a search that is cheap because it begins
-    with a class of characters, and that must succeed.
+    `starts`: the words that a match begins with, folded (places.py). `signs`: what it begins with where that is no word. `digits`:
+    how many one of the text's numbers must have at least. `number`: what such a number must be like, marks between its digits
+    included. `hint`: what else the text must have, where that is cheap to tell.
     """
 
     type: str
     pattern: re.Pattern[str]
     check: Check | None = None
-    starts: tuple[str, ...] = ()
-    hint: re.Pattern[str] | None = None
-    number: Callable[[str, int], bool] | None = None
+    starts: Starts = ()
+    signs: tuple[str, ...] = ()
+    hint: Callable[[Text], bool] | None = None
+    digits: int = 0
+    number: Callable[[str], bool] | None = None
 
 
-def _of(digits: int) -> Callable[[str, int], bool]:
-    return lambda _, count: count >= digits
+def _behind_two_capitals(seen: Text) -> bool:
+    return any(seen.text[max(start - 2, 0) : start].isupper() for start, _, _ in seen.runs())
+
+
+def _behind_a_capital(seen: Text) -> bool:
+    """Perhaps with a dash between the two."""
+    return any(seen.text[max(start - 2, 0) : start].rstrip("-")[-1:].isupper() for start, _, _ in seen.runs())
 
 
 # In this order: a later one sees what the earlier ones left.
 _RULES: tuple[_Rule, ...] = (
-    _Rule(type="URL_QUERY", starts=("http",), pattern=re.compile(r"(?P<keep>https?://[^\s?#]+)[?#]\S+")),
-    _Rule(type="EMAIL", hint=re.compile("@"), pattern=re.compile(r"[^\W_][\w.+\-%]*@[\w\-]+(?:\.[\w\-]+)+")),
+    _Rule(type="URL_QUERY", signs=("http",), pattern=re.compile(r"(?P<keep>https?://[^\s?#]+)[?#]\S+")),
+    _Rule(type="EMAIL", hint=lambda seen: "@" in seen.text, pattern=re.compile(r"[^\W_][\w.+\-%]*@[\w\-]+(?:\.[\w\-]+)+")),
     _Rule(
         type="SECRET",
         starts=(
@@ -161,7 +168,6 @@ _RULES: tuple[_Rule, ...] = (
             "passcode",
             "pin",
             "nip",
-            "código de seg",
             "codigo de seg",
             "security code",
             "cvv",
@@ -176,33 +182,32 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="IBAN",
-        hint=re.compile(r"[A-Z][A-Z]\d\d"),
-        number=_of(2),
+        hint=_behind_two_capitals,
+        digits=2,
         pattern=re.compile(
             r"\b[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: (?=[A-Z]{0,3}\d)[A-Z0-9]{4}){2,7}(?: (?=[A-Z]{0,2}\d)[A-Z0-9]{1,3})?)\b"
         ),
         check=_is_iban,
     ),
-    _Rule(
-        type="CARD", number=_of(13), pattern=re.compile(r"(?<![\d.,$])\d(?:[ \-]?\d){12,18}(?![\d]|[.,]\d)"), check=_is_card
-    ),
+    _Rule(type="CARD", digits=13, pattern=re.compile(r"(?<![\d.,$])\d(?:[ \-]?\d){12,18}(?![\d]|[.,]\d)"), check=_is_card),
     _Rule(
         type="CLABE",
-        number=_of(18),
+        digits=18,
         pattern=re.compile(r"(?<![\d.,$])\d{3}[ \-]?\d{3}[ \-]?\d{11}[ \-]?\d(?![\d]|[.,]\d)"),
         check=_is_clabe,
     ),
     _Rule(
         type="NIT",
         starts=("nit",),
-        number=_of(9),
+        digits=9,
         pattern=re.compile(
             r"(?i)(?P<keep>\bnit\b\.?" + _LINK + r")\d{3}[.\s]?\d{3}[.\s]?\d{3}(?:\s*-\s*\d)?\b" + _MONEY_AFTER
         ),
     ),
     _Rule(
         type="NIT",
-        number=lambda text, count: count >= 10 and "-" in text,
+        digits=10,
+        number=lambda text: "-" in text,
         pattern=re.compile(r"(?<![\d.,$])(?P<digits>\d{3}\.?\d{3}\.?\d{3})-(?P<check>\d)(?!\d|[.\-]\d)"),
         check=_is_nit,
     ),
@@ -212,7 +217,7 @@ _RULES: tuple[_Rule, ...] = (
             "c.",
             "cc",
             "ce",
-            "cédula",
+            "cedula",
             "documento",
             "identificac",
             "identificad",
@@ -222,7 +227,7 @@ _RULES: tuple[_Rule, ...] = (
             "ssn",
             "social security",
         ),
-        number=_of(6),
+        digits=6,
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:c\.\s?c\.?|cc|c\.?e\.?|c[eé]dula(?: de (?:ciudadan[ií]a|extranjer[ií]a))?|"
             r"documento(?: de identidad)?|identificaci[oó]n|identificad[oa](?: con)?|"
@@ -232,14 +237,15 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="IP",
-        number=lambda text, count: count >= 4 and text.count(".") >= 3,
+        digits=4,
+        number=lambda text: text.count(".") >= 3,
         pattern=re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]*\d)"),
         check=_is_address,
     ),
     _Rule(
         type="ACCOUNT",
         starts=("cuenta", "cta", "acc"),
-        number=_of(6),
+        digits=6,
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:cuenta|cta|account|acct|acc)\b\.?(?:\s+(?:de ahorros?|ahorros?|corriente|checking|savings|nequi|bancaria))?"
             + _LINK
@@ -249,15 +255,15 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="PHONE",  # in the international form
-        starts=("+",),
-        number=_of(5),
+        signs=("+",),
+        digits=5,
         pattern=re.compile(
             r"(?<![\w.,$/\-])\+\d{1,3}[\s.\-]?(?:\(?\d{1,4}\)?[\s.\-]?){2,5}\d{2,4}(?![\d]|[.,/\-]\d)" + _MONEY_AFTER
         ),
     ),
     _Rule(
         type="PHONE",
-        number=_of(10),
+        digits=10,
         pattern=re.compile(
             r"(?<![\w.,$/\-])(?:"
             r"(?:\(?57\)?[\s.\-]?)?3[0-5]\d[\s.\-]?\d{3}[\s.\-]?\d{2}[\s.\-]?\d{2}"  # a Colombian mobile
@@ -269,8 +275,8 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="PHONE",
-        starts=("tel", "cel", "movil", "móvil", "whatsapp", "phone", "mobile", "call me", "llam", "llám"),
-        number=_of(7),
+        starts=("tel", "cel", "movil", "whatsapp", "phone", "mobile", "call me", "llam"),
+        digits=7,
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:tel(?:[eé]fono)?s?|cel(?:ular)?|m[oó]vil|whatsapp|phone|mobile|call me (?:at|on)|"
             r"ll[aá]m(?:ame|enme|arme) al)\b\.?" + _LINK + r")\d(?:[\s.\-]?\d){6,9}(?![\d]|[.,]\d)" + _MONEY_AFTER
@@ -293,7 +299,6 @@ _RULES: tuple[_Rule, ...] = (
             "factura",
             "invoice",
             "guia",
-            "guía",
             "tracking",
             "pqr",
             "solicitud",
@@ -305,14 +310,12 @@ _RULES: tuple[_Rule, ...] = (
             "aprobaci",
             "loan",
             "credito",
-            "crédito",
             "contrat",
             "contract",
             "poliza",
-            "póliza",
             "policy",
         ),
-        number=_of(1),
+        digits=1,
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:radicado|radicaci[oó]n|caso|case|ticket|pedido|orden|order|referencia|reference|ref|"
             r"transacci[oó]n|transaction|comprobante|factura|invoice|gu[ií]a|tracking|pqrs?|solicitud|request|claim|reclamo|folio|"
@@ -323,98 +326,62 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="REFERENCE",
-        hint=re.compile(r"[A-Z]-?\d{5}"),
-        number=_of(5),
+        hint=_behind_a_capital,
+        digits=5,
         pattern=re.compile(r"\b(?!" + _CURRENCY_CODES + r"[\-\d])(?P<value>[A-Z]{1,5}-?\d{5,20}(?:-\d{1,10})*)\b(?![.,]\d)"),
         check=_is_reference,
     ),
 )
 
 TYPES = tuple(dict.fromkeys(rule.type for rule in _RULES))
-_NUMBER = re.compile(r"\d(?:[\s.\-()]{0,3}\d)*")
+STARTS = tuple(dict.fromkeys(rule.starts for rule in _RULES if rule.starts))
 
 
-def places(lower: str, starts: tuple[str, ...]) -> list[int]:
-    """Where any of `starts` begins in a lower-case text, in order."""
-    found: list[int] = []
-    for start in starts:
-        place = lower.find(start)
-        while place >= 0:
-            found.append(place)
-            place = lower.find(start, place + 1)
-    found.sort()
-    return found
+def _matches(rule: _Rule, seen: Text) -> Iterator[re.Match[str]]:
+    """The rule's matches before its check."""
+    if rule.digits > seen.most_digits:
+        return _NOTHING
+    if rule.number and not any(digits >= rule.digits and rule.number(text) for text, digits in seen.numbers()):
+        return _NOTHING
+    if rule.hint and not rule.hint(seen):
+        return _NOTHING
+    if rule.starts:
+        return seen.matches(rule.pattern, rule.starts)
+    return (
+        matches_at(rule.pattern, seen.text, found(seen.text, rule.signs)) if rule.signs else rule.pattern.finditer(seen.text)
+    )
 
 
-def matches_at(pattern: re.Pattern[str], text: str, at: list[int]) -> Iterator[re.Match[str]]:
-    """As `pattern.finditer(text)`, where all that could begin a match is in `at`."""
-    end = 0
-    for place in at:
-        if place >= end and (match := pattern.match(text, place)):
-            end = match.end()
-            yield match
+_NOTHING: Iterator[re.Match[str]] = iter(())
 
 
-class _Text:
-    """A text as the rules look at it: its lower case and its numbers, found when they are first asked for."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.lower = text.lower()
-        self._numbers: list[tuple[str, int]] | None = None
-        self._places: dict[tuple[str, ...], list[int]] = {}
-
-    def numbers(self) -> list[tuple[str, int]]:
-        """(digits with the marks between them, how many digits)."""
-        if self._numbers is None:
-            self._numbers = [(number, sum(map(str.isdigit, number))) for number in _NUMBER.findall(self.text)]
-        return self._numbers
-
-    def matches(self, rule: _Rule) -> Iterator[re.Match[str]]:
-        """The rule's matches before its check."""
-        if rule.number:
-            wanted = rule.number
-            if not any(wanted(*number) for number in self.numbers()):
-                return iter(())
-        if rule.hint and not rule.hint.search(self.text):
-            return iter(())
-        # A few letters have a lower case of two: places in the one are not places in the other.
-        if not rule.starts or len(self.lower) != len(self.text):
-            return rule.pattern.finditer(self.text)
-        at = self._places.get(rule.starts)
-        if at is None:
-            at = self._places[rule.starts] = places(self.lower, rule.starts)
-        return matches_at(rule.pattern, self.text, at) if at else iter(())
-
-
-# References are a fact before they are redacted: the second look at a text need not begin again.
-_seen = lru_cache(maxsize=1)(_Text)
-
-
-def redact(text: str) -> tuple[str, dict[str, int]]:
+def redact(text: str | Text) -> tuple[str, dict[str, int]]:
     """The text with every find replaced by `<TYPE>`, and how many of each type were found."""
-    found: Counter[str] = Counter()
-    seen = _seen(text)
+    counts: Counter[str] = Counter()
+    seen = Text(text) if isinstance(text, str) else text
     for rule in _RULES:
         parts: list[str] = []
+        cuts: list[tuple[int, int, int]] = []
         end = 0
-        for match in seen.matches(rule):
+        for match in _matches(rule, seen):
             if rule.check and not rule.check(match):
                 continue
-            kept = match["keep"] if "keep" in rule.pattern.groupindex else ""
-            parts += [seen.text[end : match.start()], kept, f"<{rule.type}>"]
+            start = match.end("keep") if "keep" in rule.pattern.groupindex else match.start()
+            placeholder = f"<{rule.type}>"
+            parts += [seen.text[end:start], placeholder]
             end = match.end()
-            found[rule.type] += 1
-        if parts:
-            seen = _Text("".join([*parts, seen.text[end:]]))
-    return seen.text, dict(found)
+            cuts.append((start, end, len(placeholder)))
+        if cuts:
+            counts[rule.type] += len(cuts)
+            seen = seen.replaced("".join([*parts, seen.text[end:]]), cuts)
+    return seen.text, dict(counts)
 
 
-def references(text: str) -> list[str]:
+def references(seen: Text) -> list[str]:
     """The reference numbers that redaction would take out, as written, in order, each once."""
-    found: dict[str, None] = {}
-    seen = _seen(text)
+    numbers: dict[str, None] = {}
     for rule in _RULES:
         if rule.type == "REFERENCE":
-            found.update({match["value"].upper(): None for match in seen.matches(rule) if not rule.check or rule.check(match)})
-    return list(found)
+            matches = (match for match in _matches(rule, seen) if not rule.check or rule.check(match))
+            numbers.update({match["value"].upper(): None for match in matches})
+    return list(numbers)

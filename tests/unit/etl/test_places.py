@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 
 from complaints_etl import facts, redaction
+from complaints_etl.places import Text, lookup
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -37,32 +39,54 @@ def redacted_by_searching(text: str) -> tuple[str, dict[str, int]]:
     return text, dict(found)
 
 
+NAMES = ("tarjeta de crédito", "credit card", "app", "card")
+GROUPS = (*redaction.STARTS, *facts.STARTS, facts.mention_starts(NAMES))
+
+
+def ways(text: str) -> list[Text]:
+    """The text by itself, and as one of a batch."""
+    return [Text(text), lookup(GROUPS).look(["ayer cc ", text, "9"])[1]]
+
+
 @many
 @given(texts)
 def test_redaction_finds_what_a_search_of_the_whole_text_finds(text: str) -> None:
-    assert redaction.redact(text) == redacted_by_searching(text)
+    for seen in ways(text):
+        assert redaction.redact(seen) == redacted_by_searching(text)
 
 
 @many
 @given(texts)
 def test_amounts_and_days_of_months_too(text: str) -> None:
-    runs = facts._number_runs(text)
-    amounts = [match.span() for match in facts._amount_matches(text, runs)]
-    assert amounts == [match.span() for match in facts._AMOUNT.finditer(text)]
-    days = sorted(match.span() for _, _, match in facts._days_of_months(text, runs))
-    searched = [match.span() for match in facts._DAY_MONTH.finditer(text)]
-    for match in facts._DAY_AFTER.finditer(text):
-        if facts._MONTH_ENDS.search(text, max(0, match.start() - facts._LONGEST_MONTH), match.start()):
-            searched.append(match.span())
-    assert days == sorted(searched)
+    for seen in ways(text):
+        runs = seen.runs()
+        assert runs == [(*match.span(), match[0]) for match in re.finditer(r"\d[\d.,/\-]*", text)]
+        amounts = [match.span() for match in facts._amount_matches(text, runs)]
+        assert amounts == [match.span() for match in facts._AMOUNT.finditer(text)]
+        days = sorted(match.span() for _, _, match in facts._days_of_months(text, runs))
+        searched = [match.span() for match in facts._DAY_MONTH.finditer(text)]
+        for match in facts._DAY_AFTER.finditer(text):
+            if facts._MONTH_ENDS.search(text, max(0, match.start() - facts._LONGEST_MONTH), match.start()):
+                searched.append(match.span())
+        assert days == sorted(searched)
 
 
 @many
 @given(texts)
-def test_names_too(text: str) -> None:
-    names = ("tarjeta de crédito", "credit card", "app", "card")
+def test_names_and_relative_days_too(text: str) -> None:
     folded = facts.fold(text)
-    pattern, _ = facts._mention_pattern(names)
+    pattern = facts._mention_pattern(NAMES)
     assert pattern is not None
-    found = {match.lastgroup for match in pattern.finditer(folded)}
-    assert facts.mentions(folded, names) == tuple(name for index, name in enumerate(names) if f"n{index}" in found)
+    mentioned = {match.lastgroup for match in pattern.finditer(folded)}
+    for seen in ways(text):
+        assert facts.mentions(seen, NAMES) == tuple(name for index, name in enumerate(NAMES) if f"n{index}" in mentioned)
+        for relative, starts in ((facts._HACE, facts._HACE_STARTS), (facts._NAMED_DAY, facts._NAMED_STARTS)):
+            found = [match.span() for match in seen.matches(relative, starts)]
+            assert found == [match.span() for match in relative.finditer(text)]
+
+
+def test_names_that_do_not_begin_with_a_latin_word_are_found_too() -> None:
+    names = ("+plus", "日本銀行", "x", "24/7")
+    group = facts.mention_starts(names)
+    [seen] = lookup((group,)).look(["mi 日本銀行 y el x de 24/7"])
+    assert facts.mentions(seen, names) == ("日本銀行", "x", "24/7")

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 from complaints_etl import facts
+from complaints_etl.places import Text
 from complaints_etl.redaction import TYPES, clabe, iban, luhn, nit, redact
 
 from benchmarks.redaction.__main__ import measure
@@ -85,7 +86,7 @@ def test_hostile_texts_take_no_time() -> None:
     ],
 )
 def test_amounts(text: str, language: str, expected: list[tuple[Decimal, str]]) -> None:
-    assert facts.amounts(text, language) == expected
+    assert facts.amounts(Text(text), language) == expected
 
 
 @pytest.mark.parametrize(
@@ -102,14 +103,14 @@ def test_amounts(text: str, language: str, expected: list[tuple[Decimal, str]]) 
     ],
 )
 def test_dates(text: str, language: str, expected: list[date]) -> None:
-    assert facts.dates(text, language, date(2026, 6, 17)) == expected
+    assert facts.dates(Text(text), language, date(2026, 6, 17)) == expected
 
 
 def test_relative_dates_need_to_know_when_it_was_received() -> None:
-    assert facts.dates("ayer, hace 3 días, 12 de marzo", "es", None) == []
+    assert facts.dates(Text("ayer, hace 3 días, 12 de marzo"), "es", None) == []
 
 
 def test_a_mention_is_found_without_accents_in_plural_and_only_as_a_word() -> None:
     names = ("tarjeta de crédito", "app", "préstamo")
-    assert facts.mentions(facts.fold("Mis TARJETAS DE CREDITO y los prestamos"), names) == ("tarjeta de crédito", "préstamo")
-    assert facts.mentions(facts.fold("happy aplicación"), names) == ()
+    assert facts.mentions(Text("Mis TARJETAS DE CREDITO y los prestamos"), names) == ("tarjeta de crédito", "préstamo")
+    assert facts.mentions(Text("happy aplicación"), names) == ()

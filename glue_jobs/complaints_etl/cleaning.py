@@ -34,8 +34,10 @@ _CONTROL = (
     r"[\x00-\x08\x0E-\x1F\x7F\x80-\x84\x86-\x9F\u00AD\u061C\u180E\u200B\u200C\u200E\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069"
     r"\uFEFF\uFFF9-\uFFFB]"
 )
-_WHITE = r"\s\x0B\u0085\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000"
-_SPACES = rf"(?: [{_WHITE}]+|[{_WHITE}&&[^ ]][{_WHITE}]*)"  # all but single spaces, which may stay
+# Single characters of Latin-1 are one look into a table to Java; ranges and what is beyond cost several for each character of a text.
+_WHITE = r"[ \t\n\x0B\f\r\x85\xA0]"
+_SPACES = rf"{_WHITE}{{2,}}|[\t\n\x0B\f\r\x85\xA0]"  # all but single spaces, which may stay
+_OTHER_WHITE = r"[\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]+"
 # A joiner belongs between two signs of an emoji, and nowhere else in these languages.
 _JOINED = r"([\p{So}\p{Sk}\uFE0F])\u200D(?=\p{So})"
 _QUOTED_HEADER = (
@@ -73,6 +75,7 @@ def clean(text: Column, oddities: Column, *, max_characters: int) -> Column:
     plain = F.when(needed(UNUSUAL), _repaired(text)).otherwise(text)
     plain = _given(plain, lambda t: F.when(needed(SPACES) & F.contains(t, F.lit("\n")), _without_mail_parts(t)).otherwise(t))
     plain = _given(plain, lambda t: F.when(needed(REPEATED), _without_repeats(t)).otherwise(t))
+    plain = F.when(needed(UNUSUAL), F.regexp_replace(plain, _OTHER_WHITE, " ")).otherwise(plain)
     plain = _given(plain, lambda t: F.when(needed(SPACES), F.regexp_replace(t, _SPACES, " ")).otherwise(t))
     return F.substring(F.trim(plain), 1, max_characters + 1)
 

@@ -27,6 +27,7 @@ VERSION = "3"
 SPLITS = ("train", "validation", "test")
 MIN_TEXT_CHARACTERS = 3
 LENGTHS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # where the report's classes of length begin, in characters
+STEP = 50  # what they are multiples of
 MAX_LABEL_CHARACTERS, MAX_LABELS_TOLD = 80, 100
 TOO_LONG = f"(over {MAX_LABEL_CHARACTERS} characters)"
 
@@ -400,14 +401,13 @@ def _report(
         "split",
         "language",
         "flags",
-        "length",
     )
     for row in _groups(finished, keys):
         name = f"{row['source_file']}#{row['source_version']}"
         by_file[(name, row["status"])] += row["n"]
         if row["status"] != "accepted":
             continue
-        lengths[row["length"]] += row["n"]
+        lengths[_length_class(row["step"])] += row["n"]
         flags.update(dict.fromkeys(row["flags"], row["n"]))
         conflicts += row["n"] if row["conflict"] else 0
         if row["given_label"] is not None:
@@ -477,8 +477,13 @@ def _told(labels: Counter[str]) -> dict[str, int]:
 
 
 def _groups(records: DataFrame, keys: Sequence[str]) -> list[Any]:
-    sums = [F.sum(F.element_at("redactions", name)).alias(f"redacted_{name}") for name in REDACTION_TYPES]
-    length = F.lit(f"up_to_{LENGTHS[0]}")
-    for edge in LENGTHS:
-        length = F.when(F.length("text") > edge, F.lit(f"over_{edge}")).otherwise(length)
-    return records.withColumn("length", length).groupBy(*keys).agg(F.count("*").alias("n"), *sums).collect()
+    """Rows by `keys` and `step`, their length in steps of STEP characters, with `n` and `redacted_<TYPE>`."""
+    some = F.size("redactions") > 0
+    sums = [F.sum(F.when(some, F.element_at("redactions", name))).alias(f"redacted_{name}") for name in REDACTION_TYPES]
+    step = F.least(F.ceil(F.length("text") / STEP), F.lit(LENGTHS[-1] // STEP + 1))
+    return records.groupBy(*keys, step.alias("step")).agg(F.count("*").alias("n"), *sums).collect()
+
+
+def _length_class(step: int) -> str:
+    longest = max((edge for edge in LENGTHS if step * STEP > edge), default=None)
+    return f"over_{longest}" if longest else f"up_to_{LENGTHS[0]}"

@@ -47,6 +47,11 @@ def card(rng: Rng) -> str:
     return mark.join(number[start : start + 4] for start in range(0, 16, 4))
 
 
+def identity(rng: Rng) -> str:
+    """A citizen's number, or one as the United States write it."""
+    return cedula(rng) if rng.random() < 0.7 else f"{rng.randrange(100, 899)}-{digits(rng, 2)}-{digits(rng, 4)}"
+
+
 def iban(rng: Rng) -> str:
     country, body = rng.choice(
         (("ES", digits(rng, 20)), ("DE", digits(rng, 18)), ("FR", digits(rng, 20) + "M" + digits(rng, 2)))
@@ -119,6 +124,8 @@ def reference(rng: Rng) -> str:
     return rng.choice(
         (
             digits(rng, 8).replace("0", "1", 1),
+            f"FE-{digits(rng, 6)}",
+            f"{rng.randrange(1, 9)}Z{digits(rng, 3)}AA{digits(rng, 7)}",
             f"RAD-{digits(rng, 7)}",
             f"B{digits(rng, 7)}",
             f"2026-{digits(rng, 6)}",
@@ -142,12 +149,12 @@ PERSONAL: dict[str, tuple[Callable[[Rng], str], dict[str, tuple[str, ...]]]] = {
         "en": ("My email is {v}.", "Please write to {v}, thanks.", "They sent the code to {v} instead of me.", "Contact: {v}"),
     }),
     "PHONE": (lambda rng: rng.choice((mobile, mobile, american, foreign))(rng), {
-        "es": ("Llámenme al {v} en la tarde.", "Mi celular es {v}.", "El mensaje llegó al {v} y no al mío.", "Cel: {v}. Gracias", "Me contactaron del número {v} pidiendo datos."),
-        "en": ("Call me at {v}.", "My phone number is {v} since May.", "The text came from {v} again.", "Reach me on {v}, mornings only."),
+        "es": ("Llámenme al {v} en la tarde.", "Mi celular es {v}.", "El mensaje llegó al {v} y no al mío.", "Cel: {v}. Gracias", "Me contactaron del número {v} pidiendo datos.", "Mi Nequi {v} no recibe nada.", "Mi Daviplata es {v}.", "WhatsApp {v}", "Tel. {v} en Cali.", "La línea {v} fue suplantada."),
+        "en": ("Call me at {v}.", "My phone number is {v} since May.", "The text came from {v} again.", "Reach me on {v}, mornings only.", "Text me at {v}.", "My cell {v} gets their calls.", "phone # {v}"),
     }),
     "CARD": (card, {
-        "es": ("Mi tarjeta {v} fue bloqueada.", "Cargaron la {v} dos veces.", "El plástico número {v} nunca llegó."),
-        "en": ("My card {v} was charged twice.", "The number on it is {v}.", "They blocked {v} with no notice."),
+        "es": ("Mi tarjeta {v} fue bloqueada.", "Cargaron la {v} dos veces.", "El plástico número {v} nunca llegó.", "Visa {v}, vencida.", "tarjeta No.{v}"),
+        "en": ("My card {v} was charged twice.", "The number on it is {v}.", "They blocked {v} with no notice.", "Visa {v} expired."),
     }),
     "IBAN": (iban, {
         "es": ("La transferencia al IBAN {v} no llegó.", "Enviaron el dinero a {v} por error."),
@@ -157,29 +164,29 @@ PERSONAL: dict[str, tuple[Callable[[Rng], str], dict[str, tuple[str, ...]]]] = {
         "es": ("La CLABE {v} es correcta.", "Transferí a {v} y no aparece."),
         "en": ("I sent it to CLABE {v} and it is gone.", "The receiving bank confirmed {v}."),
     }),
-    "CEDULA": (cedula, {
-        "es": ("Mi cédula es {v}.", "Soy Ana Peña, C.C. {v}, cliente antigua.", "Identificado con cédula de ciudadanía No. {v} de Bogotá.", "Mi documento de identidad {v} está vencido según ustedes.", "cc {v}"),
-        "en": ("My ID number is {v}.", "I gave my national ID {v} at the branch.", "ID: {v}"),
+    "CEDULA": (identity, {
+        "es": ("Mi cédula es {v}.", "Soy Ana Peña, C.C. {v}, cliente antigua.", "Identificado con cédula de ciudadanía No. {v} de Bogotá.", "Mi documento de identidad {v} está vencido según ustedes.", "cc {v}", "Cédula: {v}.", "CC No. {v} de Cali", "identificada con C.C. # {v}", "con número de cédula {v}", "Mi tarjeta de identidad es {v}.", "T.I. {v}", "cédula de extranjería {v}", "La cedula {v} es mía."),
+        "en": ("My ID number is {v}.", "I gave my national ID {v} at the branch.", "ID: {v}", "My SSN is {v}.", "Social Security Number {v}", "SSN: {v}, please check.", "social security # {v}"),
     }),
     "NIT": (nit, {
-        "es": ("La empresa con NIT {v} no responde.", "Facturaron al {v}.", "NIT. {v}, razón social Panadería."),
+        "es": ("La empresa con NIT {v} no responde.", "Facturaron al {v}.", "NIT. {v}, razón social Panadería.", "N.I.T. {v}", "nit: {v}"),
         "en": ("The merchant's NIT is {v}.", "They billed company {v}."),
     }),
     "IP": (ip, {
-        "es": ("Entraron desde la IP {v}.", "El acceso fue desde {v}, que no es mío."),
+        "es": ("Entraron desde la IP {v}.", "El acceso fue desde {v}, que no es mío.", "dirección IP: {v}"),
         "en": ("The login came from {v}.", "Somebody at {v} used my account."),
     }),
     "ACCOUNT": (account, {
-        "es": ("Mi cuenta de ahorros {v} está congelada.", "Consigné en la cuenta número {v}.", "La cta. corriente No. {v} no aparece.", "Retiraron de la cuenta {v} sin permiso."),
-        "en": ("My account {v} is frozen.", "I paid into account number {v}.", "The savings account no. {v} is gone.", "Checking account: {v}"),
+        "es": ("Mi cuenta de ahorros {v} está congelada.", "Consigné en la cuenta número {v}.", "La cta. corriente No. {v} no aparece.", "Retiraron de la cuenta {v} sin permiso.", "Mi cuenta de ahorros de Bancolombia {v} sigue igual.", "La cuenta corriente Davivienda No. {v} tampoco.", "Consigné a la cuenta del Banco de Bogotá {v}.", "cuenta # {v}"),
+        "en": ("My account {v} is frozen.", "I paid into account number {v}.", "The savings account no. {v} is gone.", "Checking account: {v}", "acct # {v}", "My Chase checking account {v} is closed.", "My loan account number is {v}.", "a/c no. {v}"),
     }),
     "REFERENCE": (reference, {
-        "es": ("El radicado {v} sigue sin respuesta.", "Mi caso número {v} lleva semanas.", "Pedido {v}: nunca llegó.", "Número de referencia: {v}", "La solicitud No. {v} fue cerrada."),
-        "en": ("Case number {v} is still open.", "My order {v} never came.", "Reference: {v}", "Ticket #{v} was closed.", "The claim {v} was denied."),
+        "es": ("El radicado {v} sigue sin respuesta.", "Mi caso número {v} lleva semanas.", "Pedido {v}: nunca llegó.", "Número de referencia: {v}", "La solicitud No. {v} fue cerrada.", "El CUS {v} de PSE fue aprobado.", "código CUS {v}", "Número de aprobación {v}.", "Con número de autorización {v} debitaron.", "radicado bajo el número {v}", "número de radicado: {v}", "Guía {v} de la transportadora.", "La queja {v} sigue abierta.", "factura No. {v}", "Número de trámite {v}"),
+        "en": ("Case number {v} is still open.", "My order {v} never came.", "Reference: {v}", "Ticket #{v} was closed.", "The claim {v} was denied.", "confirmation code {v}", "Tracking number {v}", "My complaint number is {v}.", "File number {v}", "authorization number {v}", "transaction ID {v}", "incident {v}"),
     }),
     "SECRET": (secret, {
-        "es": ("Me pidieron la clave y mi clave es {v}.", "PIN: {v}", "La contraseña era {v} y la cambié.", "clave = {v}"),
-        "en": ("My password is {v} and it fails.", "The PIN was {v} before.", "password: {v}", "Security code: {v}"),
+        "es": ("Me pidieron la clave y mi clave es {v}.", "PIN: {v}", "La contraseña era {v} y la cambié.", "clave = {v}", "La clave dinámica es {v}.", "mi pin {n}", "El código de verificación {n} me llegó y lo di.", "Le dicté el código OTP {n}.", "usuario ana, clave: {v}", "mi clave {n} ya no sirve"),
+        "en": ("My password is {v} and it fails.", "The PIN was {v} before.", "password: {v}", "Security code: {v}", "The verification code {n} came by text.", "I read out the OTP {n}.", "my pin {n} stopped working", "passcode is {v}", "one-time code: {n}"),
     }),
 }  # fmt: skip
 
@@ -194,6 +201,14 @@ NEGATIVES: dict[str, tuple[str, ...]] = {
         "La transacción de {a} no se ve.", "La orden del {d} no llegó.", "Tarjeta terminada en 4821.", "Compré 3 televisores de 55 pulgadas.",
         "Soy cliente desde 2009.", "Me dieron el turno 118.", "Vivo en la calle 45 # 12-30.", "El contrato es a 36 meses.",
         "Un crédito por {a} a 48 meses.", "La app versión 10.4.2 falla.", "El saldo de la cuenta es {a}.", "Llamé 3 veces el {d}.",
+        "La Ley 2300 de 2023 lo prohíbe.", "El Decreto 2555 de 2010 dice otra cosa.", "La Circular Externa 029 de 2014 también.",
+        "Mi puntaje bajó de 712 a 655.", "Voy en la cuota 3 de 36.", "El código postal es 110111.", "Queda en la Transversal 23 No. 94-33.",
+        "La Resolución 1234 de 2020 me ampara.", "A las 14:35:20 se cayó.", "Me descontaron el 4x1000.", "El mensaje vino del 85540.",
+        "Marqué *123# sin suerte.", "Me deben 1.200.000 y nadie responde.", "Cobran 3500000 de intereses.", "Cuenta terminada en 4821.",
+        "Los últimos 4 dígitos son 4821.", "Tengo un iPhone 14 y la app se cierra.", "El cajero 0231 se tragó la tarjeta.",
+        "La sucursal 045 estaba cerrada.", "Gano 2 salarios mínimos.", "El formulario 220 llegó mal.", "El pin tiene 4 dígitos.",
+        "La clave de 6 dígitos no llega.", "Cambié la clave 3 veces.", "Nací en 1985.", "De 100 llamadas contestan 2.", "Pedí 24 cuotas.",
+        "El radicado no existe.", "Pasaron 15 días hábiles del caso.", "Mi cuenta tiene 12 años.", "El caso lleva 3 meses.",
     ),
     "en": (
         "They charged {a} and then {a}.", "The balance went from {a} to {a} overnight.", "The fee is {a} a month.", "I paid {a} on {d}.",
@@ -204,6 +219,11 @@ NEGATIVES: dict[str, tuple[str, ...]] = {
         "The order cost {a}.", "The transaction of {a} is missing.", "The card ending in 4821.", "I bought 3 TVs of 55 inches.",
         "I have been a customer since 2009.", "I live at 45 Main Street.", "The contract is for 36 months.", "A loan of {a} for 48 months.",
         "App version 10.4.2 fails.", "The balance of the account is {a}.", "I called 3 times on {d}.", "My credit score fell from 720 to 655.",
+        "15 U.S.C. 1681 gives me the right.", "Regulation E, 12 CFR 1005, says so.", "My FICO is 712.", "My zip code is 90210.",
+        "The last 4 digits are 4821.", "My acct ending in 4821 is frozen.", "The account ending 4821 is closed.", "At 2:35 PM it failed.",
+        "I got a 1099-C form.", "Suite 1200 was empty.", "The PIN has 4 digits.", "The 6 digit code never comes.", "I changed my password 3 times.",
+        "Born in 1985.", "Out of 100 calls 2 were answered.", "The ticket took 3 weeks.", "My case is 90 days old.", "I owe 3500 and they say 7000.",
+        "An order of 12 items.", "The branch on Route 66 closed.", "I reported it to 3 bureaus.", "Account opened in 2014.", "Section 609 letter sent.",
     ),
 }  # fmt: skip
 
@@ -320,8 +340,9 @@ def sentences(count: int = 1500, seed: int = 5) -> Iterator[Sentence]:
 
 def _personal(rng: Rng, language: str, kind: str) -> Sentence:
     make, templates = PERSONAL[kind]
-    value = make(rng)
-    sentence = Sentence(rng.choice(templates[language]).format(v=value), language, personal=[(kind, value)])
+    template = rng.choice(templates[language])
+    value = make(rng) if "{v}" in template else digits(rng, rng.choice((4, 6)))
+    sentence = Sentence(template.format(v=value, n=value), language, personal=[(kind, value)])
     if kind == "REFERENCE":
         sentence.references.append(value.upper())
     if rng.random() < 0.4:  # a fact beside it, which must stay

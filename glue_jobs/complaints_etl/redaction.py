@@ -16,7 +16,7 @@ from complaints_etl.places import Starts, Text, found, matches_at
 Check = Callable[[re.Match[str]], bool]
 
 _MONEY_AFTER = r"(?!\s*(?:pesos|mil\b|millones|d[oó]lares|dollars|euros|usd|cop|eur|%))"
-_LINK = r"(?:\s*(?:de|del|la|el|al|mi|my|the|es|is|was|fue|con|with|n[uú]mero|numero|number|nro|num|no|n|°|º|o|#|:|=|,|\.|-|ending|id)){0,6}?\s*"
+_LINK = r"(?:\s*(?:de|del|bajo|la|el|al|mi|my|the|es|is|was|fue|con|with|n[uú]mero|numero|number|nro|num|no|n|°|º|o|#|:|=|,|\.|-|ending|id|code|c[oó]digo)){0,6}?\s*"
 
 
 def luhn(digits: str) -> bool:
@@ -120,10 +120,17 @@ _STATES_OF_A_PASSWORD = frozenset(
 
 def _is_reference(match: re.Match[str]) -> bool:
     value = match["value"]
-    return not _DATE.fullmatch(value) and sum(character.isdigit() for character in value) >= 4
+    return not _DATE.fullmatch(value) and not _YEAR.fullmatch(value) and sum(character.isdigit() for character in value) >= 4
 
 
 _DATE = re.compile(r"(?:\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[-/]\d{1,2}[-/](?:\d{4}|\d{2}))")
+# "cuenta de ahorros del Banco de Bogotá 912-…": any other word between the two may be a verb, and the number a sum.
+_BANK = (
+    r"(?:(?:\s+(?:de|del|en|at|with|el|la|the|banco|bank|of)){0,4}\s+(?:bancolombia|davivienda|daviplata|nequi|bbva|bogot[aá]|occidente|"
+    r"popular|av villas|caja social|colpatria|scotiabank|ita[uú]|falabella|rappipay|nu(?:bank)?|lulo|agrario|pichincha|finandina|"
+    r"citi(?:bank)?|chase|wells fargo|america|capital one))?"
+)
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _CURRENCY_CODES = r"(?:COP|USD|EUR|MXN|US|GBP)"
 
 
@@ -168,15 +175,20 @@ _RULES: tuple[_Rule, ...] = (
             "passcode",
             "pin",
             "nip",
-            "codigo de seg",
+            "codigo",
             "security code",
+            "verification code",
+            "one-time",
+            "token",
             "cvv",
             "cvc",
             "otp",
         ),
         pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:clave(?: din[aá]mica| de \w+)?|contrase[nñ]a|password|passcode|pin|nip|c[oó]digo de seguridad|"
-            r"security code|cvv|cvc|otp)(?P<sign>\s*[:=]\s*|\s+(?:es|is|era|was)\s+))(?P<value>\S{3,})"
+            r"(?i)(?P<keep>\b(?:clave(?: din[aá]mica| de \w+)?|contrase[nñ]a|password|passcode|pin|nip|token|otp|cvv|cvc|"
+            r"c[oó]digo (?:de (?:seguridad|verificaci[oó]n|confirmaci[oó]n)|otp|din[aá]mico)|"
+            r"(?:security|verification|one-time) (?:code|passcode|password))"
+            r"(?P<sign>\s*[:=]\s*|\s+(?:es|is|era|was)\s+|\s+(?=\d{4,8}(?![\w.,]*\d))))(?P<value>\S{3,})"
         ),
         check=_is_secret,
     ),
@@ -189,11 +201,16 @@ _RULES: tuple[_Rule, ...] = (
         ),
         check=_is_iban,
     ),
-    _Rule(type="CARD", digits=13, pattern=re.compile(r"(?<![\d.,$])\d(?:[ \-]?\d){12,18}(?![\d]|[.,]\d)"), check=_is_card),
+    _Rule(
+        type="CARD",
+        digits=13,
+        pattern=re.compile(r"(?<![\d$])(?<!\d[.,])\d(?:[ \-]?\d){12,18}(?![\d]|[.,]\d)"),
+        check=_is_card,
+    ),
     _Rule(
         type="CLABE",
         digits=18,
-        pattern=re.compile(r"(?<![\d.,$])\d{3}[ \-]?\d{3}[ \-]?\d{11}[ \-]?\d(?![\d]|[.,]\d)"),
+        pattern=re.compile(r"(?<![\d$])(?<!\d[.,])\d{3}[ \-]?\d{3}[ \-]?\d{11}[ \-]?\d(?![\d]|[.,]\d)"),
         check=_is_clabe,
     ),
     _Rule(
@@ -208,7 +225,7 @@ _RULES: tuple[_Rule, ...] = (
         type="NIT",
         digits=10,
         number=lambda text: "-" in text,
-        pattern=re.compile(r"(?<![\d.,$])(?P<digits>\d{3}\.?\d{3}\.?\d{3})-(?P<check>\d)(?!\d|[.\-]\d)"),
+        pattern=re.compile(r"(?<![\d$])(?<!\d[.,])(?P<digits>\d{3}\.?\d{3}\.?\d{3})-(?P<check>\d)(?!\d|[.\-]\d)"),
         check=_is_nit,
     ),
     _Rule(
@@ -226,14 +243,24 @@ _RULES: tuple[_Rule, ...] = (
             "id",
             "ssn",
             "social security",
+            "t.",
+            "tarjeta de id",
         ),
         digits=6,
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:c\.\s?c\.?|cc|c\.?e\.?|c[eé]dula(?: de (?:ciudadan[ií]a|extranjer[ií]a))?|"
-            r"documento(?: de identidad)?|identificaci[oó]n|identificad[oa](?: con)?|"
-            r"(?:national |citizen )?id(?: card)?(?: number)?|ssn|social security(?: number)?)\b" + _LINK + r")"
+            r"documento(?: de identidad)?|t\.\s?i\.?|tarjeta de identidad|identificaci[oó]n|identificad[oa](?: con)?|"
+            r"(?:national |citizen )?(?<!transaction )(?<!order )(?<!case )(?<!ticket )id(?: card)?(?: number)?|ssn|social security(?: number)?)\b"
+            + _LINK
+            + r")"
             r"(?:\d{1,3}(?:[. ]\d{3}){2,3}|\d{3}-\d{2}-\d{4}|\d{6,11})(?![\d]|[.,]\d)" + _MONEY_AFTER
         ),
+    ),
+    _Rule(
+        type="CEDULA",
+        starts=("pasaporte", "passport"),
+        digits=6,
+        pattern=re.compile(r"(?i)(?P<keep>\b(?:pasaporte|passport)\b" + _LINK + r")[A-Z]{0,3}\d{6,9}(?!\w)"),
     ),
     _Rule(
         type="IP",
@@ -244,10 +271,11 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="ACCOUNT",
-        starts=("cuenta", "cta", "acc"),
+        starts=("cuenta", "cta", "acc", "a/c"),
         digits=6,
         pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:cuenta|cta|account|acct|acc)\b\.?(?:\s+(?:de ahorros?|ahorros?|corriente|checking|savings|nequi|bancaria))?"
+            r"(?i)(?P<keep>\b(?:cuenta|cta|account|acct|acc|a/c)\b\.?(?:\s+(?:de ahorros?|ahorros?|corriente|checking|savings|bancaria))?"
+            + _BANK
             + _LINK
             + r")\d(?:[ \-]?\d){5,19}(?![\d]|[.,]\d)"
             + _MONEY_AFTER
@@ -258,14 +286,14 @@ _RULES: tuple[_Rule, ...] = (
         signs=("+",),
         digits=5,
         pattern=re.compile(
-            r"(?<![\w.,$/\-])\+\d{1,3}[\s.\-]?(?:\(?\d{1,4}\)?[\s.\-]?){2,5}\d{2,4}(?![\d]|[.,/\-]\d)" + _MONEY_AFTER
+            r"(?<![\w$/\-])(?<!\d[.,])\+\d{1,3}[\s.\-]?(?:\(?\d{1,4}\)?[\s.\-]?){2,5}\d{2,4}(?![\d]|[.,/\-]\d)" + _MONEY_AFTER
         ),
     ),
     _Rule(
         type="PHONE",
         digits=10,
         pattern=re.compile(
-            r"(?<![\w.,$/\-])(?:"
+            r"(?<![\w$/\-])(?<!\d[.,])(?:"
             r"(?:\(?57\)?[\s.\-]?)?3[0-5]\d[\s.\-]?\d{3}[\s.\-]?\d{2}[\s.\-]?\d{2}"  # a Colombian mobile
             r"|\(?60[1-8]\)?[\s.\-]?\d{3}[\s.\-]?\d{2}[\s.\-]?\d{2}"  # a Colombian landline
             r"|01[\s.\-]?8000[\s.\-]?\d{2,3}[\s.\-]?\d{3,4}"  # a Colombian free line
@@ -301,6 +329,15 @@ _RULES: tuple[_Rule, ...] = (
             "guia",
             "tracking",
             "pqr",
+            "queja",
+            "denuncia",
+            "tramite",
+            "cus",
+            "autorizaci",
+            "authorization",
+            "complaint",
+            "file n",
+            "incident",
             "solicitud",
             "request",
             "claim",
@@ -319,7 +356,9 @@ _RULES: tuple[_Rule, ...] = (
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:radicado|radicaci[oó]n|caso|case|ticket|pedido|orden|order|referencia|reference|ref|"
             r"transacci[oó]n|transaction|comprobante|factura|invoice|gu[ií]a|tracking|pqrs?|solicitud|request|claim|reclamo|folio|"
-            r"confirmation|aprobaci[oó]n|loan|cr[eé]dito|contrato|contract|p[oó]liza|policy)\b" + _LINK + r")"
+            r"confirmation|aprobaci[oó]n|queja|denuncia|tr[aá]mite|cus|autorizaci[oó]n|authorization|complaint|file n(?:umber|o)|incident|loan|cr[eé]dito|contrato|contract|p[oó]liza|policy)\b"
+            + _LINK
+            + r")"
             r"(?P<value>[A-Z]{0,5}-?\d[\dA-Z]*(?:[\-/]\d[\dA-Z]*){0,4})(?![\w]|[.,]\d)" + _MONEY_AFTER
         ),
         check=_is_reference,

@@ -251,11 +251,14 @@ def _fit_by_liblinear(
 
 
 def bayes_scale(matrix: csr_matrix, rows: NDArray[np.bool_], seen: Floats, power: float) -> Singles:
-    """|log-count ratio| ** power of each feature for the label that `rows` carry, with mean 1."""
+    """|log-count ratio| ** power of each feature for the label that `rows` carry, with mean 1: what kernels.bayes_scales does.
+
+    Counts are smoothed by 1 inside the label and by 2 outside of it: what docs/model.md was measured with.
+    """
     if power == 0:
         return np.ones(matrix.shape[1], dtype=np.float32)
     inside = np.bincount(matrix[np.flatnonzero(rows)].indices, minlength=matrix.shape[1]) + 1.0
-    outside = seen - inside + 2.0
+    outside = seen - inside + 3.0
     ratio = np.abs(np.log(inside / inside.sum()) - np.log(outside / outside.sum()))
     scaled = ratio**power
     normal: Singles = (scaled / max(float(scaled.mean()), 1e-9)).astype(np.float32)

@@ -234,6 +234,19 @@ def test_without_numba_the_machines_learn_the_same_to_the_solver_s_tolerance(
     assert same.mean() > 0.97
 
 
+def test_without_numba_features_are_scaled_by_the_same_ratios(complaints: Complaints) -> None:
+    texts, labels = complaints
+    matrix = classifier.learn_vocabulary(texts, reach=1, characters=False, min_rows=2, most=10**6).matrix
+    names = sorted(set(labels))
+    truth = np.asarray([names.index(label) for label in labels])
+    shape = (matrix.shape[1], len(names))
+    squares = acceleration.call("bayes_scales", matrix.indptr.astype(np.int64), matrix.indices, truth, *shape, 0.5)
+    seen = np.bincount(matrix.indices, minlength=shape[0]).astype(np.float64)
+    for label in range(len(names)):
+        scale = classifier.bayes_scale(matrix, truth == label, seen, 0.5)
+        assert np.abs(scale**2 - squares[:, label]).max() < 1e-5
+
+
 def test_the_compiled_solver_minimises_what_scikit_learn_minimises(complaints: Complaints) -> None:
     """Both leave the same objective: 0.5 |w|^2 + sum of costs * squared hinge, bias among the weights."""
     texts, labels = complaints

@@ -309,6 +309,7 @@ def _tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, sec
                     "VolumeKmsKeyId": storage.key.key_arn,
                 },
                 "StoppingCondition": stopping,
+                **({"Environment": {"PTMLOPS_MODEL_BRINGS_NUMBA": "true"}} if settings.compute.numba == "models" else {}),
                 "EnableNetworkIsolation": True,
                 "EnableInterContainerTrafficEncryption": True,
                 **(spot if training.spot else {}),

@@ -99,6 +99,8 @@ class _Job:
         base = {
             "PATH": os.environ.get("PATH", ""),
             "HOME": str(self.base),
+            # What is compiled is kept for the next job: here a machine runs them all, and there each has its own.
+            "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache"),
             "LANG": "C.UTF-8",
             "TZ": "UTC",
             "PYTHONUNBUFFERED": "1",

@@ -10,6 +10,7 @@ ENVIRONMENT ?= local
 UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
 CDK_READY := local_aws/node/node_modules/.package-lock.json
+WHEELS_READY := build/wheels/.ready
 BROWSER_READY := tests/unit/publish/node/node_modules/.package-lock.json
 
 .PHONY: demo test check fast lint synth install lock nightly clean help
@@ -39,7 +40,7 @@ synth: install  ## the templates of ENVIRONMENT into cdk.out, with no account an
 nightly: install  ## what is too slow for every change
 	@PTMLOPS_NIGHTLY=1 pytest -q
 
-install: $(READY) $(CDK_READY) $(BROWSER_READY)
+install: $(READY) $(CDK_READY) $(BROWSER_READY) $(WHEELS_READY)
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "PTMLops needs Python 3.11: install it, or set PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -55,9 +56,19 @@ $(CDK_READY) $(BROWSER_READY): %/node_modules/.package-lock.json: %/package-lock
 	@$(BIN)/npm ci --prefix $* --silent --no-audit --no-fund
 	@touch $@
 
+# numba for SageMaker's Python, as the lock pins it: jobs run without a network. Local AWS needs none of it, so without the package
+# index setting up goes on, and the next `make install` tries again; synth says where it is missed.
+$(WHEELS_READY): requirements.lock $(READY)
+	@mkdir -p $(@D)
+	@awk '/^[a-z]/ { wanted = /^(numba|llvmlite)==/ } wanted' requirements.lock > $(@D)/pins.txt
+	@if $(BIN)/python -m pip --quiet --disable-pip-version-check download --retries 1 --no-deps --require-hashes \
+		--only-binary :all: --implementation cp --python-version 3.12 --abi cp312 --platform manylinux_2_28_x86_64 \
+		--dest $(@D) --requirement $(@D)/pins.txt; then touch $@; \
+	else echo "numba for SageMaker was not fetched: local AWS works without it, environments on AWS need it" >&2; fi
+
 lock: $(READY)  ## pin every dependency again, with hashes and without addresses
 	@uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --universal \
 		--python-version 3.11 --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove what was built
-	rm -rf $(VENV) local_aws/node/node_modules tests/unit/publish/node/node_modules cdk.out .local_aws demo
+	rm -rf $(VENV) local_aws/node/node_modules tests/unit/publish/node/node_modules cdk.out .local_aws demo build

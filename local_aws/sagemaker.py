@@ -15,6 +15,7 @@ import os
 import queue
 import re
 import shutil
+import statistics
 import tarfile
 import threading
 import time
@@ -64,6 +65,7 @@ class _Job:
         self.record.pop("Tags", None)
         self.process = jobs.JobProcess(context, log_group, f"{name}/algo-1-{int(time.time())}")
         self.stopping = threading.Event()
+        self.objectives: list[float] = []  # of a trial, as its code printed them
         self.on_metric: Callable[[str, float], None] = lambda _name, _value: None
         self.base = context.scratch("sagemaker", arn_kind, name)
 
@@ -99,6 +101,8 @@ class _Job:
         base = {
             "PATH": os.environ.get("PATH", ""),
             "HOME": str(self.base),
+            # What is compiled is kept for the next job: here a machine runs them all, and there each has its own.
+            "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache"),
             "LANG": "C.UTF-8",
             "TZ": "UTC",
             "PYTHONUNBUFFERED": "1",
@@ -377,32 +381,46 @@ def _check_parent(request: Mapping[str, Any], name: str) -> None:
 
 
 def _pruner(configuration: Mapping[str, Any]) -> Any:
-    """What stops a trial early: Hyperband's rule, the median of earlier trials at the same step, or nothing."""
+    """What stops a trial early by the optimiser's own rule: Hyperband's, or nothing."""
     import optuna
 
     if configuration["Strategy"] == "Hyperband":
         limits = configuration["StrategyConfig"]["HyperbandStrategyConfig"]
         return optuna.pruners.HyperbandPruner(min_resource=limits["MinResource"], max_resource=limits["MaxResource"])
-    if configuration.get("TrainingJobEarlyStoppingType") == "Auto":
-        return optuna.pruners.MedianPruner(n_startup_trials=1)
     return optuna.pruners.NopPruner()
 
 
-def _watch(trial: _Job, proposal: Any, configuration: Mapping[str, Any]) -> None:
-    """Tell the optimiser each value of the objective, and stop the trial where it says so or Hyperband's resource is used up."""
-    goal = configuration["HyperParameterTuningJobObjective"]["MetricName"]
+def _below_median(values: list[float], earlier: list[list[float]], goal: str) -> bool:
+    """Whether the last of a trial's values is worse than the median of earlier trials' running averages up to the same epoch.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-early-stopping.html
+    """
+    epoch = len(values)
+    averages = [statistics.fmean(other[:epoch]) for other in earlier if len(other) >= epoch]
+    if not averages:
+        return False
+    middle = statistics.median(averages)
+    return values[-1] < middle if goal == "Maximize" else values[-1] > middle
+
+
+def _watch(trial: _Job, proposal: Any, configuration: Mapping[str, Any], trials: list[_Job]) -> None:
+    """Tell the optimiser each value of the objective, and stop the trial where the strategy's or the median's rule says so, or
+    Hyperband's resource is used up.
+    """
+    goal = configuration["HyperParameterTuningJobObjective"]
     most = configuration.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {}).get("MaxResource")
-    seen = 0
+    by_median = configuration.get("TrainingJobEarlyStoppingType") == "Auto"
 
     def report(name: str, value: float) -> None:
-        nonlocal seen
-        if name != goal:
+        if name != goal["MetricName"]:
             return
-        seen += 1
         with _lock:
+            trial.objectives.append(value)
+            seen = len(trial.objectives)
             proposal.report(value, seen)
             unpromising = proposal.should_prune()
-        if unpromising or (most and seen >= most):
+            earlier = [other.objectives for other in trials if other.status in ("Completed", "Stopped")]
+        if unpromising or (by_median and _below_median(trial.objectives, earlier, goal["Type"])) or (most and seen >= most):
             trial.stop()
 
     trial.on_metric = report
@@ -447,7 +465,7 @@ def _tune(job: _Job) -> None:
                 proposal = study.ask()
                 values = _propose(proposal, ranges)
                 trial = _trial(job, definition, goal, number, values)
-                _watch(trial, proposal, configuration)
+                _watch(trial, proposal, configuration, trials)
                 trials.append(trial)
                 record["TrainingJobStatusCounters"]["InProgress"] += 1
             _guard(trial, _train)

@@ -11,7 +11,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 from sagemaker.core import image_uris
 
-from stacks.components.code_assets import ROOT, source_archive
+from stacks.components.code_assets import ROOT, numba_wheels, source_archive
 from stacks.components.common import EnvironmentStack, acknowledge, allow
 from stacks.config import Settings
 from stacks.storage_stack import Storage
@@ -56,7 +56,9 @@ class ModelingStack(EnvironmentStack):
             image_uri.split("/")[1].split(":")[0],
         )
         self._repository_arn = f"arn:{self.partition}:ecr:{registry}:{account}:repository/{repository}"
-        code = source_archive(self, "TrainingCode", folder=TRAINING)
+        # The image has no numba, and a job without a network cannot install it (docs/decisions/0012-numba-travels-with-the-code.md).
+        wheels = numba_wheels() if settings.compute.numba != "off" else []
+        code = source_archive(self, "TrainingCode", folder=TRAINING, wheels=wheels)
         self._code_arn = code.bucket.arn_for_objects(code.s3_object_key)
         self._code_bucket_arn = code.bucket.bucket_arn
 

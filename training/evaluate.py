@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from complaint_model import artifact, evaluation, plots
+from complaint_model import acceleration, artifact, evaluation, plots
 from complaint_model.artifact import Artifact, ArtifactError
 from complaint_model.records import DataError, read_labelled
 
 log = logging.getLogger("evaluate")
 # The job unpacks the code to <base>/code, and its inputs and outputs lie beside it.
-BASE = Path(__file__).resolve().parent.parent
+SOURCE = Path(__file__).resolve().parent
+BASE = SOURCE.parent
 NAMED_LABELS = 5  # in a note; per_label has them all
 DECIDING_ROWS = 30  # a label or holdout with fewer rows cannot tell two models apart
 ABOUT = ("training_rows", "data_fingerprint", "code_version", "settings")
@@ -133,6 +134,7 @@ def _model(folder: Path) -> Artifact | None:
 def main() -> int:
     """The exit code; a failure's reason goes to /opt/ml/output/message, which becomes the job's exit message."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    acceleration.look_in(SOURCE / artifact.WHEELS)
     try:
         result = evaluate(BASE)
     except (ArtifactError, DataError) as error:

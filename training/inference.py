@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from complaint_model import artifact, scoring
+from complaint_model import acceleration, artifact, scoring
 from complaint_model.classifier import Model
 
 CONTENT_TYPES = ("application/jsonlines", "application/x-jsonlines", "application/jsonl")
@@ -22,6 +22,7 @@ Answer = dict[str, Any]
 
 def model_fn(model_dir: str) -> Model:
     """The model; every file is checked before anything is read from it."""
+    acceleration.look_in(Path(model_dir) / artifact.WHEELS)
     return artifact.load(Path(model_dir)).model
 
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import NoReturn
 
-from complaint_model import artifact, classifier
+from complaint_model import acceleration, artifact, classifier
 from complaint_model.classifier import CrossFit, Rows, Settings, TrainingError
 from complaint_model.records import DataError, read_labelled
 
@@ -42,8 +42,16 @@ def parse_settings(arguments: list[str]) -> Settings:
     return settings
 
 
-def train(settings: Settings, *, train_dir: Path, validation_dir: Path, model_dir: Path, checkpoints: Path | None) -> CrossFit:
-    """Train and write the model. Raises TrainingError or DataError with the reason."""
+def train(
+    settings: Settings,
+    *,
+    train_dir: Path,
+    validation_dir: Path,
+    model_dir: Path,
+    checkpoints: Path | None,
+    wheels: Path | None = None,
+) -> CrossFit:
+    """Train and write the model, with `wheels` in it. Raises TrainingError or DataError with the reason."""
     records = read_labelled(train_dir, validation_dir)
     rows = Rows(
         texts=[record.text for record in records],
@@ -51,7 +59,7 @@ def train(settings: Settings, *, train_dir: Path, validation_dir: Path, model_di
         groups=[record.group for record in records],
     )
     log.info("%d labelled complaints of %d labels", len(records), len(set(rows.labels)))
-    model, crossfit = classifier.fit(rows, settings, checkpoints=checkpoints, report=_report)
+    model, crossfit = classifier.fit(rows, settings, checkpoints=checkpoints, progress=_progress, report=_report)
     about = {
         "settings": asdict(settings),
         "metrics": {
@@ -65,8 +73,13 @@ def train(settings: Settings, *, train_dir: Path, validation_dir: Path, model_di
         "data_fingerprint": classifier.fingerprint(rows),
         "code_version": artifact.code_version(SOURCE),
     }
-    artifact.save(model, about, model_dir, source=SOURCE)
+    artifact.save(model, about, model_dir, source=SOURCE, wheels=wheels)
     return crossfit
+
+
+def _progress(folds: int, macro_f1: float) -> None:
+    # The tuning job reads this line too: what it stops a trial by. The objective is the last value that it finds.
+    log.info("validation macro_f1=%.4f; folds=%d;", macro_f1, folds)
 
 
 def _report(crossfit: CrossFit) -> None:
@@ -86,6 +99,8 @@ def main() -> int:
     model_dir = Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))
     base = model_dir.parent
     checkpoints = base / "checkpoints"
+    wheels = SOURCE / artifact.WHEELS
+    acceleration.look_in(wheels)
     try:
         train(
             parse_settings(sys.argv[1:]),
@@ -93,6 +108,7 @@ def main() -> int:
             validation_dir=Path(os.environ.get("SM_CHANNEL_VALIDATION", base / "input/data/validation")),
             model_dir=model_dir,
             checkpoints=checkpoints if checkpoints.is_dir() else None,
+            wheels=wheels if os.environ.get("PTMLOPS_MODEL_BRINGS_NUMBA") == "true" else None,
         )
     except (TrainingError, DataError) as error:
         failure = base / "output" / "failure"

@@ -5,28 +5,61 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import re
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
+from stacks.config import SettingsError
+
 ROOT = Path(__file__).resolve().parent.parent.parent
+IMAGE_PYTHON = "cp312"  # of SageMaker's scikit-learn image 1.9-0
 IGNORED = ["__pycache__", "**/__pycache__", "*.pyc"]
 
 
-def source_archive(scope: Construct, construct_id: str, *, folder: Path) -> assets.Asset:
-    """`folder` as sourcedir.tar.gz, the form in which SageMaker's toolkit takes code from a channel."""
+def source_archive(scope: Construct, construct_id: str, *, folder: Path, wheels: Sequence[Path] = ()) -> assets.Asset:
+    """`folder` as sourcedir.tar.gz, the form in which SageMaker's toolkit takes code from a channel, with `wheels` in wheels/."""
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    members = {name: path for name, path in found.items() if "__pycache__" not in path.parts}
+    members |= {f"wheels/{wheel.name}": wheel for wheel in wheels}
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as archive:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
-                entry.size = path.stat().st_size
-                entry.mode = 0o644  # owner and time stay zero: they would change the hash
-                archive.addfile(entry, io.BytesIO(path.read_bytes()))
-    return _file_asset(scope, construct_id, name="sourcedir.tar.gz", content=gzip.compress(raw.getvalue(), mtime=0))
+        for name, path in sorted(members.items()):
+            entry = tarfile.TarInfo(name)
+            entry.size = path.stat().st_size
+            entry.mode = 0o644  # owner and time stay zero: they would change the hash
+            archive.addfile(entry, io.BytesIO(path.read_bytes()))
+    # Wheels are packed already: packing them again takes two seconds of each synth and saves nothing.
+    content = gzip.compress(raw.getvalue(), compresslevel=0 if wheels else 9, mtime=0)
+    return _file_asset(scope, construct_id, name="sourcedir.tar.gz", content=content)
+
+
+def numba_wheels(*, lock: Path = ROOT / "requirements.lock", folder: Path = ROOT / "build" / "wheels") -> list[Path]:
+    """The wheels of numba that the scikit-learn image's Python takes, as `make install` fetched them.
+
+    Raises:
+        SettingsError: they are not there, or not those that the lock file pins.
+    """
+    remedy = 'run `make install` with the package index in reach, or set compute.numba = "off" to train and score slower'
+    pins = lock.read_text(encoding="utf-8")
+    wheels = []
+    for name in ("llvmlite", "numba"):
+        [(version, hashes)] = re.findall(rf"^{name}==(\S+)((?: \\\n    --hash=sha256:\w+)+)", pins, re.MULTILINE)
+        found = sorted(folder.glob(f"{name}-{version}-{IMAGE_PYTHON}-{IMAGE_PYTHON}-manylinux*_x86_64.whl"))
+        if not found:
+            raise SettingsError(
+                f"{name} {version} for SageMaker's Python is not in {folder.parent.name}/{folder.name}/: {remedy}"
+            )
+        with found[0].open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        if digest not in hashes:
+            raise SettingsError(f"{found[0].name} is not the file that {lock.name} pins: delete it, then {remedy}")
+        wheels.append(found[0])
+    return wheels
 
 
 def text_asset(scope: Construct, construct_id: str, *, name: str, content: str) -> assets.Asset:

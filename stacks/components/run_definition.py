@@ -279,7 +279,7 @@ def _tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, sec
                 "ParameterRanges": _parameter_ranges(knobs["tuned"]),
                 "RandomSeed": training.seed,
                 # Hyperband stops jobs by a rule of its own, and refuses the other. A job that reaches MaxResource is stopped
-                # before it has a model: more than how often the objective is logged, once a fold and once at the end.
+                # before it has a model: more than how often the objective is logged, from the second fold to the end.
                 **(
                     {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 10}}}
                     if tuning.strategy == "Hyperband"
@@ -309,6 +309,7 @@ def _tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, sec
                     "VolumeKmsKeyId": storage.key.key_arn,
                 },
                 "StoppingCondition": stopping,
+                **({"Environment": {"PTMLOPS_MODEL_BRINGS_NUMBA": "true"}} if settings.compute.numba == "models" else {}),
                 "EnableNetworkIsolation": True,
                 "EnableInterContainerTrafficEncryption": True,
                 **(spot if training.spot else {}),

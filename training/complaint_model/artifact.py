@@ -19,6 +19,7 @@ FORMAT = 2  # changes when an older reader would predict something else from the
 ARRAYS = {"buckets": ("<u4", 1), "rarity": ("<f4", 1), "weights": ("<f4", 2), "bias": ("<f8", 1), "offsets": ("<f8", 1)}
 MANIFEST = "manifest.json"
 CONTENT = "model.json"
+WHEELS = "wheels"  # of numba, in the code and in a model that brings it
 MAX_REACH = 100  # words; a larger one would make a feature of nearly every pair in a text
 MAX_MEMBER_BYTES = 4_000_000_000
 
@@ -35,8 +36,10 @@ class Artifact:
     about: dict[str, Any]
 
 
-def save(model: Model, about: dict[str, Any], folder: Path, *, source: Path | None = None) -> None:
-    """Write `model` to `folder`; with `source`, the code that serves it goes to folder/code. Same input, same bytes."""
+def save(model: Model, about: dict[str, Any], folder: Path, *, source: Path | None = None, wheels: Path | None = None) -> None:
+    """Write `model` to `folder`; with `source`, the code that serves it goes to folder/code, and with `wheels` those to
+    folder/wheels. Same input, same bytes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, (dtype, _) in ARRAYS.items():
         with (folder / f"{name}.npy").open("wb") as out:
@@ -55,6 +58,9 @@ def save(model: Model, about: dict[str, Any], folder: Path, *, source: Path | No
             target = folder / "code" / path.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
+    for path in sorted(wheels.glob("*.whl")) if wheels else ():
+        (folder / WHEELS).mkdir(exist_ok=True)
+        shutil.copyfile(path, folder / WHEELS / path.name)
     members = {
         path.relative_to(folder).as_posix(): {"sha256": _sha256(path), "bytes": path.stat().st_size}
         for path in sorted(folder.rglob("*"))

@@ -251,11 +251,14 @@ def _fit_by_liblinear(
 
 
 def bayes_scale(matrix: csr_matrix, rows: NDArray[np.bool_], seen: Floats, power: float) -> Singles:
-    """|log-count ratio| ** power of each feature for the label that `rows` carry, with mean 1."""
+    """|log-count ratio| ** power of each feature for the label that `rows` carry, with mean 1: what kernels.bayes_scales does.
+
+    Counts are smoothed by 1 inside the label and by 2 outside of it: what docs/model.md was measured with.
+    """
     if power == 0:
         return np.ones(matrix.shape[1], dtype=np.float32)
     inside = np.bincount(matrix[np.flatnonzero(rows)].indices, minlength=matrix.shape[1]) + 1.0
-    outside = seen - inside + 2.0
+    outside = seen - inside + 3.0
     ratio = np.abs(np.log(inside / inside.sum()) - np.log(outside / outside.sum()))
     scaled = ratio**power
     normal: Singles = (scaled / max(float(scaled.mean()), 1e-9)).astype(np.float32)
@@ -403,11 +406,19 @@ def standard_error_of_macro_f1(labels: Ints, predicted: Ints, count: int, seed: 
 
 
 def cross_fit_scores(
-    matrix: csr_matrix, labels: Ints, fold: Ints, settings: Settings, *, checkpoints: Path | None = None, key: str = ""
+    matrix: csr_matrix,
+    labels: Ints,
+    fold: Ints,
+    settings: Settings,
+    *,
+    checkpoints: Path | None = None,
+    key: str = "",
+    after: Callable[[int, Floats], None] = lambda _held, _scores: None,
 ) -> Floats:
     """(rows, labels) scores by machines that did not see the row's fold; finished folds are kept in `checkpoints`.
 
-    Folds are worked on side by side, one to a core: each result depends on its fold alone.
+    Folds are worked on side by side, one to a core: each result depends on its fold alone. `after` hears of each fold in order,
+    whichever ended first, with the scores as far as they are known.
     """
     label_count = int(labels.max()) + 1
     scores = np.zeros((matrix.shape[0], label_count))
@@ -433,8 +444,44 @@ def cross_fit_scores(
         log.info("fold %d of %d: trained on %d rows", held + 1, settings.folds, len(others))
 
     with ThreadPoolExecutor(max_workers=min(settings.folds, os.cpu_count() or 1)) as pool:
-        list(pool.map(work, range(settings.folds)))
+        for held, _ in enumerate(pool.map(work, range(settings.folds))):
+            after(held, scores)
     return scores
+
+
+class FoldsSoFar:
+    """Macro-F1 while folds come in: each fold's rows under the softmax and offsets of the folds before it.
+
+    Lower than what cross-fitting says in the end, which calibrates on more rows, but trials of one tuning job share their folds, so
+    that at the same fold they can be compared.
+    """
+
+    def __init__(self, labels: Ints, fold: Ints, report: Callable[[int, float], None]) -> None:
+        self._labels, self._fold, self._report = labels, fold, report
+        self._confusion: Floats | None = None
+
+    def __call__(self, held: int, scores: Floats) -> None:
+        """Report (folds, macro-F1) from the second fold on; not for the last, after which all of it is evaluated."""
+        before, inside = self._fold < held, self._fold == held
+        if held == self._fold.max() or not before.any() or not inside.any():
+            return
+        _, predicted = _calibrated(scores, self._labels, before, inside)
+        found = confusion_of(self._labels[inside], predicted, scores.shape[1])
+        self._confusion = found if self._confusion is None else self._confusion + found
+        self._report(held + 1, macro_f1(self._confusion))
+
+
+def confusion_of(labels: Ints, predicted: Ints, count: int) -> Floats:
+    """(true, predicted) counts."""
+    return np.bincount(labels * count + predicted, minlength=count * count).reshape(count, count).astype(np.float64)
+
+
+def _calibrated(scores: Floats, labels: Ints, outside: NDArray[np.bool_], inside: NDArray[np.bool_]) -> tuple[Floats, Ints]:
+    """(probabilities, labels) of the rows `inside`, by softmax and offsets that were fitted on the rows `outside`."""
+    slope, bias = fit_softmax(scores[outside], labels[outside])
+    offsets = fit_offsets(softmax(scores[outside] @ slope + bias, axis=1), labels[outside])
+    probabilities = softmax(scores[inside] @ slope + bias, axis=1)
+    return probabilities, choose(probabilities, offsets)
 
 
 def evaluate_cross_fit(scores: Floats, labels: Ints, fold: Ints, settings: Settings) -> CrossFit:
@@ -442,20 +489,16 @@ def evaluate_cross_fit(scores: Floats, labels: Ints, fold: Ints, settings: Setti
     probabilities = np.zeros_like(scores)
     predicted = np.zeros(len(labels), dtype=np.int64)
     for held in range(settings.folds):
-        inside, outside = fold == held, fold != held
-        slope, bias = fit_softmax(scores[outside], labels[outside])
-        offsets = fit_offsets(softmax(scores[outside] @ slope + bias, axis=1), labels[outside])
-        probabilities[inside] = softmax(scores[inside] @ slope + bias, axis=1)
-        predicted[inside] = choose(probabilities[inside], offsets)
+        inside = fold == held
+        probabilities[inside], predicted[inside] = _calibrated(scores, labels, ~inside, inside)
     count = scores.shape[1]
-    confusion = np.bincount(labels * count + predicted, minlength=count * count).reshape(count, count).astype(float)
     right = predicted == labels
     confidence = probabilities[np.arange(len(labels)), predicted]
     _, coverage = threshold_for(confidence, right, settings.target_precision)
     return CrossFit(
         probabilities=probabilities,
         predicted=predicted,
-        macro_f1=macro_f1(confusion),
+        macro_f1=macro_f1(confusion_of(labels, predicted, count)),
         macro_f1_error=standard_error_of_macro_f1(labels, predicted, count, settings.seed),
         accuracy=float(right.mean()),
         expected_calibration_error=calibration_error(confidence, right),
@@ -468,9 +511,12 @@ def fit(
     settings: Settings,
     *,
     checkpoints: Path | None = None,
-    report: Callable[[CrossFit], None] | None = None,
+    progress: Callable[[int, float], None] = lambda _folds, _macro_f1: None,
+    report: Callable[[CrossFit], None] = lambda _crossfit: None,
 ) -> tuple[Model, CrossFit]:
     """Train on `rows`; the same rows, settings and versions give the same model, bit for bit.
+
+    `progress` hears (folds, macro-F1 over them so far) as folds come in, `report` what all of them say.
 
     Raises TrainingError when there are fewer than two labels or no usable feature.
     """
@@ -490,10 +536,10 @@ def fit(
     settings = replace(settings, folds=max(2, min(settings.folds, len(set(rows.groups)))))
     fold = folds_of(labels, rows.groups, settings.folds, settings.seed)
     key = fingerprint(rows, repr(sorted(asdict(settings).items())))[:16]
-    scores = cross_fit_scores(matrix, labels, fold, settings, checkpoints=checkpoints, key=key)
+    so_far = FoldsSoFar(labels, fold, progress)
+    scores = cross_fit_scores(matrix, labels, fold, settings, checkpoints=checkpoints, key=key, after=so_far)
     crossfit = evaluate_cross_fit(scores, labels, fold, settings)
-    if report:
-        report(crossfit)
+    report(crossfit)
     slope, shift = fit_softmax(scores, labels)
     probabilities = softmax(scores @ slope + shift, axis=1)
     offsets = fit_offsets(probabilities, labels)

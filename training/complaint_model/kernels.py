@@ -33,8 +33,11 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def compiled(function: _Function) -> _Function:
-    """Compiled at its first call, kept on disk, and run without the interpreter's lock."""
-    return cast("_Function", njit(cache=True, nogil=True)(function))
+    """Compiled at its first call, kept on disk where that can be, and run without the interpreter's lock."""
+    try:
+        return cast("_Function", njit(cache=True, nogil=True)(function))
+    except RuntimeError:  # "no locator available": no folder takes it
+        return cast("_Function", njit(nogil=True)(function))
 
 
 @compiled

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
+import tarfile
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from local_aws import ROOT
 from tests.unit.local_aws.conftest import Sandbox, allow, archive, eventually
+from tests.unit.training.conftest import make_complaints
 
 pytestmark = pytest.mark.slow  # every test starts processes
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
@@ -191,9 +195,6 @@ def test_training_runs_the_code_on_its_channels_and_packs_the_model(sandbox: San
     job = _train(sandbox, _training(sandbox, TRAIN, bucket), depth="2.5")
 
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
-    import io
-    import tarfile
-
     key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{bucket}/")
     assert key == f"models/{job['TrainingJobName']}/output/model.tar.gz"
     body = sandbox.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -409,17 +410,13 @@ for epoch in range(1, 9):
 """
 
 
-@pytest.mark.parametrize(
-    "configuration",
-    [
-        {"TrainingJobEarlyStoppingType": "Auto"},
-        {
-            "Strategy": "Hyperband",
-            "StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 9}},
-        },
-    ],
-    ids=["Bayesian", "Hyperband"],
-)
+HYPERBAND = {
+    "Strategy": "Hyperband",
+    "StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 9}},
+}
+
+
+@pytest.mark.parametrize("configuration", [{"TrainingJobEarlyStoppingType": "Auto"}, HYPERBAND], ids=["Bayesian", "Hyperband"])
 def test_unpromising_trials_are_stopped_and_a_whole_one_wins(sandbox: Sandbox, configuration: dict[str, Any]) -> None:
     job = _tuning(sandbox, _training(sandbox, EPOCHS, sandbox.bucket()), jobs=8, parallel=2, configuration=configuration)
     assert job["HyperParameterTuningJobStatus"] == "Completed", job.get("FailureReason")
@@ -434,6 +431,63 @@ def test_unpromising_trials_are_stopped_and_a_whole_one_wins(sandbox: Sandbox, c
     assert best["TrainingJobStatus"] == "Completed"
     assert abs(float(best["TunedHyperParameters"]["depth"]) - 3) == min(by_status["Completed"])
     assert min(by_status["Stopped"]) >= min(by_status["Completed"])
+
+
+@pytest.mark.parametrize(
+    ("values", "earlier", "worse"),
+    [
+        ([0.5], [], False),  # the first trial has nothing to be worse than
+        ([0.5], [[0.6, 0.9]], True),
+        ([0.6], [[0.6, 0.9]], False),
+        # At the second epoch it is 0.74 against averages of .5, .75 and .8, not against what those trials had there or ended with.
+        ([0.9, 0.74], [[0.4, 0.6, 0.1], [0.6, 0.9, 1.0], [0.8, 0.8, 0.8]], True),
+        ([0.1, 0.76], [[0.4, 0.6, 0.1], [0.6, 0.9, 1.0], [0.8, 0.8, 0.8]], False),
+        ([0.9, 0.5], [[0.9]], False),  # no earlier trial came so far
+    ],
+)
+def test_a_trial_is_stopped_by_the_median_of_running_averages(
+    values: list[float], earlier: list[list[float]], worse: bool
+) -> None:
+    from local_aws.sagemaker import _below_median
+
+    assert _below_median(values, earlier, "Maximize") is worse
+    mirrored = [[-value for value in other] for other in earlier]
+    assert _below_median([-value for value in values], mirrored, "Minimize") is worse
+
+
+def test_our_training_is_stopped_after_two_folds_where_it_is_worse_and_a_whole_trial_wins(sandbox: Sandbox) -> None:
+    """The template's tuning job in small: our code, its knobs, the log line that the service reads."""
+    bucket = sandbox.bucket()
+    definition = _training(sandbox, "", bucket)
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as tar:
+        for path in (ROOT / "training").rglob("*.py"):
+            tar.add(path, path.relative_to(ROOT / "training").as_posix())
+    sandbox.put(bucket, "code/source.tar.gz", content.getvalue())
+    texts, labels = make_complaints(400, seed=6)
+    rows = (
+        {"complaint_id": str(index), "text": text, "label": label}
+        for index, (text, label) in enumerate(zip(texts, labels, strict=True))
+    )
+    sandbox.put(bucket, "train/a.jsonl", "\n".join(map(json.dumps, rows)))
+    knobs = json.loads((ROOT / "training/hyperparameters.json").read_text(encoding="utf-8"))
+    objective = {"Name": "score", "Regex": knobs["objective"]["regex"]}
+    definition["AlgorithmSpecification"]["MetricDefinitions"] = [objective]
+    # By this seed a trial of the ordinary cost, one that learns the noise by heart, and the same again.
+    ranges = {"CategoricalParameterRanges": [{"Name": "cost", "Values": ["0.6", "200"]}]}
+    configuration = {"Strategy": "Random", "ParameterRanges": ranges, "TrainingJobEarlyStoppingType": "Auto"}
+    job = _tuning(sandbox, definition, jobs=4, seed=10, configuration=configuration)
+
+    assert job["HyperParameterTuningJobStatus"] == "Completed", job.get("FailureReason")
+    found = [(trial["TunedHyperParameters"]["cost"], trial["TrainingJobStatus"]) for trial in job["trials"]]
+    assert [cost for cost, _ in found] == ["0.6", "200"] * 2
+    assert found[0] == ("0.6", "Completed")  # the first has nothing to be worse than
+    assert found[1] == found[3] == ("200", "Stopped")
+    best = job["BestTrainingJob"]
+    assert (best["TunedHyperParameters"]["cost"], best["TrainingJobStatus"]) == ("0.6", "Completed")
+    stopped = next(trial for trial in job["trials"] if trial["TrainingJobStatus"] == "Stopped")
+    described = sandbox.client("sagemaker").describe_training_job(TrainingJobName=stopped["TrainingJobName"])
+    assert described["SecondaryStatus"] == "Stopped"
 
 
 def test_one_job_with_one_value_a_knob_is_one_training_job_with_that_value(sandbox: Sandbox) -> None:

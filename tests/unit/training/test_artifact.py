@@ -64,6 +64,18 @@ def test_it_holds_arrays_json_and_its_own_code_and_no_pickle(saved: Path) -> Non
     assert set(json.loads((saved / "manifest.json").read_text())["members"]) == names - {"manifest.json"}
 
 
+def test_a_model_brings_wheels_where_it_is_given_some(saved: Path, tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "numba-1.whl").write_bytes(b"wheel")
+    (given / ".ready").touch()
+    artifact.save(artifact.load(saved).model, {}, tmp_path / "model", wheels=given)
+    assert (tmp_path / "model/wheels/numba-1.whl").read_bytes() == b"wheel"
+    members = json.loads((tmp_path / "model/manifest.json").read_text())["members"]
+    assert [name for name in members if name.startswith("wheels/")] == ["wheels/numba-1.whl"]
+    assert artifact.load(tmp_path / "model").about == {}
+
+
 @pytest.mark.parametrize("name", ["weights.npy", "buckets.npy", "bias.npy", "offsets.npy", "model.json"])
 def test_a_changed_member_is_refused(copy: Path, name: str) -> None:
     data = bytearray((copy / name).read_bytes())

@@ -234,6 +234,19 @@ def test_without_numba_the_machines_learn_the_same_to_the_solver_s_tolerance(
     assert same.mean() > 0.97
 
 
+def test_without_numba_features_are_scaled_by_the_same_ratios(complaints: Complaints) -> None:
+    texts, labels = complaints
+    matrix = classifier.learn_vocabulary(texts, reach=1, characters=False, min_rows=2, most=10**6).matrix
+    names = sorted(set(labels))
+    truth = np.asarray([names.index(label) for label in labels])
+    shape = (matrix.shape[1], len(names))
+    squares = acceleration.call("bayes_scales", matrix.indptr.astype(np.int64), matrix.indices, truth, *shape, 0.5)
+    seen = np.bincount(matrix.indices, minlength=shape[0]).astype(np.float64)
+    for label in range(len(names)):
+        scale = classifier.bayes_scale(matrix, truth == label, seen, 0.5)
+        assert np.abs(scale**2 - squares[:, label]).max() < 1e-5
+
+
 def test_the_compiled_solver_minimises_what_scikit_learn_minimises(complaints: Complaints) -> None:
     """Both leave the same objective: 0.5 |w|^2 + sum of costs * squared hinge, bias among the weights."""
     texts, labels = complaints
@@ -278,3 +291,26 @@ def test_short_texts_are_read_with_far_pairs_and_characters_and_long_ones_are_no
     assert classifier.wants_of(["mi tarjeta no llegó"] * 3, "auto") == (classifier.SHORT_TEXT_REACH, True)
     assert classifier.wants_of(["palabra " * 200] * 3, "auto") == (classifier.LONG_TEXT_REACH, False)
     assert classifier.wants_of(["palabra " * 200] * 3, "on") == (classifier.LONG_TEXT_REACH, True)
+
+
+def test_folds_are_told_in_order_with_what_is_known_so_far_and_no_model_depends_on_it(complaints: Complaints) -> None:
+    rows, heard, whole = rows_of(complaints), [], []
+    listened, crossfit = classifier.fit(rows, Settings(), progress=lambda *said: heard.append(said), report=whole.append)
+    silent, _ = classifier.fit(rows, Settings())
+    assert [folds for folds, _ in heard] == [2, 3, 4]
+    assert whole == [crossfit]
+    assert all(abs(so_far - crossfit.macro_f1) < 0.1 for _, so_far in heard)
+    assert np.array_equal(listened.weights, silent.weights)
+
+
+def test_what_is_known_of_two_folds_is_the_second_by_the_calibration_of_the_first() -> None:
+    fold = np.asarray([0] * 40 + [1] * 40 + [2] * 40)
+    labels = np.arange(120) % 2
+    scores = np.stack([1.0 - labels, labels - 0.0], axis=1)
+    scores[40:60] = scores[40:60, ::-1]  # half of the second fold is told the wrong way round
+    scores[80:] = np.nan  # not there yet
+    heard: list[tuple[int, float]] = []
+    progress = classifier.FoldsSoFar(labels, fold, lambda *said: heard.append(said))
+    for held in range(3):
+        progress(held, scores)
+    assert heard == [(2, pytest.approx(0.5))]

@@ -86,6 +86,10 @@ def test_training_logs_the_objective_that_the_tuning_job_reads(job: tuple[Path, 
     knobs = json.loads((TRAINING / "hyperparameters.json").read_text())
     found = re.findall(knobs["objective"]["regex"], job[1])
     assert 0.7 < float(found[-1]) <= 1
+    # From the second of five folds on, in their order, and then all of them: the service takes the last value for the trial's.
+    assert re.findall(r"validation macro_f1=[0-9.]+; (\w+)", job[1]) == ["folds", "folds", "folds", "standard_error"]
+    assert re.findall(r"; folds=(\d);", job[1]) == ["2", "3", "4"]
+    assert all(abs(float(value) - float(found[-1])) < 0.1 for value in found)
     (noise,) = re.findall(knobs["metrics"][0]["regex"], job[1])
     assert 0 < float(noise) < 0.1
 
@@ -143,7 +147,12 @@ def test_an_interrupted_job_goes_on_from_its_checkpoints_and_ends_in_the_same_by
     taken = done.stdout.count("taken from the checkpoint")
     assert taken == len([name for name in kept if not name.endswith(".part")])
     assert done.stdout.count("trained on") == 5 - taken
+    assert objectives(done.stdout) == objectives(job[1])
     assert contents(second / "model") == contents(job[0] / "model")
+
+
+def objectives(log: str) -> list[str]:
+    return re.findall(r"validation .*", log)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -1,0 +1,60 @@
+"""numba for SageMaker's Python: in the code of environments on AWS, exactly as the lock file pins it, or synth says what to do."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+from pathlib import Path
+from unittest.mock import MagicMock
+
+import aws_cdk as cdk
+import pytest
+from botocore.session import get_session
+
+from stacks.components.code_assets import ROOT, numba_wheels, source_archive
+from stacks.components.run_definition import _tuning_job
+from stacks.config import Settings, SettingsError, load_settings
+
+
+def test_environments_on_aws_bring_numba_to_their_jobs_and_local_aws_does_not() -> None:
+    assert {name: load_settings(name).compute.numba for name in ("local", "dev", "prod")} == {
+        "local": "off", "dev": "jobs", "prod": "jobs",
+    }  # fmt: skip
+
+
+def test_the_archive_holds_the_pinned_wheels_beside_the_code(tmp_path: Path) -> None:
+    stack = cdk.Stack(cdk.App(outdir=str(tmp_path)), "Stack")
+    assets = [
+        source_archive(stack, name, folder=ROOT / "training", wheels=wheels)
+        for name, wheels in (("With", numba_wheels()), ("Again", numba_wheels()), ("Without", []))
+    ]
+    assert assets[0].asset_hash == assets[1].asset_hash
+    names = []
+    for asset in (assets[0], assets[2]):
+        with tarfile.open(tmp_path / asset.asset_path) as archive:
+            names.append(set(archive.getnames()))
+    assert names[0] - names[1] == {f"wheels/{wheel.name}" for wheel in numba_wheels()}
+    assert {"train.py", "complaint_model/acceleration.py"} <= names[1]
+
+
+def test_wheels_that_are_missing_or_not_the_pinned_ones_stop_the_synthesis(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"llvmlite \S+ for SageMaker's Python is not in .*: run `make install`"):
+        numba_wheels(folder=tmp_path)
+    for wheel in numba_wheels():
+        shutil.copy(wheel, tmp_path)
+    with (tmp_path / numba_wheels()[1].name).open("ab") as numba:
+        numba.write(b"more")
+    with pytest.raises(SettingsError, match=r"numba-\S+ is not the file that requirements.lock pins: delete it, then run"):
+        numba_wheels(folder=tmp_path)
+
+
+@pytest.mark.parametrize("numba", ["off", "jobs", "models"])
+def test_models_bring_numba_only_where_the_settings_say_so(numba: str) -> None:
+    tables = load_settings("prod").model_dump(mode="json")
+    tables["compute"]["numba"] = numba
+    named = MagicMock()  # buckets, roles and keys have no part in it
+    state = _tuning_job(Settings.model_validate(tables), named, named, seconds=60)
+    definition = state["Parameters"]["TrainingJobDefinition"]
+    assert definition.get("Environment") == ({"PTMLOPS_MODEL_BRINGS_NUMBA": "true"} if numba == "models" else None)
+    members = get_session().get_service_model("sagemaker").shape_for("HyperParameterTrainingJobDefinition").members
+    assert "Environment" in members

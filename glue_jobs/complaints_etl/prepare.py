@@ -107,8 +107,9 @@ def prepare(
     labelled_run = any("label" in fact["columns"] for fact in facts)
     finished = _finish(good, _exceptions(good, settings, known, labelled=labelled_run), run_id)
     records = finished.select(*RECORD_COLUMNS)
-    labelled = finished.where("status = 'accepted' AND label IS NOT NULL")
-    index = labelled.select("fingerprint", "signature", "group_id", "label")
+    # Rows of a label that is still rare too: later runs count on.
+    labelled = finished.where("status = 'accepted' AND given_label IS NOT NULL")
+    index = labelled.select("fingerprint", "signature", "group_id", F.col("given_label").alias("label"))
     report = _report(finished, rejected, facts, run_id, settings)
     return Prepared(records=records, index=index, rejected=rejected, report=report)
 
@@ -137,7 +138,7 @@ def write(prepared: Prepared, *, prefix: str, put: Callable[[str, str], None], s
         waiting = records.where("status = 'accepted' AND label IS NULL")
         lines = waiting.select(F.to_json(F.struct("complaint_id", "text")).alias("value"))
         _write_lines(lines, f"{base}/to_score", report["to_score"])
-    if sum(report["labelled"].values()):
+    if sum(report["labelled"].values()) or report["rare_labels"]:
         prepared.index.coalesce(1).write.mode("overwrite").parquet(f"{prefix}/labelled/index/run_id={run_id}")
     for split in SPLITS:
         if report["labelled"][split]:
@@ -335,10 +336,12 @@ def _exceptions(good: DataFrame, settings: JobSettings, known: DataFrame | None,
 
 
 def _label_rows(rows: DataFrame, known: DataFrame | None) -> DataFrame:
-    """counted_label, label_rows: in this run and all before. What is rare is judged over all: a review list of ten rows teaches too."""
-    labels = rows.where("order = 1 AND label IS NOT NULL").select("label")
+    """counted_label, label_rows: texts in this run and all before. What is rare is judged over all: a review list of ten rows
+    teaches too, and so do the next ten of a label that had five.
+    """
+    labels = rows.where("order = 1 AND label IS NOT NULL").select("label", "fingerprint")
     if known is not None:
-        labels = labels.unionByName(known.where("label IS NOT NULL").select("label"))
+        labels = labels.unionByName(known.where("label IS NOT NULL").select("label", "fingerprint")).distinct()
     counted = labels.groupBy("label").agg(F.count("*").alias("label_rows"))
     return counted.withColumnRenamed("label", "counted_label")
 

@@ -274,15 +274,18 @@ def test_labels_are_mapped_and_rare_or_unknown_ones_are_told(run: Run) -> None:
     assert balanced(strict.report)
 
 
-def test_a_label_that_is_rare_in_this_file_but_not_in_all_is_learned(run: Run, tmp_path: Path) -> None:
-    words = ("alfa", "beta", "gama", "delta")
-    first = run({"a.csv": table(*({"text": f"{word} {word} {LONG}", "label": "fees"} for word in words))}, min_label_rows=4)
-    again = run(
-        {"b.csv": table({"text": "cobro doble de la cuota de manejo", "label": "fees"})},
-        known=stored(first, tmp_path),
-        min_label_rows=4,
-    )
-    assert collected(again)[0]["label"] == "fees"
+def test_a_label_that_is_rare_in_each_file_but_not_in_all_is_learned(run: Run, tmp_path: Path) -> None:
+    def row(word: str) -> dict[str, str]:
+        return {"text": f"{word} {word} {LONG}", "label": "fees"}
+
+    first = run({"a.csv": table(row("alfa"), row("beta"), row("gama"))}, min_label_rows=4)
+    assert {found["label"] for found in collected(first)} == {None}
+    known = stored(first, tmp_path)
+
+    same = run({"b.csv": table(row("alfa"))}, known=known, min_label_rows=4)
+    assert collected(same)[0]["label"] is None  # the same text again is not a fourth
+    more = run({"c.csv": table({"text": "cobro doble de la cuota", "label": "fees"})}, known=known, min_label_rows=4)
+    assert collected(more)[0]["label"] == "fees"
 
 
 def test_personal_data_is_gone_from_text_and_carried_columns_and_amounts_and_dates_stay(run: Run) -> None:

@@ -114,3 +114,8 @@ def test_a_mention_is_found_without_accents_in_plural_and_only_as_a_word() -> No
     names = ("tarjeta de crédito", "app", "préstamo")
     assert facts.mentions(Text("Mis TARJETAS DE CREDITO y los prestamos"), names) == ("tarjeta de crédito", "préstamo")
     assert facts.mentions(Text("happy aplicación"), names) == ()
+
+
+def test_a_passport_goes_and_a_year_is_no_reference() -> None:
+    assert redact("Mi pasaporte es AV123456, passport number X1234567.")[1] == {"CEDULA": 2}
+    assert redact("My claim 2019 was paid, el crédito 2021 también")[1] == {}

@@ -61,7 +61,7 @@ $(CDK_READY) $(BROWSER_READY): %/node_modules/.package-lock.json: %/package-lock
 $(WHEELS_READY): requirements.lock $(READY)
 	@mkdir -p $(@D)
 	@awk '/^[a-z]/ { wanted = /^(numba|llvmlite)==/ } wanted' requirements.lock > $(@D)/pins.txt
-	@if $(BIN)/python -m pip --quiet --disable-pip-version-check download --retries 1 --no-deps --require-hashes \
+	@if $(BIN)/python -m pip -qq --disable-pip-version-check download --retries 1 --no-deps --require-hashes \
 		--only-binary :all: --implementation cp --python-version 3.12 --abi cp312 --platform manylinux_2_28_x86_64 \
 		--dest $(@D) --requirement $(@D)/pins.txt; then touch $@; \
 	else echo "numba for SageMaker was not fetched: local AWS works without it, environments on AWS need it" >&2; fi

@@ -145,15 +145,20 @@ def url(rng: Rng) -> tuple[str, str]:
 
 PERSONAL: dict[str, tuple[Callable[[Rng], str], dict[str, tuple[str, ...]]]] = {
     "EMAIL": (email, {
-        "es": ("Escríbanme a {v} por favor.", "Mi correo {v} ya no recibe los extractos.", "El correo registrado es {v}, no otro.", "({v}) es mi e-mail"),
+        "es": ("Escríbanme a {v} por favor.", "Mi correo {v} ya no recibe los extractos.",
+            "El correo registrado es {v}, no otro.", "({v}) es mi e-mail"),
         "en": ("My email is {v}.", "Please write to {v}, thanks.", "They sent the code to {v} instead of me.", "Contact: {v}"),
     }),
     "PHONE": (lambda rng: rng.choice((mobile, mobile, american, foreign))(rng), {
-        "es": ("Llámenme al {v} en la tarde.", "Mi celular es {v}.", "El mensaje llegó al {v} y no al mío.", "Cel: {v}. Gracias", "Me contactaron del número {v} pidiendo datos.", "Mi Nequi {v} no recibe nada.", "Mi Daviplata es {v}.", "WhatsApp {v}", "Tel. {v} en Cali.", "La línea {v} fue suplantada."),
-        "en": ("Call me at {v}.", "My phone number is {v} since May.", "The text came from {v} again.", "Reach me on {v}, mornings only.", "Text me at {v}.", "My cell {v} gets their calls.", "phone # {v}"),
+        "es": ("Llámenme al {v} en la tarde.", "Mi celular es {v}.", "El mensaje llegó al {v} y no al mío.",
+            "Cel: {v}. Gracias", "Me contactaron del número {v} pidiendo datos.", "Mi Nequi {v} no recibe nada.",
+            "Mi Daviplata es {v}.", "WhatsApp {v}", "Tel. {v} en Cali.", "La línea {v} fue suplantada."),
+        "en": ("Call me at {v}.", "My phone number is {v} since May.", "The text came from {v} again.",
+            "Reach me on {v}, mornings only.", "Text me at {v}.", "My cell {v} gets their calls.", "phone # {v}"),
     }),
     "CARD": (card, {
-        "es": ("Mi tarjeta {v} fue bloqueada.", "Cargaron la {v} dos veces.", "El plástico número {v} nunca llegó.", "Visa {v}, vencida.", "tarjeta No.{v}"),
+        "es": ("Mi tarjeta {v} fue bloqueada.", "Cargaron la {v} dos veces.", "El plástico número {v} nunca llegó.",
+            "Visa {v}, vencida.", "tarjeta No.{v}"),
         "en": ("My card {v} was charged twice.", "The number on it is {v}.", "They blocked {v} with no notice.", "Visa {v} expired."),
     }),
     "IBAN": (iban, {
@@ -165,8 +170,13 @@ PERSONAL: dict[str, tuple[Callable[[Rng], str], dict[str, tuple[str, ...]]]] = {
         "en": ("I sent it to CLABE {v} and it is gone.", "The receiving bank confirmed {v}."),
     }),
     "CEDULA": (identity, {
-        "es": ("Mi cédula es {v}.", "Soy Ana Peña, C.C. {v}, cliente antigua.", "Identificado con cédula de ciudadanía No. {v} de Bogotá.", "Mi documento de identidad {v} está vencido según ustedes.", "cc {v}", "Cédula: {v}.", "CC No. {v} de Cali", "identificada con C.C. # {v}", "con número de cédula {v}", "Mi tarjeta de identidad es {v}.", "T.I. {v}", "cédula de extranjería {v}", "La cedula {v} es mía."),
-        "en": ("My ID number is {v}.", "I gave my national ID {v} at the branch.", "ID: {v}", "My SSN is {v}.", "Social Security Number {v}", "SSN: {v}, please check.", "social security # {v}"),
+        "es": ("Mi cédula es {v}.", "Soy Ana Peña, C.C. {v}, cliente antigua.",
+            "Identificado con cédula de ciudadanía No. {v} de Bogotá.",
+            "Mi documento de identidad {v} está vencido según ustedes.", "cc {v}", "Cédula: {v}.", "CC No. {v} de Cali",
+            "identificada con C.C. # {v}", "con número de cédula {v}", "Mi tarjeta de identidad es {v}.", "T.I. {v}",
+            "cédula de extranjería {v}", "La cedula {v} es mía."),
+        "en": ("My ID number is {v}.", "I gave my national ID {v} at the branch.", "ID: {v}", "My SSN is {v}.",
+            "Social Security Number {v}", "SSN: {v}, please check.", "social security # {v}"),
     }),
     "NIT": (nit, {
         "es": ("La empresa con NIT {v} no responde.", "Facturaron al {v}.", "NIT. {v}, razón social Panadería.", "N.I.T. {v}", "nit: {v}"),
@@ -177,16 +187,31 @@ PERSONAL: dict[str, tuple[Callable[[Rng], str], dict[str, tuple[str, ...]]]] = {
         "en": ("The login came from {v}.", "Somebody at {v} used my account."),
     }),
     "ACCOUNT": (account, {
-        "es": ("Mi cuenta de ahorros {v} está congelada.", "Consigné en la cuenta número {v}.", "La cta. corriente No. {v} no aparece.", "Retiraron de la cuenta {v} sin permiso.", "Mi cuenta de ahorros de Bancolombia {v} sigue igual.", "La cuenta corriente Davivienda No. {v} tampoco.", "Consigné a la cuenta del Banco de Bogotá {v}.", "cuenta # {v}"),
-        "en": ("My account {v} is frozen.", "I paid into account number {v}.", "The savings account no. {v} is gone.", "Checking account: {v}", "acct # {v}", "My Chase checking account {v} is closed.", "My loan account number is {v}.", "a/c no. {v}"),
+        "es": ("Mi cuenta de ahorros {v} está congelada.", "Consigné en la cuenta número {v}.",
+            "La cta. corriente No. {v} no aparece.", "Retiraron de la cuenta {v} sin permiso.",
+            "Mi cuenta de ahorros de Bancolombia {v} sigue igual.", "La cuenta corriente Davivienda No. {v} tampoco.",
+            "Consigné a la cuenta del Banco de Bogotá {v}.", "cuenta # {v}"),
+        "en": ("My account {v} is frozen.", "I paid into account number {v}.", "The savings account no. {v} is gone.",
+            "Checking account: {v}", "acct # {v}", "My Chase checking account {v} is closed.",
+            "My loan account number is {v}.", "a/c no. {v}"),
     }),
     "REFERENCE": (reference, {
-        "es": ("El radicado {v} sigue sin respuesta.", "Mi caso número {v} lleva semanas.", "Pedido {v}: nunca llegó.", "Número de referencia: {v}", "La solicitud No. {v} fue cerrada.", "El CUS {v} de PSE fue aprobado.", "código CUS {v}", "Número de aprobación {v}.", "Con número de autorización {v} debitaron.", "radicado bajo el número {v}", "número de radicado: {v}", "Guía {v} de la transportadora.", "La queja {v} sigue abierta.", "factura No. {v}", "Número de trámite {v}"),
-        "en": ("Case number {v} is still open.", "My order {v} never came.", "Reference: {v}", "Ticket #{v} was closed.", "The claim {v} was denied.", "confirmation code {v}", "Tracking number {v}", "My complaint number is {v}.", "File number {v}", "authorization number {v}", "transaction ID {v}", "incident {v}"),
+        "es": ("El radicado {v} sigue sin respuesta.", "Mi caso número {v} lleva semanas.", "Pedido {v}: nunca llegó.",
+            "Número de referencia: {v}", "La solicitud No. {v} fue cerrada.", "El CUS {v} de PSE fue aprobado.",
+            "código CUS {v}", "Número de aprobación {v}.", "Con número de autorización {v} debitaron.",
+            "radicado bajo el número {v}", "número de radicado: {v}", "Guía {v} de la transportadora.",
+            "La queja {v} sigue abierta.", "factura No. {v}", "Número de trámite {v}"),
+        "en": ("Case number {v} is still open.", "My order {v} never came.", "Reference: {v}", "Ticket #{v} was closed.",
+            "The claim {v} was denied.", "confirmation code {v}", "Tracking number {v}", "My complaint number is {v}.",
+            "File number {v}", "authorization number {v}", "transaction ID {v}", "incident {v}"),
     }),
     "SECRET": (secret, {
-        "es": ("Me pidieron la clave y mi clave es {v}.", "PIN: {v}", "La contraseña era {v} y la cambié.", "clave = {v}", "La clave dinámica es {v}.", "mi pin {n}", "El código de verificación {n} me llegó y lo di.", "Le dicté el código OTP {n}.", "usuario ana, clave: {v}", "mi clave {n} ya no sirve"),
-        "en": ("My password is {v} and it fails.", "The PIN was {v} before.", "password: {v}", "Security code: {v}", "The verification code {n} came by text.", "I read out the OTP {n}.", "my pin {n} stopped working", "passcode is {v}", "one-time code: {n}"),
+        "es": ("Me pidieron la clave y mi clave es {v}.", "PIN: {v}", "La contraseña era {v} y la cambié.", "clave = {v}",
+            "La clave dinámica es {v}.", "mi pin {n}", "El código de verificación {n} me llegó y lo di.",
+            "Le dicté el código OTP {n}.", "usuario ana, clave: {v}", "mi clave {n} ya no sirve"),
+        "en": ("My password is {v} and it fails.", "The PIN was {v} before.", "password: {v}", "Security code: {v}",
+            "The verification code {n} came by text.", "I read out the OTP {n}.", "my pin {n} stopped working",
+            "passcode is {v}", "one-time code: {n}"),
     }),
 }  # fmt: skip
 

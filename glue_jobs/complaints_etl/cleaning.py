@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
 from html import unescape
 from html.entities import name2codepoint
-from operator import or_
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -77,13 +75,23 @@ def clean(text: Column, oddities: Column, *, max_characters: int) -> Column:
     plain = _given(plain, lambda t: F.when(needed(REPEATED), _without_repeats(t)).otherwise(t))
     plain = F.when(needed(UNUSUAL), F.regexp_replace(plain, _OTHER_WHITE, " ")).otherwise(plain)
     plain = _given(plain, lambda t: F.when(needed(SPACES), F.regexp_replace(t, _SPACES, " ")).otherwise(t))
-    return F.substring(F.trim(plain), 1, max_characters + 1)
+    plain = F.trim(plain)
+    return F.when(_may_exceed(plain, max_characters), F.substring(plain, 1, max_characters + 1)).otherwise(plain)
+
+
+def exceeds(text: Column, characters: int) -> Column:
+    """Whether a text has more characters: they are counted, which takes as long as reading them, only if it has as many bytes."""
+    return _may_exceed(text, characters) & (F.length(text) > characters)
+
+
+def _may_exceed(text: Column, characters: int) -> Column:
+    return F.octet_length(text) > characters
 
 
 def cut(text: Column, *, max_characters: int) -> Column:
     """Cleaned text of at most so many characters, without the word or number that the cut goes through."""
     short = F.substring(text, 1, max_characters)
-    return F.when(F.length(text) > max_characters, F.regexp_replace(short, _HALF, "")).otherwise(text)
+    return F.when(exceeds(text, max_characters), F.regexp_replace(short, _HALF, "")).otherwise(text)
 
 
 def _repaired(text: Column) -> Column:
@@ -132,26 +140,36 @@ def _without_repeats(text: Column) -> Column:
     return F.regexp_replace(F.regexp_replace(text, r"([!?.,;:*=_\-])\1{3,}", "$1$1$1"), r"(\p{L})\1{3,}", "$1$1")
 
 
-def tokens(text: Column) -> Column:
-    """array<string>: words in lower case; amounts, numbers, placeholders and masks as <amount>, <number>, <TYPE>, <mask>."""
+def tokens(text: Column, classes: Column) -> Column:
+    """array<string>: words in lower case; amounts, numbers, placeholders and masks as <amount>, <number>, <TYPE>, <mask>.
+
+    Args:
+        text: cleaned and redacted.
+        classes: what it holds of SIGN, CODE, MASK and DIGIT (int, `classes_of`): the others are not searched for.
+    """
     marked = text
-    for worth_it, pattern, token in _CLASSES:
-        marked = _given(marked, _marked(worth_it, pattern, token))
+    for needed, pattern, token in _CLASSES:
+        marked = _given(marked, _marked(classes.bitwiseAND(needed) != 0, pattern, token))
     return F.regexp_extract_all(F.lower(marked), F.lit(r"(<[a-z_]+>|[\p{L}\p{M}\p{N}]+)"), 0)
 
 
-def _marked(worth_it: Callable[[Column], Column], pattern: str, token: str) -> Callable[[Column], Column]:
-    return lambda text: F.when(worth_it(text), F.regexp_replace(text, pattern, f" {token} ")).otherwise(text)
+def _marked(needed: Column, pattern: str, token: str) -> Callable[[Column], Column]:
+    return lambda text: F.when(needed, F.regexp_replace(text, pattern, f" {token} ")).otherwise(text)
 
 
-def _any_of(*parts: str) -> Callable[[Column], Column]:
-    return lambda text: reduce(or_, [F.contains(text, F.lit(part)) for part in parts])
-
-
-# In this order: (what to look at first, as it is cheap; the pattern; the class).
-_CLASSES: tuple[tuple[Callable[[Column], Column], str, str], ...] = (
-    (_any_of("$", "€"), r"(?:\b(?:COP|USD|EUR)\s?|\bUS)?[$€]\s?\d[\d.,]*", "<amount>"),
-    (_any_of("COP", "USD", "EUR"), r"\b(?:COP|USD|EUR)\s{0,2}\d[\d.,]*", "<amount>"),
-    (_any_of("XX", "xx", "Xx", "xX"), r"\b[Xx]{2,}\b(?:/[Xx]{2,})*", "<mask>"),
-    (lambda text: text.rlike("[0-9]"), r"(?<![\p{L}\d])\d[\d.,/\-]*(?![\p{L}\d])", "<number>"),
+SIGN, CODE, MASK, DIGIT = 1, 2, 4, 8
+_CLASSES = (
+    (SIGN, r"(?:\b(?:COP|USD|EUR)\s?|\bUS)?[$€]\s?\d[\d.,]*", "<amount>"),
+    (CODE, r"\b(?:COP|USD|EUR)\s{0,2}\d[\d.,]*", "<amount>"),
+    (MASK, r"\b[Xx]{2,}\b(?:/[Xx]{2,})*", "<mask>"),
+    (DIGIT, r"(?<![\p{L}\d])\d[\d.,/\-]*(?![\p{L}\d])", "<number>"),
 )
+
+
+def classes_of(text: str, *, digits: bool) -> int:
+    """What `tokens` must look for in a text; `digits`: whether it may hold any."""
+    found = MASK if "XX" in text or "xx" in text or "Xx" in text or "xX" in text else 0
+    if not digits:
+        return found
+    sign = SIGN if "$" in text or "€" in text else 0
+    return found | sign | DIGIT | (CODE if "COP" in text or "USD" in text or "EUR" in text else 0)

@@ -15,7 +15,7 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from complaints_etl.cleaning import clean, cut, tokens
+from complaints_etl.cleaning import clean, cut, exceeds, tokens
 from complaints_etl.duplicates import group
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.reading import Reason
@@ -92,6 +92,8 @@ def prepare(
         TooManyRejectsError: with the three most common reasons and an example line.
         AccountingError: rows read are not rows accounted for.
     """
+    # Looking for repeated values in the texts that are kept would cost more than the few that it finds would save.
+    spark.conf.set("spark.sql.inMemoryColumnarStorage.compressed", "false")
     # By default Spark fails the whole job on a date that its old parser would have read otherwise: one row of one file is enough.
     spark.conf.set("spark.sql.legacy.timeParserPolicy", "CORRECTED")
     raw = read_files(spark, files, settings.columns, part_bytes=part_bytes)
@@ -187,7 +189,11 @@ def _judged(raw: DataFrame, settings: JobSettings, salt: str) -> DataFrame:
     # Redaction writes no text shorter than it finds, so what is too short is so before it.
     reason = (
         F.when(F.col("reason").isNotNull(), F.col("reason"))
-        .when(is_row & (F.coalesce(F.length("cleaned"), F.lit(0)) < MIN_TEXT_CHARACTERS), F.lit(str(Reason.EMPTY_TEXT)))
+        .when(
+            is_row
+            & F.coalesce(~exceeds(F.substring("cleaned", 1, MIN_TEXT_CHARACTERS), MIN_TEXT_CHARACTERS - 1), F.lit(True)),
+            F.lit(str(Reason.EMPTY_TEXT)),
+        )
         .when(F.col("unknown_label") & F.lit(settings.unknown_labels == "reject"), F.lit(str(Reason.UNKNOWN_LABEL)))
     )
     cleaned = (
@@ -195,7 +201,7 @@ def _judged(raw: DataFrame, settings: JobSettings, salt: str) -> DataFrame:
         .withColumn("received_on", F.to_date("received_at"))
         .withColumn("cleaned", clean(F.col("raw_text"), F.col("oddities"), max_characters=settings.max_text_characters))
         .drop("raw_text", "oddities", "received_raw")
-        .withColumn("truncated", F.length("cleaned") > settings.max_text_characters)
+        .withColumn("truncated", exceeds(F.col("cleaned"), settings.max_text_characters))
         .withColumn("cleaned", cut(F.col("cleaned"), max_characters=settings.max_text_characters))
         .withColumn("label", label)
         .withColumn("unknown_label", unknown)
@@ -296,10 +302,9 @@ def _exceptions(good: DataFrame, settings: JobSettings, known: DataFrame | None,
         source_index, row_number, complaint_id, duplicate_of (null: not a duplicate), conflict, rare, group_id; kept.
     """
     keys = good.select(
-        "source_index", "row_number", "source_file", "source_version", "fingerprint", "original_id", "label", "received_at", "signature",
-        _made_id().alias("made_id"),
+        "source_index", "row_number", "fingerprint", "original_id", "label", "received_at", "signature", _made_id().alias("made_id")
     )  # fmt: skip
-    place = ("source_file", "source_index", "row_number")
+    place = ("source_index", "row_number")
     # Rows without an id are each their own: all of them in one group would be one task's work.
     same_id = Window.partitionBy(F.coalesce("original_id", "made_id")).orderBy(*place)
     same_text = Window.partitionBy("fingerprint").orderBy(
@@ -377,8 +382,8 @@ def _finish(good: DataFrame, exceptions: DataFrame, run_id: str) -> DataFrame:
                 )
             ),
         )
-        .withColumn("tokens", tokens(F.col("text")))
-        .select(*RECORD_COLUMNS, "fingerprint", "signature", "given_label", "unknown_label", "conflict")
+        .withColumn("tokens", tokens(F.col("text"), F.col("token_classes")))
+        .select(*RECORD_COLUMNS, "fingerprint", "signature", "given_label", "unknown_label", "conflict", "characters")
     )
 
 
@@ -483,7 +488,7 @@ def _groups(records: DataFrame, keys: Sequence[str]) -> list[Any]:
     """Rows by `keys` and `step`, their length in steps of STEP characters, with `n` and `redacted_<TYPE>`."""
     some = F.size("redactions") > 0
     sums = [F.sum(F.when(some, F.element_at("redactions", name))).alias(f"redacted_{name}") for name in REDACTION_TYPES]
-    step = F.least(F.ceil(F.length("text") / STEP), F.lit(LENGTHS[-1] // STEP + 1))
+    step = F.least(F.ceil(F.col("characters") / STEP), F.lit(LENGTHS[-1] // STEP + 1))
     return records.groupBy(*keys, step.alias("step")).agg(F.count("*").alias("n"), *sums).collect()
 
 

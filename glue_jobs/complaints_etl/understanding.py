@@ -20,6 +20,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from complaints_etl import facts
+from complaints_etl.cleaning import classes_of
 from complaints_etl.places import Text, lookup
 from complaints_etl.redaction import STARTS, redact
 
@@ -28,7 +29,7 @@ SCHEMA = (
     "text string, language string, language_confidence double, other_language boolean, "
     "facts struct<amounts:array<struct<value:decimal(20,2),currency:string>>,dates:array<date>,references:array<string>,"
     "products:array<string>,channels:array<string>>, "
-    "redactions map<string,int>, carried map<string,string>, signature array<int>"
+    "redactions map<string,int>, characters int, token_classes int, carried map<string,string>, signature array<int>"
 )
 _AMOUNT = pa.struct([("value", pa.decimal128(20, 2)), ("currency", pa.string())])
 _FACTS = pa.struct(
@@ -40,7 +41,7 @@ _FACTS = pa.struct(
 )
 _COUNTS, _STRINGS = pa.map_(pa.string(), pa.int32()), pa.map_(pa.string(), pa.string())
 _ADDED = (
-    pa.string(), pa.string(), pa.float64(), pa.bool_(), _FACTS, _COUNTS, _STRINGS, pa.list_(pa.int32()),
+    pa.string(), pa.string(), pa.float64(), pa.bool_(), _FACTS, _COUNTS, pa.int32(), pa.int32(), _STRINGS, pa.list_(pa.int32()),
 )  # fmt: skip
 # 16 bands of 4: two texts with Jaccard similarity 0.8 share a band with probability 0.9998 (Leskovec, Rajaraman, Ullman:
 # Mining of Massive Datasets, 3.4).
@@ -54,7 +55,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 _PLACEHOLDER = re.compile(r"<[A-Z_]+>|\b[Xx]{2,}\b")
 
 # So much of a text is looked at, and the longer part only where the shorter one leaves a doubt: what more says is not new, and costs.
-LANGUAGE_CHARACTERS = (100, 240)
+LANGUAGE_CHARACTERS = (70, 240)
 SURE_CONFIDENCE, MIN_LANGUAGE_CONFIDENCE = 0.7, 0.5
 
 
@@ -95,7 +96,18 @@ def understand(rows: DataFrame, settings: Understanding) -> DataFrame:
 
 
 _TAKEN = ("cleaned", "received_on", "carried_raw")
-_NAMES = ("text", "language", "language_confidence", "other_language", "facts", "redactions", "carried", "signature")
+_NAMES = (
+    "text",
+    "language",
+    "language_confidence",
+    "other_language",
+    "facts",
+    "redactions",
+    "characters",
+    "token_classes",
+    "carried",
+    "signature",
+)
 
 
 def _added(batch: pa.RecordBatch, settings: Understanding) -> list[pa.Array]:
@@ -125,7 +137,8 @@ def _understood(text: Text, received: date | None, settings: Understanding) -> t
         salt=settings.salt,
     )
     redacted, counts = redact(text)
-    return redacted, language, confidence, other, _fact_row(found), list(counts.items())
+    classes = classes_of(redacted, digits=text.first_digit >= 0)
+    return redacted, language, confidence, other, _fact_row(found), list(counts.items()), len(redacted), classes
 
 
 def _fact_row(found: facts.Facts) -> dict[str, object]:

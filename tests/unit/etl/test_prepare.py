@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from complaints_etl.cleaning import clean, cut, tokens
+from complaints_etl.cleaning import classes_of, clean, cut, tokens
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.oddities import oddities
 from complaints_etl.prepare import Prepared, TooManyRejectsError, prepare, write
@@ -440,7 +440,8 @@ def test_the_length_cap_is_flagged(run: Run) -> None:
 
 def test_tokens_put_numbers_amounts_placeholders_and_masks_into_classes(spark: SparkSession) -> None:
     text = "Cobraron $1.200 el 03/04/2026 a XXXX, tel <PHONE>; ñandú 24h"
-    frame = spark.createDataFrame([(text,)], "t string").select(tokens(F.col("t")).alias("t"))
+    row = (text, classes_of(text, digits=True))
+    frame = spark.createDataFrame([row], "t string, c int").select(tokens(F.col("t"), F.col("c")).alias("t"))
     assert frame.first()["t"] == [  # type: ignore[index]
         "cobraron", "<amount>", "el", "<number>", "a", "<mask>", "tel", "<phone>", "ñandú", "24h",
     ]  # fmt: skip

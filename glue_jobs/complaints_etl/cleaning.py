@@ -67,16 +67,16 @@ def clean(text: Column, oddities: Column, *, max_characters: int) -> Column:
     """
 
     def needed(steps: int) -> Column:
-        # What comes out of an entity or a tag may be white space or a letter more.
+        # An unusual text needs all: what comes out of an entity or a tag may be white space or a letter more.
         return oddities.bitwiseAND(UNUSUAL | steps) != 0
 
-    plain = F.when(needed(UNUSUAL), _repaired(text)).otherwise(text)
+    plain = F.when(needed(0), _repaired(text)).otherwise(text)
     plain = _given(plain, lambda t: F.when(needed(SPACES) & F.contains(t, F.lit("\n")), _without_mail_parts(t)).otherwise(t))
     plain = _given(plain, lambda t: F.when(needed(REPEATED), _without_repeats(t)).otherwise(t))
-    plain = F.when(needed(UNUSUAL), F.regexp_replace(plain, _OTHER_WHITE, " ")).otherwise(plain)
+    plain = _given(plain, lambda t: F.when(needed(0), F.regexp_replace(t, _OTHER_WHITE, " ")).otherwise(t))
     plain = _given(plain, lambda t: F.when(needed(SPACES), F.regexp_replace(t, _SPACES, " ")).otherwise(t))
-    plain = F.trim(plain)
-    return F.when(_may_exceed(plain, max_characters), F.substring(plain, 1, max_characters + 1)).otherwise(plain)
+    most = max_characters + 1
+    return _given(F.trim(plain), lambda t: F.when(_may_exceed(t, most), F.substring(t, 1, most)).otherwise(t))
 
 
 def exceeds(text: Column, characters: int) -> Column:
@@ -122,7 +122,10 @@ def _without_mail_parts(text: Column) -> Column:
 
 def _without_entities(text: Column) -> Column:
     """Named and numeric character references as what they stand for; "&" comes last, or "&amp;lt;" would become "<"."""
-    names = F.create_map(*[F.lit(part) for pair in _ENTITIES.items() for part in pair])
+    # One literal: as an expression a pair, the map would be most of the plan that Spark goes through again and again.
+    names = F.str_to_map(
+        F.lit("\1".join(f"{name}\2{stands_for}" for name, stands_for in _ENTITIES.items())), F.lit("\1"), F.lit("\2")
+    )
 
     def character(entity: Column) -> Column:
         digits = F.regexp_extract(entity, r"^&#[xX]?([0-9a-fA-F]+);$", 1)

@@ -213,6 +213,9 @@ def _spark_arguments(buckets: list[str], store: Path, folder: Path) -> str:
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.shuffle.partitions": "4",  # a laptop's share of Glue's default of 200
         "spark.ui.showConsoleProgress": "false",
+        # Runs are short, and many small jobs: better code, and plans that change under way, cost half of their time and earn nothing.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+        "spark.sql.adaptive.enabled": "false",
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
         "spark.hadoop.fs.viewfs.overload.scheme.target.s3.impl": "org.apache.hadoop.fs.LocalFileSystem",
         "spark.hadoop.fs.viewfs.overload.scheme.target.file.impl": "org.apache.hadoop.fs.LocalFileSystem",

@@ -40,7 +40,7 @@ _STEPS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def _session() -> Any:
-    """Spark as local AWS starts it for the job."""
+    """Spark with its defaults, as Glue has them, on two cores."""
     os.environ["PYTHONPATH"] = GLUE_JOBS
     os.environ["PYSPARK_PYTHON"] = sys.executable
     from pyspark.sql import SparkSession

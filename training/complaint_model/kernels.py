@@ -53,8 +53,19 @@ def _bucket(value: Any) -> Any:
 
 
 @compiled
+def _powers(count: int) -> Any:
+    """P ** 0, P ** 1, … modulo 2 ** 64: looked up, a letter need not wait for the power of the one before it."""
+    powers = np.empty(count, np.uint64)
+    power = np.uint64(1)
+    for place in range(count):
+        powers[place] = power
+        power *= _P
+    return powers
+
+
+@compiled
 def _tokenise(
-    data: Any, first: int, last: int, table: Any, hashes: Any, kinds: Any, spans: Any, letters: Any, letters_at: Any
+    data: Any, first: int, last: int, table: Any, powers: Any, hashes: Any, kinds: Any, spans: Any, letters: Any, letters_at: Any
 ) -> tuple[int, int]:
     """(tokens, letters) of data[first:last]; `letters_at[t]` is where token t's letters begin, after the edge before them."""
     count = 0
@@ -62,7 +73,7 @@ def _tokenise(
     letters[0] = EDGE
     inside = False
     start = end = 0
-    value, power = np.uint64(0), np.uint64(1)
+    value = np.uint64(0)
     crosses = size = 0
     before = 32  # what stood before the word, and before it the text
     previous, previous_code, previous_alone = 0, 32, False
@@ -70,13 +81,13 @@ def _tokenise(
     while position <= last:
         if inside and not previous_alone:
             # Most bytes are plain letters inside a word, and need none of what follows.
-            while position < last and data[position] < 0x80:
-                letter = table[data[position]]
-                if letter < FIRST_LETTER:
+            while position < last:
+                byte = data[np.uint64(position)]  # a signed place would be looked at for being negative, every time
+                letter = table[byte]
+                if byte >= 0x80 or letter < FIRST_LETTER:
                     break
-                value += np.uint64(letter) * power
-                power *= _P
-                letters[length] = letter
+                value += np.uint64(letter) * powers[np.uint64(size)]
+                letters[np.uint64(length)] = letter
                 length += 1
                 size += 1
                 crosses += letter == LETTER_X
@@ -128,10 +139,9 @@ def _tokenise(
             if not inside:
                 inside = True
                 start, before = position, previous_code
-                value, power = np.uint64(0), np.uint64(1)
+                value = np.uint64(0)
                 crosses = size = 0
-            value += np.uint64(folded) * power
-            power *= _P
+            value += np.uint64(folded) * powers[size]
             letters[length] = folded
             length += 1
             size += 1
@@ -191,9 +201,9 @@ def _distinct(found: int, bucket: Any, slots: Any, unique: Any, times: Any, whic
     count = 0
     for occurrence in range(found):
         key = bucket[occurrence]
-        slot = key & (size - 1)  # buckets are spread already
+        slot = np.uint32(key & (size - 1))  # buckets are spread already
         while slots[slot] >= 0 and unique[slots[slot]] != key:
-            slot = (slot + 1) & (size - 1)
+            slot = np.uint32((slot + 1) & (size - 1))
         if slots[slot] < 0:
             slots[slot] = count
             unique[count] = key
@@ -223,7 +233,7 @@ def count_features(data: Any, starts: Any, table: Any, reach: int, block: int) -
     tokens, most_letters, room = _room(starts, reach, block == 1)
     hashes, kinds = np.empty(tokens, np.uint64), np.empty(tokens, np.int8)
     spans = np.empty((tokens, 2), np.int64)
-    letters, letters_at = np.empty(most_letters, np.uint32), np.empty(tokens, np.int32)
+    letters, letters_at, powers = np.empty(most_letters, np.uint32), np.empty(tokens, np.int32), _powers(most_letters)
     bucket, left, right = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
     slots = np.empty(4 * room + 128, np.int32)
     unique, times, which = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
@@ -231,7 +241,7 @@ def count_features(data: Any, starts: Any, table: Any, reach: int, block: int) -
     out = np.empty((3, capacity), np.int32)
     total = 0
     for text in range(texts):
-        count, length = _tokenise(data, starts[text], starts[text + 1], table, hashes, kinds, spans, letters, letters_at)
+        count, length = _tokenise(data, starts[text], starts[text + 1], table, powers, hashes, kinds, spans, letters, letters_at)
         if block == 0:
             found = _words(count, hashes, reach, bucket, left, right)
         else:
@@ -264,7 +274,7 @@ def score(
     tokens, most_letters, room = _room(starts, reach, characters)
     hashes, kinds = np.empty(tokens, np.uint64), np.empty(tokens, np.int8)
     spans = np.empty((tokens, 2), np.int64)
-    letters, letters_at = np.empty(most_letters, np.uint32), np.empty(tokens, np.int32)
+    letters, letters_at, powers = np.empty(most_letters, np.uint32), np.empty(tokens, np.int32), _powers(most_letters)
     slots = np.empty(4 * room + 128, np.int32)
     blocks = 2 if characters else 1
     bucket, left, right = np.empty((2, room), np.int32), np.empty((2, room), np.int32), np.empty((2, room), np.int32)
@@ -275,7 +285,7 @@ def score(
     found, distinct = np.zeros(2, np.int64), np.zeros(2, np.int64)
     logits, sums = np.empty(labels, np.float64), np.empty(labels, np.float64)
     for text in range(texts):
-        count, length = _tokenise(data, starts[text], starts[text + 1], table, hashes, kinds, spans, letters, letters_at)
+        count, length = _tokenise(data, starts[text], starts[text + 1], table, powers, hashes, kinds, spans, letters, letters_at)
         found[0] = _words(count, hashes, reach, bucket[0], left[0], right[0])
         if characters:
             found[1] = _grams(count, length, letters, letters_at, bucket[1], left[1]) if count else 0
@@ -287,7 +297,7 @@ def score(
             squares = 0.0
             # Rows first, weights after: the processor waits for many rows of the large table at once.
             for feature in range(distinct[block]):
-                row[block, feature] = index[unique[block, feature]]
+                row[block, feature] = index[np.uint32(unique[block, feature])]
             for feature in range(distinct[block]):
                 place = row[block, feature]
                 if place >= 0:

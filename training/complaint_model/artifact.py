@@ -144,8 +144,8 @@ def _model(content: dict[str, Any], arrays: dict[str, Any]) -> Model:
         raise ValueError("the arrays' shapes do not match the labels")
     if arrays["rarity"].shape != buckets.shape or (arrays["rarity"] <= 0).any():
         raise ValueError("rarity does not match the buckets")
-    if len(buckets) and (not (np.diff(buckets.astype(np.int64)) > 0).all() or buckets[-1] >= 1 << features.BUCKET_BITS):
-        raise ValueError("buckets are not in order")
+    if len(np.unique(buckets)) != len(buckets) or (len(buckets) and buckets.max() >= 1 << features.BUCKET_BITS):
+        raise ValueError("buckets repeat, or are none")
     reach, threshold = content["reach"], content["threshold"]
     if not isinstance(reach, int) or isinstance(reach, bool) or not 0 <= reach <= MAX_REACH:
         raise ValueError("reach is no distance between words")

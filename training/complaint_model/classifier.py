@@ -78,7 +78,7 @@ class Model:
     """
 
     labels: tuple[str, ...]
-    buckets: NDArray[np.uint32]  # (features,) sorted
+    buckets: NDArray[np.uint32]  # (features,) the most frequent first
     rarity: Singles  # (features,) inverse document frequency
     weights: Singles  # (features, labels)
     bias: Floats  # (labels,)
@@ -132,7 +132,7 @@ class Vocabulary:
     """The features that training keeps; those of a text that it does not keep count for nothing, not even for its length."""
 
     matrix: csr_matrix  # (texts, features) float32
-    buckets: NDArray[np.uint32]  # (features,) sorted
+    buckets: NDArray[np.uint32]  # (features,) the most frequent first
     rarity: Singles  # (features,)
 
 
@@ -149,8 +149,10 @@ def learn_vocabulary(texts: Sequence[str], *, reach: int, characters: bool, min_
         parts.append(blocks)
     rarity = inverse_document_frequency(frequency, len(texts))
     buckets = np.flatnonzero(frequency >= min_rows)
+    # Those that most texts have lie side by side in the table of weights, so that the processor's cache holds them.
+    buckets = buckets[np.argsort(-frequency[buckets], kind="stable")]
     if len(buckets) > most:
-        buckets = np.sort(buckets[np.argsort(-frequency[buckets], kind="stable")[:most]])
+        buckets = buckets[:most]
         log.info("kept the %d most frequent features", most)
     index = np.full(len(frequency), -1, dtype=np.int32)
     index[buckets] = np.arange(len(buckets), dtype=np.int32)

@@ -283,7 +283,7 @@ def score(
     contribution = np.empty(room, np.float64)
     logarithms = np.log(np.arange(1, 257).astype(np.float64)) + 1.0
     found, distinct = np.zeros(2, np.int64), np.zeros(2, np.int64)
-    logits, sums = np.empty(labels, np.float64), np.empty(labels, np.float64)
+    logits, sums, flat = np.empty(labels, np.float64), np.empty(labels, np.float64), weights.ravel()
     for text in range(texts):
         count, length = _tokenise(data, starts[text], starts[text + 1], table, powers, hashes, kinds, spans, letters, letters_at)
         found[0] = _words(count, hashes, reach, bucket[0], left[0], right[0])
@@ -313,9 +313,9 @@ def score(
                 place = row[block, feature]
                 if place >= 0:
                     known |= block == 0
-                    amount = value[block, feature]
+                    amount, first = value[block, feature], np.uint64(place) * np.uint64(labels)
                     for k in range(labels):
-                        sums[k] += amount * weights[place, k]
+                        sums[k] += amount * flat[first + np.uint64(k)]
                     value[block, feature] = amount * norm
             for k in range(labels):
                 logits[k] += sums[k] * norm

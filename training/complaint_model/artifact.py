@@ -15,11 +15,12 @@ import numpy as np
 from complaint_model import features
 from complaint_model.classifier import Model
 
-FORMAT = 2  # changes when an older reader would predict something else from the same files
+FORMAT = 3  # changes when an older reader would predict something else from the same files
 ARRAYS = {"buckets": ("<u4", 1), "rarity": ("<f4", 1), "weights": ("<f4", 2), "bias": ("<f8", 1), "offsets": ("<f8", 1)}
 MANIFEST = "manifest.json"
 CONTENT = "model.json"
 WHEELS = "wheels"  # of numba, in the code and in a model that brings it
+MAX_OPENING = 1000  # words
 MAX_REACH = 100  # words; a larger one would make a feature of nearly every pair in a text
 MAX_MEMBER_BYTES = 4_000_000_000
 
@@ -49,6 +50,7 @@ def save(model: Model, about: dict[str, Any], folder: Path, *, source: Path | No
         "characters": model.characters,
         "threshold": model.threshold,
         "reach": model.reach,
+        "opening": model.opening,
         "bucket_bits": features.BUCKET_BITS,
         "about": about,
     }
@@ -149,10 +151,13 @@ def _model(content: dict[str, Any], arrays: dict[str, Any]) -> Model:
     reach, threshold = content["reach"], content["threshold"]
     if not isinstance(reach, int) or isinstance(reach, bool) or not 0 <= reach <= MAX_REACH:
         raise ValueError("reach is no distance between words")
+    opening = content["opening"]
+    if not isinstance(opening, int) or isinstance(opening, bool) or not 0 <= opening <= MAX_OPENING:
+        raise ValueError("opening is no number of words")
     if not isinstance(threshold, float) or not 0 <= threshold <= 1:
         raise ValueError("the threshold is no probability")
     characters = content["characters"] is True
-    return Model(labels=tuple(labels), characters=characters, reach=reach, threshold=threshold, **arrays)
+    return Model(labels=tuple(labels), characters=characters, reach=reach, opening=opening, threshold=threshold, **arrays)
 
 
 def _check_member(path: Path, entry: Any) -> None:

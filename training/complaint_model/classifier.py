@@ -35,6 +35,8 @@ Ints = NDArray[np.int64]
 # texts the first cost time and the second add noise (docs/model.md).
 SHORT_TEXT_WORDS = 60
 SHORT_TEXT_REACH, LONG_TEXT_REACH = 20, 1
+# A long complaint says first what it is about: its opening words count for more than the same words further down.
+OPENING_WORDS = 15
 PASSES = 8  # over the rows; more change no label that fewer do not
 MAX_WEIGHTS = 100_000_000  # of the table, 400 MB: with very many labels the rarest features go
 OFFSET_GRID = np.linspace(-1.5, 1.5, 31)
@@ -84,6 +86,7 @@ class Model:
     bias: Floats  # (labels,)
     offsets: Floats  # (labels,)
     reach: int  # how far apart the words of a pair may stand
+    opening: int  # how many words at a text's beginning are features of their own too
     characters: bool
     threshold: float  # of confidence, above which labels keep the target precision
 
@@ -136,14 +139,18 @@ class Vocabulary:
     rarity: Singles  # (features,)
 
 
-def learn_vocabulary(texts: Sequence[str], *, reach: int, characters: bool, min_rows: int, most: int) -> Vocabulary:
+def learn_vocabulary(
+    texts: Sequence[str], *, reach: int, opening: int, characters: bool, min_rows: int, most: int
+) -> Vocabulary:
     """The features of at least `min_rows` texts (the `most` frequent of them), and the texts' values of them."""
     # Each block by itself, batch by batch: (row, bucket, count) as small as they can be held.
     parts: list[list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint16]]]] = []
     frequency = np.zeros(1 << features.BUCKET_BITS, dtype=np.int64)
     for first, last in features.batches(texts):
         blocks = []
-        for document, bucket, count in features.count_features(texts[first:last], reach=reach, characters=characters):
+        for document, bucket, count in features.count_features(
+            texts[first:last], reach=reach, opening=opening, characters=characters
+        ):
             frequency += np.bincount(bucket, minlength=len(frequency))
             blocks.append(((document + first).astype(np.int32), bucket.astype(np.int32), _small(count)))
         parts.append(blocks)
@@ -179,11 +186,12 @@ def _small(count: Ints) -> NDArray[np.uint16]:
 # ---------------------------------------------------------------- learning
 
 
-def wants_of(texts: Sequence[str], setting: str) -> tuple[int, bool]:
-    """(reach of word pairs, whether character n-grams are worth their time) for such texts."""
+def wants_of(texts: Sequence[str], setting: str) -> tuple[int, int, bool]:
+    """(reach of word pairs, opening words, whether character n-grams are worth their time) for such texts."""
     words = sorted(text.count(" ") + 1 for text in texts)
     short = bool(words) and words[len(words) // 2] < SHORT_TEXT_WORDS
-    return SHORT_TEXT_REACH if short else LONG_TEXT_REACH, short if setting == "auto" else setting == "on"
+    reach, opening = (SHORT_TEXT_REACH, 0) if short else (LONG_TEXT_REACH, OPENING_WORDS)
+    return reach, opening, short if setting == "auto" else setting == "on"
 
 
 def folds_of(labels: Ints, groups: Sequence[str], folds: int, seed: int) -> Ints:
@@ -529,9 +537,11 @@ def fit(
         )
     number = {name: index for index, name in enumerate(names)}
     labels = np.fromiter((number[label] for label in rows.labels), dtype=np.int64, count=len(rows.labels))
-    reach, characters = wants_of(rows.texts, settings.characters)
+    reach, opening, characters = wants_of(rows.texts, settings.characters)
     most = max(1, MAX_WEIGHTS // len(names))
-    vocabulary = learn_vocabulary(rows.texts, reach=reach, characters=characters, min_rows=settings.min_rows, most=most)
+    vocabulary = learn_vocabulary(
+        rows.texts, reach=reach, opening=opening, characters=characters, min_rows=settings.min_rows, most=most
+    )
     matrix = vocabulary.matrix
     if matrix.shape[1] == 0:
         raise TrainingError("no word occurs in two rows: the texts are empty or all different; look at the prepared data")
@@ -561,6 +571,7 @@ def fit(
         bias=biases @ slope + shift,
         offsets=offsets,
         reach=reach,
+        opening=opening,
         characters=characters,
         threshold=threshold,
     )

@@ -35,6 +35,7 @@ _P = 0x9E3779B97F4A7C15
 _P_INVERSE = pow(_P, -1, 1 << 64)
 _MASK_HASH = np.uint64(0x5851F42D4C957F2D)
 _UNIGRAM = np.uint64(0x14057B7EF767814F)
+_OPENING = np.uint64(0xC2B2AE3D27D4EB4F)
 _BIGRAM_LEFT, _BIGRAM_RIGHT = np.uint64(0x2545F4914F6CDD1D), np.uint64(0xD6E8FEB86659FD93)
 _CHARACTERS = 0xA0761D6478BD642F
 # Letters of the character n-grams that no text has: what stands between words, and a mask whatever it hides.
@@ -57,12 +58,16 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Occurrences:
-    """Features as they stand in the texts: entry i is feature `bucket[i]` in text `document[i]`, of the words `left` to `right`."""
+    """Features as they stand in the texts: entry i is feature `bucket[i]` in text `document[i]`, of the words `left` to `right`.
+
+    `term` is the bucket of the word or pair that it is told as: for opening words, that of the same words anywhere.
+    """
 
     document: Ints
     bucket: Ints
     left: Ints
     right: Ints
+    term: Ints
 
 
 @cache
@@ -181,8 +186,10 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     )
 
 
-def word_occurrences(tokens: Tokens, reach: int) -> Occurrences:
-    """Every word, then every pair of words at most `reach` apart: neighbours first."""
+def word_occurrences(tokens: Tokens, reach: int, opening: int) -> Occurrences:
+    """Every word, then every pair of words at most `reach` apart: neighbours first. Then again, as features of their own, the
+    first `opening` words of each text and the pairs of neighbours among them.
+    """
     every = np.arange(len(tokens.hash))
     left, right = [every], [every]
     buckets = [_bucket(tokens.hash + _UNIGRAM)]
@@ -193,9 +200,26 @@ def word_occurrences(tokens: Tokens, reach: int) -> Occurrences:
         left.append(one)
         right.append(one + step)
         buckets.append(_bucket(_mix(tokens.hash[one] * _BIGRAM_LEFT) * _BIGRAM_RIGHT + tokens.hash[one + step]))
+    terms = list(buckets)
+    place_in_text = every - np.searchsorted(tokens.document, tokens.document)
+    first = np.flatnonzero(place_in_text < opening)
+    left.append(first)
+    right.append(first)
+    buckets.append(_bucket(tokens.hash[first] + _OPENING))
+    terms.append(buckets[0][first])
+    one = np.flatnonzero((place_in_text[1:] < opening) & (place_in_text[1:] > 0)) if reach else first[:0]
+    left.append(one)
+    right.append(one + 1)
+    pair = _mix(tokens.hash[one] * _BIGRAM_LEFT) * _BIGRAM_RIGHT + tokens.hash[one + 1]
+    buckets.append(_bucket(pair + _OPENING))
+    terms.append(_bucket(pair))
     place = np.concatenate(left)
     return Occurrences(
-        document=tokens.document[place], bucket=np.concatenate(buckets), left=place, right=np.concatenate(right)
+        document=tokens.document[place],
+        bucket=np.concatenate(buckets),
+        left=place,
+        right=np.concatenate(right),
+        term=np.concatenate(terms),
     )
 
 
@@ -228,7 +252,8 @@ def character_occurrences(tokens: Tokens) -> Occurrences:
         places.append(token[at])
     # The edge after a text's last word begins no run; every other letter's word is its own.
     place = np.concatenate(places)
-    return Occurrences(document=tokens.document[place], bucket=np.concatenate(buckets), left=place, right=place)
+    bucket = np.concatenate(buckets)
+    return Occurrences(document=tokens.document[place], bucket=bucket, left=place, right=place, term=bucket)
 
 
 def batches(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -243,7 +268,7 @@ def batches(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
         yield first, len(texts)
 
 
-def count_features(texts: Sequence[str], *, reach: int, characters: bool) -> list[tuple[Ints, Ints, Ints]]:
+def count_features(texts: Sequence[str], *, reach: int, opening: int, characters: bool) -> list[tuple[Ints, Ints, Ints]]:
     """(text, bucket, how often) of the distinct features of each block: words and pairs, and with `characters` their n-grams.
 
     Each sorted by text; compiled where numba works, with NumPy elsewhere.
@@ -251,14 +276,14 @@ def count_features(texts: Sequence[str], *, reach: int, characters: bool) -> lis
     data, starts = packed(texts)
     found = []
     for block in range(1 + characters):
-        table = acceleration.call("count_features", data, starts, fold_table(), reach, block)
+        table = acceleration.call("count_features", data, starts, fold_table(), reach, opening, block)
         if table is None:
             break
         found.append((table[0], table[1], table[2]))
     else:
         return found
     tokens = tokenise(texts)
-    blocks = [word_occurrences(tokens, reach)] + ([character_occurrences(tokens)] if characters else [])
+    blocks = [word_occurrences(tokens, reach, opening)] + ([character_occurrences(tokens)] if characters else [])
     return [counts(block) for block in blocks]
 
 

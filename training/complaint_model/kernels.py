@@ -24,6 +24,7 @@ _P = np.uint64(0x9E3779B97F4A7C15)
 _MASK_HASH = np.uint64(0x5851F42D4C957F2D)
 _UNIGRAM = np.uint64(0x14057B7EF767814F)
 _PAIR_LEFT, _PAIR_RIGHT = np.uint64(0x2545F4914F6CDD1D), np.uint64(0xD6E8FEB86659FD93)
+_OPENING = np.uint64(0xC2B2AE3D27D4EB4F)
 _CHARACTERS = np.uint64(0xA0761D6478BD642F)
 _SHIFT = np.uint64(64 - BUCKET_BITS)
 _S27, _S30, _S31 = np.uint64(27), np.uint64(30), np.uint64(31)
@@ -65,7 +66,16 @@ def _powers(count: int) -> Any:
 
 @compiled
 def _tokenise(
-    data: Any, first: int, last: int, table: Any, powers: Any, hashes: Any, kinds: Any, spans: Any, letters: Any, letters_at: Any
+    data: Any,
+    first: int,
+    last: int,
+    table: Any,
+    powers: Any,
+    hashes: Any,
+    kinds: Any,
+    spans: Any,
+    letters: Any,
+    letters_at: Any,
 ) -> tuple[int, int]:
     """(tokens, letters) of data[first:last]; `letters_at[t]` is where token t's letters begin, after the edge before them."""
     count = 0
@@ -153,8 +163,10 @@ def _tokenise(
 
 
 @compiled
-def _words(count: int, hashes: Any, reach: int, bucket: Any, left: Any, right: Any) -> int:
-    """Every word, then every pair of words at most `reach` apart, neighbours first; gives how many."""
+def _words(count: int, hashes: Any, reach: int, opening: int, bucket: Any, left: Any, right: Any) -> tuple[int, int]:
+    """Every word, then every pair of words at most `reach` apart, neighbours first; then again, as features of their own, the
+    first `opening` words and the pairs of neighbours among them. Gives how many there are before these, and in all.
+    """
     for token in range(count):
         bucket[token] = _bucket(hashes[token] + _UNIGRAM)
         left[token] = token
@@ -166,7 +178,19 @@ def _words(count: int, hashes: Any, reach: int, bucket: Any, left: Any, right: A
             left[found] = token
             right[found] = token + step
             found += 1
-    return found
+    usual = found
+    first = min(opening, count)
+    for token in range(first):
+        bucket[found] = _bucket(hashes[token] + _OPENING)
+        left[found] = token
+        right[found] = token
+        found += 1
+    for token in range(first - 1 if reach else 0):
+        bucket[found] = _bucket(_mix(hashes[token] * _PAIR_LEFT) * _PAIR_RIGHT + hashes[token + 1] + _OPENING)
+        left[found] = token
+        right[found] = token + 1
+        found += 1
+    return usual, found
 
 
 @compiled
@@ -196,8 +220,7 @@ def _distinct(found: int, bucket: Any, slots: Any, unique: Any, times: Any, whic
     size = 64
     while size < 2 * found:
         size *= 2
-    for slot in range(size):
-        slots[slot] = -1
+    slots[:size] = -1
     count = 0
     for occurrence in range(found):
         key = bucket[occurrence]
@@ -215,22 +238,22 @@ def _distinct(found: int, bucket: Any, slots: Any, unique: Any, times: Any, whic
 
 
 @compiled
-def _room(starts: Any, reach: int, characters: bool) -> tuple[int, int, int]:
+def _room(starts: Any, reach: int, opening: int, characters: bool) -> tuple[int, int, int]:
     """(tokens, letters, features) that the longest text can have."""
     longest = 0
     for text in range(len(starts) - 1):
         longest = max(longest, starts[text + 1] - starts[text])
     tokens = longest // 2 + 2
     letters = longest + tokens + 3
-    features = tokens * (1 + reach)
+    features = tokens * (1 + reach) + 2 * opening
     return tokens, letters, max(features, 3 * letters) if characters else features
 
 
 @compiled
-def count_features(data: Any, starts: Any, table: Any, reach: int, block: int) -> Any:
+def count_features(data: Any, starts: Any, table: Any, reach: int, opening: int, block: int) -> Any:
     """(text, bucket, times) of each distinct feature of each text, of words (block 0) or characters (block 1)."""
     texts = len(starts) - 1
-    tokens, most_letters, room = _room(starts, reach, block == 1)
+    tokens, most_letters, room = _room(starts, reach, opening, block == 1)
     hashes, kinds = np.empty(tokens, np.uint64), np.empty(tokens, np.int8)
     spans = np.empty((tokens, 2), np.int64)
     letters, letters_at, powers = np.empty(most_letters, np.uint32), np.empty(tokens, np.int32), _powers(most_letters)
@@ -241,9 +264,11 @@ def count_features(data: Any, starts: Any, table: Any, reach: int, block: int) -
     out = np.empty((3, capacity), np.int32)
     total = 0
     for text in range(texts):
-        count, length = _tokenise(data, starts[text], starts[text + 1], table, powers, hashes, kinds, spans, letters, letters_at)
+        count, length = _tokenise(
+            data, starts[text], starts[text + 1], table, powers, hashes, kinds, spans, letters, letters_at
+        )
         if block == 0:
-            found = _words(count, hashes, reach, bucket, left, right)
+            _, found = _words(count, hashes, reach, opening, bucket, left, right)
         else:
             found = _grams(count, length, letters, letters_at, bucket, left) if count else 0
         distinct = _distinct(found, bucket, slots, unique, times, which)
@@ -262,7 +287,7 @@ def count_features(data: Any, starts: Any, table: Any, reach: int, block: int) -
 
 @compiled
 def score(
-    data: Any, starts: Any, table: Any, reach: int, characters: bool, index: Any, rarity: Any, weights: Any,
+    data: Any, starts: Any, table: Any, reach: int, opening: int, characters: bool, index: Any, rarity: Any, weights: Any,
     bias: Any, offsets: Any, probabilities: Any, label: Any, recognised: Any, terms: Any, term_spans: Any,
 ) -> None:  # fmt: skip
     """Fill `probabilities` (texts, labels), `label`, `recognised`, and where `terms` (texts, n) has columns the n strongest
@@ -271,7 +296,7 @@ def score(
     """
     texts, labels = probabilities.shape
     wanted = terms.shape[1]
-    tokens, most_letters, room = _room(starts, reach, characters)
+    tokens, most_letters, room = _room(starts, reach, opening, characters)
     hashes, kinds = np.empty(tokens, np.uint64), np.empty(tokens, np.int8)
     spans = np.empty((tokens, 2), np.int64)
     letters, letters_at, powers = np.empty(most_letters, np.uint32), np.empty(tokens, np.int32), _powers(most_letters)
@@ -285,8 +310,10 @@ def score(
     found, distinct = np.zeros(2, np.int64), np.zeros(2, np.int64)
     logits, sums, flat = np.empty(labels, np.float64), np.empty(labels, np.float64), weights.ravel()
     for text in range(texts):
-        count, length = _tokenise(data, starts[text], starts[text + 1], table, powers, hashes, kinds, spans, letters, letters_at)
-        found[0] = _words(count, hashes, reach, bucket[0], left[0], right[0])
+        count, length = _tokenise(
+            data, starts[text], starts[text + 1], table, powers, hashes, kinds, spans, letters, letters_at
+        )
+        usual, found[0] = _words(count, hashes, reach, opening, bucket[0], left[0], right[0])
         if characters:
             found[1] = _grams(count, length, letters, letters_at, bucket[1], left[1]) if count else 0
         for k in range(labels):
@@ -334,17 +361,19 @@ def score(
         label[text] = chosen
         if wanted:
             _explain(
-                wanted, chosen, characters, found, distinct, left, right, which, times, row, value, weights, kinds, spans,
+                wanted, chosen, count, usual, characters, found, distinct, left, right, which, times, row, value, weights, kinds, spans,
                 contribution, terms[text], term_spans[text],
             )  # fmt: skip
 
 
 @compiled
 def _explain(
-    wanted: int, chosen: int, characters: bool, found: Any, distinct: Any, left: Any, right: Any, which: Any, times: Any,
+    wanted: int, chosen: int, count: int, usual: int, characters: bool, found: Any, distinct: Any, left: Any, right: Any, which: Any, times: Any,
     row: Any, value: Any, weights: Any, kinds: Any, spans: Any, contribution: Any, terms: Any, term_spans: Any,
 ) -> None:  # fmt: skip
-    """The strongest terms: words (with the character runs that begin in them) and pairs, each at its first place."""
+    """The strongest terms: words (with the character runs that begin in them) and pairs, each at its first place and with what
+    standing among the opening words adds to it.
+    """
     for feature in range(distinct[0]):
         place = row[0, feature]
         contribution[feature] = value[0, feature] * weights[place, chosen] if place >= 0 else 0.0
@@ -355,10 +384,17 @@ def _explain(
             if place >= 0:
                 amount = value[1, feature] / times[1, feature] * weights[place, chosen]
                 contribution[which[0, left[1, occurrence]]] += amount
+    for occurrence in range(usual, found[0]):
+        feature = which[0, occurrence]
+        place = row[0, feature]
+        if place >= 0:
+            token = left[0, occurrence]
+            same = token if token == right[0, occurrence] else count + token  # words come first, then pairs of neighbours
+            contribution[which[0, same]] += value[0, feature] / times[0, feature] * weights[place, chosen]
     for rank in range(wanted):
         terms[rank] = 0.0
     seen = -1
-    for occurrence in range(found[0]):
+    for occurrence in range(usual):
         feature = which[0, occurrence]
         if feature <= seen:
             continue  # features are numbered by appearance: this one has been looked at

@@ -84,8 +84,8 @@ def _compiled(model: Model, texts: Sequence[str], part: Scores, wanted: int) -> 
     contribution = np.empty((len(texts), wanted))
     spans = np.zeros((len(texts), wanted, 5), dtype=np.int64)
     done = acceleration.call(
-        "score", data, starts, features.fold_table(), model.reach, model.characters, model.index, model.rarity, model.weights,
-        model.bias, model.offsets, part.probabilities, part.label, part.recognised, contribution, spans,
+        "score", data, starts, features.fold_table(), model.reach, model.opening, model.characters, model.index, model.rarity,
+        model.weights, model.bias, model.offsets, part.probabilities, part.label, part.recognised, contribution, spans,
     )  # fmt: skip
     if not done:
         return []
@@ -160,7 +160,7 @@ def _by_numpy(model: Model, texts: Sequence[str], part: Scores, wanted: int) -> 
 
 def _blocks_of(model: Model, tokens: features.Tokens) -> list[_Block]:
     found = []
-    blocks = [features.word_occurrences(tokens, model.reach)]
+    blocks = [features.word_occurrences(tokens, model.reach, model.opening)]
     if model.characters:
         blocks.append(features.character_occurrences(tokens))
     for occurrences in blocks:
@@ -205,9 +205,9 @@ def _contributions(model: Model, found: Sequence[_Block], tokens: features.Token
         feature = block.feature[block.distinct]
         weight = model.weights[np.maximum(feature, 0), label[occurrences.document]].astype(np.float64)
         amounts.append(np.where(feature >= 0, weight, 0.0) * (block.value / block.count)[block.distinct])
-        # A character n-gram counts for its word; a pair is a term of its own.
+        # A character n-gram counts for its word, and so does an opening word; a pair is a term of its own.
         pair = occurrences.left != occurrences.right
-        term = np.where(pair, occurrences.bucket + (1 << bits), words[occurrences.left])
+        term = np.where(pair, occurrences.term + (1 << bits), words[occurrences.left])
         keys.append((occurrences.document << (bits + 1)) | term)
     left = np.concatenate([block.occurrences.left for block in found])
     right = np.concatenate([block.occurrences.right for block in found])

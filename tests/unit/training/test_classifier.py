@@ -207,11 +207,15 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.parametrize("opening", [0, 7])
 @pytest.mark.parametrize("characters", ["on", "off"])
 def test_without_numba_answers_and_their_reasons_are_the_same(
-    complaints: Complaints, monkeypatch: pytest.MonkeyPatch, characters: str
+    complaints: Complaints, monkeypatch: pytest.MonkeyPatch, characters: str, opening: int
 ) -> None:
+    if opening:  # as texts are read that are longer than these
+        monkeypatch.setattr(classifier, "wants_of", lambda _, setting: (1, opening, setting == "on"))
     model, _ = classifier.fit(rows_of(complaints), Settings(characters=characters))
+    assert model.opening == opening
     texts = make_complaints(300, seed=77)[0] + HOSTILE
     fast, reasons = scoring.score_and_explain(model, texts)
     monkeypatch.setattr(acceleration, "call", lambda *_: None)
@@ -236,7 +240,7 @@ def test_without_numba_the_machines_learn_the_same_to_the_solver_s_tolerance(
 
 def test_without_numba_features_are_scaled_by_the_same_ratios(complaints: Complaints) -> None:
     texts, labels = complaints
-    matrix = classifier.learn_vocabulary(texts, reach=1, characters=False, min_rows=2, most=10**6).matrix
+    matrix = classifier.learn_vocabulary(texts, reach=1, opening=0, characters=False, min_rows=2, most=10**6).matrix
     names = sorted(set(labels))
     truth = np.asarray([names.index(label) for label in labels])
     shape = (matrix.shape[1], len(names))
@@ -250,7 +254,7 @@ def test_without_numba_features_are_scaled_by_the_same_ratios(complaints: Compla
 def test_the_compiled_solver_minimises_what_scikit_learn_minimises(complaints: Complaints) -> None:
     """Both leave the same objective: 0.5 |w|^2 + sum of costs * squared hinge, bias among the weights."""
     texts, labels = complaints
-    vocabulary = classifier.learn_vocabulary(texts, reach=1, characters=False, min_rows=2, most=10**6)
+    vocabulary = classifier.learn_vocabulary(texts, reach=1, opening=0, characters=False, min_rows=2, most=10**6)
     names = sorted(set(labels))
     truth = np.asarray([names.index(label) for label in labels])
     settings = Settings(bayes_power=0.0)
@@ -288,9 +292,9 @@ def test_where_the_compiler_fails_the_model_answers_all_the_same(
 
 
 def test_short_texts_are_read_with_far_pairs_and_characters_and_long_ones_are_not() -> None:
-    assert classifier.wants_of(["mi tarjeta no llegó"] * 3, "auto") == (classifier.SHORT_TEXT_REACH, True)
-    assert classifier.wants_of(["palabra " * 200] * 3, "auto") == (classifier.LONG_TEXT_REACH, False)
-    assert classifier.wants_of(["palabra " * 200] * 3, "on") == (classifier.LONG_TEXT_REACH, True)
+    assert classifier.wants_of(["mi tarjeta no llegó"] * 3, "auto") == (classifier.SHORT_TEXT_REACH, 0, True)
+    assert classifier.wants_of(["palabra " * 200] * 3, "auto") == (classifier.LONG_TEXT_REACH, classifier.OPENING_WORDS, False)
+    assert classifier.wants_of(["palabra " * 200] * 3, "on") == (classifier.LONG_TEXT_REACH, classifier.OPENING_WORDS, True)
 
 
 def test_folds_are_told_in_order_with_what_is_known_so_far_and_no_model_depends_on_it(complaints: Complaints) -> None:

@@ -16,7 +16,7 @@ MASK = (1 << 64) - 1
 
 def buckets(text: str, *, characters: bool = False) -> Counter[int]:
     tokens = features.tokenise([text])
-    found = features.character_occurrences(tokens) if characters else features.word_occurrences(tokens, 3)
+    found = features.character_occurrences(tokens) if characters else features.word_occurrences(tokens, 3, 0)
     return Counter(found.bucket.tolist())
 
 
@@ -66,7 +66,7 @@ def test_words_of_any_script_and_only_words() -> None:
 
 def test_pairs_never_cross_from_one_text_to_the_next() -> None:
     tokens = features.tokenise(["tarjeta", "crédito"])
-    apart = features.word_occurrences(tokens, 3)
+    apart = features.word_occurrences(tokens, 3, 0)
     assert len(apart.bucket) == 2
     assert len(buckets("tarjeta crédito")) == 3
 
@@ -74,7 +74,7 @@ def test_pairs_never_cross_from_one_text_to_the_next() -> None:
 @pytest.mark.parametrize("texts", [[""], ["", ""], ["…"], [" \n"], ["\x00"], ["\ud800"]])
 def test_texts_without_words_have_no_features(texts: list[str]) -> None:
     tokens = features.tokenise(texts)
-    assert len(features.word_occurrences(tokens, 3).bucket) == 0
+    assert len(features.word_occurrences(tokens, 3, 0).bucket) == 0
     assert len(features.character_occurrences(tokens).bucket) == 0
 
 
@@ -97,7 +97,10 @@ def test_hashes_equal_a_plain_loop_wherever_the_word_stands(parts: list[str]) ->
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=6))
 def test_a_text_has_the_same_features_alone_and_in_a_batch(texts: list[str]) -> None:
     tokens = features.tokenise(texts)
-    for found, characters in ((features.word_occurrences(tokens, 3), False), (features.character_occurrences(tokens), True)):
+    for found, characters in (
+        (features.word_occurrences(tokens, 3, 0), False),
+        (features.character_occurrences(tokens), True),
+    ):
         together = found
         for index, text in enumerate(texts):
             assert Counter(together.bucket[together.document == index].tolist()) == buckets(text, characters=characters)
@@ -107,6 +110,7 @@ def test_buckets_are_spread_evenly() -> None:
     found = features.word_occurrences(
         features.tokenise([f"{a}{b}{c}" for a in "abcdefghij" for b in "klmnopqrst" for c in "uvwyzabcde"]),
         1,
+        0,
     )
     assert len(np.unique(found.bucket)) >= 998
     assert abs(float(found.bucket.mean()) / (1 << features.BUCKET_BITS) - 0.5) < 0.05
@@ -124,8 +128,8 @@ TEXTS = st.lists(
 def test_compiled_features_are_those_of_numpy(texts: list[str], reach: int) -> None:
     data, starts = features.packed(texts)
     tokens = features.tokenise(texts)
-    for block, occurrences in enumerate((features.word_occurrences(tokens, reach), features.character_occurrences(tokens))):
-        compiled = acceleration.call("count_features", data, starts, features.fold_table(), reach, block)
+    for block, occurrences in enumerate((features.word_occurrences(tokens, reach, 3), features.character_occurrences(tokens))):
+        compiled = acceleration.call("count_features", data, starts, features.fold_table(), reach, 3, block)
         assert compiled is not None
         order = np.lexsort((compiled[1], compiled[0]))
         for ours, theirs in zip(compiled, features.counts(occurrences), strict=True):
@@ -134,6 +138,19 @@ def test_compiled_features_are_those_of_numpy(texts: list[str], reach: int) -> N
 
 def test_pairs_reach_as_far_as_they_are_asked_to() -> None:
     tokens = features.tokenise(["uno dos tres cuatro", "cinco"])
-    pairs = features.word_occurrences(tokens, 2)
+    pairs = features.word_occurrences(tokens, 2, 0)
     apart = (pairs.right - pairs.left).tolist()
     assert Counter(apart) == {0: 5, 1: 3, 2: 2}
+
+
+def test_the_first_words_of_a_text_are_features_of_their_own_and_are_told_as_the_words_that_they_are() -> None:
+    tokens = features.tokenise(["uno dos tres dos", "dos"])
+    usual = features.word_occurrences(tokens, 1, 0)
+    found = features.word_occurrences(tokens, 1, 2)
+    assert found.bucket[: len(usual.bucket)].tolist() == usual.bucket.tolist()
+    opening = slice(len(usual.bucket), None)
+    places = list(zip(found.left[opening].tolist(), found.right[opening].tolist(), strict=True))
+    assert places == [(0, 0), (1, 1), (4, 4), (0, 1)]
+    assert not set(found.bucket[opening].tolist()) & set(usual.bucket.tolist())
+    told = dict(zip(zip(usual.left, usual.right, strict=True), usual.bucket, strict=True))
+    assert found.term[opening].tolist() == [told[place] for place in places]

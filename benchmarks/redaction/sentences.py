@@ -233,7 +233,7 @@ NEGATIVES: dict[str, tuple[str, ...]] = {
         "Los últimos 4 dígitos son 4821.", "Tengo un iPhone 14 y la app se cierra.", "El cajero 0231 se tragó la tarjeta.",
         "La sucursal 045 estaba cerrada.", "Gano 2 salarios mínimos.", "El formulario 220 llegó mal.", "El pin tiene 4 dígitos.",
         "La clave de 6 dígitos no llega.", "Cambié la clave 3 veces.", "Nací en 1985.", "De 100 llamadas contestan 2.", "Pedí 24 cuotas.",
-        "El radicado no existe.", "Pasaron 15 días hábiles del caso.", "Mi cuenta tiene 12 años.", "El caso lleva 3 meses.",
+        "El radicado no existe.", "Pagué por cambiar la clave {a}.", "Me llegó el pin {d}.", "Pasaron 15 días hábiles del caso.", "Mi cuenta tiene 12 años.", "El caso lleva 3 meses.",
     ),
     "en": (
         "They charged {a} and then {a}.", "The balance went from {a} to {a} overnight.", "The fee is {a} a month.", "I paid {a} on {d}.",
@@ -247,7 +247,7 @@ NEGATIVES: dict[str, tuple[str, ...]] = {
         "15 U.S.C. 1681 gives me the right.", "Regulation E, 12 CFR 1005, says so.", "My FICO is 712.", "My zip code is 90210.",
         "The last 4 digits are 4821.", "My acct ending in 4821 is frozen.", "The account ending 4821 is closed.", "At 2:35 PM it failed.",
         "I got a 1099-C form.", "Suite 1200 was empty.", "The PIN has 4 digits.", "The 6 digit code never comes.", "I changed my password 3 times.",
-        "Born in 1985.", "Out of 100 calls 2 were answered.", "The ticket took 3 weeks.", "My case is 90 days old.", "I owe 3500 and they say 7000.",
+        "Born in 1985.", "Out of 100 calls 2 were answered.", "The ticket took 3 weeks.", "They wanted for a new pin {a}.", "I changed the password {d}.", "My case is 90 days old.", "I owe 3500 and they say 7000.",
         "An order of 12 items.", "The branch on Route 66 closed.", "I reported it to 3 bureaus.", "Account opened in 2014.", "Section 609 letter sent.",
     ),
 }  # fmt: skip

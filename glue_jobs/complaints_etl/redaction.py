@@ -188,7 +188,9 @@ _RULES: tuple[_Rule, ...] = (
             r"(?i)(?P<keep>\b(?:clave(?: din[aá]mica| de \w+)?|contrase[nñ]a|password|passcode|pin|nip|token|otp|cvv|cvc|"
             r"c[oó]digo (?:de (?:seguridad|verificaci[oó]n|confirmaci[oó]n)|otp|din[aá]mico)|"
             r"(?:security|verification|one-time) (?:code|passcode|password))"
-            r"(?P<sign>\s*[:=]\s*|\s+(?:es|is|era|was)\s+|\s+(?=\d{4,8}(?![\w.,]*\d))))(?P<value>\S{3,})"
+            r"(?P<sign>\s*[:=]\s*|\s+(?:es|is|era|was)\s+|\s+(?=\d{4,8}(?![\w.,/\-]*\d)"
+            + _MONEY_AFTER
+            + r")))(?P<value>\S{3,})"
         ),
         check=_is_secret,
     ),

@@ -119,3 +119,9 @@ def test_a_mention_is_found_without_accents_in_plural_and_only_as_a_word() -> No
 def test_a_passport_goes_and_a_year_is_no_reference() -> None:
     assert redact("Mi pasaporte es AV123456, passport number X1234567.")[1] == {"CEDULA": 2}
     assert redact("My claim 2019 was paid, el crédito 2021 también")[1] == {}
+
+
+def test_a_sum_or_a_date_after_the_word_for_a_secret_is_none() -> None:
+    for text in ("cambiar la clave 20000 pesos", "me llegó el pin 2026-11-24", "el token 12/03/2026", "la clave 1.200.000"):
+        assert redact(text) == (text, {})
+    assert redact("mi pin 4821 no sirve") == ("mi pin <SECRET> no sirve", {"SECRET": 1})

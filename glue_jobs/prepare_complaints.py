@@ -7,12 +7,13 @@ import json
 import re
 import sys
 import time
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlparse
 
 import boto3
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.prepare import prepare, write
+from complaints_etl.prepare import TooManyRejectsError, prepare, write
+from complaints_etl.publish import rejected_rows
 from complaints_etl.sources import SourceFile, s3_reader
 from pyspark.sql import DataFrame, SparkSession
 
@@ -20,13 +21,17 @@ from pyspark.sql import DataFrame, SparkSession
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
     """The job's own arguments; Glue adds others, which are its business."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    for name in ("run_id", "prepared_bucket", "settings_uri"):
+    for name in ("run_id", "prepared_bucket", "output_bucket", "settings_uri"):
         parser.add_argument(f"--{name}", required=True)
     return parser.parse_known_args(argv)[0]
 
 
 def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
-    """manifest → files → records → buckets; report.json last."""
+    """manifest → files → records → buckets; report.json last. Of a refused run people get the rejected rows, each with its reason.
+
+    Raises:
+        TooManyRejectsError: more rows were rejected than the settings allow.
+    """
     started = time.time()
     bucket, run_id = arguments.prepared_bucket, arguments.run_id
     settings = JobSettings.from_tables(_json(s3, arguments.settings_uri))
@@ -42,26 +47,43 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
         for file in manifest["files"]
     ]
     # The bucket's name is as hard to guess as anything that needs no secret store; it never leaves with the results.
-    prepared = prepare(spark, files, settings, run_id=run_id, salt=bucket, known=_known(spark, s3, bucket, run_id))
+    known, waiting = _earlier(spark, s3, bucket, run_id)
+    prepared = prepare(spark, files, settings, run_id=run_id, salt=bucket, known=known, waiting=waiting)
 
     def put(key: str, text: str) -> None:
         s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
 
-    report = write(prepared, prefix=f"s3://{bucket}", put=put, started=started)
+    def put_list(key: str, body: IO[bytes]) -> None:
+        s3.upload_fileobj(body, arguments.output_bucket, key, ExtraArgs={"ContentType": "text/csv; charset=utf-8"})
+
+    try:
+        report = write(prepared, prefix=f"s3://{bucket}", put=put, started=started)
+    except TooManyRejectsError as error:
+        if not prepared.report["rows"]["rejected"]:
+            raise
+        listed = rejected_rows(prepared.rejected, run_id, put_list)
+        raise TooManyRejectsError(
+            f"{error}. Every rejected row with its reason: s3://{arguments.output_bucket}/{listed[0]}"
+        ) from None
     print(json.dumps({"run_id": run_id, "rows": report["rows"], "seconds": report["seconds"]}))  # noqa: T201 - the job's log
 
 
-def _known(spark: SparkSession, s3: Any, bucket: str, run_id: str) -> DataFrame | None:
-    """The indexes of the labelled rows of other runs; of whole runs only, as Plan marked them."""
+def _earlier(spark: SparkSession, s3: Any, bucket: str, run_id: str) -> tuple[DataFrame | None, DataFrame | None]:
+    """Of other runs (whole ones only, as Plan marked them): the indexes of their labelled rows, and the lines of rare labels."""
     pages = s3.get_paginator("list_objects_v2")
 
     def runs(prefix: str, pattern: str) -> set[str]:
         keys = (item["Key"] for page in pages.paginate(Bucket=bucket, Prefix=prefix) for item in page.get("Contents", []))
         return {match[1] for key in keys if (match := re.match(pattern, key))}
 
+    def places(kind: str) -> list[str]:
+        found = runs(f"labelled/{kind}/", rf"labelled/{kind}/run_id=([^/]+)/")
+        return [f"s3://{bucket}/labelled/{kind}/run_id={run}" for run in sorted(whole & found)]
+
     whole = runs("labelled/complete/", r"labelled/complete/(.+)\.json$") - {run_id}
-    indexed = sorted(whole & runs("labelled/index/", r"labelled/index/run_id=([^/]+)/"))
-    return spark.read.parquet(*[f"s3://{bucket}/labelled/index/run_id={run}" for run in indexed]) if indexed else None
+    indexes, lines = places("index"), places("rare")
+    known = spark.read.parquet(*indexes) if indexes else None
+    return known, spark.read.text(lines, lineSep="\n") if lines else None
 
 
 def _json(s3: Any, uri: str) -> Any:

@@ -95,7 +95,7 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
         listed, review = review_list(joined, run, put, mark=mark)
     written += [("review_file", key) for key in listed]
     if report["rows"]["rejected"]:
-        written += [("rejected_file", key) for key in rejected_rows(rejected, run, put)]
+        written += [("rejected_file", key) for key in rejected_rows(rejected, run_id, put)]
     facts = collect(scored) if report["to_score"] else RunFacts()
     page = render(
         Page(

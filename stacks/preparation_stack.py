@@ -64,9 +64,13 @@ class PreparationStack(EnvironmentStack):
         prepare = self._create_job(
             "Prepare",
             script="prepare_complaints.py",
-            arguments={"--prepared_bucket": storage.prepared.bucket_name},
+            arguments={
+                "--prepared_bucket": storage.prepared.bucket_name,
+                "--output_bucket": storage.output.bucket_name,
+            },
             reads=[(storage.raw, "*"), (storage.prepared, "*")],
-            writes=[(storage.prepared, "runs/*"), (storage.prepared, "labelled/*")],
+            # People get the rejected rows of a run that is refused, and nothing else from this job.
+            writes=[(storage.prepared, "runs/*"), (storage.prepared, "labelled/*"), (storage.output, "rejected/*")],
         )
         published = [(storage.output, f"{prefix}/*") for prefix in PUBLISHED]
         publish = self._create_job(

@@ -6,7 +6,7 @@ import json
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -47,7 +47,10 @@ REJECTED_COLUMNS = (
 
 
 class TooManyRejectsError(Exception):
-    """More rows were rejected than the settings allow; nothing after Prepare may cost money on such files."""
+    """More rows were rejected than the settings allow: with the three most common reasons and an example line.
+
+    Nothing after Prepare may cost money on such files.
+    """
 
 
 class AccountingError(Exception):
@@ -58,11 +61,16 @@ class AccountingError(Exception):
 class Prepared:
     """What Prepare made: records (accepted and duplicate), rejected rows, and the report without durations.
 
-    `index` is what later runs must know of this run's labelled rows: fingerprint, signature, group_id, label.
+    A report that says why the run is `refused` counts what was read all the same; no record of such a run goes on.
+    `index` is what later runs must know of this run's labelled rows: fingerprint, signature, group_id, label. `earlier` are
+    labelled lines (value, split) of earlier runs whose labels are rare no more; None where there are none. `rare` are this run's
+    rows that wait for that.
     """
 
     records: DataFrame
+    rare: DataFrame
     index: DataFrame
+    earlier: DataFrame | None
     rejected: DataFrame
     report: dict[str, Any]
 
@@ -75,6 +83,7 @@ def prepare(
     run_id: str,
     salt: str = "",
     known: DataFrame | None = None,
+    waiting: DataFrame | None = None,
     part_bytes: int = PART_BYTES,
 ) -> Prepared:
     """Read, clean, redact, deduplicate and split.
@@ -86,10 +95,10 @@ def prepare(
         run_id: goes into every row.
         salt: what reference numbers are hashed with.
         known: the indexes of earlier runs, or None; a near-copy of their rows takes their group, and so their split.
+        waiting: lines (value) of earlier runs' rows whose labels were rare, or None.
         part_bytes: how much of a large file one task reads.
 
     Raises:
-        TooManyRejectsError: with the three most common reasons and an example line.
         AccountingError: rows read are not rows accounted for.
     """
     # Looking for repeated values in the texts that are kept would cost more than the few that it finds would save.
@@ -103,7 +112,7 @@ def prepare(
     facts, before = file_facts(files, [row["fact"] for row in told])
     rows = number_rows(judged.where("fact IS NULL"), before)
     rejected = _rejected(rows, run_id)
-    _hold_reject_limit(rows, settings, files)
+    refused = _refused(rows, settings, files)
     good = rows.where("reason IS NULL")
     # Groups decide splits, and splits are of labelled rows: a run without a label column needs neither.
     labelled_run = any("label" in fact["columns"] for fact in facts)
@@ -112,17 +121,30 @@ def prepare(
     # Rows of a label that is still rare too: later runs count on.
     labelled = finished.where("status = 'accepted' AND given_label IS NOT NULL")
     index = labelled.select("fingerprint", "signature", "group_id", F.col("given_label").alias("label"))
-    report = _report(finished, rejected, facts, run_id, settings)
-    return Prepared(records=records, index=index, rejected=rejected, report=report)
+    report = {**_report(finished, rejected, facts, run_id, settings), "refused": refused}
+    earlier = None
+    if known is not None and waiting is not None:
+        earlier = _rare_no_more(waiting, known, index, report["labels"], settings.min_label_rows)
+    counted = {row["split"]: row["count"] for row in earlier.groupBy("split").count().collect()} if earlier else {}
+    report["labelled_earlier"] = {split: counted.get(split, 0) for split in SPLITS}
+    return Prepared(
+        records=records, rare=labelled.where("label IS NULL"), index=index, earlier=earlier, rejected=rejected, report=report
+    )
 
 
 def write(prepared: Prepared, *, prefix: str, put: Callable[[str, str], None], started: float) -> dict[str, Any]:
     """Write everything below `prefix` (`s3://bucket` or a folder's URI), report.json last. Returns the report.
 
+    Of a refused run that is the rejected rows and the report, whose counts of labelled rows and rows to score are of rows
+    that stay where they came from.
+
     Args:
         prefix: where the prepared bucket's keys begin, without a closing slash.
         put: writes a small text under a key: `put(key, text)`.
         started: when the job began (`time.time()`).
+
+    Raises:
+        TooManyRejectsError: the run is refused; what is written tells why.
     """
     report, run_id = prepared.report, prepared.report["run_id"]
     base = f"{prefix}/runs/{run_id}"
@@ -130,25 +152,14 @@ def write(prepared: Prepared, *, prefix: str, put: Callable[[str, str], None], s
     # What an attempt that was killed has left must not be taken for this one's, least of all its report.
     for place in (
         f"{base}/report.json",
+        f"{base}/records",
         f"{base}/to_score",
-        *(f"{prefix}/labelled/{name}/run_id={run_id}" for name in (*SPLITS, "index")),
+        *(f"{prefix}/labelled/{name}/run_id={run_id}" for name in (*SPLITS, "rare", "index")),
     ):
         _delete(records.sparkSession, place)
-    records.write.mode("overwrite").parquet(f"{base}/records")
     prepared.rejected.write.mode("overwrite").parquet(f"{base}/rejected")
-    if report["to_score"]:
-        waiting = records.where("status = 'accepted' AND label IS NULL")
-        lines = waiting.select(F.to_json(F.struct("complaint_id", "text")).alias("value"))
-        _write_lines(lines, f"{base}/to_score", report["to_score"])
-    if sum(report["labelled"].values()) or report["rare_labels"]:
-        prepared.index.coalesce(1).write.mode("overwrite").parquet(f"{prefix}/labelled/index/run_id={run_id}")
-    for split in SPLITS:
-        if report["labelled"][split]:
-            chosen = records.where((F.col("split") == split) & F.col("label").isNotNull() & (F.col("status") == "accepted"))
-            line = F.to_json(F.struct("complaint_id", "text", "label", "language", "group_id", "received_at"))
-            _write_lines(
-                chosen.select(line.alias("value")), f"{prefix}/labelled/{split}/run_id={run_id}", report["labelled"][split]
-            )
+    if not report["refused"]:
+        _write_records(prepared, prefix)
     finished = time.time()
     report = {
         **report,
@@ -157,7 +168,38 @@ def write(prepared: Prepared, *, prefix: str, put: Callable[[str, str], None], s
         "seconds": round(finished - started, 1),
     }
     put(f"runs/{run_id}/report.json", json.dumps(report, ensure_ascii=False, indent=1))
+    if report["refused"]:
+        raise TooManyRejectsError(report["refused"])
     return report
+
+
+def _write_records(prepared: Prepared, prefix: str) -> None:
+    records, report, run_id = prepared.records, prepared.report, prepared.report["run_id"]
+    base = f"{prefix}/runs/{run_id}"
+    records.write.mode("overwrite").parquet(f"{base}/records")
+    if report["to_score"]:
+        waiting = records.where("status = 'accepted' AND label IS NULL")
+        lines = waiting.select(F.to_json(F.struct("complaint_id", "text")).alias("value"))
+        _write_lines(lines, f"{base}/to_score", report["to_score"])
+    if sum(report["labelled"].values()) or report["rare_labels"]:
+        prepared.index.coalesce(1).write.mode("overwrite").parquet(f"{prefix}/labelled/index/run_id={run_id}")
+    accepted = records.where("status = 'accepted'")
+    for split in SPLITS:
+        count = report["labelled"][split] + report["labelled_earlier"][split]
+        if not count:
+            continue
+        lines = accepted.where((F.col("split") == split) & F.col("label").isNotNull()).select(_labelled_line(F.col("label")))
+        if prepared.earlier and report["labelled_earlier"][split]:
+            lines = lines.unionByName(prepared.earlier.where(F.col("split") == split).select("value"))
+        _write_lines(lines, f"{prefix}/labelled/{split}/run_id={run_id}", count)
+    if report["rare_labels"]:
+        rare = prepared.rare.select(_labelled_line(F.col("given_label")))
+        _write_lines(rare, f"{prefix}/labelled/rare/run_id={run_id}", sum(report["rare_labels"].values()))
+
+
+def _labelled_line(label: Column) -> Column:
+    columns = ("complaint_id", "text", label.alias("label"), "language", "group_id", "received_at")
+    return F.to_json(F.struct(*columns)).alias("value")
 
 
 def _delete(spark: SparkSession, place: str) -> None:
@@ -248,7 +290,8 @@ def _rejected(judged: DataFrame, run_id: str) -> DataFrame:
     return bad.withColumn("run_id", F.lit(run_id)).withColumn("detail", detail).select(*REJECTED_COLUMNS)
 
 
-def _hold_reject_limit(judged: DataFrame, settings: JobSettings, files: Sequence[SourceFile]) -> None:
+def _refused(judged: DataFrame, settings: JobSettings, files: Sequence[SourceFile]) -> str | None:
+    """Why these files go no further, or None."""
     # A detail says what is wrong with a row or a file in our words: it quotes nothing of what the file holds. Files are told by
     # their place in the manifest: their names may be people's.
     places = {file.key: f" of file {place} of {len(files)}" for place, file in enumerate(files, start=1)}
@@ -261,18 +304,19 @@ def _hold_reject_limit(judged: DataFrame, settings: JobSettings, files: Sequence
     bad = sorted((row for row in found if row["reason"]), key=lambda row: (-row["rows"], row["reason"]))
     share = sum(row["rows"] for row in bad) / total if total else 0
     if not total:
-        raise TooManyRejectsError("the run's files hold no row at all: drop a file with a header and at least one complaint")
-    if share > settings.max_reject_share:
-        reasons = "; ".join(
-            f"{row['reason']} ({row['rows']} rows, for instance line {row['first']['line_number']}"
-            f"{places[row['first']['source_file']] if len(files) > 1 else ''}"
-            f"{': ' + row['first']['detail'] if row['first']['detail'] else ''})"
-            for row in bad[:3]
-        )
-        raise TooManyRejectsError(
-            f"{share:.0%} of {total} rows were rejected, over the limit of {settings.max_reject_share:.0%}: {reasons}. "
-            "Repair the file and drop it again, or raise complaints.max_reject_share"
-        )
+        return "the run's files hold no row at all: drop a file with a header and at least one complaint"
+    if share <= settings.max_reject_share:
+        return None
+    reasons = "; ".join(
+        f"{row['reason']} ({row['rows']} rows, for instance line {row['first']['line_number']}"
+        f"{places[row['first']['source_file']] if len(files) > 1 else ''}"
+        f"{': ' + row['first']['detail'] if row['first']['detail'] else ''})"
+        for row in bad[:3]
+    )
+    return (
+        f"{share:.0%} of {total} rows were rejected, over the limit of {settings.max_reject_share:.0%}: {reasons}. "
+        "Repair the file and drop it again, or raise complaints.max_reject_share"
+    )
 
 
 def _made_id() -> Column:
@@ -351,9 +395,34 @@ def _label_rows(rows: DataFrame, known: DataFrame | None) -> DataFrame:
     return counted.withColumnRenamed("label", "counted_label")
 
 
+def _rare_no_more(
+    waiting: DataFrame, known: DataFrame, index: DataFrame, labels: Mapping[str, int], least: int
+) -> DataFrame | None:
+    """value, split: lines of earlier runs with a label that had fewer than `least` texts until this run; None without such a label."""
+    counted = known.where("label IS NOT NULL").select("label", "fingerprint").distinct().groupBy("label").count().collect()
+    before = {row["label"]: row["count"] for row in counted}
+    grown = [label for label in labels if 0 < before.get(label, 0) < least]
+    if not grown:
+        return None
+    line = F.from_json("value", "text string, label string, group_id string")
+    rows = waiting.select("value", line.alias("line")).where(F.col("line.label").isin(grown))
+    rows = rows.groupBy(F.sha2(F.lower("line.text"), 256).alias("fingerprint")).agg(F.min("value").alias("value"))
+    # What has come with another label since, or comes again in this run, is learned as that.
+    relabelled = known.groupBy("fingerprint").agg(F.count_distinct("label").alias("labels")).where("labels > 1")
+    told = relabelled.select("fingerprint").unionByName(index.select("fingerprint"))
+    rows = rows.join(told, "fingerprint", "left_anti").select(
+        "value", _split(F.from_json("value", "group_id string")["group_id"])
+    )
+    return rows.orderBy("value").persist(StorageLevel.MEMORY_AND_DISK)
+
+
+def _split(group_id: Column | str) -> Column:
+    side = F.conv(F.substring(group_id, 1, 8), 16, 10).cast("long") % 100
+    return F.when(side < 80, "train").when(side < 90, "validation").otherwise("test").alias("split")
+
+
 def _finish(good: DataFrame, exceptions: DataFrame, run_id: str) -> DataFrame:
     """Accepted and duplicate rows with all that a record says."""
-    side = F.conv(F.substring("group_id", 1, 8), 16, 10).cast("long") % 100
     return (
         good.join(exceptions, ["source_index", "row_number"], "left")
         .withColumn("run_id", F.lit(run_id))
@@ -363,13 +432,7 @@ def _finish(good: DataFrame, exceptions: DataFrame, run_id: str) -> DataFrame:
         .withColumn("status", F.when(F.col("duplicate_of").isNull(), "accepted").otherwise("duplicate"))
         .withColumn("given_label", F.col("label"))
         .withColumn("label", F.when(F.coalesce("rare", F.lit(False)), None).otherwise(F.col("label")))
-        .withColumn(
-            "split",
-            F.when(
-                F.col("label").isNotNull(),
-                F.when(side < 80, "train").when(side < 90, "validation").otherwise("test"),
-            ),
-        )
+        .withColumn("split", F.when(F.col("label").isNotNull(), _split("group_id")))
         .withColumn(
             "flags",
             F.array_compact(

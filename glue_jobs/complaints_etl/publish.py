@@ -356,9 +356,9 @@ def review_list(joined: DataFrame, run: Run, put: Put, *, mark: str = ",") -> tu
     return keys, counts
 
 
-def rejected_rows(rejected: DataFrame, run: Run, put: Put) -> list[str]:
+def rejected_rows(rejected: DataFrame, run_id: str, put: Put) -> list[str]:
     """Store every rejected row with its reason and its original record. Returns the keys."""
     cells = F.array(*[F.col(name).cast("string") for name in REJECTED_COLUMNS])
     lines = rejected.orderBy("source_file", "source_version", "row_number").select(line(cells, F.lit(",")).alias("line"))
     texts = (row["line"] for row in lines.toLocalIterator(prefetchPartitions=True))
-    return write_parts(f"rejected/run_id={run.run_id}/rejected.csv", header_line(REJECTED_COLUMNS, ","), texts, put)[0]
+    return write_parts(f"rejected/run_id={run_id}/rejected.csv", header_line(REJECTED_COLUMNS, ","), texts, put)[0]

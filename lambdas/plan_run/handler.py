@@ -91,11 +91,13 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     run_id: str = event["state"]["run_id"]
     bucket = settings.prepared_bucket
     report = json.loads(clients.s3.get_object(Bucket=bucket, Key=f"runs/{run_id}/report.json")["Body"].read())
-    mark_complete(clients.s3, bucket=bucket, run_id=run_id, rows=report["labelled"])
+    # Rows of earlier runs whose labels were rare until this one lie beside its own.
+    labelled = {split: report["labelled"].get(split, 0) + report["labelled_earlier"].get(split, 0) for split in SPLITS}
+    mark_complete(clients.s3, bucket=bucket, run_id=run_id, rows=labelled)
     runs = complete_runs(clients.s3, bucket=bucket)
     registry = read_registry(clients.sagemaker, settings.model_package_group)
     facts = Facts(
-        new={split: report["labelled"].get(split, 0) for split in SPLITS},
+        new=labelled,
         totals={split: sum(rows[split] for rows in runs.values()) for split in SPLITS},
         to_score=report["to_score"],
         has_champion=registry.champion is not None,

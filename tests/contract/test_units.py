@@ -100,7 +100,7 @@ def test_the_glue_jobs_get_exactly_their_arguments(
         [defaults] = [
             job["DefaultArguments"]
             for job in jobs
-            if ("--output_bucket" in job["DefaultArguments"]) == (script == "publish_predictions")
+            if ("--models_bucket" in job["DefaultArguments"]) == (script == "publish_predictions")
         ]
         given = {name for name in defaults if not own_of_glue.match(name)}
         given |= {name.removesuffix(".$") for name in definition["States"][state]["Parameters"]["Arguments"]}

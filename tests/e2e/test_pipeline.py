@@ -339,18 +339,23 @@ def test_a_filled_in_review_list_teaches_the_next_champion(scored: Run, taught: 
     assert sum(row["label"] == NEW_LABEL for row in kept_back) >= 0.8 * KEPT_BACK
 
 
-def test_a_file_with_no_text_column_fails_before_anything_is_trained(
-    drop: Callable[[Path], Run], first_training: Run, made: Path
+def test_a_file_with_no_text_column_fails_before_anything_is_trained_and_its_rejects_are_told(
+    drop: Callable[[Path], Run], first_training: Run, made: Path, target: Target
 ) -> None:
     path = made / "wrong.csv"
     path.write_text("date,amount\n2026-01-01,3\n2026-01-02,4\n", encoding="utf-8")
 
-    _, run = drop(path)
+    run_id, run = drop(path)
 
     assert run["status"] == "FAILED"
     assert run["error"]["state"] == "Prepare"
     assert "text column" in run["error"]["message"]
     assert run["trained"] is False
+    assert run["rows"] == {"read": 1, "accepted": 0, "rejected": 1, "duplicates": 0}
+    key = f"rejected/run_id={run_id}/rejected.csv"
+    assert run["error"]["message"].endswith(f"s3://{target.outputs['OutputBucketName']}/{key}")
+    [row] = csv_rows(target, key)
+    assert (row["reason"], row["record"]) == ("no_text_column", "date,amount")
 
 
 def test_the_same_arrival_twice_starts_one_run(target: Target, scored: Run) -> None:

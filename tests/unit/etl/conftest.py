@@ -28,7 +28,9 @@ def settings() -> JobSettings:
 def run(spark: SparkSession, settings: JobSettings) -> Callable[..., Prepared]:
     """`run({"a.csv": b"…"}, max_reject_share=1.0)`: prepare these files under changed settings."""
 
-    def work(files: dict[str, bytes], *, known: Any = None, part_bytes: int = PART_BYTES, **changed: Any) -> Prepared:
+    def work(
+        files: dict[str, bytes], *, known: Any = None, waiting: Any = None, part_bytes: int = PART_BYTES, **changed: Any
+    ) -> Prepared:
         sources = [
             SourceFile(
                 key=name, version_id="v1", size=len(body), read=lambda start, end, body=body: body[start:end], bucket="raw"
@@ -37,7 +39,8 @@ def run(spark: SparkSession, settings: JobSettings) -> Callable[..., Prepared]:
         ]
         chosen = dataclasses.replace(settings, **{"max_reject_share": 1.0, **changed})
         return prepare(
-            spark, sources, chosen, run_id="20261124-100000-abcdef01", salt="salt", known=known, part_bytes=part_bytes
-        )
+            spark, sources, chosen, run_id="20261124-100000-abcdef01", salt="salt", known=known, waiting=waiting,
+            part_bytes=part_bytes,
+        )  # fmt: skip
 
     return work

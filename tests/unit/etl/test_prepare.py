@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from complaints_etl.cleaning import classes_of, clean, cut, tokens
 from complaints_etl.job_settings import JobSettings
@@ -173,11 +174,21 @@ def test_a_large_file_in_parts_is_the_file_as_a_whole(run: Run) -> None:
     assert balanced(parts.report)
 
 
-def test_too_many_rejects_stop_the_run_and_say_why(run: Run) -> None:
+def test_too_many_rejects_stop_the_run_with_every_row_counted(run: Run, tmp_path: Path) -> None:
+    files = {"a.csv": b"text,label\nhola amigos,a\n", "b.csv": b"text,label\nuno\ndos\n"}
+    prepared = run(files, max_reject_share=0.5)
+    prefix = f"file://{tmp_path}"
     with pytest.raises(
         TooManyRejectsError, match=r"67% of 3 rows .* wrong_field_count \(2 rows, for instance line 2 of file 2 of 2"
     ):
-        run({"a.csv": b"text,label\nhola amigos,a\n", "b.csv": b"text,label\nuno\ndos\n"}, max_reject_share=0.5)
+        write(prepared, prefix=prefix, put=lambda key, text: (tmp_path / key).write_text(text), started=0.0)
+    base = tmp_path / "runs" / prepared.report["run_id"]
+    report = json.loads((base / "report.json").read_text())
+    assert report["rows"] == {"read": 3, "accepted": 1, "rejected": 2, "duplicates": 0}
+    assert report["rejects"] == {"wrong_field_count": 2}
+    assert len(pq.read_table(base / "rejected")) == 2
+    assert not (tmp_path / "labelled").exists()
+    assert not (base / "records").exists()
 
 
 def test_ids_are_unique_and_the_originals_kept(run: Run) -> None:
@@ -274,18 +285,53 @@ def test_labels_are_mapped_and_rare_or_unknown_ones_are_told(run: Run) -> None:
     assert balanced(strict.report)
 
 
-def test_a_label_that_is_rare_in_each_file_but_not_in_all_is_learned(run: Run, tmp_path: Path) -> None:
-    def row(word: str) -> dict[str, str]:
-        return {"text": f"{word} {word} {LONG}", "label": "fees"}
+def test_a_label_that_is_rare_in_each_file_but_not_in_all_is_learned_with_what_came_before(run: Run, tmp_path: Path) -> None:
+    def row(word: str, label: str = "fees") -> dict[str, str]:
+        return {"text": f"{word} {word} {LONG}", "label": label}
 
+    def put(key: str, text: str) -> None:
+        (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / key).write_text(text, encoding="utf-8")
+
+    def texts(report: dict[str, Any]) -> Counter[str]:
+        found = (line for path in (tmp_path / "labelled").rglob("part-*") if path.parts[-3] in report["labelled"]
+                 for line in path.read_text(encoding="utf-8").splitlines())  # fmt: skip
+        return Counter(json.loads(line)["text"].split()[0] for line in found)
+
+    prefix, spark = f"file://{tmp_path}", SparkSession.builder.getOrCreate()
     first = run({"a.csv": table(row("alfa"), row("beta"), row("gama"))}, min_label_rows=4)
     assert {found["label"] for found in collected(first)} == {None}
     known = stored(first, tmp_path)
+    assert not texts(write(first, prefix=prefix, put=put, started=0.0))
+    waiting = spark.createDataFrame(spark.read.text(f"{prefix}/labelled/rare").select("value").collect(), "value string")
 
-    same = run({"b.csv": table(row("alfa"))}, known=known, min_label_rows=4)
+    same = run({"b.csv": table(row("alfa"))}, known=known, waiting=waiting, min_label_rows=4)
     assert collected(same)[0]["label"] is None  # the same text again is not a fourth
-    more = run({"c.csv": table({"text": "cobro doble de la cuota", "label": "fees"})}, known=known, min_label_rows=4)
+    assert same.report["labelled_earlier"] == {"train": 0, "validation": 0, "test": 0}
+    changed = known.unionByName(
+        known.where(F.col("fingerprint") == fingerprint_of(first, "gama")).withColumn("label", F.lit("x"))
+    )
+    more = run(
+        {"c.csv": table({"text": "cobro doble de la cuota", "label": "fees"}, row("alfa"))},
+        known=changed, waiting=waiting, min_label_rows=4,
+    )  # fmt: skip
     assert collected(more)[0]["label"] == "fees"
+    # alfa came again, and gama has had another label since.
+    assert texts(write(more, prefix=prefix, put=put, started=0.0)) == {"cobro": 1, "alfa": 1, "beta": 1}
+    assert sum(more.report["labelled_earlier"].values()) == 1
+    assert sum(more.report["labelled"].values()) == 2
+    after = run(
+        {"d.csv": table(row("delta"))},
+        known=known.unionByName(stored(more, tmp_path / "more")),
+        waiting=waiting,
+        min_label_rows=4,
+    )
+    assert not sum(after.report["labelled_earlier"].values())  # they are learned already
+
+
+def fingerprint_of(prepared: Prepared, word: str) -> str:
+    [row] = prepared.records.where(F.col("text").startswith(word)).select(F.sha2(F.lower("text"), 256).alias("it")).collect()
+    return str(row["it"])
 
 
 def test_personal_data_is_gone_from_text_and_carried_columns_and_amounts_and_dates_stay(run: Run) -> None:

@@ -99,11 +99,14 @@ def put(key: str, document: Any = "x") -> None:
     boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body.encode())
 
 
-def prepared(run_id: str, labelled: int, to_score: int = 0) -> None:
+def prepared(run_id: str, labelled: int, to_score: int = 0, earlier: int = 0) -> None:
     rows = {"train": labelled - 40, "validation": 20, "test": 20} if labelled else dict.fromkeys(SPLITS, 0)
     for split in SPLITS if labelled else ():
         put(f"labelled/{split}/run_id={run_id}/part-00000.txt")
-    put(f"runs/{run_id}/report.json", {"labelled": rows, "to_score": to_score})
+    put(
+        f"runs/{run_id}/report.json",
+        {"labelled": rows, "labelled_earlier": {"train": earlier, "validation": 0, "test": 0}, "to_score": to_score},
+    )
 
 
 def read(key: str) -> Any:
@@ -132,12 +135,13 @@ def test_the_manifests_list_the_rows_of_every_whole_run_and_no_other(deployed: M
     plan(deployed, "r1")
     # r2 was killed in the middle of writing: rows, and no report.
     put("labelled/train/run_id=r2/part-00000.txt")
-    prepared("r3", 400)
+    prepared("r3", 400, earlier=7)
     put("labelled/train/run_id=r3/_SUCCESS")
+    put("labelled/rare/run_id=r3/part-00000.txt")
 
     made = plan(deployed, "r3")
 
-    assert made["rows"] == {"labelled_new": 400, "labelled_total": 700, "to_score": 0}
+    assert made["rows"] == {"labelled_new": 407, "labelled_total": 707, "to_score": 0}
     assert read("runs/r3/plan/train.manifest") == [
         {"prefix": f"s3://{BUCKET}/"},
         "labelled/train/run_id=r1/part-00000.txt",

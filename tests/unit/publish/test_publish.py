@@ -371,7 +371,7 @@ def test_a_review_list_comes_back_as_training_data_with_its_texts_and_ids_as_the
 
 @pytest.mark.slow
 def test_rejected_rows_are_kept_as_they_were(prepared: Prepared, stored: Stored, put: publish.Put) -> None:
-    [key] = rejected_rows(prepared.rejected, RUN, put)
+    [key] = rejected_rows(prepared.rejected, RUN.run_id, put)
     rows = table(stored[key])
     assert [(row["source_file"], row["line_number"], row["reason"]) for row in rows] == [
         ("binary.csv", "1", "binary_file"),

@@ -16,6 +16,7 @@ from complaints_etl.redaction import TYPES, redact
 
 from benchmarks.redaction.sentences import RECEIVED, Sentence, sentences
 
+NOBODY = facts.Names.of(())
 KINDS = ("amounts", "dates", "references")
 
 
@@ -33,7 +34,9 @@ def measure(found: list[Sentence], misses: list[str] | None = None) -> dict[str,
         right.update({kind: min(counts.get(kind, 0), gone[kind]) for kind in labelled})
         lost = [part for part in sentence.kept if part not in text]
         destroyed += len(lost)
-        stated = facts.extract(sentence.text, language=sentence.language, received=RECEIVED, products=(), channels=(), salt="")
+        stated = facts.extract(
+            sentence.text, language=sentence.language, received=RECEIVED, products=NOBODY, channels=NOBODY, salt=""
+        )
         numbers = [facts.hashed("", number) for number in sentence.references]
         pairs = {
             "amounts": (Counter(sentence.amounts), Counter(stated.amounts)),

@@ -10,6 +10,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from complaints_etl.oddities import REPEATED, SPACES, UNUSUAL
+from complaints_etl.places import Starts, Text
 
 # What UTF-8 read as Windows-1252 or Latin-1 looks like, for the characters of Spanish and the usual punctuation.
 _MOJIBAKE = {
@@ -148,31 +149,37 @@ def tokens(text: Column, classes: Column) -> Column:
 
     Args:
         text: cleaned and redacted.
-        classes: what it holds of SIGN, CODE, MASK and DIGIT (int, `classes_of`): the others are not searched for.
+        classes: what it may hold of SUM, MASK and DIGIT (int, `classes_of`): the others are not searched for.
     """
     marked = text
     for needed, pattern, token in _CLASSES:
         marked = _given(marked, _marked(classes.bitwiseAND(needed) != 0, pattern, token))
-    return F.regexp_extract_all(F.lower(marked), F.lit(r"(<[a-z_]+>|[\p{L}\p{M}\p{N}]+)"), 0)
+    return F.regexp_extract_all(F.lower(marked), F.lit(r"<[a-z_]+>|[\p{L}\p{M}\p{N}]+"), 0)
 
 
 def _marked(needed: Column, pattern: str, token: str) -> Callable[[Column], Column]:
     return lambda text: F.when(needed, F.regexp_replace(text, pattern, f" {token} ")).otherwise(text)
 
 
-SIGN, CODE, MASK, DIGIT = 1, 2, 4, 8
+SUM, MASK, DIGIT = 1, 2, 4
+CODES = Starts("cop", "usd", "eur")
+# Each begins with what few characters are, and looks back only from there: Java tries a pattern at every character of a text.
+_BEHIND_A_WORD = r"(?<![\p{L}\p{M}\p{N}_]"
 _CLASSES = (
-    (SIGN, r"(?:\b(?:COP|USD|EUR)\s?|\bUS)?[$€]\s?\d[\d.,]*", "<amount>"),
-    (CODE, r"\b(?:COP|USD|EUR)\s{0,2}\d[\d.,]*", "<amount>"),
-    (MASK, r"\b[Xx]{2,}\b(?:/[Xx]{2,})*", "<mask>"),
-    (DIGIT, r"(?<![\p{L}\d])\d[\d.,/\-]*(?![\p{L}\d])", "<number>"),
+    (
+        SUM,
+        rf"(?:[$€]\s?|[CUE]{_BEHIND_A_WORD}[CUE])(?:OP|SD|UR)\s{{0,2}}(?:[$€]\s?)?|U{_BEHIND_A_WORD}U)S[$€]\s?)\d[\d.,]*",
+        "<amount>",
+    ),
+    (MASK, rf"[Xx]{_BEHIND_A_WORD}[Xx])[Xx]+\b(?:/[Xx]{{2,}})*", "<mask>"),
+    (DIGIT, r"\d(?<![\p{L}\d]\d)[\d.,/\-]*(?![\p{L}\d])", "<number>"),
 )
 
 
-def classes_of(text: str, *, digits: bool) -> int:
-    """What `tokens` must look for in a text; `digits`: whether it may hold any."""
-    found = MASK if "XX" in text or "xx" in text or "Xx" in text or "xX" in text else 0
-    if not digits:
+def classes_of(seen: Text) -> int:
+    """What `tokens` must look for in a text, redacted or not: placeholders are none of it."""
+    found = MASK if "xx" in seen.folded else 0
+    if seen.first_digit < 0:
         return found
-    sign = SIGN if "$" in text or "€" in text else 0
-    return found | sign | DIGIT | (CODE if "COP" in text or "USD" in text or "EUR" in text else 0)
+    a_sum = "$" in seen.text or "€" in seen.text or seen.may_hold(CODES)
+    return found | DIGIT | (SUM if a_sum else 0)

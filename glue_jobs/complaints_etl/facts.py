@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cache
+from typing import Self
 
 from complaints_etl.places import Run, Starts, Text, folded, without_accents
 from complaints_etl.redaction import references
@@ -86,8 +87,10 @@ _NAMED = {
     "semana pasada": 7, "last week": 7,
 }  # fmt: skip
 _NAMED_DAY = re.compile(r"(?i)\b(" + "|".join(sorted(_NAMED, key=len, reverse=True)) + r")\b")
-_HACE_STARTS = ("hace",)
-_NAMED_STARTS = ("anteayer", "antier", "antes de", "day before", "ayer", "yesterday", "hoy", "today", "semana", "last week")
+_HACE_STARTS = Starts("hace")
+_NAMED_STARTS = Starts(
+    "anteayer", "antier", "antes de", "day before", "ayer", "yesterday", "hoy", "today", "semana", "last week"
+)
 _LAST_WEEKDAY = re.compile(
     rf"(?i)\b(?:(?:el\s+)?pasado\s+(?P<one>{_WEEKDAY})|(?P<two>{_WEEKDAY})\s+pasado|last\s+(?P<three>{_WEEKDAY}))\b"
 )
@@ -105,16 +108,14 @@ class Facts:
     channels: tuple[str, ...] = ()
 
 
-def extract(
-    text: str | Text, *, language: str, received: date | None, products: Sequence[str], channels: Sequence[str], salt: str
-) -> Facts:
+def extract(text: str | Text, *, language: str, received: date | None, products: Names, channels: Names, salt: str) -> Facts:
     """Facts of a cleaned text.
 
     Args:
         text: cleaned, not yet redacted.
         language: two letters; decides what is ambiguous.
         received: what relative dates ("hace 3 días") count from; without it they are left out.
-        products: names to look for; case and accents do not matter.
+        products: names to look for.
         channels: as `products`.
         salt: what reference numbers are hashed with, so that nobody can list them by trying.
     """
@@ -123,8 +124,8 @@ def extract(
         amounts=tuple(amounts(seen, language))[:MAX_OF_A_KIND],
         dates=tuple(dates(seen, language, received))[:MAX_OF_A_KIND],
         references=tuple(hashed(salt, number) for number in references(seen)[:MAX_OF_A_KIND]),
-        products=mentions(seen, tuple(products)),
-        channels=mentions(seen, tuple(channels)),
+        products=mentions(seen, products),
+        channels=mentions(seen, channels),
     )
 
 
@@ -138,31 +139,38 @@ def fold(text: str) -> str:
     return without_accents(folded(text))
 
 
-def mentions(seen: Text, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names that the text mentions, in the order of the list; case and accents do not matter."""
-    pattern = _mention_pattern(names)
-    if pattern is None:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Names:
+    """Names to look for in texts; case and accents do not matter, and each word may be in the plural."""
+
+    names: tuple[str, ...]
+    pattern: re.Pattern[str]
+    starts: Starts  # the words that they begin with
+
+    @classmethod
+    @cache
+    def of(cls, names: tuple[str, ...]) -> Self:
+        """Made once a process for the same names."""
+        longest_first = sorted(enumerate(names), key=lambda pair: -len(pair[1]))
+        # Tarjetas de crédito, credit cards.
+        words = {index: r"(?:e?s)?\s+".join(map(re.escape, fold(name).split())) for index, name in longest_first}
+        parts = [f"(?P<n{index}>{words[index]}(?:e?s)?)" for index, _ in longest_first]
+        return cls(
+            names=names,
+            pattern=re.compile(r"\b(?:" + "|".join(parts) + r")\b" if parts else r"(?!)"),
+            starts=Starts(*dict.fromkeys(fold(name).split()[0] for name in names if name.split())),
+        )
+
+
+def mentions(seen: Text, names: Names) -> tuple[str, ...]:
+    """The names that the text mentions, in the order of the list."""
+    if not seen.may_hold(names.starts):
         return ()
     # Other accents than Spanish ones are rare, and places in a text without them are others.
     moved = seen.plain != seen.folded
-    matches = pattern.finditer(seen.plain) if moved else seen.matches(pattern, mention_starts(names), seen.folded)
+    matches = names.pattern.finditer(seen.plain) if moved else seen.matches(names.pattern, names.starts, seen.folded)
     mentioned = {match.lastgroup for match in matches}
-    return tuple(name for index, name in enumerate(names) if f"n{index}" in mentioned)
-
-
-@cache
-def mention_starts(names: tuple[str, ...]) -> Starts:
-    """The words that the names begin with."""
-    return tuple(dict.fromkeys(fold(name).split()[0] for name in names if name.split()))
-
-
-@cache
-def _mention_pattern(names: tuple[str, ...]) -> re.Pattern[str] | None:
-    longest_first = sorted(enumerate(names), key=lambda pair: -len(pair[1]))
-    # Each word of a name may be in the plural: tarjetas de crédito, credit cards.
-    words = {index: r"(?:e?s)?\s+".join(map(re.escape, fold(name).split())) for index, name in longest_first}
-    parts = [f"(?P<n{index}>{words[index]}(?:e?s)?)" for index, _ in longest_first]
-    return re.compile(r"\b(?:" + "|".join(parts) + r")\b") if parts else None
+    return tuple(name for index, name in enumerate(names.names) if f"n{index}" in mentioned) if mentioned else ()
 
 
 def amounts(seen: Text, language: str) -> list[tuple[Decimal, str]]:

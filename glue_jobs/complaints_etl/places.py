@@ -10,10 +10,25 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 
-Starts = tuple[str, ...]
+
+class Starts(tuple[str, ...]):
+    """Words that a pattern begins with, folded. Each is equal to itself alone: comparing dozens of words costs more than a look."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __new__(cls, *words: str) -> Self:
+        """Of these words."""
+        return super().__new__(cls, words)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
 Run = tuple[int, int, str]
 Hits = list[tuple[int, int]]  # (place, which groups of starts may begin there, as bits), by place
 
@@ -65,17 +80,22 @@ def found(text: str, parts: Iterable[str]) -> list[int]:
     return places
 
 
+_NOTHING: Iterator[re.Match[str]] = iter(())
+
+
 class Text:
     """A text as patterns look at it: its folded form, its numbers, where the words stand that patterns begin with."""
 
-    __slots__ = ("_bits", "_folded", "_hits", "_most_digits", "_numbers", "_plain", "_runs", "first_digit", "text")
+    __slots__ = ("_bits", "_folded", "_groups", "_hits", "_most_digits", "_numbers", "_plain", "_runs", "first_digit", "text")
 
     def __init__(
         self,
         text: str,
         fold: str | None = None,
+        *,
         hits: Hits | None = None,
         bits: dict[Starts, int] | None = None,
+        groups: int = _EVERY_GROUP,
         digit: int = 0,
     ) -> None:
         self.text = text
@@ -84,6 +104,7 @@ class Text:
         self._plain: str | None = None
         self._hits = hits
         self._bits = bits or {}
+        self._groups = groups  # those of which any word stands in the text
         self._numbers: list[tuple[str, int]] | None = [] if digit < 0 else None
         self._most_digits: int | None = 0 if digit < 0 else None
         self._runs: list[Run] | None = [] if digit < 0 else None
@@ -121,19 +142,27 @@ class Text:
             self._runs = [(run.start(), run.end(), run[0]) for run in _RUN.finditer(self.text, self.first_digit)]
         return self._runs
 
+    def may_hold(self, starts: Starts) -> bool:
+        """False where no word begins with any of `starts`."""
+        bit = self._bits.get(starts)
+        return bit is None or bool(self._groups & bit)
+
     def matches(self, pattern: re.Pattern[str], starts: Starts, text: str | None = None) -> Iterator[re.Match[str]]:
         """As `pattern.finditer(text)`, of a pattern that begins where a word does, with one of `starts` (folded).
 
         `text`: this text in a form that has everything at the same places; else the text itself.
         """
+        bit = self._bits.get(starts)
+        if bit and not self._groups & bit:
+            return _NOTHING
         text = self.text if text is None else text
-        if self._hits is not None and (bit := self._bits.get(starts)):
+        if bit and self._hits is not None:
             at = [place for place, groups in self._hits if groups & bit]
         elif len(self.folded) == len(text):
             at = found(self.folded, starts)
         else:
             return pattern.finditer(text)
-        return matches_at(pattern, text, at) if at else iter(())
+        return matches_at(pattern, text, at) if at else _NOTHING
 
     def replaced(self, text: str, cuts: Sequence[tuple[int, int, int]]) -> Text:
         """What the text became where (start, end) were replaced by so many characters: places move with what is around them."""
@@ -206,17 +235,22 @@ class Lookup:
         first = np.searchsorted(begins, starts)
         begins -= np.repeat(starts[:-1], np.diff(first))
         hits = list(zip(begins.tolist(), groups.tolist(), strict=True))
+        # Groups of each text: reduceat gives a row without any hit that of the next.
+        in_text = np.bitwise_or.reduceat(np.append(groups, 0), first[:-1]) * (np.diff(first) > 0)
+        in_text = in_text.tolist()
         first = first.tolist()
         digits = np.append(np.flatnonzero((octets >= ord("0")) & (octets <= ord("9"))), len(octets))
-        digit = digits[np.searchsorted(digits, starts[:-1])]
-        digit = np.where(digit < ends, digit - starts[:-1], -1).tolist()
-        return [
-            # Where lower case is longer than the text, places in the one are not places in the other.
-            Text(text, fold, hits[first[row] : first[row + 1]], self.bits, digit[row] if digits_known[row] else 0)
-            if len(fold) == len(text)
-            else Text(text, fold)
-            for row, (text, fold) in enumerate(zip(texts, folds, strict=True))
-        ]
+        first_digit = digits[np.searchsorted(digits, starts[:-1])]
+        first_digit = np.where(first_digit < ends, first_digit - starts[:-1], -1).tolist()
+        seen = []
+        for row, (text, fold) in enumerate(zip(texts, folds, strict=True)):
+            if len(fold) != len(text):  # places in the one are not places in the other
+                seen.append(Text(text, fold))
+                continue
+            own = hits[first[row] : first[row + 1]]
+            digit = first_digit[row] if digits_known[row] else 0
+            seen.append(Text(text, fold, hits=own, bits=self.bits, groups=in_text[row], digit=digit))
+        return seen
 
 
 def _octets(fold: str) -> tuple[bytes, bool]:

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from complaints_etl.places import Starts, Text, found, matches_at
 
@@ -131,6 +132,7 @@ _BANK = (
     r"citi(?:bank)?|chase|wells fargo|america|capital one))?"
 )
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_NONE = Starts()
 _CURRENCY_CODES = r"(?:COP|USD|EUR|MXN|US|GBP)"
 
 
@@ -146,7 +148,7 @@ class _Rule:
     type: str
     pattern: re.Pattern[str]
     check: Check | None = None
-    starts: Starts = ()
+    starts: Starts = _NONE
     signs: tuple[str, ...] = ()
     hint: Callable[[Text], bool] | None = None
     digits: int = 0
@@ -168,7 +170,7 @@ _RULES: tuple[_Rule, ...] = (
     _Rule(type="EMAIL", hint=lambda seen: "@" in seen.text, pattern=re.compile(r"[^\W_][\w.+\-%]*@[\w\-]+(?:\.[\w\-]+)+")),
     _Rule(
         type="SECRET",
-        starts=(
+        starts=Starts(
             "clave",
             "contrase",
             "password",
@@ -217,7 +219,7 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="NIT",
-        starts=("nit",),
+        starts=Starts("nit"),
         digits=9,
         pattern=re.compile(
             r"(?i)(?P<keep>\bnit\b\.?" + _LINK + r")\d{3}[.\s]?\d{3}[.\s]?\d{3}(?:\s*-\s*\d)?\b" + _MONEY_AFTER
@@ -232,7 +234,7 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="CEDULA",
-        starts=(
+        starts=Starts(
             "c.",
             "cc",
             "ce",
@@ -260,7 +262,7 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="CEDULA",
-        starts=("pasaporte", "passport"),
+        starts=Starts("pasaporte", "passport"),
         digits=6,
         pattern=re.compile(r"(?i)(?P<keep>\b(?:pasaporte|passport)\b" + _LINK + r")[A-Z]{0,3}\d{6,9}(?!\w)"),
     ),
@@ -273,7 +275,7 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="ACCOUNT",
-        starts=("cuenta", "cta", "acc", "a/c"),
+        starts=Starts("cuenta", "cta", "acc", "a/c"),
         digits=6,
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:cuenta|cta|account|acct|acc|a/c)\b\.?(?:\s+(?:de ahorros?|ahorros?|corriente|checking|savings|bancaria))?"
@@ -305,7 +307,7 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="PHONE",
-        starts=("tel", "cel", "movil", "whatsapp", "phone", "mobile", "call me", "llam"),
+        starts=Starts("tel", "cel", "movil", "whatsapp", "phone", "mobile", "call me", "llam"),
         digits=7,
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:tel(?:[eé]fono)?s?|cel(?:ular)?|m[oó]vil|whatsapp|phone|mobile|call me (?:at|on)|"
@@ -314,7 +316,7 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="REFERENCE",
-        starts=(
+        starts=Starts(
             "radicad",
             "radicaci",
             "caso",
@@ -378,16 +380,20 @@ TYPES = tuple(dict.fromkeys(rule.type for rule in _RULES))
 STARTS = tuple(dict.fromkeys(rule.starts for rule in _RULES if rule.starts))
 
 
+@cache
+def _rules_for(most_digits: int) -> tuple[_Rule, ...]:
+    """Those that need no longer number."""
+    return tuple(rule for rule in _RULES if rule.digits <= most_digits)
+
+
 def _matches(rule: _Rule, seen: Text) -> Iterator[re.Match[str]]:
-    """The rule's matches before its check."""
-    if rule.digits > seen.most_digits:
-        return _NOTHING
+    """The rule's matches before its check, where the text's numbers have digits enough."""
+    if rule.starts:
+        return seen.matches(rule.pattern, rule.starts)
     if rule.number and not any(digits >= rule.digits and rule.number(text) for text, digits in seen.numbers()):
         return _NOTHING
     if rule.hint and not rule.hint(seen):
         return _NOTHING
-    if rule.starts:
-        return seen.matches(rule.pattern, rule.starts)
     return (
         matches_at(rule.pattern, seen.text, found(seen.text, rule.signs)) if rule.signs else rule.pattern.finditer(seen.text)
     )
@@ -400,29 +406,30 @@ def redact(text: str | Text) -> tuple[str, dict[str, int]]:
     """The text with every find replaced by `<TYPE>`, and how many of each type were found."""
     counts: Counter[str] = Counter()
     seen = Text(text) if isinstance(text, str) else text
-    for rule in _RULES:
+    for rule in _rules_for(seen.most_digits):
+        if rule.starts and not seen.may_hold(rule.starts):
+            continue
+        matches = [match for match in _matches(rule, seen) if not rule.check or rule.check(match)]
+        if not matches:
+            continue
         parts: list[str] = []
         cuts: list[tuple[int, int, int]] = []
         end = 0
-        for match in _matches(rule, seen):
-            if rule.check and not rule.check(match):
-                continue
+        for match in matches:
             start = match.end("keep") if "keep" in rule.pattern.groupindex else match.start()
             placeholder = f"<{rule.type}>"
             parts += [seen.text[end:start], placeholder]
             end = match.end()
             cuts.append((start, end, len(placeholder)))
-        if cuts:
-            counts[rule.type] += len(cuts)
-            seen = seen.replaced("".join([*parts, seen.text[end:]]), cuts)
+        counts[rule.type] += len(cuts)
+        seen = seen.replaced("".join([*parts, seen.text[end:]]), cuts)
     return seen.text, dict(counts)
 
 
 def references(seen: Text) -> list[str]:
     """The reference numbers that redaction would take out, as written, in order, each once."""
     numbers: dict[str, None] = {}
-    for rule in _RULES:
+    for rule in _rules_for(seen.most_digits):
         if rule.type == "REFERENCE":
-            matches = (match for match in _matches(rule, seen) if not rule.check or rule.check(match))
-            numbers.update({match["value"].upper(): None for match in matches})
+            numbers.update({match["value"].upper(): None for match in _matches(rule, seen) if _is_reference(match)})
     return list(numbers)

@@ -20,7 +20,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from complaints_etl import facts
-from complaints_etl.cleaning import classes_of
+from complaints_etl.cleaning import CODES, classes_of
 from complaints_etl.places import Text, lookup
 from complaints_etl.redaction import STARTS, redact
 
@@ -113,9 +113,11 @@ _NAMES = (
 def _added(batch: pa.RecordBatch, settings: Understanding) -> list[pa.Array]:
     cleaned, received, carried = (batch.column(batch.schema.get_field_index(name)) for name in _TAKEN)
     texts = [text or "" for text in cleaned.to_pylist()]
-    mentioned = tuple(facts.mention_starts(names) for names in (settings.products, settings.channels))
-    seen = lookup((*STARTS, *facts.STARTS, *mentioned)).look(texts)
-    about = [_understood(*pair, settings) for pair in zip(seen, received.to_pylist(), strict=True)]
+    products, channels = facts.Names.of(settings.products), facts.Names.of(settings.channels)
+    seen = lookup((*STARTS, *facts.STARTS, CODES, products.starts, channels.starts)).look(texts)
+    about = [
+        _understood(text, date, products, channels, settings) for text, date in zip(seen, received.to_pylist(), strict=True)
+    ]
     columns = list(zip(*about, strict=True))
     # Near-copies matter where they could be on two sides of a split, and only labelled rows are split.
     labels = batch.column(batch.schema.get_field_index("label")).to_pylist()
@@ -126,19 +128,13 @@ def _added(batch: pa.RecordBatch, settings: Understanding) -> list[pa.Array]:
     ]
 
 
-def _understood(text: Text, received: date | None, settings: Understanding) -> tuple[object, ...]:
+def _understood(
+    text: Text, received: date | None, products: facts.Names, channels: facts.Names, settings: Understanding
+) -> tuple[object, ...]:
     language, confidence, other = identify(text.text, settings.languages)
-    found = facts.extract(
-        text,
-        language=language,
-        received=received,
-        products=settings.products,
-        channels=settings.channels,
-        salt=settings.salt,
-    )
+    found = facts.extract(text, language=language, received=received, products=products, channels=channels, salt=settings.salt)
     redacted, counts = redact(text)
-    classes = classes_of(redacted, digits=text.first_digit >= 0)
-    return redacted, language, confidence, other, _fact_row(found), list(counts.items()), len(redacted), classes
+    return redacted, language, confidence, other, _fact_row(found), list(counts.items()), len(redacted), classes_of(text)
 
 
 def _fact_row(found: facts.Facts) -> dict[str, object]:

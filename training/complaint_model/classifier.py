@@ -217,23 +217,20 @@ def fit_machines(matrix: csr_matrix, labels: Ints, label_count: int, settings: S
     costs *= settings.cost * len(labels) / costs.sum()
     starts, columns = matrix.indptr.astype(np.int64), matrix.indices
     shape = (matrix.shape[1], label_count)
+    table = np.zeros((shape[0], 2 * label_count), dtype=np.float32)  # NumPy asks for large pages, which the kernels do not
+    weights, scales = table[:, :label_count], table[:, label_count:]
+    scaled = True
     if settings.bayes_power:
-        scales = acceleration.call("bayes_scales", starts, columns, labels, *shape, settings.bayes_power)
+        scaled = acceleration.call("bayes_scales", starts, columns, labels, settings.bayes_power, scales)
     else:
-        scales = np.ones(shape, dtype=np.float32)
-    found = scales is not None and acceleration.call(
-        "fit_machines",
-        starts,
-        columns,
-        matrix.data,
-        labels,
-        label_count,
-        costs.astype(np.float32),
-        scales,
-        PASSES,
-        settings.seed,
-    )
-    return (found[0], found[1].astype(np.float64)) if found else _fit_by_liblinear(matrix, labels, costs, settings, shape)
+        scales[:] = 1
+    biases = None
+    if scaled:
+        single = costs.astype(np.float32)
+        biases = acceleration.call("fit_machines", starts, columns, matrix.data, labels, single, table, PASSES, settings.seed)
+    if biases is None:
+        return _fit_by_liblinear(matrix, labels, costs, settings, shape)
+    return np.ascontiguousarray(weights), biases.astype(np.float64)
 
 
 def _fit_by_liblinear(

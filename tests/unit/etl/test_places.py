@@ -39,8 +39,8 @@ def redacted_by_searching(text: str) -> tuple[str, dict[str, int]]:
     return text, dict(found)
 
 
-NAMES = ("tarjeta de crédito", "credit card", "app", "card")
-GROUPS = (*redaction.STARTS, *facts.STARTS, facts.mention_starts(NAMES))
+NAMES = facts.Names.of(("tarjeta de crédito", "credit card", "app", "card"))
+GROUPS = (*redaction.STARTS, *facts.STARTS, NAMES.starts)
 
 
 def ways(text: str) -> list[Text]:
@@ -75,11 +75,9 @@ def test_amounts_and_days_of_months_too(text: str) -> None:
 @given(texts)
 def test_names_and_relative_days_too(text: str) -> None:
     folded = facts.fold(text)
-    pattern = facts._mention_pattern(NAMES)
-    assert pattern is not None
-    mentioned = {match.lastgroup for match in pattern.finditer(folded)}
+    mentioned = {match.lastgroup for match in NAMES.pattern.finditer(folded)}
     for seen in ways(text):
-        assert facts.mentions(seen, NAMES) == tuple(name for index, name in enumerate(NAMES) if f"n{index}" in mentioned)
+        assert facts.mentions(seen, NAMES) == tuple(name for index, name in enumerate(NAMES.names) if f"n{index}" in mentioned)
         for relative, starts in ((facts._HACE, facts._HACE_STARTS), (facts._NAMED_DAY, facts._NAMED_STARTS)):
             found = [match.span() for match in seen.matches(relative, starts)]
             assert found == [match.span() for match in relative.finditer(text)]
@@ -87,6 +85,6 @@ def test_names_and_relative_days_too(text: str) -> None:
 
 def test_names_that_do_not_begin_with_a_latin_word_are_found_too() -> None:
     names = ("+plus", "日本銀行", "x", "24/7")
-    group = facts.mention_starts(names)
-    [seen] = lookup((group,)).look(["mi 日本銀行 y el x de 24/7"])
-    assert facts.mentions(seen, names) == ("日本銀行", "x", "24/7")
+    group = facts.Names.of(names)
+    [seen] = lookup((group.starts,)).look(["mi 日本銀行 y el x de 24/7"])
+    assert facts.mentions(seen, group) == ("日本銀行", "x", "24/7")

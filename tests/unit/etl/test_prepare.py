@@ -19,6 +19,7 @@ import pytest
 from complaints_etl.cleaning import classes_of, clean, cut, tokens
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.oddities import oddities
+from complaints_etl.places import Text
 from complaints_etl.prepare import Prepared, TooManyRejectsError, prepare, write
 from complaints_etl.sources import SourceFile
 from pyspark.sql import SparkSession
@@ -486,7 +487,7 @@ def test_the_length_cap_is_flagged(run: Run) -> None:
 
 def test_tokens_put_numbers_amounts_placeholders_and_masks_into_classes(spark: SparkSession) -> None:
     text = "Cobraron $1.200 el 03/04/2026 a XXXX, tel <PHONE>; ñandú 24h"
-    row = (text, classes_of(text, digits=True))
+    row = (text, classes_of(Text(text)))
     frame = spark.createDataFrame([row], "t string, c int").select(tokens(F.col("t"), F.col("c")).alias("t"))
     assert frame.first()["t"] == [  # type: ignore[index]
         "cobraron", "<amount>", "el", "<number>", "a", "<mask>", "tel", "<phone>", "ñandú", "24h",

@@ -244,7 +244,8 @@ def test_without_numba_features_are_scaled_by_the_same_ratios(complaints: Compla
     names = sorted(set(labels))
     truth = np.asarray([names.index(label) for label in labels])
     shape = (matrix.shape[1], len(names))
-    squares = acceleration.call("bayes_scales", matrix.indptr.astype(np.int64), matrix.indices, truth, *shape, 0.5)
+    squares = np.zeros(shape, np.float32)
+    assert acceleration.call("bayes_scales", matrix.indptr.astype(np.int64), matrix.indices, truth, 0.5, squares)
     seen = np.bincount(matrix.indices, minlength=shape[0]).astype(np.float64)
     for label in range(len(names)):
         scale = classifier.bayes_scale(matrix, truth == label, seen, 0.5)

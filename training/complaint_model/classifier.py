@@ -38,6 +38,7 @@ SHORT_TEXT_REACH, LONG_TEXT_REACH = 20, 1
 # A long complaint says first what it is about: its opening words count for more than the same words further down.
 OPENING_WORDS = 15
 PASSES = 8  # over the rows; more change no label that fewer do not
+LINE_FLOATS = 16  # of 4 bytes: what a processor brings from memory at once
 MAX_WEIGHTS = 100_000_000  # of the table, 400 MB: with very many labels the rarest features go
 OFFSET_GRID = np.linspace(-1.5, 1.5, 31)
 LABELS_OF_UNIT_PRIOR = 8  # with more labels than this, calibration's prior grows in proportion (measured at 9 and 77)
@@ -98,6 +99,20 @@ class Model:
             cached = np.full(1 << features.BUCKET_BITS, -1, dtype=np.int32)
             cached[self.buckets] = np.arange(len(self.buckets), dtype=np.int32)
             self.__dict__["_index"] = cached
+        return cached
+
+    @property
+    def entries(self) -> Singles:
+        """(features, n): rarity, weights, and nothing up to where a line of the processor's cache ends, so that a look is one line."""
+        cached = self.__dict__.get("_entries")
+        if cached is None:
+            count, size = len(self.buckets), 1 + len(self.labels)
+            width = 1 << (size - 1).bit_length() if size <= LINE_FLOATS else -(-size // LINE_FLOATS) * LINE_FLOATS
+            room = np.zeros(count * width + LINE_FLOATS, dtype=np.float32)
+            begin = -(room.ctypes.data // room.itemsize) % LINE_FLOATS
+            cached = room[begin : begin + count * width].reshape(count, width)
+            cached[:, 0], cached[:, 1:size] = self.rarity, self.weights
+            self.__dict__["_entries"] = cached
         return cached
 
 

@@ -15,7 +15,7 @@ CONTENT_TYPES = ("application/jsonlines", "application/x-jsonlines", "applicatio
 LONGEST_TEXT = 200_000  # characters; Prepare's own limit is far below
 ALTERNATIVES = 3
 
-_ENCODER = json.JSONEncoder(allow_nan=False)
+_ENCODER = json.JSONEncoder(allow_nan=False, check_circular=False)  # answers are made here, and hold no cycle
 
 Answer = dict[str, Any]
 

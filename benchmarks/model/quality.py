@@ -1,8 +1,9 @@
 """How well the model does on a labelled file, by 5-fold cross-fitting with near-copies on one side.
 
-    python -m benchmarks.model.quality FILE [--text COLUMN] [--label COLUMN] [--json PATH]
+    python -m benchmarks.model.quality FILE [--text COLUMN] [--label COLUMN] [--prepared] [--json PATH]
 
-Text as it is in the file (no cleaning); the settings are the defaults, chosen on no file in particular.
+Text as it is in the file, or with `--prepared` as the job Prepare leaves it: cleaned, redacted, each text once, grouped by the job.
+The settings are the defaults, chosen on no file in particular.
 """
 
 from __future__ import annotations
@@ -11,17 +12,23 @@ import argparse
 import csv
 import gzip
 import json
+import os
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "glue_jobs"), str(ROOT / "training")]
+sys.path[:0] = [str(ROOT), str(ROOT / "glue_jobs"), str(ROOT / "training")]
 
 from complaint_model.classifier import Rows, Settings, fit
+from complaint_model.records import read_labelled
 from complaints_etl.duplicates import SIMILARITY
 from complaints_etl.understanding import BAND_ROWS, BANDS, SIGNATURE, signature
+
+from stacks.config import load_settings
 
 
 def groups_of(texts: Sequence[str]) -> list[str]:
@@ -45,26 +52,48 @@ def groups_of(texts: Sequence[str]) -> list[str]:
     return [str(root(index)) for index in range(len(texts))]
 
 
+def rows_of(file: Path, text: str, label: str) -> Rows:
+    """The file's rows that have both."""
+    csv.field_size_limit(10**8)
+    opened = gzip.open if file.suffix == ".gz" else open
+    with opened(file, "rt", encoding="utf-8", newline="") as lines:  # type: ignore[operator]
+        rows = [row for row in csv.DictReader(lines) if row[text].strip() and row[label].strip()]
+    texts = [row[text] for row in rows]
+    return Rows(texts=texts, labels=[row[label] for row in rows], groups=groups_of(texts))
+
+
+def prepared_rows_of(file: Path, text: str, label: str) -> Rows:
+    """The labelled rows of all splits that Prepare makes of the file."""
+    tables = json.loads(load_settings("local").job_settings())
+    tables["complaints"]["columns"] |= {"text": [text], "label": [label]}
+    with tempfile.TemporaryDirectory(prefix="quality-benchmark-") as folder:
+        wanted = [{"name": "all", "path": str(file.resolve()), "labelled": True}]
+        request = Path(folder, "request.json")
+        request.write_text(json.dumps({"folder": folder, "settings": tables, "files": wanted}), encoding="utf-8")
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "glue_jobs")))}
+        environment |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+        command = [sys.executable, "-m", "ptmlops.trial_spark", str(request)]
+        subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+        found = read_labelled(*(Path(folder, "all", "labelled", split) for split in ("train", "validation", "test")))
+    return Rows(texts=[row.text for row in found], labels=[row.label for row in found], groups=[row.group for row in found])
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("--text", default="text")
     parser.add_argument("--label", default="category")
+    parser.add_argument("--prepared", action="store_true", help="measure what Prepare makes of the file")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    csv.field_size_limit(10**8)
-    opened = gzip.open if given.file.suffix == ".gz" else open
-    with opened(given.file, "rt", encoding="utf-8", newline="") as file:  # type: ignore[operator]
-        rows = [row for row in csv.DictReader(file) if row[given.text].strip() and row[given.label].strip()]
-    texts, labels = [row[given.text] for row in rows], [row[given.label] for row in rows]
-    groups = groups_of(texts)
+    rows = (prepared_rows_of if given.prepared else rows_of)(given.file, given.text, given.label)
     started = time.perf_counter()
-    _, found = fit(Rows(texts=texts, labels=labels, groups=groups), Settings())
+    _, found = fit(rows, Settings())
     result = {
-        "rows": len(rows),
-        "labels": len(set(labels)),
-        "groups": len(set(groups)),
+        "rows": len(rows.texts),
+        "labels": len(set(rows.labels)),
+        "groups": len(set(rows.groups)),
         "macro_f1": round(found.macro_f1, 4),
         "macro_f1_standard_error": round(found.macro_f1_error, 4),
         "accuracy": round(found.accuracy, 4),

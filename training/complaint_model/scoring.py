@@ -91,18 +91,26 @@ def _compiled(model: Model, texts: Sequence[str], part: Scores, wanted: int) -> 
         return []
     if not wanted:
         return [[]] * len(texts)
-    whole = data.tobytes()
-    found = []
-    for amounts, places in zip(contribution.tolist(), spans.tolist(), strict=True):
-        strongest = []
-        for amount, (start, end, other, last, apart) in zip(amounts, places, strict=True):
-            if amount <= 0:
-                break
-            left = whole[start:end].decode("utf-8", "replace")
-            right = whole[other:last].decode("utf-8", "replace") if apart else ""
-            strongest.append(Term(_joined(left, right, apart), round(amount, 4)))
-        found.append(strongest)
-    return found
+    spans[:, :, :4] -= starts[:-1, None, None]
+    amounts, told = contribution.round(4).tolist(), np.count_nonzero(contribution > 0, axis=1).tolist()
+    return [_terms(*row) for row in zip(texts, told, amounts, spans.tolist(), strict=True)]
+
+
+def _terms(text: str, told: int, amounts: list[float], places: list[list[int]]) -> list[Term]:
+    """The first `told` terms; places are of bytes, and only in ASCII a byte is a character."""
+    terms = []
+    if text.isascii():
+        lower = text.lower()
+        for amount, (start, end, other, last, apart) in zip(amounts[:told], places, strict=False):
+            between = " " if apart == 1 else " … "
+            term = f"{lower[start:end]}{between}{lower[other:last]}" if apart else lower[start:end]
+            terms.append(Term(term[:LONGEST_TERM], amount))
+        return terms
+    octets = text.encode("utf-8", "surrogatepass")
+    for amount, (start, end, other, last, apart) in zip(amounts[:told], places, strict=False):
+        one, two = (octets[slice(*place)].decode("utf-8", "replace") for place in ((start, end), (other, last)))
+        terms.append(Term(_joined(one, two, apart), amount))
+    return terms
 
 
 def _joined(left: str, right: str, apart: int) -> str:

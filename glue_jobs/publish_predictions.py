@@ -29,6 +29,7 @@ from complaints_etl.publish import (
 )
 from complaints_etl.report import Page, render
 from complaints_etl.run_facts import RunFacts, collect
+from pyspark import StorageLevel
 from pyspark.sql import SparkSession
 
 # How many runs the report compares with, and how many it looks through for them.
@@ -65,7 +66,7 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
         answered_at=_answered_at(s3, arguments.prepared_bucket, run_id, report),
         audit_sample=settings.audit_sample,
     )
-    records = spark.read.parquet(f"{base}/records")
+    records = spark.read.parquet(f"{base}/records").drop("tokens")  # half of a row, and nobody reads them here
     rejected = spark.read.parquet(f"{base}/rejected")
     answers = read_answers(spark, f"{base}/scored") if report["to_score"] else no_answers(spark)
     check_answers(records, answers)
@@ -78,7 +79,7 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     def put(key: str, body: IO[bytes]) -> None:
         s3.upload_fileobj(body, output, key, ExtraArgs={"ContentType": "text/csv; charset=utf-8"})
 
-    joined = join_answers(records, answers).cache()
+    joined = join_answers(records, answers).persist(StorageLevel.DISK_ONLY)  # as in Prepare, and for the same reason
     scored = predictions(joined, run)
     written: list[tuple[str, str]] = []
     table = f"predictions/run_date={run.run_date}/run_id={run_id}/"

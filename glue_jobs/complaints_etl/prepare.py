@@ -103,11 +103,16 @@ def prepare(
     """
     # Looking for repeated values in the texts that are kept would cost more than the few that it finds would save.
     spark.conf.set("spark.sql.inMemoryColumnarStorage.compressed", "false")
+    # Rows are kept in arrays of so many. Those of the default, 10,000 texts, fit into no region of a small heap.
+    spark.conf.set("spark.sql.inMemoryColumnarStorage.batchSize", "200")
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "2000")
     # By default Spark fails the whole job on a date that its old parser would have read otherwise: one row of one file is enough.
     spark.conf.set("spark.sql.legacy.timeParserPolicy", "CORRECTED")
     raw = read_files(spark, files, settings.columns, part_bytes=part_bytes)
-    # The one wide pass. Everything after it looks at few columns of what it left, or writes.
-    judged = _judged(raw, settings, salt).persist(StorageLevel.MEMORY_AND_DISK)
+    # The one wide pass. Everything after it looks at few columns of what it left, or writes. It is left on disk, which is as fast:
+    # in memory Spark keeps it in pieces of 1 MB, each of which takes 2 MB of a heap with regions of 1 MB, and ends at 2.5 million
+    # rows in OutOfMemoryError instead of going on to the disk.
+    judged = _judged(raw, settings, salt).persist(StorageLevel.DISK_ONLY)
     told = judged.where("fact IS NOT NULL").select("fact").collect()
     facts, before = file_facts(files, [row["fact"] for row in told])
     rows = number_rows(judged.where("fact IS NULL"), before)

@@ -11,6 +11,7 @@ from importlib import resources
 from itertools import chain, groupby, islice
 from typing import IO, Any
 
+from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -82,7 +83,7 @@ def table_columns() -> list[tuple[str, str]]:
 def read_answers(spark: SparkSession, place: str) -> DataFrame:
     """Batch Transform's output lines below `place`."""
     lines = spark.read.option("lineSep", "\n").text(place).where(F.length("value") > 0)
-    return lines.select(F.from_json("value", ANSWER).alias("answer")).select("answer.*").cache()
+    return lines.select(F.from_json("value", ANSWER).alias("answer")).select("answer.*").persist(StorageLevel.DISK_ONLY)
 
 
 def no_answers(spark: SparkSession) -> DataFrame:

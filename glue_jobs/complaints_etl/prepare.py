@@ -130,7 +130,7 @@ def prepare(
     earlier = None
     if known is not None and waiting is not None:
         earlier = _rare_no_more(waiting, known, index, report["labels"], settings.min_label_rows)
-    counted = {row["split"]: row["count"] for row in earlier.groupBy("split").count().collect()} if earlier else {}
+    counted = {row["split"]: row["count"] for row in earlier.groupBy("split").count().collect()} if earlier is not None else {}
     report["labelled_earlier"] = {split: counted.get(split, 0) for split in SPLITS}
     return Prepared(
         records=records, rare=labelled.where("label IS NULL"), index=index, earlier=earlier, rejected=rejected, report=report
@@ -195,7 +195,7 @@ def _write_records(prepared: Prepared, prefix: str) -> None:
         if not count:
             continue
         lines = accepted.where((F.col("split") == split) & F.col("label").isNotNull()).select(_labelled_line(F.col("label")))
-        if prepared.earlier and report["labelled_earlier"][split]:
+        if prepared.earlier is not None and report["labelled_earlier"][split]:
             lines = lines.unionByName(prepared.earlier.where(F.col("split") == split).select("value"))
         _write_lines(lines, f"{prefix}/labelled/{split}/run_id={run_id}", count)
     if report["rare_labels"]:

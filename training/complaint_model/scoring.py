@@ -98,19 +98,16 @@ def _compiled(model: Model, texts: Sequence[str], part: Scores, wanted: int) -> 
 
 def _terms(text: str, told: int, amounts: list[float], places: list[list[int]]) -> list[Term]:
     """The first `told` terms; places are of bytes, and only in ASCII a byte is a character."""
+    octets = text if text.isascii() else text.encode("utf-8", "surrogatepass")
     terms = []
-    if text.isascii():
-        lower = text.lower()
-        for amount, (start, end, other, last, apart) in zip(amounts[:told], places, strict=False):
-            between = " " if apart == 1 else " … "
-            term = f"{lower[start:end]}{between}{lower[other:last]}" if apart else lower[start:end]
-            terms.append(Term(term[:LONGEST_TERM], amount))
-        return terms
-    octets = text.encode("utf-8", "surrogatepass")
     for amount, (start, end, other, last, apart) in zip(amounts[:told], places, strict=False):
-        one, two = (octets[slice(*place)].decode("utf-8", "replace") for place in ((start, end), (other, last)))
-        terms.append(Term(_joined(one, two, apart), amount))
+        terms.append(Term(_joined(_part(octets, start, end), _part(octets, other, last), apart), amount))
     return terms
+
+
+def _part(octets: str | bytes, start: int, end: int) -> str:
+    part = octets[start:end]
+    return part if isinstance(part, str) else part.decode("utf-8", "replace")
 
 
 def _joined(left: str, right: str, apart: int) -> str:

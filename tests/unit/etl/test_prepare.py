@@ -7,6 +7,7 @@ import dataclasses
 import gzip
 import io
 import json
+import random
 from collections import Counter
 from collections.abc import Callable
 from datetime import date
@@ -16,10 +17,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from complaints_etl.cleaning import classes_of, clean, cut, tokens
+from complaints_etl import redaction
+from complaints_etl.cleaning import CODES, DIGIT, MASK, SUM, classes_of, clean, cut, tokens
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.oddities import oddities
-from complaints_etl.places import Text
+from complaints_etl.places import Text, lookup
 from complaints_etl.prepare import Prepared, TooManyRejectsError, prepare, write
 from complaints_etl.sources import SourceFile
 from pyspark.sql import SparkSession
@@ -483,6 +485,15 @@ def test_the_length_cap_is_flagged(run: Run) -> None:
     cut, whole = collected(run({"a.csv": table({"text": "palabra " * 100}, {"text": fits})}, max_text_characters=100))
     assert (cut["text"], cut["flags"]) == (("palabra " * 12).strip(), ["truncated"])
     assert (whole["text"], whole["flags"]) == ("mi correo es <EMAIL> " + "ah" * 30, [])
+
+
+def test_classes_that_a_text_is_said_not_to_hold_are_not_in_it(spark: SparkSession) -> None:
+    draw = random.Random(11)  # noqa: S311 - test data
+    bits = [*"aCEUXxñé123 ,/-_$€漢\u0301\n²İ", "COP", "USD", "US", "cop", "1.200", "XX", "<PHONE>"]
+    texts = ["".join(draw.choices(bits, k=draw.randint(1, 14))) for _ in range(5000)]
+    rows = [(seen.text, classes_of(seen)) for seen in lookup((*redaction.STARTS, CODES)).look(texts)]
+    frame = spark.createDataFrame(rows, "t string, c int")
+    assert frame.where(tokens(F.col("t"), F.col("c")) != tokens(F.col("t"), F.lit(SUM | MASK | DIGIT))).count() == 0
 
 
 def test_tokens_put_numbers_amounts_placeholders_and_masks_into_classes(spark: SparkSession) -> None:

@@ -76,13 +76,13 @@ class Rows:
 class Model:
     """A trained classifier: features' buckets -> rows of weights.
 
-    Row i of `weights` belongs to hash bucket `buckets[i]`: its columns are what the feature, at value 1, adds to each
-    label's logit. `offsets` are added to log-probabilities only to choose the label, never to report a probability.
+    Row i of `weights` belongs to hash bucket `buckets[i]`: its columns are what the feature, standing once in a text whose vector
+    has length 1, adds to each label's logit. `offsets` are added to log-probabilities only to choose the label, never to report a probability.
     """
 
     labels: tuple[str, ...]
-    buckets: NDArray[np.uint32]  # (features,) the most frequent first
-    rarity: Singles  # (features,) inverse document frequency
+    buckets: NDArray[np.uint32]  # (features,) ascending
+    rarity: Singles  # (features,) inverse document frequency, already in the weights and needed for a vector's length
     weights: Singles  # (features, labels)
     bias: Floats  # (labels,)
     offsets: Floats  # (labels,)
@@ -102,17 +102,24 @@ class Model:
         return cached
 
     @property
-    def entries(self) -> Singles:
-        """(features, n): rarity, weights, and nothing up to where a line of the processor's cache ends, so that a look is one line."""
-        cached = self.__dict__.get("_entries")
+    def table(self) -> tuple[NDArray[np.uint64], Singles]:
+        """(directory, entries) as the kernels look features up (kernels.score): a directory that the processor's cache holds, and
+        rows that begin where a line of it does.
+        """
+        cached = self.__dict__.get("_table")
         if cached is None:
-            count, size = len(self.buckets), 1 + len(self.labels)
-            width = 1 << (size - 1).bit_length() if size <= LINE_FLOATS else -(-size // LINE_FLOATS) * LINE_FLOATS
+            cells, places = np.divmod(self.buckets.astype(np.int64), 64)
+            directory = np.zeros((1 << (features.BUCKET_BITS - 6), 2), dtype=np.uint64)
+            np.bitwise_or.at(directory[:, 0], cells, np.uint64(1) << places.astype(np.uint64))
+            directory[:, 1] = np.searchsorted(cells, np.arange(len(directory)))
+            count, size = len(self.buckets) + 1, 1 + len(self.labels)
+            width = -(-size // LINE_FLOATS) * LINE_FLOATS
             room = np.zeros(count * width + LINE_FLOATS, dtype=np.float32)
             begin = -(room.ctypes.data // room.itemsize) % LINE_FLOATS
-            cached = room[begin : begin + count * width].reshape(count, width)
-            cached[:, 0], cached[:, 1:size] = self.rarity, self.weights
-            self.__dict__["_entries"] = cached
+            entries = room[begin : begin + count * width].reshape(count, width)
+            entries[:-1, 0], entries[:-1, 1:size] = self.rarity, self.weights
+            cached = directory, entries
+            self.__dict__["_table"] = cached
         return cached
 
 
@@ -575,11 +582,13 @@ def fit(
     folded = weights @ slope
     # A constant added to all labels' logits changes no probability; without it a contribution speaks for one label.
     folded -= folded.mean(axis=1, keepdims=True)
+    folded *= vocabulary.rarity[:, None]
+    order = np.argsort(vocabulary.buckets)
     model = Model(
         labels=tuple(names),
-        buckets=vocabulary.buckets,
-        rarity=vocabulary.rarity,
-        weights=folded.astype(np.float32),
+        buckets=vocabulary.buckets[order],
+        rarity=vocabulary.rarity[order],
+        weights=folded.astype(np.float32)[order],
         bias=biases @ slope + shift,
         offsets=offsets,
         reach=reach,

@@ -117,7 +117,10 @@ def _bucket(values: UInts) -> Ints:
 
 def packed(texts: Sequence[str]) -> tuple[NDArray[np.uint8], Ints]:
     """(UTF-8 of all texts, where each begins and the last ends); lone surrogates pass as they are."""
-    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+    try:
+        encoded = [text.encode() for text in texts]
+    except UnicodeEncodeError:
+        encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
     starts = np.zeros(len(encoded) + 1, dtype=np.int64)
     np.cumsum(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)), out=starts[1:])
     return np.frombuffer(b"".join(encoded), dtype=np.uint8), starts
@@ -163,8 +166,8 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     kind = np.zeros(len(start), dtype=np.int8)
     kind[(length == 1) & (folded[start] == ord("0"))] = NUMBER
     first, last = kept[start], kept[end - 1] + 1
-    # What stands before and after a word; a text's last word is followed by the space between texts.
-    before = np.where(start > 0, codes[kept[np.maximum(start - 1, 0)]], ord(" "))
+    # What stands right before a word, and after it; a text's last word is followed by the space between texts.
+    before = np.where(start > 0, codes[np.maximum(first - 1, 0)], ord(" "))
     bracketed = (before == ord("<")) & (codes[kept[end]] == ord(">"))
     kind[((crosses[end] - crosses[start] == length) & (length > 1)) | bracketed] = MASK
     hashes[kind == MASK] = _MASK_HASH
@@ -256,12 +259,12 @@ def character_occurrences(tokens: Tokens) -> Occurrences:
     return Occurrences(document=tokens.document[place], bucket=bucket, left=place, right=place, term=bucket)
 
 
-def batches(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """(first, one past last) of slices that hold about BATCH_CHARACTERS characters each."""
+def batches(texts: Sequence[str], most: int = BATCH_CHARACTERS) -> Iterator[tuple[int, int]]:
+    """(first, one past last) of slices that hold about `most` characters each."""
     first, characters = 0, 0
     for index, text in enumerate(texts):
         characters += len(text)
-        if characters >= BATCH_CHARACTERS:
+        if characters >= most:
             yield first, index + 1
             first, characters = index + 1, 0
     if first < len(texts):

@@ -15,10 +15,12 @@ from numba import njit
 
 WORD, NUMBER, MASK = 0, 1, 2
 SEPARATOR, SKIP, EDGE, MASK_LETTER = 0, 1, 2, 3
-ZERO, FIRST_LETTER, LETTER_X = 48, 97, 120  # among ASCII's folded codes
+ZERO, LETTER_X = 48, 120  # among ASCII's folded codes
 TABLE_SIZE = 0x20000
 BUCKET_BITS = 22
 FIRST_IDEOGRAPH, FIRST_SYLLABLE = 0x2E80, 0xAC00
+LEAST_CONTRIBUTION = 1e-6
+_LEAST_LOG = math.log(1e-12)
 
 _P = np.uint64(0x9E3779B97F4A7C15)
 _P_INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
@@ -67,116 +69,17 @@ def _powers(base: Any, count: int) -> Any:
 
 @compiled
 def _tokenise(
-    data: Any,
-    first: int,
-    last: int,
-    table: Any,
-    powers: Any,
-    hashes: Any,
-    kinds: Any,
-    spans: Any,
-    letters: Any,
-    letters_at: Any,
-) -> tuple[int, int]:
-    """(tokens, letters) of data[first:last]; `letters_at[t]` is where token t's letters begin, after the edge before them."""
-    count = 0
-    length = 1
-    letters[0] = EDGE
-    inside = False
-    start = end = 0
-    value = np.uint64(0)
-    crosses = size = 0
-    before = 32  # what stood before the word, and before it the text
-    previous, previous_code, previous_alone = 0, 32, False
-    position = first
-    while position <= last:
-        if inside and not previous_alone:
-            # Most bytes are plain letters inside a word, and need none of what follows.
-            while position < last:
-                byte = data[np.uint64(position)]  # a signed place would be looked at for being negative, every time
-                letter = table[byte]
-                if byte >= 0x80 or letter < FIRST_LETTER:
-                    break
-                value += np.uint64(letter) * powers[np.uint64(size)]
-                letters[np.uint64(length)] = letter
-                length += 1
-                size += 1
-                crosses += letter == LETTER_X
-                position += 1
-                end = position
-                previous, previous_code = int(letter), 0
-        if position == last:
-            code, following = 32, last + 1
-        else:
-            lead = data[position]
-            if lead < 0x80:
-                code, following = int(lead), position + 1
-            elif lead < 0xE0:
-                code, following = (int(lead) & 0x1F) << 6 | int(data[position + 1]) & 0x3F, position + 2
-            elif lead < 0xF0:
-                code = (int(lead) & 0x0F) << 12 | (int(data[position + 1]) & 0x3F) << 6 | int(data[position + 2]) & 0x3F
-                following = position + 3
-            else:
-                code = (int(lead) & 0x07) << 18 | (int(data[position + 1]) & 0x3F) << 12
-                code |= (int(data[position + 2]) & 0x3F) << 6 | int(data[position + 3]) & 0x3F
-                following = position + 4
-        folded = int(table[code]) if code < TABLE_SIZE else code
-        if folded == SKIP or (folded == ZERO and previous == ZERO):
-            position = following
-            continue
-        alone = FIRST_IDEOGRAPH <= folded < FIRST_SYLLABLE or folded >= TABLE_SIZE
-        if inside and (folded == SEPARATOR or alone or previous_alone):
-            kind = WORD
-            if size == 1 and previous == ZERO:
-                kind = NUMBER
-            if (crosses == size and size > 1) or (before == 60 and code == 62):
-                kind = MASK
-                value = _MASK_HASH
-            if kind == WORD or count == 0 or kinds[count - 1] != kind:
-                hashes[count] = value
-                kinds[count] = kind
-                spans[count, 0], spans[count, 1] = start, end
-                if kind == MASK:
-                    length -= size - 1
-                    letters[length - 1] = MASK_LETTER
-                letters_at[count] = length - (1 if kind == MASK else size)
-                letters[length] = EDGE
-                length += 1
-                count += 1
-            else:
-                length -= size
-            inside = False
-        if folded != SEPARATOR:
-            if not inside:
-                inside = True
-                start, before = position, previous_code
-                value = np.uint64(0)
-                crosses = size = 0
-            value += np.uint64(folded) * powers[size]
-            letters[length] = folded
-            length += 1
-            size += 1
-            crosses += folded == LETTER_X
-            end = following
-        previous, previous_code, previous_alone = folded, code, alone
-        position = following
-    return count, length
+    data: Any, first: Any, last: Any, table: Any, powers: Any, inverses: Any, letters: Any, at: Any, sums: Any, bounds: Any,
+    hashes: Any, kinds: Any, words: Any,
+) -> Any:  # fmt: skip
+    """The tokens of data[first:last]: token t is letters[words[t, 0]:words[t, 1]], and letter i stands at byte first + at[i].
 
-
-@compiled
-def _tokenise_plain(
-    data: Any, first: int, last: int, table: Any, powers: Any, inverses: Any, letters: Any, at: Any, sums: Any, begins: Any,
-    ends: Any, hashes: Any, kinds: Any, spans: Any,
-) -> int:  # fmt: skip
-    """The tokens that `_tokenise` finds, a third faster; -1 for a text with signs from the ideographs on, and no letters for n-grams.
-
-    Where words end is what a processor guesses wrong. So the bytes are walked without a branch on it: every letter is kept, then
-    every place at which a word may begin or end is written, and stays written where one does. A word's hash is the difference of
-    two running sums (features.py).
+    Where words end is what a processor guesses wrong. So the text is walked without a branch on it: a letter or the edge of a word
+    is written in any case, and stays where it is one. A word's hash is the difference of two running sums (features.py).
     """
-    length, one = np.uint64(0), np.uint64(1)
+    length, edges, one, two = np.uint64(0), np.uint64(0), np.uint64(1), np.uint64(2)
     previous = np.uint32(SEPARATOR)
-    position, stop = np.uint64(first), np.uint64(last)
+    position, stop, three = np.uint64(first), np.uint64(last), np.uint64(3)
     while position < stop:
         lead = data[position]
         if lead < 0x80:
@@ -184,56 +87,76 @@ def _tokenise_plain(
         else:
             second = int(data[position + one]) & 0x3F
             if lead < 0xE0:
-                code, following = (int(lead) & 0x1F) << 6 | second, position + np.uint64(2)
+                code, following = (int(lead) & 0x1F) << 6 | second, position + two
             else:
-                code = (int(lead) & 0x0F) << 12 | second << 6 | int(data[position + np.uint64(2)]) & 0x3F
-                following = position + np.uint64(3)
-            if lead >= 0xF0 or code >= FIRST_IDEOGRAPH:
-                return -1
-            folded = table[code]
+                code, following = (int(lead) & 0x0F) << 12 | second << 6 | int(data[position + two]) & 0x3F, position + three
+                if lead >= 0xF0:
+                    code = (code & 0x7FFF) << 6 | int(data[position + three]) & 0x3F
+                    following += one
+            folded = table[code] if code < TABLE_SIZE else np.uint32(code)
+            if FIRST_IDEOGRAPH <= folded < FIRST_SYLLABLE or folded >= TABLE_SIZE:
+                # A word by itself: separators that the text does not have set it off.
+                letters[length], letters[length + one], letters[length + two] = SEPARATOR, folded, SEPARATOR
+                at[length], at[length + one], at[length + two] = position - first, position - first, following - first
+                previous = folded
+                length += three
+                position = following
+                continue
         letters[length] = folded
-        at[length] = position
+        at[length] = position - first
         skipped = folded == SKIP
         kept = (not skipped) & ((folded != ZERO) | (previous != ZERO))
         previous = previous if skipped else folded
         length += np.uint64(kept)
         position = following
-    at[length] = stop
-    running = np.uint64(0)
-    words = ended = np.uint64(0)
-    inside = False
-    for place in range(length):
+    letters[length], at[length] = SEPARATOR, stop - first
+    running, inside = np.uint64(0), False
+    for place in range(length + one):
         letter = letters[place]
-        sums[place] = running
+        sums[edges], bounds[edges] = running, place
         running += np.uint64(letter) * powers[place]
         is_letter = letter != SEPARATOR
-        begins[words] = place
-        words += np.uint64(is_letter & (not inside))
-        ends[ended] = place
-        ended += np.uint64(inside & (not is_letter))
+        edges += np.uint64(is_letter ^ inside)
         inside = is_letter
-    sums[length] = running
-    ends[ended] = length
-    count = 0
-    for word in range(words):
-        begin, end = begins[word], ends[word]
-        size, start = end - begin, at[begin]
-        kind = NUMBER if size == 1 and letters[begin] == ZERO else WORD
-        if letters[begin] == LETTER_X and size > 1:
-            kind = MASK
-            for place in range(begin + 1, end):
+    count, last_kind = np.uint64(0), np.int8(WORD)
+    for edge in range(np.uint64(0), edges, two):
+        begin, end = np.uint64(bounds[edge]), np.uint64(bounds[edge + one])
+        value, kind = (sums[edge + one] - sums[edge]) * inverses[begin], np.int8(WORD)
+        if letters[begin] == ZERO and end - begin == one:
+            kind = np.int8(NUMBER)
+        if letters[begin] == LETTER_X and end - begin > one:
+            kind = np.int8(MASK)
+            for place in range(begin + one, end):
                 if letters[place] != LETTER_X:
-                    kind = WORD
-        if begin > 0 and data[at[begin - 1]] == 60 and end < length and data[at[end]] == 62:
-            kind = MASK
-        if kind == WORD or count == 0 or kinds[count - 1] != kind:
-            hashes[count] = _MASK_HASH if kind == MASK else (sums[end] - sums[begin]) * inverses[begin]
-            kinds[count] = kind
-            final = at[end - 1]
-            lead = data[final]
-            spans[count, 0], spans[count, 1] = start, final + (1 if lead < 0x80 else 2 if lead < 0xE0 else 3)
-            count += 1
-    return count
+                    kind = np.int8(WORD)
+        start = np.uint64(first) + np.uint64(at[begin])
+        if begin > 0 and end < length and data[start - one] == 60 and data[np.uint64(first) + np.uint64(at[end])] == 62:
+            kind = np.int8(MASK)
+        hashes[count] = _MASK_HASH if kind == MASK else value
+        kinds[count] = kind
+        words[count, 0], words[count, 1] = begin, end
+        count += np.uint64((kind == WORD) | (kind != last_kind))
+        last_kind = kind
+    return np.int64(count)
+
+
+@compiled
+def _spread(count: int, letters: Any, kinds: Any, words: Any, spread: Any, begins: Any) -> Any:
+    """The tokens' letters for n-grams, an edge around each; `begins[t]` is where token t's follow the edge before them."""
+    spread[0] = EDGE
+    length = np.uint64(1)
+    for token in range(np.uint64(count)):
+        begins[token] = length
+        if kinds[token] == MASK:
+            spread[length] = MASK_LETTER
+            length += np.uint64(1)
+        else:
+            for place in range(np.uint64(words[token, 0]), np.uint64(words[token, 1])):
+                spread[length] = letters[place]
+                length += np.uint64(1)
+        spread[length] = EDGE
+        length += np.uint64(1)
+    return np.int64(length)
 
 
 @compiled
@@ -268,12 +191,12 @@ def _words(count: int, hashes: Any, reach: int, opening: int, bucket: Any, left:
 
 
 @compiled
-def _grams(count: int, length: int, letters: Any, letters_at: Any, bucket: Any, left: Any) -> int:
+def _grams(count: int, length: int, letters: Any, begins: Any, bucket: Any, left: Any) -> int:
     """Every run of 2, 3 and 4 letters, edges included, at the token in which (or at whose edge) it begins."""
     found = 0
     token = 0
     for at in range(length - 1):
-        while token + 1 < count and letters_at[token + 1] - 1 <= at:
+        while token + 1 < count and begins[token + 1] - 1 <= at:
             token += 1
         value = np.uint64(letters[at])
         power = np.uint64(1)
@@ -289,26 +212,33 @@ def _grams(count: int, length: int, letters: Any, letters_at: Any, bucket: Any, 
 
 
 @compiled
-def _distinct(found: int, bucket: Any, slots: Any, unique: Any, times: Any, which: Any) -> int:
-    """Distinct buckets in order of appearance, how often each stands there, and which of them each occurrence is."""
-    size = 64
-    while size < 2 * found:
-        size *= 2
-    slots[:size] = -1
-    count = 0
-    for occurrence in range(found):
+def _distinct(found: int, bucket: Any, keys: Any, slots: Any, unique: Any, times: Any, which: Any) -> Any:
+    """Distinct buckets in order of appearance, how often each stands there, and which of them each occurrence is.
+
+    Whether a bucket is new is what a processor guesses wrong, so that it is counted with instead of branched on.
+    """
+    size = np.uint32(64)
+    while size < 4 * found:
+        size *= np.uint32(2)
+    most, one = np.uint32(size - np.uint32(1)), np.uint32(1)
+    keys[:size] = -1
+    times[:found] = 0
+    count = np.int32(0)
+    for occurrence in range(np.uint64(found)):
         key = bucket[occurrence]
-        slot = np.uint32(key & (size - 1))  # buckets are spread already
-        while slots[slot] >= 0 and unique[slots[slot]] != key:
-            slot = np.uint32((slot + 1) & (size - 1))
-        if slots[slot] < 0:
-            slots[slot] = count
-            unique[count] = key
-            times[count] = 0
-            count += 1
-        times[slots[slot]] += 1
-        which[occurrence] = slots[slot]
-    return count
+        slot = np.uint32(key) & most  # buckets are spread already
+        there = keys[slot]
+        while there != key and there != -1:
+            slot = (slot + one) & most
+            there = keys[slot]
+        new = np.int32(there == -1)
+        feature = (slots[slot] & (new - np.int32(1))) + count * new
+        count += new
+        keys[slot], slots[slot] = key, feature
+        unique[np.uint32(feature)] = key
+        times[np.uint32(feature)] += 1
+        which[occurrence] = feature
+    return np.int64(count)
 
 
 @compiled
@@ -324,34 +254,38 @@ def _room(starts: Any, reach: int, opening: int, characters: bool) -> tuple[int,
 
 
 @compiled
+def _letters(most: int, tokens: int) -> Any:
+    """Room for the letters of a text, and what is known of them."""
+    return (
+        np.empty(most, np.uint32), np.empty(most, np.uint32), np.empty(most, np.uint64), np.empty(most, np.uint32),
+        np.empty(most, np.uint32), np.empty(tokens, np.uint32),
+    )  # fmt: skip
+
+
+@compiled
 def count_features(data: Any, starts: Any, table: Any, reach: int, opening: int, block: int) -> Any:
     """(text, bucket, times) of each distinct feature of each text, of words (block 0) or characters (block 1)."""
     texts = len(starts) - 1
     tokens, most_letters, room = _room(starts, reach, opening, block == 1)
-    hashes, kinds = np.empty(tokens, np.uint64), np.empty(tokens, np.int8)
-    spans = np.empty((tokens, 2), np.int64)
-    letters, letters_at, powers = np.empty(most_letters, np.uint32), np.empty(tokens, np.int32), _powers(_P, most_letters)
-    sums, inverses, at = np.empty(most_letters, np.uint64), _powers(_P_INVERSE, most_letters), np.empty(most_letters, np.int64)
-    begins, ends = np.empty(most_letters, np.int64), np.empty(most_letters, np.int64)
+    letters, at, sums, bounds, spread, begins = _letters(most_letters, tokens)
+    hashes, kinds, words = np.empty(tokens, np.uint64), np.empty(tokens, np.int8), np.empty((tokens, 2), np.uint32)
+    powers, inverses = _powers(_P, most_letters), _powers(_P_INVERSE, most_letters)
     bucket, left, right = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
-    slots = np.empty(4 * room + 128, np.int32)
+    keys, slots = np.empty(8 * room + 128, np.int32), np.empty(8 * room + 128, np.int32)
     unique, times, which = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
     capacity = 4096
     out = np.empty((3, capacity), np.int32)
     total = 0
     for text in range(texts):
-        count, length, first, last = -1, 0, starts[text], starts[text + 1]
-        if block == 0:
-            count = _tokenise_plain(
-                data, first, last, table, powers, inverses, letters, at, sums, begins, ends, hashes, kinds, spans
-            )
-        if count < 0:
-            count, length = _tokenise(data, first, last, table, powers, hashes, kinds, spans, letters, letters_at)
+        count = _tokenise(
+            data, starts[text], starts[text + 1], table, powers, inverses, letters, at, sums, bounds, hashes, kinds, words
+        )
         if block == 0:
             _, found = _words(count, hashes, reach, opening, bucket, left, right)
         else:
-            found = _grams(count, length, letters, letters_at, bucket, left) if count else 0
-        distinct = _distinct(found, bucket, slots, unique, times, which)
+            length = _spread(count, letters, kinds, words, spread, begins)
+            found = _grams(count, length, spread, begins, bucket, left) if count else 0
+        distinct = _distinct(found, bucket, keys, slots, unique, times, which)
         if total + distinct > capacity:
             capacity = 2 * (total + distinct)
             grown = np.empty((3, capacity), np.int32)
@@ -366,141 +300,181 @@ def count_features(data: Any, starts: Any, table: Any, reach: int, opening: int,
 
 
 @compiled
+def _ones_below(word: Any, bit: Any) -> Any:
+    """How many bits of `word` are set below `bit`; compilers know this for the one instruction that it is."""
+    bits = word & (bit - np.uint64(1))
+    bits -= (bits >> np.uint64(1)) & np.uint64(0x5555555555555555)
+    bits = (bits & np.uint64(0x3333333333333333)) + ((bits >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    bits = (bits + (bits >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return (bits * np.uint64(0x0101010101010101)) >> np.uint64(56)
+
+
+@compiled
+def _look_up(count: int, unique: Any, times: Any, directory: Any, absent: int, logarithms: Any, row: Any, amount: Any) -> bool:
+    """The table's row of each feature and 1 + ln(times it stands there), up to a multiple of four; whether any is known."""
+    known, one = False, np.uint64(1)
+    for feature in range(np.uint64(count)):
+        bucket = np.uint64(np.uint32(unique[feature]))
+        cell, bit = bucket >> np.uint64(6), one << (bucket & np.uint64(63))
+        word = directory[cell, np.uint64(0)]
+        there = (word & bit) != 0
+        known |= there
+        row[feature] = directory[cell, one] + _ones_below(word, bit) if there else np.uint64(absent)
+        repeats = np.uint32(times[feature])
+        amount[feature] = logarithms[repeats] if repeats < 256 else math.log(float(repeats)) + 1.0
+    for feature in range(count, count + 3):
+        row[feature], amount[feature] = absent, 0.0
+    return known
+
+
+@compiled
+def _add_up(count: int, row: Any, amount: Any, flat: Any, width: Any, totals: Any) -> float:
+    """Fill `totals` (width,) with the sum of the rows times their amounts, and give the text's length: four rows at a time, of
+    which the processor awaits none before it has asked for the next.
+    """
+    squares, one, two, three = 0.0, np.uint64(1), np.uint64(2), np.uint64(3)
+    for k in range(width):
+        totals[k] = 0.0
+    for feature in range(np.uint64(0), np.uint64(count), np.uint64(4)):
+        a, b, c, d = amount[feature], amount[feature + one], amount[feature + two], amount[feature + three]
+        at_a, at_b, at_c, at_d = (
+            row[feature] * width,
+            row[feature + one] * width,
+            row[feature + two] * width,
+            row[feature + three] * width,
+        )
+        squares += (a * flat[at_a]) ** 2 + (b * flat[at_b]) ** 2 + (c * flat[at_c]) ** 2 + (d * flat[at_d]) ** 2
+        for k in range(width):
+            totals[k] += a * flat[at_a + k] + b * flat[at_b + k] + c * flat[at_c + k] + d * flat[at_d + k]
+    return math.sqrt(squares)
+
+
+@compiled
 def score(
-    data: Any, starts: Any, table: Any, reach: int, opening: int, characters: bool, index: Any, entries: Any,
+    data: Any, starts: Any, table: Any, reach: int, opening: int, characters: bool, directory: Any, entries: Any,
     bias: Any, offsets: Any, probabilities: Any, label: Any, recognised: Any, terms: Any, term_spans: Any,
 ) -> None:  # fmt: skip
     """Fill `probabilities` (texts, labels), `label`, `recognised`, and where `terms` (texts, n) has columns the n strongest
-    terms of each text for its label: contributions, and in `term_spans` (texts, n, 5) the bytes where the left and the right
-    word begin and end, and how many words apart they are.
+    terms of each text for its label: contributions, and in `term_spans` (texts, n, 5) the bytes of the text where the left and
+    the right word begin and end, and how many words apart they are.
 
-    `entries` (features, n): a feature's rarity, then its weights, then nothing up to where the next line of the cache begins.
+    `directory` (buckets / 64, 2): which of 64 buckets have a row in `entries`, a bit each, and how many have one before them.
+    `entries` (features + 1, width): rarity, then each label's weight; the last row, all zeros, is of any bucket
+    that training did not see.
     """
     texts, labels = probabilities.shape
-    flat, size = entries.ravel(), np.uint64(entries.shape[1])
+    flat, width, absent = entries.ravel(), np.uint64(entries.shape[1]), entries.shape[0] - 1
     wanted = terms.shape[1]
     tokens, most_letters, room = _room(starts, reach, opening, characters)
-    hashes, kinds = np.empty(tokens, np.uint64), np.empty(tokens, np.int8)
-    spans = np.empty((tokens, 2), np.int64)
-    letters, letters_at, powers = np.empty(most_letters, np.uint32), np.empty(tokens, np.int32), _powers(_P, most_letters)
-    sums, inverses, at = np.empty(most_letters, np.uint64), _powers(_P_INVERSE, most_letters), np.empty(most_letters, np.int64)
-    begins, ends = np.empty(most_letters, np.int64), np.empty(most_letters, np.int64)
-    slots = np.empty(4 * room + 128, np.int32)
+    letters, at, sums, bounds, spread, begins = _letters(most_letters, tokens)
+    hashes, kinds, words = np.empty(tokens, np.uint64), np.empty(tokens, np.int8), np.empty((tokens, 2), np.uint32)
+    powers, inverses = _powers(_P, most_letters), _powers(_P_INVERSE, most_letters)
+    keys, slots = np.empty(8 * room + 128, np.int32), np.empty(8 * room + 128, np.int32)
     blocks = 2 if characters else 1
     bucket, left, right = np.empty((2, room), np.int32), np.empty((2, room), np.int32), np.empty((2, room), np.int32)
     unique, times, which = np.empty((2, room), np.int32), np.empty((2, room), np.int32), np.empty((2, room), np.int32)
-    row, value = np.empty((2, room), np.int32), np.empty((2, room), np.float64)
+    row, amount = np.empty((2, room + 3), np.uint64), np.empty((2, room + 3), np.float64)
     contribution = np.empty(room, np.float64)
-    logarithms = np.log(np.arange(1, 257).astype(np.float64)) + 1.0
+    logarithms = np.log(np.maximum(np.arange(256), 1).astype(np.float64)) + 1.0
     found, distinct = np.zeros(2, np.int64), np.zeros(2, np.int64)
-    logits, totals = np.empty(labels, np.float64), np.empty(labels, np.float64)
+    logits, totals = np.empty(labels, np.float64), np.empty(width, np.float64)
     for text in range(texts):
-        count, length, first, last = -1, 0, starts[text], starts[text + 1]
-        if not characters:
-            count = _tokenise_plain(
-                data, first, last, table, powers, inverses, letters, at, sums, begins, ends, hashes, kinds, spans
-            )
-        if count < 0:
-            count, length = _tokenise(data, first, last, table, powers, hashes, kinds, spans, letters, letters_at)
+        count = _tokenise(
+            data, starts[text], starts[text + 1], table, powers, inverses, letters, at, sums, bounds, hashes, kinds, words
+        )
         usual, found[0] = _words(count, hashes, reach, opening, bucket[0], left[0], right[0])
         if characters:
-            found[1] = _grams(count, length, letters, letters_at, bucket[1], left[1]) if count else 0
-        for k in range(labels):
-            logits[k] = bias[k]
-        known = False
+            length = _spread(count, letters, kinds, words, spread, begins)
+            found[1] = _grams(count, length, spread, begins, bucket[1], left[1]) if count else 0
+        logits[:] = bias
         for block in range(blocks):
-            distinct[block] = _distinct(found[block], bucket[block], slots, unique[block], times[block], which[block])
-            squares = 0.0
-            # Rows first, weights after: the processor waits for many rows of the large table at once.
-            for feature in range(distinct[block]):
-                row[block, feature] = index[np.uint32(unique[block, feature])]
-            for feature in range(distinct[block]):
-                place = row[block, feature]
-                if place >= 0:
-                    repeats = times[block, feature]
-                    weight = logarithms[repeats - 1] if repeats <= 256 else math.log(float(repeats)) + 1.0
-                    weight *= flat[np.uint64(place) * size]
-                    value[block, feature] = weight
-                    squares += weight * weight
-            norm = 1.0 / math.sqrt(squares) if squares > 0 else 0.0
+            distinct[block] = _distinct(found[block], bucket[block], keys, slots, unique[block], times[block], which[block])
+            known = _look_up(
+                distinct[block], unique[block], times[block], directory, absent, logarithms, row[block], amount[block]
+            )
+            if block == 0:
+                recognised[text] = known
+            size = _add_up(distinct[block], row[block], amount[block], flat, width, totals)
+            norm = 1.0 / size if size > 0 else 0.0
             for k in range(labels):
-                totals[k] = 0.0
-            for feature in range(distinct[block]):
-                place = row[block, feature]
-                if place >= 0:
-                    known |= block == 0
-                    amount, entry = value[block, feature], np.uint64(place) * size + np.uint64(1)
-                    for k in range(labels):
-                        totals[k] += amount * flat[entry + np.uint64(k)]
-                    value[block, feature] = amount * norm
-            for k in range(labels):
-                logits[k] += totals[k] * norm
-        recognised[text] = known
+                logits[k] += totals[k + 1] * norm
+            if wanted:
+                for feature in range(distinct[block]):
+                    amount[block, feature] *= norm
         highest = logits.max()
         total = 0.0
         for k in range(labels):
             probabilities[text, k] = math.exp(logits[k] - highest)
             total += probabilities[text, k]
-        best, chosen = -math.inf, 0
+        best, chosen, log_total = -math.inf, 0, highest + math.log(total)
         for k in range(labels):
             probabilities[text, k] /= total
-            decided = math.log(max(probabilities[text, k], 1e-12)) + offsets[k]
+            decided = max(logits[k] - log_total, _LEAST_LOG) + offsets[k]
             if decided > best:
                 best, chosen = decided, k
         label[text] = chosen
         if wanted:
             _explain(
-                wanted, chosen, count, usual, characters, found, distinct, left, right, which, times, row, value, entries, kinds, spans,
+                wanted, 1 + chosen, count, usual, characters, found, distinct, left, right, which, times, row, amount, entries, kinds,
                 contribution, terms[text], term_spans[text],
             )  # fmt: skip
+            _locate(data, starts[text], at, words, terms[text], term_spans[text])
 
 
 @compiled
 def _explain(
-    wanted: int, chosen: int, count: int, usual: int, characters: bool, found: Any, distinct: Any, left: Any, right: Any, which: Any, times: Any,
-    row: Any, value: Any, entries: Any, kinds: Any, spans: Any, contribution: Any, terms: Any, term_spans: Any,
+    wanted: int, column: int, count: int, usual: int, characters: bool, found: Any, distinct: Any, left: Any, right: Any, which: Any,
+    times: Any, row: Any, amount: Any, entries: Any, kinds: Any, contribution: Any, terms: Any, term_spans: Any,
 ) -> None:  # fmt: skip
     """The strongest terms: words (with the character runs that begin in them) and pairs, each at its first place and with what
-    standing among the opening words adds to it.
+    standing among the opening words adds to it. Of `term_spans`, fills the two words, and how far apart they are.
     """
     for feature in range(distinct[0]):
-        place = row[0, feature]
-        contribution[feature] = value[0, feature] * entries[place, 1 + chosen] if place >= 0 else 0.0
+        contribution[feature] = amount[0, feature] * entries[row[0, feature], column]
     if characters:
         for occurrence in range(found[1]):
             feature = which[1, occurrence]
-            place = row[1, feature]
-            if place >= 0:
-                amount = value[1, feature] / times[1, feature] * entries[place, 1 + chosen]
-                contribution[which[0, left[1, occurrence]]] += amount
+            part = amount[1, feature] / times[1, feature] * entries[row[1, feature], column]
+            contribution[which[0, left[1, occurrence]]] += part
     for occurrence in range(usual, found[0]):
         feature = which[0, occurrence]
-        place = row[0, feature]
-        if place >= 0:
-            token = left[0, occurrence]
-            same = token if token == right[0, occurrence] else count + token  # words come first, then pairs of neighbours
-            contribution[which[0, same]] += value[0, feature] / times[0, feature] * entries[place, 1 + chosen]
-    for rank in range(wanted):
-        terms[rank] = 0.0
+        token = left[0, occurrence]
+        same = token if token == right[0, occurrence] else count + token  # words come first, then pairs of neighbours
+        contribution[which[0, same]] += amount[0, feature] / times[0, feature] * entries[row[0, feature], column]
+    terms[:] = 0.0
+    least = LEAST_CONTRIBUTION
     seen = -1
     for occurrence in range(usual):
         feature = which[0, occurrence]
-        if feature <= seen:
-            continue  # features are numbered by appearance: this one has been looked at
-        seen = feature
-        amount = math.floor(contribution[feature] * 1e9 + 0.5) / 1e9  # so that what is equal stays in the text's order
+        new = feature > seen  # features are numbered by appearance: another one has been looked at
+        seen = max(seen, feature)
+        if not new & (contribution[feature] > least):
+            continue
+        value = math.floor(contribution[feature] * 1e9 + 0.5) / 1e9  # so that what is equal stays in the text's order
         one, other = left[0, occurrence], right[0, occurrence]
-        if amount <= 1e-6 or amount <= terms[wanted - 1] or (one == other and kinds[one] != WORD):
+        if value <= terms[wanted - 1] or (one == other and kinds[one] != WORD):
             continue
         rank = wanted - 1
-        while rank > 0 and terms[rank - 1] < amount:
+        while rank > 0 and terms[rank - 1] < value:
             terms[rank] = terms[rank - 1]
             term_spans[rank] = term_spans[rank - 1]
             rank -= 1
-        terms[rank] = amount
-        term_spans[rank, 0], term_spans[rank, 1] = spans[one, 0], spans[one, 1]
-        term_spans[rank, 2], term_spans[rank, 3] = spans[other, 0], spans[other, 1]
-        term_spans[rank, 4] = other - one
+        terms[rank] = value
+        term_spans[rank, 0], term_spans[rank, 2], term_spans[rank, 4] = one, other, other - one
+        least = max(least, terms[wanted - 1] - 1e-9)
+
+
+@compiled
+def _locate(data: Any, first: int, at: Any, words: Any, terms: Any, term_spans: Any) -> None:
+    """Put the bytes at which the terms' words begin and end in the place of the words."""
+    for rank in range(len(terms)):
+        if terms[rank] > 0:
+            for side in (0, 2):
+                token = term_spans[rank, side]
+                final = int(at[words[token, 1] - 1])
+                lead = data[first + final]
+                term_spans[rank, side] = at[words[token, 0]]
+                term_spans[rank, side + 1] = final + (1 if lead < 0x80 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4)
 
 
 @compiled

@@ -16,6 +16,7 @@ from complaint_model.classifier import Floats, Ints, Model, block_values, choose
 TOP_TERMS = 5
 LONGEST_TERM = 80  # characters shown of a term
 LEAST_CONTRIBUTION = 1e-6
+BATCH_CHARACTERS = 500_000  # what the processor's cache still holds when they are scored
 
 
 class Term(NamedTuple):
@@ -66,7 +67,7 @@ def _score(model: Model, texts: Sequence[str], wanted: int) -> tuple[Scores, lis
         recognised=np.empty(len(texts), dtype=np.bool_),
     )
     terms: list[list[Term]] = []
-    for first, last in features.batches(texts):
+    for first, last in features.batches(texts, BATCH_CHARACTERS):
         part = Scores(
             probabilities=scores.probabilities[first:last],
             label=scores.label[first:last],
@@ -84,14 +85,13 @@ def _compiled(model: Model, texts: Sequence[str], part: Scores, wanted: int) -> 
     contribution = np.empty((len(texts), wanted))
     spans = np.zeros((len(texts), wanted, 5), dtype=np.int64)
     done = acceleration.call(
-        "score", data, starts, features.fold_table(), model.reach, model.opening, model.characters, model.index, model.entries,
+        "score", data, starts, features.fold_table(), model.reach, model.opening, model.characters, *model.table,
         model.bias, model.offsets, part.probabilities, part.label, part.recognised, contribution, spans,
     )  # fmt: skip
     if not done:
         return []
     if not wanted:
         return [[]] * len(texts)
-    spans[:, :, :4] -= starts[:-1, None, None]
     amounts, told = contribution.round(4).tolist(), np.count_nonzero(contribution > 0, axis=1).tolist()
     return [_terms(*row) for row in zip(texts, told, amounts, spans.tolist(), strict=True)]
 
@@ -175,7 +175,8 @@ def _blocks_of(model: Model, tokens: features.Tokens) -> list[_Block]:
         feature = model.index[unique & ((1 << features.BUCKET_BITS) - 1)]
         known = np.flatnonzero(feature >= 0)
         value = np.zeros(len(unique))
-        value[known] = block_values(document[known], count[known], model.rarity[feature[known]])
+        rarity = model.rarity[feature[known]]
+        value[known] = block_values(document[known], count[known], rarity) / rarity  # which is in the weights
         found.append(
             _Block(
                 document=document,

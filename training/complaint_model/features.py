@@ -126,6 +126,11 @@ def packed(texts: Sequence[str]) -> tuple[NDArray[np.uint8], Ints]:
     return np.frombuffer(b"".join(encoded), dtype=np.uint8), starts
 
 
+def powers_for(starts: Ints) -> tuple[UInts, UInts]:
+    """What the kernels hash the words of such texts with."""
+    return _powers(1 << (int(np.diff(starts).max(initial=0)) + 1).bit_length())
+
+
 def joined_codes(texts: Sequence[str]) -> tuple[Codes, Ints]:
     """(code points of all texts, each followed by a space; where each text starts)."""
     lengths = np.fromiter((len(text) + 1 for text in texts), dtype=np.int64, count=len(texts))
@@ -279,7 +284,7 @@ def count_features(texts: Sequence[str], *, reach: int, opening: int, characters
     data, starts = packed(texts)
     found = []
     for block in range(1 + characters):
-        table = acceleration.call("count_features", data, starts, fold_table(), reach, opening, block)
+        table = acceleration.call("count_features", data, starts, fold_table(), *powers_for(starts), reach, opening, block)
         if table is None:
             break
         found.append((table[0], table[1], table[2]))

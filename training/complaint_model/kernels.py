@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
+from numba.extending import intrinsic
 
 WORD, NUMBER, MASK = 0, 1, 2
 SEPARATOR, SKIP, EDGE, MASK_LETTER = 0, 1, 2, 3
@@ -23,7 +24,6 @@ LEAST_CONTRIBUTION = 1e-6
 _LEAST_LOG = math.log(1e-12)
 
 _P = np.uint64(0x9E3779B97F4A7C15)
-_P_INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
 _MASK_HASH = np.uint64(0x5851F42D4C957F2D)
 _UNIGRAM = np.uint64(0x14057B7EF767814F)
 _PAIR_LEFT, _PAIR_RIGHT = np.uint64(0x2545F4914F6CDD1D), np.uint64(0xD6E8FEB86659FD93)
@@ -54,17 +54,6 @@ def _mix(value: Any) -> Any:
 @compiled
 def _bucket(value: Any) -> Any:
     return np.int32(_mix(value) >> _SHIFT)
-
-
-@compiled
-def _powers(base: Any, count: int) -> Any:
-    """base ** 0, base ** 1, … modulo 2 ** 64: looked up, a letter need not wait for the power of the one before it."""
-    powers = np.empty(count, np.uint64)
-    power = np.uint64(1)
-    for place in range(count):
-        powers[place] = power
-        power *= base
-    return powers
 
 
 @compiled
@@ -141,74 +130,84 @@ def _tokenise(
 
 
 @compiled
-def _spread(count: int, letters: Any, kinds: Any, words: Any, spread: Any, begins: Any) -> Any:
-    """The tokens' letters for n-grams, an edge around each; `begins[t]` is where token t's follow the edge before them."""
-    spread[0] = EDGE
-    length = np.uint64(1)
+def _spread(count: int, letters: Any, kinds: Any, words: Any, spread: Any, owner: Any) -> Any:
+    """The tokens' letters for n-grams, an edge around each, and whose each is: an edge is the next token's."""
+    spread[0], owner[0] = EDGE, 0
+    length, one = np.uint64(1), np.uint64(1)
     for token in range(np.uint64(count)):
-        begins[token] = length
         if kinds[token] == MASK:
-            spread[length] = MASK_LETTER
-            length += np.uint64(1)
+            spread[length], owner[length] = MASK_LETTER, token
+            length += one
         else:
             for place in range(np.uint64(words[token, 0]), np.uint64(words[token, 1])):
-                spread[length] = letters[place]
-                length += np.uint64(1)
-        spread[length] = EDGE
-        length += np.uint64(1)
+                spread[length], owner[length] = letters[place], token
+                length += one
+        spread[length], owner[length] = EDGE, token + one
+        length += one
     return np.int64(length)
 
 
 @compiled
-def _words(count: int, hashes: Any, reach: int, opening: int, bucket: Any, left: Any, right: Any) -> tuple[int, int]:
+def _words(count: int, hashes: Any, reach: int, opening: int, bucket: Any) -> int:
     """Every word, then every pair of words at most `reach` apart, neighbours first; then again, as features of their own, the
-    first `opening` words and the pairs of neighbours among them. Gives how many there are before these, and in all.
+    first `opening` words and the pairs of neighbours among them.
     """
-    for token in range(count):
+    for token in range(np.uint64(count)):
         bucket[token] = _bucket(hashes[token] + _UNIGRAM)
-        left[token] = token
-        right[token] = token
-    found = count
+    found = np.uint64(count)
     for step in range(1, min(reach, count - 1) + 1):
-        for token in range(count - step):
-            bucket[found] = _bucket(_mix(hashes[token] * _PAIR_LEFT) * _PAIR_RIGHT + hashes[token + step])
-            left[found] = token
-            right[found] = token + step
-            found += 1
-    usual = found
-    first = min(opening, count)
-    for token in range(first):
-        bucket[found] = _bucket(hashes[token] + _OPENING)
-        left[found] = token
-        right[found] = token
-        found += 1
-    for token in range(first - 1 if reach else 0):
-        bucket[found] = _bucket(_mix(hashes[token] * _PAIR_LEFT) * _PAIR_RIGHT + hashes[token + 1] + _OPENING)
-        left[found] = token
-        right[found] = token + 1
-        found += 1
-    return usual, found
+        apart = np.uint64(step)
+        for token in range(np.uint64(count - step)):
+            bucket[found + token] = _bucket(_mix(hashes[token] * _PAIR_LEFT) * _PAIR_RIGHT + hashes[token + apart])
+        found += np.uint64(count - step)
+    first, one = min(opening, count), np.uint64(1)
+    for token in range(np.uint64(first)):
+        bucket[found + token] = _bucket(hashes[token] + _OPENING)
+    found += np.uint64(first)
+    pairs = np.uint64(max(first - 1, 0) if reach else 0)
+    for token in range(pairs):
+        bucket[found + token] = _bucket(_mix(hashes[token] * _PAIR_LEFT) * _PAIR_RIGHT + hashes[token + one] + _OPENING)
+    return int(found + pairs)
 
 
 @compiled
-def _grams(count: int, length: int, letters: Any, begins: Any, bucket: Any, left: Any) -> int:
-    """Every run of 2, 3 and 4 letters, edges included, at the token in which (or at whose edge) it begins."""
+def _places_of_words(count: int, reach: int, opening: int, left: Any, right: Any) -> int:
+    """The words that each of `_words` is of; gives how many there are before the opening's."""
+    found = usual = 0
+    for size, farthest in ((count, reach), (min(opening, count), min(reach, 1))):
+        usual = found
+        for step in range(min(farthest, max(size - 1, 0)) + 1):
+            for token in range(size - step):
+                left[found], right[found] = token, token + step
+                found += 1
+    return usual
+
+
+@compiled
+def _grams(length: int, letters: Any, values: Any, bucket: Any) -> int:
+    """Every run of 2, 3 and 4 letters, edges included."""
+    found, power = np.uint64(0), np.uint64(1)
+    for at in range(np.uint64(length)):
+        values[at] = letters[at]
+    for size in range(2, 5):
+        power *= _P
+        kind, beyond = _CHARACTERS * np.uint64(size), np.uint64(size - 1)
+        runs = np.uint64(max(length - size + 1, 0))
+        for at in range(runs):
+            values[at] += np.uint64(letters[at + beyond]) * power
+            bucket[found + at] = _bucket(values[at] + kind)
+        found += runs
+    return int(found)
+
+
+@compiled
+def _places_of_grams(length: int, owner: Any, left: Any) -> None:
+    """The word in which (or at whose edge) each of `_grams` begins."""
     found = 0
-    token = 0
-    for at in range(length - 1):
-        while token + 1 < count and begins[token + 1] - 1 <= at:
-            token += 1
-        value = np.uint64(letters[at])
-        power = np.uint64(1)
-        for size in range(2, 5):
-            if at + size > length:
-                break
-            power *= _P
-            value += np.uint64(letters[at + size - 1]) * power
-            bucket[found] = _bucket(value + _CHARACTERS * np.uint64(size))
-            left[found] = token
+    for size in range(2, 5):
+        for at in range(length - size + 1):
+            left[found] = owner[at]
             found += 1
-    return found
 
 
 @compiled
@@ -254,23 +253,24 @@ def _room(starts: Any, reach: int, opening: int, characters: bool) -> tuple[int,
 
 
 @compiled
-def _letters(most: int, tokens: int) -> Any:
+def _letters(most: int) -> Any:
     """Room for the letters of a text, and what is known of them."""
     return (
         np.empty(most, np.uint32), np.empty(most, np.uint32), np.empty(most, np.uint64), np.empty(most, np.uint32),
-        np.empty(most, np.uint32), np.empty(tokens, np.uint32),
+        np.empty(most, np.uint32), np.empty(most, np.uint32),
     )  # fmt: skip
 
 
 @compiled
-def count_features(data: Any, starts: Any, table: Any, reach: int, opening: int, block: int) -> Any:
+def count_features(
+    data: Any, starts: Any, table: Any, powers: Any, inverses: Any, reach: int, opening: int, block: int
+) -> Any:
     """(text, bucket, times) of each distinct feature of each text, of words (block 0) or characters (block 1)."""
     texts = len(starts) - 1
     tokens, most_letters, room = _room(starts, reach, opening, block == 1)
-    letters, at, sums, bounds, spread, begins = _letters(most_letters, tokens)
+    letters, at, sums, bounds, spread, owner = _letters(most_letters)
     hashes, kinds, words = np.empty(tokens, np.uint64), np.empty(tokens, np.int8), np.empty((tokens, 2), np.uint32)
-    powers, inverses = _powers(_P, most_letters), _powers(_P_INVERSE, most_letters)
-    bucket, left, right = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
+    bucket = np.empty(room, np.int32)
     keys, slots = np.empty(8 * room + 128, np.int32), np.empty(8 * room + 128, np.int32)
     unique, times, which = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
     capacity = 4096
@@ -281,10 +281,10 @@ def count_features(data: Any, starts: Any, table: Any, reach: int, opening: int,
             data, starts[text], starts[text + 1], table, powers, inverses, letters, at, sums, bounds, hashes, kinds, words
         )
         if block == 0:
-            _, found = _words(count, hashes, reach, opening, bucket, left, right)
+            found = _words(count, hashes, reach, opening, bucket)
         else:
-            length = _spread(count, letters, kinds, words, spread, begins)
-            found = _grams(count, length, spread, begins, bucket, left) if count else 0
+            length = _spread(count, letters, kinds, words, spread, owner)
+            found = _grams(length, spread, sums, bucket)
         distinct = _distinct(found, bucket, keys, slots, unique, times, which)
         if total + distinct > capacity:
             capacity = 2 * (total + distinct)
@@ -309,8 +309,30 @@ def _ones_below(word: Any, bit: Any) -> Any:
     return (bits * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
 
+def _fetched(_typing: Any, array: Any, _place: Any) -> Any:
+    """Ask the memory for array[place] (1-d, uint64) and do not await it: it changes nothing but when the value is there."""
+    from llvmlite import ir  # noqa: PLC0415 - for the compiler only
+    from numba.core import cgutils, types  # noqa: PLC0415
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        pointer = builder.bitcast(builder.gep(data, [arguments[1]]), cgutils.voidptr_t)
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], kind)
+        builder.call(fetch, [pointer, number(0), number(3), number(1)])  # to read, to keep, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.uint64), build
+
+
+_fetch: Any = intrinsic(_fetched)
+
+
 @compiled
-def _look_up(count: int, unique: Any, times: Any, directory: Any, absent: int, logarithms: Any, row: Any, amount: Any) -> bool:
+def _look_up(
+    count: int, unique: Any, times: Any, directory: Any, flat: Any, width: Any, absent: int, logarithms: Any, row: Any, amount: Any
+) -> bool:  # fmt: skip
     """The table's row of each feature and 1 + ln(times it stands there), up to a multiple of four; whether any is known."""
     known, one = False, np.uint64(1)
     for feature in range(np.uint64(count)):
@@ -319,7 +341,9 @@ def _look_up(count: int, unique: Any, times: Any, directory: Any, absent: int, l
         word = directory[cell, np.uint64(0)]
         there = (word & bit) != 0
         known |= there
-        row[feature] = directory[cell, one] + _ones_below(word, bit) if there else np.uint64(absent)
+        place = directory[cell, one] + _ones_below(word, bit) if there else np.uint64(absent)
+        row[feature] = place
+        _fetch(flat, place * width)
         repeats = np.uint32(times[feature])
         amount[feature] = logarithms[repeats] if repeats < 256 else math.log(float(repeats)) + 1.0
     for feature in range(count, count + 3):
@@ -351,8 +375,8 @@ def _add_up(count: int, row: Any, amount: Any, flat: Any, width: Any, totals: An
 
 @compiled
 def score(
-    data: Any, starts: Any, table: Any, reach: int, opening: int, characters: bool, directory: Any, entries: Any,
-    bias: Any, offsets: Any, probabilities: Any, label: Any, recognised: Any, terms: Any, term_spans: Any,
+    data: Any, starts: Any, table: Any, powers: Any, inverses: Any, reach: int, opening: int, characters: bool, directory: Any,
+    entries: Any, bias: Any, offsets: Any, probabilities: Any, label: Any, recognised: Any, terms: Any, term_spans: Any,
 ) -> None:  # fmt: skip
     """Fill `probabilities` (texts, labels), `label`, `recognised`, and where `terms` (texts, n) has columns the n strongest
     terms of each text for its label: contributions, and in `term_spans` (texts, n, 5) the bytes of the text where the left and
@@ -366,9 +390,8 @@ def score(
     flat, width, absent = entries.ravel(), np.uint64(entries.shape[1]), entries.shape[0] - 1
     wanted = terms.shape[1]
     tokens, most_letters, room = _room(starts, reach, opening, characters)
-    letters, at, sums, bounds, spread, begins = _letters(most_letters, tokens)
+    letters, at, sums, bounds, spread, owner = _letters(most_letters)
     hashes, kinds, words = np.empty(tokens, np.uint64), np.empty(tokens, np.int8), np.empty((tokens, 2), np.uint32)
-    powers, inverses = _powers(_P, most_letters), _powers(_P_INVERSE, most_letters)
     keys, slots = np.empty(8 * room + 128, np.int32), np.empty(8 * room + 128, np.int32)
     blocks = 2 if characters else 1
     bucket, left, right = np.empty((2, room), np.int32), np.empty((2, room), np.int32), np.empty((2, room), np.int32)
@@ -382,15 +405,25 @@ def score(
         count = _tokenise(
             data, starts[text], starts[text + 1], table, powers, inverses, letters, at, sums, bounds, hashes, kinds, words
         )
-        usual, found[0] = _words(count, hashes, reach, opening, bucket[0], left[0], right[0])
+        found[0] = _words(count, hashes, reach, opening, bucket[0])
+        length = 0
         if characters:
-            length = _spread(count, letters, kinds, words, spread, begins)
-            found[1] = _grams(count, length, spread, begins, bucket[1], left[1]) if count else 0
+            length = _spread(count, letters, kinds, words, spread, owner)
+            found[1] = _grams(length, spread, sums, bucket[1])
         logits[:] = bias
         for block in range(blocks):
             distinct[block] = _distinct(found[block], bucket[block], keys, slots, unique[block], times[block], which[block])
             known = _look_up(
-                distinct[block], unique[block], times[block], directory, absent, logarithms, row[block], amount[block]
+                distinct[block],
+                unique[block],
+                times[block],
+                directory,
+                flat,
+                width,
+                absent,
+                logarithms,
+                row[block],
+                amount[block],
             )
             if block == 0:
                 recognised[text] = known
@@ -414,6 +447,8 @@ def score(
                 best, chosen = decided, k
         label[text] = chosen
         if wanted:
+            usual = _places_of_words(count, reach, opening, left[0], right[0])
+            _places_of_grams(length, owner, left[1])
             _explain(
                 wanted, 1 + chosen, count, usual, characters, found, distinct, left, right, which, times, row, amount, entries, kinds,
                 contribution, terms[text], term_spans[text],

@@ -85,8 +85,8 @@ def _compiled(model: Model, texts: Sequence[str], part: Scores, wanted: int) -> 
     contribution = np.empty((len(texts), wanted))
     spans = np.zeros((len(texts), wanted, 5), dtype=np.int64)
     done = acceleration.call(
-        "score", data, starts, features.fold_table(), model.reach, model.opening, model.characters, *model.table,
-        model.bias, model.offsets, part.probabilities, part.label, part.recognised, contribution, spans,
+        "score", data, starts, features.fold_table(), *features.powers_for(starts), model.reach, model.opening, model.characters,
+        *model.table, model.bias, model.offsets, part.probabilities, part.label, part.recognised, contribution, spans,
     )  # fmt: skip
     if not done:
         return []

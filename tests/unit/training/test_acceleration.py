@@ -16,6 +16,7 @@ from tests.unit.training.conftest import ROOT
 OWN = f"cp{sys.version_info.major}{sys.version_info.minor}"
 # Stands for numba, so that no test compiles: the kernels run as they are written.
 NUMBA = "def njit(**_):\n    return lambda function: function\n"
+EXTENDING = "def intrinsic(_):\n    return lambda *_: None\n"
 # A job in a Python without numba: what is printed is where the kernels' numba came from, what they count, and each warning.
 JOB = """
 import logging, sys
@@ -36,6 +37,7 @@ def wheel(folder: Path, name: str, python: str = OWN, platform: str = "manylinux
     path = folder / f"{name}-1.0-{python}-{python}-{platform}.whl"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"{name}/__init__.py", NUMBA)
+        archive.writestr(f"{name}/extending.py", EXTENDING)
         archive.writestr(f"{name}/tests/__init__.py", "")
     return path
 

@@ -128,6 +128,12 @@ def test_arrays_that_do_not_fit_are_refused_even_when_signed(copy: Path, name: s
         artifact.load(copy)
 
 
+def test_buckets_in_disorder_are_refused(copy: Path) -> None:
+    resign(copy, "buckets.npy", npy(np.load(copy / "buckets.npy")[::-1]))
+    with pytest.raises(ArtifactError, match="disorder"):
+        artifact.load(copy)
+
+
 def test_an_archive_cannot_write_outside_its_folder(tmp_path: Path) -> None:
     archive = tmp_path / "model.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:

@@ -129,7 +129,9 @@ def test_compiled_features_are_those_of_numpy(texts: list[str], reach: int) -> N
     data, starts = features.packed(texts)
     tokens = features.tokenise(texts)
     for block, occurrences in enumerate((features.word_occurrences(tokens, reach, 3), features.character_occurrences(tokens))):
-        compiled = acceleration.call("count_features", data, starts, features.fold_table(), reach, 3, block)
+        compiled = acceleration.call(
+            "count_features", data, starts, features.fold_table(), *features.powers_for(starts), reach, 3, block
+        )
         assert compiled is not None
         order = np.lexsort((compiled[1], compiled[0]))
         for ours, theirs in zip(compiled, features.counts(occurrences), strict=True):

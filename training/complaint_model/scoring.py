@@ -98,16 +98,15 @@ def _compiled(model: Model, texts: Sequence[str], part: Scores, wanted: int) -> 
 
 def _terms(text: str, told: int, amounts: list[float], places: list[list[int]]) -> list[Term]:
     """The first `told` terms; places are of bytes, and only in ASCII a byte is a character."""
-    octets = text if text.isascii() else text.encode("utf-8", "surrogatepass")
     terms = []
+    octets = b"" if text.isascii() else text.encode("utf-8", "surrogatepass")
     for amount, (start, end, other, last, apart) in zip(amounts[:told], places, strict=False):
-        terms.append(Term(_joined(_part(octets, start, end), _part(octets, other, last), apart), amount))
+        if octets:
+            left, right = octets[start:end].decode("utf-8", "replace"), octets[other:last].decode("utf-8", "replace")
+        else:
+            left, right = text[start:end], text[other:last]
+        terms.append(Term(_joined(left, right, apart), amount))
     return terms
-
-
-def _part(octets: str | bytes, start: int, end: int) -> str:
-    part = octets[start:end]
-    return part if isinstance(part, str) else part.decode("utf-8", "replace")
 
 
 def _joined(left: str, right: str, apart: int) -> str:

@@ -29,6 +29,7 @@ Codes = NDArray[np.uint32]
 SEPARATOR, SKIP = 0, 1
 # Above the table lie only ideographs and private use: each is its own word.
 TABLE_SIZE = 0x20000
+FIRST_IDEOGRAPH, FIRST_SYLLABLE = 0x2E80, 0xAC00
 WORD, NUMBER, MASK = 0, 1, 2
 
 _P = 0x9E3779B97F4A7C15
@@ -153,7 +154,7 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     folded = folded[kept]
 
     letter = folded != SEPARATOR
-    alone = ((folded >= 0x2E80) & (folded < 0xAC00)) | (folded >= TABLE_SIZE)
+    alone = ((folded >= FIRST_IDEOGRAPH) & (folded < FIRST_SYLLABLE)) | (folded >= TABLE_SIZE)
     starts_here = letter.copy()
     starts_here[1:] &= ~letter[:-1] | alone[1:] | alone[:-1]
     ends_here = letter.copy()
@@ -173,7 +174,7 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     first, last = kept[start], kept[end - 1] + 1
     # What stands right before a word, and after it; a text's last word is followed by the space between texts.
     before = np.where(start > 0, codes[np.maximum(first - 1, 0)], ord(" "))
-    bracketed = (before == ord("<")) & (codes[kept[end]] == ord(">"))
+    bracketed = (before == ord("<")) & (codes[kept[end]] == ord(">")) & (folded[start] < FIRST_IDEOGRAPH)
     kind[((crosses[end] - crosses[start] == length) & (length > 1)) | bracketed] = MASK
     hashes[kind == MASK] = _MASK_HASH
 

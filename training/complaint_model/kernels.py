@@ -118,9 +118,10 @@ def _tokenise(
             for place in range(begin + one, end):
                 if letters[place] != LETTER_X:
                     kind = np.int8(WORD)
-        start = np.uint64(first) + np.uint64(at[begin])
-        if begin > 0 and end < length and data[start - one] == 60 and data[np.uint64(first) + np.uint64(at[end])] == 62:
-            kind = np.int8(MASK)
+        start, after = np.uint64(first) + np.uint64(at[begin]), np.uint64(first) + np.uint64(at[end])
+        # <…>: the text's first byte has none before it, its last none after, and no placeholder is named in ideographs.
+        if start > np.uint64(first) and after < stop and letters[begin] < FIRST_IDEOGRAPH:
+            kind = np.int8(MASK) if data[start - one] == 60 and data[after] == 62 else kind
         hashes[count] = _MASK_HASH if kind == MASK else value
         kinds[count] = kind
         words[count, 0], words[count, 1] = begin, end

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from complaint_model import acceleration, features
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 MASK = (1 << 64) - 1
@@ -117,7 +117,7 @@ def test_buckets_are_spread_evenly() -> None:
 
 
 TEXTS = st.lists(
-    st.text(max_size=80) | st.text(alphabet="aáñXx0123 <>_.,/'’漢字한\u0301\u200b\ud800🙂", max_size=80),
+    st.text(max_size=80) | st.text(alphabet="aáñXx0123 <>_.,/'’漢字한㐀𠀁\u0301\u200b\ud800🙂", max_size=80),
     min_size=1,
     max_size=8,
 )
@@ -125,6 +125,9 @@ TEXTS = st.lists(
 
 @settings(max_examples=300, deadline=None)
 @given(TEXTS, st.integers(0, 4))
+@example(["<", "㐀>"], 0)
+@example(["<㐀", ">"], 0)
+@example(["<㐀", "<㐀>", "<𠀁\u200b>"], 1)
 def test_compiled_features_are_those_of_numpy(texts: list[str], reach: int) -> None:
     data, starts = features.packed(texts)
     tokens = features.tokenise(texts)

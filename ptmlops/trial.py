@@ -321,7 +321,8 @@ def _score(base: Path, path: Path, out: Path, settings: Settings, tell: Callable
             json.dumps({"complaint_id": row["complaint_id"], "text": row["text"]}).encode()
             for row in kept[first : first + BATCH]
         ]
-        answers.update((answer["complaint_id"], answer) for answer in inference.predict_fn(lines, model))
+        found = (json.loads(answer) for answer in inference.predict_fn(lines, model))
+        answers.update((answer["complaint_id"], answer) for answer in found)
         tell(f"{min(first + BATCH, len(kept)):,} of {len(kept):,}")
     tell("writing")
     known = _texts(base / "evaluation" / "input")

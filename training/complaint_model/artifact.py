@@ -15,8 +15,18 @@ import numpy as np
 from complaint_model import features
 from complaint_model.classifier import Model
 
-FORMAT = 4  # changes when an older reader would predict something else from the same files
-ARRAYS = {"buckets": ("<u4", 1), "rarity": ("<f4", 1), "weights": ("<f4", 2), "bias": ("<f8", 1), "offsets": ("<f8", 1)}
+FORMAT = 5  # changes when an older reader would predict something else from the same files
+ARRAYS = {
+    "buckets": ("<u4", 1),
+    "rarity": ("<f4", 1),
+    "weights": ("<f4", 2),
+    "run_buckets": ("<u4", 1),
+    "run_rarity": ("<f4", 1),
+    "run_weights": ("<f4", 2),
+    "bias": ("<f8", 1),
+    "offsets": ("<f8", 1),
+}
+BUCKET_BITS = [features.WORD_BITS, features.BUCKET_BITS, features.RUN_BITS]
 MANIFEST = "manifest.json"
 CONTENT = "model.json"
 WHEELS = "wheels"  # of numba, in the code and in a model that brings it
@@ -47,11 +57,11 @@ def save(model: Model, about: dict[str, Any], folder: Path, *, source: Path | No
             np.save(out, np.ascontiguousarray(getattr(model, name), dtype=dtype), allow_pickle=False)
     content = {
         "labels": list(model.labels),
-        "characters": model.characters,
+        "new_word_rarity": model.new_word_rarity,
         "threshold": model.threshold,
         "reach": model.reach,
         "opening": model.opening,
-        "bucket_bits": features.BUCKET_BITS,
+        "bucket_bits": BUCKET_BITS,
         "about": about,
     }
     (folder / CONTENT).write_text(_json(content), encoding="utf-8")
@@ -129,25 +139,22 @@ def _model(content: dict[str, Any], arrays: dict[str, Any]) -> Model:
         raise ValueError("labels are not a list of at least two texts")
     if len(set(labels)) != len(labels):
         raise ValueError("a label appears twice")
-    if content["bucket_bits"] != features.BUCKET_BITS:
-        raise ValueError(f"features are hashed to {content['bucket_bits']} bits, not {features.BUCKET_BITS}")
+    if content["bucket_bits"] != BUCKET_BITS:
+        raise ValueError(f"features are hashed to {content['bucket_bits']} bits, not {BUCKET_BITS}")
     for name, (dtype, dimensions) in ARRAYS.items():
         array = arrays[name]
         if array.dtype != np.dtype(dtype) or array.ndim != dimensions:
             raise ValueError(f"{name} is {array.dtype} in {array.ndim} dimensions, not {dtype} in {dimensions}")
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds values that are not numbers")
-    count, buckets = len(labels), arrays["buckets"]
-    if (
-        arrays["weights"].shape != (len(buckets), count)
-        or arrays["bias"].shape != (count,)
-        or arrays["offsets"].shape != (count,)
-    ):
+    count = len(labels)
+    _check_features(arrays, "", count, features.BUCKET_BITS)
+    _check_features(arrays, "run_", count, features.RUN_BITS)
+    if arrays["bias"].shape != (count,) or arrays["offsets"].shape != (count,):
         raise ValueError("the arrays' shapes do not match the labels")
-    if arrays["rarity"].shape != buckets.shape or (arrays["rarity"] <= 0).any():
-        raise ValueError("rarity does not match the buckets")
-    if (buckets[1:] <= buckets[:-1]).any() or (len(buckets) and buckets[-1] >= 1 << features.BUCKET_BITS):
-        raise ValueError("buckets repeat, are in disorder, or are none")
+    new_word_rarity = content["new_word_rarity"]
+    if not isinstance(new_word_rarity, float) or not 0 < new_word_rarity < 100:
+        raise ValueError("the rarity of a new word is none")
     reach, threshold = content["reach"], content["threshold"]
     if not isinstance(reach, int) or isinstance(reach, bool) or not 0 <= reach <= MAX_REACH:
         raise ValueError("reach is no distance between words")
@@ -156,8 +163,19 @@ def _model(content: dict[str, Any], arrays: dict[str, Any]) -> Model:
         raise ValueError("opening is no number of words")
     if not isinstance(threshold, float) or not 0 <= threshold <= 1:
         raise ValueError("the threshold is no probability")
-    characters = content["characters"] is True
-    return Model(labels=tuple(labels), characters=characters, reach=reach, opening=opening, threshold=threshold, **arrays)
+    return Model(
+        labels=tuple(labels), new_word_rarity=new_word_rarity, reach=reach, opening=opening, threshold=threshold, **arrays
+    )
+
+
+def _check_features(arrays: dict[str, Any], kind: str, labels: int, bits: int) -> None:
+    buckets, rarity = arrays[f"{kind}buckets"], arrays[f"{kind}rarity"]
+    if arrays[f"{kind}weights"].shape != (len(buckets), labels):
+        raise ValueError("the arrays' shapes do not match the labels")
+    if rarity.shape != buckets.shape or (rarity <= 0).any():
+        raise ValueError("rarity does not match the buckets")
+    if (buckets[1:] <= buckets[:-1]).any() or (len(buckets) and buckets[-1] >= 1 << bits):
+        raise ValueError("buckets repeat, are in disorder, or are none")
 
 
 def _check_member(path: Path, entry: Any) -> None:

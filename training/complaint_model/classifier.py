@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,10 @@ SHORT_TEXT_WORDS = 60
 SHORT_TEXT_REACH, LONG_TEXT_REACH = 20, 1
 # A long complaint says first what it is about: its opening words count for more than the same words further down.
 OPENING_WORDS = 15
+# How long the vector of a text's words is, and that of its pairs and opening words: together one. Where spelling counts too its
+# length is one, and with it less is left for the words themselves to say.
+SHARES = (0.7, 0.7)
+SHARES_WITH_SPELLING = (0.5, 1.0)
 PASSES = 8  # over the rows; more change no label that fewer do not
 LINE_FLOATS = 16  # of 4 bytes: what a processor brings from memory at once
 MAX_WEIGHTS = 100_000_000  # of the table, 400 MB: with very many labels the rarest features go
@@ -77,18 +82,23 @@ class Model:
     """A trained classifier: features' buckets -> rows of weights.
 
     Row i of `weights` belongs to hash bucket `buckets[i]`: its columns are what the feature, standing once in a text whose vector
-    has length 1, adds to each label's logit. `offsets` are added to log-probabilities only to choose the label, never to report a probability.
+    of such features has length 1, adds to each label's logit. A word's weights hold those of its spelling; a word that training did
+    not see has only the latter, put together from the runs of its letters: their sum, divided by the length of their rarities.
+    `offsets` are added to log-probabilities only to choose the label, never to report a probability.
     """
 
     labels: tuple[str, ...]
     buckets: NDArray[np.uint32]  # (features,) ascending
     rarity: Singles  # (features,) inverse document frequency, already in the weights and needed for a vector's length
     weights: Singles  # (features, labels)
+    new_word_rarity: float  # of a word that training did not see
+    run_buckets: NDArray[np.uint32]  # (runs,) ascending; none where the model does not look at spelling
+    run_rarity: Singles  # (runs,)
+    run_weights: Singles  # (runs, labels)
     bias: Floats  # (labels,)
     offsets: Floats  # (labels,)
     reach: int  # how far apart the words of a pair may stand
     opening: int  # how many words at a text's beginning are features of their own too
-    characters: bool
     threshold: float  # of confidence, above which labels keep the target precision
 
     @property
@@ -102,25 +112,34 @@ class Model:
         return cached
 
     @property
-    def table(self) -> tuple[NDArray[np.uint64], Singles]:
-        """(directory, entries) as the kernels look features up (kernels.score): a directory that the processor's cache holds, and
-        rows that begin where a line of it does.
-        """
-        cached = self.__dict__.get("_table")
+    def tables(self) -> tuple[NDArray[np.uint64], Singles, NDArray[np.uint64], Singles]:
+        """(directory, entries) of the features, and of runs of letters, as the kernels look them up (kernels.score)."""
+        cached = self.__dict__.get("_tables")
         if cached is None:
-            cells, places = np.divmod(self.buckets.astype(np.int64), 64)
-            directory = np.zeros((1 << (features.BUCKET_BITS - 6), 2), dtype=np.uint64)
-            np.bitwise_or.at(directory[:, 0], cells, np.uint64(1) << places.astype(np.uint64))
-            directory[:, 1] = np.searchsorted(cells, np.arange(len(directory)))
-            count, size = len(self.buckets) + 1, 1 + len(self.labels)
-            width = -(-size // LINE_FLOATS) * LINE_FLOATS
-            room = np.zeros(count * width + LINE_FLOATS, dtype=np.float32)
-            begin = -(room.ctypes.data // room.itemsize) % LINE_FLOATS
-            entries = room[begin : begin + count * width].reshape(count, width)
-            entries[:-1, 0], entries[:-1, 1:size] = self.rarity, self.weights
-            cached = directory, entries
-            self.__dict__["_table"] = cached
+            new_word = np.zeros((2, 1 + len(self.labels)), dtype=np.float32)
+            new_word[0, 0] = self.new_word_rarity
+            own = _table(features.BUCKET_BITS, self.buckets, self.rarity, self.weights, new_word)
+            runs = _table(features.RUN_BITS, self.run_buckets, self.run_rarity, self.run_weights, new_word[:0])
+            cached = *own, *runs
+            self.__dict__["_tables"] = cached
         return cached
+
+
+def _table(
+    bits: int, buckets: NDArray[np.uint32], rarity: Singles, weights: Singles, more: Singles
+) -> tuple[NDArray[np.uint64], Singles]:
+    """A directory that the processor's cache holds, and rows (rarity, weights; then `more`) that begin where a line of it does."""
+    cells, places = np.divmod(buckets.astype(np.int64), 64)
+    directory = np.zeros((1 << (bits - 6), 2), dtype=np.uint64)
+    np.bitwise_or.at(directory[:, 0], cells, np.uint64(1) << places.astype(np.uint64))
+    directory[:, 1] = np.searchsorted(cells, np.arange(len(directory)))
+    known, count, size = len(buckets), len(buckets) + len(more), 1 + weights.shape[1]
+    width = -(-size // LINE_FLOATS) * LINE_FLOATS
+    room = np.zeros(count * width + LINE_FLOATS, dtype=np.float32)
+    begin = -(room.ctypes.data // room.itemsize) % LINE_FLOATS
+    entries = room[begin : begin + count * width].reshape(count, width)
+    entries[:known, 0], entries[:known, 1:size], entries[known:, :size] = rarity, weights, more
+    return directory, entries
 
 
 @dataclass(frozen=True)
@@ -153,52 +172,108 @@ def inverse_document_frequency(frequency: NDArray[np.int64], texts: int) -> Sing
 
 
 @dataclass(frozen=True)
-class Vocabulary:
-    """The features that training keeps; those of a text that it does not keep count for nothing, not even for its length."""
+class Spelling:
+    """How words are written: runs of their letters, of which training keeps those that several words have."""
 
-    matrix: csr_matrix  # (texts, features) float32
-    buckets: NDArray[np.uint32]  # (features,) the most frequent first
+    words: csr_matrix  # (buckets of words, runs) float32, each word's vector of length one
+    buckets: NDArray[np.uint32]  # (runs,)
+    rarity: Singles  # (runs,)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The features that training keeps. Words that it does not keep count as new ones, other features for nothing, not even for
+    a vector's length.
+    """
+
+    matrix: csr_matrix  # (texts, features and runs) float32, the most frequent columns first
+    buckets: NDArray[np.uint32]  # (features,)
     rarity: Singles  # (features,)
+    shares: Singles  # (features,) what the matrix's values are multiplied with
+    new_word_rarity: float
+    spelling: Spelling | None
+    columns: Ints  # (features and then runs,) where each stands in the matrix
 
 
 def learn_vocabulary(
     texts: Sequence[str], *, reach: int, opening: int, characters: bool, min_rows: int, most: int
 ) -> Vocabulary:
-    """The features of at least `min_rows` texts (the `most` frequent of them), and the texts' values of them."""
-    # Each block by itself, batch by batch: (row, bucket, count) as small as they can be held.
-    parts: list[list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint16]]]] = []
+    """The features of at least `min_rows` texts and the runs of letters of at least two words (the `most` frequent of both), and
+    the texts' values of them.
+    """
+    # Batch by batch, (row, bucket, count) as small as they can be held.
+    parts: list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint16]]] = []
     frequency = np.zeros(1 << features.BUCKET_BITS, dtype=np.int64)
+    seen = np.zeros(1 << features.WORD_BITS, dtype=np.bool_)
+    spelled: list[tuple[Ints, Ints]] = []
     for first, last in features.batches(texts):
-        blocks = []
-        for document, bucket, count in features.count_features(
-            texts[first:last], reach=reach, opening=opening, characters=characters
-        ):
-            frequency += np.bincount(bucket, minlength=len(frequency))
-            blocks.append(((document + first).astype(np.int32), bucket.astype(np.int32), _small(count)))
-        parts.append(blocks)
+        document, bucket, count = features.count_features(texts[first:last], reach=reach, opening=opening)
+        frequency += np.bincount(bucket, minlength=len(frequency))
+        parts.append(((document + first).astype(np.int32), bucket.astype(np.int32), _small(count)))
+        if characters:
+            spelled.append(features.spell(texts[first:last], seen))
     rarity = inverse_document_frequency(frequency, len(texts))
     buckets = np.flatnonzero(frequency >= min_rows)
-    # Those that most texts have lie side by side in the table of weights, so that the processor's cache holds them.
-    buckets = buckets[np.argsort(-frequency[buckets], kind="stable")]
-    if len(buckets) > most:
-        buckets = buckets[:most]
+    runs, run_rarity, letters = _runs_of_words(spelled)
+    # What most texts have lies side by side in the table of weights, so that the processor's cache holds it.
+    often = np.concatenate((frequency[buckets], letters.T @ frequency[: len(seen)]))
+    order = np.argsort(-often, kind="stable")
+    if len(order) > most:
+        order = np.sort(order[:most])
+        buckets, kept = buckets[order[order < len(buckets)]], order[order >= len(buckets)] - len(buckets)
+        runs, run_rarity, letters = runs[kept], run_rarity[kept], letters[:, kept]
+        order = np.argsort(-often[order], kind="stable")
         log.info("kept the %d most frequent features", most)
+    columns = np.empty(len(order), dtype=np.int64)
+    columns[order] = np.arange(len(order))
     index = np.full(len(frequency), -1, dtype=np.int32)
-    index[buckets] = np.arange(len(buckets), dtype=np.int32)
+    index[buckets] = columns[: len(buckets)]
+    new_word_rarity = float(inverse_document_frequency(np.ones(1, dtype=np.int64), len(texts))[0])
+    rarity[: len(seen)][index[: len(seen)] < 0] = new_word_rarity
+    letters = _of_length_one(letters, run_rarity)
+    word_share, other_share = SHARES_WITH_SPELLING if characters else SHARES
     matrices = []
     parts.reverse()
     for first, last in features.batches(texts):  # taken apart as it is put together: a large corpus is held about once
-        pieces = []
-        for document32, bucket32, count16 in parts.pop():
-            column = index[bucket32]
-            known = column >= 0
-            row, column = (document32[known] - first).astype(np.int64), column[known]
-            value = block_values(row, count16[known].astype(np.int64), rarity[bucket32[known]]).astype(np.float32)
-            pieces.append((row, column, value))
-        rows, columns, values = (np.concatenate(piece) for piece in zip(*pieces, strict=True))
-        matrices.append(csr_matrix((values, (rows, columns)), shape=(last - first, len(buckets)), dtype=np.float32))
-    matrix = vstack(matrices, format="csr") if matrices else csr_matrix((0, len(buckets)), dtype=np.float32)
-    return Vocabulary(matrix=matrix, buckets=buckets.astype(np.uint32), rarity=rarity[buckets])
+        document32, bucket32, count16 = parts.pop()
+        row, word, known = (document32 - first).astype(np.int64), bucket32 < len(seen), index[bucket32] >= 0
+        value = np.zeros(len(row), dtype=np.float32)
+        for kind in (word, ~word & known):
+            value[kind] = block_values(row[kind], count16[kind].astype(np.int64), rarity[bucket32[kind]])
+        shape, shared = (last - first, len(order)), np.where(word, word_share, other_share) * value
+        matrix = csr_matrix((shared[known], (row[known], index[bucket32[known]])), shape=shape, dtype=np.float32)
+        if characters:
+            words = csr_matrix((value[word], (row[word], bucket32[word])), shape=(last - first, len(seen)))
+            written = words @ letters
+            matrix += csr_matrix((written.data, columns[len(buckets) :][written.indices], written.indptr), shape=shape)
+        matrices.append(matrix)
+    return Vocabulary(
+        matrix=vstack(matrices, format="csr") if matrices else csr_matrix((0, len(order)), dtype=np.float32),
+        buckets=buckets.astype(np.uint32),
+        rarity=rarity[buckets],
+        shares=np.where(buckets < len(seen), word_share, other_share).astype(np.float32),
+        new_word_rarity=new_word_rarity,
+        spelling=Spelling(letters, runs.astype(np.uint32), run_rarity) if characters else None,
+        columns=columns,
+    )
+
+
+def _runs_of_words(spelled: Sequence[tuple[Ints, Ints]]) -> tuple[Ints, Singles, csr_matrix]:
+    """(bucket, rarity) of the runs of letters that at least two words have, and how often each stands in each word (buckets, runs)."""
+    words, buckets = (np.concatenate(part) for part in zip(*spelled, strict=True)) if spelled else (np.zeros(0, np.int64),) * 2
+    size = 1 << features.WORD_BITS
+    letters = csr_matrix((np.ones(len(words), dtype=np.float32), (words, buckets)), shape=(size, 1 << features.RUN_BITS))
+    frequency = np.bincount(letters.indices, minlength=letters.shape[1])
+    runs = np.flatnonzero(frequency > 1)
+    return runs, inverse_document_frequency(frequency[runs], len(np.unique(words))), letters[:, runs]
+
+
+def _of_length_one(letters: csr_matrix, rarity: Singles) -> csr_matrix:
+    """Each word's vector: its runs' rarities, divided by the length that they have together, a run that stands twice counted twice."""
+    squares = letters @ rarity.astype(np.float64) ** 2
+    scale = 1.0 / np.sqrt(np.where(squares > 0, squares, 1.0))
+    values = letters.data * rarity[letters.indices] * np.repeat(scale, np.diff(letters.indptr))
+    return csr_matrix((values.astype(np.float32), letters.indices, letters.indptr), shape=letters.shape)
 
 
 def _small(count: Ints) -> NDArray[np.uint16]:
@@ -579,24 +654,37 @@ def fit(
     threshold, _ = threshold_for(confidence, right, settings.target_precision)
 
     weights, biases = fit_machines(matrix, labels, len(names), settings)
-    folded = weights @ slope
-    # A constant added to all labels' logits changes no probability; without it a contribution speaks for one label.
-    folded -= folded.mean(axis=1, keepdims=True)
-    folded *= vocabulary.rarity[:, None]
-    order = np.argsort(vocabulary.buckets)
-    model = Model(
+    return Model(
+        **_folded(vocabulary, weights @ slope),
         labels=tuple(names),
-        buckets=vocabulary.buckets[order],
-        rarity=vocabulary.rarity[order],
-        weights=folded.astype(np.float32)[order],
         bias=biases @ slope + shift,
         offsets=offsets,
         reach=reach,
         opening=opening,
-        characters=characters,
         threshold=threshold,
-    )
-    return model, crossfit
+    ), crossfit
+
+
+def _folded(vocabulary: Vocabulary, weights: Floats) -> dict[str, Any]:
+    """A model's arrays: the matrix' columns' `weights` with shares and rarities in them, and each word's with those of its spelling."""
+    # A constant added to all labels' logits changes no probability; without it a contribution speaks for one label.
+    weights = (weights - weights.mean(axis=1, keepdims=True))[vocabulary.columns]
+    count, spelling = len(vocabulary.buckets), vocabulary.spelling
+    own = weights[:count] * vocabulary.shares[:, None]
+    if spelling:
+        words = np.flatnonzero(vocabulary.buckets < spelling.words.shape[0])
+        own[words] += spelling.words[vocabulary.buckets[words]] @ weights[count:]
+    run_buckets = spelling.buckets if spelling else np.zeros(0, dtype=np.uint32)
+    run_rarity = spelling.rarity if spelling else np.zeros(0, dtype=np.float32)
+    return {
+        "buckets": vocabulary.buckets,
+        "rarity": vocabulary.rarity,
+        "weights": (own * vocabulary.rarity[:, None]).astype(np.float32),
+        "new_word_rarity": vocabulary.new_word_rarity,
+        "run_buckets": run_buckets,
+        "run_rarity": run_rarity,
+        "run_weights": (weights[count:] * run_rarity[:, None]).astype(np.float32),
+    }
 
 
 def fingerprint(rows: Rows, extra: str = "") -> str:

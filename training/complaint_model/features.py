@@ -1,4 +1,4 @@
-"""Turn texts into hashed words, pairs of words and character n-grams, in any script, with NumPy alone.
+"""Turn texts into hashed words, pairs of words and runs of a word's letters, in any script, with NumPy alone.
 
 What does not tell complaints apart is folded away before hashing: case, accents, apostrophes, spaces, which digits a
 number has and what a mask (`XXXX`, `<EMAIL>`) stood for. A word's hash is the polynomial sum(code_i * P**i) modulo
@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from complaint_model import acceleration
 
-BUCKET_BITS = 22
-CHARACTER_SIZES = (2, 3, 4)
-BATCH_CHARACTERS = 2_000_000  # of memory: an uncompressed batch of this size needs about 0.5 GB with characters on
+# Words have buckets below 2**WORD_BITS, pairs and opening words from PAIRS to 2**BUCKET_BITS, runs of letters a space of their own.
+WORD_BITS, BUCKET_BITS, RUN_BITS = 21, 23, 22
+PAIRS = 1 << (BUCKET_BITS - 1)
+RUN_SIZES = (2, 3, 4)
+BATCH_CHARACTERS = 2_000_000  # of memory: an uncompressed batch of this size needs about 0.5 GB
 
 UInts = NDArray[np.uint64]
 Ints = NDArray[np.int64]
@@ -38,8 +40,8 @@ _MASK_HASH = np.uint64(0x5851F42D4C957F2D)
 _UNIGRAM = np.uint64(0x14057B7EF767814F)
 _OPENING = np.uint64(0xC2B2AE3D27D4EB4F)
 _BIGRAM_LEFT, _BIGRAM_RIGHT = np.uint64(0x2545F4914F6CDD1D), np.uint64(0xD6E8FEB86659FD93)
-_CHARACTERS = 0xA0761D6478BD642F
-# Letters of the character n-grams that no text has: what stands between words, and a mask whatever it hides.
+_RUN = 0xA0761D6478BD642F
+# Letters of runs that no text has: a word's edge, and a mask whatever it hides.
 _EDGE, _MASK_LETTER = np.uint32(2), np.uint32(3)
 
 
@@ -52,7 +54,7 @@ class Tokens:
     end: Ints  # one past the last
     hash: UInts
     kind: NDArray[np.int8]  # WORD, NUMBER or MASK
-    folded: Codes  # all folded characters of the batch, for character n-grams
+    folded: Codes  # all folded characters of the batch, for runs of letters
     folded_start: Ints
     folded_end: Ints
 
@@ -112,8 +114,16 @@ def _mix(values: UInts) -> UInts:
     return values ^ (values >> np.uint64(31))
 
 
-def _bucket(values: UInts) -> Ints:
-    return (_mix(values) >> np.uint64(64 - BUCKET_BITS)).astype(np.int64)
+def _bucket(values: UInts, bits: int) -> Ints:
+    return (_mix(values) >> np.uint64(64 - bits)).astype(np.int64)
+
+
+def _word_bucket(values: UInts) -> Ints:
+    return _bucket(values, WORD_BITS)
+
+
+def _pair_bucket(values: UInts) -> Ints:
+    return _bucket(values, BUCKET_BITS - 1) | PAIRS
 
 
 def packed(texts: Sequence[str]) -> tuple[NDArray[np.uint8], Ints]:
@@ -201,27 +211,27 @@ def word_occurrences(tokens: Tokens, reach: int, opening: int) -> Occurrences:
     """
     every = np.arange(len(tokens.hash))
     left, right = [every], [every]
-    buckets = [_bucket(tokens.hash + _UNIGRAM)]
+    buckets = [_word_bucket(tokens.hash + _UNIGRAM)]
     for step in range(1, reach + 1):
         one = np.flatnonzero(tokens.document[step:] == tokens.document[:-step])
         if not len(one):
             break
         left.append(one)
         right.append(one + step)
-        buckets.append(_bucket(_mix(tokens.hash[one] * _BIGRAM_LEFT) * _BIGRAM_RIGHT + tokens.hash[one + step]))
+        buckets.append(_pair_bucket(_mix(tokens.hash[one] * _BIGRAM_LEFT) * _BIGRAM_RIGHT + tokens.hash[one + step]))
     terms = list(buckets)
     place_in_text = every - np.searchsorted(tokens.document, tokens.document)
     first = np.flatnonzero(place_in_text < opening)
     left.append(first)
     right.append(first)
-    buckets.append(_bucket(tokens.hash[first] + _OPENING))
+    buckets.append(_pair_bucket(tokens.hash[first] + _OPENING))
     terms.append(buckets[0][first])
     one = np.flatnonzero((place_in_text[1:] < opening) & (place_in_text[1:] > 0)) if reach else first[:0]
     left.append(one)
     right.append(one + 1)
     pair = _mix(tokens.hash[one] * _BIGRAM_LEFT) * _BIGRAM_RIGHT + tokens.hash[one + 1]
-    buckets.append(_bucket(pair + _OPENING))
-    terms.append(_bucket(pair))
+    buckets.append(_pair_bucket(pair + _OPENING))
+    terms.append(_pair_bucket(pair))
     place = np.concatenate(left)
     return Occurrences(
         document=tokens.document[place],
@@ -232,37 +242,28 @@ def word_occurrences(tokens: Tokens, reach: int, opening: int) -> Occurrences:
     )
 
 
-def character_occurrences(tokens: Tokens) -> Occurrences:
-    """Every run of 2, 3 and 4 letters of a text, with an edge around each word; a number is one digit, a mask one letter.
-
-    A run belongs to the word in which it begins, and one that begins at an edge to the word after it.
+def runs_of(tokens: Tokens, places: Ints) -> tuple[Ints, Ints]:
+    """(which of `places`, bucket) of every run of 2, 3 and 4 letters of those words, an edge on either side; a number is one digit, a
+    mask one letter.
     """
-    plain = tokens.kind != MASK
-    length = np.where(plain, tokens.folded_end - tokens.folded_start, 1)
-    last_of_text = np.append(tokens.document[1:] != tokens.document[:-1], True) if len(length) else np.zeros(0, dtype=bool)
-    padded = 1 + length + last_of_text  # an edge before each word, and one after a text's last
-    offsets = np.concatenate(([0], np.cumsum(padded)))
-    token = np.repeat(np.arange(len(length)), padded)
-    within = np.arange(offsets[-1]) - offsets[token]
-    source = np.clip(tokens.folded_start[token] + within - 1, 0, max(len(tokens.folded) - 1, 0))
-    letters = tokens.folded[source] if len(tokens.folded) else np.zeros(0, dtype=np.uint32)
-    letters = np.where(plain[token], letters, _MASK_LETTER)
-    letters = np.where((within == 0) | (within == 1 + length[token]), _EDGE, letters).astype(np.uint64)
-    ends = offsets[1:][last_of_text]  # where each text's letters end
-    left_over = ends[np.searchsorted(ends, np.arange(offsets[-1]), side="right")] - np.arange(offsets[-1])
+    plain = tokens.kind[places] != MASK
+    length = np.where(plain, tokens.folded_end[places] - tokens.folded_start[places], 1)
+    offsets = np.concatenate(([0], np.cumsum(length + 2)))
+    word = np.repeat(np.arange(len(places)), length + 2)
+    within = np.arange(offsets[-1]) - offsets[word]
+    source = np.clip(tokens.folded_start[places][word] + within - 1, 0, max(len(tokens.folded) - 1, 0))
+    letters = np.where(plain[word], tokens.folded[source] if len(word) else 0, _MASK_LETTER)
+    letters = np.where((within == 0) | (within == 1 + length[word]), _EDGE, letters).astype(np.uint64)
+    words: list[Ints] = []
     buckets: list[Ints] = []
-    places: list[Ints] = []
-    for size in CHARACTER_SIZES:
-        at = np.flatnonzero(left_over >= size)
-        value = np.full(len(at), (_CHARACTERS * size) % (1 << 64), dtype=np.uint64)
+    for size in RUN_SIZES:
+        at = np.flatnonzero(within + size <= 2 + length[word])
+        value = np.full(len(at), (_RUN * size) % (1 << 64), dtype=np.uint64)
         for step in range(size):
             value += letters[at + step] * np.uint64(pow(_P, step, 1 << 64))
-        buckets.append(_bucket(value))
-        places.append(token[at])
-    # The edge after a text's last word begins no run; every other letter's word is its own.
-    place = np.concatenate(places)
-    bucket = np.concatenate(buckets)
-    return Occurrences(document=tokens.document[place], bucket=bucket, left=place, right=place, term=bucket)
+        words.append(word[at])
+        buckets.append(_bucket(value, RUN_BITS))
+    return np.concatenate(words), np.concatenate(buckets)
 
 
 def batches(texts: Sequence[str], most: int = BATCH_CHARACTERS) -> Iterator[tuple[int, int]]:
@@ -277,23 +278,25 @@ def batches(texts: Sequence[str], most: int = BATCH_CHARACTERS) -> Iterator[tupl
         yield first, len(texts)
 
 
-def count_features(texts: Sequence[str], *, reach: int, opening: int, characters: bool) -> list[tuple[Ints, Ints, Ints]]:
-    """(text, bucket, how often) of the distinct features of each block: words and pairs, and with `characters` their n-grams.
-
-    Each sorted by text; compiled where numba works, with NumPy elsewhere.
-    """
+def count_features(texts: Sequence[str], *, reach: int, opening: int) -> tuple[Ints, Ints, Ints]:
+    """(text, bucket, how often) of the distinct words and pairs, sorted by text; compiled where numba works."""
     data, starts = packed(texts)
-    found = []
-    for block in range(1 + characters):
-        table = acceleration.call("count_features", data, starts, fold_table(), *powers_for(starts), reach, opening, block)
-        if table is None:
-            break
-        found.append((table[0], table[1], table[2]))
-    else:
-        return found
+    table = acceleration.call("count_features", data, starts, fold_table(), *powers_for(starts), reach, opening)
+    return (table[0], table[1], table[2]) if table is not None else counts(word_occurrences(tokenise(texts), reach, opening))
+
+
+def spell(texts: Sequence[str], seen: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """(word's bucket, bucket of a run of its letters) of each word whose bucket is not yet marked in `seen`; marks it."""
+    data, starts = packed(texts)
+    table = acceleration.call("spell", data, starts, fold_table(), *powers_for(starts), seen)
+    if table is not None:
+        return table[0], table[1]
     tokens = tokenise(texts)
-    blocks = [word_occurrences(tokens, reach, opening)] + ([character_occurrences(tokens)] if characters else [])
-    return [counts(block) for block in blocks]
+    words, first = np.unique(_word_bucket(tokens.hash + _UNIGRAM), return_index=True)
+    new = ~seen[words]
+    seen[words] = True
+    word, bucket = runs_of(tokens, first[new])
+    return words[new][word], bucket
 
 
 def counts(occurrences: Occurrences) -> tuple[Ints, Ints, Ints]:

@@ -18,7 +18,7 @@ WORD, NUMBER, MASK = 0, 1, 2
 SEPARATOR, SKIP, EDGE, MASK_LETTER = 0, 1, 2, 3
 ZERO, LETTER_X = 48, 120  # among ASCII's folded codes
 TABLE_SIZE = 0x20000
-BUCKET_BITS = 22
+WORD_BITS, BUCKET_BITS, RUN_BITS = 21, 23, 22
 FIRST_IDEOGRAPH, FIRST_SYLLABLE = 0x2E80, 0xAC00
 LEAST_CONTRIBUTION = 1e-6
 _LEAST_LOG = math.log(1e-12)
@@ -28,8 +28,9 @@ _MASK_HASH = np.uint64(0x5851F42D4C957F2D)
 _UNIGRAM = np.uint64(0x14057B7EF767814F)
 _PAIR_LEFT, _PAIR_RIGHT = np.uint64(0x2545F4914F6CDD1D), np.uint64(0xD6E8FEB86659FD93)
 _OPENING = np.uint64(0xC2B2AE3D27D4EB4F)
-_CHARACTERS = np.uint64(0xA0761D6478BD642F)
-_SHIFT = np.uint64(64 - BUCKET_BITS)
+_RUN = np.uint64(0xA0761D6478BD642F)
+_WORD_SHIFT, _PAIR_SHIFT, _RUN_SHIFT = np.uint64(64 - WORD_BITS), np.uint64(65 - BUCKET_BITS), np.uint64(64 - RUN_BITS)
+_PAIRS = np.int32(1 << (BUCKET_BITS - 1))
 _S27, _S30, _S31 = np.uint64(27), np.uint64(30), np.uint64(31)
 _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
@@ -52,8 +53,13 @@ def _mix(value: Any) -> Any:
 
 
 @compiled
-def _bucket(value: Any) -> Any:
-    return np.int32(_mix(value) >> _SHIFT)
+def _word_bucket(value: Any) -> Any:
+    return np.int32(_mix(value) >> _WORD_SHIFT)
+
+
+@compiled
+def _pair_bucket(value: Any) -> Any:
+    return np.int32(_mix(value) >> _PAIR_SHIFT) | _PAIRS
 
 
 @compiled
@@ -131,43 +137,25 @@ def _tokenise(
 
 
 @compiled
-def _spread(count: int, letters: Any, kinds: Any, words: Any, spread: Any, owner: Any) -> Any:
-    """The tokens' letters for n-grams, an edge around each, and whose each is: an edge is the next token's."""
-    spread[0], owner[0] = EDGE, 0
-    length, one = np.uint64(1), np.uint64(1)
-    for token in range(np.uint64(count)):
-        if kinds[token] == MASK:
-            spread[length], owner[length] = MASK_LETTER, token
-            length += one
-        else:
-            for place in range(np.uint64(words[token, 0]), np.uint64(words[token, 1])):
-                spread[length], owner[length] = letters[place], token
-                length += one
-        spread[length], owner[length] = EDGE, token + one
-        length += one
-    return np.int64(length)
-
-
-@compiled
 def _words(count: int, hashes: Any, reach: int, opening: int, bucket: Any) -> int:
     """Every word, then every pair of words at most `reach` apart, neighbours first; then again, as features of their own, the
     first `opening` words and the pairs of neighbours among them.
     """
     for token in range(np.uint64(count)):
-        bucket[token] = _bucket(hashes[token] + _UNIGRAM)
+        bucket[token] = _word_bucket(hashes[token] + _UNIGRAM)
     found = np.uint64(count)
     for step in range(1, min(reach, count - 1) + 1):
         apart = np.uint64(step)
         for token in range(np.uint64(count - step)):
-            bucket[found + token] = _bucket(_mix(hashes[token] * _PAIR_LEFT) * _PAIR_RIGHT + hashes[token + apart])
+            bucket[found + token] = _pair_bucket(_mix(hashes[token] * _PAIR_LEFT) * _PAIR_RIGHT + hashes[token + apart])
         found += np.uint64(count - step)
     first, one = min(opening, count), np.uint64(1)
     for token in range(np.uint64(first)):
-        bucket[found + token] = _bucket(hashes[token] + _OPENING)
+        bucket[found + token] = _pair_bucket(hashes[token] + _OPENING)
     found += np.uint64(first)
     pairs = np.uint64(max(first - 1, 0) if reach else 0)
     for token in range(pairs):
-        bucket[found + token] = _bucket(_mix(hashes[token] * _PAIR_LEFT) * _PAIR_RIGHT + hashes[token + one] + _OPENING)
+        bucket[found + token] = _pair_bucket(_mix(hashes[token] * _PAIR_LEFT) * _PAIR_RIGHT + hashes[token + one] + _OPENING)
     return int(found + pairs)
 
 
@@ -185,35 +173,33 @@ def _places_of_words(count: int, reach: int, opening: int, left: Any, right: Any
 
 
 @compiled
-def _grams(length: int, letters: Any, values: Any, bucket: Any) -> int:
-    """Every run of 2, 3 and 4 letters, edges included."""
-    found, power = np.uint64(0), np.uint64(1)
-    for at in range(np.uint64(length)):
-        values[at] = letters[at]
-    for size in range(2, 5):
-        power *= _P
-        kind, beyond = _CHARACTERS * np.uint64(size), np.uint64(size - 1)
-        runs = np.uint64(max(length - size + 1, 0))
-        for at in range(runs):
-            values[at] += np.uint64(letters[at + beyond]) * power
-            bucket[found + at] = _bucket(values[at] + kind)
-        found += runs
-    return int(found)
-
-
-@compiled
-def _places_of_grams(length: int, owner: Any, left: Any) -> None:
-    """The word in which (or at whose edge) each of `_grams` begins."""
+def _runs(letters: Any, kind: int, begin: int, end: int, spread: Any, bucket: Any) -> int:
+    """Every run of 2, 3 and 4 letters of the token letters[begin:end], an edge on either side."""
+    spread[0], length = EDGE, 1
+    if kind == MASK:
+        spread[1], length = MASK_LETTER, 2
+    else:
+        for place in range(begin, end):
+            spread[length] = letters[place]
+            length += 1
+    spread[length] = EDGE
+    length += 1
     found = 0
     for size in range(2, 5):
         for at in range(length - size + 1):
-            left[found] = owner[at]
+            value, power = _RUN * np.uint64(size), np.uint64(1)
+            for step in range(size):
+                value += np.uint64(spread[at + step]) * power
+                power *= _P
+            bucket[found] = _mix(value) >> _RUN_SHIFT
             found += 1
+    return found
 
 
 @compiled
-def _distinct(found: int, bucket: Any, keys: Any, slots: Any, unique: Any, times: Any, which: Any) -> Any:
-    """Distinct buckets in order of appearance, how often each stands there, and which of them each occurrence is.
+def _distinct(count: int, found: int, bucket: Any, keys: Any, slots: Any, unique: Any, times: Any, which: Any) -> Any:
+    """Distinct buckets in order of appearance, how often each stands there, and which of them each occurrence is. Gives how many
+    there are of the first `count` occurrences, which are words, and how many of all.
 
     Whether a bucket is new is what a processor guesses wrong, so that it is counted with instead of branched on.
     """
@@ -223,80 +209,102 @@ def _distinct(found: int, bucket: Any, keys: Any, slots: Any, unique: Any, times
     most, one = np.uint32(size - np.uint32(1)), np.uint32(1)
     keys[:size] = -1
     times[:found] = 0
-    count = np.int32(0)
-    for occurrence in range(np.uint64(found)):
-        key = bucket[occurrence]
-        slot = np.uint32(key) & most  # buckets are spread already
-        there = keys[slot]
-        while there != key and there != -1:
-            slot = (slot + one) & most
+    distinct = words = np.int32(0)
+    for begin, end in ((np.uint64(0), np.uint64(count)), (np.uint64(count), np.uint64(found))):
+        words = distinct
+        for occurrence in range(begin, end):
+            key = bucket[occurrence]
+            slot = np.uint32(key) & most  # buckets are spread already
             there = keys[slot]
-        new = np.int32(there == -1)
-        feature = (slots[slot] & (new - np.int32(1))) + count * new
-        count += new
-        keys[slot], slots[slot] = key, feature
-        unique[np.uint32(feature)] = key
-        times[np.uint32(feature)] += 1
-        which[occurrence] = feature
-    return np.int64(count)
+            while there != key and there != -1:
+                slot = (slot + one) & most
+                there = keys[slot]
+            new = np.int32(there == -1)
+            feature = (slots[slot] & (new - np.int32(1))) + distinct * new
+            distinct += new
+            keys[slot], slots[slot] = key, feature
+            unique[np.uint32(feature)] = key
+            times[np.uint32(feature)] += 1
+            which[occurrence] = feature
+    return np.int64(words), np.int64(distinct)
 
 
 @compiled
-def _room(starts: Any, reach: int, opening: int, characters: bool) -> tuple[int, int, int]:
+def _room(starts: Any, reach: int, opening: int) -> tuple[int, int, int]:
     """(tokens, letters, features) that the longest text can have."""
     longest = 0
     for text in range(len(starts) - 1):
         longest = max(longest, starts[text + 1] - starts[text])
     tokens = longest // 2 + 2
-    letters = longest + tokens + 3
-    features = tokens * (1 + reach) + 2 * opening
-    return tokens, letters, max(features, 3 * letters) if characters else features
+    return tokens, longest + tokens + 3, tokens * (1 + reach) + 2 * opening
 
 
 @compiled
 def _letters(most: int) -> Any:
     """Room for the letters of a text, and what is known of them."""
-    return (
-        np.empty(most, np.uint32), np.empty(most, np.uint32), np.empty(most, np.uint64), np.empty(most, np.uint32),
-        np.empty(most, np.uint32), np.empty(most, np.uint32),
-    )  # fmt: skip
+    return np.empty(most, np.uint32), np.empty(most, np.uint32), np.empty(most, np.uint64), np.empty(most, np.uint32)
 
 
 @compiled
-def count_features(
-    data: Any, starts: Any, table: Any, powers: Any, inverses: Any, reach: int, opening: int, block: int
-) -> Any:
-    """(text, bucket, times) of each distinct feature of each text, of words (block 0) or characters (block 1)."""
+def count_features(data: Any, starts: Any, table: Any, powers: Any, inverses: Any, reach: int, opening: int) -> Any:
+    """(text, bucket, times) of each distinct feature of each text."""
     texts = len(starts) - 1
-    tokens, most_letters, room = _room(starts, reach, opening, block == 1)
-    letters, at, sums, bounds, spread, owner = _letters(most_letters)
+    tokens, most_letters, room = _room(starts, reach, opening)
+    letters, at, sums, bounds = _letters(most_letters)
     hashes, kinds, words = np.empty(tokens, np.uint64), np.empty(tokens, np.int8), np.empty((tokens, 2), np.uint32)
     bucket = np.empty(room, np.int32)
     keys, slots = np.empty(8 * room + 128, np.int32), np.empty(8 * room + 128, np.int32)
     unique, times, which = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
-    capacity = 4096
-    out = np.empty((3, capacity), np.int32)
+    out = np.empty((3, 4096), np.int32)
     total = 0
     for text in range(texts):
         count = _tokenise(
             data, starts[text], starts[text + 1], table, powers, inverses, letters, at, sums, bounds, hashes, kinds, words
         )
-        if block == 0:
-            found = _words(count, hashes, reach, opening, bucket)
-        else:
-            length = _spread(count, letters, kinds, words, spread, owner)
-            found = _grams(length, spread, sums, bucket)
-        distinct = _distinct(found, bucket, keys, slots, unique, times, which)
-        if total + distinct > capacity:
-            capacity = 2 * (total + distinct)
-            grown = np.empty((3, capacity), np.int32)
-            grown[:, :total] = out[:, :total]
-            out = grown
+        found = _words(count, hashes, reach, opening, bucket)
+        _, distinct = _distinct(count, found, bucket, keys, slots, unique, times, which)
+        out = _grown(out, total, distinct)
         for feature in range(distinct):
             out[0, total + feature] = text
             out[1, total + feature] = unique[feature]
             out[2, total + feature] = times[feature]
         total += distinct
+    return out[:, :total].copy()
+
+
+@compiled
+def _grown(out: Any, total: int, more: int) -> Any:
+    """`out` with room for `more` columns after the first `total`."""
+    if total + more <= out.shape[1]:
+        return out
+    grown = np.empty((out.shape[0], 2 * (total + more)), np.int32)
+    grown[:, :total] = out[:, :total]
+    return grown
+
+
+@compiled
+def spell(data: Any, starts: Any, table: Any, powers: Any, inverses: Any, seen: Any) -> Any:
+    """(word's bucket, bucket of a run of its letters) of each word whose bucket is not yet marked in `seen` (buckets,); marks it."""
+    tokens, most_letters, _ = _room(starts, 0, 0)
+    letters, at, sums, bounds = _letters(most_letters)
+    hashes, kinds, words = np.empty(tokens, np.uint64), np.empty(tokens, np.int8), np.empty((tokens, 2), np.uint32)
+    run = np.empty(3 * most_letters, np.int32)
+    out = np.empty((2, 4096), np.int32)
+    total = 0
+    for text in range(len(starts) - 1):
+        count = _tokenise(
+            data, starts[text], starts[text + 1], table, powers, inverses, letters, at, sums, bounds, hashes, kinds, words
+        )
+        for token in range(count):
+            word = _word_bucket(hashes[token] + _UNIGRAM)
+            if seen[word]:
+                continue
+            seen[word] = True
+            found = _runs(letters, kinds[token], words[token, 0], words[token, 1], bounds, run)
+            out = _grown(out, total, found)
+            out[0, total : total + found] = word
+            out[1, total : total + found] = run[:found]
+            total += found
     return out[:, :total].copy()
 
 
@@ -332,24 +340,59 @@ _fetch: Any = intrinsic(_fetched)
 
 @compiled
 def _look_up(
-    count: int, unique: Any, times: Any, directory: Any, flat: Any, width: Any, absent: int, logarithms: Any, row: Any, amount: Any
-) -> bool:  # fmt: skip
-    """The table's row of each feature and 1 + ln(times it stands there), up to a multiple of four; whether any is known."""
-    known, one = False, np.uint64(1)
-    for feature in range(np.uint64(count)):
-        bucket = np.uint64(np.uint32(unique[feature]))
+    first: int, last: int, unique: Any, times: Any, directory: Any, flat: Any, width: Any, absent: int, logarithms: Any, row: Any,
+    amount: Any,
+) -> int:  # fmt: skip
+    """The table's row of each feature from `first` to `last` and 1 + ln(times it stands there), up to a multiple of four; how many
+    are known.
+    """
+    known, one, begin = np.uint64(0), np.uint64(1), np.uint64(first)
+    count = np.uint64(last - first)
+    for feature in range(count):
+        bucket = np.uint64(np.uint32(unique[begin + feature]))
         cell, bit = bucket >> np.uint64(6), one << (bucket & np.uint64(63))
         word = directory[cell, np.uint64(0)]
         there = (word & bit) != 0
-        known |= there
+        known += np.uint64(there)
         place = directory[cell, one] + _ones_below(word, bit) if there else np.uint64(absent)
         row[feature] = place
         _fetch(flat, place * width)
-        repeats = np.uint32(times[feature])
+        repeats = np.uint32(times[begin + feature])
         amount[feature] = logarithms[repeats] if repeats < 256 else math.log(float(repeats)) + 1.0
-    for feature in range(count, count + 3):
+    for feature in range(count, count + np.uint64(3)):
         row[feature], amount[feature] = absent, 0.0
-    return known
+    return int(known)
+
+
+@compiled
+def _new_words(count: int, which: Any, row: Any, new_word: int, tokens: Any) -> int:
+    """Fill `tokens` with where each word that has the row `new_word` stands first; gives how many there are."""
+    found, seen = 0, -1
+    for token in range(count):
+        if which[token] > seen:  # words are numbered by appearance
+            seen = which[token]
+            tokens[found] = token
+            found += row[seen] == new_word
+    return found
+
+
+@compiled
+def _spelled(
+    token: int, letters: Any, kinds: Any, words: Any, spread: Any, run: Any, directory: Any, runs: Any, vector: Any
+) -> None:
+    """Fill `vector` (width,) with the sum of the rows of a token's runs of letters, divided by their length."""
+    vector[:] = 0.0
+    squares, one = 0.0, np.uint64(1)
+    for place in range(_runs(letters, kinds[token], words[token, 0], words[token, 1], spread, run)):
+        bucket = np.uint64(np.uint32(run[place]))
+        cell, bit = bucket >> np.uint64(6), one << (bucket & np.uint64(63))
+        if directory[cell, np.uint64(0)] & bit:
+            row = directory[cell, one] + _ones_below(directory[cell, np.uint64(0)], bit)
+            squares += np.float64(runs[row, 0]) ** 2
+            for k in range(len(vector)):
+                vector[k] += runs[row, k]
+    if squares > 0:
+        vector /= math.sqrt(squares)
 
 
 @compiled
@@ -376,64 +419,58 @@ def _add_up(count: int, row: Any, amount: Any, flat: Any, width: Any, totals: An
 
 @compiled
 def score(
-    data: Any, starts: Any, table: Any, powers: Any, inverses: Any, reach: int, opening: int, characters: bool, directory: Any,
-    entries: Any, bias: Any, offsets: Any, probabilities: Any, label: Any, recognised: Any, terms: Any, term_spans: Any,
+    data: Any, starts: Any, table: Any, powers: Any, inverses: Any, reach: int, opening: int, directory: Any, entries: Any,
+    run_directory: Any, runs: Any, bias: Any, offsets: Any, probabilities: Any, label: Any, recognised: Any, terms: Any,
+    term_spans: Any,
 ) -> None:  # fmt: skip
     """Fill `probabilities` (texts, labels), `label`, `recognised`, and where `terms` (texts, n) has columns the n strongest
     terms of each text for its label: contributions, and in `term_spans` (texts, n, 5) the bytes of the text where the left and
     the right word begin and end, and how many words apart they are.
 
     `directory` (buckets / 64, 2): which of 64 buckets have a row in `entries`, a bit each, and how many have one before them.
-    `entries` (features + 1, width): rarity, then each label's weight; the last row, all zeros, is of any bucket
-    that training did not see.
+    `entries` (features + 2, width): rarity, then each label's weight; the last row but one is of a word that training did not see,
+    the last, all zeros, of any other feature. `run_directory` and `runs` are the same for the runs of letters that give such a
+    word its weights; with no runs it has none.
     """
     texts, labels = probabilities.shape
-    flat, width, absent = entries.ravel(), np.uint64(entries.shape[1]), entries.shape[0] - 1
+    flat, width = entries.ravel(), np.uint64(entries.shape[1])
+    new_word, absent = entries.shape[0] - 2, entries.shape[0] - 1
+    rarity = entries[new_word, 0]
     wanted = terms.shape[1]
-    tokens, most_letters, room = _room(starts, reach, opening, characters)
-    letters, at, sums, bounds, spread, owner = _letters(most_letters)
+    tokens, most_letters, room = _room(starts, reach, opening)
+    letters, at, sums, bounds = _letters(most_letters)
     hashes, kinds, words = np.empty(tokens, np.uint64), np.empty(tokens, np.int8), np.empty((tokens, 2), np.uint32)
     keys, slots = np.empty(8 * room + 128, np.int32), np.empty(8 * room + 128, np.int32)
-    blocks = 2 if characters else 1
-    bucket, left, right = np.empty((2, room), np.int32), np.empty((2, room), np.int32), np.empty((2, room), np.int32)
-    unique, times, which = np.empty((2, room), np.int32), np.empty((2, room), np.int32), np.empty((2, room), np.int32)
+    bucket, left, right = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
+    unique, times, which = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
     row, amount = np.empty((2, room + 3), np.uint64), np.empty((2, room + 3), np.float64)
-    contribution = np.empty(room, np.float64)
+    run, vector = np.empty(3 * most_letters if len(runs) else 0, np.int32), np.empty(width, np.float64)
+    new, news, contribution = np.empty(tokens + 1, np.int32), 0, np.empty(room, np.float64)
     logarithms = np.log(np.maximum(np.arange(256), 1).astype(np.float64)) + 1.0
-    found, distinct = np.zeros(2, np.int64), np.zeros(2, np.int64)
     logits, totals = np.empty(labels, np.float64), np.empty(width, np.float64)
     for text in range(texts):
         count = _tokenise(
             data, starts[text], starts[text + 1], table, powers, inverses, letters, at, sums, bounds, hashes, kinds, words
         )
-        found[0] = _words(count, hashes, reach, opening, bucket[0])
-        length = 0
-        if characters:
-            length = _spread(count, letters, kinds, words, spread, owner)
-            found[1] = _grams(length, spread, sums, bucket[1])
+        found = _words(count, hashes, reach, opening, bucket)
+        own, distinct = _distinct(count, found, bucket, keys, slots, unique, times, which)
         logits[:] = bias
-        for block in range(blocks):
-            distinct[block] = _distinct(found[block], bucket[block], keys, slots, unique[block], times[block], which[block])
-            known = _look_up(
-                distinct[block],
-                unique[block],
-                times[block],
-                directory,
-                flat,
-                width,
-                absent,
-                logarithms,
-                row[block],
-                amount[block],
-            )
+        for block in range(2):  # words, then pairs and opening words: each a vector of length one
+            first, last, other = (0, own, new_word) if block == 0 else (own, distinct, absent)
+            known = _look_up(first, last, unique, times, directory, flat, width, other, logarithms, row[block], amount[block])
+            size = _add_up(last - first, row[block], amount[block], flat, width, totals)
             if block == 0:
-                recognised[text] = known
-            size = _add_up(distinct[block], row[block], amount[block], flat, width, totals)
+                recognised[text] = known > 0
+                news = _new_words(count, which, row[0], new_word, new) if len(runs) and known < own else 0
+                for place in range(news):
+                    _spelled(new[place], letters, kinds, words, bounds, run, run_directory, runs, vector)
+                    for k in range(1, labels + 1):
+                        totals[k] += amount[0, which[new[place]]] * rarity * vector[k]
             norm = 1.0 / size if size > 0 else 0.0
             for k in range(labels):
                 logits[k] += totals[k + 1] * norm
             if wanted:
-                for feature in range(distinct[block]):
+                for feature in range(last - first):
                     amount[block, feature] *= norm
         highest = logits.max()
         total = 0.0
@@ -448,46 +485,38 @@ def score(
                 best, chosen = decided, k
         label[text] = chosen
         if wanted:
-            usual = _places_of_words(count, reach, opening, left[0], right[0])
-            _places_of_grams(length, owner, left[1])
-            _explain(
-                wanted, 1 + chosen, count, usual, characters, found, distinct, left, right, which, times, row, amount, entries, kinds,
-                contribution, terms[text], term_spans[text],
-            )  # fmt: skip
+            usual = _places_of_words(count, reach, opening, left, right)
+            for feature in range(own):
+                contribution[feature] = amount[0, feature] * entries[row[0, feature], 1 + chosen]
+            for feature in range(own, distinct):
+                contribution[feature] = amount[1, feature - own] * entries[row[1, feature - own], 1 + chosen]
+            for place in range(news):
+                _spelled(new[place], letters, kinds, words, bounds, run, run_directory, runs, vector)
+                contribution[which[new[place]]] = amount[0, which[new[place]]] * rarity * vector[1 + chosen]
+            for occurrence in range(usual, found):  # an opening word or pair counts for the same one anywhere
+                feature, token = which[occurrence], left[occurrence]
+                same = token if token == right[occurrence] else count + token  # words come first, then pairs of neighbours
+                contribution[which[same]] += contribution[feature] / times[feature]
+            _strongest(wanted, usual, left, right, which, kinds, contribution, terms[text], term_spans[text])
             _locate(data, starts[text], at, words, terms[text], term_spans[text])
 
 
 @compiled
-def _explain(
-    wanted: int, column: int, count: int, usual: int, characters: bool, found: Any, distinct: Any, left: Any, right: Any, which: Any,
-    times: Any, row: Any, amount: Any, entries: Any, kinds: Any, contribution: Any, terms: Any, term_spans: Any,
-) -> None:  # fmt: skip
-    """The strongest terms: words (with the character runs that begin in them) and pairs, each at its first place and with what
-    standing among the opening words adds to it. Of `term_spans`, fills the two words, and how far apart they are.
-    """
-    for feature in range(distinct[0]):
-        contribution[feature] = amount[0, feature] * entries[row[0, feature], column]
-    if characters:
-        for occurrence in range(found[1]):
-            feature = which[1, occurrence]
-            part = amount[1, feature] / times[1, feature] * entries[row[1, feature], column]
-            contribution[which[0, left[1, occurrence]]] += part
-    for occurrence in range(usual, found[0]):
-        feature = which[0, occurrence]
-        token = left[0, occurrence]
-        same = token if token == right[0, occurrence] else count + token  # words come first, then pairs of neighbours
-        contribution[which[0, same]] += amount[0, feature] / times[0, feature] * entries[row[0, feature], column]
+def _strongest(
+    wanted: int, usual: int, left: Any, right: Any, which: Any, kinds: Any, contribution: Any, terms: Any, term_spans: Any
+) -> None:
+    """The strongest terms, words and pairs, each at its first place. Of `term_spans`, fills the two words, and how far apart they are."""
     terms[:] = 0.0
     least = LEAST_CONTRIBUTION
     seen = -1
     for occurrence in range(usual):
-        feature = which[0, occurrence]
+        feature = which[occurrence]
         new = feature > seen  # features are numbered by appearance: another one has been looked at
         seen = max(seen, feature)
         if not new & (contribution[feature] > least):
             continue
         value = math.floor(contribution[feature] * 1e9 + 0.5) / 1e9  # so that what is equal stays in the text's order
-        one, other = left[0, occurrence], right[0, occurrence]
+        one, other = left[occurrence], right[occurrence]
         if value <= terms[wanted - 1] or (one == other and kinds[one] != WORD):
             continue
         rank = wanted - 1

@@ -49,10 +49,10 @@ def score_and_explain(model: Model, texts: Sequence[str]) -> tuple[Scores, list[
 def explain(model: Model, text: str, label: int) -> tuple[list[Term], float]:
     """(every term's contribution to `label`'s logit, the logit that a text with no known word has): they sum to the logit.
 
-    Character n-grams count for the word that they begin in.
+    How a word that training did not see is spelled counts for that word.
     """
     tokens = features.tokenise([text])
-    found = _blocks_of(model, tokens)
+    found = _found(model, tokens)
     contributed = _contributions(model, found, tokens, np.asarray([label]))
     return [
         Term(_surface(text, contributed, tokens, index), float(value)) for index, value in enumerate(contributed.amount)
@@ -85,8 +85,8 @@ def _compiled(model: Model, texts: Sequence[str], part: Scores, wanted: int) -> 
     contribution = np.empty((len(texts), wanted))
     spans = np.zeros((len(texts), wanted, 5), dtype=np.int64)
     done = acceleration.call(
-        "score", data, starts, features.fold_table(), *features.powers_for(starts), model.reach, model.opening, model.characters,
-        *model.table, model.bias, model.offsets, part.probabilities, part.label, part.recognised, contribution, spans,
+        "score", data, starts, features.fold_table(), *features.powers_for(starts), model.reach, model.opening,
+        *model.tables, model.bias, model.offsets, part.probabilities, part.label, part.recognised, contribution, spans,
     )  # fmt: skip
     if not done:
         return []
@@ -118,15 +118,18 @@ def _joined(left: str, right: str, apart: int) -> str:
 
 
 @dataclass(frozen=True)
-class _Block:
-    """Distinct features of a batch (`feature` >= 0 where training saw it) and which of them each occurrence is."""
+class _Found:
+    """Distinct features of a batch, sorted by text (`feature` >= 0 where training saw it), and which of them each occurrence is."""
 
     document: Ints
+    bucket: Ints
     feature: NDArray[np.int32]
-    value: Floats
+    value: Floats  # of a row of weights
     count: Ints
     occurrences: features.Occurrences
     distinct: Ints  # (occurrences,) index into the arrays above
+    new: Ints  # indices of the words that training did not see
+    spelled: Floats  # (new, labels) their rows of weights
 
 
 @dataclass(frozen=True)
@@ -143,9 +146,9 @@ class _Contributions:
 
 def _by_numpy(model: Model, texts: Sequence[str], part: Scores, wanted: int) -> list[list[Term]]:
     tokens = features.tokenise(texts)
-    found = _blocks_of(model, tokens)
+    found = _found(model, tokens)
     part.recognised[:] = False
-    part.recognised[found[0].document[found[0].feature >= 0]] = True
+    part.recognised[found.document[(found.feature >= 0) & (found.bucket < features.PAIRS)]] = True
     part.probabilities[:] = softmax(_logits(model, found, len(texts)), axis=1)
     part.label[:] = choose(part.probabilities, model.offsets)
     terms: list[list[Term]] = [[] for _ in texts]
@@ -162,65 +165,75 @@ def _by_numpy(model: Model, texts: Sequence[str], part: Scores, wanted: int) -> 
     return terms
 
 
-def _blocks_of(model: Model, tokens: features.Tokens) -> list[_Block]:
-    found = []
-    blocks = [features.word_occurrences(tokens, model.reach, model.opening)]
-    if model.characters:
-        blocks.append(features.character_occurrences(tokens))
-    for occurrences in blocks:
-        keys = (occurrences.document << features.BUCKET_BITS) | occurrences.bucket
-        unique, distinct, count = np.unique(keys, return_inverse=True, return_counts=True)
-        document = unique >> features.BUCKET_BITS
-        feature = model.index[unique & ((1 << features.BUCKET_BITS) - 1)]
-        known = np.flatnonzero(feature >= 0)
-        value = np.zeros(len(unique))
-        rarity = model.rarity[feature[known]]
-        value[known] = block_values(document[known], count[known], rarity) / rarity  # which is in the weights
-        found.append(
-            _Block(
-                document=document,
-                feature=feature,
-                value=value,
-                count=count,
-                occurrences=occurrences,
-                distinct=distinct,
-            )
-        )
-    return found
+def _found(model: Model, tokens: features.Tokens) -> _Found:
+    occurrences = features.word_occurrences(tokens, model.reach, model.opening)
+    keys = (occurrences.document << features.BUCKET_BITS) | occurrences.bucket
+    unique, first, distinct, count = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    document, bucket = unique >> features.BUCKET_BITS, unique & ((1 << features.BUCKET_BITS) - 1)
+    feature = model.index[bucket]
+    rarity = np.where(feature >= 0, model.rarity[feature] if len(model.rarity) else 0, model.new_word_rarity)
+    value = np.zeros(len(unique))
+    word = bucket < features.PAIRS
+    for kind in (word, ~word & (feature >= 0)):
+        value[kind] = block_values(document[kind], count[kind], rarity[kind])
+    value[feature >= 0] /= rarity[feature >= 0]  # which is in the weights
+    new = np.flatnonzero(word & (feature < 0)) if len(model.run_buckets) else np.zeros(0, dtype=np.int64)
+    return _Found(
+        document=document,
+        bucket=bucket,
+        feature=feature,
+        value=value,
+        count=count,
+        occurrences=occurrences,
+        distinct=distinct,
+        new=new,
+        spelled=_spelled(model, tokens, first[new]),  # words are the first occurrences, in the order of tokens
+    )
 
 
-def _logits(model: Model, found: Sequence[_Block], texts: int) -> Floats:
+def _spelled(model: Model, tokens: features.Tokens, places: Ints) -> Floats:
+    """(words, labels) weights that the runs of the letters of the words at `places` add up to."""
+    word, bucket = features.runs_of(tokens, places)
+    run = np.searchsorted(model.run_buckets, bucket)
+    known = run < len(model.run_buckets)
+    known[known] = model.run_buckets[run[known]] == bucket[known]
+    word, run = word[known], run[known]
+    length = np.sqrt(np.bincount(word, weights=model.run_rarity[run].astype(np.float64) ** 2, minlength=len(places)))
+    length[length == 0] = 1.0
+    weights = np.zeros((len(places), len(model.labels)))
+    for label in range(len(model.labels)):
+        weights[:, label] = np.bincount(word, weights=model.run_weights[run, label], minlength=len(places)) / length
+    return weights
+
+
+def _logits(model: Model, found: _Found, texts: int) -> Floats:
     logits = np.tile(model.bias, (texts, 1))
-    for block in found:
-        known = block.feature >= 0
-        document, value = block.document[known], block.value[known]
-        for label in range(logits.shape[1]):  # not as one product of matrices: that would copy the table of weights
-            weight = model.weights[block.feature[known], label]
-            logits[:, label] += np.bincount(document, weights=value * weight, minlength=texts)
+    known, new = found.feature >= 0, found.new
+    for label in range(logits.shape[1]):  # not as one product of matrices: that would copy the table of weights
+        weight = model.weights[found.feature[known], label]
+        logits[:, label] += np.bincount(found.document[known], weights=found.value[known] * weight, minlength=texts)
+        logits[:, label] += np.bincount(
+            found.document[new], weights=found.value[new] * found.spelled[:, label], minlength=texts
+        )
     return logits
 
 
-def _contributions(model: Model, found: Sequence[_Block], tokens: features.Tokens, label: Ints) -> _Contributions:
+def _contributions(model: Model, found: _Found, tokens: features.Tokens, label: Ints) -> _Contributions:
     bits = features.BUCKET_BITS
-    words = found[0].occurrences.bucket[: len(tokens.hash)]
-    keys: list[Ints] = []
-    amounts: list[Floats] = []
-    for block in found:
-        occurrences = block.occurrences
-        feature = block.feature[block.distinct]
-        weight = model.weights[np.maximum(feature, 0), label[occurrences.document]].astype(np.float64)
-        amounts.append(np.where(feature >= 0, weight, 0.0) * (block.value / block.count)[block.distinct])
-        # A character n-gram counts for its word, and so does an opening word; a pair is a term of its own.
-        pair = occurrences.left != occurrences.right
-        term = np.where(pair, occurrences.term + (1 << bits), words[occurrences.left])
-        keys.append((occurrences.document << (bits + 1)) | term)
-    left = np.concatenate([block.occurrences.left for block in found])
-    right = np.concatenate([block.occurrences.right for block in found])
-    unique, first, term_of = np.unique(np.concatenate(keys), return_index=True, return_inverse=True)
-    left, right = left[first], right[first]
+    occurrences = found.occurrences
+    amount = np.zeros(len(found.feature))
+    known, new = found.feature >= 0, found.new
+    amount[known] = model.weights[found.feature[known], label[found.document[known]]]
+    amount[new] = found.spelled[np.arange(len(new)), label[found.document[new]]]
+    amounts = (amount * found.value / found.count)[found.distinct]
+    # An opening word counts for that word, and a pair is a term of its own.
+    words = occurrences.bucket[: len(tokens.hash)]
+    term = np.where(occurrences.left != occurrences.right, occurrences.term, words[occurrences.left])
+    unique, first, term_of = np.unique((occurrences.document << bits) | term, return_index=True, return_inverse=True)
+    left, right = occurrences.left[first], occurrences.right[first]
     return _Contributions(
-        document=unique >> (bits + 1),
-        amount=np.bincount(term_of, weights=np.concatenate(amounts), minlength=len(unique)).astype(np.float64),
+        document=unique >> bits,
+        amount=np.bincount(term_of, weights=amounts, minlength=len(unique)).astype(np.float64),
         first=first,
         left=left,
         right=right,

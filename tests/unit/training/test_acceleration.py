@@ -26,7 +26,7 @@ sys.modules["numba"] = None
 from complaint_model import acceleration, features
 acceleration.look_in(Path(sys.argv[1]))
 for _ in range(2):
-    [(document, bucket, count)] = features.count_features(["mi tarjeta no llegó", "no no"], reach=1, opening=0, characters=False)
+    document, bucket, count = features.count_features(["mi tarjeta no llegó", "no no"], reach=1, opening=0)
 found = sys.modules.get("numba")
 print(found.__file__ if found else "none", sorted(zip(document.tolist(), bucket.tolist(), count.tolist())))
 """

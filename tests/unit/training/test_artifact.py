@@ -76,7 +76,7 @@ def test_a_model_brings_wheels_where_it_is_given_some(saved: Path, tmp_path: Pat
     assert artifact.load(tmp_path / "model").about == {}
 
 
-@pytest.mark.parametrize("name", ["weights.npy", "buckets.npy", "bias.npy", "offsets.npy", "model.json"])
+@pytest.mark.parametrize("name", ["weights.npy", "run_weights.npy", "buckets.npy", "bias.npy", "offsets.npy", "model.json"])
 def test_a_changed_member_is_refused(copy: Path, name: str) -> None:
     data = bytearray((copy / name).read_bytes())
     data[-3] ^= 1
@@ -119,6 +119,8 @@ def npy(array: np.ndarray, *, pickled: bool = False) -> bytes:
         ("bias.npy", np.zeros(2), "shapes do not match"),
         ("bias.npy", np.zeros(3, np.float32), "float32"),
         ("weights.npy", np.zeros((1, 3), np.float32), "shapes do not match"),
+        ("run_weights.npy", np.zeros((1, 3), np.float32), "shapes do not match"),
+        ("run_rarity.npy", np.zeros(3, np.float32), "rarity does not match"),
         ("bias.npy", np.asarray([print], dtype=object), "pickle"),
     ],
 )
@@ -128,8 +130,9 @@ def test_arrays_that_do_not_fit_are_refused_even_when_signed(copy: Path, name: s
         artifact.load(copy)
 
 
-def test_buckets_in_disorder_are_refused(copy: Path) -> None:
-    resign(copy, "buckets.npy", npy(np.load(copy / "buckets.npy")[::-1]))
+@pytest.mark.parametrize("name", ["buckets.npy", "run_buckets.npy"])
+def test_buckets_in_disorder_are_refused(copy: Path, name: str) -> None:
+    resign(copy, name, npy(np.load(copy / name)[::-1]))
     with pytest.raises(ArtifactError, match="disorder"):
         artifact.load(copy)
 

@@ -77,8 +77,24 @@ def test_folds_keep_groups_whole_and_labels_spread() -> None:
 
 def test_contributions_sum_to_the_logit(trained: tuple[classifier.Model, classifier.CrossFit]) -> None:
     model, _ = trained
-    for characters in (False, True):
-        _check_sum(replace(model, characters=characters), "Me cobraron dos veces, dos veces! <EMAIL> 漢字 unknownword")
+    text = "Me cobraron dos veces, dos veces! <EMAIL> 漢字 unknownword"
+    _check_sum(model, text)
+    none = {"run_buckets": model.run_buckets[:0], "run_rarity": model.run_rarity[:0], "run_weights": model.run_weights[:0]}
+    _check_sum(replace(model, opening=4, **none), text)
+
+
+def test_a_word_that_training_did_not_see_speaks_by_its_spelling(
+    trained: tuple[classifier.Model, classifier.CrossFit],
+) -> None:
+    model, _ = trained
+    fraud = model.labels.index("fraud")
+    spelled = {term.term: term.contribution for term in scoring.explain(model, "clonarontes zzzz", fraud)[0]}
+    assert spelled["clonarontes"] > 0.1
+    assert spelled["zzzz"] == 0
+    scores, terms = scoring.score_and_explain(model, ["clonarontes", "zzzz"])
+    assert scores.probabilities[0, fraud] > scores.probabilities[1, fraud] + 0.02
+    assert terms[1] == []
+    assert scores.recognised.tolist() == [False, False]  # a person should look: no word of them was ever seen
 
 
 def _check_sum(model: classifier.Model, text: str) -> None:
@@ -286,7 +302,7 @@ def test_where_the_compiler_fails_the_model_answers_all_the_same(
         raise RuntimeError("LLVM ERROR")
 
     monkeypatch.setattr(acceleration, "_failed", [])
-    monkeypatch.setattr(acceleration, "_kernels", lambda: SimpleNamespace(score=broken, count_features=broken))
+    monkeypatch.setattr(acceleration, "_kernels", lambda: SimpleNamespace(score=broken, count_features=broken, spell=broken))
     found = scoring.score(model, texts)
     assert np.array_equal(found.label, expected.label)
     assert [record.levelname for record in caplog.records] == ["WARNING"]  # once, not for every batch

@@ -14,10 +14,14 @@ from hypothesis import strategies as st
 MASK = (1 << 64) - 1
 
 
-def buckets(text: str, *, characters: bool = False) -> Counter[int]:
-    tokens = features.tokenise([text])
-    found = features.character_occurrences(tokens) if characters else features.word_occurrences(tokens, 3, 0)
-    return Counter(found.bucket.tolist())
+def buckets(text: str) -> Counter[int]:
+    return Counter(features.word_occurrences(features.tokenise([text]), 3, 0).bucket.tolist())
+
+
+def runs(text: str) -> set[tuple[int, int]]:
+    """(word, run of its letters), as buckets."""
+    words, buckets = features.spell([text], np.zeros(1 << features.WORD_BITS, dtype=np.bool_))
+    return set(zip(words.tolist(), buckets.tolist(), strict=True))
 
 
 def words(text: str) -> list[str]:
@@ -42,7 +46,7 @@ def words(text: str) -> list[str]:
 )
 def test_what_does_not_tell_complaints_apart_is_folded_away(one: str, other: str) -> None:
     assert buckets(one) == buckets(other)
-    assert buckets(one, characters=True) == buckets(other, characters=True)
+    assert runs(one) == runs(other)
 
 
 @pytest.mark.parametrize(("one", "other"), [("año", "ayer"), ("no pago", "pago no"), ("карта", "счёт"), ("漢字", "字漢")])
@@ -75,7 +79,7 @@ def test_pairs_never_cross_from_one_text_to_the_next() -> None:
 def test_texts_without_words_have_no_features(texts: list[str]) -> None:
     tokens = features.tokenise(texts)
     assert len(features.word_occurrences(tokens, 3, 0).bucket) == 0
-    assert len(features.character_occurrences(tokens).bucket) == 0
+    assert runs(texts[0]) == set()
 
 
 def _plain_hash(word: str) -> int:
@@ -97,13 +101,25 @@ def test_hashes_equal_a_plain_loop_wherever_the_word_stands(parts: list[str]) ->
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=6))
 def test_a_text_has_the_same_features_alone_and_in_a_batch(texts: list[str]) -> None:
     tokens = features.tokenise(texts)
-    for found, characters in (
-        (features.word_occurrences(tokens, 3, 0), False),
-        (features.character_occurrences(tokens), True),
-    ):
-        together = found
-        for index, text in enumerate(texts):
-            assert Counter(together.bucket[together.document == index].tolist()) == buckets(text, characters=characters)
+    found = features.word_occurrences(tokens, 3, 0)
+    for index, text in enumerate(texts):
+        assert Counter(found.bucket[found.document == index].tolist()) == buckets(text)
+
+
+def test_words_that_are_written_alike_have_runs_of_letters_in_common() -> None:
+    one, other, third = ({run for _, run in runs(word)} for word in ("transferencia", "transferensia", "XXXX"))
+    assert len(one) == 14 + 13 + 12  # of "_transferencia_", of 2, 3 and 4 letters, each other than the rest
+    assert len(one & other) == 12 + 10 + 8  # those that do not touch the letter
+    assert len(third) == 3  # a mask is one letter
+
+
+def test_a_word_is_spelled_once_in_all_batches() -> None:
+    seen = np.zeros(1 << features.WORD_BITS, dtype=np.bool_)
+    words, _ = features.spell(["no llegó", "no"], seen)
+    again, _ = features.spell(["no pago"], seen)
+    assert len(set(words.tolist())) == 2
+    assert len(set(again.tolist())) == 1
+    assert not set(words.tolist()) & set(again.tolist())
 
 
 def test_buckets_are_spread_evenly() -> None:
@@ -113,7 +129,18 @@ def test_buckets_are_spread_evenly() -> None:
         0,
     )
     assert len(np.unique(found.bucket)) >= 998
-    assert abs(float(found.bucket.mean()) / (1 << features.BUCKET_BITS) - 0.5) < 0.05
+    assert abs(float(found.bucket.mean()) / (1 << features.WORD_BITS) - 0.5) < 0.05
+
+
+def test_words_pairs_and_opening_words_have_buckets_of_their_own() -> None:
+    text = " ".join(f"{a}{b}" for a in "abcdefghij" for b in "klmnopqrst")
+    found = features.word_occurrences(features.tokenise([text]), 1, 50)
+    plain = np.arange(len(found.bucket)) < 100
+    assert found.bucket[plain].max() < 1 << features.WORD_BITS
+    others = found.bucket[~plain] - features.PAIRS
+    assert others.min() >= 0
+    assert others.max() < features.PAIRS
+    assert abs(float(others.mean()) / features.PAIRS - 0.5) < 0.1
 
 
 TEXTS = st.lists(
@@ -130,15 +157,26 @@ TEXTS = st.lists(
 @example(["<㐀", "<㐀>", "<𠀁\u200b>"], 1)
 def test_compiled_features_are_those_of_numpy(texts: list[str], reach: int) -> None:
     data, starts = features.packed(texts)
-    tokens = features.tokenise(texts)
-    for block, occurrences in enumerate((features.word_occurrences(tokens, reach, 3), features.character_occurrences(tokens))):
-        compiled = acceleration.call(
-            "count_features", data, starts, features.fold_table(), *features.powers_for(starts), reach, 3, block
-        )
-        assert compiled is not None
-        order = np.lexsort((compiled[1], compiled[0]))
-        for ours, theirs in zip(compiled, features.counts(occurrences), strict=True):
-            assert ours[order].tolist() == theirs.tolist()
+    folded = (data, starts, features.fold_table(), *features.powers_for(starts))
+    compiled = acceleration.call("count_features", *folded, reach, 3)
+    assert compiled is not None
+    order = np.lexsort((compiled[1], compiled[0]))
+    occurrences = features.word_occurrences(features.tokenise(texts), reach, 3)
+    for ours, theirs in zip(compiled, features.counts(occurrences), strict=True):
+        assert ours[order].tolist() == theirs.tolist()
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEXTS)
+def test_compiled_spelling_is_that_of_numpy(texts: list[str]) -> None:
+    seen = [np.zeros(1 << features.WORD_BITS, dtype=np.bool_) for _ in range(2)]
+    fast = features.spell(texts, seen[0])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(acceleration, "call", lambda *_: None)
+        slow = features.spell(texts, seen[1])
+    assert np.array_equal(*seen)
+    fast_pairs, slow_pairs = (Counter(zip(*(part.tolist() for part in found), strict=True)) for found in (fast, slow))
+    assert fast_pairs == slow_pairs
 
 
 def test_pairs_reach_as_far_as_they_are_asked_to() -> None:

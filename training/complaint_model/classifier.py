@@ -158,11 +158,17 @@ class CrossFit:
 # ---------------------------------------------------------------- features as a matrix
 
 
-def block_values(document: Ints, count: Ints, rarity: Singles) -> Floats:
+def values_of_words(document: Ints, count: Ints, rarity: Singles) -> Floats:
     """(1 + ln(count)) * rarity, divided by the length of its text's vector: long and short texts weigh the same."""
     values = (1.0 + np.log(count.astype(np.float64))) * rarity
-    norms = np.sqrt(np.bincount(document, weights=values * values))
-    return np.asarray(values / norms[document], dtype=np.float64)
+    return np.asarray(values / np.sqrt(np.bincount(document, weights=values * values))[document], dtype=np.float64)
+
+
+def values_of_pairs(document: Ints, count: Ints, rarity: Singles) -> Floats:
+    """count * rarity, divided by the length of a vector that has a place for each time that a pair stands in the text."""
+    single = rarity.astype(np.float64)
+    length = np.sqrt(np.bincount(document, weights=count * single * single))
+    return np.asarray(count * single / length[document], dtype=np.float64)
 
 
 def inverse_document_frequency(frequency: NDArray[np.int64], texts: int) -> Singles:
@@ -238,8 +244,8 @@ def learn_vocabulary(
         document32, bucket32, count16 = parts.pop()
         row, word, known = (document32 - first).astype(np.int64), bucket32 < len(seen), index[bucket32] >= 0
         value = np.zeros(len(row), dtype=np.float32)
-        for kind in (word, ~word & known):
-            value[kind] = block_values(row[kind], count16[kind].astype(np.int64), rarity[bucket32[kind]])
+        for kind, values_of in ((word, values_of_words), (~word & known, values_of_pairs)):
+            value[kind] = values_of(row[kind], count16[kind].astype(np.int64), rarity[bucket32[kind]])
         shape, shared = (last - first, len(order)), np.where(word, word_share, other_share) * value
         matrix = csr_matrix((shared[known], (row[known], index[bucket32[known]])), shape=shape, dtype=np.float32)
         if characters:

@@ -339,28 +339,20 @@ _fetch: Any = intrinsic(_fetched)
 
 
 @compiled
-def _look_up(
-    first: int, last: int, unique: Any, times: Any, directory: Any, flat: Any, width: Any, absent: int, logarithms: Any, row: Any,
-    amount: Any,
-) -> int:  # fmt: skip
-    """The table's row of each feature from `first` to `last` and 1 + ln(times it stands there), up to a multiple of four; how many
-    are known.
-    """
-    known, one, begin = np.uint64(0), np.uint64(1), np.uint64(first)
-    count = np.uint64(last - first)
-    for feature in range(count):
-        bucket = np.uint64(np.uint32(unique[begin + feature]))
-        cell, bit = bucket >> np.uint64(6), one << (bucket & np.uint64(63))
+def _look_up(count: int, bucket: Any, directory: Any, flat: Any, width: Any, absent: int, row: Any) -> int:
+    """The table's row of each feature, up to a multiple of four; how many are known."""
+    known, one = np.uint64(0), np.uint64(1)
+    for feature in range(np.uint64(count)):
+        place = np.uint64(np.uint32(bucket[feature]))
+        cell, bit = place >> np.uint64(6), one << (place & np.uint64(63))
         word = directory[cell, np.uint64(0)]
         there = (word & bit) != 0
         known += np.uint64(there)
         place = directory[cell, one] + _ones_below(word, bit) if there else np.uint64(absent)
         row[feature] = place
         _fetch(flat, place * width)
-        repeats = np.uint32(times[begin + feature])
-        amount[feature] = logarithms[repeats] if repeats < 256 else math.log(float(repeats)) + 1.0
-    for feature in range(count, count + np.uint64(3)):
-        row[feature], amount[feature] = absent, 0.0
+    for feature in range(count, count + 3):
+        row[feature] = len(flat) // width - np.uint64(1)  # all zeros
     return int(known)
 
 
@@ -443,7 +435,8 @@ def score(
     keys, slots = np.empty(8 * room + 128, np.int32), np.empty(8 * room + 128, np.int32)
     bucket, left, right = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
     unique, times, which = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
-    row, amount = np.empty((2, room + 3), np.uint64), np.empty((2, room + 3), np.float64)
+    row, pair_row = np.empty(tokens + 3, np.uint64), np.empty(room + 3, np.uint64)
+    amount, once = np.zeros(tokens + 3, np.float64), np.ones(room + 3, np.float64)
     run, vector = np.empty(3 * most_letters if len(runs) else 0, np.int32), np.empty(width, np.float64)
     new, news, contribution = np.empty(tokens + 1, np.int32), 0, np.empty(room, np.float64)
     logarithms = np.log(np.maximum(np.arange(256), 1).astype(np.float64)) + 1.0
@@ -453,25 +446,28 @@ def score(
             data, starts[text], starts[text + 1], table, powers, inverses, letters, at, sums, bounds, hashes, kinds, words
         )
         found = _words(count, hashes, reach, opening, bucket)
-        own, distinct = _distinct(count, found, bucket, keys, slots, unique, times, which)
-        logits[:] = bias
-        for block in range(2):  # words, then pairs and opening words: each a vector of length one
-            first, last, other = (0, own, new_word) if block == 0 else (own, distinct, absent)
-            known = _look_up(first, last, unique, times, directory, flat, width, other, logarithms, row[block], amount[block])
-            size = _add_up(last - first, row[block], amount[block], flat, width, totals)
-            if block == 0:
-                recognised[text] = known > 0
-                news = _new_words(count, which, row[0], new_word, new) if len(runs) and known < own else 0
-                for place in range(news):
-                    _spelled(new[place], letters, kinds, words, bounds, run, run_directory, runs, vector)
-                    for k in range(1, labels + 1):
-                        totals[k] += amount[0, which[new[place]]] * rarity * vector[k]
-            norm = 1.0 / size if size > 0 else 0.0
-            for k in range(labels):
-                logits[k] += totals[k + 1] * norm
-            if wanted:
-                for feature in range(last - first):
-                    amount[block, feature] *= norm
+        own, distinct = _distinct(count, found if wanted else count, bucket, keys, slots, unique, times, which)
+        # The words' vector has length one, each word in it for 1 + ln(how often it stands there).
+        known = _look_up(own, unique, directory, flat, width, new_word, row)
+        for feature in range(np.uint64(own)):
+            repeats = np.uint32(times[feature])
+            amount[feature] = logarithms[repeats] if repeats < 256 else math.log(float(repeats)) + 1.0
+        size = _add_up(own, row, amount, flat, width, totals)
+        recognised[text] = known > 0
+        news = _new_words(count, which, row, new_word, new) if len(runs) and known < own else 0
+        for place in range(news):
+            _spelled(new[place], letters, kinds, words, bounds, run, run_directory, runs, vector)
+            for k in range(1, labels + 1):
+                totals[k] += amount[which[new[place]]] * rarity * vector[k]
+        norm = 1.0 / size if size > 0 else 0.0
+        for k in range(labels):
+            logits[k] = bias[k] + totals[k + 1] * norm
+        # So has that of pairs and opening words, each in it once for every time that it stands there: nobody counts them.
+        _look_up(found - count, bucket[count:], directory, flat, width, absent, pair_row)
+        size = _add_up(found - count, pair_row, once, flat, width, totals)
+        pair_norm = 1.0 / size if size > 0 else 0.0
+        for k in range(labels):
+            logits[k] += totals[k + 1] * pair_norm
         highest = logits.max()
         total = 0.0
         for k in range(labels):
@@ -486,17 +482,19 @@ def score(
         label[text] = chosen
         if wanted:
             usual = _places_of_words(count, reach, opening, left, right)
+            contribution[own:distinct] = 0.0
             for feature in range(own):
-                contribution[feature] = amount[0, feature] * entries[row[0, feature], 1 + chosen]
-            for feature in range(own, distinct):
-                contribution[feature] = amount[1, feature - own] * entries[row[1, feature - own], 1 + chosen]
+                contribution[feature] = amount[feature] * norm * entries[row[feature], 1 + chosen]
             for place in range(news):
                 _spelled(new[place], letters, kinds, words, bounds, run, run_directory, runs, vector)
-                contribution[which[new[place]]] = amount[0, which[new[place]]] * rarity * vector[1 + chosen]
-            for occurrence in range(usual, found):  # an opening word or pair counts for the same one anywhere
-                feature, token = which[occurrence], left[occurrence]
-                same = token if token == right[occurrence] else count + token  # words come first, then pairs of neighbours
-                contribution[which[same]] += contribution[feature] / times[feature]
+                contribution[which[new[place]]] = amount[which[new[place]]] * norm * rarity * vector[1 + chosen]
+            for occurrence in range(count, found):
+                feature, token = occurrence, left[occurrence]
+                if occurrence >= usual:  # an opening word or pair counts for the same one anywhere
+                    feature = (
+                        token if token == right[occurrence] else count + token
+                    )  # words come first, then pairs of neighbours
+                contribution[which[feature]] += pair_norm * entries[pair_row[occurrence - count], 1 + chosen]
             _strongest(wanted, usual, left, right, which, kinds, contribution, terms[text], term_spans[text])
             _locate(data, starts[text], at, words, terms[text], term_spans[text])
 

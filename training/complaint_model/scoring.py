@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from complaint_model import acceleration, features
-from complaint_model.classifier import Floats, Ints, Model, block_values, choose
+from complaint_model.classifier import Floats, Ints, Model, choose, values_of_pairs, values_of_words
 
 TOP_TERMS = 5
 LONGEST_TERM = 80  # characters shown of a term
@@ -174,8 +174,8 @@ def _found(model: Model, tokens: features.Tokens) -> _Found:
     rarity = np.where(feature >= 0, model.rarity[feature] if len(model.rarity) else 0, model.new_word_rarity)
     value = np.zeros(len(unique))
     word = bucket < features.PAIRS
-    for kind in (word, ~word & (feature >= 0)):
-        value[kind] = block_values(document[kind], count[kind], rarity[kind])
+    for kind, values_of in ((word, values_of_words), (~word & (feature >= 0), values_of_pairs)):
+        value[kind] = values_of(document[kind], count[kind], rarity[kind])
     value[feature >= 0] /= rarity[feature >= 0]  # which is in the weights
     new = np.flatnonzero(word & (feature < 0)) if len(model.run_buckets) else np.zeros(0, dtype=np.int64)
     return _Found(

@@ -128,13 +128,14 @@ def _pair_bucket(values: UInts) -> Ints:
 
 def packed(texts: Sequence[str]) -> tuple[NDArray[np.uint8], Ints]:
     """(UTF-8 of all texts, where each begins and the last ends); lone surrogates pass as they are."""
-    try:
-        encoded = [text.encode() for text in texts]
-    except UnicodeEncodeError:
+    if all(map(str.isascii, texts)):  # a byte a character: encoded at once
+        data, lengths = "".join(texts).encode(), map(len, texts)
+    else:
         encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-    starts = np.zeros(len(encoded) + 1, dtype=np.int64)
-    np.cumsum(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)), out=starts[1:])
-    return np.frombuffer(b"".join(encoded), dtype=np.uint8), starts
+        data, lengths = b"".join(encoded), map(len, encoded)
+    starts = np.zeros(len(texts) + 1, dtype=np.int64)
+    np.cumsum(np.fromiter(lengths, dtype=np.int64, count=len(texts)), out=starts[1:])
+    return np.frombuffer(data, dtype=np.uint8), starts
 
 
 def powers_for(starts: Ints) -> tuple[UInts, UInts]:

@@ -234,14 +234,12 @@ def _judged(raw: DataFrame, settings: JobSettings, salt: str) -> DataFrame:
     about = Understanding(languages=settings.languages, products=settings.products, channels=settings.channels, salt=salt)
     label, unknown = _canonical_label(settings)
     is_row = F.col("fact").isNull()
-    # Redaction writes no text shorter than it finds, so what is too short is so before it.
+    # Redaction writes no text shorter than it finds, so what is too short is so before it. A character has four bytes at most: only
+    # where there are so few are they counted.
+    too_short = (F.octet_length("cleaned") < 4 * MIN_TEXT_CHARACTERS) & (F.length("cleaned") < MIN_TEXT_CHARACTERS)
     reason = (
         F.when(F.col("reason").isNotNull(), F.col("reason"))
-        .when(
-            is_row
-            & F.coalesce(~exceeds(F.substring("cleaned", 1, MIN_TEXT_CHARACTERS), MIN_TEXT_CHARACTERS - 1), F.lit(True)),
-            F.lit(str(Reason.EMPTY_TEXT)),
-        )
+        .when(is_row & F.coalesce(too_short, F.lit(True)), F.lit(str(Reason.EMPTY_TEXT)))
         .when(F.col("unknown_label") & F.lit(settings.unknown_labels == "reject"), F.lit(str(Reason.UNKNOWN_LABEL)))
     )
     cleaned = (

@@ -117,7 +117,8 @@ def prepare(
     facts, before = file_facts(files, [row["fact"] for row in told])
     rows = number_rows(judged.where("fact IS NULL"), before)
     rejected = _rejected(rows, run_id)
-    refused = _refused(rows, settings, files)
+    counted = rows.groupBy("source_file", "source_version", "reason").count().collect()
+    refused = _refused(rows, counted, settings, files)
     good = rows.where("reason IS NULL")
     # Groups decide splits, and splits are of labelled rows: a run without a label column needs neither.
     labelled_run = any("label" in fact["columns"] for fact in facts)
@@ -126,12 +127,12 @@ def prepare(
     # Rows of a label that is still rare too: later runs count on.
     labelled = finished.where("status = 'accepted' AND given_label IS NOT NULL")
     index = labelled.select("fingerprint", "signature", "group_id", F.col("given_label").alias("label"))
-    report = {**_report(finished, rejected, facts, run_id, settings), "refused": refused}
+    report = {**_report(finished, counted, facts, run_id, settings), "refused": refused}
     earlier = None
     if known is not None and waiting is not None:
         earlier = _rare_no_more(waiting, known, index, report["labels"], settings.min_label_rows)
-    counted = {row["split"]: row["count"] for row in earlier.groupBy("split").count().collect()} if earlier is not None else {}
-    report["labelled_earlier"] = {split: counted.get(split, 0) for split in SPLITS}
+    grown = {row["split"]: row["count"] for row in earlier.groupBy("split").count().collect()} if earlier is not None else {}
+    report["labelled_earlier"] = {split: grown.get(split, 0) for split in SPLITS}
     return Prepared(
         records=records, rare=labelled.where("label IS NULL"), index=index, earlier=earlier, rejected=rejected, report=report
     )
@@ -162,7 +163,9 @@ def write(prepared: Prepared, *, prefix: str, put: Callable[[str, str], None], s
         *(f"{prefix}/labelled/{name}/run_id={run_id}" for name in (*SPLITS, "rare", "index")),
     ):
         _delete(records.sparkSession, place)
-    prepared.rejected.write.mode("overwrite").parquet(f"{base}/rejected")
+    # Where none was rejected, no row need be looked at to say so.
+    rejected = prepared.rejected if report["rows"]["rejected"] else prepared.rejected.limit(0)
+    rejected.write.mode("overwrite").parquet(f"{base}/rejected")
     if not report["refused"]:
         _write_records(prepared, prefix)
     finished = time.time()
@@ -294,25 +297,25 @@ def _rejected(judged: DataFrame, run_id: str) -> DataFrame:
     return bad.withColumn("run_id", F.lit(run_id)).withColumn("detail", detail).select(*REJECTED_COLUMNS)
 
 
-def _refused(judged: DataFrame, settings: JobSettings, files: Sequence[SourceFile]) -> str | None:
-    """Why these files go no further, or None."""
+def _refused(judged: DataFrame, counted: Sequence[Any], settings: JobSettings, files: Sequence[SourceFile]) -> str | None:
+    """Why these files go no further, or None; `counted` are the rows by reason, with their `count`."""
+    counts = Counter[str | None]()
+    for row in counted:
+        counts[row["reason"]] += row["count"]
+    total = counts.total()
+    if not total:
+        return "the run's files hold no row at all: drop a file with a header and at least one complaint"
+    share = (total - counts[None]) / total
+    if share <= settings.max_reject_share:
+        return None
     # A detail says what is wrong with a row or a file in our words: it quotes nothing of what the file holds. Files are told by
     # their place in the manifest: their names may be people's.
     places = {file.key: f" of file {place} of {len(files)}" for place, file in enumerate(files, start=1)}
-    found = (
-        judged.groupBy("reason")
-        .agg(F.count("*").alias("rows"), F.min(F.struct("source_file", "line_number", "detail")).alias("first"))
-        .collect()
-    )
-    total = sum(row["rows"] for row in found)
-    bad = sorted((row for row in found if row["reason"]), key=lambda row: (-row["rows"], row["reason"]))
-    share = sum(row["rows"] for row in bad) / total if total else 0
-    if not total:
-        return "the run's files hold no row at all: drop a file with a header and at least one complaint"
-    if share <= settings.max_reject_share:
-        return None
+    first = F.min(F.struct("source_file", "line_number", "detail")).alias("first")  # sorts all rows, so only where it is told
+    found = judged.where("reason IS NOT NULL").groupBy("reason").agg(first).collect()
+    bad = sorted(found, key=lambda row: (-counts[row["reason"]], row["reason"]))
     reasons = "; ".join(
-        f"{row['reason']} ({row['rows']} rows, for instance line {row['first']['line_number']}"
+        f"{row['reason']} ({counts[row['reason']]} rows, for instance line {row['first']['line_number']}"
         f"{places[row['first']['source_file']] if len(files) > 1 else ''}"
         f"{': ' + row['first']['detail'] if row['first']['detail'] else ''})"
         for row in bad[:3]
@@ -455,9 +458,9 @@ def _finish(good: DataFrame, exceptions: DataFrame, run_id: str) -> DataFrame:
 
 
 def _report(
-    finished: DataFrame, rejected: DataFrame, facts: list[dict[str, Any]], run_id: str, settings: JobSettings
+    finished: DataFrame, counted: Sequence[Any], facts: list[dict[str, Any]], run_id: str, settings: JobSettings
 ) -> dict[str, Any]:
-    """The counts of the report, from two passes over cached data: every Spark job costs a second however small."""
+    """The counts of the report, from one pass over cached data: every Spark job costs a second however small."""
     redacted: Counter[str] = Counter()
     by_file: Counter[tuple[str, str]] = Counter()
     labels, languages, splits, rejects = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
@@ -500,7 +503,7 @@ def _report(
         else:
             labels[row["label"]] += row["n"]
             splits[row["split"]] += row["n"]
-    for row in rejected.groupBy("source_file", "source_version", "reason").count().collect():
+    for row in (row for row in counted if row["reason"]):
         by_file[(f"{row['source_file']}#{row['source_version']}", "rejected")] += row["count"]
         rejects[row["reason"]] += row["count"]
     files = []

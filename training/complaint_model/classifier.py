@@ -1,9 +1,9 @@
 """Learn and apply a linear classifier over hashed n-grams whose probabilities are calibrated and whose scores add up.
 
-One squared-hinge machine a label on words and pairs of words (and, for short texts, characters), each feature scaled by
+One squared-hinge machine a label on words and pairs of words (and, for short texts, how words are spelled), each feature scaled by
 how strongly it speaks for or against that label (naive Bayes log-count ratio: Wang and Manning, 2012). Scores on rows
 that a machine did not see (cross-fitting, near-duplicates on one side) teach a softmax over all labels' scores and an
-offset a label. All of it is linear, so scaling, weights and softmax fold into one table of weights.
+offset a label. All of it is linear, so scaling, spelling, weights and softmax fold into one table of weights.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-# Where the median text is shorter, characters help (+.03 macro-F1) and so do pairs of words that stand apart (+.008); in long
-# texts the first cost time and the second add noise (docs/model.md).
+# Where the median text is shorter, spelling helps (+.014 macro-F1) and so do pairs of words that stand apart (+.008); in long
+# texts the first makes training three times as long for nothing, and the second add noise (docs/model.md).
 SHORT_TEXT_WORDS = 60
 SHORT_TEXT_REACH, LONG_TEXT_REACH = 20, 1
 # A long complaint says first what it is about: its opening words count for more than the same words further down.
@@ -61,7 +61,7 @@ class Settings:
     cost: float = 0.6  # of a margin violation (liblinear's C)
     weight_power: float = 0.7  # a row counts frequency of its label ** -weight_power
     bayes_power: float = 0.5  # exponent of the naive Bayes scaling; 0 turns it off
-    characters: str = "auto"  # auto | on | off
+    characters: str = "auto"  # whether spelling counts: auto | on | off
     min_rows: int = 2  # a feature of fewer rows is dropped
     folds: int = 5
     target_precision: float = 0.95
@@ -290,7 +290,7 @@ def _small(count: Ints) -> NDArray[np.uint16]:
 
 
 def wants_of(texts: Sequence[str], setting: str) -> tuple[int, int, bool]:
-    """(reach of word pairs, opening words, whether character n-grams are worth their time) for such texts."""
+    """(reach of word pairs, opening words, whether spelling is worth its time) for such texts."""
     words = sorted(text.count(" ") + 1 for text in texts)
     short = bool(words) and words[len(words) // 2] < SHORT_TEXT_WORDS
     reach, opening = (SHORT_TEXT_REACH, 0) if short else (LONG_TEXT_REACH, OPENING_WORDS)

@@ -17,6 +17,7 @@ from numba.extending import intrinsic
 WORD, NUMBER, MASK = 0, 1, 2
 SEPARATOR, SKIP, EDGE, MASK_LETTER = 0, 1, 2, 3
 ZERO, LETTER_X = 48, 120  # among ASCII's folded codes
+BLOCK = 16  # bytes folded at a time
 TABLE_SIZE = 0x20000
 WORD_BITS, BUCKET_BITS, RUN_BITS = 21, 23, 22
 FIRST_IDEOGRAPH, FIRST_SYLLABLE = 0x2E80, 0xAC00
@@ -62,6 +63,45 @@ def _pair_bucket(value: Any) -> Any:
     return np.int32(_mix(value) >> _PAIR_SHIFT) | _PAIRS
 
 
+def _folded_block(_typing: Any, data: Any, position: Any, digit_before: Any, letters: Any, length: Any) -> Any:
+    """Fold the BLOCK bytes data[position:] into letters[length:], all at a time, which compilers do not find by themselves.
+
+    Gives how many of them, from the first on, are ASCII of which each is a letter or a separator. What it wrote of the others
+    is to be written over. `digit_before` (0 or 1): whether a digit that was kept stands before them.
+    """
+    from llvmlite import ir  # noqa: PLC0415 - for the compiler only
+    from numba.core import types  # noqa: PLC0415
+
+    octets, codes, bits = ir.VectorType(ir.IntType(8), BLOCK), ir.VectorType(ir.IntType(32), BLOCK), ir.IntType(BLOCK)
+
+    def all_of(value: int) -> Any:
+        return ir.Constant(octets, [value] * BLOCK)
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def block_of(array: int, kind: Any) -> Any:
+            start = context.make_array(signature.args[array])(context, builder, arguments[array]).data
+            return builder.bitcast(builder.gep(start, [arguments[array + 1]]), kind.as_pointer())
+
+        byte = builder.load(block_of(0, octets), align=1)
+        lower = builder.or_(byte, all_of(0x20))
+        letter = builder.icmp_unsigned("<", builder.sub(lower, all_of(ord("a"))), all_of(26))
+        digit = builder.icmp_unsigned("<", builder.sub(byte, all_of(ord("0"))), all_of(10))
+        odd = builder.icmp_unsigned(">=", byte, all_of(0x80))
+        for skipped in b"'`_":
+            odd = builder.or_(odd, builder.icmp_unsigned("==", byte, all_of(skipped)))
+        digits = builder.bitcast(digit, bits)
+        repeated = builder.and_(digits, builder.or_(builder.shl(digits, bits(1)), builder.trunc(arguments[2], bits)))
+        folded = builder.select(letter, lower, builder.select(digit, all_of(ZERO), all_of(SEPARATOR)))
+        builder.store(builder.zext(folded, codes), block_of(3, codes), align=4)
+        plain = builder.cttz(builder.or_(builder.bitcast(odd, bits), repeated), ir.IntType(1)(0))
+        return builder.zext(plain, ir.IntType(64))
+
+    return types.uint64(data, position, digit_before, letters, length), build
+
+
+_fold_block: Any = intrinsic(_folded_block)
+
+
 @compiled
 def _tokenise(
     data: Any, first: Any, last: Any, table: Any, powers: Any, inverses: Any, letters: Any, at: Any, sums: Any, bounds: Any,
@@ -75,8 +115,18 @@ def _tokenise(
     length, edges, one, two = np.uint64(0), np.uint64(0), np.uint64(1), np.uint64(2)
     previous = np.uint32(SEPARATOR)
     position, stop, three = np.uint64(first), np.uint64(last), np.uint64(3)
+    in_ascii, whole = True, np.uint64(max(len(data) - BLOCK, 0))
     while position < stop:
+        if in_ascii and position < whole:
+            plain = min(_fold_block(data, position, np.uint64(previous == ZERO), letters, length), stop - position)
+            for step in range(np.uint64(BLOCK)):
+                at[length + step] = position + step - first
+            length, position = length + plain, position + plain
+            previous = letters[length - one] if plain > 0 else previous
+            if position == stop or plain == BLOCK:
+                continue
         lead = data[position]
+        in_ascii = lead < 0x80
         if lead < 0x80:
             folded, following = table[lead], position + one
         else:
@@ -236,7 +286,7 @@ def _room(starts: Any, reach: int, opening: int) -> tuple[int, int, int]:
     for text in range(len(starts) - 1):
         longest = max(longest, starts[text + 1] - starts[text])
     tokens = longest // 2 + 2
-    return tokens, longest + tokens + 3, tokens * (1 + reach) + 2 * opening
+    return tokens, longest + tokens + 3 + BLOCK, tokens * (1 + reach) + 2 * opening
 
 
 @compiled

@@ -16,7 +16,7 @@ from tests.unit.training.conftest import ROOT
 OWN = f"cp{sys.version_info.major}{sys.version_info.minor}"
 # Stands for numba, so that no test compiles: the kernels run as they are written.
 NUMBA = "def njit(**_):\n    return lambda function: function\n"
-EXTENDING = "def intrinsic(_):\n    return lambda *_: None\n"
+EXTENDING = "def intrinsic(_):\n    return lambda *_: 0\n"
 # A job in a Python without numba: what is printed is where the kernels' numba came from, what they count, and each warning.
 JOB = """
 import logging, sys

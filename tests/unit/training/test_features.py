@@ -155,6 +155,7 @@ TEXTS = st.lists(
 @example(["<", "㐀>"], 0)
 @example(["<㐀", ">"], 0)
 @example(["<㐀", "<㐀>", "<𠀁\u200b>"], 1)
+@example(["fifteen letters0", "0 and a 20", "on 12/03/2019 it's", "ñandú 2,000 años"], 2)  # where sixteen bytes end
 def test_compiled_features_are_those_of_numpy(texts: list[str], reach: int) -> None:
     data, starts = features.packed(texts)
     folded = (data, starts, features.fold_table(), *features.powers_for(starts))

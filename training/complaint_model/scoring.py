@@ -159,8 +159,10 @@ def _by_numpy(model: Model, texts: Sequence[str], part: Scores, wanted: int) -> 
         order = shown[np.lexsort((contributed.first[shown], -amount, contributed.document[shown]))]
         place = np.arange(len(order)) - np.searchsorted(contributed.document[order], contributed.document[order])
         joined = " ".join(texts) + " "
+        told = np.zeros(len(contributed.amount))
+        told[shown] = amount.round(4)
         for index in order[place < wanted].tolist():
-            term = Term(_surface(joined, contributed, tokens, index), round(float(contributed.amount[index]), 4))
+            term = Term(_surface(joined, contributed, tokens, index), float(told[index]))
             terms[contributed.document[index]].append(term)
     return terms
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from local_aws import ROOT, LocalAws, LocalAwsError
@@ -155,6 +157,15 @@ def test_a_bucket_tells_eventbridge_of_an_object_in_awss_words(sandbox: Sandbox)
     assert (found["key"], found["size"], found["version-id"]) == ("quejas ñ.csv", 3, version)
     assert event["detail"]["bucket"] == {"name": bucket}
     assert event["time"].endswith("Z")
+
+    # A large file comes in parts, and is told of once, when it is whole.
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    megabytes = 6
+    in_parts = TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=5 << 20)
+    sandbox.client("s3").upload_fileobj(io.BytesIO(bytes(megabytes << 20)), bucket, "large.csv", Config=in_parts)
+    [message] = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"))
+    detail = json.loads(message["Body"])["detail"]
+    assert (detail["reason"], detail["object"]["size"]) == ("CompleteMultipartUpload", megabytes << 20)
 
 
 # -- the process ----------------------------------------------------------------------------------------------------------

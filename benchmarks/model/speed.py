@@ -225,7 +225,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         peers = contenders(texts, labels, Path(scratch))
         mine: dict[str, dict[str, float]] = {}
-        for name, characters in (("PTMLops: words and pairs", "off"), ("PTMLops: and characters", "on")):
+        for name, characters in (("PTMLops: words and pairs", "off"), ("PTMLops: and spelling", "on")):
             mine[name], model = ours(texts, labels, characters)
         cold = cold_start(model, Path(scratch))
     print(f"{'':<44}{'train s':>9}{'rows/s':>10}" + "".join(f"{f'x peer {n}':>10}" for n in range(1, len(peers) + 1)))

@@ -38,8 +38,8 @@ SHORT_TEXT_WORDS = 60
 SHORT_TEXT_REACH, LONG_TEXT_REACH = 20, 1
 # A long complaint says first what it is about: its opening words count for more than the same words further down.
 OPENING_WORDS = 15
-# How long the vector of a text's words is, and that of its pairs and opening words: together one. Where spelling counts too its
-# length is one, and with it less is left for the words themselves to say.
+# How long the vector of a text's words is in training, and that of its pairs and opening words. Where spelling counts too, its own
+# vector's length is one, and less is left for the words themselves to say. Shares near these do as well.
 SHARES = (0.7, 0.7)
 SHARES_WITH_SPELLING = (0.5, 1.0)
 PASSES = 8  # over the rows; more change no label that fewer do not

@@ -540,10 +540,9 @@ def score(
                 contribution[which[new[place]]] = amount[which[new[place]]] * norm * rarity * vector[1 + chosen]
             for occurrence in range(count, found):
                 feature, token = occurrence, left[occurrence]
-                if occurrence >= usual:  # an opening word or pair counts for the same one anywhere
-                    feature = (
-                        token if token == right[occurrence] else count + token
-                    )  # words come first, then pairs of neighbours
+                if occurrence >= usual:
+                    # Of the opening: it counts for the same word or pair anywhere. Words come first, then pairs of neighbours.
+                    feature = token if token == right[occurrence] else count + token
                 contribution[which[feature]] += pair_norm * entries[pair_row[occurrence - count], 1 + chosen]
             _strongest(wanted, usual, left, right, which, kinds, contribution, terms[text], term_spans[text])
             _locate(data, starts[text], at, words, terms[text], term_spans[text])

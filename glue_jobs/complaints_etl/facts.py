@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import Self
+from typing import NamedTuple, Self
 
 from complaints_etl.places import Run, Starts, Text, folded, without_accents
 from complaints_etl.redaction import references
@@ -33,10 +33,9 @@ _AMOUNT = re.compile(
 _SCALES = {
     "mil": 1000, "thousand": 1000, "k": 1000, "millon": 10**6, "millones": 10**6, "million": 10**6, "mil millones": 10**9,
 }  # fmt: skip
-_MONEY_WORDS = ("$", "€", "cop", "usd", "eur", "mxn", "us", "peso", "dolar", "dollar", "buck")
 # Where a number begins, by what stands before it: the few characters that can begin an amount are tried, not the whole text.
 _LONGEST_SIGN = 6
-_SIGN_STARTS = frozenset("$€CcUuEeMm")
+_SIGN_START = re.compile("[$€CcUuEeMm]")
 _MEXICAN = re.compile(r"(?i)(?:pesos )?mexicanos|MXN")
 
 _MONTHS = {
@@ -70,6 +69,7 @@ _COUNT = r"(?P<count>\d{1,3}|" + "|".join(_COUNT_WORDS) + ")"
 _UNIT = {"d": "days", "s": "weeks", "w": "weeks", "m": "months", "a": "years", "y": "years"}
 
 _ISO = re.compile(r"(?<![\d/\-])(?P<year>(?:19|20)\d{2})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?![\d/\-])")
+_SHORTEST_DATE = len("1/1/26")
 _NUMERIC = re.compile(
     r"(?<![\d/\-.])(?P<first>\d{1,2})(?P<mark>[-/.])(?P<second>\d{1,2})(?P=mark)(?P<year>(?:19|20)\d{2}|\d{2})(?![\d/\-]|\.\d)"
 )
@@ -87,18 +87,18 @@ _NAMED = {
     "semana pasada": 7, "last week": 7,
 }  # fmt: skip
 _NAMED_DAY = re.compile(r"(?i)\b(" + "|".join(sorted(_NAMED, key=len, reverse=True)) + r")\b")
-_HACE_STARTS = Starts("hace")
+_HACE_STARTS, _AGO_STARTS = Starts("hace"), Starts("ago")
 _NAMED_STARTS = Starts(
     "anteayer", "antier", "antes de", "day before", "ayer", "yesterday", "hoy", "today", "semana", "last week"
 )
 _LAST_WEEKDAY = re.compile(
-    rf"(?i)\b(?:(?:el\s+)?pasado\s+(?P<one>{_WEEKDAY})|(?P<two>{_WEEKDAY})\s+pasado|last\s+(?P<three>{_WEEKDAY}))\b"
+    rf"(?i)\b(?:pasado\s+(?P<one>{_WEEKDAY})|(?P<two>{_WEEKDAY})\s+pasado|last\s+(?P<three>{_WEEKDAY}))\b"
 )
-STARTS = (_HACE_STARTS, _NAMED_STARTS)
+_WEEKDAY_STARTS = Starts("pasado", "last", *dict.fromkeys(map(folded, _WEEKDAYS)))
+STARTS = (_HACE_STARTS, _AGO_STARTS, _NAMED_STARTS, _WEEKDAY_STARTS)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Facts:
+class Facts(NamedTuple):
     """What one text states; amounts are (value, ISO 4217 code), references SHA-256 of salt and number."""
 
     amounts: tuple[tuple[Decimal, str], ...] = ()
@@ -175,9 +175,8 @@ def mentions(seen: Text, names: Names) -> tuple[str, ...]:
 
 def amounts(seen: Text, language: str) -> list[tuple[Decimal, str]]:
     """(value, currency) of each amount, in order; a number without a sign or name of a currency is none."""
-    text, runs, lower = seen.text, seen.runs(), seen.folded
-    found = []
-    for match in _amount_matches(text, runs) if runs and any(word in lower for word in _MONEY_WORDS) else ():
+    text, found = seen.text, []
+    for match in _amount_matches(text, seen.runs()):
         written = match["number"] or match["plain"]
         value = _value(written)
         if value is None:
@@ -195,13 +194,16 @@ def _amount_matches(text: str, runs: Sequence[Run]) -> Iterator[re.Match[str]]:
     """As `_AMOUNT.finditer(text)`: an amount begins with its first digit or with one of a few signs right before it."""
     end = 0
     for first, _, _ in runs:
-        for place in range(max(first - _LONGEST_SIGN, end), first + 1):
-            if place == first or text[place] in _SIGN_STARTS:
-                match = _AMOUNT.match(text, place)
-                if match:
-                    end = match.end()
-                    yield match
-                    break
+        place = max(first - _LONGEST_SIGN, end)
+        match = None
+        while place <= first and not match:
+            sign = _SIGN_START.search(text, place, first)
+            place = sign.start() if sign else first
+            match = _AMOUNT.match(text, place)
+            place += 1
+        if match:
+            end = match.end()
+            yield match
 
 
 def _currency(sign: str, name: str, written: str, language: str, *, after: str) -> str:
@@ -241,7 +243,7 @@ def dates(seen: Text, language: str, received: date | None) -> list[date]:
 
     text, runs = seen.text, seen.runs()
     for start, end, run in runs:
-        if sum(map(run.count, "-/.")) < 2:
+        if len(run) < _SHORTEST_DATE or run.isdigit():
             continue
         for match in _ISO.finditer(text, start, end):
             add(match.start(), int(match["year"]), int(match["month"]), int(match["day"]))
@@ -278,14 +280,13 @@ def _days_of_months(text: str, runs: Sequence[Run]) -> Iterator[tuple[int, str, 
 
 def _relative(seen: Text, received: date) -> list[tuple[int, date]]:
     found = []
-    lower = seen.folded
-    for match in (*seen.matches(_HACE, _HACE_STARTS), *(_AGO.finditer(seen.text) if " ago" in lower else ())):
+    for match in (*seen.matches(_HACE, _HACE_STARTS), *(_AGO.finditer(seen.text) if seen.may_hold(_AGO_STARTS) else ())):
         written = match["count"].lower()
         count = int(written) if written.isdigit() else _COUNT_WORDS[written]
         found.append((match.start(), _before(received, count, _UNIT[match["unit"][0].lower()])))
     for match in seen.matches(_NAMED_DAY, _NAMED_STARTS):
         found.append((match.start(), received - timedelta(days=_NAMED[match[1].lower()])))
-    for match in _LAST_WEEKDAY.finditer(seen.text) if "pasado" in lower or "last" in lower else ():
+    for match in seen.matches(_LAST_WEEKDAY, _WEEKDAY_STARTS):
         weekday = _WEEKDAYS[(match["one"] or match["two"] or match["three"]).lower()]
         found.append((match.start(), received - timedelta(days=(received.weekday() - weekday - 1) % 7 + 1)))
     return found

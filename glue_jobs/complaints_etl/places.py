@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 class Starts(tuple[str, ...]):
@@ -187,6 +188,27 @@ class Text:
         return new
 
 
+class _Table:
+    """Bits of a few codes. Most codes looked up are none of them, which a small table of their hashes tells for less."""
+
+    def __init__(self, known: dict[int, int]) -> None:
+        self._codes = np.array(sorted(known), np.uint32)
+        self._bits = np.array([known[code] for code in sorted(known)], np.uint32)
+        self._maybe = np.zeros(1 << 16, bool)
+        self._maybe[_hashed(self._codes)] = True
+
+    def bits(self, codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        found = np.zeros(len(codes), np.uint32)
+        maybe = np.flatnonzero(self._maybe[_hashed(codes)])
+        place = np.minimum(np.searchsorted(self._codes, codes[maybe]), len(self._codes) - 1)
+        found[maybe] = self._bits[place] * (self._codes[place] == codes[maybe])
+        return found
+
+
+def _hashed(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    return codes * np.uint32(0x9E3779B1) >> np.uint32(16)  # multiply-shift, to 16 bits
+
+
 class Lookup:
     """Finds for many texts at once where words of `groups` may begin."""
 
@@ -205,11 +227,7 @@ class Lookup:
         self._worth_it = np.zeros(1 << 16, bool)
         for size, known in codes.items():
             self._worth_it[[code >> 8 * (size - 2) for code in known]] = True
-        self._codes = {
-            size: (np.array(sorted(known), np.uint32), np.array([known[code] for code in sorted(known)], np.uint32))
-            for size, known in codes.items()
-            if known
-        }
+        self._tables = {size: _Table(known) for size, known in codes.items() if known}
 
     def look(self, texts: Sequence[str]) -> list[Text]:
         """The texts with what can be known of all of them at once."""
@@ -221,17 +239,16 @@ class Lookup:
         word = _WORD[octets]
         begins = np.flatnonzero(word & ~np.append(False, word[:-1]))
         code = octets[begins].astype(np.uint32) << 8 | octets[begins + 1]
-        worth_it = self._worth_it[code]
-        begins, code = begins[worth_it], code[worth_it]
+        kept = np.flatnonzero(self._worth_it[code])
+        begins, code = begins[kept], code[kept]
         groups = np.zeros(len(begins), np.uint32)
         for size in _PREFIXES:
             if size > 2:
                 code = code << 8 | octets[begins + size - 1]
-            if size in self._codes:
-                known, bits = self._codes[size]
-                place = np.minimum(np.searchsorted(known, code), len(known) - 1)
-                groups |= np.where(known[place] == code, bits[place], 0).astype(np.uint32)
-        begins, groups = begins[groups > 0], groups[groups > 0]
+            if size in self._tables:
+                groups |= self._tables[size].bits(code.astype(np.uint32, copy=False))
+        kept = np.flatnonzero(groups)
+        begins, groups = begins[kept], groups[kept]
         first = np.searchsorted(begins, starts)
         begins -= np.repeat(starts[:-1], np.diff(first))
         hits = list(zip(begins.tolist(), groups.tolist(), strict=True))

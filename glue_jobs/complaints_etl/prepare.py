@@ -113,11 +113,11 @@ def prepare(
     # in memory Spark keeps it in pieces of 1 MB, each of which takes 2 MB of a heap with regions of 1 MB, and ends at 2.5 million
     # rows in OutOfMemoryError instead of going on to the disk.
     judged = _judged(raw, settings, salt).persist(StorageLevel.DISK_ONLY)
-    told = judged.where("fact IS NOT NULL").select("fact").collect()
-    facts, before = file_facts(files, [row["fact"] for row in told])
+    told = judged.groupBy("source_file", "source_version", "reason", "fact").count().collect()
+    facts, before = file_facts(files, [row["fact"] for row in told if row["fact"]])
+    counted = [row for row in told if not row["fact"]]
     rows = number_rows(judged.where("fact IS NULL"), before)
     rejected = _rejected(rows, run_id)
-    counted = rows.groupBy("source_file", "source_version", "reason").count().collect()
     refused = _refused(rows, counted, settings, files)
     good = rows.where("reason IS NULL")
     # Groups decide splits, and splits are of labelled rows: a run without a label column needs neither.

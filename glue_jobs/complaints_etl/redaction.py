@@ -7,7 +7,6 @@ one function that sees each text (understanding.py); docs/prepare.md has the mea
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -140,34 +139,49 @@ _CURRENCY_CODES = r"(?:COP|USD|EUR|MXN|US|GBP)"
 class _Rule:
     """A type, its pattern (`keep` is the part of a match that stays), and where in a text it is worth trying.
 
-    `starts`: the words that a match begins with, folded (places.py). `signs`: what it begins with where that is no word. `digits`:
-    how many one of the text's numbers must have at least. `number`: what such a number must be like, marks between its digits
-    included. `hint`: what else the text must have, where that is cheap to tell.
+    `starts`: the words that a match begins with, folded (places.py). `places`: where it begins if that is no word. `holds`: what the
+    text must hold. `digits`: how many one of the text's numbers must have at least. `number`: what such a number must be like,
+    marks between its digits included.
     """
 
     type: str
     pattern: re.Pattern[str]
     check: Check | None = None
     starts: Starts = _NONE
-    signs: tuple[str, ...] = ()
-    hint: Callable[[Text], bool] | None = None
+    places: Callable[[Text], list[int]] | None = None
+    holds: str = ""
     digits: int = 0
     number: Callable[[str], bool] | None = None
 
 
-def _behind_two_capitals(seen: Text) -> bool:
-    return any(seen.text[max(start - 2, 0) : start].isupper() for start, _, _ in seen.runs())
+def _two_capitals(seen: Text) -> list[int]:
+    """Where two stand right before a number."""
+    text = seen.text
+    return [start - 2 for start, _, _ in seen.runs() if start > 1 and text[start - 1].isupper() and text[start - 2].isupper()]
 
 
-def _behind_a_capital(seen: Text) -> bool:
-    """Perhaps with a dash between the two."""
-    return any(seen.text[max(start - 2, 0) : start].rstrip("-")[-1:].isupper() for start, _, _ in seen.runs())
+def _capitals(seen: Text) -> list[int]:
+    """Where the capitals begin that stand before a number, with or without a dash between the two."""
+    text, found = seen.text, []
+    for start, _, _ in seen.runs():
+        first = start - 1 if start and text[start - 1] == "-" else start
+        end = first
+        while first and text[first - 1].isupper():
+            first -= 1
+        if first < end:
+            found.append(first)
+    return found
 
 
 # In this order: a later one sees what the earlier ones left.
 _RULES: tuple[_Rule, ...] = (
-    _Rule(type="URL_QUERY", signs=("http",), pattern=re.compile(r"(?P<keep>https?://[^\s?#]+)[?#]\S+")),
-    _Rule(type="EMAIL", hint=lambda seen: "@" in seen.text, pattern=re.compile(r"[^\W_][\w.+\-%]*@[\w\-]+(?:\.[\w\-]+)+")),
+    _Rule(
+        type="URL_QUERY",
+        places=lambda seen: found(seen.text, ("http",)),
+        holds="http",
+        pattern=re.compile(r"(?P<keep>https?://[^\s?#]+)[?#]\S+"),
+    ),
+    _Rule(type="EMAIL", holds="@", pattern=re.compile(r"[^\W_][\w.+\-%]*@[\w\-]+(?:\.[\w\-]+)+")),
     _Rule(
         type="SECRET",
         starts=Starts(
@@ -198,7 +212,7 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="IBAN",
-        hint=_behind_two_capitals,
+        places=_two_capitals,
         digits=2,
         pattern=re.compile(
             r"\b[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: (?=[A-Z]{0,3}\d)[A-Z0-9]{4}){2,7}(?: (?=[A-Z]{0,2}\d)[A-Z0-9]{1,3})?)\b"
@@ -287,7 +301,8 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="PHONE",  # in the international form
-        signs=("+",),
+        places=lambda seen: found(seen.text, ("+",)),
+        holds="+",
         digits=5,
         pattern=re.compile(
             r"(?<![\w$/\-])(?<!\d[.,])\+\d{1,3}[\s.\-]?(?:\(?\d{1,4}\)?[\s.\-]?){2,5}\d{2,4}(?![\d]|[.,/\-]\d)" + _MONEY_AFTER
@@ -369,7 +384,7 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="REFERENCE",
-        hint=_behind_a_capital,
+        places=_capitals,
         digits=5,
         pattern=re.compile(r"\b(?!" + _CURRENCY_CODES + r"[\-\d])(?P<value>[A-Z]{1,5}-?\d{5,20}(?:-\d{1,10})*)\b(?![.,]\d)"),
         check=_is_reference,
@@ -392,11 +407,7 @@ def _matches(rule: _Rule, seen: Text) -> Iterator[re.Match[str]]:
         return seen.matches(rule.pattern, rule.starts)
     if rule.number and not any(digits >= rule.digits and rule.number(text) for text, digits in seen.numbers()):
         return _NOTHING
-    if rule.hint and not rule.hint(seen):
-        return _NOTHING
-    return (
-        matches_at(rule.pattern, seen.text, found(seen.text, rule.signs)) if rule.signs else rule.pattern.finditer(seen.text)
-    )
+    return matches_at(rule.pattern, seen.text, rule.places(seen)) if rule.places else rule.pattern.finditer(seen.text)
 
 
 _NOTHING: Iterator[re.Match[str]] = iter(())
@@ -404,10 +415,10 @@ _NOTHING: Iterator[re.Match[str]] = iter(())
 
 def redact(text: str | Text) -> tuple[str, dict[str, int]]:
     """The text with every find replaced by `<TYPE>`, and how many of each type were found."""
-    counts: Counter[str] = Counter()
+    counts: dict[str, int] = {}
     seen = Text(text) if isinstance(text, str) else text
     for rule in _rules_for(seen.most_digits):
-        if rule.starts and not seen.may_hold(rule.starts):
+        if (rule.starts and not seen.may_hold(rule.starts)) or (rule.holds and rule.holds not in seen.text):
             continue
         matches = [match for match in _matches(rule, seen) if not rule.check or rule.check(match)]
         if not matches:
@@ -421,9 +432,9 @@ def redact(text: str | Text) -> tuple[str, dict[str, int]]:
             parts += [seen.text[end:start], placeholder]
             end = match.end()
             cuts.append((start, end, len(placeholder)))
-        counts[rule.type] += len(cuts)
+        counts[rule.type] = counts.get(rule.type, 0) + len(cuts)
         seen = seen.replaced("".join([*parts, seen.text[end:]]), cuts)
-    return seen.text, dict(counts)
+    return seen.text, counts
 
 
 def references(seen: Text) -> list[str]:

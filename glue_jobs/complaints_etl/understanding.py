@@ -177,7 +177,10 @@ def identify(text: str, languages: Sequence[str]) -> tuple[str, float, bool]:
     """
     language, score = "und", 0.0
     for characters in LANGUAGE_CHARACTERS:
-        plain = _PLACEHOLDER.sub(" ", text[: 2 * characters])[:characters].lower()
+        plain = text[: 2 * characters]
+        if "<" in plain or "xx" in plain.lower():
+            plain = _PLACEHOLDER.sub(" ", plain)
+        plain = plain[:characters].lower()
         if len(list(islice(_WORD.finditer(plain), 3))) == 3:
             # The likeliest decides alone: any other has less than half.
             [best] = _detector()(plain)

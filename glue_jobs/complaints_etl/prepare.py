@@ -353,18 +353,18 @@ def _exceptions(good: DataFrame, settings: JobSettings, known: DataFrame | None,
         source_index, row_number, complaint_id, duplicate_of (null: not a duplicate), conflict, rare, group_id; kept.
     """
     keys = good.select(
-        "source_index", "row_number", "fingerprint", "original_id", "label", "received_at", "signature", _made_id().alias("made_id")
+        "source_index", "source_file", "source_version", "row_number", "fingerprint", "original_id", "label", "received_at", "signature"
     )  # fmt: skip
     place = ("source_index", "row_number")
     # Rows without an id are each their own: all of them in one group would be one task's work.
-    same_id = Window.partitionBy(F.coalesce("original_id", "made_id")).orderBy(*place)
+    usual_id = F.coalesce("original_id", _made_id())
+    same_id = Window.partitionBy(usual_id).orderBy(*place)
     same_text = Window.partitionBy("fingerprint").orderBy(
         F.col("label").isNull(), F.col("received_at").desc_nulls_last(), *place
     )
-    all_of_text = Window.partitionBy("fingerprint")
-    usual_id = F.coalesce("original_id", "made_id")
+    all_of_text = same_text.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     rows = (
-        keys.withColumn("complaint_id", F.when(F.row_number().over(same_id) == 1, usual_id).otherwise(F.col("made_id")))
+        keys.withColumn("complaint_id", F.when(F.row_number().over(same_id) == 1, usual_id).otherwise(_made_id()))
         .withColumn("order", F.row_number().over(same_text))
         .withColumn("duplicate_of", F.when(F.col("order") > 1, F.first("complaint_id").over(same_text)))
         .withColumn("conflict", F.coalesce(F.min("label").over(all_of_text) != F.max("label").over(all_of_text), F.lit(False)))

@@ -22,12 +22,13 @@ demo: install  ## set up, run the whole pipeline on local AWS, show the results
 	@ptmlops demo
 
 test: install  ## set up, run every test
-	@pytest -q --durations=15
+	@$(MAKE) --no-print-directory fast
+	@pytest -q -m "e2e or slow" --durations=15
 
 check: install lint fast  ## the fast gate: format, lint, types, fast tests
 
 fast: install
-	@pytest -q -m "not e2e and not slow"
+	@pytest -q -m "not e2e and not slow" -n 2 --dist loadfile
 
 lint: install
 	@ruff format --check .

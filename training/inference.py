@@ -71,7 +71,12 @@ def _answers(lines: list[bytes], model: Model) -> list[str]:
 
 
 def _prediction(
-    complaint_id: str, labels: list[str], ranked: list[int], chances: list[float], needs_review: bool, terms: list[scoring.Term]
+    complaint_id: str,
+    labels: list[str],
+    ranked: list[int],
+    chances: list[float],
+    needs_review: bool,
+    terms: list[scoring.Term],
 ) -> str:
     """The line of docs/contracts.md; labels are quoted already. Writing it takes half the time of an object that json encodes."""
     others = ", ".join(

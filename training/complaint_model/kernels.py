@@ -398,7 +398,8 @@ def _look_up(count: int, bucket: Any, directory: Any, flat: Any, width: Any, abs
         word = directory[cell, np.uint64(0)]
         there = (word & bit) != 0
         known += np.uint64(there)
-        place = directory[cell, one] + _ones_below(word, bit) if there else np.uint64(absent)
+        # Not a branch: whether a pair is known is what a processor guesses wrong.
+        place = np.uint64(absent) + (directory[cell, one] + _ones_below(word, bit) - np.uint64(absent)) * np.uint64(there)
         row[feature] = place
         _fetch(flat, place * width)
     for feature in range(count, count + 3):
@@ -475,7 +476,7 @@ def score(
     word its weights; with no runs it has none.
     """
     texts, labels = probabilities.shape
-    flat, width = entries.ravel(), np.uint64(entries.shape[1])
+    flat, width, cells = entries.ravel(), np.uint64(entries.shape[1]), directory.ravel()
     new_word, absent = entries.shape[0] - 2, entries.shape[0] - 1
     rarity = entries[new_word, 0]
     wanted = terms.shape[1]
@@ -496,6 +497,8 @@ def score(
             data, starts[text], starts[text + 1], table, powers, inverses, letters, at, sums, bounds, hashes, kinds, words
         )
         found = _words(count, hashes, reach, opening, bucket)
+        for feature in range(np.uint64(found)):  # looked up below, when they are there
+            _fetch(cells, np.uint64(np.uint32(bucket[feature])) >> np.uint64(6) << np.uint64(1))
         own, distinct = _distinct(count, found if wanted else count, bucket, keys, slots, unique, times, which)
         # The words' vector has length one, each word in it for 1 + ln(how often it stands there).
         known = _look_up(own, unique, directory, flat, width, new_word, row)

@@ -436,6 +436,8 @@ def test_a_prediction_has_every_field_of_the_contract(model: Any) -> None:
     [
         (b"", None, "the line is empty"),
         (b"{bad", None, "the line is not JSON"),
+        (line("x") + b" " + line("y"), None, "the line is not JSON"),
+        (b"[1] 2", None, "the line is not JSON"),
         (b"\xff\xfe", None, "the line is not UTF-8 text"),
         (b"[1]", None, "not a JSON object"),
         (b"[" * 200_000, None, "the line is not JSON"),

@@ -27,6 +27,7 @@ test: install  ## set up, run every test
 
 check: install lint fast  ## the fast gate: format, lint, types, fast tests
 
+# Two at a time: each file's tests in one process, for they share what was set up.
 fast: install
 	@pytest -q -m "not e2e and not slow" -n 2 --dist loadfile
 

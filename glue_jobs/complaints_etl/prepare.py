@@ -113,6 +113,7 @@ def prepare(
     # in memory Spark keeps it in pieces of 1 MB, each of which takes 2 MB of a heap with regions of 1 MB, and ends at 2.5 million
     # rows in OutOfMemoryError instead of going on to the disk.
     judged = _judged(raw, settings, salt).persist(StorageLevel.DISK_ONLY)
+    # What the parts tell and how many rows there are by reason, in one look.
     told = judged.groupBy("source_file", "source_version", "reason", "fact").count().collect()
     facts, before = file_facts(files, [row["fact"] for row in told if row["fact"]])
     counted = [row for row in told if not row["fact"]]

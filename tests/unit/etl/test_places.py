@@ -19,6 +19,7 @@ _BITS = [
     "12", "2024", "-", ".", ",", "/", " ", "\n", "  ", "A", "BC-12345", "B1234567", "de ", "es ", "número ", "pesos", "$", "€", "US$ ", "COP",
     "mil", " millones", "USD", "MXN ", "4 de mayo", "May 4, 2024", "3/04/2026", "2026-04-03", "st", "10 abr", "İ", "ñ", "%", "tarjetas de crédito",
     "credit cards", "app", "apps", "x", "_", "ayer", "anteayer", "hace 3 días", "5 days ago", "the day before yesterday",
+    "el pasado lunes", "Miércoles", " pasado ", "last Friday", "last ", "GB82WEST12345698765432", "AB", "AB-", "12345",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(_BITS) | st.text(max_size=3), max_size=14).map("".join)
 many = settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -78,7 +79,12 @@ def test_names_and_relative_days_too(text: str) -> None:
     mentioned = {match.lastgroup for match in NAMES.pattern.finditer(folded)}
     for seen in ways(text):
         assert facts.mentions(seen, NAMES) == tuple(name for index, name in enumerate(NAMES.names) if f"n{index}" in mentioned)
-        for relative, starts in ((facts._HACE, facts._HACE_STARTS), (facts._NAMED_DAY, facts._NAMED_STARTS)):
+        assert seen.may_hold(facts._AGO_STARTS) or not facts._AGO.search(text)
+        for relative, starts in (
+            (facts._HACE, facts._HACE_STARTS),
+            (facts._NAMED_DAY, facts._NAMED_STARTS),
+            (facts._LAST_WEEKDAY, facts._WEEKDAY_STARTS),
+        ):
             found = [match.span() for match in seen.matches(relative, starts)]
             assert found == [match.span() for match in relative.finditer(text)]
 

@@ -162,15 +162,15 @@ def _two_capitals(seen: Text) -> list[int]:
 
 def _capitals(seen: Text) -> list[int]:
     """Where the capitals begin that stand before a number, with or without a dash between the two."""
-    text, found = seen.text, []
+    text, begins = seen.text, []
     for start, _, _ in seen.runs():
         first = start - 1 if start and text[start - 1] == "-" else start
         end = first
         while first and text[first - 1].isupper():
             first -= 1
         if first < end:
-            found.append(first)
-    return found
+            begins.append(first)
+    return begins
 
 
 # In this order: a later one sees what the earlier ones left.

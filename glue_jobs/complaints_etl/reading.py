@@ -7,6 +7,7 @@ its rows. So memory holds a block and a record, however large the file is and ho
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
 import json
@@ -244,7 +245,7 @@ def read_table(name: str, content: bytes | Blocks, aliases: Aliases, *, dialect:
     def texts() -> Iterator[str]:
         return (block.decode(known.codec, "surrogateescape") for block in _whole_lines(_readable(blocks(), mark)))
 
-    if ending == ".txt":
+    if ending == ".txt" and not _is_table(texts, dialect, aliases):
         return _one_complaint(texts(), dialect)
     if ending == ".jsonl":
         return _json_lines(lambda: _lines(texts(), "\n"), dialect, aliases)
@@ -418,6 +419,19 @@ def _gunzip(blocks: Iterable[bytes]) -> Iterator[bytes]:
         raise UnreadableFileError(Reason.TRUNCATED_GZIP, "the gzip stream ends before its end: upload the file again")
 
 
+def _is_table(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Aliases) -> bool:
+    """Whether a text file is what spreadsheets save as text: columns, one of them the complaint, and rows as wide as the header."""
+    lines = list(islice(filter(str.strip, _lines(texts(), "")), SNIFF_RECORDS))
+    separator = _separator(lines, dialect, aliases)
+    if separator == _NO_SEPARATOR:
+        return False
+    with contextlib.suppress(csv.Error):
+        header, *rows = _Parser(separator, escaped=dialect.escaped).records(lines, strict=False)
+        wide = sum(len(row) == len(header) for row in rows)
+        return "text" in _find_columns(header, aliases) and all(map(str.strip, header)) and 2 * wide > len(rows)
+    return False
+
+
 def _one_complaint(texts: Iterable[str], dialect: Dialect) -> Table:
     text = ""
     for block in texts:
@@ -425,7 +439,7 @@ def _one_complaint(texts: Iterable[str], dialect: Dialect) -> Table:
         if len(text) > MAX_CELL_CHARACTERS:
             message = f"a text file is one complaint, and this one has over {MAX_CELL_CHARACTERS:,} characters"
             raise UnreadableFileError(Reason.TOO_LONG, message)
-    row = _bytes_rejected(1, 1, text) if dialect.broken else Row(1, 1, {"text": text}, record=text)
+    row = _bytes_rejected(1, 1, text) if _LONE.search(text) else Row(1, 1, {"text": text}, record=text)
     return Table("text", dialect.encoding, "one complaint", ("text",), {"text": "text"}, iter([row]))
 
 

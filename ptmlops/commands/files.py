@@ -228,6 +228,11 @@ def run(
         if as_json:
             print_json([one.document for one in ended])
         else:
+            if left_out := files[len(ended) :]:
+                names = ", ".join(path.name for path in left_out[:5]) + (", …" if len(left_out) > 5 else "")
+                console.print(
+                    f"Not dropped, because the run before failed: {len(left_out)} more file(s) ({names})", markup=False
+                )
             console.print(f"Everything that was written is in {out}", markup=False)
         if not all(one.succeeded for one in ended):
             raise typer.Exit(RUN_FAILED)

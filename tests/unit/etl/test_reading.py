@@ -100,8 +100,41 @@ def test_lone_surrogates_of_json_become_replacement_characters() -> None:
     assert row.values["text"] == "mal \ufffd fin"
 
 
-def test_a_text_file_is_one_complaint() -> None:
-    assert texts(read("queja.txt", "línea uno\nlínea dos".encode())) == ["línea uno\nlínea dos"]
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_text_file_is_one_complaint_in_every_encoding(encoding: str) -> None:
+    letter = "Señores:\nqueja, texto\nmás, nada"
+    table = read("queja.txt", letter.encode(encoding))
+    assert (table.format, texts(table)) == ("text", [letter])
+
+
+def test_a_text_file_with_bytes_of_no_encoding_is_rejected() -> None:
+    letter = "Señores, mañana será un año más.".encode() + b" \xf1"
+    assert [row.reason for row in read("queja.txt", letter).rows] == ["broken_encoding"]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+def test_a_table_that_a_spreadsheet_saved_as_text_is_a_table(separator: str, encoding: str) -> None:
+    lines = [
+        separator.join(row) for row in (("radicado", "Queja", "Ciudad"), ("1", "no abre", "Bogotá"), ("2", '"a\nb"', "Cali"))
+    ]
+    table = read("hoja.txt", ("\r\n".join(lines) + "\r\n").encode(encoding))
+    assert (table.format, texts(table)) == ("csv", ["no abre", "a\nb"])
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        "queja, texto\nNo abre la aplicación desde ayer.\nQuiero una respuesta.",
+        "Queja,\nno abre, no cierra",
+        "Queja: no abre, texto\nnada, nada",
+        "text",
+        '"queja","fecha',
+    ],
+)
+def test_a_letter_that_begins_like_a_header_is_one_complaint(letter: str) -> None:
+    table = read("queja.txt", letter.encode())
+    assert (table.format, texts(table)) == ("text", [letter])
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,15 @@ from functools import cache
 from typing import NamedTuple, Self
 
 from complaints_etl.places import Run, Starts, Text, folded, without_accents
-from complaints_etl.redaction import references
+from complaints_etl.redaction import redact_and_list
 
 MAX_OF_A_KIND = 50  # a fact list is for people and sums; a text of thousands of numbers is neither
 _LARGEST = Decimal(10) ** 18
 
-_NUMBER = r"\d{1,3}(?:[.,]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?"
+_NUMBER = r"\d{1,3}(?:[.,'’]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?"
 _SCALE = r"(?P<scale>\s?(?:mil millones|millones|mill[oó]n|mil|million|thousand|k)\b)?"
-_BEFORE = r"(?:(?P<before>\b(?:COP|USD|EUR|MXN|US)\s?\$?|US\$|COL\$|[$€])\s?)"
-_AFTER = r"(?:\s?(?P<after>(?:de )?(?:pesos|d[oó]lares|d[oó]lar|euros?|dollars?|bucks)\b|(?:COP|USD|EUR|MXN)\b|€))"
+_BEFORE = r"(?:(?P<before>\b(?:COP|USD|EUR|MXN|GBP|US)\s?\$?|US\$|COL\$|[$€£])\s?)"
+_AFTER = r"(?:\s?(?P<after>(?:de )?(?:(?:mexican |colombian )?pesos|d[oó]lares|d[oó]lar|euros?|dollars?|bucks)\b|(?:COP|USD|EUR|MXN|GBP)\b|[€£]))"
 _AMOUNT = re.compile(
     rf"(?i)(?:{_BEFORE}(?P<number>{_NUMBER}){_SCALE}{_AFTER}?|(?<![\w.,/\-$])(?P<plain>{_NUMBER}){_SCALE.replace('scale', 'scale2')}"
     rf"{_AFTER.replace('after', 'after2')})(?![\d])"
@@ -35,7 +35,7 @@ _SCALES = {
 }  # fmt: skip
 # Where a number begins, by what stands before it: the few characters that can begin an amount are tried, not the whole text.
 _LONGEST_SIGN = 6
-_SIGN_START = re.compile("[$€CcUuEeMm]")
+_SIGN_START = re.compile("[$€£CcUuEeMmGg]")
 _MEXICAN = re.compile(r"(?i)(?:pesos )?mexicanos|MXN")
 
 _MONTHS = {
@@ -73,6 +73,9 @@ _SHORTEST_DATE = len("1/1/26")
 _NUMERIC = re.compile(
     r"(?<![\d/\-.])(?P<first>\d{1,2})(?P<mark>[-/.])(?P<second>\d{1,2})(?P=mark)(?P<year>(?:19|20)\d{2}|\d{2})(?![\d/\-]|\.\d)"
 )
+# "el 05/04", and no 50/50, 24/7 or 1/2.
+_DAY_OF_A_YEAR = re.compile(r"(?!24/7)(\d{1,2})/(\d{1,2})(?![\w/%]|[.,\-]\d)")
+_ON = re.compile(r"(?i)\b(?:el|d[ií]a|del|al|on|since)\s\Z")
 _DAY_MONTH = re.compile(
     rf"(?i)(?<![\d.,$])(?P<day>\d{{1,2}})(?:st|nd|rd|th|ro|º)?\s+(?:de\s+|of\s+)?{_MONTH}(?:,?\s+(?:de\s+|del\s+)?(?P<year>(?:19|20)\d{{2}}))?"
 )
@@ -84,12 +87,30 @@ _HACE = re.compile(rf"(?i)\bhace\s+{_COUNT}\s+(?P<unit>d[ií]as?|semanas?|mes(?:
 _AGO = re.compile(rf"(?i)\b{_COUNT}\s+(?P<unit>days?|weeks?|months?|years?)\s+ago\b")
 _NAMED = {
     "anteayer": 2, "antier": 2, "antes de ayer": 2, "day before yesterday": 2, "ayer": 1, "yesterday": 1, "hoy": 0, "today": 0,
-    "semana pasada": 7, "last week": 7,
+    "semana pasada": 7, "last week": 7, "anoche": 1, "last night": 1, "this morning": 0, "this afternoon": 0, "tonight": 0,
+    "esta manana": 0, "esta tarde": 0, "esta noche": 0,
 }  # fmt: skip
-_NAMED_DAY = re.compile(r"(?i)\b(" + "|".join(sorted(_NAMED, key=len, reverse=True)) + r")\b")
+_NAMED_DAY = re.compile(r"(?i)\b(" + "|".join(sorted(_NAMED, key=len, reverse=True)).replace("manana", "ma[nñ]ana") + r")\b")
 _HACE_STARTS, _AGO_STARTS = Starts("hace"), Starts("ago")
 _NAMED_STARTS = Starts(
-    "anteayer", "antier", "antes de", "day before", "ayer", "yesterday", "hoy", "today", "semana", "last week"
+    "anteayer",
+    "antier",
+    "antes de",
+    "day before",
+    "ayer",
+    "yesterday",
+    "hoy",
+    "today",
+    "semana",
+    "last week",
+    "last night",
+    "anoche",
+    "this morning",
+    "this aft",
+    "tonight",
+    "esta manana",
+    "esta tarde",
+    "esta noche",
 )
 _LAST_WEEKDAY = re.compile(
     rf"(?i)\b(?:pasado\s+(?P<one>{_WEEKDAY})|(?P<two>{_WEEKDAY})\s+pasado|last\s+(?P<three>{_WEEKDAY}))\b"
@@ -108,7 +129,16 @@ class Facts(NamedTuple):
     channels: tuple[str, ...] = ()
 
 
-def extract(text: str | Text, *, language: str, received: date | None, products: Names, channels: Names, salt: str) -> Facts:
+def extract(
+    text: str | Text,
+    *,
+    language: str,
+    received: date | None,
+    products: Names,
+    channels: Names,
+    salt: str,
+    references: Sequence[str] | None = None,
+) -> Facts:
     """Facts of a cleaned text.
 
     Args:
@@ -118,12 +148,14 @@ def extract(text: str | Text, *, language: str, received: date | None, products:
         products: names to look for.
         channels: as `products`.
         salt: what reference numbers are hashed with, so that nobody can list them by trying.
+        references: what redaction took for reference numbers; by default it is asked.
     """
     seen = Text(text) if isinstance(text, str) else text
+    numbers = redact_and_list(seen)[2] if references is None else references
     return Facts(
         amounts=tuple(amounts(seen, language))[:MAX_OF_A_KIND],
         dates=tuple(dates(seen, language, received))[:MAX_OF_A_KIND],
-        references=tuple(hashed(salt, number) for number in references(seen)[:MAX_OF_A_KIND]),
+        references=tuple(hashed(salt, number) for number in numbers[:MAX_OF_A_KIND]),
         products=mentions(seen, products),
         channels=mentions(seen, channels),
     )
@@ -207,14 +239,16 @@ def _amount_matches(text: str, runs: Sequence[Run]) -> Iterator[re.Match[str]]:
 
 
 def _currency(sign: str, name: str, written: str, language: str, *, after: str) -> str:
-    if "MXN" in (sign, name) or _MEXICAN.match(after.strip()):
+    if "MXN" in (sign, name) or name.startswith("MEXICAN") or _MEXICAN.match(after.strip()):
         return "MXN"
-    if sign.startswith(("COP", "COL")) or name in ("PESOS", "COP"):
+    if sign.startswith(("COP", "COL")) or name in ("PESOS", "COLOMBIAN PESOS", "COP"):
         return "COP"
     if sign.startswith("US") or name.startswith(("USD", "DOLAR", "DOLLAR", "BUCK")):
         return "USD"
     if sign in ("EUR", "€") or name.startswith(("EUR", "€")):
         return "EUR"
+    if sign in ("GBP", "£") or name in ("GBP", "£"):
+        return "GBP"
     # A bare $: the way its number is written says more than the language around it.
     if re.search(r"\.\d{3}(?!\d)", written):
         return "COP"
@@ -244,6 +278,15 @@ def dates(seen: Text, language: str, received: date | None) -> list[date]:
     text, runs = seen.text, seen.runs()
     for start, end, run in runs:
         if len(run) < _SHORTEST_DATE or run.isdigit():
+            if (
+                received
+                and "/" in run
+                and (match := _DAY_OF_A_YEAR.match(text, start))
+                and _ON.search(text, max(start - 7, 0), start)
+            ):
+                first, second = int(match[1]), int(match[2])
+                month, day = (second, first) if second <= 12 and (first > 12 or language != "en") else (first, second)
+                add(start, received.year - ((month, day) > (received.month, received.day)), month, day)
             continue
         for match in _ISO.finditer(text, start, end):
             add(match.start(), int(match["year"]), int(match["month"]), int(match["day"]))
@@ -285,7 +328,7 @@ def _relative(seen: Text, received: date) -> list[tuple[int, date]]:
         count = int(written) if written.isdigit() else _COUNT_WORDS[written]
         found.append((match.start(), _before(received, count, _UNIT[match["unit"][0].lower()])))
     for match in seen.matches(_NAMED_DAY, _NAMED_STARTS):
-        found.append((match.start(), received - timedelta(days=_NAMED[match[1].lower()])))
+        found.append((match.start(), received - timedelta(days=_NAMED[folded(match[1])])))
     for match in seen.matches(_LAST_WEEKDAY, _WEEKDAY_STARTS):
         weekday = _WEEKDAYS[(match["one"] or match["two"] or match["three"]).lower()]
         found.append((match.start(), received - timedelta(days=(received.weekday() - weekday - 1) % 7 + 1)))

@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import IPv6Address
 
 from complaints_etl.places import Starts, Text, found, matches_at
 
 Check = Callable[[re.Match[str]], bool]
 
 _MONEY_AFTER = r"(?!\s*(?:pesos|mil\b|millones|d[oó]lares|dollars|euros|usd|cop|eur|%))"
-_LINK = r"(?:\s*(?:de|del|bajo|la|el|al|mi|my|the|es|is|was|fue|con|with|n[uú]mero|numero|number|nro|num|no|n|°|º|o|#|:|=|,|\.|-|ending|id|code|c[oó]digo)){0,6}?\s*"
+_LINK = r"(?:\s*(?:de|del|bajo|la|el|al|mi|my|the|es|is|was|fue|con|with|n[uú]mero|numero|number|nro|num|no|n|°|º|o|#|:|=|,|\.|-|ending|id|code|c[oó]digo)){0,6}?\s*\(?"
 
 
 def luhn(digits: str) -> bool:
@@ -28,10 +29,20 @@ def luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
+# How long an IBAN of each country is (SWIFT's registry of IBAN formats).
+_IBAN_COUNTRIES = {
+    15: "NO", 16: "BE", 18: "DK FI FK FO GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU MN XK", 21: "CH HR LI LV",
+    22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG", 25: "LY PT ST",
+    26: "IS TR", 27: "BI DJ FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HN HU LB NI PL SV", 29: "BR EG PS QA UA",
+    30: "JO KW MU YE", 31: "MT SC", 32: "LC", 33: "RU",
+}  # fmt: skip
+_IBAN_LENGTHS = {country: length for length, countries in _IBAN_COUNTRIES.items() for country in countries.split()}
+
+
 def iban(text: str) -> bool:
-    """ISO 13616: the rearranged number is 1 modulo 97."""
+    """ISO 13616: as long as its country's are, and the rearranged number is 1 modulo 97."""
     compact = text.replace(" ", "").upper()
-    if not 15 <= len(compact) <= 34:
+    if len(compact) != _IBAN_LENGTHS.get(compact[:2]):
         return False
     moved = compact[4:] + compact[:4]
     return int("".join(str(int(character, 36)) for character in moved)) % 97 == 1
@@ -56,6 +67,8 @@ def _digits(text: str) -> str:
 
 def _is_card(match: re.Match[str]) -> bool:
     digits = _digits(match[0])
+    if len(re.split("[ -]", match[0])[0]) < 4:  # nobody begins a card with a group of three
+        return False
     # 3 to 6 are the issuers' first digits; a run of one digit passes Luhn and is nobody's card.
     return 13 <= len(digits) <= 19 and digits[0] in "23456" and len(set(digits)) > 1 and luhn(digits)
 
@@ -73,7 +86,106 @@ def _is_nit(match: re.Match[str]) -> bool:
 
 
 def _is_address(match: re.Match[str]) -> bool:
-    return all(int(part) < 256 for part in match[0].split("."))
+    return all(int(part) < 256 for part in match[0].split(".")) and not _VERSION.search(match.string[: match.start()][-30:])
+
+
+_VERSION = re.compile(
+    r"(?i)\b(?:versi[oó]n|version|ver|v|app|build|release|firmware|ios|android)\b[.:#]?(?: (?:es|is|la|the|de|of|app|number|n[uú]mero))*[ .:#]*\Z"
+)
+
+
+def _is_long_address(match: re.Match[str]) -> bool:
+    """IPv6, of more than a time or an operator of a programming language has."""
+    try:
+        IPv6Address(match[0])
+    except ValueError:
+        return False
+    return match[0].count(":") > 2
+
+
+def _last_word(match: re.Match[str]) -> str:
+    return match["keep"].rstrip(" ,:(\"'-").rpartition(" ")[2].lower()
+
+
+# What stands right before a sum, a time or a quantity, and not before a number that names somebody.
+_NO_NAME_FOLLOWS = frozenset(
+    [
+        "por",
+        "de",
+        "for",
+        "of",
+        "with",
+        "con",
+        "in",
+        "en",
+        "at",
+        "since",
+        "desde",
+        "hasta",
+        "until",
+        "after",
+        "before",
+        "from",
+        "during",
+        "durante",
+        "than",
+        "about",
+        "over",
+        "under",
+        "unos",
+        "unas",
+        "casi",
+    ]
+)
+
+
+def _names_somebody(match: re.Match[str]) -> bool:
+    """A number some words after what it is: no sum, as thousands and prepositions tell."""
+    value = match["value"]
+    return not _digits(value).endswith("000") and not _DATE.fullmatch(value) and _last_word(match) not in _NO_NAME_FOLLOWS
+
+
+def _is_far_reference(match: re.Match[str]) -> bool:
+    value = match["value"]
+    digits = sum(map(str.isdigit, value))
+    coded = len(value) >= 7 and digits >= 3 and any(map(str.isalpha, value))
+    return (coded or (digits >= 6 and _names_somebody(match))) and not _DATE.fullmatch(value)
+
+
+def _is_code(match: re.Match[str]) -> bool:
+    """A PIN, or what came by text message; no year, no quantity."""
+    if _last_word(match) in _NO_NAME_FOLLOWS or match["value"].endswith("000"):
+        return False
+    return not _YEAR.fullmatch(match["value"]) or _last_word(match) in ("es", "is", "era", "was", "fue")
+
+
+def _is_sent_code(match: re.Match[str]) -> bool:
+    return _is_code(match) and (
+        sum(map(str.isdigit, match["value"])) == 6
+        or bool(_SENT.search(match.string, max(match.start() - 40, 0), match.end("keep")))
+    )
+
+
+_SENT = re.compile(r"(?i)lleg|envi|mand|dict|dije|dijo|deme|d[ií] |sent|gave|read|text|said|got|receiv|recib")
+
+
+def _is_password(match: re.Match[str]) -> bool:
+    value = match["value"]
+    return any(map(str.isdigit, value)) and any(map(str.isalpha, value)) and not _NO_PASSWORD.match(value)
+
+
+def _is_my_password(match: re.Match[str]) -> bool:
+    value = match["value"]
+    return (
+        _is_password(match)
+        if any(map(str.isalpha, value))
+        else 3 <= len(value) <= 8 and value.isdigit() and not _YEAR.fullmatch(value)
+    )
+
+
+_NO_PASSWORD = re.compile(
+    r"(?i)(?:iphone|ipad|galaxy|android|windows|covid|ios|pixel|moto|chrome|firefox|bre|4x1000)[\-_]?\d+\w{0,3}\Z|\d+-[a-z]+\Z"
+)
 
 
 def _is_secret(match: re.Match[str]) -> bool:
@@ -154,10 +266,60 @@ class _Rule:
     number: Callable[[str], bool] | None = None
 
 
-def _two_capitals(seen: Text) -> list[int]:
-    """Where two stand right before a number."""
+def _two_letters(seen: Text) -> list[int]:
+    """Where two stand right before a number, and no third."""
     text = seen.text
-    return [start - 2 for start, _, _ in seen.runs() if start > 1 and text[start - 1].isupper() and text[start - 2].isupper()]
+    return [
+        start - 2
+        for start, _, _ in seen.runs()
+        if start > 1 and text[start - 1].isalpha() and text[start - 2].isalpha() and not text[start - 3 : start - 2].isalnum()
+    ]
+
+
+def _colons(seen: Text) -> list[int]:
+    """Where hexadecimal digits and colons begin that hold a colon with no space behind it."""
+    text, begins, end = seen.text, [], 0
+    for place in found(text, (":",)):
+        if place >= end and text[place + 1 : place + 2] in _HEXADECIMAL:
+            first = place
+            while first > end and text[first - 1] in _HEXADECIMAL:
+                first -= 1
+            begins.append(first)
+            end = place + 1
+            while text[end : end + 1] in _HEXADECIMAL:
+                end += 1
+    return begins
+
+
+_HEXADECIMAL = frozenset("0123456789abcdefABCDEF:")
+
+
+def _queries(seen: Text) -> list[int]:
+    """Where the words begin that hold a question mark, and are no longer than an address."""
+    text = seen.text
+    begins = {
+        max(text.rfind(space, max(place - _LONGEST_ADDRESS, 0), place) for space in " \n\t") + 1
+        for place in found(text, ("?",))
+    }
+    return sorted(begins)
+
+
+_LONGEST_ADDRESS = 1000  # what the pattern reads before a question mark
+
+
+def _before_my_password(seen: Text) -> list[int]:
+    """Where the words begin that stand before "as my password", "es mi clave"."""
+    begins = []
+    for word in seen.matches(_PASSWORD_WORD, _SECRET_WORDS):
+        before = seen.text[max(word.start() - 60, 0) : word.start()]
+        if link := _BEFORE_MY.search(before):
+            begins.append(word.start() - len(before) + link.start("value"))
+    return begins
+
+
+_AS_MY = r"\s(?:as|como|es|is|was|era|fue)\s(?:mi|my|la|the|our|nuestra)\s(?:\w{1,20}\s)?"
+_PASSWORD_WORD = re.compile(r"(?i)\b(?:clave|contrase[nñ]a|password|passcode|pin|cvv|nip)\b")
+_BEFORE_MY = re.compile(rf"(?i)(?:^|(?<=[\s\"'“(]))(?P<value>[^\s\"'“(<$][^\s<]{{2,40}}){_AS_MY}\Z")
 
 
 def _capitals(seen: Text) -> list[int]:
@@ -173,6 +335,42 @@ def _capitals(seen: Text) -> list[int]:
     return begins
 
 
+_SECRET_WORDS = Starts(
+    "clave", "contrase", "password", "passcode", "pin", "nip", "codigo", "code", "security code", "verification code", "one-time",
+    "token", "cvv", "cvc", "cvn", "otp",
+)  # fmt: skip
+_IDENTITY_WORDS = Starts(
+    "c.", "cc", "ce", "cedula", "documento", "identificac", "identificad", "national id", "citizen id", "id", "ssn",
+    "social security", "t.", "tarjeta de id",
+)  # fmt: skip
+_SOCIAL_SECURITY = Starts("ssn", "itin", "social")
+_ACCOUNT_WORDS = Starts("cuenta", "cta", "acc", "a/c")
+_REFERENCE_WORDS = Starts(
+    "radicad", "radicaci", "caso", "case", "ticket", "pedido", "orden", "order", "ref", "transac", "comprobante", "factura", "invoice",
+    "guia", "tracking", "pqr", "queja", "denuncia", "tramite", "cus", "autorizaci", "authorization", "complaint", "file n", "incident",
+    "solicitud", "request", "claim", "reclamo", "folio", "confirmation", "aprobaci", "loan", "credito", "contrat", "contract", "poliza",
+    "policy",
+)  # fmt: skip
+# Up to so many words with no figure among them, in the same sentence, none of which speaks of another number.
+_BETWEEN = (
+    r"[^\w<>$€.!?\n]{1,3}(?!(?:ending|ends|ended|termin\w*|[uú]ltim[oa]s|last|error|versi[oó]n|version|ley|law|section|art[ií]culo|"
+    r"calle|carrera|street|valor|monto|suma|saldo|amount|balance|total|desde|since|hace|years?|años?)\b)[^\W\d_]+"
+)
+_GAP, _LONG_GAP = (rf"(?:{_BETWEEN}){{0,{words}}}?[^\w<>$€.!?\n]{{1,3}}" for words in (6, 9))
+_ANOTHER = (
+    r"(?:[ ,;/]*\b(?:y|e|o|and|or|vs|versus|que|es|is|was|era|fue|la|el|the|my|mi|m[ií][ao]|en|vez|lugar|de|instead|of|no|not|sino|but|pero|"
+    r"a|to|puso|pone|put)\b){1,8}[ ,;:]+"
+)
+_NO_UNITS = (
+    r"(?![ \-]?\d)(?!\s*(?:veces|times|d[ií]as|days|car[aá]cter|character|d[ií]git|digit|horas|hours|hrs|min|seg|sec|meses|months|"
+    r"years|años|intentos|attempts|tries|personas|people|puntos|points|millas|miles|llamadas|calls|[ap]\.?\s?m\b|pesos|mil\b|"
+    r"millones|d[oó]lares|dollars|euros|usd|cop|eur|%))"
+)
+_IBAN_FORMS = "|".join(
+    rf"(?:{countries.replace(' ', '|')})\d\d(?: ?[0-9A-Z]){{{length - 4}}}" for length, countries in _IBAN_COUNTRIES.items()
+)
+
+
 # In this order: a later one sees what the earlier ones left.
 _RULES: tuple[_Rule, ...] = (
     _Rule(
@@ -181,25 +379,16 @@ _RULES: tuple[_Rule, ...] = (
         holds="http",
         pattern=re.compile(r"(?P<keep>https?://[^\s?#]+)[?#]\S+"),
     ),
+    _Rule(  # of an address without its scheme
+        type="URL_QUERY",
+        places=_queries,
+        holds="?",
+        pattern=re.compile(r"(?P<keep>(?<!\S)[^\w\s]?(?:[\w\-]{1,63}\.){1,8}[A-Za-z]{2,20}(?:/[^\s?#]{0,400})?)\?(?=\S*=)\S+"),
+    ),
     _Rule(type="EMAIL", holds="@", pattern=re.compile(r"[^\W_][\w.+\-%]*@[\w\-]+(?:\.[\w\-]+)+")),
     _Rule(
         type="SECRET",
-        starts=Starts(
-            "clave",
-            "contrase",
-            "password",
-            "passcode",
-            "pin",
-            "nip",
-            "codigo",
-            "security code",
-            "verification code",
-            "one-time",
-            "token",
-            "cvv",
-            "cvc",
-            "otp",
-        ),
+        starts=_SECRET_WORDS,
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:clave(?: din[aá]mica| de \w+)?|contrase[nñ]a|password|passcode|pin|nip|token|otp|cvv|cvc|"
             r"c[oó]digo (?:de (?:seguridad|verificaci[oó]n|confirmaci[oó]n)|otp|din[aá]mico)|"
@@ -212,18 +401,10 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="IBAN",
-        places=_two_capitals,
+        places=_two_letters,
         digits=2,
-        pattern=re.compile(
-            r"\b[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: (?=[A-Z]{0,3}\d)[A-Z0-9]{4}){2,7}(?: (?=[A-Z]{0,2}\d)[A-Z0-9]{1,3})?)\b"
-        ),
+        pattern=re.compile(r"(?i)\b(?:" + _IBAN_FORMS + r")(?!\w)"),
         check=_is_iban,
-    ),
-    _Rule(
-        type="CARD",
-        digits=13,
-        pattern=re.compile(r"(?<![\d$])(?<!\d[.,])\d(?:[ \-]?\d){12,18}(?![\d]|[.,]\d)"),
-        check=_is_card,
     ),
     _Rule(
         type="CLABE",
@@ -232,38 +413,29 @@ _RULES: tuple[_Rule, ...] = (
         check=_is_clabe,
     ),
     _Rule(
+        type="CARD",
+        digits=13,
+        pattern=re.compile(r"(?<![\d$+])(?<!\d[.,])\d(?:[ \-]?\d){12,18}(?![\d]|[.,]\d)"),
+        check=_is_card,
+    ),
+    _Rule(
         type="NIT",
         starts=Starts("nit"),
         digits=9,
         pattern=re.compile(
-            r"(?i)(?P<keep>\bnit\b\.?" + _LINK + r")\d{3}[.\s]?\d{3}[.\s]?\d{3}(?:\s*-\s*\d)?\b" + _MONEY_AFTER
+            r"(?i)(?P<keep>\bnit\b\.?" + _LINK + r")\d{3}[.,\s]?\d{3}[.,\s]?\d{3}(?:\s*-\s*\d)?\b" + _MONEY_AFTER
         ),
     ),
     _Rule(
         type="NIT",
         digits=10,
         number=lambda text: "-" in text,
-        pattern=re.compile(r"(?<![\d$])(?<!\d[.,])(?P<digits>\d{3}\.?\d{3}\.?\d{3})-(?P<check>\d)(?!\d|[.\-]\d)"),
+        pattern=re.compile(r"(?<![\d$])(?<!\d[.,])(?P<digits>\d{3}[., ]?\d{3}[., ]?\d{3}) ?- ?(?P<check>\d)(?!\d|[.\-]\d)"),
         check=_is_nit,
     ),
     _Rule(
         type="CEDULA",
-        starts=Starts(
-            "c.",
-            "cc",
-            "ce",
-            "cedula",
-            "documento",
-            "identificac",
-            "identificad",
-            "national id",
-            "citizen id",
-            "id",
-            "ssn",
-            "social security",
-            "t.",
-            "tarjeta de id",
-        ),
+        starts=_IDENTITY_WORDS,
         digits=6,
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:c\.\s?c\.?|cc|c\.?e\.?|c[eé]dula(?: de (?:ciudadan[ií]a|extranjer[ií]a))?|"
@@ -271,7 +443,8 @@ _RULES: tuple[_Rule, ...] = (
             r"(?:national |citizen )?(?<!transaction )(?<!order )(?<!case )(?<!ticket )id(?: card)?(?: number)?|ssn|social security(?: number)?)\b"
             + _LINK
             + r")"
-            r"(?:\d{1,3}(?:[. ]\d{3}){2,3}|\d{3}-\d{2}-\d{4}|\d{6,11})(?![\d]|[.,]\d)" + _MONEY_AFTER
+            r"(?:\d{1,3}(?:[.,' ]\d{3}){2,3}|\d{3}\.(?!000)\d{3}|\d{3}[ \-]\d{2}[ \-]\d{4}|\d{6,11})(?![\d]|[.,]\d)"
+            + _MONEY_AFTER
         ),
     ),
     _Rule(
@@ -279,6 +452,27 @@ _RULES: tuple[_Rule, ...] = (
         starts=Starts("pasaporte", "passport"),
         digits=6,
         pattern=re.compile(r"(?i)(?P<keep>\b(?:pasaporte|passport)\b" + _LINK + r")[A-Z]{0,3}\d{6,9}(?!\w)"),
+    ),
+    _Rule(  # a social security number: nothing else is written so
+        type="CEDULA",
+        digits=9,
+        number=lambda text: text.count("-") > 1,
+        pattern=re.compile(r"(?<![\w$\-])(?<!\d[.,])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w\-]|[.,]\d)"),
+    ),
+    _Rule(
+        type="CEDULA",
+        starts=_SOCIAL_SECURITY,
+        digits=9,
+        pattern=re.compile(
+            r"(?i)(?P<keep>\b(?:ssn|itin|social)\b[^\d<$]{0,80}?)\d{3}[ \-]?\d{2}[ \-]?\d{4}(?![\d]|[.,\-]\d)" + _MONEY_AFTER
+        ),
+    ),
+    _Rule(
+        type="IP",
+        holds=":",
+        places=_colons,
+        pattern=re.compile(r"(?<![\w.:])[0-9A-Fa-f:]{7,44}[0-9A-Fa-f](?!\w|:[\w:])"),
+        check=_is_long_address,
     ),
     _Rule(
         type="IP",
@@ -289,7 +483,7 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="ACCOUNT",
-        starts=Starts("cuenta", "cta", "acc", "a/c"),
+        starts=_ACCOUNT_WORDS,
         digits=6,
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:cuenta|cta|account|acct|acc|a/c)\b\.?(?:\s+(?:de ahorros?|ahorros?|corriente|checking|savings|bancaria))?"
@@ -299,13 +493,20 @@ _RULES: tuple[_Rule, ...] = (
             + _MONEY_AFTER
         ),
     ),
+    _Rule(  # as the largest bank of Colombia writes its accounts
+        type="ACCOUNT",
+        digits=11,
+        number=lambda text: text.count("-") > 1,
+        pattern=re.compile(r"(?<![\w$\-])(?<!\d[.,])\d{3}-\d{6}-\d{2}(?![\w\-]|[.,]\d)"),
+    ),
     _Rule(
         type="PHONE",  # in the international form
         places=lambda seen: found(seen.text, ("+",)),
         holds="+",
         digits=5,
         pattern=re.compile(
-            r"(?<![\w$/\-])(?<!\d[.,])\+\d{1,3}[\s.\-]?(?:\(?\d{1,4}\)?[\s.\-]?){2,5}\d{2,4}(?![\d]|[.,/\-]\d)" + _MONEY_AFTER
+            r"(?<![\w$/\-])(?<!\d[.,])\+(?:\d{9,15}|1[\s.\-]?\(?\d{3}\)?[\s.\-]?\d{3}[\s.\-]?\d{4}|57[\s.\-]?\(?\d{3}\)?[\s.\-]?\d{3}[\s.\-]?\d{2}[\s.\-]?\d{2}|\d{1,3}[\s.\-]?(?:\(?\d{1,4}\)?[\s.\-]?){2,5}\d{2,4}|\d{1,3} \d{2,4} \d{6,8})(?![\d]|[.,/\-]\d)"
+            + _MONEY_AFTER
         ),
     ),
     _Rule(
@@ -316,7 +517,7 @@ _RULES: tuple[_Rule, ...] = (
             r"(?:\(?57\)?[\s.\-]?)?3[0-5]\d[\s.\-]?\d{3}[\s.\-]?\d{2}[\s.\-]?\d{2}"  # a Colombian mobile
             r"|\(?60[1-8]\)?[\s.\-]?\d{3}[\s.\-]?\d{2}[\s.\-]?\d{2}"  # a Colombian landline
             r"|01[\s.\-]?8000[\s.\-]?\d{2,3}[\s.\-]?\d{3,4}"  # a Colombian free line
-            r"|\(\d{3}\)\s?\d{3}[\s.\-]\d{4}|\d{3}[.\-]\d{3}[.\-]\d{4}"  # North America
+            r"|(?:1[\s.\-])?(?:\([2-9]\d{2}\)[\s.\-]?\d{3}[\s.\-]|[2-9]\d{2}(?P<mark>[\s.\-])\d{3}(?P=mark))\d{4}"  # North America
             r")(?![\d]|[.,/\-]\d)" + _MONEY_AFTER
         ),
     ),
@@ -326,51 +527,12 @@ _RULES: tuple[_Rule, ...] = (
         digits=7,
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:tel(?:[eé]fono)?s?|cel(?:ular)?|m[oó]vil|whatsapp|phone|mobile|call me (?:at|on)|"
-            r"ll[aá]m(?:ame|enme|arme) al)\b\.?" + _LINK + r")\d(?:[\s.\-]?\d){6,9}(?![\d]|[.,]\d)" + _MONEY_AFTER
+            r"ll[aá]m(?:ame|enme|arme) al)\b\.?" + _LINK + r")\d(?:[\s.\-]?\d){6,11}(?![\d]|[.,\-]\d)" + _MONEY_AFTER
         ),
     ),
     _Rule(
         type="REFERENCE",
-        starts=Starts(
-            "radicad",
-            "radicaci",
-            "caso",
-            "case",
-            "ticket",
-            "pedido",
-            "orden",
-            "order",
-            "ref",
-            "transac",
-            "comprobante",
-            "factura",
-            "invoice",
-            "guia",
-            "tracking",
-            "pqr",
-            "queja",
-            "denuncia",
-            "tramite",
-            "cus",
-            "autorizaci",
-            "authorization",
-            "complaint",
-            "file n",
-            "incident",
-            "solicitud",
-            "request",
-            "claim",
-            "reclamo",
-            "folio",
-            "confirmation",
-            "aprobaci",
-            "loan",
-            "credito",
-            "contrat",
-            "contract",
-            "poliza",
-            "policy",
-        ),
+        starts=_REFERENCE_WORDS,
         digits=1,
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:radicado|radicaci[oó]n|caso|case|ticket|pedido|orden|order|referencia|reference|ref|"
@@ -378,7 +540,7 @@ _RULES: tuple[_Rule, ...] = (
             r"confirmation|aprobaci[oó]n|queja|denuncia|tr[aá]mite|cus|autorizaci[oó]n|authorization|complaint|file n(?:umber|o)|incident|loan|cr[eé]dito|contrato|contract|p[oó]liza|policy)\b"
             + _LINK
             + r")"
-            r"(?P<value>[A-Z]{0,5}-?\d[\dA-Z]*(?:[\-/]\d[\dA-Z]*){0,4})(?![\w]|[.,]\d)" + _MONEY_AFTER
+            r"(?P<value>[A-Z]{0,5}[\-_]?\d[\dA-Z]*(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,4})(?![\w]|[.,]\d)" + _MONEY_AFTER
         ),
         check=_is_reference,
     ),
@@ -388,6 +550,114 @@ _RULES: tuple[_Rule, ...] = (
         digits=5,
         pattern=re.compile(r"\b(?!" + _CURRENCY_CODES + r"[\-\d])(?P<value>[A-Z]{1,5}-?\d{5,20}(?:-\d{1,10})*)\b(?![.,]\d)"),
         check=_is_reference,
+    ),
+    # What follows stands a few words after what says what it is, or after another of its kind.
+    _Rule(
+        type="REFERENCE",
+        starts=_REFERENCE_WORDS,
+        digits=3,
+        pattern=re.compile(
+            r"(?i)(?P<keep>\b(?:radicado|radicaci[oó]n|caso|case|ticket|pedido|referencia|reference|transacci[oó]n|transaction|"
+            r"comprobante|gu[ií]a|tracking|pqrs?|solicitud|request|claim|reclamo|folio|confirmation|queja|tr[aá]mite|complaint)\b"
+            + _GAP
+            + r")(?P<value>[A-Z]{0,5}[\-_]?\d[\dA-Z]*(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,4})(?![\w]|[.,]\d)"
+            + _NO_UNITS
+        ),
+        check=_is_far_reference,
+    ),
+    _Rule(
+        type="CEDULA",
+        starts=_IDENTITY_WORDS,
+        digits=7,
+        pattern=re.compile(
+            r"(?i)(?P<keep>\b(?:c\.\s?c\.?|c[eé]dula|documento|identificaci[oó]n|identificad[oa])\b" + _GAP + r")"
+            r"(?P<value>\d{1,3}(?:[.,' ]\d{3}){2,3}|\d{7,10})(?![\d]|[.,]\d)" + _NO_UNITS
+        ),
+        check=_names_somebody,
+    ),
+    _Rule(
+        type="ACCOUNT",
+        starts=_ACCOUNT_WORDS,
+        digits=9,
+        pattern=re.compile(
+            r"(?i)(?P<keep>\b(?:cuenta|cta|account|acct)\b"
+            + _GAP
+            + r")(?P<value>\d(?:[ \-]?\d){8,19})(?![\d]|[.,]\d)"
+            + _NO_UNITS
+        ),
+        check=_names_somebody,
+    ),
+    *(
+        _Rule(
+            type=kind,
+            holds=f"<{kind}>",
+            places=lambda seen, kind=kind: found(seen.text, (f"<{kind}>",)),  # type: ignore[misc]
+            digits=6,
+            pattern=re.compile(rf"(?i)(?P<keep><{kind}>{_ANOTHER})(?P<value>{form})(?![\w]|[.,]\d){_NO_UNITS}"),
+            check=_names_somebody,
+        )
+        for kind, form in (
+            ("CEDULA", r"\d{1,3}(?:[.,' ]\d{3}){2,3}|\d{7,10}"),
+            ("ACCOUNT", r"\d(?:[ \-]?\d){7,19}"),
+            ("REFERENCE", r"[A-Z]{0,5}-?\d{5,}(?:-\d+)*"),
+        )
+    ),
+    _Rule(
+        type="SECRET",
+        starts=_SECRET_WORDS,
+        digits=3,
+        pattern=re.compile(
+            r"(?i)(?P<keep>\b(?:cvv2?|cvc2?|cvn|security code|c[oó]digo de seguridad)\b" + _LONG_GAP + r")"
+            r"(?P<value>\d{3,4})(?![\w]|[.,:/\-]\d)" + _NO_UNITS
+        ),
+        check=_is_code,
+    ),
+    _Rule(
+        type="SECRET",
+        starts=_SECRET_WORDS,
+        digits=4,
+        pattern=re.compile(
+            r"(?i)(?P<keep>\b(?:clave|contrase[nñ]a|password|passcode|pin|nip|token|otp|one-time (?:code|password|passcode)|"
+            r"c[oó]digo (?:de verificaci[oó]n|de confirmaci[oó]n|otp|din[aá]mico)|verification code)\b" + _LONG_GAP + r")"
+            r"(?P<value>\d{3}[ \-]\d{3}|\d{4,8})(?![\w]|[.,:/\-]\d)" + _NO_UNITS
+        ),
+        check=_is_code,
+    ),
+    _Rule(
+        type="SECRET",
+        starts=_SECRET_WORDS,
+        digits=4,
+        pattern=re.compile(
+            r"(?i)(?P<keep>\b(?:c[oó]digo|(?<!error )(?<!zip )(?<!area )(?<!promo )(?<!reason )(?<!sort )(?<!swift )(?<!country )"
+            r"(?<!branch )(?<!bank )(?<!postal )(?<!\bs )(?<!s\. )code)\b(?! (?:postal|de error|de barras|swift|section|civil))"
+            + _LONG_GAP
+            + r")"
+            r"(?P<value>\d{3}[ \-]\d{3}|\d{4,8})(?![\w]|[.,:/\-]\d)" + _NO_UNITS
+        ),
+        check=_is_sent_code,
+    ),
+    _Rule(
+        type="SECRET",
+        starts=_SECRET_WORDS,
+        digits=1,
+        pattern=re.compile(
+            r"(?i)(?P<keep>\b(?:clave|contrase[nñ]a|password|passcode)\b" + _LONG_GAP + r")"
+            r"(?P<value>(?=\S*\d)[^\W\d_][\w@#*!$%&+\-]{4,})"
+        ),
+        check=_is_password,
+    ),
+    _Rule(
+        type="SECRET",
+        starts=_SECRET_WORDS,
+        digits=1,
+        places=_before_my_password,
+        pattern=re.compile(
+            r"(?i)(?<![^\s\"'“(])(?P<value>[^\s\"'“(<$][^\s<]{2,40}?)(?=[\"'”).,]*"
+            + _AS_MY
+            + _PASSWORD_WORD.pattern.removeprefix("(?i)")
+            + ")"
+        ),
+        check=_is_my_password,
     ),
 )
 
@@ -403,7 +673,7 @@ def _rules_for(most_digits: int) -> tuple[_Rule, ...]:
 
 def _matches(rule: _Rule, seen: Text) -> Iterator[re.Match[str]]:
     """The rule's matches before its check, where the text's numbers have digits enough."""
-    if rule.starts:
+    if rule.starts and not rule.places:
         return seen.matches(rule.pattern, rule.starts)
     if rule.number and not any(digits >= rule.digits and rule.number(text) for text, digits in seen.numbers()):
         return _NOTHING
@@ -415,7 +685,13 @@ _NOTHING: Iterator[re.Match[str]] = iter(())
 
 def redact(text: str | Text) -> tuple[str, dict[str, int]]:
     """The text with every find replaced by `<TYPE>`, and how many of each type were found."""
+    return redact_and_list(text)[:2]
+
+
+def redact_and_list(text: str | Text) -> tuple[str, dict[str, int], list[str]]:
+    """As `redact`, and the reference numbers that it took out, in capitals, each once."""
     counts: dict[str, int] = {}
+    numbers: dict[str, None] = {}
     seen = Text(text) if isinstance(text, str) else text
     for rule in _rules_for(seen.most_digits):
         if (rule.starts and not seen.may_hold(rule.starts)) or (rule.holds and rule.holds not in seen.text):
@@ -432,15 +708,8 @@ def redact(text: str | Text) -> tuple[str, dict[str, int]]:
             parts += [seen.text[end:start], placeholder]
             end = match.end()
             cuts.append((start, end, len(placeholder)))
+        if rule.type == "REFERENCE":
+            numbers.update({match["value"].upper(): None for match in matches})
         counts[rule.type] = counts.get(rule.type, 0) + len(cuts)
         seen = seen.replaced("".join([*parts, seen.text[end:]]), cuts)
-    return seen.text, counts
-
-
-def references(seen: Text) -> list[str]:
-    """The reference numbers that redaction would take out, as written, in order, each once."""
-    numbers: dict[str, None] = {}
-    for rule in _rules_for(seen.most_digits):
-        if rule.type == "REFERENCE":
-            numbers.update({match["value"].upper(): None for match in _matches(rule, seen) if _is_reference(match)})
-    return list(numbers)
+    return seen.text, counts, list(numbers)

@@ -22,7 +22,7 @@ from pyspark.sql import DataFrame
 from complaints_etl import facts
 from complaints_etl.cleaning import CODES, classes_of
 from complaints_etl.places import Text, lookup
-from complaints_etl.redaction import STARTS, redact
+from complaints_etl.redaction import STARTS, redact, redact_and_list
 
 # What the pass adds, as Spark writes it and as Arrow does.
 SCHEMA = (
@@ -132,8 +132,16 @@ def _understood(
     text: Text, received: date | None, products: facts.Names, channels: facts.Names, settings: Understanding
 ) -> tuple[object, ...]:
     language, confidence, other = identify(text.text, settings.languages)
-    found = facts.extract(text, language=language, received=received, products=products, channels=channels, salt=settings.salt)
-    redacted, counts = redact(text)
+    redacted, counts, references = redact_and_list(text)
+    found = facts.extract(
+        text,
+        language=language,
+        received=received,
+        products=products,
+        channels=channels,
+        salt=settings.salt,
+        references=references,
+    )
     return redacted, language, confidence, other, _fact_row(found), list(counts.items()), len(redacted), classes_of(text)
 
 

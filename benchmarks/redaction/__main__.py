@@ -1,4 +1,7 @@
-"""Precision and recall of redaction per type, and F1 of facts per kind: `python -m benchmarks.redaction [--json PATH] [--misses]`."""
+"""Precision and recall of redaction per type, and F1 of facts per kind: `python -m benchmarks.redaction [--json PATH] [--misses]`.
+
+On sentences made from templates, and on complaints that were written without knowledge of the patterns (frames.py).
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "glue_jobs"))
 from complaints_etl import facts
 from complaints_etl.redaction import TYPES, redact
 
+from benchmarks.redaction.frames import framed
 from benchmarks.redaction.sentences import RECEIVED, Sentence, sentences
 
 NOBODY = facts.Names.of(())
+ROUNDS = 3  # each complaint that often, with other values
 KINDS = ("amounts", "dates", "references")
 
 
@@ -79,19 +84,27 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--misses", action="store_true", help="show the sentences that went wrong")
     given = parser.parse_args()
-    misses: list[str] = []
-    result = measure(list(sentences(given.sentences, given.seed)), misses)
-    print(f"{'type':<12}{'precision':>10}{'recall':>10}{'n':>7}")
-    for kind, row in result["redaction"].items():
-        print(f"{kind:<12}{row['precision']:>10.3f}{row['recall']:>10.3f}{row['n']:>7}")
-    print(f"\n{'fact':<12}{'F1':>10}{'n':>17}")
-    for kind, row in result["facts"].items():
-        print(f"{kind:<12}{row['f1']:>10.3f}{row['n']:>17}")
-    print(f"\namounts and dates destroyed: {result['destroyed']}")
-    if given.misses:
-        print("\n".join(misses[:60]))
+    sets = {
+        "sentences made from templates": list(sentences(given.sentences, given.seed)),
+        "complaints by writers who had not seen the patterns": [
+            one for seed in range(ROUNDS) for one in framed(given.seed + seed)
+        ],
+    }
+    results = {}
+    for name, found in sets.items():
+        misses: list[str] = []
+        results[name] = result = measure(found, misses)
+        print(f"{name}: {len(found)}\n\n{'type':<12}{'precision':>10}{'recall':>10}{'n':>7}")
+        for kind, row in result["redaction"].items():
+            print(f"{kind:<12}{row['precision']:>10.3f}{row['recall']:>10.3f}{row['n']:>7}")
+        print(f"\n{'fact':<12}{'F1':>10}{'n':>17}")
+        for kind, row in result["facts"].items():
+            print(f"{kind:<12}{row['f1']:>10.3f}{row['n']:>17}")
+        print(f"\namounts, dates and other things destroyed: {result['destroyed']}\n")
+        if given.misses:
+            print("\n".join([*misses[:60], ""]))
     if given.json:
-        given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        given.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

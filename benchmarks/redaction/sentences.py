@@ -34,7 +34,18 @@ def digits(rng: Rng, count: int) -> str:
 
 
 def card(rng: Rng) -> str:
-    number = rng.choice(("4000", "5100", "2221", "6011", "3700")) + digits(rng, 11)
+    """16 digits, or 15 or 14 as American Express and Diners have."""
+    prefix, groups = rng.choice(
+        (
+            ("4000", (4, 4, 4, 4)),
+            ("5100", (4, 4, 4, 4)),
+            ("2221", (4, 4, 4, 4)),
+            ("6011", (4, 4, 4, 4)),
+            ("37", (4, 6, 5)),
+            ("36", (4, 6, 4)),
+        )
+    )
+    number = prefix + digits(rng, sum(groups) - 1 - len(prefix))
     for last in "0123456789":
         total = 0
         for index, digit in enumerate(reversed(number + last)):
@@ -43,40 +54,67 @@ def card(rng: Rng) -> str:
         if total % 10 == 0:
             number += last
             break
-    mark = rng.choice(("", " ", "-"))
-    return mark.join(number[start : start + 4] for start in range(0, 16, 4))
+    starts = [sum(groups[:place]) for place in range(len(groups))]
+    return rng.choice(("", " ", "-")).join(number[start : start + size] for start, size in zip(starts, groups, strict=True))
 
 
 def identity(rng: Rng) -> str:
     """A citizen's number, or one as the United States write it."""
-    return cedula(rng) if rng.random() < 0.7 else f"{rng.randrange(100, 899)}-{digits(rng, 2)}-{digits(rng, 4)}"
+    return cedula(rng) if rng.random() < 0.7 else social_security(rng)
+
+
+def social_security(rng: Rng) -> str:
+    area = rng.choice((rng.randrange(100, 666), rng.randrange(667, 899)))
+    return rng.choice(("-", "-", " ", "")).join((str(area), f"{rng.randrange(1, 99):02d}", f"{rng.randrange(1, 9999):04d}"))
+
+
+def passport(rng: Rng) -> str:
+    return rng.choice(
+        (f"A{rng.choice('BCNTVW')}{digits(rng, 6)}", f"{rng.choice('ABGPX')}{digits(rng, 8)}", f"5{digits(rng, 8)}")
+    )
+
+
+def foreigner(rng: Rng) -> str:
+    number = str(rng.randrange(300_001, 999_999, 2))
+    return number if rng.random() < 0.7 else f"{number[:3]}.{number[3:]}"
 
 
 def iban(rng: Rng) -> str:
     country, body = rng.choice(
-        (("ES", digits(rng, 20)), ("DE", digits(rng, 18)), ("FR", digits(rng, 20) + "M" + digits(rng, 2)))
-    )
+        (("ES", digits(rng, 20)), ("DE", digits(rng, 18)), ("FR", digits(rng, 20) + "M" + digits(rng, 2)), ("PT", digits(rng, 21)),
+         ("GB", "NWBK" + digits(rng, 14)), ("NL", "ABNA" + digits(rng, 10)), ("IT", "X" + digits(rng, 22)), ("CR", "0" + digits(rng, 17)))
+    )  # fmt: skip
     number = "".join(str(int(c, 36)) for c in body + country + "00")
     whole = f"{country}{98 - int(number) % 97:02d}{body}"
-    return whole if rng.random() < 0.5 else " ".join(whole[i : i + 4] for i in range(0, len(whole), 4))
+    grouped = " ".join(whole[i : i + 4] for i in range(0, len(whole), 4))
+    return rng.choice((whole, whole, grouped, grouped, whole.lower()))
 
 
 def clabe(rng: Rng) -> str:
     body = "0" + digits(rng, 16)
     total = sum(int(d) * (3, 7, 1)[i % 3] % 10 for i, d in enumerate(body))
-    return body + str((10 - total % 10) % 10)
+    number = body + str((10 - total % 10) % 10)
+    return number if rng.random() < 0.8 else f"{number[:3]} {number[3:6]} {number[6:17]} {number[17]}"
 
 
 def nit(rng: Rng) -> str:
     body = rng.choice("89") + digits(rng, 8)
     rest = sum(int(d) * w for d, w in zip(reversed(body), (3, 7, 13, 17, 19, 23, 29, 37, 41), strict=True)) % 11
     check = rest if rest < 2 else 11 - rest
-    return f"{body}-{check}" if rng.random() < 0.5 else f"{body[:3]}.{body[3:6]}.{body[6:]}-{check}"
+    mark = rng.choice(("", "", ".", ".", ",", " "))
+    return mark.join((body[:3], body[3:6], body[6:])) + f"-{check}"
 
 
 def cedula(rng: Rng) -> str:
     number = rng.choice((digits(rng, 7), "1" + digits(rng, 9), digits(rng, 8))).replace("0", "4", 1)
-    return number if rng.random() < 0.5 else f"{int(number):,}".replace(",", ".")
+    return number if rng.random() < 0.5 else f"{int(number):,}".replace(",", rng.choice("...,' "))
+
+
+def landline(rng: Rng) -> str:
+    area, first, last = f"60{rng.choice('124567')}", f"{rng.choice('234567')}{digits(rng, 2)}", digits(rng, 4)
+    return rng.choice(
+        (f"({area}) {first} {last}", f"({area}) {first}-{last}", f"{area} {first} {last}", f"+57 {area} {first} {last}")
+    )
 
 
 def mobile(rng: Rng) -> str:
@@ -91,7 +129,16 @@ def mobile(rng: Rng) -> str:
 def american(rng: Rng) -> str:
     area, middle, last = rng.randrange(201, 989), digits(rng, 3), digits(rng, 4)
     return rng.choice(
-        (f"({area}) {middle}-{last}", f"{area}-{middle}-{last}", f"+1 {area} {middle} {last}", f"+1-{area}-{middle}-{last}")
+        (
+            f"({area}) {middle}-{last}",
+            f"{area}-{middle}-{last}",
+            f"+1 {area} {middle} {last}",
+            f"+1-{area}-{middle}-{last}",
+            f"1-{area}-{middle}-{last}",
+            f"{area} {middle} {last}",
+            f"{area}.{middle}.{last}",
+            f"+1{area}{middle}{last}",
+        )
     )
 
 
@@ -112,7 +159,15 @@ def email(rng: Rng) -> str:
 
 
 def ip(rng: Rng) -> str:
-    return ".".join(str(rng.randrange(1, 255)) for _ in range(4))
+    return ".".join(str(rng.randrange(1, 255)) for _ in range(4)) if rng.random() < 0.7 else long_ip(rng)
+
+
+def long_ip(rng: Rng) -> str:
+    parts = [f"{rng.randrange(16, 65536):x}" for _ in range(7)]
+    return rng.choice(
+        (":".join(["2800", *parts]), f"2001:db8:{parts[0]}::{parts[1]}", f"2600:{parts[0]}:{parts[1]}::{parts[2]}:{parts[3]}",
+         f"fe80::{parts[0]}:{parts[1]}:{parts[2]}:{parts[3]}")
+    )  # fmt: skip
 
 
 def account(rng: Rng) -> str:
@@ -130,12 +185,26 @@ def reference(rng: Rng) -> str:
             f"B{digits(rng, 7)}",
             f"2026-{digits(rng, 6)}",
             f"PQR{digits(rng, 8)}",
+            f"SR_{digits(rng, 7)}",
+            f"kh{digits(rng, 6)}",
+            f"{rng.randrange(101, 899)}-{digits(rng, 7)}-{digits(rng, 7)}",
+            f"H{digits(rng, 3)}T{digits(rng, 3)}U",
         )
     )
 
 
 def secret(rng: Rng) -> str:
     return rng.choice((digits(rng, 4), digits(rng, 6), "Gato" + digits(rng, 3), "m1Cl4ve!", "hunter" + digits(rng, 2)))
+
+
+def password(rng: Rng) -> str:
+    form = rng.choice(("Luna{}", "dragon*{}Az", "Millos_{}", "perro{}#", "Bogota{}", "Sunny-Day{}", "qwerty{}", "Tr0ub4dor{}"))
+    return form.format(digits(rng, rng.choice((2, 3, 4))))
+
+
+def text_code(rng: Rng) -> str:
+    code = digits(rng, 6)
+    return rng.choice((code, code, f"{code[:3]}-{code[3:]}", f"{code[:3]} {code[3:]}"))
 
 
 def url(rng: Rng) -> tuple[str, str]:

@@ -38,7 +38,7 @@ _MAX_GROUPS = 32
 _PREFIXES = (2, 3, 4)  # letters that are looked up: all of a short start, the first four of a longer one
 _WORD = np.array([chr(code).isalnum() or chr(code) == "_" for code in range(256)])
 _START = re.compile(r"[a-z0-9][\x00-\xff]")
-_NUMBER = re.compile(r"\d(?:[\s.,\-()]{0,3}\d)*")
+_NUMBER = re.compile(r"\d(?:[\s.,'’\-()]{0,3}\d)*")
 _RUN = re.compile(r"\d[\d.,/\-]*")
 
 

@@ -110,33 +110,11 @@ def _last_word(match: re.Match[str]) -> str:
 # What stands right before a sum, a time or a quantity, and not before a number that names somebody.
 _NO_NAME_FOLLOWS = frozenset(
     [
-        "por",
-        "de",
-        "for",
-        "of",
-        "with",
-        "con",
-        "in",
-        "en",
-        "at",
-        "since",
-        "desde",
-        "hasta",
-        "until",
-        "after",
-        "before",
-        "from",
-        "during",
-        "durante",
-        "than",
-        "about",
-        "over",
-        "under",
-        "unos",
-        "unas",
-        "casi",
+        "por", "de", "for", "of", "with", "con", "in", "en", "at", "since", "desde", "hasta", "until", "after",
+        "before", "from", "during", "durante", "than", "about", "over", "under", "unos", "unas", "casi", "usd", "cop",
+        "eur", "mxn", "gbp", "us",
     ]
-)
+)  # fmt: skip
 
 
 def _names_somebody(match: re.Match[str]) -> bool:
@@ -335,6 +313,19 @@ def _capitals(seen: Text) -> list[int]:
     return begins
 
 
+def _before_account(seen: Text) -> list[int]:
+    """Where the numbers begin that stand right before "account"."""
+    begins = []
+    for word in seen.matches(_ACCOUNT_WORD, _ACCOUNT_WORDS):
+        before = seen.text[max(word.start() - 60, 0) : word.start()]
+        if number := _NUMBER_AT_END.search(before):
+            begins.append(word.start() - len(before) + number.start())
+    return begins
+
+
+_ACCOUNT_WORD = re.compile(r"(?i)\b(?:account|acct)\b")
+_NUMBER_AT_END = re.compile(r"\d(?:[ \-]?\d)*\s\Z")
+
 _SECRET_WORDS = Starts(
     "clave", "contrase", "password", "passcode", "pin", "nip", "codigo", "code", "security code", "verification code", "one-time",
     "token", "cvv", "cvc", "cvn", "otp",
@@ -369,6 +360,18 @@ _NO_UNITS = (
 _IBAN_FORMS = "|".join(
     rf"(?:{countries.replace(' ', '|')})\d\d(?: ?[0-9A-Z]){{{length - 4}}}" for length, countries in _IBAN_COUNTRIES.items()
 )
+
+
+def _another(kind: str, form: str) -> _Rule:
+    """A number after one of its kind that is already found: "the account 123 and not 456"."""
+    return _Rule(
+        type=kind,
+        holds=f"<{kind}>",
+        places=lambda seen: found(seen.text, (f"<{kind}>",)),
+        digits=6,
+        pattern=re.compile(rf"(?i)(?P<keep><{kind}>{_ANOTHER})(?P<value>{form})(?![\w]|[.,]\d){_NO_UNITS}"),
+        check=_names_somebody,
+    )
 
 
 # In this order: a later one sees what the earlier ones left.
@@ -500,6 +503,14 @@ _RULES: tuple[_Rule, ...] = (
         pattern=re.compile(r"(?<![\w$\-])(?<!\d[.,])\d{3}-\d{6}-\d{2}(?![\w\-]|[.,]\d)"),
     ),
     _Rule(
+        type="ACCOUNT",
+        starts=_ACCOUNT_WORDS,
+        places=_before_account,
+        digits=8,
+        pattern=re.compile(r"(?<![\w$\-])(?<!\d[., \-])\d(?:[ \-]?\d){7,19}(?=\s(?i:account|acct)\b)"),
+    ),
+    _another("ACCOUNT", r"\d(?:[ \-]?\d){7,19}"),
+    _Rule(
         type="PHONE",  # in the international form
         places=lambda seen: found(seen.text, ("+",)),
         holds="+",
@@ -551,7 +562,7 @@ _RULES: tuple[_Rule, ...] = (
         pattern=re.compile(r"\b(?!" + _CURRENCY_CODES + r"[\-\d])(?P<value>[A-Z]{1,5}-?\d{5,20}(?:-\d{1,10})*)\b(?![.,]\d)"),
         check=_is_reference,
     ),
-    # What follows stands a few words after what says what it is, or after another of its kind.
+    # What follows stands a few words after what says what it is.
     _Rule(
         type="REFERENCE",
         starts=_REFERENCE_WORDS,
@@ -575,6 +586,7 @@ _RULES: tuple[_Rule, ...] = (
         ),
         check=_names_somebody,
     ),
+    _another("CEDULA", r"\d{1,3}(?:[.,' ]\d{3}){2,3}|\d{7,10}"),
     _Rule(
         type="ACCOUNT",
         starts=_ACCOUNT_WORDS,
@@ -586,21 +598,6 @@ _RULES: tuple[_Rule, ...] = (
             + _NO_UNITS
         ),
         check=_names_somebody,
-    ),
-    *(
-        _Rule(
-            type=kind,
-            holds=f"<{kind}>",
-            places=lambda seen, kind=kind: found(seen.text, (f"<{kind}>",)),  # type: ignore[misc]
-            digits=6,
-            pattern=re.compile(rf"(?i)(?P<keep><{kind}>{_ANOTHER})(?P<value>{form})(?![\w]|[.,]\d){_NO_UNITS}"),
-            check=_names_somebody,
-        )
-        for kind, form in (
-            ("CEDULA", r"\d{1,3}(?:[.,' ]\d{3}){2,3}|\d{7,10}"),
-            ("ACCOUNT", r"\d(?:[ \-]?\d){7,19}"),
-            ("REFERENCE", r"[A-Z]{0,5}-?\d{5,}(?:-\d+)*"),
-        )
     ),
     _Rule(
         type="SECRET",

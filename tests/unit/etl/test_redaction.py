@@ -12,11 +12,20 @@ from complaints_etl.places import Text
 from complaints_etl.redaction import TYPES, clabe, iban, luhn, nit, redact
 
 from benchmarks.redaction.__main__ import measure
-from benchmarks.redaction.sentences import sentences
+from benchmarks.redaction.frames import framed
+from benchmarks.redaction.sentences import Sentence, sentences
 
 
-def test_precision_and_recall_hold_on_labelled_sentences() -> None:
-    result = measure(list(sentences(2000, seed=77)))  # not the seed that the benchmark prints
+@pytest.mark.parametrize(
+    ("found", "destroyed"),
+    [
+        (list(sentences(2000, seed=77)), 0),
+        ([one for seed in (77, 78, 79) for one in framed(seed)], 6),
+    ],  # no seed of the benchmark's
+    ids=["templates", "complaints"],
+)
+def test_precision_and_recall_hold_on_labelled_sentences(found: list[Sentence], destroyed: int) -> None:
+    result = measure(found)
     for kind in TYPES:
         row = result["redaction"][kind]
         assert row["n"] >= 50, kind
@@ -24,7 +33,7 @@ def test_precision_and_recall_hold_on_labelled_sentences() -> None:
         assert row["recall"] >= 0.97, kind
     for kind, row in result["facts"].items():
         assert row["f1"] >= 0.95, kind
-    assert result["destroyed"] == 0
+    assert result["destroyed"] <= destroyed
 
 
 def test_checksums_of_published_examples() -> None:

@@ -1,0 +1,108 @@
+"""Complaints as people write them, with places for values: `frames/<language>.txt`, a complaint a line, filled at random.
+
+Whoever wrote them had not seen the patterns. A place is `[P TYPE kind]` (a personal value, which must go), `[A]` (an amount), `[D]` (a
+date) or `[K text]` (what must stay); `[A text|value CUR]` and `[D text|date]` say how it is written, `[P TYPE=value]` what it is.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from benchmarks.redaction import sentences as values
+from benchmarks.redaction.sentences import RECEIVED, Rng, Sentence, digits
+
+FRAMES = Path(__file__).parent / "frames"
+_PLACE = re.compile(r"\[([PAKD]) ?([^\]]*)\]")
+_PERSONAL: dict[str, Callable[[Rng], str]] = {
+    "EMAIL": values.email,
+    "PHONE co": values.mobile,
+    "PHONE fijo": values.landline,
+    "PHONE us": values.american,
+    "PHONE uk": lambda rng: f"+44 {rng.choice(('7', '20 7'))}{digits(rng, 3)} {digits(rng, 4)}",
+    "PHONE mx": lambda rng: f"+52 {rng.choice(('55', '33', '1 55'))} {digits(rng, 4)} {digits(rng, 4)}",
+    "PHONE intl": values.foreign,
+    "CARD": values.card,
+    "IBAN": values.iban,
+    "CLABE": values.clabe,
+    "NIT": values.nit,
+    "CEDULA cc": values.cedula,
+    "CEDULA ce": values.foreigner,
+    "CEDULA pp": values.passport,
+    "CEDULA ssn": values.social_security,
+    "IP v4": lambda rng: ".".join(str(rng.randrange(1, 255)) for _ in range(4)),
+    "IP v6": values.long_ip,
+    "URL_QUERY": lambda rng: values.url(rng)[1].removeprefix("?"),
+    "ACCOUNT": values.account,
+    "REFERENCE num": lambda rng: f"{rng.randrange(3, 9)}{digits(rng, rng.randrange(5, 11))}",
+    "REFERENCE code": values.reference,
+    "SECRET pin": lambda rng: f"{rng.randrange(3, 9)}{digits(rng, 3)}",
+    "SECRET cvv": lambda rng: digits(rng, 3),
+    "SECRET otp": values.text_code,
+    "SECRET pw": values.password,
+}
+
+
+def framed(seed: int = 5) -> Iterator[Sentence]:
+    """Every frame once, with other values for another seed."""
+    rng = random.Random(seed)
+    for language in ("es", "en"):
+        for frame in (FRAMES / f"{language}.txt").read_text(encoding="utf-8").splitlines():
+            sentence = _filled(rng, language, frame)
+            while _ambiguous(sentence):
+                sentence = _filled(rng, language, frame)
+            yield sentence
+
+
+def _ambiguous(sentence: Sentence) -> bool:
+    """Two values that are one string, or a number that ends in zeros as sums do: nobody could say what is right."""
+    found = [value for _, value in sentence.personal]
+    round_number = any(re.sub(r"\D", "", value).endswith("000") for value in found)
+    return round_number or any(sentence.text.count(value) > 1 for value in found)
+
+
+def _filled(rng: Rng, language: str, frame: str) -> Sentence:
+    sentence = Sentence("", language)
+    sentence.text = _PLACE.sub(lambda place: _written(rng, sentence, place[1], place[2]), frame)
+    return sentence
+
+
+def _written(rng: Rng, sentence: Sentence, sort: str, given: str) -> str:
+    """What stands in a place; `sentence` learns of it."""
+    written, _, told = given.partition("|")
+    written = written.strip()
+    if sort == "P":
+        kind, _, value = given.partition("=")
+        value = value or _PERSONAL[kind](rng)
+        sentence.personal.append((kind.split()[0], value))
+        if kind.startswith("REFERENCE"):
+            sentence.references.append(value.upper())
+        return value
+    if sort == "A":
+        if told:
+            number, currency = told.split()
+            amount = Decimal(number)
+        else:
+            written, amount, currency = values.amount(rng, sentence.language)
+        sentence.amounts.append((amount, currency))
+    elif sort == "D":
+        written, when = (written, date.fromisoformat(told)) if told else _day(rng, sentence.language)
+        if when not in sentence.dates:
+            sentence.dates.append(when)
+    if written:
+        sentence.kept.append(written)
+    return written
+
+
+def _day(rng: Rng, language: str) -> tuple[str, date]:
+    """A date as it stands behind a verb."""
+    relative = {"es": {"ayer": 1, "anteayer": 2, "hace 4 días": 4}, "en": {"yesterday": 1, "two days ago": 2, "4 days ago": 4}}
+    if rng.random() < 0.3:
+        written, days = rng.choice(list(relative[language].items()))
+        return written, RECEIVED - timedelta(days=days)
+    written, when = values.day(rng, language)
+    return f"{'el' if language == 'es' else 'on'} {written}", when

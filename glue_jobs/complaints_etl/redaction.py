@@ -127,7 +127,7 @@ def _is_far_reference(match: re.Match[str]) -> bool:
     value = match["value"]
     digits = sum(map(str.isdigit, value))
     coded = len(value) >= 7 and digits >= 3 and any(map(str.isalpha, value))
-    return (coded or (digits >= 6 and _names_somebody(match))) and not _DATE.fullmatch(value)
+    return (coded or (digits >= 6 and _names_somebody(match))) and not _NO_REFERENCE.fullmatch(value)
 
 
 def _is_code(match: re.Match[str]) -> bool:
@@ -210,9 +210,13 @@ _STATES_OF_A_PASSWORD = frozenset(
 
 def _is_reference(match: re.Match[str]) -> bool:
     value = match["value"]
-    return not _DATE.fullmatch(value) and not _YEAR.fullmatch(value) and sum(character.isdigit() for character in value) >= 4
+    return sum(map(str.isdigit, value)) >= 4 and not _NO_REFERENCE.fullmatch(value)
 
 
+# Dates, years, sections of laws, and masks that stand beside a year.
+_NO_REFERENCE = re.compile(
+    r"(?i)(?:\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[-/]\d{1,2}[-/](?:\d{4}|\d{2})|(?:19|20)\d\d|\d{3,4}[a-z](?:-\d+)?|ucc.*|.*xx.*)"
+)
 _DATE = re.compile(r"(?:\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[-/]\d{1,2}[-/](?:\d{4}|\d{2}))")
 # "cuenta de ahorros del Banco de Bogotá 912-…": any other word between the two may be a verb, and the number a sum.
 _BANK = (
@@ -296,7 +300,7 @@ def _before_my_password(seen: Text) -> list[int]:
 
 
 _AS_MY = r"\s(?:as|como|es|is|was|era|fue)\s(?:mi|my|la|the|our|nuestra)\s(?:\w{1,20}\s)?"
-_PASSWORD_WORD = re.compile(r"(?i)\b(?:clave|contrase[nñ]a|password|passcode|pin|cvv|nip)\b")
+_PASSWORD_WORD = re.compile(r"(?i)\b(?:clave(?! de rastreo)|contrase[nñ]a|password|passcode|pwd?|pin|cvv|nip)\b")
 _BEFORE_MY = re.compile(rf"(?i)(?:^|(?<=[\s\"'“(]))(?P<value>[^\s\"'“(<$][^\s<]{{2,40}}){_AS_MY}\Z")
 
 
@@ -327,17 +331,18 @@ _ACCOUNT_WORD = re.compile(r"(?i)\b(?:account|acct)\b")
 _NUMBER_AT_END = re.compile(r"\d(?:[ \-]?\d)*\s\Z")
 
 _SECRET_WORDS = Starts(
-    "clave", "contrase", "password", "passcode", "pin", "nip", "codigo", "code", "security code", "verification code", "one-time",
+    "clave", "contrase", "pass", "pw", "digitos de seg", "pin", "nip", "codigo", "code", "security code", "verification code", "one-time",
     "token", "cvv", "cvc", "cvn", "otp",
 )  # fmt: skip
 _IDENTITY_WORDS = Starts(
-    "c.", "cc", "ce", "cedula", "documento", "identificac", "identificad", "national id", "citizen id", "id", "ssn",
+    "c.", "cc", "ce", "cedula", "doc", "identificac", "identificad", "national id", "citizen id", "id", "ssn",
     "social security", "t.", "tarjeta de id",
 )  # fmt: skip
+_PASSPORT = Starts("pasaporte", "passport")
 _SOCIAL_SECURITY = Starts("ssn", "itin", "social")
-_ACCOUNT_WORDS = Starts("cuenta", "cta", "acc", "a/c")
+_ACCOUNT_WORDS = Starts("cuenta", "cta", "acc", "a/c", "savings", "checking", "ahorros")
 _REFERENCE_WORDS = Starts(
-    "radicad", "radicaci", "caso", "case", "ticket", "pedido", "orden", "order", "ref", "transac", "comprobante", "factura", "invoice",
+    "radicad", "radicaci", "tiquete", "siniestro", "peticion", "rastreo", "envio", "expediente", "dispute", "shipment", "trace", "caso", "case", "ticket", "pedido", "orden", "order", "ref", "transac", "comprobante", "factura", "invoice",
     "guia", "tracking", "pqr", "queja", "denuncia", "tramite", "cus", "autorizaci", "authorization", "complaint", "file n", "incident",
     "solicitud", "request", "claim", "reclamo", "folio", "confirmation", "aprobaci", "loan", "credito", "contrat", "contract", "poliza",
     "policy",
@@ -348,9 +353,11 @@ _BETWEEN = (
     r"calle|carrera|street|valor|monto|suma|saldo|amount|balance|total|desde|since|hace|years?|años?)\b)[^\W\d_]+"
 )
 _GAP, _LONG_GAP = (rf"(?:{_BETWEEN}){{0,{words}}}?[^\w<>$€.!?\n]{{1,3}}" for words in (6, 9))
+# A password is told from words by its figures: "my old password? it was …".
+_ASKED_GAP = _LONG_GAP.replace(".!?", ".!")
 _ANOTHER = (
     r"(?:[ ,;/]*\b(?:y|e|o|and|or|vs|versus|que|es|is|was|era|fue|la|el|the|my|mi|m[ií][ao]|en|vez|lugar|de|instead|of|no|not|sino|but|pero|"
-    r"a|to|puso|pone|put)\b){1,8}[ ,;:]+"
+    r"a|to|puso|pone|put|nuev[oa]|new|otr[oa]|other|another|then|luego|despu[eé]s|anterior|previous)\b){1,8}[ ,;:]+"
 )
 _NO_UNITS = (
     r"(?![ \-]?\d)(?!\s*(?:veces|times|d[ií]as|days|car[aá]cter|character|d[ií]git|digit|horas|hours|hrs|min|seg|sec|meses|months|"
@@ -393,7 +400,7 @@ _RULES: tuple[_Rule, ...] = (
         type="SECRET",
         starts=_SECRET_WORDS,
         pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:clave(?: din[aá]mica| de \w+)?|contrase[nñ]a|password|passcode|pin|nip|token|otp|cvv|cvc|"
+            r"(?i)(?P<keep>\b(?:clave(?! de rastreo)(?: din[aá]mica| de \w+)?|contrase[nñ]a|password|passcode|pwd?|pin|nip|token|otp|cvv|cvc|"
             r"c[oó]digo (?:de (?:seguridad|verificaci[oó]n|confirmaci[oó]n)|otp|din[aá]mico)|"
             r"(?:security|verification|one-time) (?:code|passcode|password))"
             r"(?P<sign>\s*[:=]\s*|\s+(?:es|is|era|was)\s+|\s+(?=\d{4,8}(?![\w.,/\-]*\d)"
@@ -441,8 +448,8 @@ _RULES: tuple[_Rule, ...] = (
         starts=_IDENTITY_WORDS,
         digits=6,
         pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:c\.\s?c\.?|cc|c\.?e\.?|c[eé]dula(?: de (?:ciudadan[ií]a|extranjer[ií]a))?|"
-            r"documento(?: de identidad)?|t\.\s?i\.?|tarjeta de identidad|identificaci[oó]n|identificad[oa](?: con)?|"
+            r"(?i)(?P<keep>\b(?:c\.\s?c\.?|cc|c\.?e\.?|c[eé]dula(?: (?:de )?(?:ciudadan[ií]a|extranjer[ií]a))?|"
+            r"doc(?:umento)?(?: de identidad)?|t\.\s?i\.?|tarjeta de identidad|identificaci[oó]n|identificad[oa](?: con)?|"
             r"(?:national |citizen )?(?<!transaction )(?<!order )(?<!case )(?<!ticket )id(?: card)?(?: number)?|ssn|social security(?: number)?)\b"
             + _LINK
             + r")"
@@ -452,9 +459,15 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _Rule(
         type="CEDULA",
-        starts=Starts("pasaporte", "passport"),
+        starts=_PASSPORT,
         digits=6,
         pattern=re.compile(r"(?i)(?P<keep>\b(?:pasaporte|passport)\b" + _LINK + r")[A-Z]{0,3}\d{6,9}(?!\w)"),
+    ),
+    _Rule(
+        type="CEDULA",
+        starts=_PASSPORT,
+        digits=6,
+        pattern=re.compile(r"(?i)(?P<keep>\b(?:pasaporte|passport)\b" + _GAP + r")(?:[A-Z]{1,3}\d{6,9}|\d{9})(?!\w)"),
     ),
     _Rule(  # a social security number: nothing else is written so
         type="CEDULA",
@@ -489,7 +502,7 @@ _RULES: tuple[_Rule, ...] = (
         starts=_ACCOUNT_WORDS,
         digits=6,
         pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:cuenta|cta|account|acct|acc|a/c)\b\.?(?:\s+(?:de ahorros?|ahorros?|corriente|checking|savings|bancaria))?"
+            r"(?i)(?P<keep>\b(?:cuenta|cta|account|acct|acc|a/c|savings|checking|ahorros)\b\.?(?:\s+(?:de ahorros?|ahorros?|corriente|checking|savings|bancaria))?"
             + _BANK
             + _LINK
             + r")\d(?:[ \-]?\d){5,19}(?![\d]|[.,]\d)"
@@ -521,6 +534,20 @@ _RULES: tuple[_Rule, ...] = (
         ),
     ),
     _Rule(
+        type="REFERENCE",
+        starts=_REFERENCE_WORDS,
+        digits=1,
+        pattern=re.compile(
+            r"(?i)(?P<keep>\b(?:radicado|radicaci[oó]n|tiquete|siniestro|petici[oó]n|rastreo|env[ií]o|expediente|orden de compra|dispute|shipment|trace|caso|case|ticket|pedido|orden|order|referencia|reference|ref|"
+            r"transacci[oó]n|transaction|comprobante|factura|invoice|gu[ií]a|tracking|pqrs?|solicitud|request|claim|reclamo|folio|"
+            r"confirmation|aprobaci[oó]n|queja|denuncia|tr[aá]mite|cus|autorizaci[oó]n|authorization|complaint|file n(?:umber|o)|incident|loan|cr[eé]dito|contrato|contract|p[oó]liza|policy)\b"
+            + _LINK
+            + r")"
+            r"(?P<value>[A-Z]{0,5}[\-_]?\d[\dA-Z]*(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,4})(?![\w]|[.,]\d)" + _MONEY_AFTER
+        ),
+        check=_is_reference,
+    ),
+    _Rule(
         type="PHONE",
         digits=10,
         pattern=re.compile(
@@ -537,23 +564,9 @@ _RULES: tuple[_Rule, ...] = (
         starts=Starts("tel", "cel", "movil", "whatsapp", "phone", "mobile", "call me", "llam"),
         digits=7,
         pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:tel(?:[eé]fono)?s?|cel(?:ular)?|m[oó]vil|whatsapp|phone|mobile|call me (?:at|on)|"
+            r"(?i)(?P<keep>\b(?:(?<!por )tel(?:[eé]fono)?s?|cel(?:ular)?|m[oó]vil|whatsapp|(?<!over the )(?<!on the )(?<!by )phone|mobile|call me (?:at|on)|"
             r"ll[aá]m(?:ame|enme|arme) al)\b\.?" + _LINK + r")\d(?:[\s.\-]?\d){6,11}(?![\d]|[.,\-]\d)" + _MONEY_AFTER
         ),
-    ),
-    _Rule(
-        type="REFERENCE",
-        starts=_REFERENCE_WORDS,
-        digits=1,
-        pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:radicado|radicaci[oó]n|caso|case|ticket|pedido|orden|order|referencia|reference|ref|"
-            r"transacci[oó]n|transaction|comprobante|factura|invoice|gu[ií]a|tracking|pqrs?|solicitud|request|claim|reclamo|folio|"
-            r"confirmation|aprobaci[oó]n|queja|denuncia|tr[aá]mite|cus|autorizaci[oó]n|authorization|complaint|file n(?:umber|o)|incident|loan|cr[eé]dito|contrato|contract|p[oó]liza|policy)\b"
-            + _LINK
-            + r")"
-            r"(?P<value>[A-Z]{0,5}[\-_]?\d[\dA-Z]*(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,4})(?![\w]|[.,]\d)" + _MONEY_AFTER
-        ),
-        check=_is_reference,
     ),
     _Rule(
         type="REFERENCE",
@@ -568,9 +581,9 @@ _RULES: tuple[_Rule, ...] = (
         starts=_REFERENCE_WORDS,
         digits=3,
         pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:radicado|radicaci[oó]n|caso|case|ticket|pedido|referencia|reference|transacci[oó]n|transaction|"
+            r"(?i)(?P<keep>\b(?:radicado|radicaci[oó]n|tiquete|siniestro|petici[oó]n|rastreo|env[ií]o|expediente|dispute|shipment|trace|caso|case|ticket|pedido|orden|order|referencia|reference|transacci[oó]n|transaction|"
             r"comprobante|gu[ií]a|tracking|pqrs?|solicitud|request|claim|reclamo|folio|confirmation|queja|tr[aá]mite|complaint)\b"
-            + _GAP
+            + _LONG_GAP
             + r")(?P<value>[A-Z]{0,5}[\-_]?\d[\dA-Z]*(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,4})(?![\w]|[.,]\d)"
             + _NO_UNITS
         ),
@@ -579,10 +592,10 @@ _RULES: tuple[_Rule, ...] = (
     _Rule(
         type="CEDULA",
         starts=_IDENTITY_WORDS,
-        digits=7,
+        digits=6,
         pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:c\.\s?c\.?|c[eé]dula|documento|identificaci[oó]n|identificad[oa])\b" + _GAP + r")"
-            r"(?P<value>\d{1,3}(?:[.,' ]\d{3}){2,3}|\d{7,10})(?![\d]|[.,]\d)" + _NO_UNITS
+            r"(?i)(?P<keep>\b(?:c\.\s?c\.?|c[eé]dula|doc(?:umento)?|identificaci[oó]n|identificad[oa])\b" + _GAP + r")"
+            r"(?P<value>\d{1,3}(?:[.,' ]\d{3}){2,3}|\d{6,10})(?![\d]|[.,]\d)" + _NO_UNITS
         ),
         check=_names_somebody,
     ),
@@ -593,7 +606,7 @@ _RULES: tuple[_Rule, ...] = (
         digits=9,
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:cuenta|cta|account|acct)\b"
-            + _GAP
+            + _LONG_GAP
             + r")(?P<value>\d(?:[ \-]?\d){8,19})(?![\d]|[.,]\d)"
             + _NO_UNITS
         ),
@@ -604,7 +617,9 @@ _RULES: tuple[_Rule, ...] = (
         starts=_SECRET_WORDS,
         digits=3,
         pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:cvv2?|cvc2?|cvn|security code|c[oó]digo de seguridad)\b" + _LONG_GAP + r")"
+            r"(?i)(?P<keep>\b(?:cvv2?|cvc2?|cvn|security code|c[oó]digo de seguridad|d[ií]gitos de seguridad)\b"
+            + _LONG_GAP
+            + r")"
             r"(?P<value>\d{3,4})(?![\w]|[.,:/\-]\d)" + _NO_UNITS
         ),
         check=_is_code,
@@ -614,7 +629,7 @@ _RULES: tuple[_Rule, ...] = (
         starts=_SECRET_WORDS,
         digits=4,
         pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:clave|contrase[nñ]a|password|passcode|pin|nip|token|otp|one-time (?:code|password|passcode)|"
+            r"(?i)(?P<keep>\b(?:clave(?! de rastreo)|contrase[nñ]a|password|passcode|pwd?|pin|nip|token|otp|one-time (?:code|password|passcode)|"
             r"c[oó]digo (?:de verificaci[oó]n|de confirmaci[oó]n|otp|din[aá]mico)|verification code)\b" + _LONG_GAP + r")"
             r"(?P<value>\d{3}[ \-]\d{3}|\d{4,8})(?![\w]|[.,:/\-]\d)" + _NO_UNITS
         ),
@@ -625,8 +640,8 @@ _RULES: tuple[_Rule, ...] = (
         starts=_SECRET_WORDS,
         digits=4,
         pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:c[oó]digo|(?<!error )(?<!zip )(?<!area )(?<!promo )(?<!reason )(?<!sort )(?<!swift )(?<!country )"
-            r"(?<!branch )(?<!bank )(?<!postal )(?<!\bs )(?<!s\. )code)\b(?! (?:postal|de error|de barras|swift|section|civil))"
+            r"(?i)(?P<keep>\b(?:c[oó]digo|(?<!error )(?<!short )(?<!zip )(?<!area )(?<!promo )(?<!reason )(?<!sort )(?<!swift )(?<!country )"
+            r"(?<!branch )(?<!bank )(?<!postal )(?<!\bs )(?<!s\. )code)\b(?! (?:postal|corto|de error|de barras|swift|section|civil))"
             + _LONG_GAP
             + r")"
             r"(?P<value>\d{3}[ \-]\d{3}|\d{4,8})(?![\w]|[.,:/\-]\d)" + _NO_UNITS
@@ -638,7 +653,7 @@ _RULES: tuple[_Rule, ...] = (
         starts=_SECRET_WORDS,
         digits=1,
         pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:clave|contrase[nñ]a|password|passcode)\b" + _LONG_GAP + r")"
+            r"(?i)(?P<keep>\b(?:clave(?! de rastreo)|contrase[nñ]a|password|passcode|pwd?)\b" + _ASKED_GAP + r")"
             r"(?P<value>(?=\S*\d)[^\W\d_][\w@#*!$%&+\-]{4,})"
         ),
         check=_is_password,
@@ -656,6 +671,7 @@ _RULES: tuple[_Rule, ...] = (
         ),
         check=_is_my_password,
     ),
+    _another("REFERENCE", r"[A-Z]{0,5}[\-_]?\d[\dA-Z]{4,}(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,3}|\d{4}-\d{4,}"),
 )
 
 TYPES = tuple(dict.fromkeys(rule.type for rule in _RULES))

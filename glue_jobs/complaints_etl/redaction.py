@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from ipaddress import IPv6Address
 
-from complaints_etl.places import Starts, Text, found, matches_at
+from complaints_etl.places import Starts, Text, folded, found, matches_at, without_accents
 
 Check = Callable[[re.Match[str]], bool]
 
@@ -726,3 +726,24 @@ def redact_and_list(text: str | Text) -> tuple[str, dict[str, int], list[str]]:
         counts[rule.type] = counts.get(rule.type, 0) + len(cuts)
         seen = seen.replaced("".join([*parts, seen.text[end:]]), cuts)
     return seen.text, counts, list(numbers)
+
+
+# Columns whose numbers need no word beside them, and those of sums and days about the same things.
+_PERSONAL_COLUMN = re.compile(
+    r"(?!.*\b(?:saldo|valor|monto|cupo|limite|balance|amount|limit|fecha|date)\b).*?\b(?P<word>cedula|documento|identificacion|cc|ce|nit|"
+    r"telefono|tel|celular|cel|movil|whatsapp|phone|mobile|cuenta|cta|account|acct|ssn|pasaporte|passport|clave|password|pin|cvv)s?\b"
+)
+
+
+@lru_cache(maxsize=10_000)
+def _word_of(column: str) -> str:
+    words = re.sub(r"[_\-.]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column))
+    match = _PERSONAL_COLUMN.match(without_accents(folded(words)))
+    return match["word"] if match else ""
+
+
+def redact_value(column: str, value: str) -> str:
+    """A cell of a table without personal data: what its column is called says what its number is."""
+    value = redact(value)[0]
+    word = _word_of(column)
+    return redact(f"{word}: {value}")[0].removeprefix(f"{word}: ") if word else value

@@ -22,7 +22,7 @@ from pyspark.sql import DataFrame
 from complaints_etl import facts
 from complaints_etl.cleaning import CODES, classes_of
 from complaints_etl.places import Text, lookup
-from complaints_etl.redaction import STARTS, redact, redact_and_list
+from complaints_etl.redaction import STARTS, redact_and_list, redact_value
 
 # What the pass adds, as Spark writes it and as Arrow does.
 SCHEMA = (
@@ -157,16 +157,13 @@ def _fact_row(found: facts.Facts) -> dict[str, object]:
 
 def _redacted_values(carried: pa.MapArray) -> pa.MapArray:
     """The other columns' values redacted; most are of a few kinds, so that what was found out once is remembered."""
-    items = [_redacted_value(value) if len(value) < _SHORT else redact(value)[0] for value in carried.items.to_pylist()]
+    cells = zip(carried.keys.to_pylist(), carried.items.to_pylist(), strict=True)
+    items = [(_redacted_value if len(value) < _SHORT else redact_value)(name, value) for name, value in cells]
     return pa.MapArray.from_arrays(carried.offsets, carried.keys, pa.array(items, pa.string()))
 
 
 _SHORT = 64
-
-
-@lru_cache(maxsize=50_000)
-def _redacted_value(value: str) -> str:
-    return redact(value)[0]
+_redacted_value = lru_cache(maxsize=50_000)(redact_value)
 
 
 @cache

@@ -345,13 +345,14 @@ def test_personal_data_is_gone_from_text_and_carried_columns_and_amounts_and_dat
                     "text": "Me cobraron $1.200.000 el 03/04/2026. Mi cel es 312 456 7890 y mi correo ana@example.com",
                     "asesor": "jorge@example.com",
                     "monto": "$1.200.000",
+                    "Cédula": "1.073.098.264",
                 }
             )
         }
     )
     [row] = collected(prepared)
     assert row["text"] == "Me cobraron $1.200.000 el 03/04/2026. Mi cel es <PHONE> y mi correo <EMAIL>"
-    assert row["carried"] == {"asesor": "<EMAIL>", "monto": "$1.200.000"}
+    assert row["carried"] == {"asesor": "<EMAIL>", "monto": "$1.200.000", "Cédula": "<CEDULA>"}
     assert row["redactions"] == {"PHONE": 1, "EMAIL": 1}
     assert prepared.report["redactions"] == {"PHONE": 1, "EMAIL": 1}
     assert "312" not in json.dumps(prepared.report)

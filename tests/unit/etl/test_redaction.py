@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from complaints_etl import facts
 from complaints_etl.places import Text
-from complaints_etl.redaction import TYPES, clabe, iban, luhn, nit, redact
+from complaints_etl.redaction import TYPES, clabe, iban, luhn, nit, redact, redact_value
 
 from benchmarks.redaction.__main__ import measure
 from benchmarks.redaction.frames import framed
@@ -150,3 +150,26 @@ def test_a_sum_or_a_date_after_the_word_for_a_secret_is_none() -> None:
     for text in ("cambiar la clave 20000 pesos", "me llegó el pin 2026-11-24", "el token 12/03/2026", "la clave 1.200.000"):
         assert redact(text) == (text, {})
     assert redact("mi pin 4821 no sirve") == ("mi pin <SECRET> no sirve", {"SECRET": 1})
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "expected"),
+    [
+        ("Cédula", "1073098264", "<CEDULA>"),
+        ("num_documento", "1.073.098.264", "<CEDULA>"),
+        ("NumeroDocumento", "52123456", "<CEDULA>"),
+        ("Teléfono", "2345678", "<PHONE>"),
+        ("phone number", "5550142233", "<PHONE>"),
+        ("Nro. cuenta", "00912345678", "<ACCOUNT>"),
+        ("NIT", "900123456", "<NIT>"),
+        ("PIN", "4821", "<SECRET>"),
+        ("asesor", "ana@example.com", "<EMAIL>"),
+        ("Saldo de la cuenta", "1500000", "1500000"),
+        ("Estado de cuenta", "mora a 120 días", "mora a 120 días"),
+        ("Complaint ID", "1404598", "1404598"),
+        ("Tipo de documento", "CC", "CC"),
+        ("ciudad", "110111", "110111"),
+    ],
+)
+def test_a_column_says_what_its_numbers_are(column: str, value: str, expected: str) -> None:
+    assert redact_value(column, value) == expected

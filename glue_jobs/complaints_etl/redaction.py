@@ -86,11 +86,13 @@ def _is_nit(match: re.Match[str]) -> bool:
 
 
 def _is_address(match: re.Match[str]) -> bool:
-    return all(int(part) < 256 for part in match[0].split(".")) and not _VERSION.search(match.string[: match.start()][-30:])
+    return all(int(part) < 256 for part in match[0].split(".")) and not _VERSION.search(
+        match.string[max(match.start() - 60, 0) : match.start()]
+    )
 
 
 _VERSION = re.compile(
-    r"(?i)\b(?:versi[oó]n|version|ver|v|app|build|release|firmware|ios|android)\b[.:#]?(?: (?:es|is|la|the|de|of|app|number|n[uú]mero))*[ .:#]*\Z"
+    r"(?i)\b(?:(?:versi[oó]n|version|firmware|build|release)\b[^.!?\n]{0,40}|(?:ver|v|app|ios|android)\b[.:#]?(?: (?:es|is))?[ .:#]*)\Z"
 )
 
 
@@ -157,7 +159,7 @@ def _is_my_password(match: re.Match[str]) -> bool:
     return (
         _is_password(match)
         if any(map(str.isalpha, value))
-        else 3 <= len(value) <= 8 and value.isdigit() and not _YEAR.fullmatch(value)
+        else 3 <= len(_digits(value)) <= 8 and re.fullmatch(r"\d+-?\d+", value) is not None and not _YEAR.fullmatch(value)
     )
 
 
@@ -299,8 +301,10 @@ def _before_my_password(seen: Text) -> list[int]:
     return begins
 
 
-_AS_MY = r"\s(?:as|como|es|is|was|era|fue)\s(?:mi|my|la|the|our|nuestra)\s(?:\w{1,20}\s)?"
-_PASSWORD_WORD = re.compile(r"(?i)\b(?:clave(?! de rastreo)|contrase[nñ]a|password|passcode|pwd?|pin|cvv|nip)\b")
+_AS_MY = r"\s(?:as|como|es|is|was|era|fue)\s(?:mi|my|la|el|the|our|nuestra|an?|una?)\s(?:\w{1,20}\s)?"
+_PASSWORD_WORD = re.compile(
+    r"(?i)\b(?:clave(?! de rastreo)|contrase[nñ]a|password|passcode|pwd?|pin|cvv|nip|otp|token|c[oó]digo|code)\b"
+)
 _BEFORE_MY = re.compile(rf"(?i)(?:^|(?<=[\s\"'“(]))(?P<value>[^\s\"'“(<$][^\s<]{{2,40}}){_AS_MY}\Z")
 
 
@@ -342,11 +346,18 @@ _PASSPORT = Starts("pasaporte", "passport")
 _SOCIAL_SECURITY = Starts("ssn", "itin", "social")
 _ACCOUNT_WORDS = Starts("cuenta", "cta", "acc", "a/c", "savings", "checking", "ahorros")
 _REFERENCE_WORDS = Starts(
-    "radicad", "radicaci", "tiquete", "siniestro", "peticion", "rastreo", "envio", "expediente", "dispute", "shipment", "trace", "caso", "case", "ticket", "pedido", "orden", "order", "ref", "transac", "comprobante", "factura", "invoice",
-    "guia", "tracking", "pqr", "queja", "denuncia", "tramite", "cus", "autorizaci", "authorization", "complaint", "file n", "incident",
-    "solicitud", "request", "claim", "reclamo", "folio", "confirmation", "aprobaci", "loan", "credito", "contrat", "contract", "poliza",
-    "policy",
+    "radicad", "radicaci", "tiquete", "siniestro", "peticion", "rastreo", "envio", "expediente", "dispute", "shipment", "trace",
+    "remesa", "remittance", "caso", "case", "ticket", "pedido", "orden", "order", "ref", "transac", "comprobante", "factura",
+    "invoice", "guia", "tracking", "pqr", "queja", "denuncia", "tramite", "cus", "autorizaci", "authorization", "complaint",
+    "file n", "incident", "solicitud", "request", "claim", "reclamo", "folio", "confirmation", "aprobaci", "loan", "credito",
+    "contrat", "contract", "poliza", "policy",
 )  # fmt: skip
+# What has a number of its own.
+_NUMBERED = (
+    r"radicado|radicaci[oó]n|tiquete|siniestro|petici[oó]n|rastreo|env[ií]o|remesa|remittance|expediente|dispute|"
+    r"shipment|trace|caso|case|ticket|pedido|orden|order|referencia|reference|transacci[oó]n|transaction|comprobante|"
+    r"gu[ií]a|tracking|pqr|solicitud|request|claim|reclamo|folio|confirmation|queja|tr[aá]mite|complaint"
+)
 # Up to so many words with no figure among them, in the same sentence, none of which speaks of another number.
 _BETWEEN = (
     r"[^\w<>$€.!?\n]{1,3}(?!(?:ending|ends|ended|termin\w*|[uú]ltim[oa]s|last|error|versi[oó]n|version|ley|law|section|art[ií]culo|"
@@ -538,11 +549,10 @@ _RULES: tuple[_Rule, ...] = (
         starts=_REFERENCE_WORDS,
         digits=1,
         pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:radicado|radicaci[oó]n|tiquete|siniestro|petici[oó]n|rastreo|env[ií]o|expediente|orden de compra|dispute|shipment|trace|caso|case|ticket|pedido|orden|order|referencia|reference|ref|"
-            r"transacci[oó]n|transaction|comprobante|factura|invoice|gu[ií]a|tracking|pqrs?|solicitud|request|claim|reclamo|folio|"
-            r"confirmation|aprobaci[oó]n|queja|denuncia|tr[aá]mite|cus|autorizaci[oó]n|authorization|complaint|file n(?:umber|o)|incident|loan|cr[eé]dito|contrato|contract|p[oó]liza|policy)\b"
-            + _LINK
-            + r")"
+            r"(?i)(?P<keep>\b(?:"
+            + _NUMBERED
+            + r"|ref|factura|invoice|aprobaci[oó]n|denuncia|cus|autorizaci[oó]n|authorization|"
+            r"file n(?:umber|o)|incident|loan|cr[eé]dito|contrato|contract|p[oó]liza|policy)(?:e?s)?\b" + _LINK + r")"
             r"(?P<value>[A-Z]{0,5}[\-_]?\d[\dA-Z]*(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,4})(?![\w]|[.,]\d)" + _MONEY_AFTER
         ),
         check=_is_reference,
@@ -581,8 +591,9 @@ _RULES: tuple[_Rule, ...] = (
         starts=_REFERENCE_WORDS,
         digits=3,
         pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:radicado|radicaci[oó]n|tiquete|siniestro|petici[oó]n|rastreo|env[ií]o|expediente|dispute|shipment|trace|caso|case|ticket|pedido|orden|order|referencia|reference|transacci[oó]n|transaction|"
-            r"comprobante|gu[ií]a|tracking|pqrs?|solicitud|request|claim|reclamo|folio|confirmation|queja|tr[aá]mite|complaint)\b"
+            r"(?i)(?P<keep>\b(?:"
+            + _NUMBERED
+            + r")(?:e?s)?\b"
             + _LONG_GAP
             + r")(?P<value>[A-Z]{0,5}[\-_]?\d[\dA-Z]*(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,4})(?![\w]|[.,]\d)"
             + _NO_UNITS
@@ -594,7 +605,9 @@ _RULES: tuple[_Rule, ...] = (
         starts=_IDENTITY_WORDS,
         digits=6,
         pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:c\.\s?c\.?|c[eé]dula|doc(?:umento)?|identificaci[oó]n|identificad[oa])\b" + _GAP + r")"
+            r"(?i)(?P<keep>\b(?:c\.\s?c\.?|c\.?e\.?|c[eé]dula|doc(?:umento)?|identificaci[oó]n|identificad[oa])\b"
+            + _GAP
+            + r")"
             r"(?P<value>\d{1,3}(?:[.,' ]\d{3}){2,3}|\d{6,10})(?![\d]|[.,]\d)" + _NO_UNITS
         ),
         check=_names_somebody,
@@ -618,7 +631,7 @@ _RULES: tuple[_Rule, ...] = (
         digits=3,
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:cvv2?|cvc2?|cvn|security code|c[oó]digo de seguridad|d[ií]gitos de seguridad)\b"
-            + _LONG_GAP
+            + _ASKED_GAP
             + r")"
             r"(?P<value>\d{3,4})(?![\w]|[.,:/\-]\d)" + _NO_UNITS
         ),

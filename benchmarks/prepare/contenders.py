@@ -34,7 +34,7 @@ _STEPS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?s)\n--\s*\n.*$"), ""),
     (re.compile(r"(?m)^\s*>?\s*(De|From|Para|To|Enviado|Sent|Asunto|Subject|CC):\s.*$"), " "),
     (re.compile(r"([!?.,;:*=_\-])\1{3,}"), r"\1\1\1"),
-    (re.compile(r"([^\W\d_])\1{3,}"), r"\1\1"),
+    (re.compile(r"([^\W\d_Xx])\1{3,}"), r"\1\1"),
     (re.compile(r"\s+"), " "),
 )
 

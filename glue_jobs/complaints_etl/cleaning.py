@@ -146,7 +146,8 @@ def _without_entities(text: Column) -> Column:
 
 
 def _without_repeats(text: Column) -> Column:
-    return F.regexp_replace(F.regexp_replace(text, r"([!?.,;:*=_\-])\1{3,}", "$1$1$1"), r"(\p{L})\1{3,}", "$1$1")
+    """Marks at most three in a row, letters two; a mask (XXXX) stays as long as it is."""
+    return F.regexp_replace(F.regexp_replace(text, r"([!?.,;:*=_\-])\1{3,}", "$1$1$1"), r"([\p{L}&&[^Xx]])\1{3,}", "$1$1")
 
 
 def tokens(text: Column, classes: Column) -> Column:

@@ -59,7 +59,8 @@ def oddities(texts: pa.Array) -> pa.Array:
     same = octets[1:] == octets[:-1]
     spaces = np.flatnonzero(same & (octets[1:] == ord(" ")))
     mark(spaces, SPACES)
-    mark(np.flatnonzero(same[2:] & same[1:-1] & same[:-2]), REPEATED)
+    repeats = np.flatnonzero(same[2:] & same[1:-1] & same[:-2])
+    mark(repeats[octets[repeats] | 0x20 != ord("x")], REPEATED)  # masks stay as they are
     # A letter of two bytes, four times.
     again = (np.diff(leads) == 2) & (np.diff(lead.astype(np.int32) * 256 + second) == 0)
     mark(leads[np.flatnonzero(again[2:] & again[1:-1] & again[:-2])], REPEATED)

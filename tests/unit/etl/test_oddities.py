@@ -16,7 +16,7 @@ CASES = 20_000 if os.environ.get("PTMLOPS_NIGHTLY") else 1000
 _NEEDED = {
     UNUSUAL: re.compile(cleaning._CONTROL[:-1] + "\u200dÃâÂ&<\r]"),
     SPACES: re.compile(r"  |[^\S ]|[\x0b\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"),
-    REPEATED: re.compile(r"([!?.,;:*=_\-])\1{3}|([^\W\d_])\2{3}"),
+    REPEATED: re.compile(r"([!?.,;:*=_\-])\1{3}|([^\W\d_Xx])\2{3}"),
 }
 _BITS = [
     *"aAñÑ ªß.!-_\n\t\r\x0b\x00\x1f\x7f\x85\xa0\xadÃâÂ&<",

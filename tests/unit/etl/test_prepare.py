@@ -419,6 +419,7 @@ CLEANED = [
     ("<p>Hola <b>amigos</b></p>", "Hola amigos"),
     ("cero\u200bancho\ufeff y \u0007control", "ceroancho y control"),
     ("noooooo!!!!!!!! por qué????", "noo!!! por qué???"),
+    ("XXXX XXXX 1234 el XX/XX/XXXX, siiiii xxxx", "XXXX XXXX 1234 el XX/XX/XXXX, sii xxxx"),
     ("Nadie responde 😡 ni por €5 ni por $10", "Nadie responde 😡 ni por €5 ni por $10"),
     ("Hola\nDe: banco@example.com\nAsunto: queja\nno llegó", "Hola no llegó"),
     ("No llegó la tarjeta\n--\nAna Peña\nGerente", "No llegó la tarjeta"),

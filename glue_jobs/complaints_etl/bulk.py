@@ -26,6 +26,7 @@ from complaints_etl.reading import (
     Dialect,
     Table,
     UnreadableFileError,
+    fold,
     head_of,
     read_table,
 )
@@ -66,6 +67,7 @@ def read(name: str, body: bytes, aliases: Mapping[str, Sequence[str]], *, dialec
     dialect = dialect or Dialect(encoding="utf-8-sig" if marked else "utf-8")
     looks_plain = (
         name.lower().endswith((".csv", ".tsv")) and dialect.codec == "utf-8" and b"\0" not in body and b'\\"' not in body
+        and body.find(codecs.BOM_UTF8, 1) < 0
         and body.count(b"\r") == body.count(b"\r\n") and len(start) - len(start.translate(None, CONTROL_BYTES)) <= 16
     )  # fmt: skip
     if not looks_plain:
@@ -111,10 +113,13 @@ def _as_written(cells: pa.ChunkedArray) -> pa.Array:
 
 
 def _has_header(rows: pa.Table) -> bool:
-    """Whether the first cell of any row is its column's name: the header may stand there again."""
-    first = pc.utf8_trim(pc.utf8_trim_whitespace(rows.column(0)), "\ufeff")
-    names = ["", rows.column_names[0]] if rows.column_names[0].startswith("column ") else rows.column_names[:1]
-    return bool(pc.any(pc.is_in(first, pa.array(names, pa.string()))).as_py())
+    """Whether the first cell of any row may be its column's name: the header may stand there again."""
+    name = rows.column_names[0]
+    first = rows.column(0)
+    if name.startswith("column "):
+        return bool(pc.any(pc.equal(pc.binary_length(pc.utf8_trim_whitespace(first)), 0)).as_py())
+    alike = pc.equal(pc.utf8_lower(pc.utf8_slice_codeunits(first, 0, 1)), name[:1].lower())
+    return any(fold(cell) == fold(name) for cell in pc.unique(first.filter(alike)).to_pylist())
 
 
 def _records(octets: _Octets, quotes: _Places) -> tuple[_Places, _Places] | None:

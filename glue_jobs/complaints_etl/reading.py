@@ -36,6 +36,7 @@ SNIFF_BYTES = 64 * 1024
 BLOCK_BYTES = 4 * 1024**2
 SNIFF_RECORDS = 100
 MAX_BROKEN_LINES = 1000
+MAX_REST_LINES = 50
 
 Blocks = Callable[[], Iterator[bytes]]
 Aliases = Mapping[str, Sequence[str]]
@@ -243,7 +244,7 @@ def read_table(name: str, content: bytes | Blocks, aliases: Aliases, *, dialect:
     known = dialect
 
     def texts() -> Iterator[str]:
-        return (block.decode(known.codec, "surrogateescape") for block in _whole_lines(_readable(blocks(), mark)))
+        return (_decoded(block, known.codec) for block in _whole_lines(_readable(blocks(), mark)))
 
     if ending == ".txt" and not _is_table(texts, dialect, aliases):
         return _one_complaint(texts(), dialect)
@@ -254,6 +255,20 @@ def read_table(name: str, content: bytes | Blocks, aliases: Aliases, *, dialect:
 
 def _blocks(content: bytes) -> Blocks:
     return lambda: (content[start : start + BLOCK_BYTES] for start in range(0, len(content), BLOCK_BYTES))
+
+
+def _decoded(block: bytes, codec: str) -> str:
+    """The text of whole lines; lines of UTF-8 in a file of Windows-1252, as joined files have them, are what they are."""
+    if codec != "cp1252" or block.isascii():
+        return block.decode(codec, "surrogateescape")
+    return "".join(map(_decoded_line, block.splitlines(keepends=True)))
+
+
+def _decoded_line(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("cp1252", "surrogateescape")
 
 
 def _first(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
@@ -397,12 +412,12 @@ def _gunzip(blocks: Iterable[bytes]) -> Iterator[bytes]:
                 if not rest.strip(b"\0"):
                     break  # zeros may fill up a tape's last block (gzip's manual)
                 inflate = zlib.decompressobj(wbits=31)
+            begun = begun or rest.startswith(b"\x1f\x8b")
             try:
                 out = inflate.decompress(rest, BLOCK_BYTES)
             except zlib.error:
                 message = "is damaged: it does not unpack" if begun else "is not gzip although its name says so"
                 raise UnreadableFileError(Reason.BROKEN_GZIP, f"{message}; pack and upload it again") from None
-            begun = True
             unpacked += len(out)
             if unpacked > MAX_UNPACKED_BYTES:
                 raise UnreadableFileError(
@@ -420,15 +435,25 @@ def _gunzip(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _is_table(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Aliases) -> bool:
-    """Whether a text file is what spreadsheets save as text: columns, one of them the complaint, and rows as wide as the header."""
+    """Whether a text file is what spreadsheets save as text: columns, one of them the complaint, and rows as wide as the header.
+
+    A letter's first line may hold a comma, a semicolon and a word that is a column's name: there it takes more than one such column.
+    """
     lines = list(islice(filter(str.strip, _lines(texts(), "")), SNIFF_RECORDS))
+    if not lines or _SEPARATOR_LINE.fullmatch(lines[0]):
+        return bool(lines)
     separator = _separator(lines, dialect, aliases)
     if separator == _NO_SEPARATOR:
         return False
     with contextlib.suppress(csv.Error):
         header, *rows = _Parser(separator, escaped=dialect.escaped).records(lines, strict=False)
-        wide = sum(len(row) == len(header) for row in rows)
-        return "text" in _find_columns(header, aliases) and all(map(str.strip, header)) and 2 * wide > len(rows)
+        found = _find_columns(header, aliases)
+        if "text" not in found or not all(map(str.strip, header)):
+            return False
+        wide = 2 * sum(len(row) == len(header) for row in rows) > len(rows)
+        if separator in "\t|":
+            return wide or len(found) > 1
+        return wide and len(found) > 1 and not any(name.startswith(" ") for name in header)
     return False
 
 
@@ -556,7 +581,11 @@ def _separated(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Al
     try:
         cells = next(parser.records(chain(taken[-1:], lines)))
     except (StopIteration, csv.Error):
-        message = "its first line is not a header: a quote is not closed, or a name is longer than any is"
+        message = (
+            "its first line is not a header: a quote is not closed or not beside a separator, or a name is longer than any is"
+        )
+        if taken[-1].startswith("{"):
+            message = "its first line is no header but a JSON object: if it is JSON Lines, let its name end in .jsonl"
         raise UnreadableFileError(Reason.NO_HEADER, message, _LONE.sub("\ufffd", taken[-1][:MAX_CELL_CHARACTERS])) from None
     header = _names(cells)
     columns = _needed_columns(header, aliases, _LONE.sub("\ufffd", "".join(taken[before:]).rstrip("\r\n")))
@@ -567,7 +596,8 @@ def _separated(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Al
     name = _SEPARATORS.get(separator, "one column" if separator == _NO_SEPARATOR else f"'{separator}'")
     told = f"{name}, quotes {'escaped by backslash' if dialect.escaped else 'doubled'}"
     rest = islice(_lines(texts(), newline), above, None)
-    rows = _Records(rest, above, _Columns(header, unnamed, tuple(map(_bare, cells))), parser, broken=dialect.broken)
+    columns_told = _Columns(header, unnamed, tuple(map(fold, cells)), cells[0].lstrip("\ufeff")[:1].lower())
+    rows = _Records(rest, above, columns_told, parser, broken=dialect.broken)
     return Table("csv", dialect.encoding, told, header, columns, iter(rows))
 
 
@@ -612,11 +642,12 @@ def _bare(cell: str) -> str:
 
 
 class _Columns(NamedTuple):
-    """A header: the names of its columns, which of them it leaves empty, and its cells as they are written."""
+    """A header: the names of its columns, which of them it leaves empty, its cells folded, and the first letter of its first cell."""
 
     names: tuple[str, ...]
     unnamed: tuple[bool, ...]
-    written: tuple[str, ...]
+    folded: tuple[str, ...]
+    initial: str
 
 
 class _Records:
@@ -642,6 +673,8 @@ class _Records:
                 if found is None:
                     return
                 line = found
+            if line[0] == "\ufeff":  # where files were joined
+                line = line[1:]
             self._taken.append(line)
             yield line
 
@@ -660,7 +693,7 @@ class _Records:
                 yield self._recovered(number, str(error))
                 reader = self._parser.records(self._feed())
                 continue
-            if not cells or (len(cells) == 1 < self._width and not cells[0].strip()):
+            if not cells or (len(cells) == 1 < self._width and not cells[0].strip() and '"' not in self._taken[0]):
                 continue  # an empty line is no row
             number += 1
             if len(cells) != self._width and self._swallowed_records():
@@ -685,7 +718,7 @@ class _Records:
             else:
                 detail = f"{len(cells)} fields where the header has {width}"
                 return Row(number, line, {}, Reason.WRONG_FIELD_COUNT, detail, record)
-        if _bare(cells[0]) == columns.written[0] and tuple(map(_bare, cells)) == columns.written:
+        if cells[0][:1].lower() == columns.initial and tuple(map(fold, cells)) == columns.folded:
             return Row(number, line, {}, Reason.REPEATED_HEADER, "the header stands here again", record)
         return Row(number, line, dict(zip(columns.names, cells, strict=True)), record=record)
 
@@ -701,6 +734,8 @@ class _Records:
             if self._taken[0].count('"') % 2:
                 return self._unclosed(number, MAX_BROKEN_LINES)
             detail = "a quote stands inside a field in quotes and is not doubled"
+            if "\r" in self._taken[0].rstrip("\r\n"):
+                detail = "a carriage return stands in the middle of the line: save the file with one kind of line end"
             return self._cut(number, self._own_lines(MAX_BROKEN_LINES), Reason.MALFORMED_ROW, detail)
         # The line that showed the error holds the next quote. It is the end of this record, or another one begins in it.
         last = self._taken[-1]
@@ -721,12 +756,35 @@ class _Records:
                     return count - 1
                 self._taken.append(following)
             line = self._taken[count - 1]
-            if count > 1 and self._width > 2 and len(self._parser.whole(line) or ()) == self._width:
+            if count > 1 and self._width > 2 and self._is_record(line):
                 return count - 1  # two fields are soon found in a text; three or more are a record
             fields += line.count(self._parser.separator)
             if fields >= self._width:
-                return count
+                return self._with_its_rest(count)
         return max(most, 1)
+
+    def _with_its_rest(self, count: int) -> int:
+        """`count` and the lines behind that are no records, where records begin with something like a number."""
+        if not self._numbered():
+            return count
+        most = count + MAX_REST_LINES
+        while count < most:
+            if count == len(self._taken):
+                following = self._again.popleft() if self._again else next(self._lines, None)
+                if following is None:
+                    return count
+                self._taken.append(following)
+            if self._is_record(self._taken[count]) or _NUMBERED.match(self._taken[count]):
+                return count
+            count += 1
+        return count
+
+    def _numbered(self) -> bool:
+        return _NUMBERED.match(self._taken[0]) is not None
+
+    def _is_record(self, line: str) -> bool:
+        """Whether a line behind a broken record's first one is a record by itself, and begins as that one does."""
+        return len(self._parser.whole(line) or ()) == self._width and (not self._numbered() or bool(_NUMBERED.match(line)))
 
     def _cut(self, number: int, count: int, reason: Reason, detail: str) -> Row:
         """Reject the first `count` lines as one record, and read on behind them."""
@@ -741,7 +799,11 @@ class _Records:
         """Whether this wrong record is complete in its first line, and a later one is a whole record by itself."""
         first, *others = self._taken
         complete = first.count(self._parser.separator) + 1 >= self._width > 1
-        return complete and any(len(self._parser.whole(line) or ()) == self._width for line in others)
+        return complete and any(map(self._is_record, others))
+
+
+# A first cell that tells rows apart: one word with a figure in it, or nothing.
+_NUMBERED = re.compile(r'"?(?:[\w./#\-]*\d[\w./#\-]*)?"?[,;\t|]')
 
 
 def _json_lines(lines: Callable[[], Iterator[str]], dialect: Dialect, aliases: Aliases) -> Table:
@@ -779,11 +841,19 @@ def _json_rows(lines: Iterator[str], names: Mapping[str, str], *, broken: bool) 
             yield _bytes_rejected(number, place, record)
         elif isinstance(value, dict):
             values: dict[str, str] = {}
+            twice = False
             for key, cell in value.items():
                 name = _whole(key)
                 usual = names.get(fold(name) or name, name)
-                values[name if usual in values else usual] = _cell(cell)
-            if max(map(len, values.values()), default=0) > MAX_CELL_CHARACTERS:
+                if values.setdefault(usual, _cell(cell)) != _cell(cell):
+                    twice = bool(values[usual] and _cell(cell))
+                    values[usual] = values[usual] or _cell(cell)
+                    if twice:
+                        break
+            if twice:
+                detail = "a key stands in the object twice, in other letters"
+                yield Row(number, place, {}, Reason.MALFORMED_ROW, detail, record)
+            elif max(map(len, values.values()), default=0) > MAX_CELL_CHARACTERS:
                 yield Row(number, place, {}, Reason.TOO_LONG, f"a value has over {MAX_CELL_CHARACTERS:,} characters", record)
             else:
                 yield Row(number, place, values, record=record)

@@ -130,6 +130,9 @@ def test_a_table_that_a_spreadsheet_saved_as_text_is_a_table(separator: str, enc
         "Queja: no abre, texto\nnada, nada",
         "text",
         '"queja","fecha',
+        "Queja, fecha 3 de mayo\n\nSeñores, buenas tardes.\nEl lunes, fui.\nNadie, nada.",
+        "Message; Date: 3 May\nHello; I was charged",
+        "\u00a0",
     ],
 )
 def test_a_letter_that_begins_like_a_header_is_one_complaint(letter: str) -> None:
@@ -452,3 +455,45 @@ def test_rows_come_before_the_file_is_read_to_its_end(name: str, line: bytes) ->
     next(table.rows)
     assert passes[-1] <= 5 < max(passes)
     assert sum(1 for _ in table.rows) == 40_000 - 1
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('id,queja\n1,"Hola\nfin",\n2,otra,\n', [(2, "Hola\nfin"), (4, "otra")]),
+        ('id,motivo,queja\n1,x,"Hola\nYo, Juan, protesto",\n2,x,otra,\n', [(2, "Hola\nYo, Juan, protesto"), (4, "otra")]),
+        ('id,queja\n1,"Hola\nme cobraron, mal\nfin",x\n2,otra\n', [(2, "wrong_field_count"), (5, "otra")]),
+        ('id,queja,motivo\n1,"Yo:\nel "jefe", Juan, no\nGracias, Ana",x\n2,otra,y\n', [(2, "unclosed_quote"), (5, "otra")]),
+        ('id,queja\n1,"a\nb, c\nd, e', [(2, "unclosed_quote")]),
+    ],
+)
+def test_lines_of_a_text_are_not_taken_for_complaints(body: str, expected: list[tuple[int, str]]) -> None:
+    assert told(rows_of("a.csv", body.encode())) == expected
+
+
+def test_joined_files_with_marks_other_letters_and_other_encodings() -> None:
+    joined = '\ufeff"id","queja"\n"1","hola, tú"\n\ufeff"ID","QUEJA"\n"2","otra, más"\n'.encode()
+    assert told(rows_of("a.csv", joined)) == [(2, "hola, tú"), (3, "repeated_header"), (4, "otra, más")]
+
+    header = "id,queja,categoría\n1,crédito,café\n".encode()
+    table = read("a.csv", header + "2,año niño,señal\n3,mañana,ñandú\n".encode("cp1252"))
+    assert (table.encoding, table.columns["label"]) == ("cp1252", "categoría")
+    assert [row.values["queja"] for row in table.rows] == ["crédito", "año niño", "mañana"]
+
+
+def test_what_is_wrong_is_said_in_words_that_help() -> None:
+    [row] = rows_of("a.csv", b"id,queja,motivo\r\n1,a b c,x\r2,d e f,y\r\n")
+    assert "carriage return" in (row.detail or "")
+    for name, body, says in (
+        ("a.csv", b'{"id":1,"queja":"hola"}\n', ".jsonl"),
+        ("a.csv", b'"id", "queja"\n"1", "hola, que"\n', "not beside a separator"),
+        ("a.csv.gz", gzipped(b"id,queja\n1,hola\n")[:-8] + bytes(8), "damaged"),
+    ):
+        with pytest.raises(UnreadableFileError, match=says):
+            rows_of(name, body)
+
+
+def test_a_row_of_nothing_but_quotes_is_a_row_and_keys_in_other_letters_are_one() -> None:
+    assert told(rows_of("a.csv", b'id,queja,motivo\n""\n1,a b c,x\n\n')) == [(2, "wrong_field_count"), (3, "a b c")]
+    lines = b'{"queja":"","Queja":"hola"}\n{"queja":"uno","Queja":"dos"}\n{"queja":"uno","QUEJA":"uno"}\n'
+    assert told(rows_of("a.jsonl", lines)) == [(1, "hola"), (2, "malformed_row"), (3, "uno")]

@@ -20,6 +20,7 @@ from pyarrow import csv
 
 from complaints_etl.reading import (
     CONTROL_BYTES,
+    FEW_LINES,
     MAX_CELL_CHARACTERS,
     SNIFF_BYTES,
     SNIFF_RECORDS,
@@ -28,6 +29,7 @@ from complaints_etl.reading import (
     UnreadableFileError,
     fold,
     head_of,
+    holds_records,
     read_table,
 )
 from complaints_etl.spreadsheet import MARK, active
@@ -89,9 +91,10 @@ def read(name: str, body: bytes, aliases: Mapping[str, Sequence[str]], *, dialec
     if separator is None or not _quotes_are_plain(octets, quotes, ord(separator), after_mark=3 if marked else 0):
         return None
     rest = body[begins:]
+    swallows = _swallows(body, places, ends, len(table.header), separator)
     try:
         # Arrow takes a mark for a file's beginning wherever it begins.
-        rows = None if rest.startswith(codecs.BOM_UTF8) else _parse(rest, table.header, separator)
+        rows = None if swallows or rest.startswith(codecs.BOM_UTF8) else _parse(rest, table.header, separator)
     except pa.ArrowInvalid:
         return None  # a record of another width, or no UTF-8
     if rows is None or len(rows) != len(places) - 1 or _has_header(rows):
@@ -99,6 +102,13 @@ def read(name: str, body: bytes, aliases: Mapping[str, Sequence[str]], *, dialec
     offsets = np.append(places[:-1] + 1 - begins, len(rest)).astype(np.int32)
     whole = pa.Array.from_buffers(pa.string(), len(rows), [None, pa.py_buffer(offsets), pa.py_buffer(rest)])
     return PlainTable(table, pa.table({name: _as_written(rows[name]) for name in rows.column_names}), ends[:-1] + 2, whole)
+
+
+def _swallows(body: bytes, places: _Places, ends: _Places, width: int, separator: str) -> bool:
+    """Whether the lines inside any record look like records, as behind a quote that was left open."""
+    many = np.flatnonzero(np.diff(ends, prepend=-1) > FEW_LINES)
+    texts = (body[places[record - 1] + 1 if record else 0 : places[record]] for record in many)
+    return any(holds_records(text.decode("utf-8", "replace").split("\n"), width, separator) for text in texts)
 
 
 def _as_written(cells: pa.ChunkedArray) -> pa.Array:

@@ -37,6 +37,7 @@ BLOCK_BYTES = 4 * 1024**2
 SNIFF_RECORDS = 100
 MAX_BROKEN_LINES = 1000
 MAX_REST_LINES = 50
+FEW_LINES = 4  # of a record; where it has more, it is looked at whether they are records
 
 Blocks = Callable[[], Iterator[bytes]]
 Aliases = Mapping[str, Sequence[str]]
@@ -696,7 +697,8 @@ class _Records:
             if not cells or (len(cells) == 1 < self._width and not cells[0].strip() and '"' not in self._taken[0]):
                 continue  # an empty line is no row
             number += 1
-            if len(cells) != self._width and self._swallowed_records():
+            swallowed = self._swallowed_records() if len(cells) != self._width else self._holds_many_records()
+            if swallowed:
                 yield self._unclosed(number, len(self._taken) - 1)
                 reader = self._parser.records(self._feed())
                 continue
@@ -795,11 +797,30 @@ class _Records:
             return _bytes_rejected(number, self._line + 1, record)
         return Row(number, self._line + 1, {}, reason, detail, record)
 
+    def _holds_many_records(self) -> bool:
+        """Whether the lines inside a text of this record are nearly all records: a quote was left open before them."""
+        return len(self._taken) > FEW_LINES and holds_records(self._taken, self._width, self._parser.separator)
+
     def _swallowed_records(self) -> bool:
         """Whether this wrong record is complete in its first line, and a later one is a whole record by itself."""
         first, *others = self._taken
         complete = first.count(self._parser.separator) + 1 >= self._width > 1
         return complete and any(map(self._is_record, others))
+
+
+def holds_records(lines: Sequence[str], width: int, separator: str) -> bool:
+    """Whether most lines behind the first have the header's width and begin with a number written as the first line's is."""
+    begins = _form(lines[0], separator)
+    if not begins or width == 1:
+        return False
+    inner = lines[1:-1]
+    alike = sum(line.count(separator) == width - 1 and _form(line, separator) == begins for line in inner)
+    return alike >= FEW_LINES - 1 and alike >= 0.8 * len(inner)
+
+
+def _form(line: str, separator: str) -> str:
+    """A first cell that tells rows apart, with every number as one figure; "" where it is no such cell."""
+    return re.sub(r"\d+", "0", line.partition(separator)[0]) if _NUMBERED.match(line) else ""
 
 
 # A first cell that tells rows apart: one word with a figure in it, or nothing.

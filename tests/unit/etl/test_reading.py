@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from complaints_etl import reading
+from complaints_etl import bulk, reading
 from complaints_etl.reading import Evidence, Row, Table, UnreadableFileError, read_table
 
 ALIASES = {
@@ -469,6 +469,19 @@ def test_rows_come_before_the_file_is_read_to_its_end(name: str, line: bytes) ->
 )
 def test_lines_of_a_text_are_not_taken_for_complaints(body: str, expected: list[tuple[int, str]]) -> None:
     assert told(rows_of("a.csv", body.encode())) == expected
+
+
+def test_a_quote_left_open_before_records_of_which_a_later_one_has_a_quote_too() -> None:
+    rows = "".join(f"{number},otra queja,y\n" for number in range(2, 100))
+    body = f'id,queja,motivo\n1,"abre,x\n{rows}100,tv de 32",y\n101,fin,z\n'.encode()
+    found = told(rows_of("a.csv", body))
+    assert found[:2] == [(2, "unclosed_quote"), (3, "otra queja")]
+    assert len(found) == 101
+    assert bulk.read("a.csv", body, ALIASES) is None
+
+    listed = b'id,queja,motivo\n1,"Pagos:\n2026-01-02,10,x\n2026-01-03,10,x\n2026-01-04,10,x\n2026-01-05,10,x\nfin",y\n'
+    assert [line for line, _ in told(rows_of("a.csv", listed))] == [2]
+    assert bulk.read("a.csv", listed, ALIASES) is not None
 
 
 def test_joined_files_with_marks_other_letters_and_other_encodings() -> None:

@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,10 +119,12 @@ def run(labelled: Path, score: Path | None, out: Path, settings: Settings, step:
                     preparing.wait_for("score")
                     scored = _score(base, score, out, settings, tell)
                 document["scored"] = scored
-        document["data"] = {name: report[name] for name in ("rows", "labels", "rare_labels", "rejects", "min_label_rows")}
+        document["data"] = {name: report[name] for name in _TOLD_OF_DATA}
         document["notes"] += _notes(report, document, settings)
         document["seconds"] = round(time.monotonic() - began, 1)
         written = [out / PREDICTIONS] if score else []
+        if not score:  # of an earlier try: it would stand beside results that it does not belong to
+            (out / PREDICTIONS).unlink(missing_ok=True)
         _write(out / EVALUATION, json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
     return Trial(document, [*written, out / EVALUATION])
 
@@ -141,8 +144,9 @@ def _check_folder(out: Path, inputs: Sequence[Path]) -> None:
             pass
     except OSError as error:
         raise OperatorError(f"{out} cannot be written to ({error.strerror}): choose another --out") from None
-    for name in (PREDICTIONS, EVALUATION):  # of an earlier try: they would stand beside results that they do not belong to
-        (out / name).unlink(missing_ok=True)
+    for name in (PREDICTIONS, EVALUATION):
+        if (out / name).is_dir():
+            raise OperatorError(f"{out / name} is a folder, and a result is written there: choose another --out")
 
 
 def _check_table(path: Path, settings: Settings, *, needs_label: bool) -> None:
@@ -159,6 +163,8 @@ def _check_table(path: Path, settings: Settings, *, needs_label: bool) -> None:
     rows = Counter(row.values.get(column, "").strip() for row in table.rows if not row.reason)
     least = settings.complaints.min_label_rows
     labels = {label: count for label, count in rows.items() if label}
+    if rows and not labels:
+        raise OperatorError(f"{path} has no label in its column {column}: fill it in, or give the file to --score")
     enough = {label: count for label, count in labels.items() if count >= least}
     _check_labels(path, enough=len(enough), rare=len(labels) - len(enough), least=least)
 
@@ -359,7 +365,14 @@ def _texts(folder: Path) -> set[str]:
 
 def _own_header(header: Sequence[str]) -> list[str]:
     """The file's column names; one that is called as one of ours gives way, so that `label` is never read by mistake."""
-    return [f"{name}_in_file" if name in OUR_COLUMNS else name for name in header]
+    taken = {*OUR_COLUMNS, *(name for name in header if name not in OUR_COLUMNS)}
+    names = []
+    for name in header:
+        if name in OUR_COLUMNS:
+            name = next(free for free in (f"{name}_in_file" + "_" * more for more in count()) if free not in taken)  # noqa: PLW2901
+            taken.add(name)
+        names.append(name)
+    return names
 
 
 def _own_cells(row: Row, table: Table) -> tuple[list[str], str]:
@@ -393,12 +406,27 @@ def _our_cells(answer: dict[str, Any] | None, status: str, reason: str) -> list[
 # -- what is said of it -----------------------------------------------------------------------------------------------
 
 
+_TOLD_OF_DATA = (
+    "rows", "labels", "rare_labels", "unknown_labels", "blank_labels", "conflicting_texts", "rejects", "min_label_rows",
+)  # fmt: skip
+
+
 def _notes(report: dict[str, Any], document: dict[str, Any], settings: Settings) -> list[str]:
     notes = []
     rows = report["rows"]
     if report["rare_labels"]:
         names = ", ".join(f"{name} ({count})" for name, count in report["rare_labels"].items())
         notes.append(f"labels with fewer than {report['min_label_rows']} complaints were not learned: {names}")
+    if report["blank_labels"]:
+        notes.append(f"rows without a label were not learned: {report['blank_labels']:,}")
+    if report["unknown_labels"]:
+        names = ", ".join(f"{name} ({count})" for name, count in report["unknown_labels"].items())
+        notes.append(f"labels that the settings do not know, or that are texts: {names}")
+    if report["conflicting_texts"]:
+        notes.append(f"texts that came with two labels, of which the newest counts: {report['conflicting_texts']:,}")
+    if rows["rejected"]:
+        why = ", ".join(f"{reason} ({count})" for reason, count in report["rejects"].items())
+        notes.append(f"rows rejected: {why}")
     usable = sum(report["labels"].values())
     if usable < settings.training.min_labelled_rows:
         notes.append(

@@ -26,9 +26,9 @@ def model_fn(model_dir: str) -> Model:
     return artifact.load(Path(model_dir)).model
 
 
-def input_fn(request_body: bytes | str, content_type: str) -> list[bytes]:
+def input_fn(request_body: bytes | str, content_type: str | None) -> list[bytes]:
     """The request's lines. Raises ValueError for any content but JSON Lines."""
-    if content_type.partition(";")[0].strip().lower() not in CONTENT_TYPES:
+    if (content_type or "").partition(";")[0].strip().lower() not in CONTENT_TYPES:
         raise ValueError(f"content type {content_type!r} is not supported: send {CONTENT_TYPES[0]}, one complaint a line")
     body = request_body.encode("utf-8", "surrogatepass") if isinstance(request_body, str) else bytes(request_body)
     if not body:
@@ -100,7 +100,7 @@ def _parse(line: bytes) -> tuple[str | None, str | None, str]:
     """(complaint id where readable, text where usable, what is wrong)."""
     record: Any = None
     try:
-        written = line.decode("utf-8").strip(" \t\r")
+        written = line.decode("utf-8").removeprefix("\ufeff").strip(" \t\r")
         record, end = _decode(written)
     except UnicodeDecodeError:
         wrong = "the line is not UTF-8 text"
@@ -112,8 +112,10 @@ def _parse(line: bytes) -> tuple[str | None, str | None, str]:
     if wrong:
         return None, None, wrong
     complaint_id, text = record.get("complaint_id"), record.get("text")
+    if type(complaint_id) is int:
+        complaint_id = str(complaint_id)
     if not isinstance(complaint_id, str) or not complaint_id:
-        return None, None, "complaint_id is missing or not a text"
+        return None, None, "complaint_id is missing, or neither a text nor a number"
     if not isinstance(text, str):
         wrong = "text is missing or not a text"
     elif not text.replace("\0", "").strip():

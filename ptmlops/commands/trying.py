@@ -76,13 +76,16 @@ def _show_trial(document: dict[str, Any]) -> None:
         out.print(f" … and {len(labels) - SHOWN_LABELS} more labels, in evaluation.json")
     out.print()
     low, high = found["macro_f1_interval"] or (None, None)
-    coverage = found["coverage_at_target_precision"]
     lines = Table.grid(padding=(0, 2, 0, 0))
     for name, value in (
         ("macro-F1", f"{_share(found['macro_f1'])} (95% interval {_share(low)} to {_share(high)})"),
         ("accuracy", f"{_share(found['accuracy'])} on {document['holdout']['rows']:,} held-out complaints"),
         ("calibration error", _share(found["expected_calibration_error"])),
-        ("needs no review", f"{coverage or 0:.0%} of complaints, at a precision of {document['target_precision']:.0%}"),
+        (
+            "needs no review",
+            f"{_share(found['answered_share'])} of them, right in {_share(found['answered_precision'])} "
+            f"(wanted: {document['target_precision']:.2f})",
+        ),
         ("cross-fitted", f"macro-F1 {crossed['macro_f1']:.3f}, accuracy {crossed['accuracy']:.3f} on all {crossed['rows']:,}"),
     ):
         lines.add_row(f"  {name}", value)

@@ -158,6 +158,8 @@ def test_the_evaluation_is_that_of_a_run_and_more(tried: Tried) -> None:
         (TWO_LABELS, ("--score", "header.csv"), "header.csv has a header and no complaint under it"),
         (TWO_LABELS, ("--out", "labelled.csv"), "is a file: --out names a folder"),
         (TWO_LABELS, ("--score", "out/predictions.csv"), "would be overwritten"),
+        (TWO_LABELS, ("--out", "folders"), "evaluation.json is a folder"),
+        (b"text,label\na complaint,\n", (), "has no label in its column label"),
     ],
 )
 def test_what_cannot_work_is_refused_at_once_in_a_line(
@@ -168,6 +170,7 @@ def test_what_cannot_work_is_refused_at_once_in_a_line(
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "labelled.csv").write_bytes(b"amount\n1\n")
     (tmp_path / "header.csv").write_bytes(b"id,text\n")
+    (tmp_path / "folders" / "evaluation.json").mkdir(parents=True)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "predictions.csv").write_bytes(b"text\nhello\n")
 

@@ -442,7 +442,7 @@ def test_a_prediction_has_every_field_of_the_contract(model: Any) -> None:
         (b"[1]", None, "not a JSON object"),
         (b"[" * 200_000, None, "the line is not JSON"),
         (b'{"text": "x"}', None, "complaint_id is missing"),
-        (line("x", 5), None, "complaint_id is missing"),
+        (line("x", True), None, "complaint_id is missing"),
         (line(None), "1", "text is missing"),
         (line(["x"]), "1", "text is missing"),
         (line(" \n\u2028\x00"), "1", "text is empty"),
@@ -466,6 +466,11 @@ def test_unusual_texts_get_a_prediction(model: Any, text: str) -> None:
     (answer,) = answers(model, line(text))
     assert answer["error"] is None
     assert answer["label"]
+
+
+def test_a_number_is_an_identity_and_a_mark_before_the_line_is_nothing(model: Any) -> None:
+    (answer,) = answers(model, b"\xef\xbb\xbf" + line("cobro dos veces", 7))
+    assert [answer["complaint_id"], answer["error"]] == ["7", None]
 
 
 def test_a_lone_surrogate_in_an_escape_is_scored(model: Any) -> None:

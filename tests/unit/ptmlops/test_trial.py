@@ -58,7 +58,8 @@ def test_a_column_that_is_called_as_ours_gives_way() -> None:
     [
         (["fees"] * 30, "has 1 label(s) with at least 10 different complaints, and 2 are needed"),
         (["fees"] * 30 + ["card"] * 9, "has 1 label(s) with at least 10 different complaints and 1 with fewer, and 2"),
-        ([""] * 30, "has 0 label(s)"),
+        (list("abcd"), "has 0 label(s)"),
+        ([""] * 30, "has no label in its column label"),
     ],
 )
 def test_too_few_labels_are_counted(tmp_path: Path, labels: list[str], says: str) -> None:
@@ -75,9 +76,17 @@ def test_the_report_names_what_a_run_would_not_do() -> None:
         "labels": {"fees": 40, "card": 30},
         "rare_labels": {"atm": 4},
         "min_label_rows": 10,
+        "blank_labels": 7,
+        "unknown_labels": {"(over 80 characters)": 3},
+        "conflicting_texts": 2,
+        "rejects": {"empty_text": 30},
     }
     notes = " ".join(trial._notes(report, {"scored": {"also_labelled": 5}}, SETTINGS))
     assert "fewer than 10 complaints were not learned: atm (4)" in notes
     assert "70 labelled complaints, and it begins at 200" in notes
     assert "30 of 100 rows rejected, over 20%" in notes
+    assert "rows without a label were not learned: 7" in notes
+    assert "(over 80 characters) (3)" in notes
+    assert "of which the newest counts: 2" in notes
+    assert "rows rejected: empty_text (30)" in notes
     assert "5 of the scored texts are also in the labelled file" in notes

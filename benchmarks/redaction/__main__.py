@@ -86,7 +86,7 @@ def main() -> None:
     given = parser.parse_args()
     sets = {
         "sentences made from templates": list(sentences(given.sentences, given.seed)),
-        "complaints by writers who had not seen the patterns": [
+        "complaints written without sight of the patterns": [
             one for seed in range(ROUNDS) for one in framed(given.seed + seed)
         ],
     }

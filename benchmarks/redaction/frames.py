@@ -1,6 +1,6 @@
 """Complaints as people write them, with places for values: `frames/<language>.txt`, a complaint a line, filled at random.
 
-Whoever wrote them had not seen the patterns. A place is `[P TYPE kind]` (a personal value, which must go), `[A]` (an amount), `[D]` (a
+They were written without sight of the patterns. A place is `[P TYPE kind]` (a personal value, which must go), `[A]` (an amount), `[D]` (a
 date) or `[K text]` (what must stay); `[A text|value CUR]` and `[D text|date]` say how it is written, `[P TYPE=value]` what it is.
 """
 

@@ -639,10 +639,6 @@ def _names(cells: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _bare(cell: str) -> str:
-    return cell.strip().removeprefix("\ufeff")
-
-
 class _Columns(NamedTuple):
     """A header: the names of its columns, which of them it leaves empty, its cells folded, and the first letter of its first cell."""
 

@@ -125,9 +125,9 @@ def _as_written(cells: pa.ChunkedArray) -> pa.Array:
 def _has_header(rows: pa.Table) -> bool:
     """Whether the first cell of any row may be its column's name: the header may stand there again."""
     name = rows.column_names[0]
-    first = rows.column(0)
-    if name.startswith("column "):
-        return bool(pc.any(pc.equal(pc.binary_length(pc.utf8_trim_whitespace(first)), 0)).as_py())
+    first = pc.utf8_trim_whitespace(rows.column(0))
+    if name.startswith("column ") and pc.any(pc.equal(pc.binary_length(first), 0)).as_py():
+        return True  # a column without a name is called so
     alike = pc.equal(pc.utf8_lower(pc.utf8_slice_codeunits(first, 0, 1)), name[:1].lower())
     return any(fold(cell) == fold(name) for cell in pc.unique(first.filter(alike)).to_pylist())
 

@@ -598,7 +598,7 @@ def _separated(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Al
     name = _SEPARATORS.get(separator, "one column" if separator == _NO_SEPARATOR else f"'{separator}'")
     told = f"{name}, quotes {'escaped by backslash' if dialect.escaped else 'doubled'}"
     rest = islice(_lines(texts(), newline), above, None)
-    columns_told = _Columns(header, unnamed, tuple(map(fold, cells)), cells[0].lstrip("\ufeff")[:1].lower())
+    columns_told = _Columns(header, unnamed, tuple(map(fold, cells)), cells[0].lstrip("\ufeff ")[:1].lower())
     rows = _Records(rest, above, columns_told, parser, broken=dialect.broken)
     return Table("csv", dialect.encoding, told, header, columns, iter(rows))
 
@@ -717,7 +717,7 @@ class _Records:
             else:
                 detail = f"{len(cells)} fields where the header has {width}"
                 return Row(number, line, {}, Reason.WRONG_FIELD_COUNT, detail, record)
-        if cells[0][:1].lower() == columns.initial and tuple(map(fold, cells)) == columns.folded:
+        if cells[0].lstrip()[:1].lower() == columns.initial and tuple(map(fold, cells)) == columns.folded:
             return Row(number, line, {}, Reason.REPEATED_HEADER, "the header stands here again", record)
         return Row(number, line, dict(zip(columns.names, cells, strict=True)), record=record)
 

@@ -488,6 +488,10 @@ def test_joined_files_with_marks_other_letters_and_other_encodings() -> None:
     joined = '\ufeff"id","queja"\n"1","hola, tú"\n\ufeff"ID","QUEJA"\n"2","otra, más"\n'.encode()
     assert told(rows_of("a.csv", joined)) == [(2, "hola, tú"), (3, "repeated_header"), (4, "otra, más")]
 
+    spaced = b" column 1,queja\n1,hola\n2,otra\n Column 1,QUEJA\n3,fin\n"
+    assert told(rows_of("a.csv", spaced))[2] == (4, "repeated_header")
+    assert bulk.read("a.csv", spaced, ALIASES) is None
+
     header = "id,queja,categoría\n1,crédito,café\n".encode()
     table = read("a.csv", header + "2,año niño,señal\n3,mañana,ñandú\n".encode("cp1252"))
     assert (table.encoding, table.columns["label"]) == ("cp1252", "categoría")

@@ -215,11 +215,6 @@ def _is_reference(match: re.Match[str]) -> bool:
     return sum(map(str.isdigit, value)) >= 4 and not _NO_REFERENCE.fullmatch(value)
 
 
-# Dates, years, sections of laws, and masks that stand beside a year.
-_NO_REFERENCE = re.compile(
-    r"(?i)(?:\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[-/]\d{1,2}[-/](?:\d{4}|\d{2})|(?:19|20)\d\d|\d{3,4}[a-z](?:-\d+)?|ucc.*|.*xx.*)"
-)
-_DATE = re.compile(r"(?:\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[-/]\d{1,2}[-/](?:\d{4}|\d{2}))")
 # "cuenta de ahorros del Banco de Bogotá 912-…": any other word between the two may be a verb, and the number a sum.
 _BANK = (
     r"(?:(?:\s+(?:de|del|en|at|with|el|la|the|banco|bank|of)){0,4}\s+(?:bancolombia|davivienda|daviplata|nequi|bbva|bogot[aá]|occidente|"
@@ -227,6 +222,9 @@ _BANK = (
     r"citi(?:bank)?|chase|wells fargo|america|capital one))?"
 )
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_DATE = re.compile(r"(?:\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[-/]\d{1,2}[-/](?:\d{4}|\d{2}))")
+# Dates, years, sections of laws, and masks that stand beside a year.
+_NO_REFERENCE = re.compile(rf"(?i)(?:{_DATE.pattern}|{_YEAR.pattern}|\d{{3,4}}[a-z](?:-\d+)?|ucc.*|.*xx.*)")
 _NONE = Starts()
 _CURRENCY_CODES = r"(?:COP|USD|EUR|MXN|US|GBP)"
 

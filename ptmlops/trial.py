@@ -163,7 +163,9 @@ def _check_table(path: Path, settings: Settings, *, needs_label: bool) -> None:
     rows = Counter(row.values.get(column, "").strip() for row in table.rows if not row.reason)
     least = settings.complaints.min_label_rows
     labels = {label: count for label, count in rows.items() if label}
-    if rows and not labels:
+    if not rows:
+        raise OperatorError(f"{path} has no complaint that can be read under its header")
+    if not labels:
         raise OperatorError(f"{path} has no label in its column {column}: fill it in, or give the file to --score")
     enough = {label: count for label, count in labels.items() if count >= least}
     _check_labels(path, enough=len(enough), rare=len(labels) - len(enough), least=least)

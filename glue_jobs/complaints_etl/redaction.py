@@ -742,7 +742,7 @@ def redact_and_list(text: str | Text) -> tuple[str, dict[str, int], list[str]]:
 # Columns whose numbers need no word beside them, and those of sums and days about the same things.
 _PERSONAL_COLUMN = re.compile(
     r"(?!.*\b(?:saldo|valor|monto|cupo|limite|balance|amount|limit|fecha|date)\b).*?\b(?P<word>cedula|documento|identificacion|cc|ce|nit|"
-    r"telefono|tel|celular|cel|movil|whatsapp|phone|mobile|cuenta|cta|account|acct|ssn|pasaporte|passport|clave|password|pin|cvv)s?\b"
+    r"telefono|tel|celular|cel|movil|whatsapp|phone|mobile|cuenta|cta|account|acct|ssn|pasaporte|passport|clave|contrasena|password|pin|cvv)s?\b"
 )
 
 

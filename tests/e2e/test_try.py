@@ -160,6 +160,7 @@ def test_the_evaluation_is_that_of_a_run_and_more(tried: Tried) -> None:
         (TWO_LABELS, ("--score", "out/predictions.csv"), "would be overwritten"),
         (TWO_LABELS, ("--out", "folders"), "evaluation.json is a folder"),
         (b"text,label\na complaint,\n", (), "has no label in its column label"),
+        (b"text,label\n", (), "has no complaint that can be read under its header"),
     ],
 )
 def test_what_cannot_work_is_refused_at_once_in_a_line(

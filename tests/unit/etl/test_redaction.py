@@ -163,6 +163,7 @@ def test_a_sum_or_a_date_after_the_word_for_a_secret_is_none() -> None:
         ("Nro. cuenta", "00912345678", "<ACCOUNT>"),
         ("NIT", "900123456", "<NIT>"),
         ("PIN", "4821", "<SECRET>"),
+        ("Contraseña", "Luna4821", "<SECRET>"),
         ("asesor", "ana@example.com", "<EMAIL>"),
         ("Saldo de la cuenta", "1500000", "1500000"),
         ("Estado de cuenta", "mora a 120 días", "mora a 120 días"),

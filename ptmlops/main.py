@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import typer
 
 from ptmlops.commands import files, machine, models, results, trying
-from ptmlops.terminal import INTERRUPTED, TERMINATED
 
 ORDER: dict[str, dict[str, Callable[..., Any]]] = {
     "Try it here, with no account": {
@@ -56,17 +53,3 @@ for panel, commands in ORDER.items():
         app.command(name, rich_help_panel=panel)(command)
     if panel == "What was found":
         app.add_typer(review, name="review", rich_help_panel=panel)
-
-
-def main() -> None:
-    """Entry point; Ctrl-C before a command has begun is quiet too, and being told to end is a way to end in order."""
-    for which in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(which, lambda *_: sys.exit(TERMINATED))
-    try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-
-
-if __name__ == "__main__":
-    main()

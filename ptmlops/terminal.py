@@ -21,7 +21,7 @@ from stacks.config import ENVIRONMENTS, SettingsError
 
 console = Console(stderr=True, highlight=False)
 
-RUN_FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+RUN_FAILED, USAGE, INTERRUPTED = 1, 2, 130
 ENVIRONMENT_VARIABLE = "PTMLOPS_ENVIRONMENT"
 LOCAL_ENVIRONMENT = "local"
 RUNS_GO_ON = "what was dropped goes on by itself: see `ptmlops status`"

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from local_aws import ROOT
 from ptmlops.main import ORDER, app
 
-COMMAND = [sys.executable, "-m", "ptmlops.main"]
+COMMAND = [sys.executable, "-m", "ptmlops"]
 
 
 def ptmlops(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -99,6 +99,27 @@ def test_ctrl_c_leaves_no_process_and_no_traceback(tmp_path: Path) -> None:
     assert len(gone) >= 3
     assert not alive
     assert not list(tmp_path.glob("ptmlops-*"))  # nor a folder
+
+
+def test_ctrl_c_while_the_command_is_still_imported_is_quiet(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "ptmlops", "status", "--local"],  # tells on stderr how far it is
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    before = next((line for line in process.stderr if line.rstrip().endswith(" botocore")), "")
+
+    os.killpg(process.pid, signal.SIGINT)
+    _, after = process.communicate(timeout=60)
+
+    assert before
+    assert process.returncode == 130, after
+    assert "Traceback" not in after
+    assert "ptmlops up" not in after  # it did not get that far
 
 
 def test_on_aws_the_environment_is_never_guessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

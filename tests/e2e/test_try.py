@@ -20,7 +20,7 @@ import pytest
 from local_aws import ROOT
 from ptmlops import generator
 
-COMMAND = [sys.executable, "-m", "ptmlops.main", "try"]
+COMMAND = [sys.executable, "-m", "ptmlops", "try"]
 OURS = ["label", "confidence", "needs_review", "alternatives", "top_terms", "status", "reason"]
 WRONG = "no_such_category"
 TWO_LABELS = b"text,label\n" + b"".join(b"complaint,%s\n" % label for label in (b"fees", b"card") for _ in range(10))

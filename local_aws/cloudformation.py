@@ -272,6 +272,12 @@ def _create_named_query(_: str, properties: dict[str, Any]) -> str:
     return str(created["NamedQueryId"])
 
 
+def _create_invoke_configuration(_: str, properties: dict[str, Any]) -> str:
+    qualifier = properties.pop("Qualifier", "$LATEST")
+    _client("lambda").put_function_event_invoke_config(**properties)
+    return f"{properties['FunctionName']}|{qualifier}"
+
+
 _define("AWS::Glue::Job", "Name", _create_job, lambda name: _client("glue").delete_job(JobName=name))
 _define(
     "AWS::Glue::SecurityConfiguration",
@@ -289,6 +295,12 @@ _define(
     "ModelPackageGroupName",
     _create_group,
     lambda arn: _client("sagemaker").delete_model_package_group(ModelPackageGroupName=arn.rpartition("/")[2]),
+)
+_define(
+    "AWS::Lambda::EventInvokeConfig",
+    "",
+    _create_invoke_configuration,
+    lambda key: _client("lambda").delete_function_event_invoke_config(FunctionName=key.partition("|")[0]),
 )
 _define("AWS::Athena::WorkGroup", "Name", _create_workgroup, lambda name: _client("athena").delete_work_group(WorkGroup=name))
 _define("AWS::Athena::NamedQuery", "", _create_named_query, lambda key: _client("athena").delete_named_query(NamedQueryId=key))

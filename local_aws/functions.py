@@ -122,16 +122,45 @@ class _Functions:
         return payload, function_error, log
 
     def run_later(self, function: Any, event: object) -> None:
-        """An asynchronous invocation: at once, and twice more where it fails."""
+        """An asynchronous invocation: at once, and twice more where it fails; then its on-failure destination hears of it."""
 
         def work() -> None:
+            payload = ""
             for pause in (0, *ASYNC_RETRY_SECONDS):
                 if _stopping.wait(pause):
                     return
-                if self.run(function, event)[1] is None:
+                payload, error, _ = self.run(function, event)
+                if error is None:
                     return
+            self._report_failure(function, event, payload)
 
         threading.Thread(target=work, name=f"async-{function.function_name}", daemon=True).start()
+
+    def _report_failure(self, function: Any, event: object, payload: str) -> None:
+        """Send what Lambda sends: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html."""
+        configured = [each.config for each in function.event_invoke_config][-1:] or [{}]
+        destination = configured[0].get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
+        if ":sqs:" not in destination:
+            return
+        record = {
+            "version": "1.0",
+            "timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000Z}",
+            "requestContext": {
+                "requestId": str(uuid.uuid4()),
+                "functionArn": function.function_arn,
+                "condition": "RetriesExhausted",
+                "approximateInvokeCount": 1 + len(ASYNC_RETRY_SECONDS),
+            },
+            "requestPayload": event,
+            "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+            "responsePayload": json.loads(payload),
+        }
+        url = f"{self._context.endpoint_url}/{self._context.account_id}/{destination.rpartition(':')[2]}"
+        try:
+            client = self._context.client("sqs", function.role, "lambda.amazonaws.com")  # with the function's own rights
+            client.send_message(QueueUrl=url, MessageBody=json.dumps(record))
+        except Exception as error:  # noqa: BLE001 - the service drops what it may not send, too
+            print(f"on-failure destination of {function.function_name}: {error}", file=sys.stderr)  # noqa: T201 - the server's log
 
     def by_arn(self, arn: str) -> Any:
         return self._context.backend("lambda").get_function(arn)

@@ -96,7 +96,9 @@ def shutdown() -> None:
 
 def _new_run(context: LocalContext, job: Any, arguments: dict[str, str], timeout: int | None, attempt: int = 0) -> _Run:
     run_id = f"jr_{uuid.uuid4().hex}{uuid.uuid4().hex}"
-    group = arguments.get("--continuous-log-logGroup", "/aws-glue/jobs/logs-v2")
+    # As Glue names it from 5.0 on, where logs are encrypted by a security configuration and where they are not.
+    secured = f"/{job.security_configuration}-role/{job.role.rpartition('/')[2]}" if job.security_configuration else ""
+    group = f"{arguments.get('--custom-logGroup-prefix', '/aws-glue/jobs')}{secured}/output"
     record = {
         "Id": run_id if not attempt else f"{run_id}_attempt_{attempt}",
         "Attempt": attempt,
@@ -154,16 +156,9 @@ def _execute(context: LocalContext, job: Any, run: _Run, folder: Path) -> tuple[
     arguments: dict[str, str] = record["Arguments"]
     if job.glue_version != GLUE_VERSION:
         raise _CannotStartError(f"local AWS runs Glue {GLUE_VERSION}, not {job.glue_version}: change the job's GlueVersion")
-    for module in filter(None, arguments.get("--additional-python-modules", "").split(",")):
-        name, _, version = module.partition("==")
-        try:
-            installed = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            raise _CannotStartError(f"--additional-python-modules: {name} is not installed here") from None
-        if version and installed != version:
-            raise _CannotStartError(f"--additional-python-modules: {name} is {installed} here, not {version}")
     credentials = context.role_environment(job.role, "glue.amazonaws.com", record["Id"])
     client = context.client("s3", job.role, "glue.amazonaws.com")
+    _check_modules(client, arguments, folder)
     script = folder / "script.py"
     _fetch(client, job.command["ScriptLocation"], script)
     libraries = []
@@ -201,6 +196,23 @@ def _execute(context: LocalContext, job: Any, run: _Run, folder: Path) -> tuple[
     if outcome.returncode:
         return "FAILED", _error_message(outcome.lines)
     return "SUCCEEDED", ""
+
+
+def _check_modules(client: Any, arguments: dict[str, str], folder: Path) -> None:
+    """Nothing is installed here: what the run asks pip for must be there, in the version that it asks for."""
+    modules = [part for part in arguments.get("--additional-python-modules", "").split(",") if part]
+    if arguments.get("--python-modules-installer-option", "").split()[-1:] == ["-r"]:
+        _fetch(client, modules[0], folder / "requirements.txt")
+        lines = (folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        modules = [line.removesuffix("\\").strip() for line in lines if line and not line.startswith((" ", "#"))]
+    for module in modules:
+        name, _, version = module.partition("==")
+        try:
+            installed = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            raise _CannotStartError(f"--additional-python-modules: {name} is not installed here") from None
+        if version and installed != version:
+            raise _CannotStartError(f"--additional-python-modules: {name} is {installed} here, not {version}")
 
 
 def _spark_arguments(buckets: list[str], store: Path, folder: Path) -> str:

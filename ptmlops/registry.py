@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from ptmlops.target import OperatorError, Target
@@ -67,14 +68,33 @@ def _set_status(target: Target, arn: str, status: str) -> None:
     target.client("sagemaker").update_model_package(ModelPackageArn=arn, ModelApprovalStatus=status)
 
 
+RUN_ENDED = "Step Functions Execution Status Change"
+
+
 def resend_dead_letters(target: Target) -> int:
-    """Send every waiting dead letter to the arrivals queue again. Returns how many."""
+    """Send every waiting dead letter again to where it was going: the arrivals queue, or record_run. Returns how many."""
     sqs = target.client("sqs")
     dead, arrivals = target.outputs["DeadLetterQueueUrl"], target.outputs["ArrivalsQueueUrl"]
     moved = 0
     while messages := sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", []):
         for message in messages:
-            sqs.send_message(QueueUrl=arrivals, MessageBody=message["Body"])
+            event = _event(message["Body"])
+            if event.get("detail-type") == RUN_ENDED:
+                target.client("lambda").invoke(
+                    FunctionName=target.outputs["RecordRunFunctionName"], InvocationType="Event", Payload=json.dumps(event)
+                )
+            else:
+                sqs.send_message(QueueUrl=arrivals, MessageBody=message["Body"])
             sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
             moved += 1
     return moved
+
+
+def _event(body: str) -> dict[str, Any]:
+    """The event in a dead letter: the letter itself, or what a function was asked that failed; empty where it is neither."""
+    try:
+        letter = json.loads(body)
+    except ValueError:
+        return {}
+    event = letter.get("requestPayload", letter) if isinstance(letter, dict) else {}
+    return event if isinstance(event, dict) else {}

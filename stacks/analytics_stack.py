@@ -68,7 +68,8 @@ class AnalyticsStack(EnvironmentStack):
             "Workgroup",
             name=self.settings.prefix,
             description="Questions about classified complaints",
-            recursive_delete_option=self.settings.environment.disposable,
+            # Saved queries come from here again, and what queries found stays in the bucket; without this no workgroup that was used goes.
+            recursive_delete_option=True,
             work_group_configuration=configuration.WorkGroupConfigurationProperty(
                 enforce_work_group_configuration=True,
                 publish_cloud_watch_metrics_enabled=True,

@@ -12,14 +12,25 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 ENVIRONMENTS = Path(__file__).resolve().parent.parent / "environments"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
-InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9]+\.[a-z0-9]+$")]
+
+
+def _takes_our_key(instance_type: str) -> str:
+    if not re.match(r"ml\.[cmrt]\d(i|n|in)?\.", instance_type):
+        raise ValueError(
+            "an x86 type of the families m, c, r or t without disks of its own is needed, as ml.m5.xlarge: the jobs' image is for x86, "
+            "and the service refuses our key for an instance's own disks"
+        )
+    return instance_type
+
+
+InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9]+\.[a-z0-9]+$"), AfterValidator(_takes_our_key)]
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
 
 # The retention periods that CloudWatch Logs accepts (PutRetentionPolicy), in days.

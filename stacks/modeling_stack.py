@@ -1,4 +1,4 @@
-"""What training, evaluation and scoring jobs need: roles, code, image, and the group that model versions live in."""
+"""What training, evaluation and scoring jobs need: roles, code, image."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 from sagemaker.core import image_uris
 
@@ -31,7 +30,6 @@ class Modeling:
     training_role: iam.IRole
     evaluation_role: iam.IRole
     model_role: iam.IRole
-    package_group_name: str
     repository_arn: str
 
 
@@ -62,14 +60,6 @@ class ModelingStack(EnvironmentStack):
         self._code_arn = code.bucket.arn_for_objects(code.s3_object_key)
         self._code_bucket_arn = code.bucket.bucket_arn
 
-        group = sagemaker.CfnModelPackageGroup(
-            self,
-            "ModelPackages",
-            model_package_group_name=settings.prefix,
-            model_package_group_description="Complaint classifiers; the newest approved version serves",
-        )
-        group.apply_removal_policy(self.data_removal)
-
         prepared, models = storage.prepared, storage.models
         training = self._create_role(
             "TrainingRole",
@@ -97,10 +87,8 @@ class ModelingStack(EnvironmentStack):
             training_role=training,
             evaluation_role=evaluation,
             model_role=model,
-            package_group_name=settings.prefix,
             repository_arn=self._repository_arn,
         )
-        self.output("ModelPackageGroupName", settings.prefix)
 
     def _create_role(
         self,

@@ -10,7 +10,6 @@ from constructs import Construct
 
 from stacks.components.common import EnvironmentStack
 from stacks.config import Settings
-from stacks.preparation_stack import Jobs
 from stacks.storage_stack import Storage
 from stacks.workflow_stack import Workflow
 
@@ -28,7 +27,6 @@ class MonitoringStack(EnvironmentStack):
         settings: Settings,
         env: cdk.Environment,
         storage: Storage,
-        jobs: Jobs,
         workflow: Workflow,
     ) -> None:
         super().__init__(scope, construct_id, settings=settings, env=env)
@@ -72,7 +70,22 @@ class MonitoringStack(EnvironmentStack):
                     f"The {name} function raised an error. Its log says which.",
                 )
             )
-        dashboard = self._create_dashboard(workflow, jobs, alarms)
+        for name, rule in workflow.rules.items():
+            alarms.append(
+                self._alarm(
+                    f"{name}NotDelivered",
+                    cloudwatch.Metric(
+                        namespace="AWS/Events",
+                        metric_name="FailedInvocations",
+                        dimensions_map={"RuleName": rule.rule_name},
+                        statistic="Sum",
+                        period=PERIOD,
+                    ),
+                    f"EventBridge could not deliver what the rule {name} tells. Look at the policies of the key and of the queues, then "
+                    "`ptmlops replay`; what is not in the dead-letter queue must be dropped again.",
+                )
+            )
+        dashboard = self._create_dashboard(workflow, alarms)
         self._create_queries(workflow)
         self.output("DashboardName", dashboard.dashboard_name)
 
@@ -92,22 +105,13 @@ class MonitoringStack(EnvironmentStack):
         alarm.add_ok_action(actions.SnsAction(self._topic))
         return alarm
 
-    def _create_dashboard(self, workflow: Workflow, jobs: Jobs, alarms: list[cloudwatch.Alarm]) -> cloudwatch.Dashboard:
+    def _create_dashboard(self, workflow: Workflow, alarms: list[cloudwatch.Alarm]) -> cloudwatch.Dashboard:
         machine = workflow.state_machine
         hour = cdk.Duration.hours(1)
         dashboard = cloudwatch.Dashboard(self, "Dashboard", default_interval=cdk.Duration.days(7))
 
         def graph(title: str, metrics: list[cloudwatch.IMetric]) -> cloudwatch.GraphWidget:
             return cloudwatch.GraphWidget(title=title, left=metrics, width=12, height=6)
-
-        def glue_seconds(job: str) -> cloudwatch.Metric:
-            return cloudwatch.Metric(
-                namespace="Glue",
-                metric_name="glue.driver.aggregate.elapsedTime",
-                dimensions_map={"JobName": job, "JobRunId": "ALL", "Type": "count"},
-                statistic="Maximum",
-                period=hour,
-            )
 
         dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3))
         dashboard.add_widgets(
@@ -129,7 +133,9 @@ class MonitoringStack(EnvironmentStack):
                     workflow.dead_letters.metric_approximate_number_of_messages_visible(period=PERIOD),
                 ],
             ),
-            graph("Time in Glue (ms)", [glue_seconds(jobs.prepare_name), glue_seconds(jobs.publish_name)]),
+            graph(
+                "Errors", [function.metric_errors(period=hour, statistic="Sum") for function in workflow.functions.values()]
+            ),
         )
         return dashboard
 

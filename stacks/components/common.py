@@ -27,8 +27,12 @@ class EnvironmentStack(cdk.Stack):
 
     @property
     def data_removal(self) -> cdk.RemovalPolicy:
-        """Only an environment that says it is disposable may lose data with its stacks."""
-        return cdk.RemovalPolicy.DESTROY if self.settings.environment.disposable else cdk.RemovalPolicy.RETAIN
+        """Only an environment that says it is disposable may lose data with its stacks.
+
+        What a first deployment made before it failed holds no data yet, and would be in the next one's way.
+        """
+        disposable = self.settings.environment.disposable
+        return cdk.RemovalPolicy.DESTROY if disposable else cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
     def output(self, name: str, value: str) -> None:
         """An output under exactly this name, for the command line to find."""
@@ -37,7 +41,7 @@ class EnvironmentStack(cdk.Stack):
     def log_group(
         self, scope: Construct, construct_id: str, *, key: cdk.aws_kms.IKey, name: str | None = None
     ) -> logs.LogGroup:
-        """A log group under our key, kept as long as the settings say and never longer than its stack."""
+        """A log group under our key, whose lines are kept as long as the settings say."""
         return logs.LogGroup(
             scope,
             construct_id,

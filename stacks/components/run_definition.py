@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import aws_cdk as cdk
+
 from stacks.components.code_assets import ROOT
 from stacks.config import Settings
 from stacks.modeling_stack import Modeling
@@ -18,6 +20,7 @@ from stacks.preparation_stack import Jobs
 from stacks.storage_stack import Storage
 
 State = dict[str, Any]
+PARTITION = cdk.Aws.PARTITION
 
 HYPERPARAMETERS = ROOT / "training" / "hyperparameters.json"
 # What the plan consists of (docs/contracts.md); Promote returns it again as it then stands.
@@ -51,59 +54,60 @@ def run_definition(
         keep=("status",),
         then=None,
     )
+    states: dict[str, State] = {
+        "Prepare": _glue_job(jobs.prepare_name, {}, result_path="$.prepare", seconds=job_seconds, then="Plan"),
+        "Plan": plan,
+        "Train?": {
+            "Type": "Choice",
+            "Choices": [
+                {
+                    "And": [
+                        {"Variable": "$.plan.train", "BooleanEquals": True},
+                        {"Not": {"Variable": "$.plan.parent_tuning_job", "StringEquals": "none"}},
+                    ],
+                    "Next": "Train warm",
+                },
+                {"Variable": "$.plan.train", "BooleanEquals": True, "Next": "Train"},
+            ],
+            "Default": "Score?",
+        },
+        "Train": _tuning_job(settings, storage, modeling, seconds=job_seconds),
+        # JSONPath cannot leave a parameter out, so a job that starts from an earlier one is a state of its own.
+        "Train warm": _tuning_job(settings, storage, modeling, seconds=job_seconds, warm=True),
+        "Evaluate": _processing_job(settings, storage, modeling, seconds=job_seconds),
+        "Promote": promote,
+        # Another run promoted its model while this one was evaluating: the candidate must beat the new champion.
+        "Same champion?": {
+            "Type": "Choice",
+            "Choices": [
+                {
+                    "Variable": "$.plan.promotion.decision",
+                    "StringEquals": "ChampionChanged",
+                    "Next": "Evaluate",
+                }
+            ],
+            "Default": "Score?",
+        },
+        "Score?": _choice("$.plan.score", yes="Score", no="Publish"),
+        "Score": _transform_job(settings, storage, seconds=job_seconds),
+        "Publish": _glue_job(
+            jobs.publish_name,
+            {
+                "--model_version.$": "$.plan.champion.version",
+                "--evaluation_uri.$": "$.plan.champion.evaluation_uri",
+            },
+            result_path="$.publish",
+            seconds=job_seconds,
+            then="Record",
+        ),
+        "Record": record,
+    }
     return {
         "Comment": "From dropped complaint files to published predictions",
         "StartAt": "Prepare",
-        # Every job in the chain at its limit, and then some; nothing runs for ever.
-        "TimeoutSeconds": 6 * (job_seconds + GRACE_SECONDS),
-        "States": {
-            "Prepare": _glue_job(jobs.prepare_name, {}, result_path="$.prepare", seconds=job_seconds, then="Plan"),
-            "Plan": plan,
-            "Train?": {
-                "Type": "Choice",
-                "Choices": [
-                    {
-                        "And": [
-                            {"Variable": "$.plan.train", "BooleanEquals": True},
-                            {"Not": {"Variable": "$.plan.parent_tuning_job", "StringEquals": "none"}},
-                        ],
-                        "Next": "Train warm",
-                    },
-                    {"Variable": "$.plan.train", "BooleanEquals": True, "Next": "Train"},
-                ],
-                "Default": "Score?",
-            },
-            "Train": _tuning_job(settings, storage, modeling, seconds=job_seconds),
-            # JSONPath cannot leave a parameter out, so a job that starts from an earlier one is a state of its own.
-            "Train warm": _tuning_job(settings, storage, modeling, seconds=job_seconds, warm=True),
-            "Evaluate": _processing_job(settings, storage, modeling, seconds=job_seconds),
-            "Promote": promote,
-            # Another run promoted its model while this one was evaluating: the candidate must beat the new champion.
-            "Same champion?": {
-                "Type": "Choice",
-                "Choices": [
-                    {
-                        "Variable": "$.plan.promotion.decision",
-                        "StringEquals": "ChampionChanged",
-                        "Next": "Evaluate",
-                    }
-                ],
-                "Default": "Score?",
-            },
-            "Score?": _choice("$.plan.score", yes="Score", no="Publish"),
-            "Score": _transform_job(settings, storage, seconds=job_seconds),
-            "Publish": _glue_job(
-                jobs.publish_name,
-                {
-                    "--model_version.$": "$.plan.champion.version",
-                    "--evaluation_uri.$": "$.plan.champion.evaluation_uri",
-                },
-                result_path="$.publish",
-                seconds=job_seconds,
-                then="Record",
-            ),
-            "Record": record,
-        },
+        # Each state has a limit of its own; this is for one that is tried again and again.
+        "TimeoutSeconds": 2 * sum(state.get("TimeoutSeconds", 0) for state in states.values()),
+        "States": states,
     }
 
 
@@ -124,7 +128,7 @@ def _invoke(
 ) -> State:
     return {
         "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke",
+        "Resource": f"arn:{PARTITION}:states:::lambda:invoke",
         "Parameters": {"FunctionName": function_arn, "Payload": dict(payload)},
         "ResultSelector": {f"{field}.$": f"$.Payload.{field}" for field in keep},
         "ResultPath": result_path,
@@ -156,7 +160,7 @@ def _choice(variable: str, *, yes: str, no: str) -> State:
 def _glue_job(name: str, arguments: Mapping[str, str], *, result_path: str, seconds: int, then: str) -> State:
     return {
         "Type": "Task",
-        "Resource": "arn:aws:states:::glue:startJobRun.sync",
+        "Resource": f"arn:{PARTITION}:states:::glue:startJobRun.sync",
         "Parameters": {"JobName": name, "Arguments": {"--run_id.$": "$.run_id", **arguments}},
         "ResultSelector": {"JobRunId.$": "$.Id", "ExecutionTime.$": "$.ExecutionTime"},
         "ResultPath": result_path,
@@ -189,6 +193,11 @@ def _sagemaker_retry() -> list[State]:
     ]  # fmt: skip
 
 
+def _tags(settings: Settings) -> list[dict[str, str]]:
+    """The stacks' tags: a job that Step Functions starts is tagged by nobody else, and jobs are most of the bill."""
+    return [{"Key": key, "Value": value} for key, value in {**settings.tags, "environment": settings.name}.items()]
+
+
 def _s3_input(uri: object, *, data_type: str, dynamic: bool = True) -> State:
     return {
         "S3DataSource": {
@@ -200,7 +209,7 @@ def _s3_input(uri: object, *, data_type: str, dynamic: bool = True) -> State:
 
 
 def tuning_space(settings: Settings) -> dict[str, Any] | None:
-    """What an earlier tuning job must share with one of now to be its parent: `{"objective", "static", "tuned"}`.
+    """What an earlier tuning job must share with one of now to be its parent: `{"objective", "static", "tuned", "environment"}`.
 
     None where there is nothing to start from: one job tries the defaults, random search does not learn, and the service
     documents warm start for Bayesian and random search alone.
@@ -213,7 +222,13 @@ def tuning_space(settings: Settings) -> dict[str, Any] | None:
         "objective": knobs["objective"]["name"],
         "static": sorted(_static_hyperparameters(settings, knobs, code_file="")),
         "tuned": {knob["name"]: knob["type"] for knob in knobs["tuned"]},
+        "environment": _environment(settings),
     }
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """What training jobs are told besides hyperparameters; the service refuses a parent that was told otherwise."""
+    return {"PTMLOPS_MODEL_BRINGS_NUMBA": "true"} if settings.compute.numba == "models" else {}
 
 
 def _knobs(settings: Settings) -> dict[str, Any]:
@@ -266,7 +281,7 @@ def _tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, sec
     ]
     return {
         "Type": "Task",
-        "Resource": "arn:aws:states:::sagemaker:createHyperParameterTuningJob.sync",
+        "Resource": f"arn:{PARTITION}:states:::sagemaker:createHyperParameterTuningJob.sync",
         "Parameters": {
             "HyperParameterTuningJobName.$": JOB_NAME,
             "HyperParameterTuningJobConfig": {
@@ -309,12 +324,13 @@ def _tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, sec
                     "VolumeKmsKeyId": storage.key.key_arn,
                 },
                 "StoppingCondition": stopping,
-                **({"Environment": {"PTMLOPS_MODEL_BRINGS_NUMBA": "true"}} if settings.compute.numba == "models" else {}),
+                **({"Environment": _environment(settings)} if _environment(settings) else {}),
                 "EnableNetworkIsolation": True,
                 "EnableInterContainerTrafficEncryption": True,
                 **(spot if training.spot else {}),
             },
             **({"WarmStartConfig": warm_start} if warm else {}),
+            "Tags": _tags(settings),
         },
         "ResultSelector": {
             "tuning_job.$": "$.HyperParameterTuningJobName",
@@ -369,7 +385,7 @@ def _processing_job(settings: Settings, storage: Storage, modeling: Modeling, *,
     )
     return {
         "Type": "Task",
-        "Resource": "arn:aws:states:::sagemaker:createProcessingJob.sync",
+        "Resource": f"arn:{PARTITION}:states:::sagemaker:createProcessingJob.sync",
         "Parameters": {
             # The champion is part of the name: a second evaluation in the same run is one against another champion.
             "ProcessingJobName.$": (
@@ -417,6 +433,7 @@ def _processing_job(settings: Settings, storage: Storage, modeling: Modeling, *,
             },
             "NetworkConfig": {"EnableNetworkIsolation": True, "EnableInterContainerTrafficEncryption": True},
             "StoppingCondition": {"MaxRuntimeInSeconds": seconds},
+            "Tags": _tags(settings),
         },
         "ResultSelector": {"processing_job.$": "$.ProcessingJobName"},
         "ResultPath": "$.evaluation",
@@ -430,7 +447,7 @@ def _transform_job(settings: Settings, storage: Storage, *, seconds: int) -> Sta
     runs = f"s3://{storage.prepared.bucket_name}/runs"
     return {
         "Type": "Task",
-        "Resource": "arn:aws:states:::sagemaker:createTransformJob.sync",
+        "Resource": f"arn:{PARTITION}:states:::sagemaker:createTransformJob.sync",
         "Parameters": {
             "TransformJobName.$": JOB_NAME,
             "ModelName.$": "$.plan.champion.model_name",
@@ -460,6 +477,7 @@ def _transform_job(settings: Settings, storage: Storage, *, seconds: int) -> Sta
                 "InstanceCount": settings.compute.scoring_instances,
                 "VolumeKmsKeyId": storage.key.key_arn,
             },
+            "Tags": _tags(settings),
         },
         "ResultSelector": {"transform_job.$": "$.TransformJobName"},
         "ResultPath": "$.scoring",

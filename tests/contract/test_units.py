@@ -93,7 +93,7 @@ def test_the_glue_jobs_get_exactly_their_arguments(
     assembly: tuple[Path, dict[str, Template]], definition: dict[str, Any]
 ) -> None:
     own_of_glue = re.compile(
-        r"--(job-language|extra-py-files|additional-python-modules|enable-|continuous-log-|conf|TempDir|job-bookmark)"
+        r"--(job-language|extra-py-files|additional-python-modules|python-modules-installer-option|conf|TempDir|job-bookmark)"
     )
     jobs = assembly[1]["preparation"].properties("AWS::Glue::Job")
     for script, state in (("prepare_complaints", "Prepare"), ("publish_predictions", "Publish")):

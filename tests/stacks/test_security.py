@@ -145,12 +145,37 @@ def test_data_of_prod_survives_its_stacks(prod_templates: dict[str, Any]) -> Non
     storage = prod_templates["storage"]
     for kind in ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key"):
         for body in storage.resources(kind).values():
-            assert body["DeletionPolicy"] == "Retain"
+            assert body["DeletionPolicy"] == "RetainExceptOnCreate"  # what a failed first deployment made goes with it
             assert body["UpdateReplacePolicy"] == "Retain"
     (ledger,) = storage.properties("AWS::DynamoDB::Table")
     assert ledger["DeletionProtectionEnabled"] is True
-    (group,) = prod_templates["modeling"].resources("AWS::SageMaker::ModelPackageGroup").values()
-    assert group["DeletionPolicy"] == "Retain"
+    (group,) = storage.resources("AWS::SageMaker::ModelPackageGroup").values()
+    assert group["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_what_is_retained_outside_of_storage_has_another_name_when_its_stack_is_made_again(
+    prod_templates: dict[str, Any],
+) -> None:
+    """CloudFormation would end in AlreadyExists: a name of our own must hold something that the new stack has not."""
+    named = {"AWS::Logs::LogGroup": "LogGroupName"}
+    found = 0
+    for stack, template in prod_templates.items():
+        if stack == "storage":
+            continue
+        for body in template.body["Resources"].values():
+            if body.get("DeletionPolicy", "Delete") == "Delete":
+                continue
+            name = body["Properties"].get(named[body["Type"]])
+            if name is not None:
+                found += 1
+                assert {"Ref": "AWS::StackId"} in _leaves(name) or any("Role" in str(leaf) for leaf in _leaves(name)), name
+    assert found == 5  # the state machine's log, and two of each Glue job
+
+
+def _leaves(value: Any) -> list[Any]:
+    if isinstance(value, dict) and set(value) != {"Ref"}:
+        return [leaf for each in value.values() for leaf in _leaves(each)]
+    return [leaf for each in value for leaf in _leaves(each)] if isinstance(value, list) else [value]
 
 
 def test_nobody_may_write_or_delete_in_a_whole_bucket(shared_templates: dict[str, Any]) -> None:

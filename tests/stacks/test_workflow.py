@@ -9,6 +9,8 @@ import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
+from stacks.config import load_settings
+
 
 def _tasks(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: state for name, state in definition["States"].items() if state["Type"] == "Task"}
@@ -113,7 +115,7 @@ def test_a_tuning_job_starts_from_the_last_one_where_there_is_one(definition: di
 
 def _tuning(**changes: Any) -> Any:
     from stacks.components import run_definition
-    from stacks.config import Tuning, load_settings
+    from stacks.config import Tuning
 
     settings = load_settings("local").model_copy(update={"tuning": Tuning.model_validate(changes)})
     return run_definition._knobs(settings), run_definition.tuning_space(settings)
@@ -190,6 +192,44 @@ def test_failed_timed_out_and_aborted_runs_are_recorded(templates: dict[str, Any
     (target,) = rule["Targets"]
     assert "RecordRun" in json.dumps(target["Arn"])
     assert "DeadLetterConfig" in target
+
+
+def test_nothing_that_was_dropped_or_ended_is_lost_without_a_word(templates: dict[str, Any]) -> None:
+    """Not delivered by a rule, or delivered and the function failed each time: the dead-letter queue has it, and an alarm tells."""
+    workflow = templates["workflow"]
+    rules = {rule["EventPattern"]["source"][0]: rule for rule in workflow.properties("AWS::Events::Rule")}
+    (dead,) = [
+        name for name, body in workflow.resources("AWS::SQS::Queue").items() if "RedrivePolicy" not in body["Properties"]
+    ]
+    for rule in rules.values():
+        (target,) = rule["Targets"]
+        assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": [dead, "Arn"]}
+    (configuration,) = workflow.properties("AWS::Lambda::EventInvokeConfig")
+    assert "RecordRun" in json.dumps(configuration["FunctionName"])
+    assert configuration["DestinationConfig"] == {"OnFailure": {"Destination": {"Fn::GetAtt": [dead, "Arn"]}}}
+    sends = [policy for policy, statement in workflow.statements() if statement["Action"] == "sqs:SendMessage"]
+    assert [policy.startswith("RecordRun") for policy in sends] == [True]
+    alarms = templates["monitoring"].properties("AWS::CloudWatch::Alarm")
+    watched = [alarm["Dimensions"][0] for alarm in alarms if alarm["MetricName"] == "FailedInvocations"]
+    assert [dimension["Name"] for dimension in watched] == ["RuleName"] * len(rules)
+
+
+def test_the_execution_may_take_as_long_as_its_states(definition: dict[str, Any]) -> None:
+    assert definition["TimeoutSeconds"] > sum(state["TimeoutSeconds"] for state in _tasks(definition).values())
+
+
+def test_eventbridge_may_use_the_key_of_the_queues(templates: dict[str, Any]) -> None:
+    """The CDK's target adds it; without it no file that is dropped ever arrives."""
+    (key,) = templates["storage"].properties("AWS::KMS::Key")
+    (grant,) = [s for s in key["KeyPolicy"]["Statement"] if s["Principal"].get("Service") == "events.amazonaws.com"]
+    assert {"kms:Decrypt", "kms:GenerateDataKey*"} <= set(grant["Action"])
+
+
+def test_jobs_carry_the_tags_of_the_stacks(definition: dict[str, Any]) -> None:
+    for state in ("Train", "Train warm", "Evaluate", "Score"):
+        tags = {tag["Key"]: tag["Value"] for tag in definition["States"][state]["Parameters"]["Tags"]}
+        assert tags == {**load_settings("local").tags, "environment": "local"}
+        assert len(tags) >= 2
 
 
 def test_a_message_is_hidden_for_as_long_as_the_function_may_need(templates: dict[str, Any]) -> None:

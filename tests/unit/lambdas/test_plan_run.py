@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -14,7 +15,7 @@ from moto import mock_aws
 Unit = Callable[[str, str], ModuleType]
 BUCKET, GROUP = "prepared-bucket", "models"
 SPLITS = ("train", "validation", "test")
-SPACE = {"objective": "f1", "static": ["sagemaker_program", "seed"], "tuned": {"cost": "Continuous"}}
+SPACE = {"objective": "f1", "static": ["sagemaker_program", "seed"], "tuned": {"cost": "Continuous"}, "environment": {}}
 
 
 @pytest.fixture
@@ -163,7 +164,7 @@ def test_the_champion_is_the_newest_approved_version(deployed: ModuleType) -> No
 
     assert champion == {
         "version": "2",
-        "model_name": f"{GROUP}-v2",
+        "model_name": f"{GROUP}-v2-{hashlib.sha256(b's3://models/r2/model.tar.gz').hexdigest()[:8]}",
         "model_data_url": "s3://models/r2/model.tar.gz",
         "macro_f1": 0.8125,
         "evaluation_uri": "s3://models-bucket/evaluations/r2/",
@@ -209,6 +210,7 @@ def tuning_job(name: str, **changes: Any) -> None:
             "RoleArn": "arn:aws:iam::123456789012:role/training-role",
             "OutputDataConfig": {"S3OutputPath": "s3://models/"},
             "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+            "Environment": changes.get("environment", {}),
         },
     }
     boto3.client("sagemaker").create_hyper_parameter_tuning_job(**request)
@@ -246,6 +248,7 @@ def test_a_run_that_does_not_train_has_no_parent(deployed: ModuleType) -> None:
     [
         {"objective": "accuracy"},
         {"static": {"folds": "5"}},
+        {"environment": {"PTMLOPS_MODEL_BRINGS_NUMBA": "true"}},
         {"ranges": {"IntegerParameterRanges": [{"Name": "cost", "MinValue": "0", "MaxValue": "9"}]}},
         {"ranges": {"ContinuousParameterRanges": [{"Name": "power", "MinValue": "0", "MaxValue": "9"}]}},
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -133,10 +134,12 @@ def test_a_first_candidate_is_registered_and_serves(deployed: ModuleType) -> Non
     )
     made = promote(deployed, trained("run-1", full(first())))
 
+    artifact = f"s3://{MODELS}/training/run-1/run-1-0-0-001-abc/output/model.tar.gz"
+    name = f"{GROUP}-v1-{hashlib.sha256(artifact.encode()).hexdigest()[:8]}"
     assert made["champion"] == {
         "version": "1",
-        "model_name": f"{GROUP}-v1",
-        "model_data_url": f"s3://{MODELS}/training/run-1/run-1-0-0-001-abc/output/model.tar.gz",
+        "model_name": name,
+        "model_data_url": artifact,
         "macro_f1": 0.8,
         "evaluation_uri": f"s3://{MODELS}/evaluations/run-1/",
     }
@@ -146,11 +149,14 @@ def test_a_first_candidate_is_registered_and_serves(deployed: ModuleType) -> Non
         "reasons": ["first champion: macro-F1 0.800 on 300 held-out rows"],
         "candidate_version": "1",
     }
-    assert boto3.client("sagemaker").describe_model(ModelName=f"{GROUP}-v1")["ExecutionRoleArn"] == ROLE
+    assert boto3.client("sagemaker").describe_model(ModelName=name)["ExecutionRoleArn"] == ROLE
+    [container] = packages()[0]["InferenceSpecification"]["Containers"]
+    assert container["ModelDataUrl"] == artifact
     assert models == [
         {
-            "ModelName": f"{GROUP}-v1",
-            "PrimaryContainer": {"ModelPackageName": packages()[0]["ModelPackageArn"]},
+            "ModelName": name,
+            # Not the package's name: the service deploys a package only once it is approved, and others wait for a person.
+            "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": artifact, "Environment": container["Environment"]},
             "ExecutionRoleArn": ROLE,
             "EnableNetworkIsolation": True,
         }

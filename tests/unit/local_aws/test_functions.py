@@ -158,5 +158,24 @@ def test_a_rule_calls_a_function_and_calls_it_again_when_it_fails(sandbox: Sandb
     assert found["detail"] == {"n": 1}
 
 
+def test_what_made_a_function_fail_each_time_goes_to_its_destination(sandbox: Sandbox) -> None:
+    url, arn = _queue(sandbox)
+    function = sandbox.function(
+        "def lambda_handler(event, context): raise ValueError('never')\n",
+        role=sandbox.role("lambda", allow("sqs:SendMessage", on=arn)),
+    )
+    sandbox.client("lambda").put_function_event_invoke_config(
+        FunctionName=function, DestinationConfig={"OnFailure": {"Destination": arn}}
+    )
+
+    sandbox.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps({"n": 1}))
+
+    [message] = eventually(lambda: sandbox.client("sqs").receive_message(QueueUrl=url).get("Messages"))
+    record = json.loads(message["Body"])
+    assert record["requestPayload"] == {"n": 1}
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+    assert record["responsePayload"]["errorMessage"] == "never"
+
+
 def _keys(sandbox: Sandbox, bucket: str) -> set[str]:
     return {item["Key"] for item in sandbox.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])}

@@ -64,14 +64,14 @@ def test_a_glue_run_gets_its_arguments_and_role_and_logs(sandbox: Sandbox) -> No
         "boto3.client('s3').put_object(Bucket=arguments['--bucket'], Key='out', Body=arguments['--JOB_NAME'].encode())\n"
     )
     job, bucket = _glue_job(
-        sandbox, script, DefaultArguments={"--default": "d", "--continuous-log-logGroup": "/glue/test", "--who": "nobody"}
+        sandbox, script, DefaultArguments={"--default": "d", "--custom-logGroup-prefix": "/glue/test", "--who": "nobody"}
     )
 
     run = _glue_run(sandbox, job, who="ñ", bucket=bucket)
 
     assert run["JobRunState"] == "SUCCEEDED", run.get("ErrorMessage")
     assert sandbox.get(bucket, "out") == job
-    assert "hola ñ d" in sandbox.logs("/glue/test")
+    assert "hola ñ d" in sandbox.logs("/glue/test/output")
     assert run["ExecutionTime"] >= 1
 
 
@@ -128,6 +128,17 @@ def test_more_runs_than_allowed_are_refused_and_a_stopped_run_stops(sandbox: San
 def test_a_module_that_is_not_as_pinned_fails_the_run(sandbox: Sandbox) -> None:
     job, _ = _glue_job(sandbox, "print('never')\n", DefaultArguments={"--additional-python-modules": "jinja2==0.1"})
     assert "jinja2 is" in _glue_run(sandbox, job)["ErrorMessage"]
+
+
+def test_a_requirements_file_is_held_to_what_is_there(sandbox: Sandbox) -> None:
+    options = {"--additional-python-modules": "s3://none/none", "--python-modules-installer-option": "--no-deps -r"}
+    job, bucket = _glue_job(sandbox, "print('never')\n", DefaultArguments=options)
+    file = sandbox.put(
+        bucket, "requirements.txt", "pyspark==3.5.6 \\\n    --hash=sha256:00\njinja2==0.1 \\\n    --hash=sha256:11\n"
+    )
+    run = _glue_run(sandbox, job, **{"additional-python-modules": file})
+    assert "jinja2 is" in run["ErrorMessage"]
+    assert run["LogGroupName"] == "/aws-glue/jobs/output"
 
 
 # -- sagemaker ------------------------------------------------------------------------------------------------------------

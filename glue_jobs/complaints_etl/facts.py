@@ -23,19 +23,24 @@ MAX_OF_A_KIND = 50  # a fact list is for people and sums; a text of thousands of
 _LARGEST = Decimal(10) ** 18
 
 _NUMBER = r"\d{1,3}(?:[.,'’]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?"
-_SCALE = r"(?P<scale>\s?(?:mil millones|millones|mill[oó]n|mil|million|thousand|k)\b)?"
-_BEFORE = r"(?:(?P<before>\b(?:COP|USD|EUR|MXN|GBP|US)\s?\$?|US\$|COL\$|[$€£])\s?)"
-_AFTER = r"(?:\s?(?P<after>(?:de )?(?:(?:mexican |colombian )?pesos|d[oó]lares|d[oó]lar|euros?|dollars?|bucks)\b|(?:COP|USD|EUR|MXN|GBP)\b|[€£]))"
+_SCALE = r"(?P<scale>\s?(?:mil millones|millones|mill[oó]n|mil|million|thousand|k)\b(?: y medi[oa]\b)?|m\b)?"
+_BEFORE = r"(?:(?P<before>\b(?:COP|USD|EUR|MXN|GBP|US)\s?\$?|US\$|COL\$|S/\.?|[$€£])\s?)"
+_AFTER = r"(?:\s?(?P<after>(?:de )?(?:(?:mexican |colombian )?pesos|d[oó]lares|d[oó]lar|euros?|dollars?|bucks|dlls?|soles)\b|(?:COP|USD|EUR|MXN|GBP)\b|[€£]))"
 _AMOUNT = re.compile(
     rf"(?i)(?:{_BEFORE}(?P<number>{_NUMBER}){_SCALE}{_AFTER}?|(?<![\w.,/\-$])(?P<plain>{_NUMBER}){_SCALE.replace('scale', 'scale2')}"
     rf"{_AFTER.replace('after', 'after2')})(?![\d])"
 )
 _SCALES = {
-    "mil": 1000, "thousand": 1000, "k": 1000, "millon": 10**6, "millones": 10**6, "million": 10**6, "mil millones": 10**9,
+    "mil": 1000, "thousand": 1000, "k": 1000, "m": 10**6, "millon": 10**6, "millones": 10**6, "million": 10**6, "mil millones": 10**9,
 }  # fmt: skip
 # Where a number begins, by what stands before it: the few characters that can begin an amount are tried, not the whole text.
 _LONGEST_SIGN = 6
-_SIGN_START = re.compile("[$€£CcUuEeMmGg]")
+_SIGN_START = re.compile("[$€£CcUuEeMmGgSs]")
+# By what its sign or its name begins with.
+_CURRENCIES = {
+    "MXN": ("MXN", "MEXICAN"), "COP": ("COP", "COL", "PESO"), "USD": ("US", "DOLAR", "DOLLAR", "BUCK", "DLL"), "PEN": ("S/", "SOLES"),
+    "EUR": ("EUR", "€"), "GBP": ("GBP", "£"),
+}  # fmt: skip
 _MEXICAN = re.compile(r"(?i)(?:pesos )?mexicanos|MXN")
 
 _MONTHS = {
@@ -213,8 +218,8 @@ def amounts(seen: Text, language: str) -> list[tuple[Decimal, str]]:
         value = _value(written)
         if value is None:
             continue
-        scale = fold((match["scale"] or match["scale2"] or "").strip())
-        value *= _SCALES.get(scale, 1)
+        scale, _, half = fold((match["scale"] or match["scale2"] or "").strip()).partition(" y ")
+        value = (value + (Decimal("0.5") if half else 0)) * _SCALES.get(scale, 1)
         sign = (match["before"] or "").upper().replace(" ", "")
         name = fold(match["after"] or match["after2"] or "").upper().removeprefix("DE ")
         if value < _LARGEST:
@@ -239,16 +244,11 @@ def _amount_matches(text: str, runs: Sequence[Run]) -> Iterator[re.Match[str]]:
 
 
 def _currency(sign: str, name: str, written: str, language: str, *, after: str) -> str:
-    if "MXN" in (sign, name) or name.startswith("MEXICAN") or _MEXICAN.match(after.strip()):
+    if _MEXICAN.match(after.strip()):
         return "MXN"
-    if sign.startswith(("COP", "COL")) or name in ("PESOS", "COLOMBIAN PESOS", "COP"):
-        return "COP"
-    if sign.startswith("US") or name.startswith(("USD", "DOLAR", "DOLLAR", "BUCK")):
-        return "USD"
-    if sign in ("EUR", "€") or name.startswith(("EUR", "€")):
-        return "EUR"
-    if sign in ("GBP", "£") or name in ("GBP", "£"):
-        return "GBP"
+    for code, beginnings in _CURRENCIES.items():
+        if sign.startswith(beginnings) or name.startswith(beginnings):
+            return code
     # A bare $: the way its number is written says more than the language around it.
     if re.search(r"\.\d{3}(?!\d)", written):
         return "COP"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from ipaddress import IPv6Address
 
+from complaints_etl.leftovers import leftovers, telling
 from complaints_etl.places import Starts, Text, folded, found, matches_at, without_accents
 
 Check = Callable[[re.Match[str]], bool]
@@ -86,14 +87,23 @@ def _is_nit(match: re.Match[str]) -> bool:
 
 
 def _is_address(match: re.Match[str]) -> bool:
-    return all(int(part) < 256 for part in match[0].split(".")) and not _VERSION.search(
-        match.string[max(match.start() - 60, 0) : match.start()]
+    before = match.string[max(match.start() - 80, 0) : match.start()]
+    return all(int(part) < 256 for part in match[0].split(".")) and (
+        bool(_ADDRESS.search(before)) or not _VERSION.search(before)
     )
 
 
+_ADDRESS = re.compile(r"(?i)(?<!<)\b(?:ips?|direcci[oó]n|address)\b")
 _VERSION = re.compile(
-    r"(?i)\b(?:(?:versi[oó]n|version|firmware|build|release)\b[^.!?\n]{0,40}|(?:ver|v|app|ios|android)\b[.:#]?(?: (?:es|is))?[ .:#]*)\Z"
+    r"(?i)\b(?:(?:versi[oó]n|version|firmware|build|release|actualiz\w+|updat\w+)\b|(?:ver|v|ios|android)\b[.:#]?(?: (?:es|is))?[ .:#]*\Z|"
+    r"app\b(?=.{0,40}\Z))"
 )
+
+
+def _is_phone(match: re.Match[str]) -> bool:
+    """A number that is written as telephone numbers are, and is not said to be another one right before."""
+    before = match.string[max(match.start() - 35, 0) : match.start()]
+    return telling(before, len(before), len(before), {"ACCOUNT", "REFERENCE", "PHONE"})[0] in ("", "PHONE")
 
 
 def _is_long_address(match: re.Match[str]) -> bool:
@@ -210,6 +220,12 @@ _STATES_OF_A_PASSWORD = frozenset(
 )
 
 
+def _is_no_document(match: re.Match[str]) -> bool:
+    """Letters and figures by themselves: a passport or a licence where a word before says so."""
+    before = match.string[max(match.start() - 60, 0) : match.start()]
+    return _is_reference(match) and telling(before, len(before), len(before), {"CEDULA", "REFERENCE"})[0] != "CEDULA"
+
+
 def _is_reference(match: re.Match[str]) -> bool:
     value = match["value"]
     return sum(map(str.isdigit, value)) >= 4 and not _NO_REFERENCE.fullmatch(value)
@@ -246,6 +262,12 @@ class _Rule:
     holds: str = ""
     digits: int = 0
     number: Callable[[str], bool] | None = None
+
+
+def _where(words: str, starts: Starts) -> Callable[[Text], list[int]]:
+    """Where one of the words stands."""
+    pattern = re.compile(words)
+    return lambda seen: [match.start() for match in seen.matches(pattern, starts)]
 
 
 def _two_letters(seen: Text) -> list[int]:
@@ -336,10 +358,23 @@ _SECRET_WORDS = Starts(
     "clave", "contrase", "pass", "pw", "digitos de seg", "pin", "nip", "codigo", "code", "security code", "verification code", "one-time",
     "token", "cvv", "cvc", "cvn", "otp",
 )  # fmt: skip
+_ASKED_WORDS = Starts(
+    "frase", "seed", "recovery phrase", "pregunta", "respuesta", "security q", "security a", "secret", "answer to", "memorable", "palabra", "apellido de sol",
+    "maiden",
+)  # fmt: skip
+_SPELLED = Starts(
+    "cero", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "zero", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+)  # fmt: skip
 _IDENTITY_WORDS = Starts(
     "c.", "cc", "ce", "cedula", "doc", "identificac", "identificad", "national id", "citizen id", "id", "ssn",
-    "social security", "t.", "tarjeta de id",
+    "social security", "t.", "tarjeta de id", "dni", "curp", "rut", "ppt", "pep", "rfc", "licen", "driver", "dl",
 )  # fmt: skip
+_PHONE_WORDS = Starts("tel", "cel", "movil", "whatsapp", "phone", "mobile", "call me", "llam")
+_DIGIT_WORD = (
+    r"cero|un[oa]?|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|once|doce|trece|catorce|quince|dieci\w{4,6}|veinti?\w{0,6}|treinta|cuarenta|cincuenta|"
+    r"sesenta|setenta|ochenta|noventa|zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w{3,5}teen|twenty|thirty|forty|fifty|sixty|"
+    r"seventy|eighty|ninety"
+)
 _PASSPORT = Starts("pasaporte", "passport")
 _SOCIAL_SECURITY = Starts("ssn", "itin", "social")
 _ACCOUNT_WORDS = Starts("cuenta", "cta", "acc", "a/c", "savings", "checking", "ahorros")
@@ -359,7 +394,7 @@ _NUMBERED = (
 # Up to so many words with no figure among them, in the same sentence, none of which speaks of another number.
 _BETWEEN = (
     r"[^\w<>$€.!?\n]{1,3}(?!(?:ending|ends|ended|termin\w*|[uú]ltim[oa]s|last|error|versi[oó]n|version|ley|law|section|art[ií]culo|"
-    r"calle|carrera|street|valor|monto|suma|saldo|amount|balance|total|desde|since|hace|years?|años?)\b)[^\W\d_]+"
+    r"calle|carrera|street|branch|sucursal|oficina|cajero|atm|terminal|valor|monto|suma|saldo|amount|balance|total|desde|since|hace|years?|años?)\b)[^\W\d_]+"
 )
 _GAP, _LONG_GAP = (rf"(?:{_BETWEEN}){{0,{words}}}?[^\w<>$€.!?\n]{{1,3}}" for words in (6, 9))
 # A password is told from words by its figures: "my old password? it was …".
@@ -405,6 +440,49 @@ _RULES: tuple[_Rule, ...] = (
         pattern=re.compile(r"(?P<keep>(?<!\S)[^\w\s]?(?:[\w\-]{1,63}\.){1,8}[A-Za-z]{2,20}(?:/[^\s?#]{0,400})?)\?(?=\S*=)\S+"),
     ),
     _Rule(type="EMAIL", holds="@", pattern=re.compile(r"[^\W_][\w.+\-%]*@[\w\-]+(?:\.[\w\-]+)+")),
+    *(
+        _Rule(
+            type="EMAIL",
+            holds=sign,
+            pattern=re.compile(rf"(?i)\b\w{{2,30}}(?:{dot}\w{{1,30}}){{0,3}} {at} \w{{2,30}}(?:{dot}\w{{2,20}}){{1,3}}\b"),
+        )
+        for sign, at, dot in (
+            (" arroba ", "arroba", r" (?:punto|gui[oó]n(?: bajo)?) "),
+            (" dot ", "at", r" (?:dot|underscore|dash) "),
+        )
+    ),
+    _Rule(  # the words that open a wallet
+        type="SECRET",
+        starts=_ASKED_WORDS,
+        pattern=re.compile(
+            r"(?i)(?P<keep>\b(?:frase (?:semilla|secreta|de recuperaci[oó]n)|(?:seed|recovery) phrase)\b[\s:,\"“]*(?:(?:es|is|was|era)\s)?)"
+            r"[^\W\d_]{3,10}(?:\s[^\W\d_]{3,10}){11,23}"
+        ),
+    ),
+    _Rule(  # what was asked to know somebody by, answered with a name
+        type="SECRET",
+        starts=_ASKED_WORDS,
+        pattern=re.compile(
+            r"(?P<keep>\b(?i:pregunta (?:de seguridad|secreta)|respuesta secreta|palabra (?:secreta|clave)|security (?:question|answer)|secret (?:question|answer|word)|"
+            r"memorable word|answer to|maiden name|apellido de soltera)\b[^.!?\n]{0,80}?(?:\b(?i:es|is|era|was|respond[ií]|contest[eé])\s+|[:,]\s)[\"“]?)"
+            r"(?P<value>(?!X{2})[A-ZÁÉÍÓÚÑ]\w{2,20}(?: (?:[A-ZÁÉÍÓÚÑ]\w{1,20}|\d{1,4})\b){0,3})"
+        ),
+    ),
+    *(
+        _Rule(  # spelled out, as it is dictated
+            type=kind,
+            starts=_SPELLED,
+            places=_where(rf"(?i)\b(?:{words})\b", starts),
+            pattern=re.compile(
+                rf"(?i)(?P<keep>\b(?:{words})\b[^.!?\d\n]{{0,30}}?\b)(?:{_DIGIT_WORD})(?:[ ,]{{1,2}}(?:y )?(?:{_DIGIT_WORD})){{3,15}}\b"
+            ),
+        )
+        for kind, starts, words in (
+            ("SECRET", _SECRET_WORDS, r"clave|contrase[nñ]a|pin|nip|passcode|cvv|otp|c[oó]digo|code"),
+            ("PHONE", _PHONE_WORDS, r"tel[eé]fono|tel|cel|celular|m[oó]vil|whatsapp|phone|mobile"),
+            ("CEDULA", _IDENTITY_WORDS, r"c[eé]dula|documento|identificaci[oó]n"),
+        )
+    ),
     _Rule(
         type="SECRET",
         starts=_SECRET_WORDS,
@@ -471,6 +549,17 @@ _RULES: tuple[_Rule, ...] = (
         starts=_PASSPORT,
         digits=6,
         pattern=re.compile(r"(?i)(?P<keep>\b(?:pasaporte|passport)\b" + _LINK + r")[A-Z]{0,3}\d{6,9}(?!\w)"),
+    ),
+    _Rule(  # documents in letters and figures
+        type="CEDULA",
+        starts=_IDENTITY_WORDS,
+        digits=4,
+        pattern=re.compile(
+            r"(?i)(?P<keep>\b(?:dni|curp|rut|ppt|pep|rfc|licencia(?: de conducci[oó]n| de conducir)?|(?:driver'?s )?licen[cs]e(?! plate)|dl)\b"
+            + _LINK
+            + r")(?=[A-Z\d.\-]*\d{3})[A-Z\d](?:[.\-]?[A-Z\d]){5,19}(?![\w]|[.,\-]\d)"
+            + _MONEY_AFTER
+        ),
     ),
     _Rule(
         type="CEDULA",
@@ -566,10 +655,11 @@ _RULES: tuple[_Rule, ...] = (
             r"|(?:1[\s.\-])?(?:\([2-9]\d{2}\)[\s.\-]?\d{3}[\s.\-]|[2-9]\d{2}(?P<mark>[\s.\-])\d{3}(?P=mark))\d{4}"  # North America
             r")(?![\d]|[.,/\-]\d)" + _MONEY_AFTER
         ),
+        check=_is_phone,
     ),
     _Rule(
         type="PHONE",
-        starts=Starts("tel", "cel", "movil", "whatsapp", "phone", "mobile", "call me", "llam"),
+        starts=_PHONE_WORDS,
         digits=7,
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:(?<!por )tel(?:[eé]fono)?s?|cel(?:ular)?|m[oó]vil|whatsapp|(?<!over the )(?<!on the )(?<!by )phone|mobile|call me (?:at|on)|"
@@ -581,7 +671,7 @@ _RULES: tuple[_Rule, ...] = (
         places=_capitals,
         digits=5,
         pattern=re.compile(r"\b(?!" + _CURRENCY_CODES + r"[\-\d])(?P<value>[A-Z]{1,5}-?\d{5,20}(?:-\d{1,10})*)\b(?![.,]\d)"),
-        check=_is_reference,
+        check=_is_no_document,
     ),
     # What follows stands a few words after what says what it is.
     _Rule(
@@ -651,7 +741,7 @@ _RULES: tuple[_Rule, ...] = (
         starts=_SECRET_WORDS,
         digits=4,
         pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:c[oó]digo|(?<!error )(?<!short )(?<!zip )(?<!area )(?<!promo )(?<!reason )(?<!sort )(?<!swift )(?<!country )"
+            r"(?i)(?P<keep>\b(?:c[oó]digo|(?<!error )(?<!short )(?<!zip )(?<!area )(?<!promo )(?<!reason )(?<!approval )(?<!case )(?<!remittance )(?<!tracking )(?<!auth )(?<!sort )(?<!swift )(?<!country )"
             r"(?<!branch )(?<!bank )(?<!postal )(?<!\bs )(?<!s\. )code)\b(?! (?:postal|corto|de error|de barras|swift|section|civil))"
             + _LONG_GAP
             + r")"
@@ -668,6 +758,15 @@ _RULES: tuple[_Rule, ...] = (
             r"(?P<value>(?=\S*\d)[^\W\d_][\w@#*!$%&+\-]{4,})"
         ),
         check=_is_password,
+    ),
+    _Rule(  # in quotes
+        type="SECRET",
+        starts=_SECRET_WORDS,
+        pattern=re.compile(
+            r"(?i)(?P<keep>\b(?:clave|contrase[nñ]a|password|passcode|pwd?)\b[^.!?\n\"“«]{0,40}\b(?:es|is|era|was|be|put|puse|puso|usaba|used)\s[\"“«'])"
+            r"(?P<value>\w{5,40})(?=[\"”»'])"
+        ),
+        check=lambda match: match["value"].lower() not in _STATES_OF_A_PASSWORD,
     ),
     _Rule(
         type="SECRET",
@@ -707,12 +806,15 @@ def _matches(rule: _Rule, seen: Text) -> Iterator[re.Match[str]]:
 _NOTHING: Iterator[re.Match[str]] = iter(())
 
 
-def redact(text: str | Text) -> tuple[str, dict[str, int]]:
-    """The text with every find replaced by `<TYPE>`, and how many of each type were found."""
-    return redact_and_list(text)[:2]
+def redact(text: str | Text, *, alone: bool = True) -> tuple[str, dict[str, int]]:
+    """The text with every find replaced by `<TYPE>`, and how many of each type were found.
+
+    `alone`: a number of seven or more digits that is no sum goes, also where no word says whose it is.
+    """
+    return redact_and_list(text, alone=alone)[:2]
 
 
-def redact_and_list(text: str | Text) -> tuple[str, dict[str, int], list[str]]:
+def redact_and_list(text: str | Text, *, alone: bool = True) -> tuple[str, dict[str, int], list[str]]:
     """As `redact`, and the reference numbers that it took out, in capitals, each once."""
     counts: dict[str, int] = {}
     numbers: dict[str, None] = {}
@@ -736,7 +838,16 @@ def redact_and_list(text: str | Text) -> tuple[str, dict[str, int], list[str]]:
             numbers.update({match["value"].upper(): None for match in matches})
         counts[rule.type] = counts.get(rule.type, 0) + len(cuts)
         seen = seen.replaced("".join([*parts, seen.text[end:]]), cuts)
-    return seen.text, counts, list(numbers)
+    if not seen.most_digits:
+        return seen.text, counts, list(numbers)
+    parts, end = [], 0
+    for left in leftovers(seen, alone=alone):
+        parts += [seen.text[end : left.start], f"<{left.type}>"]
+        if left.type == "REFERENCE":
+            numbers[seen.text[left.start : left.end].upper()] = None
+        counts[left.type] = counts.get(left.type, 0) + 1
+        end = left.end
+    return "".join([*parts, seen.text[end:]]), counts, list(numbers)
 
 
 # Columns whose numbers need no word beside them, and those of sums and days about the same things.
@@ -755,6 +866,6 @@ def _word_of(column: str) -> str:
 
 def redact_value(column: str, value: str) -> str:
     """A cell of a table without personal data: what its column is called says what its number is."""
-    value = redact(value)[0]
+    value = redact(value, alone=False)[0]
     word = _word_of(column)
-    return redact(f"{word}: {value}")[0].removeprefix(f"{word}: ") if word else value
+    return redact(f"{word}: {value}", alone=False)[0].removeprefix(f"{word}: ") if word else value

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 
 from complaints_etl import facts, redaction
+from complaints_etl.leftovers import leftovers
 from complaints_etl.places import Text, lookup
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -37,6 +38,9 @@ def redacted_by_searching(text: str) -> tuple[str, dict[str, int]]:
                 end = match.end()
                 found[rule.type] += 1
         text = "".join([*parts, text[end:]])
+    for left in reversed(list(leftovers(Text(text), alone=True))):
+        text = f"{text[: left.start]}<{left.type}>{text[left.end :]}"
+        found[left.type] += 1
     return text, dict(found)
 
 

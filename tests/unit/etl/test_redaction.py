@@ -58,6 +58,40 @@ def test_what_is_not_personal_stays(text: str) -> None:
     assert redact(text) == (text, {})
 
 
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        # The word that tells stands in the next clause or sentence, behind the value, or in a chat's line before.
+        ("Me pidieron el token y pensé que era normal. El que les pasé fue 834 112", "<SECRET>"),
+        ("I tried Rangers1, then rangers#26; neither password got me in", "I tried <SECRET>, then <SECRET>;"),
+        ("Bot: escribe tu documento / 10:03 Cliente: 1849109511 / 10:05 Bot: gracias", "Cliente: <CEDULA> / 10:05"),
+        ("La del correo era una contraseña fácil. Junior2024* y ya", "fácil. <SECRET> y ya"),
+        ("user kevinm, pass Kevin.1998!, locked out", "pass <SECRET>, locked"),
+        ("the number on the back of my card has worn off, I think it's 934", "it's <SECRET>"),
+        # A long number is somebody's, whatever is said around it; a sum, a date, a section of a law is not.
+        ("Ojo que esa, 572841424, me la dio la señorita", "esa, <REFERENCE>, me"),
+        ("me robaron 2500000 en total", "2500000"),
+        ("under 15 U.S. Code 1681s-2 my account", "1681s-2"),
+        ("la contraseña falla en la versión 9.0.0.1 de la app", "9.0.0.1"),
+        ("the PIN pad at branch 4127 swallowed 20 cards", "branch 4127 swallowed 20"),
+        # Spelled out, or answered with a name.
+        ("mi celular es tres diez cuatro cincuenta y cinco ochenta y ocho gracias", "mi celular es <PHONE>"),
+        ("the pin is four two one seven and", "pin is <SECRET> and"),
+        ("escríbanme a carlos punto ruiz arroba gmail punto com por favor", "a <EMAIL> por"),
+        ("the memorable word you have for me is Trafalgar and", "is <SECRET> and"),
+        ("frase semilla mesa gato luna pan río tren silla flor dedo nube sal taza", "frase semilla <SECRET>"),
+    ],
+)
+def test_what_stands_apart_from_the_word_that_tells_it_goes_too(text: str, redacted: str) -> None:
+    assert redacted in redact(text)[0]
+
+
+def test_a_long_number_of_a_column_stays_where_no_word_says_whose_it_is() -> None:
+    """Rows are told apart by it."""
+    assert redact_value("Complaint ID", "572841424") == "572841424"
+    assert redact_value("notas", "el caso 572841424") == "el caso <REFERENCE>"
+
+
 def test_redacting_twice_changes_nothing() -> None:
     for sentence in sentences(300, seed=9):
         once, _ = redact(sentence.text)

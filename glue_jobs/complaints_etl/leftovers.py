@@ -1,0 +1,220 @@
+"""What no rule of redaction.py knew: numbers, codes and passwords that stand apart from the word that tells what they are.
+
+A rule reads a value right behind its word or a few words away. People also write it in the next sentence, before the word, in a chat's
+next line, spelled out. Here each number or code that is left is looked at by itself: the nearest telling word around it says what it is,
+and a long number is somebody's even where no word does. Sums, dates, times, quantities and versions are told by their own notation.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence, Set
+from functools import cache
+from typing import NamedTuple
+
+from complaints_etl.places import Text
+
+Word = tuple[int, int, str]
+
+
+class Find(NamedTuple):
+    """A value to take out: its type, and where it stands."""
+
+    type: str
+    start: int
+    end: int
+
+
+_WORDS = {
+    "CODE": r"cvv2?|cvc2?|cvn|(?:three|3|tres|last) (?:last |[uú]ltimos )?(?:digits|d[ií]gitos|n[uú]meros|numbers)|"
+    r"(?:atr[aá]s|respaldo|reverso) de (?:la|mi) tarjeta|back of (?:the|my) card",
+    "SECRET": r"claves?|contrase(?:[nñ]|ni)as?|passwords?|pass(?:code|phrase)?|pass phrase|pwd?|pins?(?! pad)|nip|tokens?|otps?|one-time|anydesk|teamviewer|"
+    r"api key|numerito|c[oó]digos?(?! (?:de (?:seguimiento|error|barras|aproba|autoriza|rastreo|caso|radica)|postal|promo|corto))|"
+    r"(?<!case )(?<!approval )(?<!remittance )(?<!tracking )(?<!error )(?<!reason )(?<!zip )(?<!auth )(?<!authorization )(?<!promo )codes?",
+    "TEXT": r"text (?:came|message)|sms|mensaje de texto",  # has a code of six figures
+    "CEDULA": r"[cs][eé]dulas?|ced|cc|documento|document|identidad|identificaci[oó]n|dni|rut|curp|rfc|ppt|pep|licen[cs]ias?|licen[cs]e(?! plate)|dl|"
+    r"pasaportes?|passports?|ssn|itin|social security|(?<!transaction )(?<!order )(?<!case )(?<!ticket )id",
+    "NIT": r"nit|tax id",
+    "ACCOUNT": r"cuentas?|ctas?|cte|corriente|ahorros|billetera|wallet|medidor|contador|meter|mtr|producto|accounts?|acct|savings|checking",
+    "REFERENCE": r"radicad\w+|radicaci[oó]n|tiquetes?|siniestros?|petici[oó]n|rastreo|seguimiento|env[ií]o|remesa|giro|remittance|mtcn|expediente|disputes?|"
+    r"shipment|trace|casos?|cases?|tickets?|tkt|pedidos?|orden|orders?|ref(?:erencias?|erences?)?|transacci[oó]n(?:es)?|transactions?|comprobantes?|"
+    r"vouchers?|gu[ií]as?|guide|tracking|pqrs?|solicitud(?:es)?|request(?= (?:n|#|id|\d))|application|claims?|reclamos?|reclamaci[oó]n|folio|confirmation|quejas?|tr[aá]mite|"
+    r"complaints?|consecutivo|facturas?|invoices?|recibos?|receipts?|aprobaci[oó]n|approval|autorizaci[oó]n|authori[sz]ation|auth|oficio|pagar[eé]s?|"
+    r"contratos?|contracts?|p[oó]lizas?|polic(?:y|ies)|leasing|libranza|obligaci[oó]n(?:es)?|(?:micro)?cr[eé]ditos?|pr[eé]stamos?|hipotecario|loans?|"
+    r"mortgage|lote|batch|filing|numeraci[oó]n|quote",
+    "PHONE": r"tel[eé]fonos?|tel|cel|celular|m[oó]vil|whatsapp|phone|mobile|contact\w{0,5}|cell|ll[aá]m\w{0,7}|marc\w{1,5}|call (?:me|us|at|on)|comun[ií]\w{2,9}",
+    # What has a number that is nobody's.
+    "": r"valor|monto|saldo|suma|balance|amount|versi[oó]n|version|error|calle|carrera|cra|avenida|street|terminal|atm|convenio|sucursal|branch|"
+    r"ley|law|decreto|circular|art[ií]culo|section|resoluci[oó]n|sentencia|placa|plate|turno|fila|queue|modelo|model|zip|postal|folios|promo\w*|bono|"
+    r"cup[oó]n|coupon|(?<!la del )(?<!el del )cajero(?= \d)|(?:terminad[ao]s?|terminan?)(?= en)|ending|ends|ended",
+}  # fmt: skip
+_ANY = frozenset(_WORDS)
+_TYPES = {"CODE": "SECRET", "TEXT": "SECRET"}
+_GROUPS = {f"k{index}": kind for index, kind in enumerate(_WORDS)}
+_TELLING = re.compile(
+    r"(?i)(?<![^\W_])(?<!<)(?:"
+    + "|".join(f"(?P<k{index}>{words})" for index, words in enumerate(_WORDS.values()))
+    + r")(?![^\W_])"
+)
+_BEFORE, _AFTER = 140, 70  # characters that a telling word may be away
+_NOBODYS_REACH = 25
+_SENTENCE_ENDS = re.compile(r"(?i)(?<!\bno)(?<!\bnro)(?<!\bn[uú]m)(?<!\bnum)(?<!\bref)[.!?](?=\s)|\n")
+_NEVER_AFTER = frozenset("$€£#.,/&<")  # a sum, an address, the rest of a date or of a decimal
+_INSIDE_A_PASSWORD = frozenset("#.&")
+_IN_A_CODE = frozenset("_-.*#@!+%&'’")
+_NUMBER = re.compile(r"\d{1,3}(?:[.,'’]\d{3}){1,3}(?:-[\dkK])?|\d{2,4}(?: \d{2,4}){1,3}|\d+(?:-\d+){0,5}")
+_LONGEST_CODE = 40
+_CODE = re.compile(rf"(?=\S{{0,{_LONGEST_CODE}}}[^\W\d_])[^\W_][\w\-.*#@!+%&]{{3,{_LONGEST_CODE - 1}}}")
+# What stands behind sums, quantities, hours and ordinals.
+_QUANTITY_FOLLOWS = re.compile(
+    r"(?i)[/:]|\s*(?:[%°]|veces|times|d[ií]as|days|car[aá]cter|character|d[ií]git|digit|horas|hours|hrs|min|seg|sec|meses|months|years|años|intentos|attempts|"
+    r"tries|personas|people|puntos|points|millas|miles|llamadas|calls|folios|[ap]\.?\s?m\b|pesos|mil\b|mill|d[oó]lares|dollars|dlls|soles|euros|usd|cop|"
+    r"eur|mxn|[€£])|[.,]\d"
+)
+_QUANTITY_BEFORE = re.compile(
+    r"(?i)(?:[$€£#]\s?|[.,/\-<&]|\b(?:usd|cop|eur|mxn|gbp|us|s/)\s?|\b(?:calle|carrera|cra|kr|cl)\s)\Z"
+)
+_NO_CODE = re.compile(
+    r"(?i)\d+[.,]?\d*(?:st|nd|rd|th|am|pm|mil|mm?|k|gb?|mb|hrs?|hs|h|[rd]a|er|ro|min|s|x\d*|°)|(?:iphone|ipad|galaxy|android|windows|covid|ios|pixel|moto|"
+    r"chrome|firefox|bre|s|a|v)[\-_]?\d+\w{0,3}|v\d+(?:\.\d+)*|\d{3,4}[a-z]{1,2}(?:-?\d+)?|[a-z]{1,6}-\d{1,4}|\d+-[a-z]+|\d+x\d+|mp[34]|\d+-\d+|24/7|xx.*|.*xx.*"
+)
+_UNIT = re.compile(
+    r"(?i)\d+(?:days?|yrs?|years?|months?|mos?|weeks?|d[ií]as?|mes(?:es)?|a[nñ]os?|horas?|hours?|pesos|usd|cop|eur|mxn|dlls?|puntos|points|veces|times)|"
+    r"(?:30|60|90|120|150|180)(?:-(?:30|60|90|120|150|180))+"
+)
+_LAW_BEFORE = re.compile(
+    r"(?i)(?:\bu\.?\s?s\.?\s?c|\b(?:states|u\.?s\.?|civ\w*\.?|penal|annotated|usc?|of) ?-?codes?\b|\bcode (?:of|annotated)\b|\bact(?: \( ?\w+ ?\)|,)|"
+    r"\b(?:laws?|ley|sections?|art[ií]culos?|statu\w+|pub\. l|title|chapter|order|ucc|fcra|fdcpa|cfr|decreto|resoluci[oó]n|circular)\b|§).{0,20}\Z"
+)
+_DATE = re.compile(r"(?:19|20)\d\d-\d{1,2}-\d{1,2}|\d{1,2}-\d{1,2}-(?:\d{4}|\d{2})|(?:19|20)\d\d(?:-(?:19|20)?\d\d)?")
+_NO_NAME = re.compile(
+    r"(?i)\b(?:por|for|of|with|con|in|en|at|since|desde|hasta|until|after|before|from|during|durante|than|about|over|under|unos|unas|casi)\s\Z"
+)
+
+
+def leftovers(seen: Text, *, alone: bool) -> Iterator[Find]:
+    """Values that the rules left in a text, in order; finds already are `<TYPE>` in it.
+
+    `alone`: a long number is somebody's also where no word says so.
+    """
+    text, end = seen.text, 0
+    words = cache(lambda: list(telling_words(text)))  # looked for once, and only where there is something to tell
+    for start, run_end, run in seen.runs():
+        if start < end or "/" in run:
+            continue
+        before = text[start - 1] if start else " "
+        if before in _NEVER_AFTER and not (before in _INSIDE_A_PASSWORD and text[start - 2 : start - 1].isalpha()):
+            continue
+        code = None
+        if before.isalpha() or before in _IN_A_CODE:
+            first, limit = start, max(end, start - _LONGEST_CODE)
+            while first > limit and (text[first - 1].isalnum() or text[first - 1] in _IN_A_CODE):
+                first -= 1
+            while first < start and not text[first].isalnum():
+                first += 1
+            code = _CODE.match(text, first)
+        else:
+            after = text[run_end : run_end + 2]
+            if after[:1].isalpha() or after[:1] in _IN_A_CODE:
+                code = _CODE.match(text, start)
+            elif len(run) < 3 and not (after[:1] == " " and after[1:].isdigit()):
+                continue  # most numbers are small, and nobody's
+        found = _code(text, code, words) if code else None
+        if not found and (not code or code.start() == start):
+            number = _NUMBER.match(text, start)
+            found = _number(text, number, words, alone=alone) if number and number.end() - start > 2 else None
+        end = found.end if found else code.end() if code else end
+        if found:
+            yield found
+
+
+def _code(text: str, match: re.Match[str], words: Callable[[], list[Word]]) -> Find | None:
+    """A password, or a reference in letters and figures."""
+    value = match[0].rstrip(".-,'’")
+    end = match.start() + len(value)
+    digits = sum(map(str.isdigit, value))
+    if (
+        not digits
+        or not any(map(str.isalpha, value))
+        or len(value) < 5
+        or _NO_CODE.fullmatch(value)
+        or _UNIT.fullmatch(value)
+        or text[end : end + 1] == "<"
+    ):
+        return None
+    if _QUANTITY_BEFORE.search(text, max(match.start() - 3, 0), match.start()) or _LAW_BEFORE.search(
+        text, max(match.start() - 40, 0), match.start()
+    ):
+        return None
+    coded = digits >= 3 and len(value) >= 6
+    kind, away = telling(
+        text, match.start(), end, {"SECRET", "CODE", ""} | ({"CEDULA", "ACCOUNT", "REFERENCE"} if coded else set()), words()
+    )
+    return Find(_TYPES.get(kind, kind), match.start(), end) if kind and away <= 110 else None
+
+
+def _number(text: str, match: re.Match[str], words: Callable[[], list[Word]], *, alone: bool) -> Find | None:
+    value, start, end = match[0], match.start(), match.end()
+    size = sum(map(str.isdigit, value))
+    grouped = any(mark in value for mark in ".,'’ ")
+    if (
+        text[end : end + 1].isalnum()
+        or text[end : end + 1] in ("-", "_", "*", "#", "@")
+        or value.endswith("000")
+        or _DATE.fullmatch(value)
+    ):
+        return None
+    if _QUANTITY_FOLLOWS.match(text, end) or _QUANTITY_BEFORE.search(text, max(start - 9, 0), start) or _UNIT.fullmatch(value):
+        return None
+    if _LAW_BEFORE.search(text, max(start - 40, 0), start):
+        return None
+    if size < 6 and not value.isdigit():
+        return None
+    if size < 6:
+        kind, away = telling(
+            text, start, end, {"CODE", "CEDULA", "ACCOUNT", "REFERENCE", ""} if size == 3 else _ANY - {"TEXT"}, words()
+        )
+        told = kind == "CODE" if size == 3 else kind in ("CODE", "SECRET")
+        close = told and away <= 70 and not _NO_NAME.search(text, max(start - 10, 0), start)
+        return Find("SECRET", start, end) if close else None
+    as_sums_are = grouped and " " not in value
+    allowed = (
+        {"CEDULA", "NIT"}
+        if as_sums_are
+        else _ANY - ({"PHONE"} if size < 7 else {"TEXT"}) - ({"SECRET", "CODE"} if size > 9 else set())
+    )
+    kind, away = telling(text, start, end, allowed | {""}, words())
+    if kind and away <= (40 if as_sums_are and size < 7 else 110):
+        return Find(_TYPES.get(kind, kind), start, end)
+    if alone and size > 6 and not grouped and (kind or away > _NOBODYS_REACH) and not value.endswith("00"):
+        return Find("REFERENCE", start, end)
+    return None
+
+
+def telling(text: str, start: int, end: int, allowed: Set[str], words: Sequence[Word] | None = None) -> tuple[str, int]:
+    """(what the nearest telling word says that this is, how far away it is); what stands in another sentence is farther.
+
+    "" is what is nobody's, and what no word tells (then far away). Kinds that are not allowed are passed over. `words`: those of the
+    text, where they are known already.
+    """
+    words = list(telling_words(text)) if words is None else words
+    best, least = "", _BEFORE + _AFTER
+    first = bisect_left(words, (max(start - _BEFORE, 0),))
+    for word_start, word_end, kind in words[first : bisect_right(words, (end + _AFTER,))]:
+        if word_end <= start:
+            between = text[word_end:start]
+            away = len(between) + 30 * len(_SENTENCE_ENDS.findall(between))
+        elif word_start >= end and kind:
+            between = text[end:word_start]
+            away = 15 + 2 * len(between) + 40 * len(_SENTENCE_ENDS.findall(between))
+        else:
+            continue
+        if away <= least and kind in allowed and (kind or away <= _NOBODYS_REACH):
+            best, least = kind, away
+    return best, least
+
+
+def telling_words(text: str) -> Iterator[Word]:
+    """(start, end, kind) of the words that tell what a number is, in order."""
+    return ((word.start(), word.end(), _GROUPS[word.lastgroup or ""]) for word in _TELLING.finditer(text))

@@ -130,6 +130,10 @@ def install(context: LocalContext) -> None:
         TYPE = "ValidationException"
         STATUS = 400
 
+    class ConflictException(AWSError):
+        TYPE = "ConflictException"
+        STATUS = 400
+
     def register(kind: str, arn_kind: str, log_group: str, work: Any, check: Any) -> None:
         name_field = f"{kind}Name"
         snake = re.sub(r"(?<!^)(?=[A-Z])", "_", kind).lower()
@@ -166,6 +170,24 @@ def install(context: LocalContext) -> None:
         for verb, method in (("create", create), ("describe", describe), ("stop", stop)):
             setattr(SageMakerResponse, f"{verb}_{snake}", method)
 
+    # moto deletes neither versions nor their groups.
+    def delete_model_package(self: Any) -> Any:
+        name = self._get_param("ModelPackageName")
+        packages = self.sagemaker_backend.model_packages
+        if packages.pop(name, None) is None:
+            raise ValidationException(f"Model package {name} does not exist")
+        return ActionResult({})
+
+    def delete_model_package_group(self: Any) -> Any:
+        name, backend = self._get_param("ModelPackageGroupName"), self.sagemaker_backend
+        if any(package.model_package_group_name == name for package in backend.model_packages.values()):
+            raise ConflictException(f"Model Package Group {name} cannot be deleted: it has versions")
+        if backend.model_package_groups.pop(name, None) is None:
+            raise ValidationException(f"Model Package Group {name} does not exist")
+        return ActionResult({})
+
+    SageMakerResponse.delete_model_package = delete_model_package
+    SageMakerResponse.delete_model_package_group = delete_model_package_group
     register("TrainingJob", "training-job", "/aws/sagemaker/TrainingJobs", _train, _check_training)
     register("ProcessingJob", "processing-job", "/aws/sagemaker/ProcessingJobs", _process, _check_processing)
     register("TransformJob", "transform-job", "/aws/sagemaker/TransformJobs", _transform, _check_transform)

@@ -34,6 +34,7 @@ ORDER: dict[str, dict[str, Callable[..., Any]]] = {
         "promote": models.promote,
         "rollback": models.rollback,
     },
+    "The end": {"empty": machine.empty},
 }
 
 app = typer.Typer(

@@ -28,6 +28,9 @@ class OperatorError(Exception):
     """Something a person can repair; the message says what, and what to do next."""
 
 
+STACKS = ("storage", "preparation", "modeling", "workflow", "monitoring", "analytics")
+
+
 @dataclass(frozen=True)
 class Target:
     """One deployed environment."""
@@ -68,11 +71,11 @@ class Target:
         Raises:
             OperatorError: nothing is deployed there.
         """
-        prefix = f"ptmlops-{self.environment}-"
+        names = {f"ptmlops-{self.environment}-{stack}" for stack in STACKS}  # an environment's name may begin as another's
         found: dict[str, str] = {}
         for page in self.client("cloudformation").get_paginator("describe_stacks").paginate():
             for stack in page["Stacks"]:
-                if stack["StackName"].startswith(prefix):
+                if stack["StackName"] in names:
                     found.update({output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])})
         if "StateMachineArn" not in found:
             if self.endpoint_url:

@@ -86,6 +86,7 @@ class StorageStack(EnvironmentStack):
         self.output("PreparedBucketName", prepared.bucket_name)
         self.output("ModelsBucketName", models.bucket_name)
         self.output("OutputBucketName", output.bucket_name)
+        self.output("AccessLogBucketName", self._access_logs.bucket_name)
         self.output("LedgerTableName", ledger.table_name)
         self.output("NotificationTopicArn", topic.topic_arn)
         self.output("DatabaseName", database.ref)

@@ -24,8 +24,8 @@ _LARGEST = Decimal(10) ** 18
 
 _NUMBER = r"\d{1,3}(?:[.,'’]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?"
 _SCALE = r"(?P<scale>\s?(?:mil millones|millones|mill[oó]n|mil|million|thousand|k)\b(?: y medi[oa]\b)?|m\b)?"
-_BEFORE = r"(?:(?P<before>\b(?:COP|USD|EUR|MXN|GBP|US)\s?\$?|US\$|COL\$|S/\.?|[$€£])\s?)"
-_AFTER = r"(?:\s?(?P<after>(?:de )?(?:(?:mexican |colombian )?pesos|d[oó]lares|d[oó]lar|euros?|dollars?|bucks|dlls?|soles)\b|(?:COP|USD|EUR|MXN|GBP)\b|[€£]))"
+_BEFORE = r"(?:(?P<before>\b(?:COP|USD|EUR|MXN|GBP|CLP|PEN|US)\s?\$?|US\$|COL\$|S/\.?|[$€£])\s?)"
+_AFTER = r"(?:\s?(?P<after>(?:de )?(?:(?:mexican |colombian )?pesos|d[oó]lares|d[oó]lar|euros?|dollars?|bucks|dlls?|soles)\b|(?:COP|USD|EUR|MXN|GBP|CLP|PEN)\b|[€£]))"
 _AMOUNT = re.compile(
     rf"(?i)(?:{_BEFORE}(?P<number>{_NUMBER}){_SCALE}{_AFTER}?|(?<![\w.,/\-$])(?P<plain>{_NUMBER}){_SCALE.replace('scale', 'scale2')}"
     rf"{_AFTER.replace('after', 'after2')})(?![\d])"
@@ -35,10 +35,10 @@ _SCALES = {
 }  # fmt: skip
 # Where a number begins, by what stands before it: the few characters that can begin an amount are tried, not the whole text.
 _LONGEST_SIGN = 6
-_SIGN_START = re.compile("[$€£CcUuEeMmGgSs]")
+_SIGN_START = re.compile("[$€£CcUuEeMmGgSsPp]")
 # By what its sign or its name begins with.
 _CURRENCIES = {
-    "MXN": ("MXN", "MEXICAN"), "COP": ("COP", "COL", "PESO"), "USD": ("US", "DOLAR", "DOLLAR", "BUCK", "DLL"), "PEN": ("S/", "SOLES"),
+    "MXN": ("MXN", "MEXICAN"), "COP": ("COP", "COL", "PESO"), "USD": ("US", "DOLAR", "DOLLAR", "BUCK", "DLL"), "PEN": ("S/", "SOLES", "PEN"), "CLP": ("CLP",),
     "EUR": ("EUR", "€"), "GBP": ("GBP", "£"),
 }  # fmt: skip
 _MEXICAN = re.compile(r"(?i)(?:pesos )?mexicanos|MXN")
@@ -82,7 +82,7 @@ _NUMERIC = re.compile(
 _DAY_OF_A_YEAR = re.compile(r"(?!24/7)(\d{1,2})/(\d{1,2})(?![\w/%]|[.,\-]\d)")
 _ON = re.compile(r"(?i)\b(?:el|d[ií]a|del|al|on|since)\s\Z")
 _DAY_MONTH = re.compile(
-    rf"(?i)(?<![\d.,$])(?P<day>\d{{1,2}})(?:st|nd|rd|th|ro|º)?\s+(?:de\s+|of\s+)?{_MONTH}(?:,?\s+(?:de\s+|del\s+)?(?P<year>(?:19|20)\d{{2}}))?"
+    rf"(?i)(?<![\d.,$])(?P<day>\d{{1,2}})(?:st|nd|rd|th|ro|\.?º)?(?:\s+(?:de\s+|of\s+)?|[-/]){_MONTH}(?:(?:,?\s+(?:de\s+|del\s+)?|[-/])(?P<year>(?:19|20)\d{{2}}))?"
 )
 # "May 4" in two steps: numbers are fewer than words, so the number is found first and the month looked for before it.
 _DAY_AFTER = re.compile(r"(?i)\s(?P<day>\d{1,2})(?:st|nd|rd|th)?\b(?!\s*(?:%|:\d))(?:,?\s+(?P<year>(?:19|20)\d{2}))?")
@@ -95,7 +95,11 @@ _NAMED = {
     "semana pasada": 7, "last week": 7, "anoche": 1, "last night": 1, "this morning": 0, "this afternoon": 0, "tonight": 0,
     "esta manana": 0, "esta tarde": 0, "esta noche": 0,
 }  # fmt: skip
-_NAMED_DAY = re.compile(r"(?i)\b(" + "|".join(sorted(_NAMED, key=len, reverse=True)).replace("manana", "ma[nñ]ana") + r")\b")
+_NAMED_DAY = re.compile(
+    r"(?i)\b("
+    + "|".join(sorted(_NAMED, key=len, reverse=True)).replace("hoy", "hoy(?! en d[ií]a)").replace("manana", "ma[nñ]ana")
+    + r")\b"
+)
 _HACE_STARTS, _AGO_STARTS = Starts("hace"), Starts("ago")
 _NAMED_STARTS = Starts(
     "anteayer",

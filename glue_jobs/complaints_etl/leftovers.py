@@ -30,30 +30,32 @@ _WORDS = {
     "CODE": r"cvv2?|cvc2?|cvn|(?:three|3|tres|last) (?:last |[uú]ltimos )?(?:digits|d[ií]gitos|n[uú]meros|numbers)|"
     r"(?:atr[aá]s|respaldo|reverso) de (?:la|mi) tarjeta|back of (?:the|my) card",
     "SECRET": r"claves?|contrase(?:[nñ]|ni)as?|passwords?|pass(?:code|phrase)?|pass phrase|pwd?|pins?(?! pad)|nip|tokens?|otps?|one-time|anydesk|teamviewer|"
-    r"api key|numerito|c[oó]digos?(?! (?:de (?:seguimiento|error|barras|aproba|autoriza|rastreo|caso|radica)|postal|promo|corto))|"
+    r"api(?: key)?|llave|(?:wifi|access|secret) key|log ?in|credenciales|credentials|passphrase|numerito|(?:put in|typed(?: in)?|digit[eé]|marqu[eé])(?= \d{4}\b)|"
+    r"(?<=<)SECRET(?=>)|c[oó]digos?(?! (?:de (?:seguimiento|error|barras|aproba|autoriza|rastreo|caso|radica)|postal|promo|corto))|"
     r"(?<!case )(?<!approval )(?<!remittance )(?<!tracking )(?<!error )(?<!reason )(?<!zip )(?<!auth )(?<!authorization )(?<!promo )codes?",
     "TEXT": r"text (?:came|message)|sms|mensaje de texto",  # has a code of six figures
-    "CEDULA": r"[cs][eé]dulas?|ced|cc|documento|document|identidad|identificaci[oó]n|dni|rut|curp|rfc|ppt|pep|licen[cs]ias?|licen[cs]e(?! plate)|dl|"
+    "CEDULA": r"[cs][eé]dulas?|ced|cc|doc|documento|document|identidad|identificaci[oó]n|dni|rut|curp|rfc|ppt|pep|nie|nuip|carnet|"
+    r"residency permit|licen[cs]ias?|licen[cs]e(?! plate)|dl|"
     r"pasaportes?|passports?|ssn|itin|social security|(?<!transaction )(?<!order )(?<!case )(?<!ticket )id",
     "NIT": r"nit|tax id",
-    "ACCOUNT": r"cuentas?|ctas?|cte|corriente|ahorros|billetera|wallet|medidor|contador|meter|mtr|producto|accounts?|acct|savings|checking",
+    "ACCOUNT": r"(?<!dio )(?<!doy )(?<!di )(?<!en )(?<!por )cuentas?|ctas?|cte|corriente|ahorros|billetera|wallet|medidor|contador|meter|mtr|producto|accounts?|acct|savings|checking",
     "REFERENCE": r"radicad\w+|radicaci[oó]n|tiquetes?|siniestros?|petici[oó]n|rastreo|seguimiento|env[ií]o|remesa|giro|remittance|mtcn|expediente|disputes?|"
     r"shipment|trace|casos?|cases?|tickets?|tkt|pedidos?|orden|orders?|ref(?:erencias?|erences?)?|transacci[oó]n(?:es)?|transactions?|comprobantes?|"
     r"vouchers?|gu[ií]as?|guide|tracking|pqrs?|solicitud(?:es)?|request(?= (?:n|#|id|\d))|application|claims?|reclamos?|reclamaci[oó]n|folio|confirmation|quejas?|tr[aá]mite|"
     r"complaints?|consecutivo|facturas?|invoices?|recibos?|receipts?|aprobaci[oó]n|approval|autorizaci[oó]n|authori[sz]ation|auth|oficio|pagar[eé]s?|"
-    r"contratos?|contracts?|p[oó]lizas?|polic(?:y|ies)|leasing|libranza|obligaci[oó]n(?:es)?|(?:micro)?cr[eé]ditos?|pr[eé]stamos?|hipotecario|loans?|"
-    r"mortgage|lote|batch|filing|numeraci[oó]n|quote",
-    "PHONE": r"tel[eé]fonos?|tel|cel|celular|m[oó]vil|whatsapp|phone|mobile|contact\w{0,5}|cell|ll[aá]m\w{0,7}|marc\w{1,5}|call (?:me|us|at|on)|comun[ií]\w{2,9}",
+    r"contratos?|contracts?|p[oó]lizas?|polic(?:y|ies)|leasing|libranza|obligaci[oó]n(?:es)?|(?:micro)?cr[eé]ditos?|pr[eé]stamos?|hipotec\w+|loans?|"
+    r"mortgage|(?:promissory )?note|letter of credit|certificad[oa]s?|certificates?|lote|batch|filing|numeraci[oó]n|quote",
+    "PHONE": r"tel[eé]fonos?|tel|cel|celular|m[oó]vil|whatsapp|phone|mobile|contact\w{0,5}|cell|ll[aá]m\w{0,7}|marc\w{1,5}|call(?= (?:me|us|at|on|[\d+(]))|comun[ií]\w{2,9}",
     # What has a number that is nobody's.
     "": r"valor|monto|saldo|suma|balance|amount|versi[oó]n|version|error|calle|carrera|cra|avenida|street|terminal|atm|convenio|sucursal|branch|"
-    r"ley|law|decreto|circular|art[ií]culo|section|resoluci[oó]n|sentencia|placa|plate|turno|fila|queue|modelo|model|zip|postal|folios|promo\w*|bono|"
+    r"iso|ley|law|decreto|circular|art[ií]culo|section|resoluci[oó]n|sentencia|placa|plate|turno|fila|queue|modelo|model|zip|postal|folios|promo\w*|bono|"
     r"cup[oó]n|coupon|(?<!la del )(?<!el del )cajero(?= \d)|(?:terminad[ao]s?|terminan?)(?= en)|ending|ends|ended",
 }  # fmt: skip
 _ANY = frozenset(_WORDS)
 _TYPES = {"CODE": "SECRET", "TEXT": "SECRET"}
 _GROUPS = {f"k{index}": kind for index, kind in enumerate(_WORDS)}
 _TELLING = re.compile(
-    r"(?i)(?<![^\W_])(?<!<)(?:"
+    r"(?i)(?<![^\W_])(?<!<(?!SECRET))(?:"
     + "|".join(f"(?P<k{index}>{words})" for index, words in enumerate(_WORDS.values()))
     + r")(?![^\W_])"
 )
@@ -61,14 +63,16 @@ _BEFORE, _AFTER = 140, 70  # characters that a telling word may be away
 _NOBODYS_REACH = 25
 _SENTENCE_ENDS = re.compile(r"(?i)(?<!\bno)(?<!\bnro)(?<!\bn[uú]m)(?<!\bnum)(?<!\bref)[.!?](?=\s)|\n")
 _NEVER_AFTER = frozenset("$€£#.,/&<")  # a sum, an address, the rest of a date or of a decimal
-_INSIDE_A_PASSWORD = frozenset("#.&")
+_INSIDE_A_PASSWORD, _INSIDE_A_REFERENCE = frozenset("#.&"), frozenset("-/")
 _IN_A_CODE = frozenset("_-.*#@!+%&'’")
-_NUMBER = re.compile(r"\d{1,3}(?:[.,'’]\d{3}){1,3}(?:-[\dkK])?|\d{2,4}(?: \d{2,4}){1,3}|\d+(?:-\d+){0,5}")
+_NUMBER = re.compile(
+    r"\d{1,3}(?:[.,'’´`]\d{3}){1,3}(?:-[\dkK])?|\d{1,3}(?: \d{3}){2,3}|\d{2,4}(?: \d{2,4}){1,3}|\d+(?:-\d+){0,5}"
+)
 _LONGEST_CODE = 40
-_CODE = re.compile(rf"(?=\S{{0,{_LONGEST_CODE}}}[^\W\d_])[^\W_][\w\-.*#@!+%&]{{3,{_LONGEST_CODE - 1}}}")
+_CODE = re.compile(rf"(?=\S{{0,{_LONGEST_CODE}}}[^\W\d_])[^\W_][\w\-.*#@!+%&/]{{3,{_LONGEST_CODE - 1}}}")
 # What stands behind sums, quantities, hours and ordinals.
 _QUANTITY_FOLLOWS = re.compile(
-    r"(?i)[/:]|\s*(?:[%°]|veces|times|d[ií]as|days|car[aá]cter|character|d[ií]git|digit|horas|hours|hrs|min|seg|sec|meses|months|years|años|intentos|attempts|"
+    r"(?i)[/:]\d|\s*(?:[%°]|veces|times|d[ií]as|days|car[aá]cter|character|d[ií]git|digit|horas|hours|hrs|min|seg|sec|meses|months|years|años|intentos|attempts|"
     r"tries|personas|people|puntos|points|millas|miles|llamadas|calls|folios|[ap]\.?\s?m\b|pesos|mil\b|mill|d[oó]lares|dollars|dlls|soles|euros|usd|cop|"
     r"eur|mxn|[€£])|[.,]\d"
 )
@@ -77,7 +81,7 @@ _QUANTITY_BEFORE = re.compile(
 )
 _NO_CODE = re.compile(
     r"(?i)\d+[.,]?\d*(?:st|nd|rd|th|am|pm|mil|mm?|k|gb?|mb|hrs?|hs|h|[rd]a|er|ro|min|s|x\d*|°)|(?:iphone|ipad|galaxy|android|windows|covid|ios|pixel|moto|"
-    r"chrome|firefox|bre|s|a|v)[\-_]?\d+\w{0,3}|v\d+(?:\.\d+)*|\d{3,4}[a-z]{1,2}(?:-?\d+)?|[a-z]{1,6}-\d{1,4}|\d+-[a-z]+|\d+x\d+|mp[34]|\d+-\d+|24/7|xx.*|.*xx.*"
+    r"chrome|firefox|bre|s|a|v)[\-_]?\d+\w{0,3}|v\d+(?:\.\d+)*|\d{3,4}[a-z]{1,2}(?:-?\d+)?|[a-z]{1,6}-\d{1,4}|\d+-[a-z]+|\d{1,2}-[a-z]{3,10}-\d{2,4}|\d+x\d+|mp[34]|\d+-\d+|24/7|xx.*|.*xx.*"
 )
 _UNIT = re.compile(
     r"(?i)\d+(?:days?|yrs?|years?|months?|mos?|weeks?|d[ií]as?|mes(?:es)?|a[nñ]os?|horas?|hours?|pesos|usd|cop|eur|mxn|dlls?|puntos|points|veces|times)|"
@@ -88,6 +92,7 @@ _LAW_BEFORE = re.compile(
     r"\b(?:laws?|ley|sections?|art[ií]culos?|statu\w+|pub\. l|title|chapter|order|ucc|fcra|fdcpa|cfr|decreto|resoluci[oó]n|circular)\b|§).{0,20}\Z"
 )
 _DATE = re.compile(r"(?:19|20)\d\d-\d{1,2}-\d{1,2}|\d{1,2}-\d{1,2}-(?:\d{4}|\d{2})|(?:19|20)\d\d(?:-(?:19|20)?\d\d)?")
+_IS = re.compile(r"(?i)\b(?:es|era|fue|is|was|read|puse|put|typed)\s\Z")
 _NO_NAME = re.compile(
     r"(?i)\b(?:por|for|of|with|con|in|en|at|since|desde|hasta|until|after|before|from|during|durante|than|about|over|under|unos|unas|casi)\s\Z"
 )
@@ -101,15 +106,18 @@ def leftovers(seen: Text, *, alone: bool) -> Iterator[Find]:
     text, end = seen.text, 0
     words = cache(lambda: list(telling_words(text)))  # looked for once, and only where there is something to tell
     for start, run_end, run in seen.runs():
-        if start < end or "/" in run:
+        if start < end:
             continue
         before = text[start - 1] if start else " "
-        if before in _NEVER_AFTER and not (before in _INSIDE_A_PASSWORD and text[start - 2 : start - 1].isalpha()):
+        if "/" in run and not (before.isalpha() or before in _INSIDE_A_REFERENCE):
+            continue
+        inside = before in _INSIDE_A_PASSWORD or before in _INSIDE_A_REFERENCE
+        if before in _NEVER_AFTER and not (inside and text[start - 2 : start - 1].isalpha()):
             continue
         code = None
-        if before.isalpha() or before in _IN_A_CODE:
+        if before.isalpha() or before in _IN_A_CODE or before in _INSIDE_A_REFERENCE:
             first, limit = start, max(end, start - _LONGEST_CODE)
-            while first > limit and (text[first - 1].isalnum() or text[first - 1] in _IN_A_CODE):
+            while first > limit and (text[first - 1].isalnum() or text[first - 1] in _IN_A_CODE or text[first - 1] == "/"):
                 first -= 1
             while first < start and not text[first].isalnum():
                 first += 1
@@ -157,7 +165,7 @@ def _code(text: str, match: re.Match[str], words: Callable[[], list[Word]]) -> F
 def _number(text: str, match: re.Match[str], words: Callable[[], list[Word]], *, alone: bool) -> Find | None:
     value, start, end = match[0], match.start(), match.end()
     size = sum(map(str.isdigit, value))
-    grouped = any(mark in value for mark in ".,'’ ")
+    grouped = any(mark in value for mark in ".,'’´` ")
     if (
         text[end : end + 1].isalnum()
         or text[end : end + 1] in ("-", "_", "*", "#", "@")
@@ -176,7 +184,11 @@ def _number(text: str, match: re.Match[str], words: Callable[[], list[Word]], *,
             text, start, end, {"CODE", "CEDULA", "ACCOUNT", "REFERENCE", ""} if size == 3 else _ANY - {"TEXT"}, words()
         )
         told = kind == "CODE" if size == 3 else kind in ("CODE", "SECRET")
-        close = told and away <= 70 and not _NO_NAME.search(text, max(start - 10, 0), start)
+        close = (
+            told
+            and away <= (125 if _IS.search(text, max(start - 6, 0), start) else 70)
+            and not _NO_NAME.search(text, max(start - 10, 0), start)
+        )
         return Find("SECRET", start, end) if close else None
     as_sums_are = grouped and " " not in value
     allowed = (

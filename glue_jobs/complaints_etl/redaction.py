@@ -68,7 +68,7 @@ def _digits(text: str) -> str:
 
 def _is_card(match: re.Match[str]) -> bool:
     digits = _digits(match[0])
-    if len(re.split("[ -]", match[0])[0]) < 4:  # nobody begins a card with a group of three
+    if len(re.split("[ .-]", match[0])[0]) < 4:  # nobody begins a card with a group of three
         return False
     # 3 to 6 are the issuers' first digits; a run of one digit passes Luhn and is nobody's card.
     return 13 <= len(digits) <= 19 and digits[0] in "23456" and len(set(digits)) > 1 and luhn(digits)
@@ -362,6 +362,7 @@ _ASKED_WORDS = Starts(
     "frase", "seed", "recovery phrase", "pregunta", "respuesta", "security q", "security a", "secret", "answer to", "memorable", "palabra", "apellido de sol",
     "maiden",
 )  # fmt: skip
+_NUMBER_WORDS = Starts("mi num", "my num")
 _SPELLED = Starts(
     "cero", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "zero", "two", "three", "four", "five", "six", "seven", "eight", "nine",
 )  # fmt: skip
@@ -463,8 +464,8 @@ _RULES: tuple[_Rule, ...] = (
         type="SECRET",
         starts=_ASKED_WORDS,
         pattern=re.compile(
-            r"(?P<keep>\b(?i:pregunta (?:de seguridad|secreta)|respuesta secreta|palabra (?:secreta|clave)|security (?:question|answer)|secret (?:question|answer|word)|"
-            r"memorable word|answer to|maiden name|apellido de soltera)\b[^.!?\n]{0,80}?(?:\b(?i:es|is|era|was|respond[ií]|contest[eé])\s+|[:,]\s)[\"“]?)"
+            r"(?P<keep>\b(?i:pregunta (?:de seguridad|secreta)|respuesta (?:secreta|de seguridad)|palabra (?:secreta|clave)|security (?:question|answer)|secret (?:question|answer|word)|"
+            r"memorable word|answer to|maiden name|apellido de soltera)\b[^.!?\n]{0,80}?(?:\b(?i:es|is|era|was|respond[ií]|contest[eé]|dije|puse|said|typed|put|it's|that's)\s+|[:,]\s)[\"“]?)"
             r"(?P<value>(?!X{2})[A-ZÁÉÍÓÚÑ]\w{2,20}(?: (?:[A-ZÁÉÍÓÚÑ]\w{1,20}|\d{1,4})\b){0,3})"
         ),
     ),
@@ -474,11 +475,12 @@ _RULES: tuple[_Rule, ...] = (
             starts=_SPELLED,
             places=_where(rf"(?i)\b(?:{words})\b", starts),
             pattern=re.compile(
-                rf"(?i)(?P<keep>\b(?:{words})\b[^.!?\d\n]{{0,30}}?\b)(?:{_DIGIT_WORD})(?:[ ,]{{1,2}}(?:y )?(?:{_DIGIT_WORD})){{3,15}}\b"
+                rf"(?i)(?P<keep>\b(?:{words})\b[^.!?\d\n]{{0,30}}?\b)(?:{_DIGIT_WORD})(?:[ ,]{{1,2}}(?:y |double )?(?:{_DIGIT_WORD})){{3,15}}\b"
             ),
         )
         for kind, starts, words in (
             ("SECRET", _SECRET_WORDS, r"clave|contrase[nñ]a|pin|nip|passcode|cvv|otp|c[oó]digo|code"),
+            ("PHONE", _NUMBER_WORDS, r"mi n[uú]mero|my number"),
             ("PHONE", _PHONE_WORDS, r"tel[eé]fono|tel|cel|celular|m[oó]vil|whatsapp|phone|mobile"),
             ("CEDULA", _IDENTITY_WORDS, r"c[eé]dula|documento|identificaci[oó]n"),
         )
@@ -496,6 +498,18 @@ _RULES: tuple[_Rule, ...] = (
         ),
         check=_is_secret,
     ),
+    _Rule(  # keys of programs, and addresses of wallets
+        type="SECRET",
+        digits=1,
+        holds="_",
+        pattern=re.compile(r"\b[a-z]{2,6}_(?:[a-z]{2,8}_)?(?=\w*\d)(?=\w*[A-Z])[A-Za-z0-9]{10,80}\b"),
+    ),
+    _Rule(
+        type="ACCOUNT",
+        digits=1,
+        holds="0x",
+        pattern=re.compile(r"\b0x[0-9a-fA-F]{40}\b"),
+    ),
     _Rule(
         type="IBAN",
         places=_two_letters,
@@ -512,7 +526,7 @@ _RULES: tuple[_Rule, ...] = (
     _Rule(
         type="CARD",
         digits=13,
-        pattern=re.compile(r"(?<![\d$+])(?<!\d[.,])\d(?:[ \-]?\d){12,18}(?![\d]|[.,]\d)"),
+        pattern=re.compile(r"(?<![\d$+])(?<!\d[.,])(?:\d(?:[ \-]?\d){12,18}|\d{4}(?:\.\d{4}){3})(?![\d]|[.,]\d)"),
         check=_is_card,
     ),
     _Rule(
@@ -540,7 +554,7 @@ _RULES: tuple[_Rule, ...] = (
             r"(?:national |citizen )?(?<!transaction )(?<!order )(?<!case )(?<!ticket )id(?: card)?(?: number)?|ssn|social security(?: number)?)\b"
             + _LINK
             + r")"
-            r"(?:\d{1,3}(?:[.,' ]\d{3}){2,3}|\d{3}\.(?!000)\d{3}|\d{3}[ \-]\d{2}[ \-]\d{4}|\d{6,11})(?![\d]|[.,]\d)"
+            r"(?:\d{1,3}(?:[.,'’´` ]\d{3}){2,3}|\d{3}\.(?!000)\d{3}|\d{3}[ \-]\d{2}[ \-]\d{4}|\d{6,11})(?![\d]|[.,]\d)"
             + _MONEY_AFTER
         ),
     ),
@@ -570,8 +584,10 @@ _RULES: tuple[_Rule, ...] = (
     _Rule(  # a social security number: nothing else is written so
         type="CEDULA",
         digits=9,
-        number=lambda text: text.count("-") > 1,
-        pattern=re.compile(r"(?<![\w$\-])(?<!\d[.,])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w\-]|[.,]\d)"),
+        number=lambda text: text.count("-") > 1 or text.count(" ") > 1,
+        pattern=re.compile(
+            r"(?<![\w$\-])(?<!\d[., ])(?!000|666|9)\d{3}(?P<mark>[ \-])(?!00)\d{2}(?P=mark)(?!0000)\d{4}(?![\w\-]|[., ]\d)"
+        ),
     ),
     _Rule(
         type="CEDULA",
@@ -630,6 +646,15 @@ _RULES: tuple[_Rule, ...] = (
             r"(?<![\w$/\-])(?<!\d[.,])\+(?:\d{9,15}|1[\s.\-]?\(?\d{3}\)?[\s.\-]?\d{3}[\s.\-]?\d{4}|57[\s.\-]?\(?\d{3}\)?[\s.\-]?\d{3}[\s.\-]?\d{2}[\s.\-]?\d{2}|\d{1,3}[\s.\-]?(?:\(?\d{1,4}\)?[\s.\-]?){2,5}\d{2,4}|\d{1,3} \d{2,4} \d{6,8})(?![\d]|[.,/\-]\d)"
             + _MONEY_AFTER
         ),
+    ),
+    _Rule(  # whose letters say what they are
+        type="REFERENCE",
+        places=_capitals,
+        digits=4,
+        pattern=re.compile(
+            r"\b(?P<value>(?:PQRS?|RAD|TKT|REF|CASO?|CASE|INV|FE|SR|INC|CRM)[\-_/]\d[\dA-Z]{1,20}(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,4})(?![\w]|[.,]\d)"
+        ),
+        check=_is_reference,
     ),
     _Rule(
         type="REFERENCE",
@@ -696,11 +721,11 @@ _RULES: tuple[_Rule, ...] = (
             r"(?i)(?P<keep>\b(?:c\.\s?c\.?|c\.?e\.?|c[eé]dula|doc(?:umento)?|identificaci[oó]n|identificad[oa])\b"
             + _GAP
             + r")"
-            r"(?P<value>\d{1,3}(?:[.,' ]\d{3}){2,3}|\d{6,10})(?![\d]|[.,]\d)" + _NO_UNITS
+            r"(?P<value>\d{1,3}(?:[.,'’´` ]\d{3}){2,3}|\d{6,10})(?![\d]|[.,]\d)" + _NO_UNITS
         ),
         check=_names_somebody,
     ),
-    _another("CEDULA", r"\d{1,3}(?:[.,' ]\d{3}){2,3}|\d{7,10}"),
+    _another("CEDULA", r"\d{1,3}(?:[.,'’´` ]\d{3}){2,3}|\d{7,10}"),
     _Rule(
         type="ACCOUNT",
         starts=_ACCOUNT_WORDS,
@@ -758,6 +783,25 @@ _RULES: tuple[_Rule, ...] = (
             r"(?P<value>(?=\S*\d)[^\W\d_][\w@#*!$%&+\-]{4,})"
         ),
         check=_is_password,
+    ),
+    *(
+        _Rule(type="SECRET", starts=_SECRET_WORDS, pattern=re.compile(pattern))
+        for pattern in (  # of words alone: of several words, or with strokes between them
+            r"(?i)(?P<keep>\bpass ?phrase\b[^.!?\n\"“]{0,20}[\"“])[^\"”\n]{5,60}(?=[\"”])",
+            r"(?i)(?P<keep>\bpass ?phrase\s(?:is|was)\s)(?!(?:not?|wrong|too|being|in)\b)(?:\w{1,20} ){2,5}?\w{1,20}(?=\s(?:but|and|or)\b|[.,;\n]|\Z)",
+            r"(?i)(?P<keep>\b(?:clave|contrase[nñ]a|password|passcode|pwd?)\b[^.!?\n<]{0,60}[\s:,])[^\W\d_]{2,20}(?:_[^\W_]{1,20}){2,6}(?!\w)",
+        )
+    ),
+    _Rule(  # beside a card
+        type="SECRET",
+        holds="<CARD>",
+        digits=3,
+        places=lambda seen: found(seen.text, ("<CARD>",)),
+        pattern=re.compile(
+            r"(?i)(?P<keep><CARD>[^\d<\n]{0,40}\b(?:c[oó]digo|code|cvv|seguridad|security|atr[aá]s|back)\b[^\d<\n]{0,12})(?P<value>\d{3,4})(?![\w]|[.,:/\-]\d)"
+            + _NO_UNITS
+        ),
+        check=_is_code,
     ),
     _Rule(  # in quotes
         type="SECRET",

@@ -100,7 +100,7 @@ def test_redacting_twice_changes_nothing() -> None:
 
 def test_hostile_texts_take_no_time() -> None:
     """Patterns that backtrack would take minutes on these."""
-    started = time.monotonic()
+    started = time.process_time()
     for text in (
         "9" * 200_000,
         "cuenta no no no " * 20_000,
@@ -127,7 +127,7 @@ def test_hostile_texts_take_no_time() -> None:
             channels=facts.Names.of(("y",)),
             salt="",
         )
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 20
 
 
 @pytest.mark.parametrize(

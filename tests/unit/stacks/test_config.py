@@ -30,6 +30,16 @@ def test_shipped_environments_load(name: str) -> None:
         ('strategy = "Bayesian"', 'strategy = "Grid"', ["tuning.strategy", "Bayesian", "Hyperband"]),
         ("max_parallel_jobs = 1", "max_parallel_jobs = 4", ["tuning", "max_parallel_jobs (4)", "max_jobs (2)"]),
         ("disposable = true", "disposable = maybe", ["not TOML"]),
+        (
+            'scoring_instance = "ml.m5.large"',
+            'scoring_instance = "ml.m5d.large"',
+            ["compute.scoring_instance", "disks of its own", "ml.m5d.large"],
+        ),
+        (
+            'training_instance = "ml.m5.xlarge"',
+            'training_instance = "ml.g4dn.xlarge"',
+            ["compute.training_instance", "m, c, r or t"],
+        ),
         ("[tags]", '[analytics]\nrefresh_time = "25:00"\n[tags]', ["analytics.refresh_time", "25:00"]),
         ("[tags]", '[analytics]\nquicksight_principal = "anyone"\n[tags]', ["analytics.quicksight_principal", "quicksight"]),
         (

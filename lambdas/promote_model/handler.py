@@ -174,7 +174,7 @@ def _register(state: Mapping[str, Any], settings: Settings, clients: Clients) ->
     evaluation_uri = f"s3://{settings.models_bucket}/{prefix}/"
     body = clients.s3.get_object(Bucket=settings.models_bucket, Key=f"{prefix}/evaluation.json")["Body"].read()
     evaluation = _document(body)
-    verdict = judge(evaluation, settings.promotion_policy, champion_version=plan["champion"]["version"])
+    verdict = judge(evaluation, settings.promotion_policy, run_id=run_id, champion_version=plan["champion"]["version"])
     job = clients.sagemaker.describe_training_job(TrainingJobName=state["training"]["best_training_job"])
     candidate, holdout = (_part(evaluation, name) for name in ("candidate", "holdout"))
     hyperparameters = {
@@ -206,7 +206,8 @@ def _register(state: Mapping[str, Any], settings: Settings, clients: Clients) ->
     clients.s3.put_object(
         Bucket=settings.models_bucket,
         Key=f"{prefix}/promotion.json",
-        Body=json.dumps(decision, indent=1, ensure_ascii=False, allow_nan=False).encode(),
+        # Half a character in a label becomes the escape that JSON has for it.
+        Body=json.dumps(decision, indent=1, ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace"),
         ContentType="application/json",
     )
     reason = "; ".join(verdict.reasons)
@@ -271,7 +272,7 @@ def _document(body: bytes) -> dict[str, Any]:
     """evaluation.json, or nothing where it is not a JSON object: the gate then says what is missing."""
     try:
         found: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -13,7 +13,7 @@ import pytest
 from moto import mock_aws
 
 from local_aws import validation
-from tests.unit.lambdas.test_gate import POLICY, against, first, measured, recall
+from tests.unit.lambdas.test_gate import POLICY, against, first, measured
 
 Unit = Callable[[str, str], ModuleType]
 MODELS, PREPARED, GROUP = "models-bucket", "prepared-bucket", "ptmlops-test"
@@ -91,22 +91,8 @@ def trained(run_id: str, evaluation: Any, *, score: bool = True, champion: str =
 
 
 def evaluate(run_id: str, evaluation: Any, body: bytes | None = None) -> None:
-    content = json.dumps(evaluation).encode() if body is None else body
+    content = json.dumps({**evaluation, "run_id": run_id}).encode() if body is None else body
     boto3.client("s3").put_object(Bucket=MODELS, Key=f"evaluations/{run_id}/evaluation.json", Body=content)
-
-
-def full(evaluation: Any, **candidate: Any) -> Any:
-    """An evaluation with what is stored besides what the gate looks at."""
-    evaluation["candidate"] |= {
-        "accuracy": 0.85,
-        "training_rows": 720,
-        "data_fingerprint": "d" * 64,
-        "code_version": "train1234567",
-        "settings": {"cost": 0.31},
-        **candidate,
-    }
-    evaluation["holdout"]["fingerprint"] = "h" * 64
-    return evaluation
 
 
 def packages() -> list[Any]:
@@ -132,7 +118,7 @@ def test_a_first_candidate_is_registered_and_serves(deployed: ModuleType) -> Non
     deployed._clients().sagemaker.meta.events.register(
         "provide-client-params.sagemaker.CreateModel", lambda params, **_: models.append(params)
     )
-    made = promote(deployed, trained("run-1", full(first())))
+    made = promote(deployed, trained("run-1", first()))
 
     artifact = f"s3://{MODELS}/training/run-1/run-1-0-0-001-abc/output/model.tar.gz"
     name = f"{GROUP}-v1-{hashlib.sha256(artifact.encode()).hexdigest()[:8]}"
@@ -164,7 +150,7 @@ def test_a_first_candidate_is_registered_and_serves(deployed: ModuleType) -> Non
 
 
 def test_the_package_says_what_led_to_it(deployed: ModuleType) -> None:
-    promote(deployed, trained("run-1", full(first())))
+    promote(deployed, trained("run-1", first()))
     (package,) = packages()
     assert package["ModelApprovalStatus"] == "Approved"
     assert package["CustomerMetadataProperties"] == {
@@ -178,7 +164,7 @@ def test_the_package_says_what_led_to_it(deployed: ModuleType) -> None:
         "training_rows": "720",
         "data_fingerprint": "d" * 64,  # of what was learned from
         "holdout_rows": "300",
-        "holdout_fingerprint": "h" * 64,
+        "holdout_fingerprint": "e" * 64,
         "training_code_version": "train1234567",
         "code_version": "code12345678",
         "hyperparameters": "cost=0.31 weight_power=0.7",
@@ -191,7 +177,7 @@ def test_the_package_says_what_led_to_it(deployed: ModuleType) -> None:
 
 
 def test_every_number_behind_the_decision_is_kept(deployed: ModuleType) -> None:
-    promote(deployed, trained("run-1", full(first())))
+    promote(deployed, trained("run-1", first()))
     kept = read(MODELS, "evaluations/run-1/promotion.json")
     assert kept["policy"] == POLICY
     assert kept["hyperparameters"] == {"cost": "0.31", "weight_power": "0.7"}
@@ -207,8 +193,8 @@ def test_every_number_behind_the_decision_is_kept(deployed: ModuleType) -> None:
 
 
 def test_a_worse_candidate_is_registered_and_the_champion_stays(deployed: ModuleType) -> None:
-    champion = promote(deployed, trained("run-1", full(first())))["champion"]
-    worse = full(against(-0.2, (-0.3, -0.1)))
+    champion = promote(deployed, trained("run-1", first()))["champion"]
+    worse = against(-0.2, (-0.3, -0.1))
     worse["champion"]["version"] = "1"
 
     made = promote(deployed, trained("run-2", worse, champion="1"))
@@ -222,7 +208,7 @@ def test_a_worse_candidate_is_registered_and_the_champion_stays(deployed: Module
 
 def test_a_candidate_that_waits_for_a_person_is_announced_once(deployed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROMOTION_POLICY", json.dumps({**POLICY, "mode": "manual"}))
-    event = trained("run-1", full(first()), score=False)
+    event = trained("run-1", first(), score=False)
     made = promote(deployed, event)
     assert made["promotion"]["decision"] == "PendingManualApproval"
     assert made["champion"]["version"] == "none"
@@ -236,7 +222,7 @@ def test_rows_that_wait_for_a_model_that_waits_fail_the_run_and_say_how_to_go_on
     deployed: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROMOTION_POLICY", json.dumps({**POLICY, "mode": "manual"}))
-    event = trained("run-1", full(first()))
+    event = trained("run-1", first())
     with pytest.raises(deployed.NoChampionError, match=r"7 complaints wait.*ptmlops promote 1"):
         promote(deployed, event)
     # A person approves it, and the run is redriven from Promote.
@@ -250,18 +236,18 @@ def test_rows_that_wait_for_a_model_that_waits_fail_the_run_and_say_how_to_go_on
 
 def test_rows_that_wait_behind_a_refused_candidate_fail_the_run(deployed: ModuleType) -> None:
     with pytest.raises(deployed.NoChampionError, match=r"under the floor.*Drop more labelled"):
-        promote(deployed, trained("run-1", full(first(candidate=measured(macro_f1=0.1)))))
+        promote(deployed, trained("run-1", first(candidate=measured(macro_f1=0.1))))
 
 
 def test_a_repeated_promote_registers_nothing_twice(deployed: ModuleType) -> None:
-    event = trained("run-1", full(first()))
+    event = trained("run-1", first())
     assert promote(deployed, event) == promote(deployed, event)
     assert len(packages()) == 1
 
 
 def test_the_second_of_two_candidates_is_compared_with_the_winner_of_the_first(deployed: ModuleType) -> None:
     """Both were planned and evaluated while there was no champion."""
-    one, two = trained("run-1", full(first())), trained("run-2", full(first()))
+    one, two = trained("run-1", first()), trained("run-2", first())
     promote(deployed, one)
 
     again = promote(deployed, two)
@@ -271,7 +257,7 @@ def test_the_second_of_two_candidates_is_compared_with_the_winner_of_the_first(d
     assert read(PREPARED, "runs/run-2/plan/request.json")["champion_version"] == "1"
     assert len(packages()) == 1
 
-    compared = full(against(-0.2, (-0.3, -0.1)))
+    compared = against(-0.2, (-0.3, -0.1))
     compared["champion"]["version"] = "1"
     evaluate("run-2", compared)
     made = promote(deployed, {"state": {**two["state"], "plan": {**two["state"]["plan"], "champion": again["champion"]}}})
@@ -283,7 +269,7 @@ def test_of_two_that_judge_in_the_same_moment_the_later_gives_way(
     deployed: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """run-2 looks at the registry, run-1 registers its model, and only then run-2 registers its own."""
-    one, two = trained("run-1", full(first())), trained("run-2", full(first()))
+    one, two = trained("run-1", first()), trained("run-2", first())
     register = deployed.register
     pending = [one]
 
@@ -298,7 +284,7 @@ def test_of_two_that_judge_in_the_same_moment_the_later_gives_way(
     assert again["promotion"]["decision"] == "ChampionChanged"
     assert again["champion"]["version"] == "1"
     assert [package["ModelApprovalStatus"] for package in packages()] == ["Approved", "Rejected"]
-    compared = full(against(0.05, (0.01, 0.09)))
+    compared = against(0.05, (0.01, 0.09))
     compared["champion"]["version"] = "1"
     evaluate("run-2", compared)
     made = promote(deployed, {"state": {**two["state"], "plan": {**two["state"]["plan"], "champion": again["champion"]}}})
@@ -309,8 +295,8 @@ def test_of_two_that_judge_in_the_same_moment_the_later_gives_way(
 def test_what_a_person_approved_is_not_taken_back(deployed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two candidates wait, both planned without a champion; a person approves the first and then the second."""
     monkeypatch.setenv("PROMOTION_POLICY", json.dumps({**POLICY, "mode": "manual"}))
-    promote(deployed, trained("run-1", full(first()), score=False))
-    event = trained("run-2", full(first()))
+    promote(deployed, trained("run-1", first(), score=False))
+    event = trained("run-2", first())
     with pytest.raises(deployed.NoChampionError):
         promote(deployed, event)
     for package in packages():
@@ -323,8 +309,8 @@ def test_what_a_person_approved_is_not_taken_back(deployed: ModuleType, monkeypa
 
 
 def test_a_rollback_during_the_evaluation_is_a_changed_champion_too(deployed: ModuleType) -> None:
-    promote(deployed, trained("run-1", full(first())))
-    event = trained("run-2", full(against()), champion="1")
+    promote(deployed, trained("run-1", first()))
+    event = trained("run-2", against(), champion="1")
     boto3.client("sagemaker").update_model_package(
         ModelPackageArn=packages()[0]["ModelPackageArn"], ModelApprovalStatus="Rejected"
     )
@@ -339,7 +325,9 @@ def test_a_rollback_during_the_evaluation_is_a_changed_champion_too(deployed: Mo
     }
 
 
-@pytest.mark.parametrize("body", [b"", b"no json", b"[]", b"null", b'{"candidate": NaN}', b'{"candidate": {"macro_f1": NaN}}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"no json", b"[]", b"null", b'{"candidate": NaN}', b'{"candidate": {"macro_f1": NaN}}', b"[" * 200_000]
+)
 def test_a_broken_evaluation_never_promotes(deployed: ModuleType, body: bytes) -> None:
     made = promote(deployed, trained("run-1", None, score=False, body=body))
     assert made["promotion"]["decision"] == "Rejected"
@@ -348,13 +336,22 @@ def test_a_broken_evaluation_never_promotes(deployed: ModuleType, body: bytes) -
     boto3.client("sagemaker").update_model_package(
         ModelPackageArn=packages()[0]["ModelPackageArn"], ModelApprovalStatus="Approved"
     )
-    again = promote(deployed, trained("run-2", full(first()), score=False))
+    again = promote(deployed, trained("run-2", first(), score=False))
     assert again["champion"]["version"] == "1"
     assert again["champion"]["macro_f1"] == 0
 
 
+def test_the_evaluation_of_another_run_never_promotes(deployed: ModuleType) -> None:
+    event = trained("run-1", first(), score=False)
+    evaluate("run-1", None, json.dumps(first(run_id="run-0")).encode())
+    made = promote(deployed, event)
+    assert made["promotion"]["decision"] == "Rejected"
+    assert made["promotion"]["reasons"] == ["it is the evaluation of run run-0 and not of run-1"]
+
+
 @pytest.mark.parametrize(
-    "label", ["crédito, «tarjeta»", "it's; (x) 100% \n\t\x00 <b>", "😡" * 300, "n\u0303andu\u0301", "a" * 2000, "\u2028"]
+    "label",
+    ["crédito, «tarjeta»", "it's; (x) 100% \n\t\x00 <b>", "😡" * 300, "n\u0303andu\u0301", "a" * 2000, "\u2028", "\ud800"],
 )
 def test_no_label_makes_a_request_that_the_service_refuses(
     deployed: ModuleType, monkeypatch: pytest.MonkeyPatch, label: str
@@ -365,8 +362,8 @@ def test_no_label_makes_a_request_that_the_service_refuses(
     client.meta.events.register(
         "provide-client-params.sagemaker.CreateModelPackage", lambda params, **_: requests.append(params)
     )
-    promote(deployed, trained("run-1", full(first())))
-    worse = full(against(-0.2, (-0.3, -0.1), **{label: recall(20, 0, 40)}))
+    promote(deployed, trained("run-1", first()))
+    worse = against(-0.2, (-0.3, -0.1), **{label: (20, 0, 40)})
     worse["champion"]["version"] = "1"
     made = promote(deployed, trained("run-2", worse, champion="1"))
     assert len(requests) == 2
@@ -374,4 +371,8 @@ def test_no_label_makes_a_request_that_the_service_refuses(
         assert validation.problems("sagemaker", "CreateModelPackage", request) == []
         for field, value in (("CustomerMetadataProperties", {"reason": "it's"}), ("ModelPackageDescription", "two\nlines")):
             assert validation.problems("sagemaker", "CreateModelPackage", {**request, field: value})  # it would be seen
-    assert f"recall of {label} falls" in made["promotion"]["reasons"][1]
+    reason = made["promotion"]["reasons"][1]
+    assert reason.startswith(f"recall of {label[:3].strip() if label.isprintable() or label[0].isalpha() else '(no name)'}")
+    assert reason.endswith("falls by 0.500, more than 0.100 and more than chance explains")
+    assert reason.isprintable()
+    assert len(reason) < 150

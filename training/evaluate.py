@@ -19,25 +19,24 @@ log = logging.getLogger("evaluate")
 # The job unpacks the code to <base>/code, and its inputs and outputs lie beside it.
 SOURCE = Path(__file__).resolve().parent
 BASE = SOURCE.parent
-NAMED_LABELS = 5  # in a note; per_label has them all
+LONGEST_NOTE = 500  # characters
 DECIDING_ROWS = 30  # a label or holdout with fewer rows cannot tell two models apart
-ABOUT = ("training_rows", "data_fingerprint", "code_version", "settings")
 
 
 def evaluate(base: Path) -> dict[str, Any]:
     """Evaluate the models below base/input; returns evaluation.json's content. Raises ArtifactError or DataError."""
     given = base / "input"
     request = _request(given / "request")
-    target = float(request.get("target_precision", 0.95))
-    seed = int(request.get("seed", 0))
+    target, seed = request["target_precision"], request["seed"]
     candidate = _model(given / "candidate")
     if candidate is None:
         raise ArtifactError("the candidate has no model.tar.gz: look at the training job's log")
-    version = str(request.get("champion_version", "none"))
+    version = request["champion_version"]
     champion, unread = _champion(given / "champion", version)
     held_out = read_labelled(given / "test")
     # A complaint that is written again after its near-copy was held out comes into training: neither model is judged on it.
-    leaked = evaluation.leaked_rows(read_labelled(given / "train"), held_out)
+    learned = read_labelled(given / "train", given / "validation")  # train.py learns from both
+    leaked = evaluation.leaked_rows(learned, held_out)
     rows = [row for row, seen in zip(held_out, leaked, strict=True) if not seen]
     labels = evaluation.all_labels(rows, [found.model for found in (candidate, champion) if found])
     truth = np.asarray([labels.index(row.label) for row in rows], dtype=np.int64)
@@ -53,11 +52,11 @@ def evaluate(base: Path) -> dict[str, Any]:
             threshold=found.model.threshold,
             seed=seed,
         )
-        return verdicts, {**numbers, **{key: found.about.get(key) for key in ABOUT}}
+        return verdicts, {**numbers, **{key: found.about.get(key) for key in artifact.ABOUT}}
 
     ours, candidate_metrics = measured(candidate)
     result: dict[str, Any] = {
-        "run_id": request.get("run_id"),
+        "run_id": request["run_id"],
         "target_precision": target,
         "holdout": {"rows": len(rows), "labels": _supports(rows), "fingerprint": evaluation.holdout_fingerprint(rows)},
         "candidate": candidate_metrics,
@@ -89,23 +88,38 @@ def _notes(result: dict[str, Any], candidate: Artifact, champion: Artifact | Non
         notes.append(f"the holdout has {rows} rows: too few to tell two models apart")
     small = [label for label, count in supports.items() if count < DECIDING_ROWS]
     if rows and small:
-        named = ", ".join(small[:NAMED_LABELS]) + (
-            f" and {len(small) - NAMED_LABELS} more" if len(small) > NAMED_LABELS else ""
-        )
+        named = evaluation.named(small)
         notes.append(f"labels with fewer than {DECIDING_ROWS} holdout rows, whose recall is a rough guess: {named}")
+    if candidate.model.threshold == 1.0:
+        notes.append(
+            f"the candidate leaves every row to review: no confidence keeps a precision of {result['target_precision']:g}"
+        )
+    elif missed := evaluation.missed_target(result["candidate"], rows, result["target_precision"]):
+        notes.append(missed)
     if leaked:
         notes.append(f"{leaked} rows of the holdout are near-copies of training rows: they were left out")
-    return notes
+    return [note if len(note) <= LONGEST_NOTE else f"{note[: LONGEST_NOTE - 1]}…" for note in notes]
 
 
 def _request(folder: Path) -> dict[str, Any]:
     path = folder / "request.json"
     try:
         request: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError("request.json is missing or not JSON: run the run's Plan again") from error
     if not isinstance(request, dict):
         raise DataError("request.json is not a JSON object: run the run's Plan again")
+    target, seed = request.get("target_precision"), request.get("seed")
+    for name, good in {
+        "run_id": isinstance(request.get("run_id"), str),
+        "champion_version": isinstance(request.get("champion_version"), str),
+        "target_precision": isinstance(target, float) and 0 < target < 1,
+        "seed": type(seed) is int and 0 <= seed < 1 << 32,
+    }.items():
+        if not good:
+            raise DataError(
+                f"request.json has no usable {name}: look at the environment's settings and run the run's Plan again"
+            )
     return request
 
 
@@ -137,13 +151,23 @@ def main() -> int:
     acceleration.look_in(SOURCE / artifact.WHEELS)
     try:
         result = evaluate(BASE)
+        _write(result, BASE / "output")
     except (ArtifactError, DataError) as error:
-        log.error("%s", error)  # noqa: TRY400  the reason is for a reader; a traceback would hide it
-        message = BASE.parent / "output" / "message"
-        message.parent.mkdir(parents=True, exist_ok=True)
-        message.write_text(str(error)[:1000], encoding="utf-8")
-        return 1
-    output = BASE / "output"
+        reason = str(error)
+    except Exception as error:
+        log.exception("a defect of the code, or of the machine")
+        reason = f"evaluation ended in {type(error).__name__}, which nobody foresaw: the job's log has the place"
+    else:
+        return 0
+    log.error("%s", reason)
+    message = BASE.parent / "output" / "message"
+    message.parent.mkdir(parents=True, exist_ok=True)
+    message.write_text(reason[:1000], encoding="utf-8", errors="replace")
+    return 1
+
+
+def _write(result: dict[str, Any], output: Path) -> None:
+    """The document, its plots, and what the log says of it."""
     output.mkdir(parents=True, exist_ok=True)
     for name, drawing in plots.draw(result).items():
         (output / name).write_text(drawing, encoding="utf-8")
@@ -156,7 +180,6 @@ def main() -> int:
         log.info("minus the champion's: %s, interval %s", found["macro_f1_difference"], found["interval"])
     for note in result["notes"]:
         log.info("note: %s", note)
-    return 0
 
 
 if __name__ == "__main__":

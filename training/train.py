@@ -20,6 +20,16 @@ from complaint_model.records import DataError, read_labelled
 
 log = logging.getLogger("train")
 SOURCE = Path(__file__).resolve().parent
+# Beyond these nothing is learned, or nothing else than at the limit.
+RANGES: dict[str, tuple[float, float]] = {
+    "cost": (1e-4, 1e4),
+    "weight_power": (0, 2),
+    "bayes_power": (0, 4),
+    "min_rows": (1, 1_000_000),
+    "folds": (2, 100),
+    "target_precision": (1e-6, 1 - 1e-6),
+    "seed": (0, 2**32 - 1),
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -29,14 +39,15 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse_settings(arguments: list[str]) -> Settings:
-    """Settings from `--name value` pairs. Raises TrainingError at an unknown name or a value of the wrong kind."""
+    """Settings from `--name value` pairs. Raises TrainingError at an unknown name, or a value of the wrong kind or size."""
     parser = _Parser(allow_abbrev=False, add_help=False)
     kinds = {"float": float, "int": int, "str": str}
     for field in fields(Settings):
         parser.add_argument(f"--{field.name}", type=kinds[str(field.type)], default=field.default)
     settings = Settings(**vars(parser.parse_args(arguments)))
-    if settings.cost <= 0 or not 0 < settings.target_precision < 1 or settings.folds < 2:
-        raise TrainingError("hyperparameters: cost must be above 0, target_precision between 0 and 1, folds at least 2")
+    for name, (low, high) in RANGES.items():
+        if not low <= getattr(settings, name) <= high:  # which holds for no NaN
+            raise TrainingError(f"hyperparameters: {name} must be between {low:.15g} and {high:.15g}")
     if settings.characters not in ("auto", "on", "off"):
         raise TrainingError("hyperparameters: characters is auto, on or off")
     return settings
@@ -71,7 +82,8 @@ def train(
         },
         "training_rows": len(records),
         "data_fingerprint": classifier.fingerprint(rows),
-        "code_version": artifact.code_version(SOURCE),
+        "code_version": classifier.code_version(SOURCE),
+        "numba": acceleration.numba_version(),  # or None: scikit-learn trained, whose machines differ a little
     }
     artifact.save(model, about, model_dir, source=SOURCE, wheels=wheels)
     return crossfit
@@ -111,12 +123,17 @@ def main() -> int:
             wheels=wheels if os.environ.get("PTMLOPS_MODEL_BRINGS_NUMBA") == "true" else None,
         )
     except (TrainingError, DataError) as error:
-        failure = base / "output" / "failure"
-        failure.parent.mkdir(parents=True, exist_ok=True)
-        failure.write_text(str(error), encoding="utf-8")
-        log.error("%s", error)  # noqa: TRY400  the reason is for a reader; a traceback would hide it
-        return 1
-    return 0
+        reason = str(error)
+    except Exception as error:
+        log.exception("a defect of the code, or of the machine")
+        reason = f"training ended in {type(error).__name__}, which nobody foresaw: the job's log has the place"
+    else:
+        return 0
+    failure = base / "output" / "failure"
+    failure.parent.mkdir(parents=True, exist_ok=True)
+    failure.write_text(reason, encoding="utf-8", errors="replace")
+    log.error("%s", reason)
+    return 1
 
 
 if __name__ == "__main__":

@@ -140,6 +140,18 @@ def test_only_bayesian_search_starts_warm() -> None:
     assert "seed" in space["static"]
 
 
+def test_the_leak_check_sees_every_row_that_training_learns_from(definition: dict[str, Any]) -> None:
+    job = definition["States"]["Train"]["Parameters"]["TrainingJobDefinition"]
+    learned = {
+        channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri.$"] for channel in job["InputDataConfig"][1:]
+    }
+    inputs = definition["States"]["Evaluate"]["Parameters"]["ProcessingInputs"]
+    given = {item["InputName"]: item["S3Input"] for item in inputs}
+    assert set(learned) == {"train", "validation"}
+    assert {name: given[name]["S3Uri.$"] for name in learned} == learned
+    assert {given[name]["S3DataType"] for name in learned} == {"ManifestFile"}
+
+
 def test_training_and_evaluation_are_isolated_and_encrypted(definition: dict[str, Any]) -> None:
     """cdk-nag does not look inside a state machine."""
     training = definition["States"]["Train"]["Parameters"]["TrainingJobDefinition"]

@@ -29,6 +29,10 @@ _found: list[ModuleType | None] = []  # the kernels, once they were looked for
 _lock = threading.Lock()
 
 WHEELS = ("llvmlite", "numba")
+WITHOUT = (
+    "NumPy scores, with the same results, and scikit-learn trains, to the tolerance of its solver: "
+    "a few answers of such a model differ. Both are slower"
+)
 
 
 def call(name: str, *arguments: Any) -> Any:
@@ -40,9 +44,16 @@ def call(name: str, *arguments: Any) -> Any:
         result = getattr(module, name)(*arguments)
     except Exception as error:  # noqa: BLE001 - a compiler can fail in any way, and the model must answer all the same
         _failed.append(name)
-        log.warning("numba cannot run %s (%s): NumPy does, with the same results, slower", name, type(error).__name__)
+        log.warning("numba cannot run %s (%s): %s", name, type(error).__name__, WITHOUT)
         return None
     return True if result is None else result
+
+
+def numba_version() -> str | None:
+    """The version of the numba that trains and scores here, or None where NumPy and scikit-learn do."""
+    if _kernels() is None or {"bayes_scales", "fit_machines"} & set(_failed):
+        return None
+    return str(sys.modules["numba"].__version__)
 
 
 def look_in(folder: Path) -> None:
@@ -67,7 +78,7 @@ def _find() -> ModuleType | None:
                 raise
             return _load(_kept(source))
     except Exception as error:  # noqa: BLE001 - see call()
-        log.warning("numba is not at hand (%s): NumPy scores and trains, with the same results, slower", type(error).__name__)
+        log.warning("numba is not at hand (%s): %s", type(error).__name__, WITHOUT)
         return None
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
+import math
 import shutil
 import tarfile
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from complaint_model import features
 from complaint_model.classifier import Model
@@ -32,7 +35,15 @@ CONTENT = "model.json"
 WHEELS = "wheels"  # of numba, in the code and in a model that brings it
 MAX_OPENING = 1000  # words
 MAX_REACH = 100  # words; a larger one would make a feature of nearly every pair in a text
-MAX_MEMBER_BYTES = 4_000_000_000
+MAX_RARITY = 100.0  # 1 + ln(texts)
+MAX_WEIGHT = 1e6  # of anything that is added to a logit: beyond it a model answers with nothing but noise
+# Most of a model are its weights (classifier.MAX_WEIGHTS, 400 MB) and what they belong to; wheels of numba are 64 MB.
+MAX_UNPACKED_BYTES = 2_000_000_000
+MAX_MEMBERS = 1000
+MAX_JSON_BYTES = 16_000_000
+PIECE_BYTES = 1 << 16
+LONGEST_TOLD = 200  # characters of an error or value, in a sentence
+ABOUT = {"training_rows": int, "data_fingerprint": str, "code_version": str, "settings": dict}  # where they are known
 
 
 class ArtifactError(Exception):
@@ -52,8 +63,10 @@ def save(model: Model, about: dict[str, Any], folder: Path, *, source: Path | No
     folder/wheels. Same input, same bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    written = [folder / CONTENT]  # what else lies in the folder is no part of the model
     for name, (dtype, _) in ARRAYS.items():
-        with (folder / f"{name}.npy").open("wb") as out:
+        written.append(folder / f"{name}.npy")
+        with written[-1].open("wb") as out:
             np.save(out, np.ascontiguousarray(getattr(model, name), dtype=dtype), allow_pickle=False)
     content = {
         "labels": list(model.labels),
@@ -65,18 +78,14 @@ def save(model: Model, about: dict[str, Any], folder: Path, *, source: Path | No
         "about": about,
     }
     (folder / CONTENT).write_text(_json(content), encoding="utf-8")
-    if source:
-        for path in source_files(source):
-            target = folder / "code" / path.relative_to(source)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
-    for path in sorted(wheels.glob("*.whl")) if wheels else ():
-        (folder / WHEELS).mkdir(exist_ok=True)
-        shutil.copyfile(path, folder / WHEELS / path.name)
+    brought = {folder / "code" / path.relative_to(source): path for path in source_files(source)} if source else {}
+    brought |= {folder / WHEELS / path.name: path for path in sorted(wheels.glob("*.whl"))} if wheels else {}
+    for target, path in brought.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
     members = {
         path.relative_to(folder).as_posix(): {"sha256": _sha256(path), "bytes": path.stat().st_size}
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST
+        for path in (*written, *brought)
     }
     (folder / MANIFEST).write_text(_json({"format": FORMAT, "members": members}), encoding="utf-8")
 
@@ -86,19 +95,11 @@ def source_files(source: Path) -> list[Path]:
     return [source / "inference.py", *sorted((source / "complaint_model").glob("*.py"))]
 
 
-def code_version(source: Path) -> str:
-    """The first 12 digits of the code's SHA-256: what ran, with no git on the machine that runs it."""
-    digest = hashlib.sha256()
-    for path in sorted(source.rglob("*.py")):
-        digest.update(path.relative_to(source).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:12]
-
-
 def load(folder: Path) -> Artifact:
     """The model in `folder`. Raises ArtifactError unless every member is there, unchanged and of the expected shape."""
     manifest = _read_json(folder / MANIFEST)
     if manifest.get("format") != FORMAT:
-        raise ArtifactError(f"the model has format {manifest.get('format')!r} and this code reads {FORMAT}: train again")
+        raise ArtifactError(f"the model has format {_short(manifest.get('format'))} and this code reads {FORMAT}: train again")
     members = manifest.get("members")
     needed = [CONTENT, *(f"{name}.npy" for name in ARRAYS)]
     if not isinstance(members, dict) or any(name not in members for name in needed):
@@ -107,30 +108,86 @@ def load(folder: Path) -> Artifact:
         _check_member(folder / name, members[name])
     content = _read_json(folder / CONTENT)
     try:
-        model = _model(content, {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in ARRAYS})
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(f"the model's files do not fit together ({error}): train again") from error
-    return Artifact(model=model, about=dict(content.get("about") or {}))
+        arrays = {name: _read_array(folder / f"{name}.npy", *expected) for name, expected in ARRAYS.items()}
+        return Artifact(model=_model(content, arrays), about=_about(content.get("about")))
+    except Exception as error:  # a damaged file makes NumPy and its parsers fail in any way
+        raise ArtifactError(f"the model's files do not fit together ({_short(error)}): train again") from error
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """Extract model.tar.gz without its code: only plain files of the names that a model has. Returns `folder`."""
-    wanted = {MANIFEST, CONTENT, *(f"{name}.npy" for name in ARRAYS)}
+    """Extract model.tar.gz without its code: only plain files of the names that a model has. Returns `folder`.
+
+    Raises ArtifactError for everything that cannot be a model, and reads no more than a model can have, whatever is declared.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with tarfile.open(archive, "r:gz") as tar:
-            for member in tar:
-                name = member.name.removeprefix("./")
-                if name not in wanted:
-                    continue
-                data = tar.extractfile(member) if member.isreg() else None
-                if data is None or member.size > MAX_MEMBER_BYTES:
-                    raise ArtifactError(f"{name} in {archive.name} is no file of a plausible size: fetch the model again")
-                with data, (folder / name).open("wb") as out:
-                    shutil.copyfileobj(data, out)
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise ArtifactError(f"{archive.name} cannot be unpacked ({error}): fetch the model again") from error
+        with _Bounded(archive) as content, tarfile.open(fileobj=content, mode="r:") as tar:
+            _extract(tar, folder)
+    except ArtifactError as error:
+        raise ArtifactError(f"{archive.name} is no model: {error}") from error
+    except Exception as error:  # one byte that is not as it was makes zlib and tarfile fail in any way
+        raise ArtifactError(f"{archive.name} cannot be unpacked ({_short(error)}): fetch the model again") from error
     return folder
+
+
+def _extract(tar: tarfile.TarFile, folder: Path) -> None:
+    wanted = {MANIFEST, CONTENT, *(f"{name}.npy" for name in ARRAYS)}
+    for place, member in enumerate(tar):
+        if place >= MAX_MEMBERS:
+            raise ArtifactError(f"it has more than {MAX_MEMBERS} members")
+        name = member.name.removeprefix("./")
+        if name in wanted:
+            data = tar.extractfile(member) if member.isreg() and not member.issparse() else None
+            if data is None:
+                raise ArtifactError(f"{name} is no plain file")
+            with data, (folder / name).open("wb") as out:
+                shutil.copyfileobj(data, out, PIECE_BYTES)
+
+
+class _Bounded(gzip.GzipFile):
+    """An archive as tarfile reads it: no more than a model has, and no header (which tarfile reads at once) larger than a piece."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most `size` bytes."""
+        if size is None or not 0 <= size <= PIECE_BYTES:
+            raise ArtifactError(f"a header has {size} bytes")
+        self._check(self.tell() + size)
+        return super().read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go there, by unpacking what lies between."""
+        self._check(offset)
+        return super().seek(offset, whence)
+
+    @staticmethod
+    def _check(position: int) -> None:
+        if position > MAX_UNPACKED_BYTES:
+            raise ArtifactError(f"it unpacks to more than {MAX_UNPACKED_BYTES} bytes")
+
+
+def _read_array(path: Path, dtype: str, dimensions: int) -> NDArray[Any]:
+    """The array, if its header says what is expected of it and the file is as long as that: memory is taken only then."""
+    name = path.stem
+    with path.open("rb") as data:
+        version = np.lib.format.read_magic(data)
+        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+        shape, by_column, found = read_header(data)
+        if found != np.dtype(dtype) or len(shape) != dimensions:
+            raise ValueError(f"{name} is {found} in {len(shape)} dimensions, not {dtype} in {dimensions}")
+        if by_column:
+            raise ValueError(f"{name} is written column by column")
+        values = math.prod(shape)
+        if min(shape) < 0 or values * found.itemsize != path.stat().st_size - data.tell():
+            raise ValueError(f"{name} is said to be of shape {_short(shape)} and its file is of another length")
+        return np.fromfile(data, dtype=found, count=values).reshape(shape)
+
+
+def _about(found: Any) -> dict[str, Any]:
+    about = dict(found or {})
+    for name, kind in ABOUT.items():
+        if not isinstance(about.get(name, kind()), kind):
+            raise TypeError(f"{name} is not what is told of a model")
+    return about
 
 
 def _model(content: dict[str, Any], arrays: dict[str, Any]) -> Model:
@@ -141,19 +198,16 @@ def _model(content: dict[str, Any], arrays: dict[str, Any]) -> Model:
         raise ValueError("a label appears twice")
     if content["bucket_bits"] != BUCKET_BITS:
         raise ValueError(f"features are hashed to {content['bucket_bits']} bits, not {BUCKET_BITS}")
-    for name, (dtype, dimensions) in ARRAYS.items():
-        array = arrays[name]
-        if array.dtype != np.dtype(dtype) or array.ndim != dimensions:
-            raise ValueError(f"{name} is {array.dtype} in {array.ndim} dimensions, not {dtype} in {dimensions}")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds values that are not numbers")
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and array.size and not (array.min() >= -MAX_WEIGHT and array.max() <= MAX_WEIGHT):
+            raise ValueError(f"{name} holds values that are not numbers, or not those of a model")
     count = len(labels)
     _check_features(arrays, "", count, features.BUCKET_BITS)
     _check_features(arrays, "run_", count, features.RUN_BITS)
     if arrays["bias"].shape != (count,) or arrays["offsets"].shape != (count,):
         raise ValueError("the arrays' shapes do not match the labels")
     new_word_rarity = content["new_word_rarity"]
-    if not isinstance(new_word_rarity, float) or not 0 < new_word_rarity < 100:
+    if not isinstance(new_word_rarity, float) or not 0 < new_word_rarity < MAX_RARITY:
         raise ValueError("the rarity of a new word is none")
     reach, threshold = content["reach"], content["threshold"]
     if not isinstance(reach, int) or isinstance(reach, bool) or not 0 <= reach <= MAX_REACH:
@@ -172,7 +226,7 @@ def _check_features(arrays: dict[str, Any], kind: str, labels: int, bits: int) -
     buckets, rarity = arrays[f"{kind}buckets"], arrays[f"{kind}rarity"]
     if arrays[f"{kind}weights"].shape != (len(buckets), labels):
         raise ValueError("the arrays' shapes do not match the labels")
-    if rarity.shape != buckets.shape or (rarity <= 0).any():
+    if rarity.shape != buckets.shape or (rarity < 1).any() or (rarity >= MAX_RARITY).any():
         raise ValueError("rarity does not match the buckets")
     if (buckets[1:] <= buckets[:-1]).any() or (len(buckets) and buckets[-1] >= 1 << bits):
         raise ValueError("buckets repeat, are in disorder, or are none")
@@ -192,13 +246,22 @@ def _sha256(path: Path) -> str:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise ArtifactError(f"{path.name} has more than {MAX_JSON_BYTES} bytes: this folder holds no model")
         content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        _json(content).encode()  # refuses what JSON has no word for: Infinity, and half a character
+    except (OSError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path.name} is missing or not JSON: this folder holds no model") from error
     if not isinstance(content, dict):
         raise ArtifactError(f"{path.name} is not a JSON object: this folder holds no model")
     return content
 
 
-def _json(content: dict[str, Any]) -> str:
+def _short(found: Any) -> str:
+    """What was found, for a sentence: an error without a text by its kind."""
+    told = (str(found) or type(found).__name__) if isinstance(found, Exception) else repr(found)
+    return told if len(told) <= LONGEST_TOLD else f"{told[: LONGEST_TOLD - 1]}…"
+
+
+def _json(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False) + "\n"

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from scipy.special import bdtrc
+from scipy.special import bdtr, bdtrc
 
-from complaint_model.classifier import Floats, Ints, Model, calibration_error, macro_f1, threshold_for
+from complaint_model.classifier import Floats, Ints, Model, calibration_error, coverage_for, macro_f1
 from complaint_model.records import Labelled
 from complaint_model.scoring import score
 
@@ -23,6 +23,9 @@ DRAWS = 1000
 CALIBRATION_DRAWS = 200
 LENGTHS = ((50, "under 50 words"), (150, "50 to 149 words"), (400, "150 to 399 words"), (math.inf, "400 words or more"))
 CURVE_POINTS = 50
+NAMED_LABELS = 5  # in a sentence
+LONGEST_NAME = 50  # characters of a label in a sentence
+UNLIKELY = 0.05
 WORD = re.compile(r"\w+")
 
 
@@ -69,7 +72,6 @@ def metrics(
     """METRICS of docs/contracts.md; None is "cannot be said". Macro-F1 is over the labels that the holdout has rows of."""
     right = found.predicted == truth
     confusion = _confusion(truth, found.predicted, len(labels))
-    _, coverage = threshold_for(found.confidence, right, target_precision)
     answered = found.confidence >= threshold
     return {
         "accuracy": _number(right.mean() if len(right) else math.nan),
@@ -79,7 +81,9 @@ def metrics(
         "expected_calibration_error": _number(calibration_error(found.confidence, right)),
         "expected_calibration_error_by_chance": _number(_calibration_error_by_chance(found.confidence, seed)),
         "log_loss": _number(-np.log(np.maximum(found.probability_of_truth, 1e-12)).mean() if len(right) else math.nan),
-        "coverage_at_target_precision": _number(coverage if len(right) else math.nan),
+        "coverage_at_target_precision": _number(
+            coverage_for(found.confidence, right, target_precision) if len(right) else math.nan
+        ),
         "threshold": threshold,
         "answered_share": _number(answered.mean() if len(right) else math.nan),
         "answered_precision": _number(right[answered].mean() if answered.any() else math.nan),
@@ -289,17 +293,39 @@ def _length(text: str) -> str:
     return next(name for limit, name in LENGTHS if words < limit)
 
 
+def named(labels: Sequence[str]) -> str:
+    """Some of the labels, for a sentence; per_label has them all."""
+    shown = ", ".join(
+        label if len(label) <= LONGEST_NAME else f"{label[: LONGEST_NAME - 1]}…" for label in labels[:NAMED_LABELS]
+    )
+    return shown if len(labels) <= NAMED_LABELS else f"{shown} and {len(labels) - NAMED_LABELS} more"
+
+
+def missed_target(measured: dict[str, Any], rows: int, target: float) -> str | None:
+    """A sentence where a model's answers above its threshold are right more rarely than asked for, and chance does not explain it."""
+    if not measured["answered_share"]:
+        return None
+    answered = round(measured["answered_share"] * rows)
+    right = round(measured["answered_precision"] * answered)
+    if bdtr(right, answered, target) >= UNLIKELY:
+        return None
+    return (
+        f"{right} of the {answered} rows that the candidate answers without review are right: fewer than the "
+        f"{target:g} that was asked for, by more than chance explains"
+    )
+
+
 def disagreement(candidate: Sequence[str], champion: Sequence[str], holdout: set[str]) -> list[str]:
     """Sentences on labels that not everyone knows."""
     notes = []
     for name, labels in (("the candidate", candidate), ("the champion", champion)):
         unknown = sorted(holdout - set(labels))
         if labels and unknown:
-            notes.append(f"{name} does not know {', '.join(unknown)}: every such row of the holdout counts as wrong for it")
+            notes.append(f"{name} does not know {named(unknown)}: every such row of the holdout counts as wrong for it")
     if candidate and champion and set(candidate) != set(champion):
         new, gone = sorted(set(candidate) - set(champion)), sorted(set(champion) - set(candidate))
         if new:
-            notes.append(f"labels that only the candidate knows: {', '.join(new)}")
+            notes.append(f"labels that only the candidate knows: {named(new)}")
         if gone:
-            notes.append(f"labels that only the champion knows: {', '.join(gone)}")
+            notes.append(f"labels that only the champion knows: {named(gone)}")
     return notes

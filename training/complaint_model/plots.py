@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping, Sequence
-from html import escape
 from math import sqrt
 from typing import Any
 
+# What XML has no way to write, not even escaped.
+FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 SIZE, LEFT, TOP = 360, 60, 40
 COLOURS = {"candidate": "#0b6e8a", "champion": "#b3541e"}
 MOST_LABELS = 80  # of a confusion matrix; with more, those that are confused most
@@ -139,6 +142,11 @@ def _most_confused(counts: Sequence[Sequence[int]]) -> list[int]:
     columns = [sum(column) for column in zip(*counts, strict=True)]
     wrong = [sum(row) + columns[index] - 2 * row[index] for index, row in enumerate(counts)]
     return sorted(sorted(range(len(counts)), key=lambda index: -wrong[index])[:MOST_LABELS])
+
+
+def escape(text: str) -> str:
+    """The text as XML can hold it."""
+    return html.escape(FORBIDDEN.sub("\ufffd", text))
 
 
 def _short(label: str) -> str:

@@ -48,14 +48,20 @@ def read_labelled(*folders: Path) -> list[Labelled]:
 def _labelled(line: bytes, place: str) -> Labelled:
     try:
         record: Any = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{place} is not JSON: run Prepare again for this run") from error
-    if not isinstance(record, dict) or not all(isinstance(record.get(key), str) for key in ("complaint_id", "text", "label")):
+    keys = ("complaint_id", "text", "label")
+    if not isinstance(record, dict) or not all(isinstance(record.get(key), str) for key in keys) or not record["complaint_id"]:
         raise DataError(f"{place} lacks complaint_id, text or label: run Prepare again for this run")
+    language = str(record.get("language") or "")
+    try:
+        f"{record['label']}{language}".encode()  # both are written into documents
+    except UnicodeEncodeError as error:
+        raise DataError(f"{place} has half a character in its label or language: correct it in the dropped file") from error
     return Labelled(
         complaint_id=record["complaint_id"],
         text=record["text"],
         label=record["label"],
         group=str(record.get("group_id") or record["complaint_id"]),
-        language=str(record.get("language") or ""),
+        language=language,
     )

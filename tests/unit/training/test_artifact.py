@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
+import random
+import resource
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,7 +125,10 @@ def npy(array: np.ndarray, *, pickled: bool = False) -> bytes:
         ("weights.npy", np.zeros((1, 3), np.float32), "shapes do not match"),
         ("run_weights.npy", np.zeros((1, 3), np.float32), "shapes do not match"),
         ("run_rarity.npy", np.zeros(3, np.float32), "rarity does not match"),
-        ("bias.npy", np.asarray([print], dtype=object), "pickle"),
+        ("bias.npy", np.asarray([print], dtype=object), "bias is object"),
+        ("bias.npy", np.asarray([1e308, 0.0, -1e308]), "not those of a model"),
+        ("weights.npy", np.full((3, 3), 3e38, np.float32), "not those of a model"),
+        ("rarity.npy", np.full(3, 3e5, np.float32), "rarity does not match"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused_even_when_signed(copy: Path, name: str, array: np.ndarray, reason: str) -> None:
@@ -150,3 +157,137 @@ def test_an_archive_cannot_write_outside_its_folder(tmp_path: Path) -> None:
     (tmp_path / "broken.tar.gz").write_bytes(b"not an archive")
     with pytest.raises(ArtifactError, match="cannot be unpacked"):
         artifact.unpack(tmp_path / "broken.tar.gz", tmp_path / "into")
+
+
+def header(shape: str, *, descr: str = "'<f8'") -> bytes:
+    """A .npy file that declares an array of this shape and has 64 bytes of it."""
+    written = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(written).to_bytes(2, "little") + written + bytes(64)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x93NUMPY\x01",
+        b"\x93NUMPY\x09\x00" + bytes(80),
+        header("(1000000000000,)"),
+        header(f"({10**30},)"),
+        header("(-8,)"),
+        header("(9,)"),
+        header("(8,"),
+        header("('a',)"),
+        header("(True,)"),
+        header("(" * 9000),
+        header("(1,)", descr="'S2000000000'"),
+        header("(8,)", descr="[('a', '<f8')]"),
+        header("(8,)", descr="'evil'"),
+        b"PK\x03\x04" + bytes(80),
+    ],
+)
+def test_an_array_that_is_not_what_its_header_says_takes_no_memory_and_is_refused(copy: Path, data: bytes) -> None:
+    resign(copy, "bias.npy", data)
+    with pytest.raises(ArtifactError, match="do not fit together"):
+        artifact.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"labels": ["a", "b", "\ud800"]}, "not JSON"),
+        ({"about": {"settings": {"cost": float("nan")}}}, "not JSON"),
+        ({"about": "text"}, "do not fit together"),
+        ({"about": [1]}, "do not fit together"),
+        ({"about": {"training_rows": "many"}}, "training_rows is not what is told"),
+        ({"about": {"code_version": [1]}}, "code_version is not what is told"),
+        ({"labels": None}, "labels are not a list"),
+        ({"threshold": float("inf")}, "not JSON"),
+        ({"bucket_bits": "x" * 10_000}, "do not fit together"),
+    ],
+)
+def test_what_is_told_of_a_model_must_be_what_can_be_told_on(copy: Path, change: dict[str, Any], reason: str) -> None:
+    content = json.loads((copy / "model.json").read_text())
+    resign(copy, "model.json", json.dumps(content | change).encode())
+    with pytest.raises(ArtifactError, match=reason) as raised:
+        artifact.load(copy)
+    assert len(str(raised.value)) < 400
+
+
+@pytest.mark.parametrize("data", [b"[" * 200_000, b"\xff\xfe{", b'{"format": ' + b"9" * 6000 + b"}", b"[]", b" " * 17_000_000])
+@pytest.mark.parametrize("name", ["manifest.json", "model.json"])
+def test_json_that_is_none_is_refused(copy: Path, name: str, data: bytes) -> None:
+    if name == "manifest.json":
+        (copy / name).write_bytes(data)
+    else:
+        resign(copy, name, data)
+    with pytest.raises(ArtifactError, match=f"{name} (is|has) .*this folder holds no model"):
+        artifact.load(copy)
+
+
+def test_only_what_was_written_is_a_member(saved: Path, tmp_path: Path) -> None:
+    (tmp_path / "stray.npy").write_bytes(b"left by another job")
+    artifact.save(artifact.load(saved).model, {}, tmp_path)
+    members = json.loads((tmp_path / "manifest.json").read_text())["members"]
+    assert set(members) == {"model.json", *(f"{name}.npy" for name in artifact.ARRAYS)}
+
+
+def test_damage_anywhere_in_an_archive_is_told_in_a_sentence(saved: Path, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "good.tar.gz", "w:gz") as tar:
+        tar.add(saved, arcname=".")
+    good, draw = (tmp_path / "good.tar.gz").read_bytes(), random.Random(5)  # noqa: S311 - test data
+    archive, refused = tmp_path / "model.tar.gz", 0
+    for number in range(60):
+        damaged = bytearray(good)
+        place, length = draw.randrange(len(good) - 100), draw.choice((1, 4, 100))
+        damaged[place : place + length] = draw.randbytes(length)
+        archive.write_bytes(damaged if number % 6 else good[:place])
+        try:
+            artifact.load(artifact.unpack(archive, tmp_path / str(number)))
+        except ArtifactError:
+            refused += 1
+    assert refused > 30  # the others hit the code, which is not read
+    archive.write_bytes(gzip.compress(b"")[:10] + b"\x07")  # no such kind of block: zlib.error, which is no OSError
+    with pytest.raises(ArtifactError, match="cannot be unpacked"):
+        artifact.unpack(archive, tmp_path / "into")
+
+
+def bomb(path: Path, member: tarfile.TarInfo, blocks: int) -> Path:
+    """An archive of a member of zeros, of `blocks` of 16 MB."""
+    member.size = blocks << 24
+    with gzip.open(path, "wb", compresslevel=1) as out:
+        out.write(member.tobuf(format=tarfile.GNU_FORMAT))
+        for _ in range(blocks):
+            out.write(bytes(1 << 24))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "reason"),
+    [
+        ("x", tarfile.XHDTYPE, "a header has"),
+        ("x", tarfile.GNUTYPE_LONGNAME, "a header has"),
+        ("other", tarfile.REGTYPE, "unpacks to more than"),
+        ("weights.npy", tarfile.REGTYPE, "unpacks to more than"),
+        ("weights.npy", tarfile.GNUTYPE_SPARSE, "no plain file"),
+    ],
+)
+def test_an_archive_that_unpacks_to_more_than_a_model_is_refused_in_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: bytes, reason: str
+) -> None:
+    monkeypatch.setattr(artifact, "MAX_UNPACKED_BYTES", 100_000_000)
+    member = tarfile.TarInfo(name)
+    member.type = kind
+    archive = bomb(tmp_path / "model.tar.gz", member, 16)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ArtifactError, match=reason):
+        artifact.unpack(archive, tmp_path / "into")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # KB
+
+
+def test_an_archive_of_a_million_members_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifact, "MAX_MEMBERS", 5)
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
+        for number in range(6):
+            tar.addfile(tarfile.TarInfo(str(number)))
+    with pytest.raises(ArtifactError, match="more than 5 members"):
+        artifact.unpack(tmp_path / "model.tar.gz", tmp_path / "into")

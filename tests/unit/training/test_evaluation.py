@@ -190,6 +190,37 @@ def test_rows_are_told_apart_by_language_and_by_length() -> None:
     assert {name: part["rows"] for name, part in found["by_language"].items()} == {"es": 3, "en": 3, "unknown": 2}
 
 
+@pytest.mark.parametrize(
+    ("share", "precision", "target", "told"),
+    [
+        (0.5, 0.94, 0.95, False),  # 94 of 100: chance explains it
+        (0.5, 0.8, 0.95, True),
+        (0.5, 0.99, 0.95, False),
+        (0.0, None, 0.95, False),
+        (None, None, 0.95, False),
+    ],
+)
+def test_answers_that_are_right_more_rarely_than_asked_for_are_told(
+    share: float | None, precision: float | None, target: float, told: bool
+) -> None:
+    from complaint_model import evaluation
+
+    found = evaluation.missed_target({"answered_share": share, "answered_precision": precision}, 200, target)
+    assert (found is not None) is told
+    if found:
+        assert found.startswith("80 of the 100 rows that the candidate answers without review are right")
+
+
+def test_many_and_long_labels_are_named_in_a_sentence_that_can_be_read() -> None:
+    from complaint_model import evaluation
+
+    holdout = {f"label {number:04d}" + "x" * 400 for number in range(1000)}
+    (note,) = evaluation.disagreement(["other"], (), holdout)
+    assert len(note) < 400
+    assert "label 0000xxx" in note
+    assert "and 995 more" in note
+
+
 def test_a_copy_is_a_leak_whatever_its_case_accents_and_punctuation() -> None:
     from complaint_model import evaluation
     from complaint_model.records import Labelled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import importlib.util
 import json
 import os
@@ -105,10 +106,11 @@ def test_the_model_brings_its_code_and_says_what_it_was_trained_on(job: tuple[Pa
     about = json.loads((job[0] / "model/model.json").read_text())["about"]
     assert about["training_rows"] == 360
     assert about["settings"]["cost"] == 0.4
+    assert re.fullmatch(r"\d+\.\d+\.\d+", about["numba"])
     assert about["settings"]["target_precision"] == 0.9
     assert re.fullmatch(r"[0-9a-f]{64}", about["data_fingerprint"])
     assert (job[0] / "model/code/inference.py").is_file()
-    assert list((job[0] / "checkpoints").glob("*.npy"))
+    assert list((job[0] / "checkpoints").glob("*.fold"))
 
 
 def test_an_interrupted_job_goes_on_from_its_checkpoints_and_ends_in_the_same_bytes(
@@ -172,8 +174,7 @@ def test_a_checkpoint_of_other_settings_is_not_taken(job: tuple[Path, str], tmp_
     [
         (("--cots", "1"), "unrecognized arguments"),
         (("--cost", "much"), "invalid float"),
-        (("--cost", "-1"), "cost must be above 0"),
-        ((), "2 labels and got 0"),
+        ((), "2 labels and got 0, in 0 different texts"),
     ],
 )
 def test_a_failure_leaves_its_reason_where_sagemaker_reads_it(tmp_path: Path, arguments: tuple[str, ...], reason: str) -> None:
@@ -181,6 +182,48 @@ def test_a_failure_leaves_its_reason_where_sagemaker_reads_it(tmp_path: Path, ar
     assert done.returncode == 1
     assert reason in (tmp_path / "output/failure").read_text()
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("cost", value) for value in ("-1", "0", "nan", "inf", "1e-300")),
+        *(("weight_power", value) for value in ("nan", "1e6", "-5")),
+        *(("bayes_power", value) for value in ("nan", "-1", "1000")),
+        *(("seed", value) for value in ("-1", "99999999999999999999")),
+        *(("min_rows", value) for value in ("0", "-3")),
+        *(("target_precision", value) for value in ("nan", "0", "1", "2")),
+        ("folds", "1"),
+    ],
+)
+def test_a_hyperparameter_out_of_its_range_is_refused_before_anything_is_read(name: str, value: str) -> None:
+    train = load("train")
+    with pytest.raises(train.TrainingError, match=f"hyperparameters: {name} must be between "):
+        train.parse_settings([f"--{name}={value}"])
+
+
+def test_what_nobody_foresaw_leaves_a_reason_too(tmp_path: Path) -> None:
+    write_rows(tmp_path / "input/data/train/run_id=one", 60, 1, "train")
+    (tmp_path / "model").write_text("a file where the model's folder should be")
+    assert run_training(tmp_path).returncode == 1
+    assert "ended in FileExistsError" in (tmp_path / "output/failure").read_text()
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"[" * 200_000, "is not JSON"),
+        (rb'{"complaint_id": "1", "text": "x", "label": "\ud800"}', "half a character"),
+        (rb'{"complaint_id": "1", "text": "x", "label": "a", "language": "\ud800"}', "half a character"),
+        (b'{"complaint_id": "", "text": "x", "label": "a"}', "lacks complaint_id"),
+    ],
+)
+def test_a_line_that_cannot_be_used_is_told_by_its_place(tmp_path: Path, line: bytes, reason: str) -> None:
+    from complaint_model.records import DataError, read_labelled
+
+    (tmp_path / "part-0").write_bytes(line)
+    with pytest.raises(DataError, match=f"line 1 of file 1 in .*{reason}"):
+        read_labelled(tmp_path)
 
 
 def test_a_broken_line_is_named_by_its_place_and_not_by_its_content(tmp_path: Path) -> None:
@@ -205,7 +248,8 @@ def processing(job: tuple[Path, str], tmp_path: Path) -> Path:
         (base / "input" / name).mkdir(parents=True)
     with tarfile.open(base / "input/candidate/model.tar.gz", "w:gz") as tar:
         tar.add(job[0] / "model", arcname=".")
-    shutil.copytree(job[0] / "input/data/train", base / "input/train")
+    for name in ("train", "validation"):
+        shutil.copytree(job[0] / "input/data" / name, base / "input" / name)
     write_rows(base / "input/test/run_id=one", 120, 3, "test")
     request = {"run_id": "r", "champion_version": "none", "target_precision": 0.9, "seed": 20}
     for name in ("champion", "request"):
@@ -290,6 +334,7 @@ def _other_weights(model: Path) -> None:
         (_other_weights, "weights.npy was changed after training"),
         (lambda model: (model / "bias.npy").unlink(), "bias.npy is missing"),
         (b"damaged", "model.tar.gz cannot be unpacked"),
+        (gzip.compress(b"")[:10] + b"\x07", "model.tar.gz cannot be unpacked"),  # zlib.error
         (None, "there is no model.tar.gz where its model package says"),
     ],
 )
@@ -334,6 +379,25 @@ def test_labels_that_one_of_the_two_does_not_know_are_named(processing: Path, tm
     assert result["comparison"]["recall"]["access"]["gained"] > 10
 
 
+def test_what_a_model_does_not_keep_is_noted(processing: Path, tmp_path: Path) -> None:
+    """A holdout whose frauds are called billing; then a model that should be surer than any answer is."""
+    part = processing / "input/test/run_id=one/part-0.jsonl"
+    swapped = [line.replace(b'"fraud"', b'"billing"') for line in part.read_bytes().split(b"\n")]
+    part.write_bytes(b"\n".join(swapped))
+    assert run_evaluation(processing)[0] == 0
+    assert any(
+        "fewer than the 0.9 that was asked for, by more than chance" in note for note in evaluation_of(processing)["notes"]
+    )
+
+    strict = tmp_path / "strict"
+    shutil.copytree(processing / "input/train", strict / "input/data/train")
+    assert run_training(strict, "--target_precision", "0.9999").returncode == 0
+    with tarfile.open(processing / "input/candidate/model.tar.gz", "w:gz") as tar:
+        tar.add(strict / "model", arcname=".")
+    assert run_evaluation(processing)[0] == 0
+    assert any("the candidate leaves every row to review" in note for note in evaluation_of(processing)["notes"])
+
+
 def test_a_holdout_of_one_label_is_measured_and_said_to_be_small(processing: Path) -> None:
     shutil.rmtree(processing / "input/test")
     write_rows(processing / "input/test/run_id=one", 40, 6, "test")
@@ -357,9 +421,10 @@ def test_the_newest_label_of_a_text_is_the_one_that_is_learned(tmp_path: Path) -
     assert [row.label for row in read_labelled(tmp_path / "train")] == ["reviewed"]
 
 
-def test_leaked_rows_are_counted_and_left_out_whatever_their_ids(processing: Path) -> None:
-    """Three rows of the training data among the test rows: one by group, two by their words alone."""
-    lines = next((processing / "input/train").rglob("*.jsonl")).read_bytes().split(b"\n")
+@pytest.mark.parametrize("channel", ["train", "validation"])
+def test_leaked_rows_are_counted_and_left_out_whatever_their_ids(processing: Path, channel: str) -> None:
+    """Three rows that training learned from among the test rows: one by group, two by their words alone."""
+    lines = next((processing / "input" / channel).rglob("*.jsonl")).read_bytes().split(b"\n")
     copies = [json.loads(line) for line in lines[:3]]
     for number, copy in enumerate(copies):
         copy["complaint_id"] = f"copy{number}"
@@ -390,6 +455,28 @@ def test_a_label_that_no_model_knows_counts_as_wrong_and_is_named(processing: Pa
     result = json.loads((processing / "output/evaluation.json").read_text())
     assert result["candidate"]["per_label"]["new"] == {"precision": None, "recall": 0.0, "f1": 0.0, "support": 1}
     assert any("the candidate does not know new" in note for note in result["notes"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("target_precision", value) for value in ("x", None, float("nan"), 1.0)),
+        *(("seed", value) for value in (-1, None, 1 << 40, True)),
+        ("champion_version", 3),
+    ],
+)
+def test_a_request_that_cannot_be_used_is_refused(tmp_path: Path, name: str, value: Any) -> None:
+    evaluate = load("evaluate")
+    request = {"run_id": "r", "champion_version": "none", "target_precision": 0.9, "seed": 20}
+    (tmp_path / "request.json").write_text(json.dumps({**request, name: value}))
+    with pytest.raises(evaluate.DataError, match=f"no usable {name}"):
+        evaluate._request(tmp_path)
+
+
+def test_an_unusable_request_ends_in_a_message(processing: Path) -> None:
+    (processing / "input/request/request.json").write_text("[" * 200_000)
+    assert run_evaluation(processing)[0] == 1
+    assert "request.json is missing or not JSON" in (processing.parent / "output/message").read_text()
 
 
 def test_a_damaged_candidate_ends_in_a_message(processing: Path) -> None:

@@ -57,7 +57,10 @@ def rows_of(file: Path, text: str, label: str) -> Rows:
     csv.field_size_limit(10**8)
     opened = gzip.open if file.suffix == ".gz" else open
     with opened(file, "rt", encoding="utf-8", newline="") as lines:  # type: ignore[operator]
-        rows = [row for row in csv.DictReader(lines) if row[text].strip() and row[label].strip()]
+        table = csv.DictReader(lines)
+        if missing := {text, label} - set(table.fieldnames or ()):
+            raise SystemExit(f"{file} has no column {' and no column '.join(sorted(missing))}: name it with --text or --label")
+        rows = [row for row in table if row[text].strip() and row[label].strip()]
     texts = [row[text] for row in rows]
     return Rows(texts=texts, labels=[row[label] for row in rows], groups=groups_of(texts))
 

@@ -159,8 +159,10 @@ def _check_table(path: Path, settings: Settings, *, needs_label: bool) -> None:
         if next(table.rows, None) is None:
             raise OperatorError(f"{path} has a header and no complaint under it")
         return
+    from complaints_etl.cells import label as read_label
+
     # Prepare counts again, without the duplicates; what cannot become enough is refused before Spark starts.
-    rows = Counter(row.values.get(column, "").strip() for row in table.rows if not row.reason)
+    rows = Counter(read_label(row.values.get(column)) for row in table.rows if not row.reason)
     least = settings.complaints.min_label_rows
     labels = {label: count for label, count in rows.items() if label}
     if not rows:
@@ -424,6 +426,9 @@ def _notes(report: dict[str, Any], document: dict[str, Any], settings: Settings)
     if report["unknown_labels"]:
         names = ", ".join(f"{name} ({count})" for name, count in report["unknown_labels"].items())
         notes.append(f"labels that the settings do not know, or that are texts: {names}")
+    if variants := report.get("label_variants"):
+        names = "; ".join(" / ".join(alike) for alike in variants)
+        notes.append(f"labels that differ only in case, accents or punctuation were learned as different ones: {names}")
     if report["conflicting_texts"]:
         notes.append(f"texts that came with two labels, of which the newest counts: {report['conflicting_texts']:,}")
     if rows["rejected"]:

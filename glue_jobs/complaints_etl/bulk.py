@@ -27,10 +27,12 @@ from complaints_etl.reading import (
     Dialect,
     Table,
     UnreadableFileError,
+    date_orders,
     fold,
     head_of,
     holds_records,
     read_table,
+    says_month_first,
 )
 from complaints_etl.spreadsheet import MARK, active
 
@@ -66,9 +68,8 @@ def read(name: str, body: bytes, aliases: Mapping[str, Sequence[str]], *, dialec
     """The rows of a plain CSV, or None where it is not provably plain; arguments as of `read_table`."""
     start = body[:SNIFF_BYTES]
     marked = body.startswith(codecs.BOM_UTF8)
-    dialect = dialect or Dialect(encoding="utf-8-sig" if marked else "utf-8")
     looks_plain = (
-        name.lower().endswith((".csv", ".tsv")) and dialect.codec == "utf-8" and b"\0" not in body and b'\\"' not in body
+        name.lower().endswith((".csv", ".tsv")) and (not dialect or dialect.codec == "utf-8") and b"\0" not in body and b'\\"' not in body
         and body.find(codecs.BOM_UTF8, 1) < 0
         and body.count(b"\r") == body.count(b"\r\n") and len(start) - len(start.translate(None, CONTROL_BYTES)) <= 16
     )  # fmt: skip
@@ -83,6 +84,7 @@ def read(name: str, body: bytes, aliases: Mapping[str, Sequence[str]], *, dialec
     begins = int(places[0]) + 1
     if head_of(start) != begins or not unicodedata.is_normalized("NFC", body[:begins].decode("utf-8", "replace")):
         return None
+    dialect = dialect or Dialect(encoding="utf-8-sig" if marked else "utf-8", month_first=says_month_first(*date_orders(body)))
     try:
         table = read_table(name, body[: places[: SNIFF_RECORDS + 1][-1] + 1], aliases, dialect=dialect)
     except UnreadableFileError:
@@ -125,6 +127,8 @@ def _as_written(cells: pa.ChunkedArray) -> pa.Array:
 def _has_header(rows: pa.Table) -> bool:
     """Whether the first cell of any row may be its column's name: the header may stand there again."""
     name = rows.column_names[0]
+    if "<" in name:
+        return True  # it may be redacted, and the header as it is written is the careful reader's
     first = pc.utf8_trim_whitespace(rows.column(0))
     if name.startswith("column ") and pc.any(pc.equal(pc.binary_length(first), 0)).as_py():
         return True  # a column without a name is called so

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import platform
 import time
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,7 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from complaints_etl import cells
 from complaints_etl.cleaning import clean, cut, exceeds, tokens
 from complaints_etl.duplicates import group
 from complaints_etl.job_settings import JobSettings
@@ -106,15 +108,16 @@ def prepare(
     # Rows are kept in arrays of so many. Those of the default, 10,000 texts, fit into no region of a small heap.
     spark.conf.set("spark.sql.inMemoryColumnarStorage.batchSize", "200")
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "2000")
-    # By default Spark fails the whole job on a date that its old parser would have read otherwise: one row of one file is enough.
-    spark.conf.set("spark.sql.legacy.timeParserPolicy", "CORRECTED")
     raw = read_files(spark, files, settings.columns, part_bytes=part_bytes)
     # The one wide pass. Everything after it looks at few columns of what it left, or writes. It is left on disk, which is as fast:
     # in memory Spark keeps it in pieces of 1 MB, each of which takes 2 MB of a heap with regions of 1 MB, and ends at 2.5 million
     # rows in OutOfMemoryError instead of going on to the disk.
     judged = _judged(raw, settings, salt).persist(StorageLevel.DISK_ONLY)
     # What the parts tell and how many rows there are by reason, in one look.
-    told = judged.groupBy("source_file", "source_version", "reason", "fact").count().collect()
+    unknown = F.when(F.col("reason") == Reason.UNKNOWN_LABEL, F.col("unknown_label")).alias(
+        "unknown_label"
+    )  # others are records'
+    told = judged.groupBy("source_file", "source_version", "reason", "fact", unknown).count().collect()
     facts, before = file_facts(files, [row["fact"] for row in told if row["fact"]])
     counted = [row for row in told if not row["fact"]]
     rows = number_rows(judged.where("fact IS NULL"), before)
@@ -237,20 +240,20 @@ def _judged(raw: DataFrame, settings: JobSettings, salt: str) -> DataFrame:
     """Raw rows with clean text, label and reason to reject, and what the text tells; a rejected row's text goes no further."""
     about = Understanding(languages=settings.languages, products=settings.products, channels=settings.channels, salt=salt)
     label, unknown = _canonical_label(settings)
-    is_row = F.col("fact").isNull()
+    is_row, refuses_unknown = F.col("fact").isNull(), F.lit(settings.unknown_labels == "reject")
     # Redaction writes no text shorter than it finds, so what is too short is so before it. A character has four bytes at most: only
     # where there are so few are they counted.
-    too_short = (F.octet_length("cleaned") < 4 * MIN_TEXT_CHARACTERS) & (F.length("cleaned") < MIN_TEXT_CHARACTERS)
+    says_nothing = (F.length("cleaned") < MIN_TEXT_CHARACTERS) | F.lower("cleaned").isin(*cells.BLANKS)
+    too_short = (F.octet_length("cleaned") < 4 * MIN_TEXT_CHARACTERS) & says_nothing
     reason = (
         F.when(F.col("reason").isNotNull(), F.col("reason"))
         .when(is_row & F.coalesce(too_short, F.lit(True)), F.lit(str(Reason.EMPTY_TEXT)))
-        .when(F.col("unknown_label") & F.lit(settings.unknown_labels == "reject"), F.lit(str(Reason.UNKNOWN_LABEL)))
+        .when(F.col("unknown_label").isNotNull() & refuses_unknown, F.lit(str(Reason.UNKNOWN_LABEL)))
     )
     cleaned = (
-        raw.withColumn("received_at", _received(F.col("received_raw")))
-        .withColumn("received_on", F.to_date("received_at"))
+        raw.withColumn("received_on", F.to_date("received_at"))
         .withColumn("cleaned", clean(F.col("raw_text"), F.col("oddities"), max_characters=settings.max_text_characters))
-        .drop("raw_text", "oddities", "received_raw")
+        .drop("raw_text", "oddities")
         .withColumn("truncated", exceeds(F.col("cleaned"), settings.max_text_characters))
         .withColumn("cleaned", cut(F.col("cleaned"), max_characters=settings.max_text_characters))
         .withColumn("label", label)
@@ -263,32 +266,21 @@ def _judged(raw: DataFrame, settings: JobSettings, salt: str) -> DataFrame:
 
 
 def _canonical_label(settings: JobSettings) -> tuple[Column, Column]:
-    """(label by the map, whether the map does not know it); without a map every label is known that is short enough for one."""
-    given = F.trim("label_original")
-    too_long = F.coalesce(F.length(given) > MAX_LABEL_CHARACTERS, F.lit(False))  # a text in the label's column is no label
+    """(label by the map, what the report calls one that the map does not know); without a map all are known that are short enough."""
+    given = F.col("label_read")
+    too_long = F.length(given) > MAX_LABEL_CHARACTERS  # a text in the label's column is no label
     label = F.when(~too_long, given)
+    unknown = F.when(too_long, F.lit(TOO_LONG))
     if not settings.label_map:
-        return label, too_long
+        return label, unknown
     # Keys that differ in case only are one key: Spark refuses a map that has one twice.
-    canonical = {name.strip().lower(): name for name in settings.label_map.values()}
-    canonical |= {old.strip().lower(): new for old, new in settings.label_map.items()}
+    canonical = {(cells.label(name) or "").lower(): name for name in settings.label_map.values()}
+    canonical |= {(cells.label(old) or "").lower(): new for old, new in settings.label_map.items()}
     names = F.create_map(*[F.lit(part) for pair in canonical.items() for part in pair])
     mapped = F.element_at(names, F.lower(label))
-    unknown = label.isNotNull() & mapped.isNull()
     kept = F.coalesce(mapped, F.lit("other") if settings.unknown_labels == "other" else label)
-    return F.when(label.isNotNull(), kept), unknown | too_long  # a row without a label stays one
-
-
-def _received(raw: Column) -> Column:
-    """Timestamps in the usual written forms; what is not understood is null, and the original stays in the export."""
-    forms = (
-        "yyyy-MM-dd'T'HH:mm:ss", "yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd", "dd/MM/yyyy", "MM/dd/yyyy", "dd/MM/yyyy HH:mm:ss",
-        "dd/MM/yyyy HH:mm", "MM/dd/yyyy HH:mm:ss", "dd-MM-yyyy", "yyyy/MM/dd", "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS][.SSS]XXX",
-    )  # fmt: skip
-    day = F.when((F.length(raw) == 10) & (F.substring(raw, 5, 1) == "-"), F.try_to_timestamp(raw, F.lit("yyyy-MM-dd")))
-    understood = F.coalesce(day, *[F.try_to_timestamp(raw, F.lit(form)) for form in forms])
-    # Years that no complaint is from, and that neither Python nor Arrow can hold, are writing mistakes.
-    return F.when(F.year(understood).between(1900, 2200), understood)
+    # A row without a label stays one.
+    return F.when(label.isNotNull(), kept), F.coalesce(unknown, F.when(mapped.isNull(), label))
 
 
 def _rejected(judged: DataFrame, run_id: str) -> DataFrame:
@@ -327,6 +319,11 @@ def _refused(judged: DataFrame, counted: Sequence[Any], settings: JobSettings, f
     )
 
 
+def _usual_id() -> Column:
+    """A row's own id, unless it has none or it was redacted: <EMAIL> is not one row's."""
+    return F.coalesce(F.when(~F.col("original_id").rlike("<[A-Z_]+>"), F.col("original_id")), _made_id())
+
+
 def _made_id() -> Column:
     """An id for a row that has none of its own: of where it stands and what it says, so the same again on a rerun."""
     return F.concat(
@@ -358,7 +355,7 @@ def _exceptions(good: DataFrame, settings: JobSettings, known: DataFrame | None,
     )  # fmt: skip
     place = ("source_index", "row_number")
     # Rows without an id are each their own: all of them in one group would be one task's work.
-    usual_id = F.coalesce("original_id", _made_id())
+    usual_id = _usual_id()
     same_id = Window.partitionBy(usual_id).orderBy(*place)
     same_text = Window.partitionBy("fingerprint").orderBy(
         F.col("label").isNull(), F.col("received_at").desc_nulls_last(), *place
@@ -377,6 +374,8 @@ def _exceptions(good: DataFrame, settings: JobSettings, known: DataFrame | None,
         rows = rows.join(_label_rows(rows, known), F.col("label") == F.col("counted_label"), "left")
         group_id = F.coalesce("group_id", group_id)
         rare = F.coalesce(F.col("label_rows") < settings.min_label_rows, F.lit(False))
+        if known is not None:
+            rows = _with_earlier_conflicts(rows, known)
     rows = rows.withColumn("group_id", group_id).withColumn("rare", rare)
     unusual = (
         F.col("duplicate_of").isNotNull()
@@ -390,6 +389,14 @@ def _exceptions(good: DataFrame, settings: JobSettings, known: DataFrame | None,
     )
     found = found.persist(StorageLevel.MEMORY_AND_DISK)
     return F.broadcast(found) if found.count() <= BROADCAST_ROWS else found
+
+
+def _with_earlier_conflicts(rows: DataFrame, known: DataFrame) -> DataFrame:
+    """`conflict` also where the text came with another label in an earlier run."""
+    before = known.groupBy("fingerprint").agg(F.min("label").alias("least"), F.max("label").alias("most"))
+    differs = (F.col("label") != F.col("least")) | (F.col("label") != F.col("most"))
+    joined = rows.join(before, "fingerprint", "left")
+    return joined.withColumn("conflict", F.col("conflict") | F.coalesce(differs, F.lit(False))).drop("least", "most")
 
 
 def _label_rows(rows: DataFrame, known: DataFrame | None) -> DataFrame:
@@ -434,7 +441,7 @@ def _finish(good: DataFrame, exceptions: DataFrame, run_id: str) -> DataFrame:
     return (
         good.join(exceptions, ["source_index", "row_number"], "left")
         .withColumn("run_id", F.lit(run_id))
-        .withColumn("complaint_id", F.coalesce("complaint_id", "original_id", _made_id()))
+        .withColumn("complaint_id", F.coalesce("complaint_id", _usual_id()))
         .withColumn("group_id", F.coalesce("group_id", _own_group()))
         .withColumn("conflict", F.coalesce("conflict", F.lit(False)))
         .withColumn("status", F.when(F.col("duplicate_of").isNull(), "accepted").otherwise("duplicate"))
@@ -448,8 +455,9 @@ def _finish(good: DataFrame, exceptions: DataFrame, run_id: str) -> DataFrame:
                     F.when(F.col("truncated"), F.lit("truncated")),
                     F.when(F.col("other_language"), F.lit("other_language")),
                     F.when(F.col("given_label").isNotNull() & F.col("label").isNull(), F.lit("rare_label")),
-                    F.when(F.col("unknown_label"), F.lit("unknown_label")),
+                    F.when(F.col("unknown_label").isNotNull(), F.lit("unknown_label")),
                     F.when(F.col("conflict"), F.lit("conflicting_label")),
+                    F.when(F.col("unread_date"), F.lit("unread_date")),
                 )
             ),
         )
@@ -469,6 +477,7 @@ def _report(
     lengths = dict.fromkeys((f"up_to_{LENGTHS[0]}", *(f"over_{edge}" for edge in LENGTHS)), 0)
     with_labels = {f"{fact['key']}#{fact['version_id']}" for fact in facts if "label" in fact["columns"]}
     to_score = conflicts = blank = 0
+    names: set[str] = set()
     keys = (
         "source_file",
         "source_version",
@@ -489,12 +498,13 @@ def _report(
         lengths[_length_class(row["step"])] += row["n"]
         flags.update(dict.fromkeys(row["flags"], row["n"]))
         conflicts += row["n"] if row["conflict"] else 0
-        if row["given_label"] is not None:
-            unknown[row["given_label"]] += row["n"] if row["unknown_label"] else 0
-            rare[row["given_label"]] += row["n"] if row["label"] is None else 0
-        elif row["unknown_label"]:
-            unknown[TOO_LONG] += row["n"]
-        elif name in with_labels:
+        given = row["given_label"]
+        if given is not None:
+            names.add(given)
+            rare[given] += row["n"] if row["label"] is None else 0
+        if row["unknown_label"] is not None:
+            unknown[row["unknown_label"]] += row["n"]
+        elif given is None and name in with_labels:
             blank += row["n"]
         languages[row["language"]] += row["n"]
         for kind in REDACTION_TYPES:
@@ -507,6 +517,8 @@ def _report(
     for row in (row for row in counted if row["reason"]):
         by_file[(f"{row['source_file']}#{row['source_version']}", "rejected")] += row["count"]
         rejects[row["reason"]] += row["count"]
+        if row["unknown_label"] is not None:
+            unknown[row["unknown_label"]] += row["count"]
     files = []
     total: Counter[str] = Counter()
     for fact in facts:
@@ -538,6 +550,7 @@ def _report(
         "rare_labels": _told(rare),
         "min_label_rows": settings.min_label_rows,
         "unknown_labels": _told(unknown),
+        "label_variants": _variants(names),
         "blank_labels": blank,
         "conflicting_texts": conflicts,
         "languages": dict(sorted(languages.items())),
@@ -553,6 +566,15 @@ def _told(labels: Counter[str]) -> dict[str, int]:
     names = sorted((name for name in labels if labels[name]), key=lambda name: (-labels[name], name))
     others = sum(labels[name] for name in names[MAX_LABELS_TOLD:])
     return {**{name: labels[name] for name in sorted(names[:MAX_LABELS_TOLD])}, **({"(others)": others} if others else {})}
+
+
+def _variants(labels: Iterable[str]) -> list[list[str]]:
+    """Labels that differ only in case, accents, punctuation or white space: most likely one label."""
+    alike: dict[str, list[str]] = {}
+    for label in sorted(labels):
+        letters = "".join(filter(str.isalnum, unicodedata.normalize("NFKD", label.casefold())))
+        alike.setdefault(letters or label, []).append(label)
+    return [names for names in alike.values() if len(names) > 1][:MAX_LABELS_TOLD]
 
 
 def _groups(records: DataFrame, keys: Sequence[str]) -> list[Any]:

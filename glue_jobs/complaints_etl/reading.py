@@ -15,13 +15,15 @@ import re
 import unicodedata
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain, islice
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+
+from complaints_etl.redaction import redact
 
 # The command line refuses other endings before it uploads anything (tests/contract holds the two together).
 SUPPORTED_ENDINGS = (".csv", ".tsv", ".jsonl", ".txt")
@@ -97,6 +99,7 @@ class Table:
     header: tuple[str, ...]
     columns: Mapping[str, str]
     rows: Iterator[Row]
+    month_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,8 @@ class Evidence:
     """What counting finds in whole lines of a file; the counts of its stretches add up to those of the file.
 
     `multibyte` counts bytes that only UTF-8 explains, `broken` those that it does not; `escaped` and `doubled` quotes that can be
-    nothing else; `opening` and `closing` quotes beside a separator or a line's end, `either` ones between two, `stray` ones beside none.
+    nothing else; `opening` and `closing` quotes beside a separator or a line's end, `either` ones between two, `stray` ones beside none;
+    `day_first` and `month_first` cells that are a date and can be read in that order only.
     """
 
     quotes: int = 0
@@ -117,6 +121,8 @@ class Evidence:
     closing: int = 0
     either: int = 0
     stray: int = 0
+    day_first: int = 0
+    month_first: int = 0
 
     def __add__(self, other: Evidence) -> Evidence:
         return Evidence(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
@@ -143,14 +149,16 @@ class Evidence:
                 broken = sum(1 for _ in _LONE.finditer(text))
             multibyte = len(characters) - len(text)
         quotes = body.count(b'"')
+        day_first, month_first = date_orders(body)
+        about = cls(
+            newlines=body.count(b"\n"), multibyte=multibyte, broken=broken, day_first=day_first, month_first=month_first
+        )
         if not quotes:
-            return cls(newlines=body.count(b"\n"), multibyte=multibyte, broken=broken)
+            return about
         opening, closing, either, stray, doubled = _quote_places(body, before, after)
-        return cls(
+        return replace(
+            about,
             quotes=quotes,
-            newlines=body.count(b"\n"),
-            multibyte=multibyte,
-            broken=broken,
             escaped=sum(1 for _ in _ESCAPED.finditer(body)) if b'\\"' in body else 0,
             doubled=doubled,
             opening=opening,
@@ -163,9 +171,34 @@ class Evidence:
 _CUT_BEGIN = re.compile(rb"[\x80-\xbf]{0,3}")
 _CUT_END = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")
 _LONE = re.compile("[\ud800-\udfff]")
+# From the first mark of a cell that is a date, with slashes or, with four digits of a year, dashes: few bytes are such marks.
+_DATES = tuple(
+    re.compile(
+        rb"%(mark)s(?:(?<=[,;\t|\"\n]\d%(mark)s)|(?<=[,;\t|\"\n]\d\d%(mark)s))(\d\d?)%(mark)s%(year)s(?=[,;\t|\"\r\n]|\Z|,? \d)"
+        % {b"mark": mark, b"year": year}
+    )
+    for mark, year in ((b"/", rb"\d\d(?:\d\d)?"), (b"-", rb"\d{4}"))
+)
 _ESCAPED = re.compile(rb'\\"(?![,;\t|\r\n"]|$)')
 _BOUNDARY = np.zeros(256, dtype=bool)
 _BOUNDARY[list(b",;\t|\r\n")] = True
+
+
+def date_orders(body: bytes) -> tuple[int, int]:
+    """How many cells are dates that have a day first, and a month first, by a part over 12."""
+    body = body.replace(b"\\/", b"/")  # as some write JSON
+    day_first = month_first = 0
+    for form in _DATES:
+        for match in form.finditer(body):
+            first, second = int(body[match.start() - 2 : match.start()].lstrip(b',;\t|"\n')), int(match[1])
+            day_first += 12 < first <= 31 and 0 < second <= 12
+            month_first += 0 < first <= 12 < second <= 31
+    return day_first, month_first
+
+
+def says_month_first(day_first: int, month_first: int) -> bool:
+    """What a file with so many dates of each order means by 03/04/2026: the fourth of March only if nothing speaks against it."""
+    return month_first > 0 and not day_first
 
 
 def _quote_places(body: bytes, before: bytes, after: bytes) -> list[int]:
@@ -189,6 +222,7 @@ class Dialect:
     encoding: str
     broken: bool = False
     escaped: bool = False
+    month_first: bool = False
 
     @classmethod
     def of(cls, encoding: str, evidence: Evidence) -> Self:
@@ -202,7 +236,9 @@ class Dialect:
             # A few broken bytes do not make Windows-1252 of a text whose other accents are UTF-8.
             utf8 = not broken or encoding or evidence.multibyte >= evidence.broken
             encoding = encoding or ("utf-8" if utf8 else "cp1252")
-        return cls(encoding=encoding, broken=broken, escaped=evidence.escaped > evidence.doubled)
+        escaped = evidence.escaped > evidence.doubled
+        month_first = says_month_first(evidence.day_first, evidence.month_first)
+        return cls(encoding=encoding, broken=broken, escaped=escaped, month_first=month_first)
 
     @property
     def codec(self) -> str:
@@ -600,7 +636,7 @@ def _separated(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Al
     rest = islice(_lines(texts(), newline), above, None)
     columns_told = _Columns(header, unnamed, tuple(map(fold, cells)), cells[0].lstrip("\ufeff ")[:1].lower())
     rows = _Records(rest, above, columns_told, parser, broken=dialect.broken)
-    return Table("csv", dialect.encoding, told, header, columns, iter(rows))
+    return Table("csv", dialect.encoding, told, header, columns, iter(rows), dialect.month_first)
 
 
 def _separator(lines: list[str], dialect: Dialect, aliases: Aliases) -> str:
@@ -630,13 +666,18 @@ def _names(cells: Sequence[str]) -> tuple[str, ...]:
     names: dict[str, None] = {}
     for place, cell in enumerate(cells, start=1):
         name = unicodedata.normalize("NFC", _LONE.sub("\ufffd", cell.replace("\ufeff", "").replace("\x00", ""))).strip()
-        name = name or f"column {place}"
-        turn = 2
-        unique = name
-        while unique in names:
-            unique, turn = f"{name} ({turn})", turn + 1
-        names[unique] = None
+        names[_unique(name or f"column {place}", names)] = None
     return tuple(names)
+
+
+def _unique(name: str, taken: Container[str]) -> str:
+    """A column's name as it may be told, redacted; with its turn where that is taken."""
+    if "@" in name or any(map(str.isdecimal, name)):
+        name = redact(name)[0]
+    unique, turn = name, 2
+    while unique in taken:
+        unique, turn = f"{name} ({turn})", turn + 1
+    return unique
 
 
 class _Columns(NamedTuple):
@@ -834,7 +875,8 @@ def _json_lines(lines: Callable[[], Iterator[str]], dialect: Dialect, aliases: A
         if isinstance(value, dict):
             for key in value:
                 name = _whole(key)
-                names.setdefault(fold(name) or name, name)
+                if (folded := fold(name) or name) not in names:
+                    names[folded] = _unique(name, names.values())
             if len(names) > MAX_COLUMNS:
                 break
     if not names:
@@ -842,9 +884,8 @@ def _json_lines(lines: Callable[[], Iterator[str]], dialect: Dialect, aliases: A
         raise UnreadableFileError(Reason.NOT_JSON_LINES, message)
     header = tuple(names.values())
     columns = _needed_columns(header, aliases, _LONE.sub("\ufffd", first))
-    return Table(
-        "jsonl", dialect.encoding, "one object a line", header, columns, _json_rows(lines(), names, broken=dialect.broken)
-    )
+    rows = _json_rows(lines(), names, broken=dialect.broken)
+    return Table("jsonl", dialect.encoding, "one object a line", header, columns, rows, dialect.month_first)
 
 
 def _json_rows(lines: Iterator[str], names: Mapping[str, str], *, broken: bool) -> Iterator[Row]:
@@ -855,17 +896,17 @@ def _json_rows(lines: Iterator[str], names: Mapping[str, str], *, broken: bool) 
             continue
         number += 1
         value = _parsed(line)
+        cells = _cells(value) if isinstance(value, dict) else value
         if broken and _LONE.search(record):
             yield _bytes_rejected(number, place, record)
-        elif isinstance(value, dict):
+        elif isinstance(cells, list):
             values: dict[str, str] = {}
             twice = False
-            for key, cell in value.items():
-                name = _whole(key)
+            for name, cell in cells:
                 usual = names.get(fold(name) or name, name)
-                if values.setdefault(usual, _cell(cell)) != _cell(cell):
-                    twice = bool(values[usual] and _cell(cell))
-                    values[usual] = values[usual] or _cell(cell)
+                if values.setdefault(usual, cell) != cell:
+                    twice = bool(values[usual] and cell)
+                    values[usual] = values[usual] or cell
                     if twice:
                         break
             if twice:
@@ -876,7 +917,7 @@ def _json_rows(lines: Iterator[str], names: Mapping[str, str], *, broken: bool) 
             else:
                 yield Row(number, place, values, record=record)
         else:
-            detail = value if isinstance(value, str) else "the line is not a JSON object"
+            detail = cells or "the line is not a JSON object"
             yield Row(number, place, {}, Reason.MALFORMED_ROW, detail, record)
 
 
@@ -911,16 +952,38 @@ def _parsed(line: str) -> dict[str, object] | str | None:
     except json.JSONDecodeError as error:
         return f"not JSON at character {error.pos + 1} of the line"
     except (ValueError, RecursionError):
-        return "a number of it is too long, or it is nested too deeply"
+        return _TOO_MUCH
     return value if isinstance(value, dict) else None
+
+
+_TOO_MUCH = "a number of it is too long, or it is nested too deeply"
+
+
+def _cells(value: dict[str, object]) -> list[tuple[str, str]] | str:
+    """The object's keys and values as texts, or a sentence about what is wrong with it."""
+    try:
+        return [(_whole(key), _cell(given)) for key, given in value.items()]
+    except RecursionError:
+        return _TOO_MUCH
 
 
 def _cell(value: object) -> str:
     if isinstance(value, str):
         return _whole(value)
-    if value is None:
-        return ""
-    return value.written if isinstance(value, _Figure) else _whole(json.dumps(value, ensure_ascii=False))
+    return "" if value is None else _whole(_json(value))
+
+
+def _json(value: object) -> str:
+    """As json.dumps, but that numbers are as they were written."""
+    if isinstance(value, _Figure):
+        return value.written
+    if isinstance(value, list):
+        return f"[{', '.join(map(_json, value))}]"
+    if isinstance(value, dict):
+        return (
+            "{" + ", ".join([f"{json.dumps(key, ensure_ascii=False)}: {_json(given)}" for key, given in value.items()]) + "}"
+        )
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _whole(text: str) -> str:

@@ -14,15 +14,17 @@ import unicodedata
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import boto3
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from complaints_etl import bulk
+from complaints_etl.cells import MAY_BE_PERSONAL, identity, is_unread, label, label_as_written, received
 from complaints_etl.oddities import oddities
 from complaints_etl.reading import (
     BLOCK_BYTES,
@@ -37,7 +39,6 @@ from complaints_etl.reading import (
     read_table,
     record_end,
 )
-from complaints_etl.redaction import redact
 from complaints_etl.spreadsheet import active
 
 # A part's text, its rows and its share of a batch fit a worker's Python several times over.
@@ -50,8 +51,8 @@ SHARED_BYTES = 256 * 1024  # less is not worth a shuffle
 
 RAW_SCHEMA = (
     "source_index int, part int, row_number bigint, line_number bigint, source_file string, source_version string, "
-    "original_id string, raw_text string, oddities int, label_original string, received_raw string, carried_raw map<string,string>, "
-    "reason string, detail string, record string, fact string"
+    "original_id string, raw_text string, oddities int, label_original string, label_read string, received_at timestamp, "
+    "unread_date boolean, carried_raw map<string,string>, reason string, detail string, record string, fact string"
 )
 _ARROW = pa.schema(
     [
@@ -61,7 +62,9 @@ _ARROW = pa.schema(
         ("line_number", pa.int64()),
         *((name, pa.string()) for name in ("source_file", "source_version", "original_id", "raw_text")),
         ("oddities", pa.int32()),
-        *((name, pa.string()) for name in ("label_original", "received_raw")),
+        *((name, pa.string()) for name in ("label_original", "label_read")),
+        ("received_at", pa.timestamp("us", "UTC")),
+        ("unread_date", pa.bool_()),
         ("carried_raw", pa.map_(pa.string(), pa.string())),
         *((name, pa.string()) for name in ("reason", "detail", "record", "fact")),
     ]
@@ -272,10 +275,10 @@ def _batches(file: SourceFile, part: _Part, aliases: Aliases) -> Iterator[pa.Rec
     except UnreadableFileError as error:
         # The file counts as one row: it was dropped, and it must not vanish from the accounts. Its first part tells.
         count, about = int(part.number == 0), {"rejected_whole": str(error.reason), "header": [], "columns": {}}
-        nothing: tuple[Any, ...] = (None, None, None, None, [], str(error.reason), str(error), error.record, None)
+        nothing: tuple[Any, ...] = (*(None,) * 6, [], str(error.reason), str(error), error.record, None)
         yield _arrow([(part.file, part.number, 1, 1, file.key, file.version_id, *nothing)] * count)
     fact = json.dumps({"file": part.file, "number": part.number, "read": count, **about})
-    yield _arrow([(part.file, part.number, 0, 0, file.key, file.version_id, *(None,) * 4, [], None, None, None, fact)])
+    yield _arrow([(part.file, part.number, 0, 0, file.key, file.version_id, *(None,) * 6, [], None, None, None, fact)])
 
 
 def _arrow(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
@@ -298,7 +301,8 @@ def _bulk_batch(file: SourceFile, part: _Part, plain: bulk.PlainTable, rows: pa.
     def value(ours: str) -> pa.Array:
         return bulk.value(cells[columns[ours]]) if ours in columns else nothing
 
-    texts = value("text")
+    texts, month_first = value("text"), plain.table.month_first
+    labels, dates = (value(ours).dictionary_encode() for ours in ("label", "received_at"))
     arrays = [
         pa.array([part.file] * size, pa.int32()),
         pa.array([part.number] * size, pa.int32()),
@@ -306,11 +310,12 @@ def _bulk_batch(file: SourceFile, part: _Part, plain: bulk.PlainTable, rows: pa.
         bulk.plus(rows.column(bulk.LINE_NUMBER), lines),
         pa.array([file.key] * size),
         pa.array([file.version_id] * size),
-        value("complaint_id"),
+        _identities(value("complaint_id")),
         texts,
         oddities(texts),
-        _labels(value("label")),
-        value("received_at"),
+        *(_each(labels, pa.string(), read) for read in (label_as_written, label)),
+        _each(dates, _ARROW.field("received_at").type, lambda cell: received(cell, month_first)),
+        _each(dates, pa.bool_(), lambda cell: is_unread(cell, month_first)),
         bulk.maps({name: array for name, array in cells.items() if name not in known}, size),
         nothing,
         nothing,
@@ -327,6 +332,7 @@ def _about(table: Table) -> dict[str, Any]:
         "dialect": table.dialect,
         "header": list(table.header),
         "columns": dict(table.columns),
+        "month_first": table.month_first,
         "rejected_whole": None,
     }
 
@@ -336,6 +342,7 @@ def _raw(file: SourceFile, part: _Part, table: Table, row: Row, lines: int) -> t
     # The date is parsed into a column of its own; the export gives it back as it was written.
     known = {theirs for ours, theirs in columns.items() if ours != "received_at"}
     carried = [(name, active(value)) for name, value in row.values.items() if name not in known]
+    own, named, date = (_value(row.values, columns.get(ours)) for ours in ("complaint_id", "label", "received_at"))
     return (
         part.file,
         part.number,
@@ -343,10 +350,12 @@ def _raw(file: SourceFile, part: _Part, table: Table, row: Row, lines: int) -> t
         row.line + lines,
         file.key,
         file.version_id,
-        _value(row.values, columns.get("complaint_id")),
+        identity(own),
         _value(row.values, columns.get("text")),
-        _label(_value(row.values, columns.get("label"))),
-        _value(row.values, columns.get("received_at")),
+        label_as_written(named),
+        label(named),
+        received(date, table.month_first),
+        is_unread(date, table.month_first) if date else None,
         carried,
         str(row.reason) if row.reason else None,
         row.detail,
@@ -362,12 +371,13 @@ def _value(values: Mapping[str, str], column: str | None) -> str | None:
     return unicodedata.normalize("NFC", value.strip()) or None
 
 
-@lru_cache(maxsize=10_000)
-def _label(value: str | None) -> str | None:
-    """A label goes into reports and models: what is personal in one is gone before anything sees it."""
-    return redact(value)[0] if value else None
+def _each(coded: pa.DictionaryArray, kind: pa.DataType, read: Callable[[str], object]) -> pa.Array:
+    """What `read` makes of each cell; each different one is read once."""
+    return pa.array([read(cell) for cell in coded.dictionary.to_pylist()], kind).take(coded.indices)
 
 
-def _labels(cells: pa.Array) -> pa.Array:
-    coded = cells.dictionary_encode()
-    return pa.array([_label(name) for name in coded.dictionary.to_pylist()], pa.string()).take(coded.indices)
+def _identities(cells: pa.Array) -> pa.Array:
+    odd = pc.fill_null(pc.match_substring_regex(cells, MAY_BE_PERSONAL), False)
+    if not pc.any(odd).as_py():
+        return cells
+    return pc.replace_with_mask(cells, odd, pa.array([identity(cell) for cell in cells.filter(odd).to_pylist()], pa.string()))

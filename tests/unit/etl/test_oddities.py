@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 CASES = 20_000 if os.environ.get("PTMLOPS_NIGHTLY") else 1000
 # What each step changes, in Python's notation; a search for it is what the marks stand in for.
 _NEEDED = {
-    UNUSUAL: re.compile(cleaning._CONTROL[:-1] + "\u200dÃâÂ&<\r]"),
+    UNUSUAL: re.compile(cleaning._CONTROL[:-1] + cleaning._LEADS + "\u200d&<\r]"),
     SPACES: re.compile(r"  |[^\S ]|[\x0b\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"),
     REPEATED: re.compile(r"([!?.,;:*=_\-])\1{3}|([^\W\d_Xx])\2{3}"),
 }
 _BITS = [
-    *"aAñÑ ªß.!-_\n\t\r\x0b\x00\x1f\x7f\x85\xa0\xadÃâÂ&<",
+    *"aAñÑ ªß.!-_\n\t\r\x0b\x00\x1f\x7f\x85\xa0\xad&<",
+    *cleaning._LEADS,
     "",
     "\u2028",
     "\u200b",

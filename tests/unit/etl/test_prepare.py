@@ -120,7 +120,7 @@ def test_files_that_nobody_would_expect_in_one_run(run: Run) -> None:
     assert report["labels"] == {"<EMAIL>": 1, '["fees"]': 1, "app": 6, "fees": 1, "web": 1}
     assert report["unknown_labels"] == {"(over 80 characters)": 1}
     assert report["blank_labels"] == 2
-    assert report["flags"] == {"conflicting_label": 1, "truncated": 1, "unknown_label": 1}
+    assert report["flags"] == {"conflicting_label": 1, "truncated": 1, "unknown_label": 1, "unread_date": 2}
     assert report["characters"] == {
         "up_to_50": 12, "over_50": 0, "over_100": 0, "over_200": 0, "over_500": 0, "over_1000": 0, "over_2000": 0, "over_5000": 0,
         "over_10000": 1,
@@ -199,15 +199,21 @@ def test_ids_are_unique_and_the_originals_kept(run: Run) -> None:
         run(
             {
                 "a.csv": table(
-                    {"id": "7", "text": LONG}, {"id": "7", "text": LONG + " hoy"}, {"id": "", "text": "otra cosa distinta"}
-                )
+                    {"id": "7", "text": LONG},
+                    {"id": "7", "text": LONG + " hoy"},
+                    {"id": "", "text": "otra cosa distinta"},
+                    {"id": "ana@example.com", "text": "no me llega el código"},
+                    {"id": "CC 79.123.456", "text": "cobro doble ayer"},
+                    {"id": "PQR 20260001", "text": "el cajero no dio plata"},
+                ),
+                "b.jsonl": b'{"id":"ana@example.com","text":"la app se cierra sola"}\n',
             }
         )
     )
-    assert [row["original_id"] for row in rows] == ["7", "7", None]
-    assert rows[0]["complaint_id"] == "7"
-    assert len({row["complaint_id"] for row in rows}) == 3
-    assert all(row["complaint_id"].startswith("c-") for row in rows[1:])
+    assert [row["original_id"] for row in rows] == ["7", "7", None, "<EMAIL>", "CC <CEDULA>", "PQR 20260001", "<EMAIL>"]
+    assert (rows[0]["complaint_id"], rows[5]["complaint_id"]) == ("7", "PQR 20260001")
+    assert len({row["complaint_id"] for row in rows}) == 7
+    assert all(row["complaint_id"].startswith("c-") for row in (*rows[1:5], rows[6]))
 
 
 def test_the_same_text_is_a_duplicate_across_files_and_the_newest_label_wins(run: Run) -> None:
@@ -281,11 +287,66 @@ def test_labels_are_mapped_and_rare_or_unknown_ones_are_told(run: Run) -> None:
 
     other = run(files, label_map=label_map, min_label_rows=1, unknown_labels="other")
     assert [row["label"] for row in collected(other)[3:]] == ["other", None]  # a blank label is none, and not another
-    assert other.report["blank_labels"] == 1
+    assert (other.report["blank_labels"], other.report["unknown_labels"]) == (1, {"mascotas": 1})
 
     strict = run(files, label_map=label_map, min_label_rows=1, unknown_labels="reject")
     assert strict.report["rejects"] == {"unknown_label": 1}
+    assert strict.report["unknown_labels"] == {"mascotas": 1}
     assert balanced(strict.report)
+
+
+def test_labels_are_cleaned_blank_ones_are_none_and_variants_are_told(run: Run, tmp_path: Path) -> None:
+    given = (
+        "Cobros",
+        "Cobros&nbsp;",
+        "Co\u200bbros",
+        "cobros",
+        "CrÃ©dito\u00a0 nuevo",
+        "Crédito nuevo",
+        "N/A",
+        "null",
+        "-",
+        "app",
+        "App!",
+    )
+    rows = [
+        {"text": f"queja {word} por algo distinto", "label": label} for word, label in zip("abcdefghijk", given, strict=True)
+    ]
+    first = run({"a.csv": table(*rows, {"text": "n/a", "label": "app"}, {"text": "None", "label": "app"})}, min_label_rows=1)
+    report = first.report
+    assert report["labels"] == {"Cobros": 3, "cobros": 1, "Crédito nuevo": 2, "app": 1, "App!": 1}
+    assert (report["blank_labels"], report["rejects"]) == (3, {"empty_text": 2})
+    assert report["label_variants"] == [["App!", "app"], ["Cobros", "cobros"]]
+    found = collected(first)
+    assert [found[place]["label_original"] for place in (1, 6)] == ["Cobros&nbsp;", "N/A"]  # an export gives them back
+
+    again = run(
+        {"b.csv": table({**rows[0], "label": "app"}, rows[3], {"text": "una queja nueva del todo", "label": "app"})},
+        known=stored(first, tmp_path),
+        min_label_rows=1,
+    )
+    assert again.report["conflicting_texts"] == 1
+    assert [row["flags"] for row in collected(again)] == [["conflicting_label"], [], []]
+
+
+def test_a_files_dates_are_read_in_one_order(run: Run) -> None:
+    def dates(word: str, *written: str) -> bytes:
+        return table(*({"text": f"{word} {place} {LONG}", "fecha": day} for place, day in enumerate(written)))
+
+    files = {
+        "both.csv": dates("uno", "03/25/2026", "25/03/2026", "03/04/2026"),
+        "no.csv": dates("dos", "03/04/2026", "N/A", "ayer"),
+        "us.csv": dates("tres", "03/04/2026", "12/31/2025"),
+        "us.jsonl": b'{"text":"queja x","fecha":"3\\/4\\/2026 10:15 PM"}\n{"text":"queja y","fecha":"12\\/31\\/2025"}\n',
+    }
+    prepared = run(files, part_bytes=400)
+    days = [row["received_at"] and row["received_at"].isoformat()[5:16] for row in collected(prepared)]
+    assert days == [
+        "03-25T00:00", "03-25T00:00", "04-03T00:00", "04-03T00:00", None, None, "03-04T00:00", "12-31T00:00", "03-04T22:15",
+        "12-31T00:00",
+    ]  # fmt: skip
+    assert [file["month_first"] for file in prepared.report["files"]] == [False, False, True, True]
+    assert prepared.report["flags"] == {"unread_date": 1}
 
 
 def test_a_label_that_is_rare_in_each_file_but_not_in_all_is_learned_with_what_came_before(run: Run, tmp_path: Path) -> None:
@@ -421,7 +482,7 @@ CLEANED = [
     ("noooooo!!!!!!!! por qué????", "noo!!! por qué???"),
     ("XXXX XXXX 1234 el XX/XX/XXXX, siiiii xxxx", "XXXX XXXX 1234 el XX/XX/XXXX, sii xxxx"),
     ("Nadie responde 😡 ni por €5 ni por $10", "Nadie responde 😡 ni por €5 ni por $10"),
-    ("Hola\nDe: banco@example.com\nAsunto: queja\nno llegó", "Hola no llegó"),
+    ("Hola\nDe: banco@example.com\nAsunto: queja\nno llegó", "Hola queja no llegó"),
     ("No llegó la tarjeta\n--\nAna Peña\nGerente", "No llegó la tarjeta"),
     (
         "aquí &aacute;&#225;&#xE1;&ntilde; &euro;5 &#8364; &#146; &#128545; &nada; &amp;lt; R&D; fin",
@@ -436,7 +497,7 @@ CLEANED = [
     ("familia 👨\u200d👩\u200d👧 y 🏳️\u200d🌈 a\u200db \u2067oculto\u2069", "familia 👨\u200d👩\u200d👧 y 🏳️\u200d🌈 ab oculto"),
     ("uno\u2028dos\u3000tres\u0085cuatro", "uno dos tres cuatro"),
     ("Para: quien corresponda, mi tarjeta no llegó", "Para: quien corresponda, mi tarjeta no llegó"),
-    ("Asunto: no llegó\nDe: mí", "Asunto: no llegó De: mí"),
+    ("Asunto: no llegó\nDe: mí", "no llegó"),
     (
         "Primero pasó esto\n--\n" + "y luego todo lo demás " * 30,
         "Primero pasó esto -- " + "y luego todo lo demás " * 29 + "y luego todo lo demás",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 
 import pytest
 from complaints_etl import bulk, reading
+from complaints_etl.cells import BLANKS, identity, is_unread, label, label_as_written, received
 from complaints_etl.reading import Evidence, Row, Table, UnreadableFileError, read_table
 
 ALIASES = {
@@ -514,3 +516,93 @@ def test_a_row_of_nothing_but_quotes_is_a_row_and_keys_in_other_letters_are_one(
     assert told(rows_of("a.csv", b'id,queja,motivo\n""\n1,a b c,x\n\n')) == [(2, "wrong_field_count"), (3, "a b c")]
     lines = b'{"queja":"","Queja":"hola"}\n{"queja":"uno","Queja":"dos"}\n{"queja":"uno","QUEJA":"uno"}\n'
     assert told(rows_of("a.jsonl", lines)) == [(1, "hola"), (2, "malformed_row"), (3, "uno")]
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("queja,juan@x.com,ana@x.com,Cédula de Juan 79123456", ("queja", "<EMAIL>", "<EMAIL> (2)", "Cédula de Juan <CEDULA>")),
+        ("3105551234,queja,Q1 2026,Fecha 03/04/2026", ("<PHONE>", "queja", "Q1 2026", "Fecha 03/04/2026")),
+    ],
+)
+def test_personal_data_in_column_names_goes_nowhere(header: str, expected: tuple[str, ...]) -> None:
+    body = f"{header}\n1,2,3,4\n{header}\n".encode()
+    table = read("a.csv", body)
+    assert table.header == expected
+    assert [row.reason or list(row.values) for row in table.rows] == [list(expected), "repeated_header"]
+    plain = bulk.read("a.csv", body, ALIASES)
+    assert plain is None or expected[0] == "queja"
+    keys = json.dumps(dict.fromkeys(header.split(","), 1))
+    assert read("a.jsonl", f'{keys}\n{{"Queja":"x","queja":"y","clara@x.com":1}}\n'.encode()).header[:4] == expected
+
+
+def test_numbers_in_json_stay_as_they_are_written() -> None:
+    [row] = rows_of(
+        "a.jsonl", b'{"queja":"x","a":2.50,"b":[1, 2.50, {"c": 1E5, "d": "2.50"}],"e":{"f":NaN,"g":[]},"h":true}\n'
+    )
+    assert row.values == {
+        "queja": "x", "a": "2.50", "b": '[1, 2.50, {"c": 1E5, "d": "2.50"}]', "e": '{"f": NaN, "g": []}', "h": "true",
+    }  # fmt: skip
+    deep = b'{"queja":' + b"[" * 700 + b"]" * 700 + b"}\n"
+    assert len(rows_of("a.jsonl", deep)) == 1
+
+
+MARCH_3 = [
+    "2026-03-03", "2026-3-3", "20260303", "2026/03/03", "3/3/2026", "03.03.26", "3-3-2026", "'2026-03-03", "3 de marzo de 2026",
+    "3 mar 2026", "March 3, 2026", "03-Mar-2026", "03-MAR-26", "martes, 3 de marzo del 2026", "3rd March 2026", "46084", "46084.0",
+]  # fmt: skip
+QUARTER_PAST_TEN = [
+    "2026-03-03 22:15", "2026-03-03T22:15:00", "2026-03-03T22:15:00Z", "2026-03-03 17:15:00 -0500", "2026-03-03T17:15:00-05",
+    "2026-03-03T22:15:00.0+00:00", "3/3/2026 22:15", "3/3/2026 10:15 PM", "3/3/26 10:15:00 p. m.", "3/3/2026, 10:15 p.\u00a0m.",
+    "3 de marzo de 2026, 22:15", "Tue, 03 Mar 2026 22:15:00 +0000", "Mar  3 2026 10:15PM", "46084.927083333", "46084,927083333",
+    "1772576100", "1772576100000", "1772576100.0",
+]  # fmt: skip
+NO_DATE = [
+    "ayer", "2026", "0000-00-00", "2025-02-29", "31/04/2026", "13/13/2026", "3/3/2026 25:00", "19999", "80001", "9999-01-01",
+    "Caso 3 2026", "12/05/2026 x",
+]  # fmt: skip
+
+
+def test_dates_in_the_usual_notations() -> None:
+    for month_first in (False, True):
+        assert {received(cell, month_first) for cell in MARCH_3} == {datetime(2026, 3, 3)}
+        assert {received(cell, month_first) for cell in QUARTER_PAST_TEN} == {datetime(2026, 3, 3, 22, 15)}
+        assert not [cell for cell in NO_DATE if received(cell, month_first) or not is_unread(cell, month_first)]
+    assert not [cell for cell in (*BLANKS, "N/A", "3/4/2026") if is_unread(cell, False)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([b"03/04/2026"], False),
+        ([b"03/04/2026", b"03/25/2026"], True),
+        ([b"3/4/26 10:15", b"12/31/25 9:00 PM"], True),
+        ([b"03-25-2026", b"03-04-2026"], True),
+        ([b"03/25/2026", b"25/03/2026"], False),
+        ([b"2026-03-25", b"5.13.20", b"12-31-99", b"pago el,13/25/2026", b"la cuota 03/25/2026 no"], False),
+    ],
+)
+def test_a_file_says_whether_months_come_first(cells: list[bytes], expected: bool) -> None:
+    csv = b"radicado,fecha,queja\n" + b"".join(b"1,%s,hola amigos\n" % cell for cell in cells if b"," not in cell)
+    lines = b"".join(b'{"queja":"x","fecha":"%s"}\n' % cell.replace(b"/", b"\\/") for cell in cells)
+    assert [read("a.csv", csv).month_first, read("a.jsonl", lines).month_first] == [expected, expected]
+    plain = bulk.read("a.csv", csv, ALIASES)
+    assert plain is not None
+    assert plain.table.month_first == expected
+
+
+def test_labels_are_what_the_eye_sees_and_ids_hold_nothing_personal() -> None:
+    for cell in (
+        "Tarjetas & más",
+        "Tarjetas &amp; más",
+        "Tarjetas\u00a0& \n ma\u0301s",
+        "Tarjetas & mÃ¡s",
+        "Tarjetas\u200b & más",
+    ):
+        assert label(cell) == "Tarjetas & más"
+    assert [label(cell) for cell in (None, "", "NaN", "N/D", "\u200b", "#n/a")] == [None] * 6
+    assert (label("ana&#64;example.com"), label_as_written("ana&#64;example.com")) == ("<EMAIL>", "<EMAIL>")
+    assert label_as_written("Cobros&nbsp;") == "Cobros&nbsp;"
+    assert [identity(cell) for cell in ("+57 300 123 4567", "4111 1111 1111 1111")] == ["<PHONE>", "<CARD>"]
+    kept = ("4111111111111111", "3105551234", "PQR 20260001", "2026.03.0001", "550e8400-e29b-41d4-a716-446655440000", None)
+    assert [identity(cell) for cell in kept] == list(kept)

@@ -8,14 +8,10 @@ and a long number is somebody's even where no word does. Sums, dates, times, qua
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence, Set
-from functools import cache
+from collections.abc import Iterator, Set
 from typing import NamedTuple
 
 from complaints_etl.places import Text
-
-Word = tuple[int, int, str]
 
 
 class Find(NamedTuple):
@@ -55,7 +51,7 @@ _ANY = frozenset(_WORDS)
 _TYPES = {"CODE": "SECRET", "TEXT": "SECRET"}
 _GROUPS = {f"k{index}": kind for index, kind in enumerate(_WORDS)}
 _TELLING = re.compile(
-    r"(?i)(?<![^\W_])(?<!<(?!SECRET))(?:"
+    r"(?i)(?<![^\W_])(?=[^\W\d_]|3)(?<!<(?!SECRET))(?:"
     + "|".join(f"(?P<k{index}>{words})" for index, words in enumerate(_WORDS.values()))
     + r")(?![^\W_])"
 )
@@ -104,7 +100,6 @@ def leftovers(seen: Text, *, alone: bool) -> Iterator[Find]:
     `alone`: a long number is somebody's also where no word says so.
     """
     text, end = seen.text, 0
-    words = cache(lambda: list(telling_words(text)))  # looked for once, and only where there is something to tell
     for start, run_end, run in seen.runs():
         if start < end:
             continue
@@ -128,16 +123,16 @@ def leftovers(seen: Text, *, alone: bool) -> Iterator[Find]:
                 code = _CODE.match(text, start)
             elif len(run) < 3 and not (after[:1] == " " and after[1:].isdigit()):
                 continue  # most numbers are small, and nobody's
-        found = _code(text, code, words) if code else None
+        found = _code(text, code) if code else None
         if not found and (not code or code.start() == start):
             number = _NUMBER.match(text, start)
-            found = _number(text, number, words, alone=alone) if number and number.end() - start > 2 else None
+            found = _number(text, number, alone=alone) if number and number.end() - start > 2 else None
         end = found.end if found else code.end() if code else end
         if found:
             yield found
 
 
-def _code(text: str, match: re.Match[str], words: Callable[[], list[Word]]) -> Find | None:
+def _code(text: str, match: re.Match[str]) -> Find | None:
     """A password, or a reference in letters and figures."""
     value = match[0].rstrip(".-,'’")
     end = match.start() + len(value)
@@ -157,12 +152,12 @@ def _code(text: str, match: re.Match[str], words: Callable[[], list[Word]]) -> F
         return None
     coded = digits >= 3 and len(value) >= 6
     kind, away = telling(
-        text, match.start(), end, {"SECRET", "CODE", ""} | ({"CEDULA", "ACCOUNT", "REFERENCE"} if coded else set()), words()
+        text, match.start(), end, {"SECRET", "CODE", ""} | ({"CEDULA", "ACCOUNT", "REFERENCE"} if coded else set())
     )
     return Find(_TYPES.get(kind, kind), match.start(), end) if kind and away <= 110 else None
 
 
-def _number(text: str, match: re.Match[str], words: Callable[[], list[Word]], *, alone: bool) -> Find | None:
+def _number(text: str, match: re.Match[str], *, alone: bool) -> Find | None:
     value, start, end = match[0], match.start(), match.end()
     size = sum(map(str.isdigit, value))
     grouped = any(mark in value for mark in ".,'’´` ")
@@ -181,7 +176,7 @@ def _number(text: str, match: re.Match[str], words: Callable[[], list[Word]], *,
         return None
     if size < 6:
         kind, away = telling(
-            text, start, end, {"CODE", "CEDULA", "ACCOUNT", "REFERENCE", ""} if size == 3 else _ANY - {"TEXT"}, words()
+            text, start, end, {"CODE", "CEDULA", "ACCOUNT", "REFERENCE", ""} if size == 3 else _ANY - {"TEXT"}
         )
         told = kind == "CODE" if size == 3 else kind in ("CODE", "SECRET")
         close = (
@@ -196,7 +191,7 @@ def _number(text: str, match: re.Match[str], words: Callable[[], list[Word]], *,
         if as_sums_are
         else _ANY - ({"PHONE"} if size < 7 else {"TEXT"}) - ({"SECRET", "CODE"} if size > 9 else set())
     )
-    kind, away = telling(text, start, end, allowed | {""}, words())
+    kind, away = telling(text, start, end, allowed | {""})
     if kind and away <= (40 if as_sums_are and size < 7 else 110):
         return Find(_TYPES.get(kind, kind), start, end)
     if alone and size > 6 and not grouped and (kind or away > _NOBODYS_REACH) and not value.endswith("00"):
@@ -204,29 +199,22 @@ def _number(text: str, match: re.Match[str], words: Callable[[], list[Word]], *,
     return None
 
 
-def telling(text: str, start: int, end: int, allowed: Set[str], words: Sequence[Word] | None = None) -> tuple[str, int]:
+def telling(text: str, start: int, end: int, allowed: Set[str]) -> tuple[str, int]:
     """(what the nearest telling word says that this is, how far away it is); what stands in another sentence is farther.
 
-    "" is what is nobody's, and what no word tells (then far away). Kinds that are not allowed are passed over. `words`: those of the
-    text, where they are known already.
+    "" is what is nobody's, and what no word tells (then far away). Kinds that are not allowed are passed over.
     """
-    words = list(telling_words(text)) if words is None else words
     best, least = "", _BEFORE + _AFTER
-    first = bisect_left(words, (max(start - _BEFORE, 0),))
-    for word_start, word_end, kind in words[first : bisect_right(words, (end + _AFTER,))]:
-        if word_end <= start:
-            between = text[word_end:start]
+    for word in _TELLING.finditer(text, max(start - _BEFORE, 0), end + _AFTER):
+        kind = _GROUPS[word.lastgroup or ""]
+        if word.end() <= start:
+            between = text[word.end() : start]
             away = len(between) + 30 * len(_SENTENCE_ENDS.findall(between))
-        elif word_start >= end and kind:
-            between = text[end:word_start]
+        elif word.start() >= end and kind:
+            between = text[end : word.start()]
             away = 15 + 2 * len(between) + 40 * len(_SENTENCE_ENDS.findall(between))
         else:
             continue
         if away <= least and kind in allowed and (kind or away <= _NOBODYS_REACH):
             best, least = kind, away
     return best, least
-
-
-def telling_words(text: str) -> Iterator[Word]:
-    """(start, end, kind) of the words that tell what a number is, in order."""
-    return ((word.start(), word.end(), _GROUPS[word.lastgroup or ""]) for word in _TELLING.finditer(text))

@@ -25,7 +25,7 @@ from complaints_etl.redaction import TYPES as REDACTION_TYPES
 from complaints_etl.sources import PART_BYTES, SourceFile, file_facts, number_rows, read_files
 from complaints_etl.understanding import Understanding, understand
 
-VERSION = "3"
+VERSION = "4"
 SPLITS = ("train", "validation", "test")
 MIN_TEXT_CHARACTERS = 3
 LENGTHS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # where the report's classes of length begin, in characters

@@ -359,13 +359,11 @@ _SECRET_WORDS = Starts(
     "token", "cvv", "cvc", "cvn", "otp",
 )  # fmt: skip
 _ASKED_WORDS = Starts(
-    "frase", "seed", "recovery phrase", "pregunta", "respuesta", "security q", "security a", "secret", "answer to", "memorable", "palabra", "apellido de sol",
+    "pass p", "passph", "frase", "seed", "recovery phrase", "pregunta", "respuesta", "security q", "security a", "secret", "answer to", "memorable", "palabra", "apellido de sol",
     "maiden",
 )  # fmt: skip
 _NUMBER_WORDS = Starts("mi num", "my num")
-_SPELLED = Starts(
-    "cero", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "zero", "two", "three", "four", "five", "six", "seven", "eight", "nine",
-)  # fmt: skip
+_SPELLED = Starts("cero", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "zero", "four", "five", "six", "seven", "eight", "nine")  # fmt: skip
 _IDENTITY_WORDS = Starts(
     "c.", "cc", "ce", "cedula", "doc", "identificac", "identificad", "national id", "citizen id", "id", "ssn",
     "social security", "t.", "tarjeta de id", "dni", "curp", "rut", "ppt", "pep", "rfc", "licen", "driver", "dl",
@@ -785,11 +783,19 @@ _RULES: tuple[_Rule, ...] = (
         check=_is_password,
     ),
     *(
-        _Rule(type="SECRET", starts=_SECRET_WORDS, pattern=re.compile(pattern))
-        for pattern in (  # of words alone: of several words, or with strokes between them
-            r"(?i)(?P<keep>\bpass ?phrase\b[^.!?\n\"“]{0,20}[\"“])[^\"”\n]{5,60}(?=[\"”])",
-            r"(?i)(?P<keep>\bpass ?phrase\s(?:is|was)\s)(?!(?:not?|wrong|too|being|in)\b)(?:\w{1,20} ){2,5}?\w{1,20}(?=\s(?:but|and|or)\b|[.,;\n]|\Z)",
-            r"(?i)(?P<keep>\b(?:clave|contrase[nñ]a|password|passcode|pwd?)\b[^.!?\n<]{0,60}[\s:,])[^\W\d_]{2,20}(?:_[^\W_]{1,20}){2,6}(?!\w)",
+        _Rule(type="SECRET", starts=starts, holds=holds, pattern=re.compile(pattern))
+        for starts, holds, pattern in (  # of words alone: of several words, or with strokes between them
+            (_ASKED_WORDS, "", r"(?i)(?P<keep>\bpass ?phrase\b[^.!?\n\"“]{0,20}[\"“])[^\"”\n]{5,60}(?=[\"”])"),
+            (
+                _ASKED_WORDS,
+                "",
+                r"(?i)(?P<keep>\bpass ?phrase\s(?:is|was)\s)(?!(?:not?|wrong|too|being|in)\b)(?:\w{1,20} ){2,5}?\w{1,20}(?=\s(?:but|and|or)\b|[.,;\n]|\Z)",
+            ),
+            (
+                _SECRET_WORDS,
+                "_",
+                r"(?i)(?P<keep>\b(?:clave|contrase[nñ]a|password|passcode|pwd?)\b[^.!?\n<]{0,60}[\s:,])[^\W\d_]{2,20}(?:_[^\W_]{1,20}){2,6}(?!\w)",
+            ),
         )
     ),
     _Rule(  # beside a card
@@ -803,14 +809,18 @@ _RULES: tuple[_Rule, ...] = (
         ),
         check=_is_code,
     ),
-    _Rule(  # in quotes
-        type="SECRET",
-        starts=_SECRET_WORDS,
-        pattern=re.compile(
-            r"(?i)(?P<keep>\b(?:clave|contrase[nñ]a|password|passcode|pwd?)\b[^.!?\n\"“«]{0,40}\b(?:es|is|era|was|be|put|puse|puso|usaba|used)\s[\"“«'])"
-            r"(?P<value>\w{5,40})(?=[\"”»'])"
-        ),
-        check=lambda match: match["value"].lower() not in _STATES_OF_A_PASSWORD,
+    *(
+        _Rule(  # in quotes
+            type="SECRET",
+            starts=_SECRET_WORDS,
+            holds=quote,
+            pattern=re.compile(
+                r"(?i)(?P<keep>\b(?:clave|contrase[nñ]a|password|passcode|pwd?)\b[^.!?\n\"“«]{0,40}\b(?:es|is|era|was|be|put|puse|puso|usaba|used)\s[\"“«])"
+                r"(?P<value>\w{5,40})(?=[\"”»])"
+            ),
+            check=lambda match: match["value"].lower() not in _STATES_OF_A_PASSWORD,
+        )
+        for quote in ('"', "“")
     ),
     _Rule(
         type="SECRET",

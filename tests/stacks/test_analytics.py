@@ -75,7 +75,7 @@ def test_the_workgroup_enforces_engine_place_key_and_limit(prod_templates: dict[
     assert text(held["ResultConfiguration"]["OutputLocation"]) == "s3://bucket/athena/"
     assert held["ResultConfiguration"]["EncryptionConfiguration"]["EncryptionOption"] == "SSE_KMS"
     assert "Key" in json.dumps(held["ResultConfiguration"]["EncryptionConfiguration"]["KmsKey"])
-    assert workgroup["RecursiveDeleteOption"] is False
+    assert workgroup["RecursiveDeleteOption"] is True
 
 
 def test_what_queries_found_is_not_kept(prod_templates: dict[str, Template]) -> None:

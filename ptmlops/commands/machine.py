@@ -56,7 +56,10 @@ def empty(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Delete all that a disposable environment has stored, so that `cdk destroy` can delete its stacks."""
+    """Delete all that a disposable environment has stored.
+
+    CloudFormation deletes no bucket with objects in it and no group with model versions: after this, `cdk destroy` can.
+    """
     with friendly(interrupted="what was deleted is gone; call it again to go on"):
         target = target_of(local, environment, profile, region)
         removal.check(target)

@@ -14,6 +14,7 @@ from urllib.parse import urlparse
 import boto3
 from botocore.exceptions import ClientError
 from complaints_etl.job_settings import JobSettings
+from complaints_etl.plans import keep
 from complaints_etl.publish import (
     Run,
     check_answers,
@@ -79,7 +80,7 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     def put(key: str, body: IO[bytes]) -> None:
         s3.upload_fileobj(body, output, key, ExtraArgs={"ContentType": "text/csv; charset=utf-8"})
 
-    joined = join_answers(records, answers).persist(StorageLevel.DISK_ONLY)  # as in Prepare, and for the same reason
+    joined = keep(join_answers(records, answers), StorageLevel.DISK_ONLY)  # as in Prepare, and for the same reason
     scored = predictions(joined, run)
     written: list[tuple[str, str]] = []
     table = f"predictions/run_date={run.run_date}/run_id={run_id}/"

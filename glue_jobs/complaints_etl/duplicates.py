@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from complaints_etl.plans import keep
 from complaints_etl.understanding import BAND_ROWS, BANDS, SIGNATURE
 
 # Jaccard 0.8 less two standard errors of an estimate from 64 values, so that 98 of 100 such pairs are found: rather one group
@@ -34,12 +35,11 @@ def group(rows: DataFrame, known: DataFrame | None) -> DataFrame:
     alike = F.aggregate(
         F.zip_with("signature", "head.signature", lambda a, b: (a == b).cast("int")), F.lit(0), lambda a, b: a + b
     )
-    edges = (
+    edges = keep(
         bands.join(heads.where("size > 1"), ["band", "value"])
         .where((F.col("rank") != F.col("head.rank")) & (alike >= SIMILARITY * SIGNATURE))
         .groupBy("rank")
         .agg(F.min("head.rank").alias("parent"))
-        .cache()
     )
     parents = ranked.where("group_id IS NULL").select("fingerprint", "rank").join(edges, "rank", "left")
     parents = parents.withColumn("parent", F.coalesce("parent", "rank"))

@@ -20,6 +20,7 @@ from complaints_etl import cells
 from complaints_etl.cleaning import clean, cut, exceeds, tokens
 from complaints_etl.duplicates import group
 from complaints_etl.job_settings import JobSettings
+from complaints_etl.plans import keep
 from complaints_etl.reading import Reason
 from complaints_etl.redaction import TYPES as REDACTION_TYPES
 from complaints_etl.sources import PART_BYTES, SourceFile, file_facts, number_rows, read_files
@@ -112,7 +113,7 @@ def prepare(
     # The one wide pass. Everything after it looks at few columns of what it left, or writes. It is left on disk, which is as fast:
     # in memory Spark keeps it in pieces of 1 MB, each of which takes 2 MB of a heap with regions of 1 MB, and ends at 2.5 million
     # rows in OutOfMemoryError instead of going on to the disk.
-    judged = _judged(raw, settings, salt).persist(StorageLevel.DISK_ONLY)
+    judged = keep(_judged(raw, settings, salt), StorageLevel.DISK_ONLY)
     # What the parts tell and how many rows there are by reason, in one look.
     unknown = F.when(F.col("reason") == Reason.UNKNOWN_LABEL, F.col("unknown_label")).alias(
         "unknown_label"
@@ -387,7 +388,7 @@ def _exceptions(good: DataFrame, settings: JobSettings, known: DataFrame | None,
     found = rows.where(unusual).select(
         "source_index", "row_number", "complaint_id", "duplicate_of", "conflict", "rare", "group_id"
     )
-    found = found.persist(StorageLevel.MEMORY_AND_DISK)
+    found = keep(found)
     return F.broadcast(found) if found.count() <= BROADCAST_ROWS else found
 
 
@@ -428,7 +429,7 @@ def _rare_no_more(
     rows = rows.join(told, "fingerprint", "left_anti").select(
         "value", _split(F.from_json("value", "group_id string")["group_id"])
     )
-    return rows.orderBy("value").persist(StorageLevel.MEMORY_AND_DISK)
+    return keep(rows.orderBy("value"))
 
 
 def _split(group_id: Column | str) -> Column:

@@ -15,6 +15,7 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from complaints_etl.plans import keep
 from complaints_etl.spreadsheet import BYTE_ORDER_MARK, header_line, line
 
 # Read as a resource, because Glue imports this package from a zip.
@@ -83,7 +84,7 @@ def table_columns() -> list[tuple[str, str]]:
 def read_answers(spark: SparkSession, place: str) -> DataFrame:
     """Batch Transform's output lines below `place`."""
     lines = spark.read.option("lineSep", "\n").text(place).where(F.length("value") > 0)
-    return lines.select(F.from_json("value", ANSWER).alias("answer")).select("answer.*").persist(StorageLevel.DISK_ONLY)
+    return keep(lines.select(F.from_json("value", ANSWER).alias("answer")).select("answer.*"), StorageLevel.DISK_ONLY)
 
 
 def no_answers(spark: SparkSession) -> DataFrame:

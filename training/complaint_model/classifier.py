@@ -434,19 +434,18 @@ def fit_offsets(probabilities: Floats, labels: Ints) -> Floats:
     For one label, each row has a rival (the best other label) and a margin: the row is given to the label when its offset
     exceeds the margin, so that walking the rows by margin visits every possible outcome.
     """
-    rows, count = probabilities.shape
+    count = probabilities.shape[1]
     scores = decision(probabilities, np.zeros(count))
     offsets = np.zeros(count)
     support = np.bincount(labels, minlength=count).astype(np.float64)
     occurs = support > 0
+    best = _BestTwo(scores)
     for _ in range(2):
         for label in np.argsort(support, kind="stable").tolist():
             if not occurs[label]:
                 continue
-            shifted = scores + offsets
-            shifted[:, label] = -np.inf
-            rival = shifted.argmax(1)
-            margin = shifted[np.arange(rows), rival] - scores[:, label]
+            rival, value = best.without(label)
+            margin = value - scores[:, label]
             # Rows far from any offset in the grid never change hands; the counts of the others are all that moves.
             results = []
             sure, open_ = margin < OFFSET_GRID[0], np.flatnonzero(np.abs(margin) <= OFFSET_GRID[-1])
@@ -468,7 +467,40 @@ def fit_offsets(probabilities: Floats, labels: Ints) -> Floats:
             # The smallest shift among the nearly best: a plateau's far end is fitted to noise.
             near = np.flatnonzero(values >= values.max() - 5e-4)
             offsets[label] = OFFSET_GRID[near[np.argmin(np.abs(OFFSET_GRID[near]))]]
+            best.shift(label, offsets)
     return offsets
+
+
+class _BestTwo:
+    """The two highest columns of each row of `scores` plus an offset per column, the first of equal ones before the others.
+
+    With many labels nearly all rows keep theirs when one offset changes: looking at all columns again for each label would take
+    time with the square of their number.
+    """
+
+    def __init__(self, scores: Floats) -> None:
+        rows, self._scores = len(scores), scores
+        self._columns, self._values = np.empty((2, rows), dtype=np.int64), np.empty((2, rows))
+        self._look(np.arange(rows), np.zeros(scores.shape[1]))
+
+    def _look(self, rows: Ints, offsets: Floats) -> None:
+        shifted = self._scores[rows] + offsets
+        for place in range(2):
+            column = shifted.argmax(1)
+            self._columns[place, rows], self._values[place, rows] = column, shifted[np.arange(len(rows)), column]
+            shifted[np.arange(len(rows)), column] = -np.inf
+
+    def without(self, column: int) -> tuple[Ints, Floats]:
+        """(column, value) of each row's highest, leaving out `column`."""
+        second = self._columns[0] == column
+        return np.where(second, self._columns[1], self._columns[0]), np.where(second, self._values[1], self._values[0])
+
+    def shift(self, column: int, offsets: Floats) -> None:
+        """`column` has another offset."""
+        value = self._scores[:, column] + offsets[column]
+        among = (self._columns == column).any(axis=0)
+        passes = (value > self._values[1]) | ((value == self._values[1]) & (column < self._columns[1]))
+        self._look(np.flatnonzero(among | passes), offsets)
 
 
 def decision(probabilities: Floats, offsets: Floats) -> Floats:

@@ -215,6 +215,23 @@ def test_offsets_raise_macro_f1_of_a_rare_label() -> None:
     assert quality(classifier.choose(probabilities, offsets)) > quality(probabilities.argmax(1)) + 0.02
 
 
+@pytest.mark.parametrize("count", [2, 3, 40])
+def test_a_rows_rivals_are_known_without_looking_at_all_labels_again(count: int) -> None:
+    random = np.random.default_rng(count)
+    scores = random.normal(size=(300, count)).round(1)  # so that many are equal: the first of them counts
+    offsets = np.zeros(count)
+    best = classifier._BestTwo(scores)
+    for _ in range(3 * count):
+        label = int(random.integers(count))
+        shifted = scores + offsets
+        shifted[:, label] = -np.inf
+        rival, value = best.without(label)
+        assert (rival == shifted.argmax(1)).all()
+        assert (value == shifted.max(1)).all()
+        offsets[label] = random.integers(-15, 16) / 10
+        best.shift(label, offsets)
+
+
 @pytest.mark.parametrize(
     ("texts", "labels", "reason"),
     [

@@ -175,6 +175,11 @@ def _show_why(row: dict[str, Any]) -> None:
             table.add_row(Text("  " + item[name]), f"{item[value]:.2f}", Text(bar, "cyan"))
         out.print(f"\n{title}")
         out.print(table)
+        if title == "alternatives" and (likelier := [item["label"] for item in items if item[value] > items[0][value]]):
+            out.print(
+                f"  [dim]'{escape(likelier[0])}' is likelier, but where it is close a rarer label comes first, "
+                "or it would hardly ever be found[/dim]"
+            )
     facts = [(name, _facts(values)) for name, values in (row.get("facts") or {}).items() if values]
     about = [*facts, ("language", row["language"]), ("run", row["run_id"]), ("file", row["source_file"])]
     table = Table.grid(padding=(0, 2, 0, 0))

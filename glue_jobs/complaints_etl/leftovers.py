@@ -39,7 +39,7 @@ _WORDS = {
     r"shipment|trace|casos?|cases?|tickets?|tkt|pedidos?|orden|orders?|ref(?:erencias?|erences?)?|transacci[oó]n(?:es)?|transactions?|comprobantes?|"
     r"vouchers?|gu[ií]as?|guide|tracking|pqrs?|solicitud(?:es)?|request(?= (?:n|#|id|\d))|application|claims?|reclamos?|reclamaci[oó]n|folio|confirmation|quejas?|tr[aá]mite|"
     r"complaints?|consecutivo|facturas?|invoices?|recibos?|receipts?|aprobaci[oó]n|approval|autorizaci[oó]n|authori[sz]ation|auth|oficio|pagar[eé]s?|"
-    r"contratos?|contracts?|p[oó]lizas?|polic(?:y|ies)|leasing|libranza|obligaci[oó]n(?:es)?|(?:micro)?cr[eé]ditos?|pr[eé]stamos?|hipotec\w+|loans?|"
+    r"cufe|cude|contratos?|contracts?|p[oó]lizas?|polic(?:y|ies)|leasing|libranza|obligaci[oó]n(?:es)?|(?:micro)?cr[eé]ditos?|pr[eé]stamos?|hipotec\w+|loans?|"
     r"mortgage|(?:promissory )?note|letter of credit|certificad[oa]s?|certificates?|lote|batch|filing|numeraci[oó]n|quote",
     "PHONE": r"tel[eé]fonos?|tel|cel|celular|m[oó]vil|whatsapp|phone|mobile|contact\w{0,5}|cell|ll[aá]m\w{0,7}|marc\w{1,5}|call(?= (?:me|us|at|on|[\d+(]))|comun[ií]\w{2,9}",
     # What has a number that is nobody's.
@@ -209,6 +209,8 @@ def telling(text: str, start: int, end: int, allowed: Set[str]) -> tuple[str, in
         kind = _GROUPS[word.lastgroup or ""]
         if word.end() <= start:
             between = text[word.end() : start]
+            if not kind and any(map(str.isdigit, between)):
+                continue  # "ends in 118, whole it is 1032445667": it was said of the number before
             away = len(between) + 30 * len(_SENTENCE_ENDS.findall(between))
         elif word.start() >= end and kind:
             between = text[end : word.start()]

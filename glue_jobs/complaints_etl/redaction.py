@@ -492,7 +492,7 @@ _RULES: tuple[_Rule, ...] = (
             r"(?:security|verification|one-time) (?:code|passcode|password))"
             r"(?P<sign>\s*[:=]\s*|\s+(?:es|is|era|was)\s+|\s+(?=\d{4,8}(?![\w.,/\-]*\d)"
             + _MONEY_AFTER
-            + r")))(?P<value>\S{3,})"
+            + r")))(?P<value>\d{2,4}(?: \d{2,4}){1,3}(?!\w)|\S{3,})"
         ),
         check=_is_secret,
     ),

@@ -23,14 +23,14 @@ class Find(NamedTuple):
 
 
 _WORDS = {
-    "CODE": r"cvv2?|cvc2?|cvn|(?:three|3|tres|last) (?:last |[uú]ltimos )?(?:digits|d[ií]gitos|n[uú]meros|numbers)|"
+    "CODE": r"cvv2?|cvc2?|cvn|(?:three|3|tres|last) (?:last |[uú]ltimos )?(?:digits|d[ií]gitos|n[uú]mer(?:it)?os|numbers)|c[oó]digo de (?:atr[aá]s|el reverso)|"
     r"(?:atr[aá]s|respaldo|reverso) de (?:la|mi) tarjeta|back of (?:the|my) card",
     "SECRET": r"claves?|contrase(?:[nñ]|ni)as?|passwords?|pass(?:code|phrase)?|pass phrase|pwd?|pins?(?! pad)|nip|tokens?|otps?|one-time|anydesk|teamviewer|"
     r"api(?: key)?|llave|(?:wifi|access|secret) key|log ?in|credenciales|credentials|passphrase|numerito|(?:put in|typed(?: in)?|digit[eé]|marqu[eé])(?= \d{4}\b)|"
     r"(?<=<)SECRET(?=>)|c[oó]digos?(?! (?:de (?:seguimiento|error|barras|aproba|autoriza|rastreo|caso|radica)|postal|promo|corto))|"
     r"(?<!case )(?<!approval )(?<!remittance )(?<!tracking )(?<!error )(?<!reason )(?<!zip )(?<!auth )(?<!authorization )(?<!promo )codes?",
-    "TEXT": r"text (?:came|message)|sms|mensaje de texto",  # has a code of six figures
-    "CEDULA": r"[cs][eé]dulas?|ced|cc|doc|documento|document|identidad|identificaci[oó]n|dni|rut|curp|rfc|ppt|pep|nie|nuip|carnet|"
+    "TEXT": r"text (?:came|message)|texted|sms|mensaje de texto|verification|verificaci[oó]n",  # has a code of six figures
+    "CEDULA": r"[cs][eé]dulas?|ced|cc|doc|documento|document|identidad|identific(?:aci[oó]n|[oó]|ad[oa])|dni|rut|cpf|curp|rfc|ppt|pep|nie|nuip|carnet|"
     r"residency permit|licen[cs]ias?|licen[cs]e(?! plate)|dl|"
     r"pasaportes?|passports?|ssn|itin|social security|(?<!transaction )(?<!order )(?<!case )(?<!ticket )id",
     "NIT": r"nit|tax id",
@@ -62,7 +62,7 @@ _NEVER_AFTER = frozenset("$€£#.,/&<")  # a sum, an address, the rest of a dat
 _INSIDE_A_PASSWORD, _INSIDE_A_REFERENCE = frozenset("#.&"), frozenset("-/")
 _IN_A_CODE = frozenset("_-.*#@!+%&'’")
 _NUMBER = re.compile(
-    r"\d{1,3}(?:[.,'’´`]\d{3}){1,3}(?:-[\dkK])?|\d{1,3}(?: \d{3}){2,3}|\d{2,4}(?: \d{2,4}){1,3}|\d+(?:-\d+){0,5}"
+    r"\d(?: \d){3,15}(?!\w)|\d{1,3}(?:[.,'’´`]\d{3}){1,3}(?:-[\dkK]\d?)?|\d{1,3}(?: \d{3}){2,3}|\d{2,4}(?: \d{2,4}){1,3}|\d+(?:-\d+){0,5}"
 )
 _LONGEST_CODE = 40
 _CODE = re.compile(rf"(?=\S{{0,{_LONGEST_CODE}}}[^\W\d_])[^\W_][\w\-.*#@!+%&/]{{3,{_LONGEST_CODE - 1}}}")
@@ -75,10 +75,15 @@ _QUANTITY_FOLLOWS = re.compile(
 _QUANTITY_BEFORE = re.compile(
     r"(?i)(?:[$€£#]\s?|[.,/\-<&]|\b(?:usd|cop|eur|mxn|gbp|us|s/)\s?|\b(?:calle|carrera|cra|kr|cl)\s)\Z"
 )
+# A number of eight figures at most right behind these is a sum, though nobody wrote of what.
+_PAID = re.compile(r"(?i)\b(?:debit|cobr|descont|retir|pag|gast|consign|sac|rob|charg|paid|withdr|took)\w{0,6}\s\Z")
 _NO_CODE = re.compile(
     r"(?i)\d+[.,]?\d*(?:st|nd|rd|th|am|pm|mil|mm?|k|gb?|mb|hrs?|hs|h|[rd]a|er|ro|min|s|x\d*|°)|(?:iphone|ipad|galaxy|android|windows|covid|ios|pixel|moto|"
-    r"chrome|firefox|bre|s|a|v)[\-_]?\d+\w{0,3}|v\d+(?:\.\d+)*|\d{3,4}[a-z]{1,2}(?:-?\d+)?|[a-z]{1,6}-\d{1,4}|\d+-[a-z]+|\d{1,2}-[a-z]{3,10}-\d{2,4}|\d+x\d+|mp[34]|\d+-\d+|24/7|xx.*|.*xx.*"
+    r"chrome|firefox|bre|s|a|v)[\-_]?\d+\w{0,3}|v\d+(?:\.\d+)*|\d{3,4}[a-z]{1,2}(?:-?\d+)?|[a-z]{1,6}-\d{1,4}|\d+-[a-z]+|\d{1,2}-[a-z]{3,10}-\d{2,4}|\d+x\d+|mp[34]|err(?:or)?[\-_]?\d+|\d+-\d+|24/7|xx.*|.*xx.*"
 )
+# Digit by digit: "4-4-3-2", "4 4 3 2".
+_DICTATED = re.compile(r"\d(?:-\d){3,5}|\d(?: \d){3,5}")
+_IDENTITY_CODE = re.compile(r"(?i)(?:cc|ti|nuip)\d{6,11}")  # the word and the number in one
 _UNIT = re.compile(
     r"(?i)\d+(?:days?|yrs?|years?|months?|mos?|weeks?|d[ií]as?|mes(?:es)?|a[nñ]os?|horas?|hours?|pesos|usd|cop|eur|mxn|dlls?|puntos|points|veces|times)|"
     r"(?:30|60|90|120|150|180)(?:-(?:30|60|90|120|150|180))+"
@@ -150,6 +155,8 @@ def _code(text: str, match: re.Match[str]) -> Find | None:
         text, max(match.start() - 40, 0), match.start()
     ):
         return None
+    if _IDENTITY_CODE.fullmatch(value):
+        return Find("CEDULA", match.start(), end)
     coded = digits >= 3 and len(value) >= 6
     kind, away = telling(
         text, match.start(), end, {"SECRET", "CODE", ""} | ({"CEDULA", "ACCOUNT", "REFERENCE"} if coded else set())
@@ -170,9 +177,9 @@ def _number(text: str, match: re.Match[str], *, alone: bool) -> Find | None:
         return None
     if _QUANTITY_FOLLOWS.match(text, end) or _QUANTITY_BEFORE.search(text, max(start - 9, 0), start) or _UNIT.fullmatch(value):
         return None
-    if _LAW_BEFORE.search(text, max(start - 40, 0), start):
+    if _LAW_BEFORE.search(text, max(start - 40, 0), start) or (size < 9 and _PAID.search(text, max(start - 16, 0), start)):
         return None
-    if size < 6 and not value.isdigit():
+    if size < 6 and not value.isdigit() and not _DICTATED.fullmatch(value):
         return None
     if size < 6:
         kind, away = telling(

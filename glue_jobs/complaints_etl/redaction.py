@@ -366,7 +366,7 @@ _NUMBER_WORDS = Starts("mi num", "my num")
 _SPELLED = Starts("cero", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "zero", "four", "five", "six", "seven", "eight", "nine")  # fmt: skip
 _IDENTITY_WORDS = Starts(
     "c.", "cc", "ce", "cedula", "doc", "identificac", "identificad", "national id", "citizen id", "id", "ssn",
-    "social security", "t.", "tarjeta de id", "dni", "curp", "rut", "ppt", "pep", "rfc", "licen", "driver", "dl",
+    "social security", "t.", "tarjeta de id", "dni", "curp", "cpf", "rut", "ppt", "pep", "rfc", "licen", "driver", "dl",
 )  # fmt: skip
 _PHONE_WORDS = Starts("tel", "cel", "movil", "whatsapp", "phone", "mobile", "call me", "llam")
 _DIGIT_WORD = (
@@ -439,6 +439,13 @@ _RULES: tuple[_Rule, ...] = (
         pattern=re.compile(r"(?P<keep>(?<!\S)[^\w\s]?(?:[\w\-]{1,63}\.){1,8}[A-Za-z]{2,20}(?:/[^\s?#]{0,400})?)\?(?=\S*=)\S+"),
     ),
     _Rule(type="EMAIL", holds="@", pattern=re.compile(r"[^\W_][\w.+\-%]*@[\w\-]+(?:\.[\w\-]+)+")),
+    _Rule(  # with blanks in it, so that it is no link
+        type="EMAIL",
+        holds=" @ ",
+        pattern=re.compile(
+            r"(?i)[^\W_][\w.+\-%]* @ [\w\-]+(?: ?\. ?[\w\-]+){0,2} ?\. ?(?:com?|net|org|edu|gov|info|es|mx|us)\b"
+        ),
+    ),
     *(
         _Rule(
             type="EMAIL",
@@ -463,7 +470,7 @@ _RULES: tuple[_Rule, ...] = (
         starts=_ASKED_WORDS,
         pattern=re.compile(
             r"(?P<keep>\b(?i:pregunta (?:de seguridad|secreta)|respuesta (?:secreta|de seguridad)|palabra (?:secreta|clave)|security (?:question|answer)|secret (?:question|answer|word)|"
-            r"memorable word|answer to|maiden name|apellido de soltera)\b[^.!?\n]{0,80}?(?:\b(?i:es|is|era|was|respond[ií]|contest[eé]|dije|puse|said|typed|put|it's|that's)\s+|[:,]\s)[\"“]?)"
+            r"memorable word|answer to|maiden name|apellido de soltera)\b[^.!?\n]{0,80}?(?:\b(?i:es|is|era|was|respond[ií]|contest[eé]|dije|puse|said|typed|put|it's|that's)\s+|[:,]\s|\(|(?<=answer)\s)[\"“]?)"
             r"(?P<value>(?!X{2})[A-ZÁÉÍÓÚÑ]\w{2,20}(?: (?:[A-ZÁÉÍÓÚÑ]\w{1,20}|\d{1,4})\b){0,3})"
         ),
     ),
@@ -650,7 +657,7 @@ _RULES: tuple[_Rule, ...] = (
         places=_capitals,
         digits=4,
         pattern=re.compile(
-            r"\b(?P<value>(?:PQRS?|RAD|TKT|REF|CASO?|CASE|INV|FE|SR|INC|CRM)[\-_/]\d[\dA-Z]{1,20}(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,4})(?![\w]|[.,]\d)"
+            r"\b(?P<value>(?:PQRS?|RAD|TKT|REF|CASO?|CASE|INV|FE|SR|INC|CRM)[\-_/]\d[\dA-Z]{1,20}(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,8})(?![\w]|[.,]\d)"
         ),
         check=_is_reference,
     ),
@@ -663,7 +670,7 @@ _RULES: tuple[_Rule, ...] = (
             + _NUMBERED
             + r"|ref|factura|invoice|aprobaci[oó]n|denuncia|cus|autorizaci[oó]n|authorization|"
             r"file n(?:umber|o)|incident|loan|cr[eé]dito|contrato|contract|p[oó]liza|policy)(?:e?s)?\b" + _LINK + r")"
-            r"(?P<value>[A-Z]{0,5}[\-_]?\d[\dA-Z]*(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,4})(?![\w]|[.,]\d)" + _MONEY_AFTER
+            r"(?P<value>[A-Z]{0,5}[\-_]?\d[\dA-Z]*(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,8})(?![\w]|[.,]\d)" + _MONEY_AFTER
         ),
         check=_is_reference,
     ),
@@ -706,7 +713,7 @@ _RULES: tuple[_Rule, ...] = (
             + _NUMBERED
             + r")(?:e?s)?\b"
             + _LONG_GAP
-            + r")(?P<value>[A-Z]{0,5}[\-_]?\d[\dA-Z]*(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,4})(?![\w]|[.,]\d)"
+            + r")(?P<value>[A-Z]{0,5}[\-_]?\d[\dA-Z]*(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,8})(?![\w]|[.,]\d)"
             + _NO_UNITS
         ),
         check=_is_far_reference,

@@ -23,20 +23,21 @@ class Find(NamedTuple):
 
 
 _WORDS = {
-    "CODE": r"cvv2?|cvc2?|cvn|(?:three|3|tres|last) (?:last |[uú]ltimos )?(?:digits|d[ií]gitos|n[uú]mer(?:it)?os|numbers)|c[oó]digo de (?:atr[aá]s|el reverso)|"
-    r"(?:atr[aá]s|respaldo|reverso) de (?:la|mi) tarjeta|back of (?:the|my) card",
+    "CODE": r"cvv2?|cvc2?|cvn|(?:three|3|tres|last) (?:last |[uú]ltimos )?(?:digits|d[ií]gitos|n[uú]mer(?:it)?os|numbers)|c[oó]digo de (?:atr[aá]s|el reverso)|(?<=\d{3} )de atr[aá]s|"
+    r"(?:atr[aá]s|respaldo|reverso|por detr[aá]s) de (?:la|mi) tarjeta|tarjeta por detr[aá]s|back of (?:the|my) card",
     "SECRET": r"claves?|contrase(?:[nñ]|ni)as?|passwords?|pass(?:code|phrase)?|pass phrase|pwd?|pins?(?! pad)|nip|tokens?|otps?|one-time|anydesk|teamviewer|"
-    r"api(?: key)?|llave|(?:wifi|access|secret) key|log ?in|credenciales|credentials|passphrase|numerito|(?:put in|typed(?: in)?|digit[eé]|marqu[eé])(?= \d{4}\b)|"
+    r"api(?: key)?|llave|(?:wifi|access|secret) key|log ?in|credenciales|credentials|passphrase|numerito|(?:put in|typed(?: in)?|digit[eé]|marqu[eé]|pus[oe]|ingres[eéoó])(?= \d\d(?!00)\d\d\b)|"
     r"(?<=<)SECRET(?=>)|c[oó]digos?(?! (?:de (?:seguimiento|error|barras|aproba|autoriza|rastreo|caso|radica)|postal|promo|corto))|"
     r"(?<!case )(?<!approval )(?<!remittance )(?<!tracking )(?<!error )(?<!reason )(?<!zip )(?<!auth )(?<!authorization )(?<!promo )codes?",
-    "TEXT": r"text (?:came|message)|texted|sms|mensaje de texto|verification|verificaci[oó]n",  # has a code of six figures
+    "TEXT": r"acab[aó] de llegar|text (?:came|message)|texted|sms|mensaje de texto|verification|verificaci[oó]n",  # has a code of six figures
     "CEDULA": r"[cs][eé]dulas?|ced|cc|doc|documento|document|identidad|identific(?:aci[oó]n|[oó]|ad[oa])|dni|rut|cpf|curp|rfc|ppt|pep|nie|nuip|carnet|"
     r"residency permit|licen[cs]ias?|licen[cs]e(?! plate)|dl|"
     r"pasaportes?|passports?|ssn|itin|social security|(?<!transaction )(?<!order )(?<!case )(?<!ticket )id",
     "NIT": r"nit|tax id",
     "ACCOUNT": r"(?<!dio )(?<!doy )(?<!di )(?<!en )(?<!por )cuentas?|ctas?|cte|corriente|ahorros|billetera|wallet|medidor|contador|meter|mtr|producto|accounts?|acct|savings|checking",
     "REFERENCE": r"radicad\w+|radicaci[oó]n|tiquetes?|siniestros?|petici[oó]n|rastreo|seguimiento|env[ií]o|remesa|giro|remittance|mtcn|expediente|disputes?|"
-    r"shipment|trace|casos?|cases?|tickets?|tkt|pedidos?|orden|orders?|ref(?:erencias?|erences?)?|transacci[oó]n(?:es)?|transactions?|comprobantes?|"
+    r"shipment|trace|reserva(?:ci[oó]n)?|reservation|booking|pnr|(?<!en mi )(?<!en est[ea] )(?<!en ese )casos?|(?<!in my )(?<!in this )(?<!in that )(?<!in any )cases?|tickets?|tkt|pedidos?|orden|orders?|ref(?:erencias?|erences?)?|"
+    r"transacci[oó]n(?:es)?|transactions?|comprobantes?|"
     r"vouchers?|gu[ií]as?|guide|tracking|pqrs?|solicitud(?:es)?|request(?= (?:n|#|id|\d))|application|claims?|reclamos?|reclamaci[oó]n|folio|confirmation|quejas?|tr[aá]mite|"
     r"complaints?|consecutivo|facturas?|invoices?|recibos?|receipts?|aprobaci[oó]n|approval|autorizaci[oó]n|authori[sz]ation|auth|oficio|pagar[eé]s?|"
     r"cufe|cude|contratos?|contracts?|p[oó]lizas?|polic(?:y|ies)|leasing|libranza|obligaci[oó]n(?:es)?|(?:micro)?cr[eé]ditos?|pr[eé]stamos?|hipotec\w+|loans?|"
@@ -158,10 +159,11 @@ def _code(text: str, match: re.Match[str]) -> Find | None:
     if _IDENTITY_CODE.fullmatch(value):
         return Find("CEDULA", match.start(), end)
     coded = digits >= 3 and len(value) >= 6
-    kind, away = telling(
-        text, match.start(), end, {"SECRET", "CODE", ""} | ({"CEDULA", "ACCOUNT", "REFERENCE"} if coded else set())
-    )
-    return Find(_TYPES.get(kind, kind), match.start(), end) if kind and away <= 110 else None
+    booked = len(value) == 6 and value.isalnum() and value.isupper()  # as airlines name a booking
+    kinds = {"CEDULA", "ACCOUNT", "REFERENCE"} if coded else {"REFERENCE"} if booked else set()
+    kind, away = telling(text, match.start(), end, {"SECRET", "CODE", ""} | kinds)
+    near = 110 if coded or kind in ("SECRET", "CODE") else 15
+    return Find(_TYPES.get(kind, kind), match.start(), end) if kind and away <= near else None
 
 
 def _number(text: str, match: re.Match[str], *, alone: bool) -> Find | None:

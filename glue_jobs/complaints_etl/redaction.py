@@ -438,7 +438,7 @@ _RULES: tuple[_Rule, ...] = (
         holds="?",
         pattern=re.compile(r"(?P<keep>(?<!\S)[^\w\s]?(?:[\w\-]{1,63}\.){1,8}[A-Za-z]{2,20}(?:/[^\s?#]{0,400})?)\?(?=\S*=)\S+"),
     ),
-    _Rule(type="EMAIL", holds="@", pattern=re.compile(r"[^\W_][\w.+\-%]*@[\w\-]+(?:\.[\w\-]+)+")),
+    _Rule(type="EMAIL", holds="@", pattern=re.compile(r"[^\W_][\w.+\-%]*@[\w\-]+(?:(?:\.| (?:dot|punto) )[\w\-]+)+")),
     _Rule(  # with blanks in it, so that it is no link
         type="EMAIL",
         holds=" @ ",
@@ -670,7 +670,8 @@ _RULES: tuple[_Rule, ...] = (
             + _NUMBERED
             + r"|ref|factura|invoice|aprobaci[oó]n|denuncia|cus|autorizaci[oó]n|authorization|"
             r"file n(?:umber|o)|incident|loan|cr[eé]dito|contrato|contract|p[oó]liza|policy)(?:e?s)?\b" + _LINK + r")"
-            r"(?P<value>[A-Z]{0,5}[\-_]?\d[\dA-Z]*(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,8})(?![\w]|[.,]\d)" + _MONEY_AFTER
+            r"(?P<value>\d{4}(?: \d{4}){2,6}(?: \d{1,3})?|[A-Z]{0,5}[\-_]?\d[\dA-Z]*(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,8})(?![\w]|[.,]\d)"
+            + _MONEY_AFTER
         ),
         check=_is_reference,
     ),

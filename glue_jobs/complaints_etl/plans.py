@@ -10,8 +10,8 @@ from pyspark.sql import DataFrame
 def keep(rows: DataFrame, level: StorageLevel = StorageLevel.MEMORY_AND_DISK) -> DataFrame:
     """`rows`, persisted when they are first looked at.
 
-    What Spark persists stands in later plans with all that led to it, which is gone through again for each of them: of few rows
-    that is most of the time. Here plans begin with the rows as they are kept.
+    What Spark persists stands in later plans with all that led to it, which is gone through again for each of them: with few rows
+    a fifth of the time. Here plans begin with the rows as they are kept.
     """
     kept = rows.persist(level)
     spark = rows.sparkSession

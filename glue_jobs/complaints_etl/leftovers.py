@@ -26,7 +26,7 @@ _WORDS = {
     "CODE": r"cvv2?|cvc2?|cvn|(?:three|3|tres|last) (?:last |[uú]ltimos )?(?:digits|d[ií]gitos|n[uú]mer(?:it)?os|numbers)|c[oó]digo de (?:atr[aá]s|el reverso)|(?<=\d{3} )de atr[aá]s|"
     r"(?:atr[aá]s|respaldo|reverso|por detr[aá]s) de (?:la|mi) tarjeta|tarjeta por detr[aá]s|back of (?:the|my) card",
     "SECRET": r"claves?|contrase(?:[nñ]|ni)as?|passwords?|pass(?:code|phrase)?|pass phrase|pwd?|pins?(?! pad)|nip|tokens?|otps?|one-time|anydesk|teamviewer|"
-    r"api(?: key)?|llave|(?:wifi|access|secret) key|log ?in|credenciales|credentials|passphrase|numerito|(?:put in|typed(?: in)?|digit[eé]|marqu[eé]|pus[oe]|ingres[eéoó])(?= \d\d(?!00)\d\d\b)|"
+    r"api(?: key)?|llave|(?:wifi|access|secret) key|log ?in|credenciales|credentials|passphrase|numerito|(?:put in|typed(?: in)?|digit[eé]|marqu[eé]|pus[oe]|ingres[eéó])(?= \d\d(?!00)\d\d\b)|"
     r"(?<=<)SECRET(?=>)|c[oó]digos?(?! (?:de (?:seguimiento|error|barras|aproba|autoriza|rastreo|caso|radica)|postal|promo|corto))|"
     r"(?<!case )(?<!approval )(?<!remittance )(?<!tracking )(?<!error )(?<!reason )(?<!zip )(?<!auth )(?<!authorization )(?<!promo )codes?",
     "TEXT": r"acab[aó] de llegar|text (?:came|message)|texted|sms|mensaje de texto|verification|verificaci[oó]n",  # has a code of six figures
@@ -77,7 +77,10 @@ _QUANTITY_BEFORE = re.compile(
     r"(?i)(?:[$€£#]\s?|[.,/\-<&]|\b(?:usd|cop|eur|mxn|gbp|us|s/)\s?|\b(?:calle|carrera|cra|kr|cl)\s)\Z"
 )
 # A number of eight figures at most right behind these is a sum, though nobody wrote of what.
-_PAID = re.compile(r"(?i)\b(?:debit|cobr|descont|retir|pag|gast|consign|sac|rob|charg|paid|withdr|took)\w{0,6}\s\Z")
+_PAID = re.compile(
+    r"(?i)\b(?:debitaron|debit[oó]|cobraron|cobr[oó]|cobran|descontaron|descont[oó]|descuentan|retiraron|retir[eéó]|pagu[eé]|pagamos|gast[eé]|gastaron|"
+    r"consign[eéó]|saqu[eé]|sacaron|sac[oó]|robaron|charged|paid|debited|withdrew|took)\s\Z"
+)
 _NO_CODE = re.compile(
     r"(?i)\d+[.,]?\d*(?:st|nd|rd|th|am|pm|mil|mm?|k|gb?|mb|hrs?|hs|h|[rd]a|er|ro|min|s|x\d*|°)|(?:iphone|ipad|galaxy|android|windows|covid|ios|pixel|moto|"
     r"chrome|firefox|bre|s|a|v)[\-_]?\d+\w{0,3}|v\d+(?:\.\d+)*|\d{3,4}[a-z]{1,2}(?:-?\d+)?|[a-z]{1,6}-\d{1,4}|\d+-[a-z]+|\d{1,2}-[a-z]{3,10}-\d{2,4}|\d+x\d+|mp[34]|err(?:or)?[\-_]?\d+|\d+-\d+|24/7|xx.*|.*xx.*"

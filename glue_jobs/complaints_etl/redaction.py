@@ -438,7 +438,13 @@ _RULES: tuple[_Rule, ...] = (
         holds="?",
         pattern=re.compile(r"(?P<keep>(?<!\S)[^\w\s]?(?:[\w\-]{1,63}\.){1,8}[A-Za-z]{2,20}(?:/[^\s?#]{0,400})?)\?(?=\S*=)\S+"),
     ),
-    _Rule(type="EMAIL", holds="@", pattern=re.compile(r"[^\W_][\w.+\-%]{0,120}@[\w\-]+(?:(?:\.| (?:dot|punto) )[\w\-]+)+")),
+    _Rule(
+        type="EMAIL",
+        holds="@",
+        pattern=re.compile(
+            r"[^\W_][\w.+\-%]{0,120}@[\w\-]+(?:\.[\w\-]+| (?:dot|punto) (?:com?|net|org|edu|gov|info|es|mx|us)\b)+"
+        ),
+    ),
     _Rule(  # with blanks in it, so that it is no link
         type="EMAIL",
         holds=" @ ",

@@ -78,6 +78,8 @@ def test_what_is_not_personal_stays(text: str) -> None:
         ("Me identifico con 80.123.456 expedida en Cali", "con <CEDULA> expedida"),
         ("me debitaron 1032445 sin autorización", "me debitaron 1032445 sin"),
         ("error 503 y código ERR_4031", "código ERR_4031"),
+        ("habló Roberto 79456123, pagaré 4500123, pago 4455667", "Roberto <REFERENCE>, pagaré <REFERENCE>, pago <REFERENCE>"),
+        ("escriban a ana@x.com punto y aparte", "a <EMAIL> punto y aparte"),
         ("tutela radicado 11001-40-03-001-2026-00123-00 en curso", "radicado <REFERENCE> en"),
         ("soy cc52334118 y texted me 448921 as verification", "soy <CEDULA> y texted me <SECRET> as"),
         ("Me hizo leerle lo que decía la tarjeta por detrás: 113. Y colgó", "detrás: <SECRET>. Y"),

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are named by their argument and place: gzip writes the time into them, and xdist's two processes, which collect in
+    different seconds, must give a test the same name."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """One local Spark for all tests, set as small as it can be: starting it costs more than most tests."""

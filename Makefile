@@ -23,11 +23,11 @@ demo: install  ## set up, run the whole pipeline on local AWS, show the results
 
 test: install  ## set up, run every test
 	@$(MAKE) --no-print-directory fast
-	@pytest -q -m "e2e or slow" --durations=15
+	@pytest -q -m "e2e or slow" -n 2 --dist loadfile --durations=15
 
 check: install lint fast  ## the fast gate: format, lint, types, fast tests
 
-# Two at a time: each file's tests in one process, for they share what was set up.
+# Two at a time: tests that share what was set up in one process (tests/conftest.py).
 fast: install
 	@pytest -q -m "not e2e and not slow" -n 2 --dist loadfile
 

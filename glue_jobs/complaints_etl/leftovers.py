@@ -25,18 +25,19 @@ class Find(NamedTuple):
 _WORDS = {
     "CODE": r"cvv2?|cvc2?|cvn|(?:three|3|tres|last) (?:last |[uú]ltimos )?(?:digits|d[ií]gitos|n[uú]mer(?:it)?os|numbers)|c[oó]digo de (?:atr[aá]s|el reverso)|(?<=\d{3} )de atr[aá]s|"
     r"(?:atr[aá]s|respaldo|reverso|por detr[aá]s) de (?:la|mi) tarjeta|tarjeta por detr[aá]s|back of (?:the|my) card",
-    "SECRET": r"claves?|contrase(?:[nñ]|ni)as?|passwords?|pass(?:code|phrase)?|pass phrase|pwd?|pins?(?! pad)|nip|tokens?|otps?|one-time|anydesk|teamviewer|"
+    "SECRET": r"claves?|(?:6|seis|six)[ \-]d[ií]gi\w{2,4}|contrase(?:[nñ]|ni)as?|passwords?|pass(?:code|phrase)?|pass phrase|pwd?|pins?(?! pad)|nip|tokens?|otps?|one-time|anydesk|teamviewer|"
     r"api(?: key)?|llave|(?:wifi|access|secret) key|log ?in|credenciales|credentials|passphrase|numerito|(?:put in|typed(?: in)?|digit[eé]|marqu[eé]|pus[oe]|ingres[eéó])(?= \d\d(?!00)\d\d\b)|"
     r"(?<=<)SECRET(?=>)|c[oó]digos?(?! (?:de (?:seguimiento|error|barras|aproba|autoriza|rastreo|caso|radica)|postal|promo|corto))|"
     r"(?<!case )(?<!approval )(?<!remittance )(?<!tracking )(?<!error )(?<!reason )(?<!zip )(?<!auth )(?<!authorization )(?<!promo )codes?",
     "TEXT": r"acab[aó] de llegar|text (?:came|message)|texted|sms|mensaje de texto|verification|verificaci[oó]n",  # has a code of six figures
-    "CEDULA": r"[cs][eé]dulas?|ced|cc|doc|documento|document|identidad|identific(?:aci[oó]n|[oó]|ad[oa])|dni|rut|cpf|curp|rfc|ppt|pep|nie|nuip|carnet|"
+    "CEDULA": r"[cs][eé]dulas?|ced|cc|doc|documento|document|ti(?= \d{10,11}\b)|identidad|identific(?:aci[oó]n|[oó]|ad[oa])|dni|rut|cpf|curp|rfc|ppt|pep|nie|nuip|carnet|"
     r"residency permit|licen[cs]ias?|licen[cs]e(?! plate)|dl|"
     r"pasaportes?|passports?|ssn|itin|social security|(?<!transaction )(?<!order )(?<!case )(?<!ticket )id",
     "NIT": r"nit|tax id",
     "ACCOUNT": r"(?<!dio )(?<!doy )(?<!di )(?<!en )(?<!por )cuentas?|ctas?|cte|corriente|ahorros|billetera|wallet|medidor|contador|meter|mtr|producto|accounts?|acct|savings|checking",
     "REFERENCE": r"radicad\w+|radicaci[oó]n|tiquetes?|siniestros?|petici[oó]n|rastreo|seguimiento|env[ií]o|remesa|giro|remittance|mtcn|expediente|disputes?|"
-    r"shipment|trace|reserva(?:ci[oó]n)?|reservation|booking|pnr|(?<!en mi )(?<!en est[ea] )(?<!en ese )casos?|(?<!in my )(?<!in this )(?<!in that )(?<!in any )cases?|tickets?|tkt|pedidos?|orden|orders?|ref(?:erencias?|erences?)?|"
+    r"shipment|trace|reserva(?:ci[oó]n)?|reservation|booking|pnr|conf(?=[ .:#])|tutelas?|demanda|juzgado|"
+    r"(?<!en mi )(?<!en est[ea] )(?<!en ese )casos?|(?<!in my )(?<!in this )(?<!in that )(?<!in any )cases?|tickets?|tkt|pedidos?|orden|orders?|ref(?:erencias?|erences?)?|"
     r"transacci[oó]n(?:es)?|transactions?|comprobantes?|"
     r"vouchers?|gu[ií]as?|guide|tracking|pqrs?|solicitud(?:es)?|request(?= (?:n|#|id|\d))|application|claims?|reclamos?|reclamaci[oó]n|folio|confirmation|quejas?|tr[aá]mite|"
     r"complaints?|consecutivo|facturas?|invoices?|recibos?|receipts?|aprobaci[oó]n|approval|autorizaci[oó]n|authori[sz]ation|auth|oficio|pagar[eé]s?|"
@@ -46,13 +47,14 @@ _WORDS = {
     # What has a number that is nobody's.
     "": r"valor|monto|saldo|suma|balance|amount|versi[oó]n|version|error|calle|carrera|cra|avenida|street|terminal|atm|convenio|sucursal|branch|"
     r"iso|ley|law|decreto|circular|art[ií]culo|section|resoluci[oó]n|sentencia|placa|plate|turno|fila|queue|modelo|model|zip|postal|folios|promo\w*|bono|"
-    r"cup[oó]n|coupon|(?<!la del )(?<!el del )cajero(?= \d)|(?:terminad[ao]s?|terminan?)(?= en)|ending|ends|ended",
+    r"cup[oó]n|coupon|(?<!la del )(?<!el del )cajero(?= \d)|(?:terminad[ao]s?|terminan?)(?= en)|ending|ends|ended|"
+    r"[uú]ltim[oa]s (?:4|cuatro)(?: d[ií]gitos| n[uú]meros)?|last (?:4|four)(?: digits| numbers)?",
 }  # fmt: skip
 _ANY = frozenset(_WORDS)
 _TYPES = {"CODE": "SECRET", "TEXT": "SECRET"}
 _GROUPS = {f"k{index}": kind for index, kind in enumerate(_WORDS)}
 _TELLING = re.compile(
-    r"(?i)(?<![^\W_])(?=[^\W\d_]|3)(?<!<(?!SECRET))(?:"
+    r"(?i)(?<![^\W_])(?=[^\W\d_]|[36])(?<!<(?!SECRET))(?:"
     + "|".join(f"(?P<k{index}>{words})" for index, words in enumerate(_WORDS.values()))
     + r")(?![^\W_])"
 )
@@ -63,7 +65,7 @@ _NEVER_AFTER = frozenset("$€£#.,/&<")  # a sum, an address, the rest of a dat
 _INSIDE_A_PASSWORD, _INSIDE_A_REFERENCE = frozenset("#.&"), frozenset("-/")
 _IN_A_CODE = frozenset("_-.*#@!+%&'’")
 _NUMBER = re.compile(
-    r"\d(?: \d){3,15}(?!\w)|\d{1,3}(?:[.,'’´`]\d{3}){1,3}(?:-[\dkK]\d?)?|\d{1,3}(?: \d{3}){2,3}|\d{2,4}(?: \d{2,4}){1,3}|\d+(?:-\d+){0,5}"
+    r"\d(?: \d){3,15}(?!\w)|\d{1,3}(?:[.,'’´`]\d{3}){1,3}(?:-[\dkK]\d?)?|\d{1,3}(?: \d{3}){2,3}|\d{2,4}(?: \d{2,4}){1,3}|\d+(?:-\d+){0,7}"
 )
 _LONGEST_CODE = 40
 _CODE = re.compile(rf"(?=\S{{0,{_LONGEST_CODE}}}[^\W\d_])[^\W_][\w\-.*#@!+%&/]{{3,{_LONGEST_CODE - 1}}}")
@@ -83,8 +85,9 @@ _PAID = re.compile(
 )
 _NO_CODE = re.compile(
     r"(?i)\d+[.,]?\d*(?:st|nd|rd|th|am|pm|mil|mm?|k|gb?|mb|hrs?|hs|h|[rd]a|er|ro|min|s|x\d*|°)|(?:iphone|ipad|galaxy|android|windows|covid|ios|pixel|moto|"
-    r"chrome|firefox|bre|s|a|v)[\-_]?\d+\w{0,3}|v\d+(?:\.\d+)*|\d{3,4}[a-z]{1,2}(?:-?\d+)?|[a-z]{1,6}-\d{1,4}|\d+-[a-z]+|\d{1,2}-[a-z]{3,10}-\d{2,4}|\d+x\d+|mp[34]|err(?:or)?[\-_]?\d+|\d+-\d+|24/7|xx.*|.*xx.*"
+    r"chrome|firefox|bre|s|a|v)[\-_]?\d+\w{0,3}|v\d+(?:\.\d+)*|\d{3,4}[a-z]{1,2}(?:-?\d{1,3})?|[a-z]{1,6}-\d{1,4}|\d+-[a-z]+|\d{1,2}-[a-z]{3,10}-\d{2,4}|\d+x\d+|mp[34]|err(?:or)?[\-_]?\d+|\d+-\d+|24/7|xx.*|.*xx.*"
 )
+_CARD_BEFORE = re.compile(r"(?i)\b(?:tarjetas?|tdc|card)\b[^\d<]{0,30}\Z")
 # Digit by digit: "4-4-3-2", "4 4 3 2".
 _DICTATED = re.compile(r"\d(?:-\d){3,5}|\d(?: \d){3,5}")
 _IDENTITY_CODE = re.compile(r"(?i)(?:cc|ti|nuip)\d{6,11}")  # the word and the number in one
@@ -155,7 +158,8 @@ def _code(text: str, match: re.Match[str]) -> Find | None:
         or text[end : end + 1] == "<"
     ):
         return None
-    if _QUANTITY_BEFORE.search(text, max(match.start() - 3, 0), match.start()) or _LAW_BEFORE.search(
+    numbered = len(value) >= 8 and "#" in text[max(match.start() - 2, 0) : match.start()]
+    if (not numbered and _QUANTITY_BEFORE.search(text, max(match.start() - 3, 0), match.start())) or _LAW_BEFORE.search(
         text, max(match.start() - 40, 0), match.start()
     ):
         return None
@@ -184,19 +188,10 @@ def _number(text: str, match: re.Match[str], *, alone: bool) -> Find | None:
         return None
     if _LAW_BEFORE.search(text, max(start - 40, 0), start) or (size < 9 and _PAID.search(text, max(start - 16, 0), start)):
         return None
-    if size < 6 and not value.isdigit() and not _DICTATED.fullmatch(value):
-        return None
     if size < 6:
-        kind, away = telling(
-            text, start, end, {"CODE", "CEDULA", "ACCOUNT", "REFERENCE", ""} if size == 3 else _ANY - {"TEXT"}
-        )
-        told = kind == "CODE" if size == 3 else kind in ("CODE", "SECRET")
-        close = (
-            told
-            and away <= (125 if _IS.search(text, max(start - 6, 0), start) else 70)
-            and not _NO_NAME.search(text, max(start - 10, 0), start)
-        )
-        return Find("SECRET", start, end) if close else None
+        return _short_number(text, match, size)
+    if size in (15, 16) and _CARD_BEFORE.search(text, max(start - 40, 0), start):
+        return Find("CARD", start, end)  # mistyped, for Luhn's check failed
     as_sums_are = grouped and " " not in value
     allowed = (
         {"CEDULA", "NIT"}
@@ -209,6 +204,19 @@ def _number(text: str, match: re.Match[str], *, alone: bool) -> Find | None:
     if alone and size > 6 and not grouped and (kind or away > _NOBODYS_REACH) and not value.endswith("00"):
         return Find("REFERENCE", start, end)
     return None
+
+
+def _short_number(text: str, match: re.Match[str], size: int) -> Find | None:
+    """A PIN, a code, the three figures behind a card: where a word says so."""
+    value, start, end = match[0], match.start(), match.end()
+    if not value.isdigit() and not _DICTATED.fullmatch(value):
+        return None
+    allowed = {"CODE", "CEDULA", "ACCOUNT", "REFERENCE", ""} if size == 3 else _ANY - {"TEXT"}
+    kind, away = telling(text, start, end, allowed)
+    told = kind == "CODE" if size == 3 else kind in ("CODE", "SECRET")
+    near = 125 if _IS.search(text, max(start - 6, 0), start) else 70
+    close = told and away <= near and not _NO_NAME.search(text, max(start - 10, 0), start)
+    return Find("SECRET", start, end) if close else None
 
 
 def telling(text: str, start: int, end: int, allowed: Set[str]) -> tuple[str, int]:

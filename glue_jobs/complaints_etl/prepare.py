@@ -26,7 +26,7 @@ from complaints_etl.redaction import TYPES as REDACTION_TYPES
 from complaints_etl.sources import PART_BYTES, SourceFile, file_facts, number_rows, read_files
 from complaints_etl.understanding import Understanding, understand
 
-VERSION = "4"
+VERSION = "5"
 SPLITS = ("train", "validation", "test")
 MIN_TEXT_CHARACTERS = 3
 LENGTHS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # where the report's classes of length begin, in characters
@@ -321,16 +321,20 @@ def _refused(judged: DataFrame, counted: Sequence[Any], settings: JobSettings, f
 
 
 def _usual_id() -> Column:
-    """A row's own id, unless it has none or it was redacted: <EMAIL> is not one row's."""
-    return F.coalesce(F.when(~F.col("original_id").rlike("<[A-Z_]+>"), F.col("original_id")), _made_id())
+    """A row's own id, unless it has none or it was redacted: <EMAIL> is not one row's. Then one of what it says and when it came, so
+    that a file that is dropped again, repaired or not, brings the same complaints.
+    """
+    own = F.when(~F.col("original_id").rlike("<[A-Z_]+>"), F.col("original_id"))
+    return F.coalesce(own, _made_id("fingerprint", "received_at"))
 
 
-def _made_id() -> Column:
-    """An id for a row that has none of its own: of where it stands and what it says, so the same again on a rerun."""
-    return F.concat(
-        F.lit("c-"),
-        F.substring(F.sha2(F.concat_ws("|", "source_file", "source_version", "row_number", "fingerprint"), 256), 1, 16),
-    )
+def _another_id() -> Column:
+    """For a row whose usual id another row has: of where it stands and what it says, the same again on a rerun."""
+    return _made_id("source_file", "source_version", "row_number", "fingerprint")
+
+
+def _made_id(*columns: str) -> Column:
+    return F.concat(F.lit("c-"), F.substring(F.sha2(F.concat_ws("|", *columns), 256), 1, 16))
 
 
 def _own_group() -> Column:
@@ -355,7 +359,6 @@ def _exceptions(good: DataFrame, settings: JobSettings, known: DataFrame | None,
         "source_index", "source_file", "source_version", "row_number", "fingerprint", "original_id", "label", "received_at", "signature"
     )  # fmt: skip
     place = ("source_index", "row_number")
-    # Rows without an id are each their own: all of them in one group would be one task's work.
     usual_id = _usual_id()
     same_id = Window.partitionBy(usual_id).orderBy(*place)
     same_text = Window.partitionBy("fingerprint").orderBy(
@@ -363,7 +366,7 @@ def _exceptions(good: DataFrame, settings: JobSettings, known: DataFrame | None,
     )
     all_of_text = same_text.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     rows = (
-        keys.withColumn("complaint_id", F.when(F.row_number().over(same_id) == 1, usual_id).otherwise(_made_id()))
+        keys.withColumn("complaint_id", F.when(F.row_number().over(same_id) == 1, usual_id).otherwise(_another_id()))
         .withColumn("order", F.row_number().over(same_text))
         .withColumn("duplicate_of", F.when(F.col("order") > 1, F.first("complaint_id").over(same_text)))
         .withColumn("conflict", F.coalesce(F.min("label").over(all_of_text) != F.max("label").over(all_of_text), F.lit(False)))

@@ -141,7 +141,7 @@ class Evidence:
             # A character that the stretch cuts is no broken one.
             begins = _CUT_BEGIN.match(body).end() if before else 0  # type: ignore[union-attr]
             cut = _CUT_END.search(body[-3:]) if after else None
-            characters = body[begins : len(body) - (len(cut[0]) if cut else 0)]
+            characters = _whole_characters(body[begins : len(body) - (len(cut[0]) if cut else 0)])
             try:
                 text = characters.decode()
             except UnicodeDecodeError:
@@ -168,6 +168,19 @@ class Evidence:
         )
 
 
+def _whole_characters(block: bytes) -> bytes:
+    """UTF-8 where a character outside the basic plane, an emoji for one, came as the two halves that UTF-16 has for it (CESU-8):
+    databases write so that call it UTF8 and mean the older form (Unicode Technical Report 26).
+    """
+    if b"\xed" not in block:
+        return block
+    return _HALVES.sub(
+        lambda pair: pair[0].decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16").encode(),
+        block,
+    )
+
+
+_HALVES = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
 _CUT_BEGIN = re.compile(rb"[\x80-\xbf]{0,3}")
 _CUT_END = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")
 _LONE = re.compile("[\ud800-\udfff]")
@@ -297,13 +310,13 @@ def _blocks(content: bytes) -> Blocks:
 def _decoded(block: bytes, codec: str) -> str:
     """The text of whole lines; lines of UTF-8 in a file of Windows-1252, as joined files have them, are what they are."""
     if codec != "cp1252" or block.isascii():
-        return block.decode(codec, "surrogateescape")
+        return _whole_characters(block).decode(codec, "surrogateescape")
     return "".join(map(_decoded_line, block.splitlines(keepends=True)))
 
 
 def _decoded_line(line: bytes) -> str:
     try:
-        return line.decode()
+        return _whole_characters(line).decode()
     except UnicodeDecodeError:
         return line.decode("cp1252", "surrogateescape")
 

@@ -231,6 +231,8 @@ def _is_reference(match: re.Match[str]) -> bool:
     return sum(map(str.isdigit, value)) >= 4 and not _NO_REFERENCE.fullmatch(value)
 
 
+_DOT = r"(?:\.|\s(?:dot|punto)\s)"
+_SPOKEN = r"(?:\s(?:dot|punto|underscore|dash|gui[oó]n(?: bajo)?)\s\w{1,30}){0,3}"
 # "cuenta de ahorros del Banco de Bogotá 912-…": any other word between the two may be a verb, and the number a sum.
 _BANK = (
     r"(?:(?:\s+(?:de|del|en|at|with|el|la|the|banco|bank|of)){0,4}\s+(?:bancolombia|davivienda|daviplata|nequi|bbva|bogot[aá]|occidente|"
@@ -452,15 +454,21 @@ _RULES: tuple[_Rule, ...] = (
             r"(?i)[^\W_][\w.+\-%]{0,120} @ [\w\-]+(?: ?\. ?[\w\-]+){0,2} ?\. ?(?:com?|net|org|edu|gov|info|es|mx|us)\b"
         ),
     ),
-    *(
+    *(  # as they are dictated, or hidden from machines
         _Rule(
             type="EMAIL",
             holds=sign,
-            pattern=re.compile(rf"(?i)\b\w{{2,30}}(?:{dot}\w{{1,30}}){{0,3}} {at} \w{{2,30}}(?:{dot}\w{{2,20}}){{1,3}}\b"),
+            pattern=re.compile(
+                rf"(?i)\b\w[\w.\-]{{0,60}}{_SPOKEN}{at}\w[\w\-]{{1,30}}{dot}[^\W\d_]{{2,20}}(?:{_DOT}[^\W\d_]{{2,20}}){{0,2}}\b"
+            ),
         )
         for sign, at, dot in (
-            (" arroba ", "arroba", r" (?:punto|gui[oó]n(?: bajo)?) "),
-            (" dot ", "at", r" (?:dot|underscore|dash) "),
+            ("arroba", r"(?:\s?[(\[{]\s?arroba\s?[)\]}]\s?|\sarroba\s)", _DOT),
+            ("(at)", r"\s?\(at\)\s?", _DOT),
+            ("[at]", r"\s?\[at\]\s?", _DOT),
+            (" dot ", r"\sat\s", r"\sdot\s"),
+            (" punto ", r"\sat\s", r"\spunto\s"),
+            *((f" at {host}.", rf"\sat\s(?={host}\.)", r"\.") for host in ("gmail", "hotmail", "outlook", "yahoo")),
         )
     ),
     _Rule(  # the words that open a wallet
@@ -676,7 +684,7 @@ _RULES: tuple[_Rule, ...] = (
             + _NUMBERED
             + r"|ref|factura|invoice|aprobaci[oó]n|denuncia|cus|autorizaci[oó]n|authorization|"
             r"file n(?:umber|o)|incident|loan|cr[eé]dito|contrato|contract|p[oó]liza|policy)(?:e?s)?\b" + _LINK + r")"
-            r"(?P<value>\d{4}(?: \d{4}){2,6}(?: \d{1,3})?|[A-Z]{0,5}[\-_]?\d[\dA-Z]*(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,8})(?![\w]|[.,]\d)"
+            r"(?P<value>\d{4}(?: \d{4}){2,6}(?: \d{1,3})?|[A-Z]{0,5}[\-_]?\d[\dA-Z]*(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,8}(?:-(?-i:[A-Z]{1,4})(?![\w\-]))?)(?![\w]|[.,]\d)"
             + _MONEY_AFTER
         ),
         check=_is_reference,

@@ -1,7 +1,15 @@
--- A row a classified complaint of the last 400 days, without its text.
+-- A row a classified complaint of the last 400 days, without its text; one that was dropped again has its latest answer.
+WITH latest AS (
+  SELECT
+    *,
+    row_number() OVER (PARTITION BY complaint_id, group_id ORDER BY predicted_at DESC, run_id DESC) AS newest,
+    min(run_date) OVER (PARTITION BY complaint_id, group_id) AS first_run_date
+  FROM {database}.predictions
+  WHERE run_date >= current_date - INTERVAL '400' DAY
+)
 SELECT
   complaint_id,
-  coalesce(CAST(received_at AS date), run_date) AS complaint_date,
+  coalesce(CAST(received_at AS date), first_run_date) AS complaint_date,
   run_date,
   run_id,
   label,
@@ -9,5 +17,5 @@ SELECT
   IF(needs_review, 1, 0) AS needs_review,
   language,
   model_version
-FROM {database}.predictions
-WHERE run_date >= current_date - INTERVAL '400' DAY
+FROM latest
+WHERE newest = 1

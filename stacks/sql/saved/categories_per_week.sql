@@ -1,9 +1,17 @@
 -- How many complaints of each category came in each week, and their share of the week? What was classified in the last 13 weeks,
--- by the week it was received in, or of its run where the file has no date.
-WITH weekly AS (
-  SELECT date_trunc('week', coalesce(CAST(received_at AS date), run_date)) AS week, label, count(*) AS complaints
+-- by the week it was received in, or of its run where the file has no date; a complaint that was dropped again counts once.
+WITH latest AS (
+  SELECT
+    *,
+    row_number() OVER (PARTITION BY complaint_id, group_id ORDER BY predicted_at DESC, run_id DESC) AS newest,
+    min(run_date) OVER (PARTITION BY complaint_id, group_id) AS first_run_date
   FROM predictions
   WHERE run_date >= current_date - INTERVAL '91' DAY
+),
+weekly AS (
+  SELECT date_trunc('week', coalesce(CAST(received_at AS date), first_run_date)) AS week, label, count(*) AS complaints
+  FROM latest
+  WHERE newest = 1
   GROUP BY 1, 2
 )
 SELECT week, label, complaints, round(1e2 * complaints / sum(complaints) OVER (PARTITION BY week), 1) AS percent_of_week

@@ -1,8 +1,16 @@
 -- What changed? Each category's share in the latest week with runs, against the four weeks before it (weeks of runs, Monday on).
-WITH weekly AS (
-  SELECT date_trunc('week', run_date) AS week, label, count(*) AS complaints
+WITH latest AS (
+  SELECT
+    *,
+    row_number() OVER (PARTITION BY complaint_id, group_id ORDER BY predicted_at DESC, run_id DESC) AS newest,
+    min(run_date) OVER (PARTITION BY complaint_id, group_id) AS first_run_date
   FROM predictions
   WHERE run_date >= current_date - INTERVAL '90' DAY
+),
+weekly AS (
+  SELECT date_trunc('week', first_run_date) AS week, label, count(*) AS complaints
+  FROM latest
+  WHERE newest = 1
   GROUP BY 1, 2
 ),
 compared AS (

@@ -216,6 +216,21 @@ def test_ids_are_unique_and_the_originals_kept(run: Run) -> None:
     assert all(row["complaint_id"].startswith("c-") for row in (*rows[1:5], rows[6]))
 
 
+def test_rows_without_an_id_keep_theirs_when_the_file_is_repaired_and_dropped_again(run: Run) -> None:
+    first = collected(
+        run({"a.csv": table({"text": LONG, "date": "2026-01-02"}, {"text": "no abre la app"}, {"text": "no abre la app"})})
+    )
+    again = collected(
+        run({"b.csv": table({"text": "una que faltaba"}, {"text": "no abre la app"}, {"text": LONG, "date": "2026-01-02"})})
+    )
+    ids = [row["complaint_id"] for row in first]
+    assert len(set(ids)) == 3
+    assert [row["complaint_id"] for row in again[1:]] == [ids[1], ids[0]]
+    assert [row["group_id"] for row in again[1:]] == [first[1]["group_id"], first[0]["group_id"]]
+    other_day = collected(run({"a.csv": table({"text": LONG, "date": "2026-01-03"})}))
+    assert other_day[0]["complaint_id"] != ids[0]
+
+
 def test_the_same_text_is_a_duplicate_across_files_and_the_newest_label_wins(run: Run) -> None:
     prepared = run(
         {

@@ -339,6 +339,17 @@ def test_broken_bytes_in_utf8_reject_their_rows_and_no_others_accents() -> None:
     assert [row.reason for row in rows_of("a.jsonl", as_json)] == [None, "broken_encoding", None]
 
 
+def test_an_emoji_in_two_halves_is_one_and_harms_no_accent() -> None:
+    """As databases write that know UTF-8 in its older form only (CESU-8)."""
+    body = "text,label\nQué mal servicio X señor,app\nX,app\n".encode().replace(b"X", b"\xed\xa0\xbd\xed\xb8\x80")
+    assert told(list(read("a.csv", body).rows)) == [(2, "Qué mal servicio 😀 señor"), (3, "😀")]
+    assert bulk.read("a.csv", body, ALIASES) is None  # for the careful reader
+    joined = list(read("a.csv", body + "otra señal,app\n".encode("cp1252") * 9).rows)
+    assert [row.values["text"] for row in joined[1:3]] == ["😀", "otra señal"]
+    half = list(read("a.csv", body.replace(b"\xed\xb8\x80,", b",")).rows)
+    assert told(half) == [(2, "Qué mal servicio 😀 señor"), (3, "broken_encoding")]
+
+
 def test_windows_1252_with_a_byte_it_does_not_define() -> None:
     table = read("a.csv", b"text,label\nma\xf1ana,a\nmal \x81,b\n\xbfcu\xe1ndo?,c\n")
     assert table.encoding == "cp1252"

@@ -88,6 +88,15 @@ def test_what_is_not_personal_stays(text: str) -> None:
         ("puse 1500 de mi bolsillo y otros 2000", "puse 1500 de mi bolsillo y otros 2000"),
         ("no recuerdo si dije el 455 de atrás", "el <SECRET> de atrás"),
         ("reserva YQ8ZPL del 12 de dic, tengo GALAXY y COVID19", "reserva <REFERENCE> del 12 de dic, tengo GALAXY y COVID19"),
+        ("conf# JPM9x8k2l4, $1,500.00 sent", "conf# <REFERENCE>, $1,500.00 sent"),
+        (
+            "consecutivo 2025ER0098123, copia del contrato 00987-2024-BOG, File 2024-CFPB-0002",
+            "consecutivo <REFERENCE>, copia del contrato <REFERENCE>,",
+        ),
+        ("tutela 11001-40-03-015-2026-00234-00 a mi favor", "tutela <REFERENCE> a mi favor"),
+        ("tarjeta débito 6016 6034 1209 8812, mistyped", "débito <CARD>, mistyped"),
+        ("TI 1023456789 de mi hijo, abrieron cuenta", "TI <CEDULA> de mi hijo"),
+        ('me pidieron "los 6 dígitos": 204 881, los últimos 4 dígitos 6789', 'dígitos": <SECRET>, los últimos 4 dígitos 6789'),
         # In pieces.
         ("tracking 9400 1000 0000 0000 0000 00 says", "tracking <REFERENCE> says"),
         ("my PayPal is under jruiz.1985@yahoo dot com.", "under <EMAIL>."),
@@ -101,6 +110,12 @@ def test_what_is_not_personal_stays(text: str) -> None:
         ("mi celular es tres diez cuatro cincuenta y cinco ochenta y ocho gracias", "mi celular es <PHONE>"),
         ("the pin is four two one seven and", "pin is <SECRET> and"),
         ("escríbanme a carlos punto ruiz arroba gmail punto com por favor", "a <EMAIL> por"),
+        ("mlpena at gmail punto com, jgil(arroba)hotmail.com y ana.gil [at] x.co", "<EMAIL>, <EMAIL> y ana.gil"),
+        ("ana arroba gmail.com, rosa at gmail.com", "<EMAIL>, <EMAIL>"),
+        (
+            "a 12.000 la arroba, dos arroba 12.000, look at amazon.com",
+            "a 12.000 la arroba, dos arroba 12.000, look at amazon.com",
+        ),
         ("the memorable word you have for me is Trafalgar and", "is <SECRET> and"),
         ("frase semilla mesa gato luna pan río tren silla flor dedo nube sal taza", "frase semilla <SECRET>"),
     ],

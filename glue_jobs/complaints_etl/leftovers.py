@@ -26,7 +26,8 @@ _WORDS = {
     "CODE": r"cvv2?|cvc2?|cvn|(?:three|3|tres|last) (?:last |[uú]ltimos )?(?:digits|d[ií]gitos|n[uú]mer(?:it)?os|numbers)|c[oó]digo de (?:atr[aá]s|el reverso)|(?<=\d{3} )de atr[aá]s|"
     r"(?:atr[aá]s|respaldo|reverso|por detr[aá]s) de (?:la|mi) tarjeta|tarjeta por detr[aá]s|back of (?:the|my) card",
     "SECRET": r"claves?|(?:6|seis|six)[ \-]d[ií]gi\w{2,4}|contrase(?:[nñ]|ni)as?|passwords?|pass(?:code|phrase)?|pass phrase|pwd?|pins?(?! pad)|nip|tokens?|otps?|one-time|anydesk|teamviewer|"
-    r"api(?: key)?|llave|(?:wifi|access|secret) key|log ?in|credenciales|credentials|passphrase|numerito|(?:put in|typed(?: in)?|digit[eé]|marqu[eé]|pus[oe]|ingres[eéó])(?= \d\d(?!00)\d\d\b)|"
+    r"api(?: key)?|llave|(?:wifi|access|secret) key|log ?in|credenciales|credentials|palabra (?:de seguridad|clave|secreta)|(?:security|safe) word|passphrase|numerito|"
+    r"(?:put in|typed(?: in)?|digit[eé]|marqu[eé]|pus[oe]|ingres[eéó])(?= (?:\d\d(?!00)\d\d|\d(?:[ \-]\d){3})\b)|"
     r"(?<=<)SECRET(?=>)|c[oó]digos?(?! (?:de (?:seguimiento|error|barras|aproba|autoriza|rastreo|caso|radica)|postal|promo|corto))|"
     r"(?<!case )(?<!approval )(?<!remittance )(?<!tracking )(?<!error )(?<!reason )(?<!zip )(?<!auth )(?<!authorization )(?<!promo )codes?",
     "TEXT": r"acab[aó] de llegar|text (?:came|message)|texted|sms|mensaje de texto|verification|verificaci[oó]n",  # has a code of six figures
@@ -34,14 +35,15 @@ _WORDS = {
     r"residency permit|licen[cs]ias?|licen[cs]e(?! plate)|dl|"
     r"pasaportes?|passports?|ssn|itin|social security|(?<!transaction )(?<!order )(?<!case )(?<!ticket )id",
     "NIT": r"nit|tax id",
-    "ACCOUNT": r"(?<!dio )(?<!doy )(?<!di )(?<!en )(?<!por )cuentas?|ctas?|cte|corriente|ahorros|billetera|wallet|medidor|contador|meter|mtr|producto|accounts?|acct|savings|checking",
+    "ACCOUNT": r"(?<!dio )(?<!doy )(?<!di )(?<!en )(?<!por )cuentas?|ctas?|cte|corriente|ahorros|billetera|wallet|medidor|contador|meter|mtr|producto|accounts?|acct|savings|checking|routing|direct deposit|(?:came|come|taken|withdrawn) (?:out of|from)(?= \d)|"
+    r"deposited (?:it |them )?(?:to|into)(?= \d)|(?:close|goes to)(?= \d)|(?:desde|a) la(?= \d{6})|cbu|cvu|cci|btc|bitcoin|usdt|crypto|cripto\w*",
     "REFERENCE": r"radicad\w+|radicaci[oó]n|tiquetes?|siniestros?|petici[oó]n|rastreo|seguimiento|env[ií]o|remesa|giro|remittance|mtcn|expediente|disputes?|"
-    r"shipment|trace|reserva(?:ci[oó]n)?|reservation|booking|pnr|conf(?=[ .:#])|tutelas?|demanda|juzgado|"
-    r"(?<!en mi )(?<!en est[ea] )(?<!en ese )casos?|(?<!in my )(?<!in this )(?<!in that )(?<!in any )cases?|tickets?|tkt|pedidos?|orden|orders?|ref(?:erencias?|erences?)?|"
+    r"shipment|trace|reserva(?:ci[oó]n)?|reservation|booking|pnr|conf(?=[ .:#])|tutelas?|demanda|juzgado|hash|police report|"
+    r"(?<!en mi )(?<!en est[ea] )(?<!en ese )casos?|(?<!in my )(?<!in this )(?<!in that )(?<!in any )cases?|tickets?|tkt|pedidos?|(?<!en )orden|orders?|ref(?:erencias?|erences?)?|"
     r"transacci[oó]n(?:es)?|transactions?|comprobantes?|"
     r"vouchers?|gu[ií]as?|guide|tracking|pqrs?|solicitud(?:es)?|request(?= (?:n|#|id|\d))|application|claims?|reclamos?|reclamaci[oó]n|folio|confirmation|quejas?|tr[aá]mite|"
     r"complaints?|consecutivo|facturas?|invoices?|recibos?|receipts?|aprobaci[oó]n|approval|autorizaci[oó]n|authori[sz]ation|auth|oficio|pagar[eé]s?|"
-    r"cufe|cude|contratos?|contracts?|p[oó]lizas?|polic(?:y|ies)|leasing|libranza|obligaci[oó]n(?:es)?|(?:micro)?cr[eé]ditos?|pr[eé]stamos?|hipotec\w+|loans?|"
+    r"cufe|cude|(?<!cuenta )contratos?|(?:estate|case) file|contracts?|p[oó]lizas?|polic(?:y|ies)|leasing|libranza|obligaci[oó]n(?:es)?|(?:micro)?cr[eé]ditos?|pr[eé]stamos?|hipotec\w+|loans?|"
     r"mortgage|(?:promissory )?note|letter of credit|certificad[oa]s?|certificates?|lote|batch|filing|numeraci[oó]n|quote",
     "PHONE": r"tel[eé]fonos?|tel|cel|celular|m[oó]vil|whatsapp|phone|mobile|contact\w{0,5}|cell|ll[aá]m\w{0,7}|marc\w{1,5}|call(?= (?:me|us|at|on|[\d+(]))|comun[ií]\w{2,9}",
     # What has a number that is nobody's.
@@ -65,9 +67,9 @@ _NEVER_AFTER = frozenset("$€£#.,/&<")  # a sum, an address, the rest of a dat
 _INSIDE_A_PASSWORD, _INSIDE_A_REFERENCE = frozenset("#.&"), frozenset("-/")
 _IN_A_CODE = frozenset("_-.*#@!+%&'’")
 _NUMBER = re.compile(
-    r"\d(?: \d){3,15}(?!\w)|\d{1,3}(?:[.,'’´`]\d{3}){1,3}(?:-[\dkK]\d?)?|\d{1,3}(?: \d{3}){2,3}|\d{2,4}(?: \d{2,4}){1,3}|\d+(?:-\d+){0,7}"
+    r"\d(?: \d){3,15}(?!\w)|\d{1,3}(?:[.,'’´`]\d{3}){1,3}(?:-[\dkK]\d?)?|\d{1,3}(?: \d{3}){2,3}|\d{2,4}(?: \d{2,6}){1,3}|\d+(?:-\d+){0,7}"
 )
-_LONGEST_CODE = 40
+_LONGEST_CODE = 70
 _CODE = re.compile(rf"(?=\S{{0,{_LONGEST_CODE}}}[^\W\d_])[^\W_][\w\-.*#@!+%&/]{{3,{_LONGEST_CODE - 1}}}")
 # What stands behind sums, quantities, hours and ordinals.
 _QUANTITY_FOLLOWS = re.compile(
@@ -85,7 +87,7 @@ _PAID = re.compile(
 )
 _NO_CODE = re.compile(
     r"(?i)\d+[.,]?\d*(?:st|nd|rd|th|am|pm|mil|mm?|k|gb?|mb|hrs?|hs|h|[rd]a|er|ro|min|s|x\d*|°)|(?:iphone|ipad|galaxy|android|windows|covid|ios|pixel|moto|"
-    r"chrome|firefox|bre|s|a|v)[\-_]?\d+\w{0,3}|v\d+(?:\.\d+)*|\d{3,4}[a-z]{1,2}(?:-?\d{1,3})?|[a-z]{1,6}-\d{1,4}|\d+-[a-z]+|\d{1,2}-[a-z]{3,10}-\d{2,4}|\d+x\d+|mp[34]|err(?:or)?[\-_]?\d+|\d+-\d+|24/7|xx.*|.*xx.*"
+    r"chrome|firefox|bre|s|a|v)[\-_]?\d+\w{0,3}|v\d+(?:\.\d+)*|\d{3,4}[a-z]{1,2}(?:-?\d{1,3})?|[a-z]{1,6}-\d{1,4}|\d+-[a-z]+|\d{1,2}-[a-z]{3,10}-\d{2,4}|\d+x\d+|mp[34]|err(?:or)?(?:[\-_]?\d+|[\-_]\w+)|(?:flip|fold|note|redmi)\d+|\d+-\d+|24/7|xx.*|.*xx.*"
 )
 _CARD_BEFORE = re.compile(r"(?i)\b(?:tarjetas?|tdc|card)\b[^\d<]{0,30}\Z")
 # Digit by digit: "4-4-3-2", "4 4 3 2".
@@ -99,8 +101,18 @@ _LAW_BEFORE = re.compile(
     r"(?i)(?:\bu\.?\s?s\.?\s?c|\b(?:states|u\.?s\.?|civ\w*\.?|penal|annotated|usc?|of) ?-?codes?\b|\bcode (?:of|annotated)\b|\bact(?: \( ?\w+ ?\)|,)|"
     r"\b(?:laws?|ley|sections?|art[ií]culos?|statu\w+|pub\. l|title|chapter|order|ucc|fcra|fdcpa|cfr|decreto|resoluci[oó]n|circular)\b|§).{0,20}\Z"
 )
-_DATE = re.compile(r"(?:19|20)\d\d-\d{1,2}-\d{1,2}|\d{1,2}-\d{1,2}-(?:\d{4}|\d{2})|(?:19|20)\d\d(?:-(?:19|20)?\d\d)?")
+_DAY, _MONTH = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])"
+_DATE = re.compile(
+    rf"(?:19|20)\d\d-\d{{1,2}}-\d{{1,2}}|(?:{_DAY}-{_MONTH}|{_MONTH}-{_DAY})-(?:\d{{4}}|\d{{2}})|(?:19|20)\d\d(?:-(?:19|20)?\d\d)?"
+)
 _IS = re.compile(r"(?i)\b(?:es|era|fue|is|was|read|puse|put|typed)\s\Z")
+_WAS_MY = re.compile(r"(?i)\s(?:es|era|fue|is|was)\s(?:mi|my)\b")
+_PIN_BEFORE = re.compile(r"(?i)\b(?:pin|nip|clave|passcode)\b(?:,|:| es| era| is| was)\s\Z")
+# An identity number that looks like a sum: beside an address or a telephone number, or all that somebody wrote.
+_BESIDE = re.compile(r"(?i)\s?[,;/]\s?(?:(?:cel|tel)\w{0,6}|correo|e-?mail)?[.:]?\s?<(?:PHONE|EMAIL)>")
+_TURN = re.compile(r"(?i)(?:cliente|usuari[oa]|yo|customer|client|me)\s?:\s\Z")
+_TURN_ENDS = re.compile(r"\s*(?:/|—|\n|\Z)")
+_SHOWN = re.compile(r"(?i)[\"“'](?:c[oó]digo|code|error)\s\Z")  # what an application says: "código 4012: …"
 _NO_NAME = re.compile(
     r"(?i)\b(?:por|for|of|with|con|in|en|at|since|desde|hasta|until|after|before|from|during|durante|than|about|over|under|unos|unas|casi)\s\Z"
 )
@@ -177,16 +189,7 @@ def _number(text: str, match: re.Match[str], *, alone: bool) -> Find | None:
     value, start, end = match[0], match.start(), match.end()
     size = sum(map(str.isdigit, value))
     grouped = any(mark in value for mark in ".,'’´` ")
-    if (
-        text[end : end + 1].isalnum()
-        or text[end : end + 1] in ("-", "_", "*", "#", "@")
-        or value.endswith("000")
-        or _DATE.fullmatch(value)
-    ):
-        return None
-    if _QUANTITY_FOLLOWS.match(text, end) or _QUANTITY_BEFORE.search(text, max(start - 9, 0), start) or _UNIT.fullmatch(value):
-        return None
-    if _LAW_BEFORE.search(text, max(start - 40, 0), start) or (size < 9 and _PAID.search(text, max(start - 16, 0), start)):
+    if _is_nobodys(text, match, size):
         return None
     if size < 6:
         return _short_number(text, match, size)
@@ -199,6 +202,10 @@ def _number(text: str, match: re.Match[str], *, alone: bool) -> Find | None:
         else _ANY - ({"PHONE"} if size < 7 else {"TEXT"}) - ({"SECRET", "CODE"} if size > 9 else set())
     )
     kind, away = telling(text, start, end, allowed | {""})
+    if as_sums_are and size > 6 and not kind and not value.endswith("00"):
+        turn = _TURN.search(text, max(start - 12, 0), start) and _TURN_ENDS.match(text, end)
+        if turn or _BESIDE.match(text, end):
+            return Find("CEDULA", start, end)
     if kind and away <= (40 if as_sums_are and size < 7 else 110):
         return Find(_TYPES.get(kind, kind), start, end)
     if alone and size > 6 and not grouped and (kind or away > _NOBODYS_REACH) and not value.endswith("00"):
@@ -206,15 +213,32 @@ def _number(text: str, match: re.Match[str], *, alone: bool) -> Find | None:
     return None
 
 
+def _is_nobodys(text: str, match: re.Match[str], size: int) -> bool:
+    """A part of something longer, a date, a quantity, a section of a law, a sum that was paid."""
+    value, start, end = match[0], match.start(), match.end()
+    return bool(
+        text[end : end + 1].isalnum()
+        or text[end : end + 1] in ("-", "_", "*", "#", "@")
+        or (value.endswith("000") and "-" not in value)
+        or (_DATE.fullmatch(value) and not _PIN_BEFORE.search(text, max(start - 16, 0), start))
+        or _UNIT.fullmatch(value)
+        or _QUANTITY_FOLLOWS.match(text, end)
+        or _QUANTITY_BEFORE.search(text, max(start - 9, 0), start)
+        or _LAW_BEFORE.search(text, max(start - 40, 0), start)
+        or (size < 9 and _PAID.search(text, max(start - 16, 0), start))
+    )
+
+
 def _short_number(text: str, match: re.Match[str], size: int) -> Find | None:
     """A PIN, a code, the three figures behind a card: where a word says so."""
     value, start, end = match[0], match.start(), match.end()
-    if not value.isdigit() and not _DICTATED.fullmatch(value):
+    shown = text[end : end + 1] == ":" and _SHOWN.search(text, max(start - 10, 0), start)
+    if shown or not (value.isdigit() or _DICTATED.fullmatch(value)):
         return None
     allowed = {"CODE", "CEDULA", "ACCOUNT", "REFERENCE", ""} if size == 3 else _ANY - {"TEXT"}
     kind, away = telling(text, start, end, allowed)
     told = kind == "CODE" if size == 3 else kind in ("CODE", "SECRET")
-    near = 125 if _IS.search(text, max(start - 6, 0), start) else 70
+    near = 125 if _IS.search(text, max(start - 6, 0), start) or _WAS_MY.match(text, end) else 70
     close = told and away <= near and not _NO_NAME.search(text, max(start - 10, 0), start)
     return Find("SECRET", start, end) if close else None
 

@@ -18,7 +18,7 @@ from complaints_etl.places import Starts, Text, folded, found, matches_at, witho
 Check = Callable[[re.Match[str]], bool]
 
 _MONEY_AFTER = r"(?!\s*(?:pesos|mil\b|millones|d[oó]lares|dollars|euros|usd|cop|eur|%))"
-_LINK = r"(?:\s*(?:de|del|bajo|la|el|al|mi|my|the|es|is|was|fue|con|with|n[uú]mero|numero|number|nro|num|no|n|°|º|o|#|:|=|,|\.|-|ending|id|code|c[oó]digo)){0,6}?\s*\(?"
+_LINK = r"(?:\s*(?:de|del|bajo|la|el|al|mi|my|the|es|is|was|fue|con|with|n[uú]mero|numero|number|nro|num|no|n(?![a-z])|°|º|o(?![a-z])|#|:|=|,|\.|-|ending|id|code|c[oó]digo)){0,6}?\s*\(?"
 
 
 def luhn(digits: str) -> bool:
@@ -364,6 +364,7 @@ _ASKED_WORDS = Starts(
     "pass p", "passph", "frase", "seed", "recovery phrase", "pregunta", "respuesta", "security q", "security a", "secret", "answer to", "memorable", "palabra", "apellido de sol",
     "maiden",
 )  # fmt: skip
+_OWN_FIRSTS = Starts("first car", "first pet", "first sch", "first job", "first tea", "primer", "street i", "grew up")
 _NUMBER_WORDS = Starts("mi num", "my num")
 _SPELLED = Starts("cero", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "zero", "four", "five", "six", "seven", "eight", "nine")  # fmt: skip
 _IDENTITY_WORDS = Starts(
@@ -470,6 +471,15 @@ _RULES: tuple[_Rule, ...] = (
             (" punto ", r"\sat\s", r"\spunto\s"),
             *((f" at {host}.", rf"\sat\s(?={host}\.)", r"\.") for host in ("gmail", "hotmail", "outlook", "yahoo")),
         )
+    ),
+    _Rule(  # what only its owner knows
+        type="SECRET",
+        starts=_OWN_FIRSTS,
+        pattern=re.compile(
+            r"(?P<keep>\b(?i:first (?:car|pet|school|job|teacher)|primer[oa]? (?:mascota|carro|colegio|profesora?)|street I grew up on|grew up on)"
+            r"[^.!?\n\d]{0,20}[.?,:]?\s?(?i:\b(?:and\s)?I (?:said|put|typed)\s|\bit's\s|\bis\s|\bwas\s|\bes\s|\bera\s|\bdije\s|(?<=\?)\s))"
+            r"(?P<value>(?:\d\d )?[A-ZÁÉÍÓÚÑ][\w']{2,20}(?: (?:Lane|Street|St|Ave|Avenue|Road|Drive)\b)?)"
+        ),
     ),
     _Rule(  # the words that open a wallet
         type="SECRET",
@@ -638,8 +648,8 @@ _RULES: tuple[_Rule, ...] = (
             r"(?i)(?P<keep>\b(?:cuenta|cta|account|acct|acc|a/c|savings|checking|ahorros)\b\.?(?:\s+(?:de ahorros?|ahorros?|corriente|checking|savings|bancaria))?"
             + _BANK
             + _LINK
-            + r")\d(?:[ \-]?\d){5,19}(?![\d]|[.,]\d)"
-            + _MONEY_AFTER
+            + r")(?!(?:19|20)\d\d-\d\d-\d\d(?!\d))\d(?:[ \-]?\d){5,19}(?![\d]|[.,]\d)"
+            + _NO_UNITS
         ),
     ),
     _Rule(  # as the largest bank of Colombia writes its accounts
@@ -683,7 +693,9 @@ _RULES: tuple[_Rule, ...] = (
             r"(?i)(?P<keep>\b(?:"
             + _NUMBERED
             + r"|ref|factura|invoice|aprobaci[oó]n|denuncia|cus|autorizaci[oó]n|authorization|"
-            r"file n(?:umber|o)|incident|loan|cr[eé]dito|contrato|contract|p[oó]liza|policy)(?:e?s)?\b" + _LINK + r")"
+            r"file n(?:umber|o)|incident|loan|cr[eé]dito|(?<!cuenta )contrato|contract|p[oó]liza|policy)(?:e?s)?\b"
+            + _LINK
+            + r")"
             r"(?P<value>\d{4}(?: \d{4}){2,6}(?: \d{1,3})?|[A-Z]{0,5}[\-_]?\d[\dA-Z]*(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,8}(?:-(?-i:[A-Z]{1,4})(?![\w\-]))?)(?![\w]|[.,]\d)"
             + _MONEY_AFTER
         ),

@@ -725,7 +725,7 @@ class _Records:
                 if found is None:
                     return
                 line = found
-            if line[0] == "\ufeff":  # where files were joined
+            if line[0] == "\ufeff" and not self._taken:  # where files were joined; inside a record it is the cell's own
                 line = line[1:]
             self._taken.append(line)
             yield line
@@ -837,6 +837,7 @@ class _Records:
 
     def _is_record(self, line: str) -> bool:
         """Whether a line behind a broken record's first one is a record by itself, and begins as that one does."""
+        line = line.removeprefix("\ufeff")
         return len(self._parser.whole(line) or ()) == self._width and (not self._numbered() or bool(_NUMBERED.match(line)))
 
     def _cut(self, number: int, count: int, reason: Reason, detail: str) -> Row:

@@ -13,7 +13,7 @@ import os
 
 import pytest
 from complaints_etl.reading import Reason, UnreadableFileError, read_table
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 CASES = 2000 if os.environ.get("PTMLOPS_NIGHTLY") else 200
@@ -107,6 +107,7 @@ plain = st.lists(nasty | st.text(st.characters(exclude_categories=["Cc", "Cs"]),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
     st.sampled_from([1, 5, 1000, 10**6]),
 )
+@example([["", "\n\ufeff"]], ",", "\n", "utf-8", 1)
 def test_what_a_csv_writer_wrote_is_read_back_whole(
     rows: list[list[str]], mark: str, end: str, encoding: str, block: int
 ) -> None:

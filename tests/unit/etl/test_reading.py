@@ -496,6 +496,11 @@ def test_a_quote_left_open_before_records_of_which_a_later_one_has_a_quote_too()
 def test_joined_files_with_marks_other_letters_and_other_encodings() -> None:
     joined = '\ufeff"id","queja"\n"1","hola, tú"\n\ufeff"ID","QUEJA"\n"2","otra, más"\n'.encode()
     assert told(rows_of("a.csv", joined)) == [(2, "hola, tú"), (3, "repeated_header"), (4, "otra, más")]
+    # A mark inside a text is the text's own; behind a quote that was left open it does not hide where the next record begins.
+    quoted = 'id,queja\n1,"dos\n\ufefflíneas"\n'.encode()
+    assert told(rows_of("a.csv", quoted)) == [(2, "dos\n\ufefflíneas")]
+    opened = 'id,queja,motivo\n1,"sin cerrar,x\n\ufeff2,otra,y\n3,más,z\n'.encode()
+    assert told(rows_of("a.csv", opened)) == [(2, "unclosed_quote"), (3, "otra"), (4, "más")]
 
     spaced = b" column 1,queja\n1,hola\n2,otra\n Column 1,QUEJA\n3,fin\n"
     assert told(rows_of("a.csv", spaced))[2] == (4, "repeated_header")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from local_aws import LocalAws
@@ -33,3 +35,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.e2e)
+
+
+def family_once_spark_runs(pid: int) -> list[psutil.Process]:
+    """All that a command has started, as soon as Java is among it: Prepare's Spark, deep in the tree."""
+
+    def name_of(process: psutil.Process) -> str:
+        try:
+            return process.name()
+        except psutil.NoSuchProcess:  # it ended since it was listed
+            return ""
+
+    command, deadline = psutil.Process(pid), time.monotonic() + 300
+    while not any("java" in name_of(child) for child in command.children(recursive=True)):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return command.children(recursive=True)

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -16,6 +15,7 @@ from typer.testing import CliRunner
 
 from local_aws import ROOT
 from ptmlops.main import ORDER, app
+from tests.e2e.conftest import family_once_spark_runs
 
 COMMAND = [sys.executable, "-m", "ptmlops"]
 
@@ -83,12 +83,7 @@ def test_ctrl_c_leaves_no_process_and_no_traceback(tmp_path: Path) -> None:
         text=True,
         start_new_session=True,
     )
-    family = psutil.Process(process.pid)
-    deadline = time.monotonic() + 300
-    while not any("java" in child.name() for child in family.children(recursive=True)):  # Prepare's Spark, deep in the tree
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    started = family.children(recursive=True)
+    started = family_once_spark_runs(process.pid)
 
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=60)

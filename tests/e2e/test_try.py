@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 
 from local_aws import ROOT
 from ptmlops import generator
+from tests.e2e.conftest import family_once_spark_runs
 
 COMMAND = [sys.executable, "-m", "ptmlops", "try"]
 OURS = ["label", "confidence", "needs_review", "alternatives", "top_terms", "status", "reason"]
@@ -40,13 +40,6 @@ def attempt(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=500,
         check=False,
     )
-
-
-def name_of(process: psutil.Process) -> str:
-    try:
-        return process.name()
-    except psutil.NoSuchProcess:
-        return ""
 
 
 @dataclass(frozen=True)
@@ -212,12 +205,7 @@ def test_interrupted_it_leaves_no_process_no_folder_and_no_traceback(
         start_new_session=True,
     )
     try:
-        family = psutil.Process(process.pid)
-        deadline = time.monotonic() + 300
-        while not any("java" in name_of(child) for child in family.children(recursive=True)):
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        started = family.children(recursive=True)
+        started = family_once_spark_runs(process.pid)
 
         os.killpg(process.pid, which)
         output, _ = process.communicate(timeout=60)

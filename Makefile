@@ -12,6 +12,7 @@ READY := $(VENV)/.ready
 CDK_READY := local_aws/node/node_modules/.package-lock.json
 WHEELS_READY := build/wheels/.ready
 BROWSER_READY := tests/unit/publish/node/node_modules/.package-lock.json
+CLASSES_READY := build/spark/.ready
 
 .PHONY: demo test check fast lint synth install lock nightly clean help
 
@@ -42,7 +43,8 @@ synth: install  ## the templates of ENVIRONMENT into cdk.out, with no account an
 nightly: install  ## what is too slow for every change
 	@PTMLOPS_NIGHTLY=1 pytest -q
 
-install: $(READY) $(CDK_READY) $(BROWSER_READY) $(WHEELS_READY)
+install: $(READY)
+	@$(MAKE) --silent --no-print-directory -j4 $(CDK_READY) $(BROWSER_READY) $(WHEELS_READY) $(CLASSES_READY)
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "PTMLops needs Python 3.11: install it, or set PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -67,6 +69,12 @@ $(WHEELS_READY): requirements.lock $(READY)
 		--only-binary :all: --implementation cp --python-version 3.12 --abi cp312 --platform manylinux_2_28_x86_64 \
 		--dest $(@D) --requirement $(@D)/pins.txt; then touch $@; \
 	else echo "numba for SageMaker was not fetched: local AWS works without it, environments on AWS need it" >&2; fi
+
+# Spark's classes as Java has them in memory: a third less time for each of the many short Sparks of a demo and of the tests.
+$(CLASSES_READY): $(READY)
+	@mkdir -p $(@D)
+	@$(BIN)/python -m ptmlops.class_archive
+	@touch $@
 
 lock: $(READY)  ## pin every dependency again, with hashes and without addresses
 	@uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --universal \

@@ -21,6 +21,7 @@ from urllib.parse import urlparse
 
 from botocore.exceptions import ClientError
 
+from local_aws import java
 from local_aws import process as jobs
 from local_aws.context import LocalContext, RoleNotAssumableError
 
@@ -226,7 +227,7 @@ def _spark_arguments(buckets: list[str], store: Path, folder: Path) -> str:
         "spark.sql.shuffle.partitions": "4",  # a laptop's share of Glue's default of 200
         "spark.ui.showConsoleProgress": "false",
         # Runs are short, and many small jobs: better code, and plans that change under way, cost half of their time and earn nothing.
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+        "spark.driver.extraJavaOptions": java.options(),
         "spark.sql.adaptive.enabled": "false",
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
         "spark.hadoop.fs.viewfs.overload.scheme.target.s3.impl": "org.apache.hadoop.fs.LocalFileSystem",

@@ -28,7 +28,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local_aws import ROOT
+from local_aws import ROOT, java
 from ptmlops.job_code import reach_jobs
 from ptmlops.target import OperatorError
 from stacks.config import Settings
@@ -206,7 +206,8 @@ def _preparing(base: Path, files: Sequence[tuple[str, Path]], settings: Settings
     tables["complaints"]["max_reject_share"] = 1.0
     request = base / "request.json"
     wanted = [{"name": name, "path": str(path.resolve()), "labelled": name == "labelled"} for name, path in files]
-    request.write_text(json.dumps({"folder": str(base), "settings": tables, "files": wanted}), encoding="utf-8")
+    told = {"folder": str(base), "settings": tables, "files": wanted, "java": java.options()}
+    request.write_text(json.dumps(told), encoding="utf-8")
     log = base / "spark.log"
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(

@@ -2,8 +2,8 @@
 
     python -m ptmlops.trial_spark REQUEST.json
 
-The request: `{"folder", "settings": the tables that the Glue jobs read, "files": [{"name", "path", "labelled"}]}`. Each file
-ends as `<folder>/<name>/` in the layout of the prepared bucket, and a line `prepared <name>` on standard output.
+The request: `{"folder", "settings": the tables that the Glue jobs read, "files": [{"name", "path", "labelled"}], "java": options
+that it starts with}`. Each file ends as `<folder>/<name>/` in the layout of the prepared bucket, and a line `prepared <name>` on standard output.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main(request: dict[str, Any]) -> None:
     """Prepare each file by itself: what is to be scored never meets the labelled rows, nor its own labels."""
     settings = JobSettings.from_tables(request["settings"])
     folder = Path(request["folder"])
-    spark = _session(folder)
+    spark = _session(folder, request["java"])
     for file in request["files"]:
         path, target = Path(file["path"]), folder / file["name"]
         source = SourceFile(key=path.name, version_id="1", size=path.stat().st_size, read=_reader(str(path)))
@@ -44,14 +44,14 @@ def main(request: dict[str, Any]) -> None:
         print(f"prepared {file['name']}", flush=True)  # noqa: T201 - what the caller waits for
 
 
-def _session(folder: Path) -> SparkSession:
+def _session(folder: Path, java: str) -> SparkSession:
     """All cores of this machine, nothing open to others, nothing said that nobody reads."""
     session = (
         SparkSession.builder.master("local[*]")
         .appName("ptmlops-try")
         .config("spark.driver.memory", "2g")
         # Many short jobs: compiling costs half of all processor time for 400 rows, a quarter for 24,000, and is never earned back.
-        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1")
+        .config("spark.driver.extraJavaOptions", java)
         .config("spark.sql.codegen.wholeStage", "false")
         .config("spark.sql.adaptive.enabled", "false")
         .config("spark.driver.bindAddress", "127.0.0.1")

@@ -28,6 +28,7 @@ from complaint_model.records import read_labelled
 from complaints_etl.duplicates import SIMILARITY
 from complaints_etl.understanding import BAND_ROWS, BANDS, SIGNATURE, signature
 
+from local_aws import java
 from stacks.config import load_settings
 
 
@@ -72,7 +73,8 @@ def prepared_rows_of(file: Path, text: str, label: str) -> Rows:
     with tempfile.TemporaryDirectory(prefix="quality-benchmark-") as folder:
         wanted = [{"name": "all", "path": str(file.resolve()), "labelled": True}]
         request = Path(folder, "request.json")
-        request.write_text(json.dumps({"folder": folder, "settings": tables, "files": wanted}), encoding="utf-8")
+        told = {"folder": folder, "settings": tables, "files": wanted, "java": java.options()}
+        request.write_text(json.dumps(told), encoding="utf-8")
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "glue_jobs")))}
         environment |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
         command = [sys.executable, "-m", "ptmlops.trial_spark", str(request)]

@@ -21,6 +21,7 @@ from pyarrow import csv
 from complaints_etl.reading import (
     CONTROL_BYTES,
     FEW_LINES,
+    LONGEST_NAME,
     MAX_CELL_CHARACTERS,
     SNIFF_BYTES,
     SNIFF_RECORDS,
@@ -99,7 +100,7 @@ def read(name: str, body: bytes, aliases: Mapping[str, Sequence[str]], *, dialec
         rows = None if swallows or rest.startswith(codecs.BOM_UTF8) else _parse(rest, table.header, separator)
     except pa.ArrowInvalid:
         return None  # a record of another width, or no UTF-8
-    if rows is None or len(rows) != len(places) - 1 or _has_header(rows):
+    if rows is None or len(rows) != len(places) - 1 or _has_header(rows) or _has_blank_row(rows):
         return None
     offsets = np.append(places[:-1] + 1 - begins, len(rest)).astype(np.int32)
     whole = pa.Array.from_buffers(pa.string(), len(rows), [None, pa.py_buffer(offsets), pa.py_buffer(rest)])
@@ -125,15 +126,26 @@ def _as_written(cells: pa.ChunkedArray) -> pa.Array:
 
 
 def _has_header(rows: pa.Table) -> bool:
-    """Whether the first cell of any row may be its column's name: the header may stand there again."""
-    name = rows.column_names[0]
-    if "<" in name:
+    """Whether the first cell of any row may be a column's name: the header may stand there again, in any order."""
+    name, names = rows.column_names[0], set(map(fold, rows.column_names))
+    if any("<" in name for name in rows.column_names):
         return True  # it may be redacted, and the header as it is written is the careful reader's
     first = pc.utf8_trim_whitespace(rows.column(0))
     if name.startswith("column ") and pc.any(pc.equal(pc.binary_length(first), 0)).as_py():
         return True  # a column without a name is called so
-    alike = pc.equal(pc.utf8_lower(pc.utf8_slice_codeunits(first, 0, 1)), name[:1].lower())
-    return any(fold(cell) == fold(name) for cell in pc.unique(first.filter(alike)).to_pylist())
+    initials = {name[:1].lower() for name in (*names, *rows.column_names)}
+    first = first.filter(pc.less_equal(pc.binary_length(first), 4 * LONGEST_NAME))
+    alike = pc.is_in(pc.utf8_lower(pc.utf8_slice_codeunits(first, 0, 1)), pa.array(initials, pa.string()))
+    return any(fold(cell) in names for cell in pc.unique(first.filter(alike)).to_pylist())
+
+
+def _has_blank_row(rows: pa.Table) -> bool:
+    """Whether any row has nothing in any cell: that may be no row at all."""
+    for name in rows.column_names:
+        rows = rows.filter(pc.equal(pc.binary_length(pc.utf8_trim_whitespace(rows[name])), 0))
+        if not len(rows):
+            break
+    return len(rows) > 0
 
 
 def _records(octets: _Octets, quotes: _Places) -> tuple[_Places, _Places] | None:

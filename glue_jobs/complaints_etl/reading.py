@@ -26,7 +26,7 @@ import numpy as np
 from complaints_etl.redaction import redact
 
 # The command line refuses other endings before it uploads anything (tests/contract holds the two together).
-SUPPORTED_ENDINGS = (".csv", ".tsv", ".jsonl", ".txt")
+SUPPORTED_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".txt")
 MAX_UNPACKED_BYTES = 6 * 1024**3
 MAX_UNPACK_RATIO = 200
 # Below this nothing is a bomb: a thousand copies of one complaint pack 250 times smaller.
@@ -39,6 +39,8 @@ BLOCK_BYTES = 4 * 1024**2
 SNIFF_RECORDS = 100
 MAX_BROKEN_LINES = 1000
 MAX_REST_LINES = 50
+ONE_BYTE = ("cp1252", "cp850", "mac_roman")  # encodings that are told by what stands inside words
+LONGEST_NAME = 200  # characters of a column's name where a header stands again
 FEW_LINES = 4  # of a record; where it has more, it is looked at whether they are records
 
 Blocks = Callable[[], Iterator[bytes]]
@@ -108,7 +110,8 @@ class Evidence:
 
     `multibyte` counts bytes that only UTF-8 explains, `broken` those that it does not; `escaped` and `doubled` quotes that can be
     nothing else; `opening` and `closing` quotes beside a separator or a line's end, `either` ones between two, `stray` ones beside none;
-    `day_first` and `month_first` cells that are a date and can be read in that order only.
+    `day_first` and `month_first` cells that are a date and can be read in that order only. Inside words, of bytes that are no UTF-8:
+    `latin` letters of Windows-1252, and what is a letter in DOS or on old Macs and a sign in Windows-1252.
     """
 
     quotes: int = 0
@@ -123,6 +126,9 @@ class Evidence:
     stray: int = 0
     day_first: int = 0
     month_first: int = 0
+    latin: int = 0
+    dos: int = 0
+    mac: int = 0
 
     def __add__(self, other: Evidence) -> Evidence:
         return Evidence(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
@@ -148,11 +154,13 @@ class Evidence:
                 text = characters.decode("utf-8", "surrogateescape")
                 broken = sum(1 for _ in _LONE.finditer(text))
             multibyte = len(characters) - len(text)
+        latin, dos, mac = (sum(1 for _ in form.finditer(body)) if broken else 0 for form in (_LATIN, _DOS, _MAC))
         quotes = body.count(b'"')
         day_first, month_first = date_orders(body)
         about = cls(
-            newlines=body.count(b"\n"), multibyte=multibyte, broken=broken, day_first=day_first, month_first=month_first
-        )
+            newlines=body.count(b"\n"), multibyte=multibyte, broken=broken, day_first=day_first, month_first=month_first,
+            latin=latin, dos=dos, mac=mac,
+        )  # fmt: skip
         if not quotes:
             return about
         opening, closing, either, stray, doubled = _quote_places(body, before, after)
@@ -184,6 +192,11 @@ _HALVES = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
 _CUT_BEGIN = re.compile(rb"[\x80-\xbf]{0,3}")
 _CUT_END = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")
 _LONE = re.compile("[\ud800-\udfff]")
+# Of Spanish: é í ó ú ñ in code page 850, and é á ú ü in Mac Roman, whose í ó ñ are an apostrophe and dashes in Windows-1252.
+_LATIN, _DOS, _MAC = (
+    re.compile(rb"(?<=[a-z])[%s](?=[a-z])" % letters)
+    for letters in (rb"\xdf-\xf6\xf8-\xff", rb"\x82\xa1-\xa4", rb"\x87\x8e\x9c\x9f")
+)
 # From the first mark of a cell that is a date, with slashes or, with four digits of a year, dashes: few bytes are such marks.
 _DATES = tuple(
     re.compile(
@@ -248,15 +261,21 @@ class Dialect:
         if not encoding or encoding == "utf-8-sig":
             # A few broken bytes do not make Windows-1252 of a text whose other accents are UTF-8.
             utf8 = not broken or encoding or evidence.multibyte >= evidence.broken
-            encoding = encoding or ("utf-8" if utf8 else "cp1252")
+            encoding = encoding or ("utf-8" if utf8 else cls._of_one_byte(evidence))
         escaped = evidence.escaped > evidence.doubled
         month_first = says_month_first(evidence.day_first, evidence.month_first)
         return cls(encoding=encoding, broken=broken, escaped=escaped, month_first=month_first)
 
+    @staticmethod
+    def _of_one_byte(evidence: Evidence) -> str:
+        """Windows-1252, unless nearly all that stands inside words are signs there, and letters in DOS or on old Macs."""
+        found, name = max((evidence.dos, "cp850"), (evidence.mac, "mac_roman"))
+        return name if found > 2 and found > 10 * evidence.latin else "cp1252"
+
     @property
     def codec(self) -> str:
         """What decodes the file's blocks: UTF-16 has become UTF-8 before (`_readable`)."""
-        return "cp1252" if self.encoding == "cp1252" else "utf-8"
+        return self.encoding if self.encoding in ONE_BYTE else "utf-8"
 
 
 def fold(name: str) -> str:
@@ -296,9 +315,10 @@ def read_table(name: str, content: bytes | Blocks, aliases: Aliases, *, dialect:
     def texts() -> Iterator[str]:
         return (_decoded(block, known.codec) for block in _whole_lines(_readable(blocks(), mark)))
 
-    if ending == ".txt" and not _is_table(texts, dialect, aliases):
+    objects = ending in (".jsonl", ".json") or (ending == ".txt" and _is_json_lines(texts))
+    if ending == ".txt" and not objects and not _is_table(texts, dialect, aliases):
         return _one_complaint(texts(), dialect)
-    if ending == ".jsonl":
+    if objects:
         return _json_lines(lambda: _lines(texts(), "\n"), dialect, aliases)
     return _separated(texts, dialect, aliases)
 
@@ -309,16 +329,16 @@ def _blocks(content: bytes) -> Blocks:
 
 def _decoded(block: bytes, codec: str) -> str:
     """The text of whole lines; lines of UTF-8 in a file of Windows-1252, as joined files have them, are what they are."""
-    if codec != "cp1252" or block.isascii():
+    if codec not in ONE_BYTE or block.isascii():
         return _whole_characters(block).decode(codec, "surrogateescape")
-    return "".join(map(_decoded_line, block.splitlines(keepends=True)))
+    return "".join([_decoded_line(line, codec) for line in block.splitlines(keepends=True)])
 
 
-def _decoded_line(line: bytes) -> str:
+def _decoded_line(line: bytes, codec: str) -> str:
     try:
         return _whole_characters(line).decode()
     except UnicodeDecodeError:
-        return line.decode("cp1252", "surrogateescape")
+        return line.decode(codec, "surrogateescape")
 
 
 def _first(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
@@ -484,6 +504,12 @@ def _gunzip(blocks: Iterable[bytes]) -> Iterator[bytes]:
         raise UnreadableFileError(Reason.TRUNCATED_GZIP, "the gzip stream ends before its end: upload the file again")
 
 
+def _is_json_lines(texts: Callable[[], Iterator[str]]) -> bool:
+    """Whether a text file's first lines are objects, one and all."""
+    lines = list(islice(filter(str.strip, _lines(texts(), "\n")), SNIFF_RECORDS))
+    return bool(lines) and all(line.lstrip("\ufeff ").startswith("{") and isinstance(_parsed(line), dict) for line in lines)
+
+
 def _is_table(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Aliases) -> bool:
     """Whether a text file is what spreadsheets save as text: columns, one of them the complaint, and rows as wide as the header.
 
@@ -559,7 +585,8 @@ def _lines(texts: Iterable[str], newline: str) -> Iterator[str]:
 
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _NO_SEPARATOR = "\x1f"  # of a file with one column: nothing in a cell may split it
-_SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?;*,*\s*', re.IGNORECASE)
+# Excel's line for the separator, and PowerShell's for what was exported.
+_SEPARATOR_LINE = re.compile(r'(?:"?sep=([^"\r\n])"?;*,*|#TYPE [\w.]+[,;]*)\s*', re.IGNORECASE)
 
 
 class _Parser:
@@ -621,7 +648,7 @@ def _separated(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Al
     for line in lines:
         match = _SEPARATOR_LINE.fullmatch(line)
         if match and not given:
-            given = match[1]  # Excel's own line for the separator
+            given = match[1] or ""
         elif line.strip():
             break
     before = len(taken) - 1
@@ -647,7 +674,7 @@ def _separated(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Al
     name = _SEPARATORS.get(separator, "one column" if separator == _NO_SEPARATOR else f"'{separator}'")
     told = f"{name}, quotes {'escaped by backslash' if dialect.escaped else 'doubled'}"
     rest = islice(_lines(texts(), newline), above, None)
-    columns_told = _Columns(header, unnamed, tuple(map(fold, cells)), cells[0].lstrip("\ufeff ")[:1].lower())
+    columns_told = _Columns(header, unnamed, tuple(map(fold, cells)))
     rows = _Records(rest, above, columns_told, parser, broken=dialect.broken)
     return Table("csv", dialect.encoding, told, header, columns, iter(rows), dialect.month_first)
 
@@ -694,12 +721,23 @@ def _unique(name: str, taken: Container[str]) -> str:
 
 
 class _Columns(NamedTuple):
-    """A header: the names of its columns, which of them it leaves empty, its cells folded, and the first letter of its first cell."""
+    """A header: the names of its columns, which of them it leaves empty, and its cells folded."""
 
     names: tuple[str, ...]
     unnamed: tuple[bool, ...]
     folded: tuple[str, ...]
-    initial: str
+
+    def again(self, cells: list[str]) -> _Columns | None:
+        """The header that `cells` are, if they are this one's, in any order; a first cell that is none of it tells most rows."""
+        if len(cells[0]) > LONGEST_NAME or fold(cells[0]) not in self.folded:
+            return None
+        folded = tuple(map(fold, cells))
+        if folded == self.folded:
+            return self
+        if sorted(folded) != sorted(self.folded) or len(set(folded)) < len(folded):
+            return None
+        order = [self.folded.index(cell) for cell in folded]
+        return _Columns(tuple(self.names[at] for at in order), tuple(self.unnamed[at] for at in order), folded)
 
 
 class _Records:
@@ -711,6 +749,7 @@ class _Records:
         self._taken: list[str] = []
         self._line = line  # lines before the record
         self._columns = columns
+        self._initials = {name[:1].lower() for name in (*columns.folded, *columns.names)}
         self._width = len(columns.names)
         self._parser = parser
         self._broken = broken
@@ -745,8 +784,8 @@ class _Records:
                 yield self._recovered(number, str(error))
                 reader = self._parser.records(self._feed())
                 continue
-            if not cells or (len(cells) == 1 < self._width and not cells[0].strip() and '"' not in self._taken[0]):
-                continue  # an empty line is no row
+            if not cells or (self._width > 1 and not any(map(str.strip, cells)) and '"' not in self._taken[0]):
+                continue  # an empty line is no row, nor are the separators of a spreadsheet's row that nobody filled in
             number += 1
             swallowed = self._swallowed_records() if len(cells) != self._width else self._holds_many_records()
             if swallowed:
@@ -771,7 +810,9 @@ class _Records:
             else:
                 detail = f"{len(cells)} fields where the header has {width}"
                 return Row(number, line, {}, Reason.WRONG_FIELD_COUNT, detail, record)
-        if cells[0].lstrip()[:1].lower() == columns.initial and tuple(map(fold, cells)) == columns.folded:
+        initial = cells[0].lstrip()[:1].lower()
+        if initial in self._initials and (again := columns.again(cells)):
+            self._columns = again  # joined files may have their columns in another order
             return Row(number, line, {}, Reason.REPEATED_HEADER, "the header stands here again", record)
         return Row(number, line, dict(zip(columns.names, cells, strict=True)), record=record)
 

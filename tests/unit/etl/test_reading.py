@@ -163,7 +163,7 @@ def test_a_letter_that_begins_like_a_header_is_one_complaint(letter: str) -> Non
         ("a.csv", ",".join(["text", *(f"c{number}" for number in range(1000))]).encode(), "too_many_columns"),
         ("a.jsonl", json.dumps({"text": "a", **{f"c{number}": 1 for number in range(1000)}}).encode(), "too_many_columns"),
         ("a.txt", b"palabra " * 300_000, "too_long"),
-        ("a.json", b'{"text": "hola"}', "unsupported_format"),
+        ("a.xml", b'{"text": "hola"}', "unsupported_format"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_whole(name: str, body: bytes, reason: str) -> None:
@@ -235,7 +235,7 @@ def test_header_surprises() -> None:
 
 def test_a_header_that_stands_again_and_separators_behind_the_last_column() -> None:
     body = b"text,label\nuno,a\ntext,label\ndos,b,,\n\n   \n,,,\n"
-    assert told(rows_of("a.csv", body)) == [(2, "uno"), (3, "repeated_header"), (4, "dos"), (7, "")]
+    assert told(rows_of("a.csv", body)) == [(2, "uno"), (3, "repeated_header"), (4, "dos")]
 
 
 def test_names_in_other_alphabets_are_names() -> None:
@@ -510,6 +510,57 @@ def test_joined_files_with_marks_other_letters_and_other_encodings() -> None:
     table = read("a.csv", header + "2,año niño,señal\n3,mañana,ñandú\n".encode("cp1252"))
     assert (table.encoding, table.columns["label"]) == ("cp1252", "categoría")
     assert [row.values["queja"] for row in table.rows] == ["crédito", "año niño", "mañana"]
+
+
+def test_joined_files_whose_columns_are_in_another_order() -> None:
+    body = "id,queja,motivo\n1,no abre la app,app\nMotivo,ID,Queja\nfees,2,me cobraron de más\nid,queja,motivo\n3,otra,app\n".encode()
+    rows = rows_of("a.csv", body)
+    read_as = [(row.values["id"], row.values["queja"], row.values["motivo"]) for row in rows if row.values]
+    assert read_as == [("1", "no abre la app", "app"), ("2", "me cobraron de más", "fees"), ("3", "otra", "app")]
+    assert [row.reason for row in rows].count("repeated_header") == 2
+    assert bulk.read("a.csv", body, ALIASES) is None
+
+
+@pytest.mark.parametrize("encoding", ["cp850", "mac_roman", "cp1252"])
+def test_letters_of_dos_and_of_old_macs_are_told_by_where_they_stand(encoding: str) -> None:
+    texts = [
+        "la aplicación no me dejó entrar desde el año pasado, qué vergüenza",
+        "el técnico dañó el teléfono y así está todavía",
+        "ningún asesor contestó — «mañana», dicen" if encoding != "cp850" else "ningún asesor contestó",
+    ]
+    body = ("queja,motivo\n" + "".join(f'"{text}",app\n' for text in texts)).encode(encoding)
+    table = read("a.csv", body)
+    assert table.encoding == encoding
+    assert [row.values["queja"] for row in table.rows] == texts
+
+
+def test_signs_of_windows_inside_words_make_no_other_encoding_of_it() -> None:
+    english = "text\nI don’t know—they didn’t say—what it’s for: wasn’t it “free”? cœur, façade\nyou’ve, we’ll…\n"
+    assert read("a.csv", english.encode("cp1252")).encoding == "cp1252"
+
+
+def test_rows_of_a_spreadsheet_that_nobody_filled_in_are_none() -> None:
+    body = b"id;queja;motivo\n1;no abre;app\n;;\n ; ;\n\n2;tampoco abre;app\n;;\n;;\n"
+    assert told(rows_of("a.csv", body)) == [(2, "no abre"), (6, "tampoco abre")]
+    assert bulk.read("a.csv", body, ALIASES) is None
+    # What is in quotes was written by somebody.
+    assert told(rows_of("a.csv", b'queja,motivo\n"",""\n')) == [(2, "")]
+
+
+def test_json_lines_by_other_names() -> None:
+    lines = b'{"id": "1", "queja": "no abre, la app"}\n{"id": "2", "queja": "otra"}\n'
+    for name in ("a.jsonl", "a.json", "a.json.gz", "a.txt"):
+        body = gzip.compress(lines) if name.endswith(".gz") else lines
+        assert told(rows_of(name, body)) == [(1, "no abre, la app"), (2, "otra")]
+    assert told(rows_of("a.txt", b"{sic} no abre")) == [(1, "{sic} no abre")]
+    for listed in (b'[{"id": "1", "queja": "no abre"}]', b'[\n{\n "queja": "no abre"\n}\n]\n'):
+        with pytest.raises(UnreadableFileError, match="one complete object a line, and no list around them"):
+            rows_of("a.json", listed)
+
+
+def test_powershells_line_above_the_header() -> None:
+    body = b'#TYPE System.Data.DataRow\r\n"id","queja"\r\n"1","no abre"\r\n'
+    assert told(rows_of("a.csv", body)) == [(3, "no abre")]
 
 
 def test_what_is_wrong_is_said_in_words_that_help() -> None:

@@ -23,21 +23,22 @@ class Find(NamedTuple):
 
 
 _WORDS = {
-    "CODE": r"cvv2?|cvc2?|cvn|(?:three|3|tres|last) (?:last |[uú]ltimos )?(?:digits|d[ií]gitos|n[uú]mer(?:it)?os|numbers)|c[oó]digo de (?:atr[aá]s|el reverso)|(?<=\d{3} )de atr[aá]s|"
+    "CODE": r"little (?:one|number)s?|cvv2?|cvc2?|cvn|(?:three|3|tres|last) (?:last |[uú]ltimos )?(?:digits|d[ií]gitos|n[uú]mer(?:it)?os|numbers)|c[oó]digo de (?:atr[aá]s|el reverso)|(?<=\d{3} )de atr[aá]s|"
     r"(?:atr[aá]s|respaldo|reverso|por detr[aá]s) de (?:la|mi) tarjeta|tarjeta por detr[aá]s|back of (?:the|my) card",
-    "SECRET": r"claves?|(?:6|seis|six)[ \-]d[ií]gi\w{2,4}|contrase(?:[nñ]|ni)as?|passwords?|pass(?:code|phrase)?|pass phrase|pwd?|pins?(?! pad)|nip|tokens?|otps?|one-time|anydesk|teamviewer|"
+    "SECRET": r"claves?|(?:6|seis|six)[ \-]d[ií]gi\w{2,4}|contrase(?:[nñ]|ni)as?|pass?w[or]{2}ds?|pass(?:code|phrase)?|pass phrase|pwd?|pins?(?! pad)|nip|tokens?|otps?|one-time|anydesk|teamviewer|"
     r"api(?: key)?|llave|(?:wifi|access|secret) key|log ?in|credenciales|credentials|palabra (?:de seguridad|clave|secreta)|(?:security|safe) word|passphrase|numerito|"
-    r"(?:put in|typed(?: in)?|digit[eé]|marqu[eé]|pus[oe]|ingres[eéó])(?= (?:\d\d(?!00)\d\d|\d(?:[ \-]\d){3})\b)|"
+    r"(?<=la )respuesta(?= [^\W\d_]+\d)|(?:put in|typed(?: in)?|digit[eé]|marqu[eé]|pus[oe]|ingres[eéó])(?= (?:\d\d(?!00)\d\d|\d(?:[ \-]\d){3})\b)|"
     r"(?<=<)SECRET(?=>)|c[oó]digos?(?! (?:de (?:seguimiento|error|barras|aproba|autoriza|rastreo|caso|radica)|postal|promo|corto))|"
     r"(?<!case )(?<!approval )(?<!remittance )(?<!tracking )(?<!error )(?<!reason )(?<!zip )(?<!auth )(?<!authorization )(?<!promo )codes?",
     "TEXT": r"acab[aó] de llegar|text (?:came|message)|texted|sms|mensaje de texto|verification|verificaci[oó]n",  # has a code of six figures
-    "CEDULA": r"[cs][eé]dulas?|ced|cc|doc|documento|document|ti(?= \d{10,11}\b)|identidad|identific(?:aci[oó]n|[oó]|ad[oa])|dni|rut|cpf|curp|rfc|ppt|pep|nie|nuip|carnet|"
+    "CEDULA": r"[cs][eé]dulas?|ced|cc|doc|documento|document|ti(?= \d{10,11}\b)|identidad|NI number|ident(?:ific(?:aci[oó]n|[oó]|ad[oa]))?|cui[lt]|dni|rut|cpf|curp|rfc|ppt|pep|nie|nuip|carnet|"
     r"residency permit|licen[cs]ias?|licen[cs]e(?! plate)|dl|"
-    r"pasaportes?|passports?|ssn|itin|social security|(?<!transaction )(?<!order )(?<!case )(?<!ticket )id",
+    r"pasaportes?|passports?|ssn|itin|social security|(?<!transaction )(?<!transacton )(?<!order )(?<!case )(?<!ticket )id",
     "NIT": r"nit|tax id",
-    "ACCOUNT": r"(?<!dio )(?<!doy )(?<!di )(?<!en )(?<!por )cuentas?|ctas?|cte|corriente|ahorros|billetera|wallet|medidor|contador|meter|mtr|producto|accounts?|acct|savings|checking|routing|direct deposit|(?:came|come|taken|withdrawn) (?:out of|from)(?= \d)|"
+    "ACCOUNT": r"cuneta|acount|libreta|"
+    r"(?<!dio )(?<!doy )(?<!di )(?<!en )(?<!por )cuentas?|ctas?|cte|corriente|ahorros|billetera|wallet|medidor|contador|meter|mtr|producto|accounts?|acct|savings|checking|routing|direct deposit|(?:came|come|taken|withdrawn) (?:out of|from)(?= \d)|"
     r"deposited (?:it |them )?(?:to|into)(?= \d)|(?:close|goes to)(?= \d)|(?:desde|a) la(?= \d{6})|cbu|cvu|cci|btc|bitcoin|usdt|crypto|cripto\w*",
-    "REFERENCE": r"radicad\w+|radicaci[oó]n|tiquetes?|siniestros?|petici[oó]n|rastreo|seguimiento|env[ií]o|remesa|giro|remittance|mtcn|expediente|disputes?|"
+    "REFERENCE": r"arn|actas?|proceso(?= \d)|operaci[oó]n(?= \d)|tramsacc?i[oó]n|transacton|radicad\w+|radicaci[oó]n|tiquetes?|siniestros?|petici[oó]n|rastreo|seguimiento|env[ií]o|remesa|giro|remittance|mtcn|expediente|disputes?|"
     r"shipment|trace|reserva(?:ci[oó]n)?|reservation|booking|pnr|conf(?=[ .:#])|tutelas?|demanda|juzgado|hash|police report|"
     r"(?<!en mi )(?<!en est[ea] )(?<!en ese )casos?|(?<!in my )(?<!in this )(?<!in that )(?<!in any )cases?|tickets?|tkt|pedidos?|(?<!en )orden|orders?|ref(?:erencias?|erences?)?|"
     r"transacci[oó]n(?:es)?|transactions?|comprobantes?|"
@@ -110,11 +111,12 @@ _WAS_MY = re.compile(r"(?i)\s(?:es|era|fue|is|was)\s(?:mi|my)\b")
 _PIN_BEFORE = re.compile(r"(?i)\b(?:pin|nip|clave|passcode)\b(?:,|:| es| era| is| was)\s\Z")
 # An identity number that looks like a sum: beside an address or a telephone number, or all that somebody wrote.
 _BESIDE = re.compile(r"(?i)\s?[,;/]\s?(?:(?:cel|tel)\w{0,6}|correo|e-?mail)?[.:]?\s?<(?:PHONE|EMAIL)>")
+_PERSON_IS = re.compile(r"(?i)\b(?:(?:yo )?soy|(?:él|ella) es|(?:yo|él|ella)[:,]|soy [^\W\d_]{2,15},)\s\Z")
 _TURN = re.compile(r"(?i)(?:cliente|usuari[oa]|yo|customer|client|me)\s?:\s\Z")
 _TURN_ENDS = re.compile(r"\s*(?:/|—|\n|\Z)")
 _SHOWN = re.compile(r"(?i)[\"“'](?:c[oó]digo|code|error)\s\Z")  # what an application says: "código 4012: …"
 _NO_NAME = re.compile(
-    r"(?i)\b(?:por|for|of|with|con|in|en|at|since|desde|hasta|until|after|before|from|during|durante|than|about|over|under|unos|unas|casi)\s\Z"
+    r"(?i)\b(?:por|for|of|with|con|(?<!\bput )(?<!\btyped )in|en|at|since|desde|hasta|until|after|before|(?<!\bpin )from|during|durante|than|about|over|under|unos|unas|casi)\s\Z"
 )
 
 
@@ -195,6 +197,8 @@ def _number(text: str, match: re.Match[str], *, alone: bool) -> Find | None:
         return _short_number(text, match, size)
     if size in (15, 16) and _CARD_BEFORE.search(text, max(start - 40, 0), start):
         return Find("CARD", start, end)  # mistyped, for Luhn's check failed
+    if 6 < size < 12 and not value.endswith("00") and _PERSON_IS.search(text, max(start - 24, 0), start):
+        return Find("CEDULA", start, end)
     as_sums_are = grouped and " " not in value
     allowed = (
         {"CEDULA", "NIT"}

@@ -375,7 +375,7 @@ _PHONE_WORDS = Starts("tel", "cel", "movil", "whatsapp", "phone", "mobile", "cal
 _DIGIT_WORD = (
     r"cero|un[oa]?|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|once|doce|trece|catorce|quince|dieci\w{4,6}|veinti?\w{0,6}|treinta|cuarenta|cincuenta|"
     r"sesenta|setenta|ochenta|noventa|zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w{3,5}teen|twenty|thirty|forty|fifty|sixty|"
-    r"seventy|eighty|ninety"
+    r"seventy|eighty|ninety|cien(?:to)?|\w{3,6}cientos|quinientos"
 )
 _PASSPORT = Starts("pasaporte", "passport")
 _SOCIAL_SECURITY = Starts("ssn", "itin", "social")
@@ -504,7 +504,7 @@ _RULES: tuple[_Rule, ...] = (
             starts=_SPELLED,
             places=_where(rf"(?i)\b(?:{words})\b", starts),
             pattern=re.compile(
-                rf"(?i)(?P<keep>\b(?:{words})\b[^.!?\d\n]{{0,30}}?\b)(?:{_DIGIT_WORD})(?:[ ,]{{1,2}}(?:y |double )?(?:{_DIGIT_WORD})){{3,15}}\b"
+                rf"(?i)(?P<keep>\b(?:{words})\b[^.!?\d\n]{{0,30}}?\b)(?:{_DIGIT_WORD})(?:[ ,]{{1,2}}(?:y |double )?(?:{_DIGIT_WORD})){{3,15}}\b(?! (?:mil|mill|pesos|d[oó]lares|euros|soles))"
             ),
         )
         for kind, starts, words in (
@@ -512,6 +512,7 @@ _RULES: tuple[_Rule, ...] = (
             ("PHONE", _NUMBER_WORDS, r"mi n[uú]mero|my number"),
             ("PHONE", _PHONE_WORDS, r"tel[eé]fono|tel|cel|celular|m[oó]vil|whatsapp|phone|mobile"),
             ("CEDULA", _IDENTITY_WORDS, r"c[eé]dula|documento|identificaci[oó]n"),
+            ("CEDULA", _SOCIAL_SECURITY, r"ssn|social(?: security)?(?: number)?"),
         )
     ),
     _Rule(
@@ -720,7 +721,10 @@ _RULES: tuple[_Rule, ...] = (
         digits=7,
         pattern=re.compile(
             r"(?i)(?P<keep>\b(?:(?<!por )tel(?:[eé]fono)?s?|cel(?:ular)?|m[oó]vil|whatsapp|(?<!over the )(?<!on the )(?<!by )phone|mobile|call me (?:at|on)|"
-            r"ll[aá]m(?:ame|enme|arme) al)\b\.?" + _LINK + r")\d(?:[\s.\-]?\d){6,11}(?![\d]|[.,\-]\d)" + _MONEY_AFTER
+            r"ll[aá]m(?:ame|enme|arme) al)\b\.?"
+            + _LINK
+            + r")(?!(?:19|20)\d\d-\d\d?-\d\d?\b)\d(?:[\s.\-]?\d){6,11}(?![\d]|[.,\-]\d)"
+            + _MONEY_AFTER
         ),
     ),
     _Rule(

@@ -70,7 +70,7 @@ $(WHEELS_READY): requirements.lock $(READY)
 		--dest $(@D) --requirement $(@D)/pins.txt; then touch $@; \
 	else echo "numba for SageMaker was not fetched: local AWS works without it, environments on AWS need it" >&2; fi
 
-# Spark's classes as Java has them in memory: a third less time for each of the many short Sparks of a demo and of the tests.
+# Spark's classes as Java has them in memory: a quarter less time for each of the many short Sparks of a demo and of the tests.
 $(CLASSES_READY): $(READY)
 	@mkdir -p $(@D)
 	@$(BIN)/python -m ptmlops.class_archive

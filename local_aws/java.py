@@ -1,6 +1,6 @@
 """How Java is started for Spark on one machine, where most runs are short.
 
-Code that is compiled better and plans that change under way earn nothing there, and a third of a short run is Java reading Spark's
+Code that is compiled better and plans that change under way earn nothing there, and a quarter of a short run is Java reading Spark's
 classes. `python -m ptmlops.class_archive` keeps them as Java has them in memory (class data sharing: JEP 350) for every later start.
 """
 

@@ -37,12 +37,13 @@ Ints = NDArray[np.int64]
 # texts the first makes training three times as long for nothing, and the second add noise (docs/model.md).
 SHORT_TEXT_WORDS = 60
 SHORT_TEXT_REACH, LONG_TEXT_REACH = 20, 1
-# A long complaint says first what it is about: its opening words count for more than the same words further down.
+# A long complaint says first what it is about: its opening words count for more than the same words further down. In a short one
+# neighbours say more than the same two words farther apart (+.003), wherever they stand.
 OPENING_WORDS = 15
 # How long the vector of a text's words is in training, and that of its pairs and opening words. Where spelling counts too, its own
 # vector's length is one, and less is left for the words themselves to say. Shares near these do as well.
 SHARES = (0.7, 0.7)
-SHARES_WITH_SPELLING = (0.5, 1.0)
+SHARES_WITH_SPELLING = (0.3, 1.0)
 PASSES = 8  # over the rows; more change no label that fewer do not
 LINE_FLOATS = 16  # of 4 bytes: what a processor brings from memory at once
 MAX_WEIGHTS = 100_000_000  # of the table, 400 MB: with very many labels the rarest features go
@@ -101,7 +102,7 @@ class Model:
     bias: Floats  # (labels,)
     offsets: Floats  # (labels,)
     reach: int  # how far apart the words of a pair may stand
-    opening: int  # how many words at a text's beginning are features of their own too
+    opening: int  # how many words at a text's beginning are features of their own too (features.word_occurrences)
     threshold: float  # of confidence, above which labels keep the target precision
 
     @property
@@ -296,7 +297,7 @@ def wants_of(texts: Sequence[str], setting: str) -> tuple[int, int, bool]:
     """(reach of word pairs, opening words, whether spelling is worth its time) for such texts."""
     words = sorted(text.count(" ") + 1 for text in texts)
     short = bool(words) and words[len(words) // 2] < SHORT_TEXT_WORDS
-    reach, opening = (SHORT_TEXT_REACH, 0) if short else (LONG_TEXT_REACH, OPENING_WORDS)
+    reach, opening = (SHORT_TEXT_REACH, SHORT_TEXT_WORDS) if short else (LONG_TEXT_REACH, OPENING_WORDS)
     return reach, opening, short if setting == "auto" else setting == "on"
 
 

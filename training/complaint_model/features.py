@@ -208,7 +208,7 @@ def tokenise(texts: Sequence[str]) -> Tokens:
 
 def word_occurrences(tokens: Tokens, reach: int, opening: int) -> Occurrences:
     """Every word, then every pair of words at most `reach` apart: neighbours first. Then again, as features of their own, the
-    first `opening` words of each text and the pairs of neighbours among them.
+    first `opening` words of each text and the pairs of neighbours among them; where pairs reach farther than that, the pairs alone.
     """
     every = np.arange(len(tokens.hash))
     left, right = [every], [every]
@@ -222,7 +222,7 @@ def word_occurrences(tokens: Tokens, reach: int, opening: int) -> Occurrences:
         buckets.append(_pair_bucket(_mix(tokens.hash[one] * _BIGRAM_LEFT) * _BIGRAM_RIGHT + tokens.hash[one + step]))
     terms = list(buckets)
     place_in_text = every - np.searchsorted(tokens.document, tokens.document)
-    first = np.flatnonzero(place_in_text < opening)
+    first = np.flatnonzero(place_in_text < (opening if reach <= 1 else 0))
     left.append(first)
     right.append(first)
     buckets.append(_pair_bucket(tokens.hash[first] + _OPENING))

@@ -189,7 +189,7 @@ def _tokenise(
 @compiled
 def _words(count: int, hashes: Any, reach: int, opening: int, bucket: Any) -> int:
     """Every word, then every pair of words at most `reach` apart, neighbours first; then again, as features of their own, the
-    first `opening` words and the pairs of neighbours among them.
+    first `opening` words and the pairs of neighbours among them; where pairs reach farther than that, the pairs alone.
     """
     for token in range(np.uint64(count)):
         bucket[token] = _word_bucket(hashes[token] + _UNIGRAM)
@@ -200,9 +200,10 @@ def _words(count: int, hashes: Any, reach: int, opening: int, bucket: Any) -> in
             bucket[found + token] = _pair_bucket(_mix(hashes[token] * _PAIR_LEFT) * _PAIR_RIGHT + hashes[token + apart])
         found += np.uint64(count - step)
     first, one = min(opening, count), np.uint64(1)
-    for token in range(np.uint64(first)):
+    alone = np.uint64(first if reach <= 1 else 0)
+    for token in range(alone):
         bucket[found + token] = _pair_bucket(hashes[token] + _OPENING)
-    found += np.uint64(first)
+    found += alone
     pairs = np.uint64(max(first - 1, 0) if reach else 0)
     for token in range(pairs):
         bucket[found + token] = _pair_bucket(_mix(hashes[token] * _PAIR_LEFT) * _PAIR_RIGHT + hashes[token + one] + _OPENING)
@@ -213,9 +214,9 @@ def _words(count: int, hashes: Any, reach: int, opening: int, bucket: Any) -> in
 def _places_of_words(count: int, reach: int, opening: int, left: Any, right: Any) -> int:
     """The words that each of `_words` is of; gives how many there are before the opening's."""
     found = usual = 0
-    for size, farthest in ((count, reach), (min(opening, count), min(reach, 1))):
+    for size, nearest, farthest in ((count, 0, reach), (min(opening, count), int(reach > 1), min(reach, 1))):
         usual = found
-        for step in range(min(farthest, max(size - 1, 0)) + 1):
+        for step in range(nearest, min(farthest, max(size - 1, 0)) + 1):
             for token in range(size - step):
                 left[found], right[found] = token, token + step
                 found += 1

@@ -370,12 +370,12 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("opening", [0, 7])
+@pytest.mark.parametrize("opening", [classifier.SHORT_TEXT_WORDS, 7])
 @pytest.mark.parametrize("characters", ["on", "off"])
 def test_without_numba_answers_and_their_reasons_are_the_same(
     complaints: Complaints, monkeypatch: pytest.MonkeyPatch, characters: str, opening: int
 ) -> None:
-    if opening:  # as texts are read that are longer than these
+    if opening == 7:  # as texts are read that are longer than these
         monkeypatch.setattr(classifier, "wants_of", lambda _, setting: (1, opening, setting == "on"))
     model, _ = classifier.fit(rows_of(complaints), Settings(characters=characters))
     assert model.opening == opening
@@ -456,7 +456,11 @@ def test_where_the_compiler_fails_the_model_answers_all_the_same(
 
 
 def test_short_texts_are_read_with_far_pairs_and_characters_and_long_ones_are_not() -> None:
-    assert classifier.wants_of(["mi tarjeta no llegó"] * 3, "auto") == (classifier.SHORT_TEXT_REACH, 0, True)
+    assert classifier.wants_of(["mi tarjeta no llegó"] * 3, "auto") == (
+        classifier.SHORT_TEXT_REACH,
+        classifier.SHORT_TEXT_WORDS,
+        True,
+    )
     assert classifier.wants_of(["palabra " * 200] * 3, "auto") == (classifier.LONG_TEXT_REACH, classifier.OPENING_WORDS, False)
     assert classifier.wants_of(["palabra " * 200] * 3, "on") == (classifier.LONG_TEXT_REACH, classifier.OPENING_WORDS, True)
 

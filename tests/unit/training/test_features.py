@@ -198,3 +198,14 @@ def test_the_first_words_of_a_text_are_features_of_their_own_and_are_told_as_the
     assert not set(found.bucket[opening].tolist()) & set(usual.bucket.tolist())
     told = dict(zip(zip(usual.left, usual.right, strict=True), usual.bucket, strict=True))
     assert found.term[opening].tolist() == [told[place] for place in places]
+
+
+def test_where_pairs_reach_farther_neighbours_are_features_of_their_own_and_words_are_not_again() -> None:
+    tokens = features.tokenise(["uno dos tres dos", "dos"])
+    usual = features.word_occurrences(tokens, 2, 0)
+    found = features.word_occurrences(tokens, 2, 3)
+    opening = slice(len(usual.bucket), None)
+    assert list(zip(found.left[opening].tolist(), found.right[opening].tolist(), strict=True)) == [(0, 1), (1, 2)]
+    assert not set(found.bucket[opening].tolist()) & set(usual.bucket.tolist())
+    told = dict(zip(zip(usual.left, usual.right, strict=True), usual.bucket, strict=True))
+    assert found.term[opening].tolist() == [told[0, 1], told[1, 2]]

@@ -38,7 +38,7 @@ Ints = NDArray[np.int64]
 SHORT_TEXT_WORDS = 60
 SHORT_TEXT_REACH, LONG_TEXT_REACH = 20, 1
 # A long complaint says first what it is about: its opening words count for more than the same words further down. In a short one
-# neighbours say more than the same two words farther apart (+.003), wherever they stand.
+# neighbours say more than the same two words farther apart (+.003).
 OPENING_WORDS = 15
 # How long the vector of a text's words is in training, and that of its pairs and opening words. Where spelling counts too, its own
 # vector's length is one, and less is left for the words themselves to say. Shares near these do as well.

@@ -285,7 +285,7 @@ def _model_card(w: _Writer, page: Page, metrics: Mapping[str, Any] | None) -> st
         f"<h2>{w('model')}</h2><p class=soft>{w('model_note')}</p>{_tiles(tiles)}<h3>{w('weaknesses')}</h3>{told}"
         f"<h3>{w('per_label')}</h3>{_table(w('per_label'), head, lines)}"
         + (f"<h3>{w('by_language')}</h3>{spoken}" if spoken else "")
-        + _confusion(w, metrics["confusion"])
+        + _confusion(w, list(metrics["per_label"]), metrics["confusion"])
         + _reliability(w, metrics.get("reliability") or [])
     )
 
@@ -311,15 +311,9 @@ def _weaknesses(w: _Writer, evaluation: Mapping[str, Any], metrics: Mapping[str,
     return weak
 
 
-def _confusion(w: _Writer, confusion: Mapping[str, Any]) -> str:
-    labels, counts = confusion["labels"], confusion["counts"]
+def _confusion(w: _Writer, labels: Sequence[str], confusion: Mapping[str, Mapping[str, int]]) -> str:
     wrong = sorted(
-        (
-            (counts[true][given], labels[true], labels[given])
-            for true in range(len(labels))
-            for given in range(len(labels))
-            if true != given and counts[true][given]
-        ),
+        ((rows, true, given) for true, answers in confusion.items() for given, rows in answers.items() if given != true),
         key=lambda item: (-item[0], item[1], item[2]),
     )
     lines = [[_cell(_name(true)), _cell(_name(given)), _number(w.number(count))] for count, true, given in wrong[:8]]
@@ -329,10 +323,11 @@ def _confusion(w: _Writer, confusion: Mapping[str, Any]) -> str:
     head = "".join(f"<th scope=col>{index + 1}</th>" for index in range(len(labels)))
     rows = []
     for index, label in enumerate(labels):
-        total = sum(counts[index]) or 1
+        answers = confusion.get(label, {})
+        total = sum(answers.values()) or 1
         cells = "".join(
-            f'<td style="{_shade(count / total, right=index == at)}">{count or ""}</td>'
-            for at, count in enumerate(counts[index])
+            f'<td style="{_shade(answers.get(given, 0) / total, right=given == label)}">{answers.get(given, "")}</td>'
+            for given in labels
         )
         rows.append(f"<tr><th scope=row>{index + 1} {escape(label)}</th>{cells}</tr>")
     matrix = _scroll(

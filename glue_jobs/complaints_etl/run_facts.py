@@ -141,10 +141,10 @@ def drift(facts: RunFacts, metrics: Mapping[str, Any]) -> dict[str, float | None
 
     The answers are compared with the holdout's answers, not with its truth: a model that prefers a label does so on both sides.
     """
-    confusion = metrics["confusion"]
-    answered = {
-        label: float(sum(row[index] for row in confusion["counts"])) for index, label in enumerate(confusion["labels"])
-    }
+    answered: dict[str, float] = dict.fromkeys(metrics["per_label"], 0.0)
+    for answers in metrics["confusion"].values():
+        for label, rows in answers.items():
+            answered[label] += rows
     tenths: dict[str, float] = {}
     for point in metrics.get("reliability") or []:
         tenth = str(min(int(point["confidence"] * CONFIDENCE_BINS), CONFIDENCE_BINS - 1))

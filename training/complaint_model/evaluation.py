@@ -88,7 +88,7 @@ def metrics(
         "answered_share": _number(answered.mean() if len(right) else math.nan),
         "answered_precision": _number(right[answered].mean() if answered.any() else math.nan),
         "per_label": _per_label(confusion, labels),
-        "confusion": {"labels": list(labels), "counts": confusion.astype(int).tolist()},
+        "confusion": _told(confusion, labels),
         "reliability": _reliability(found.confidence, right),
         "coverage_curve": _coverage_curve(found.confidence, right),
         "by_language": _by([row.language or "unknown" for row in rows], truth, found.predicted, len(labels)),
@@ -192,6 +192,14 @@ def _words(text: str) -> str:
 
 def _confusion(truth: Ints, predicted: Ints, count: int) -> Floats:
     return np.bincount(truth * count + predicted, minlength=count * count).reshape(count, count).astype(np.float64)
+
+
+def _told(confusion: Floats, labels: Sequence[str]) -> dict[str, dict[str, int]]:
+    """True label -> answer -> rows, without what never happened: a square of 1,000 labels would be a million numbers."""
+    told: dict[str, dict[str, int]] = {}
+    for truth, answer in np.argwhere(confusion).tolist():
+        told.setdefault(labels[truth], {})[labels[answer]] = int(confusion[truth, answer])
+    return told
 
 
 def _draw_macro_f1(truth: Ints, predicted: Ints, count: int, seed: int) -> Floats:

@@ -14,6 +14,7 @@ SIZE, LEFT, TOP = 360, 60, 40
 COLOURS = {"candidate": "#0b6e8a", "champion": "#b3541e"}
 MOST_LABELS = 80  # of a confusion matrix; with more, those that are confused most
 LONGEST_LABEL = 32  # characters; the whole name is in the tooltip
+Confusion = Mapping[str, Mapping[str, int]]
 Point = tuple[float, float, float]  # x, y, and the share of rows that it stands for (0: no dot)
 
 
@@ -60,13 +61,16 @@ def curves(
     return "".join(parts)
 
 
-def confusion(title: str, labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
-    """True labels down, predicted across; shade by the square root of the share of the true label's rows, to show rare errors."""
-    shown = _most_confused(counts)
+def confusion(title: str, labels: Sequence[str], counts: Confusion) -> str:
+    """True labels down, predicted across; shade by the square root of the share of the true label's rows, to show rare errors.
+
+    counts: true label -> answer -> rows, without zeros.
+    """
+    shown = _most_confused(labels, counts)
     if len(shown) < len(labels):
         title = f"{title}: the {len(shown)} of {len(labels)} labels that are confused most"
     cell = max(14, min(44, 700 // max(1, len(shown))))
-    margin = 44 + 7 * max((len(_short(labels[index])) for index in shown), default=1)
+    margin = 44 + 7 * max((len(_short(label)) for label in shown), default=1)
     side = cell * len(shown)
     parts = _frame(title, max(margin + side + 20, 12 * len(title)), TOP + side + margin)
     end = TOP + side
@@ -75,22 +79,23 @@ def confusion(title: str, labels: Sequence[str], counts: Sequence[Sequence[int]]
         parts.append(f'<path d="M{margin},{TOP + at}h{side}M{margin + at},{TOP}v{side}" stroke="#e8e8e8" fill="none"/>')
     size = min(12, cell - 5)
     for row, truth in enumerate(shown):
-        total, y = max(1, sum(counts[truth])), TOP + row * cell
-        parts.append(_text(margin - 6, y + cell / 2 + 4, _short(labels[truth]), "end", whole=labels[truth]))
+        answers = counts.get(truth, {})
+        total, y = sum(answers.values()), TOP + row * cell
+        parts.append(_text(margin - 6, y + cell / 2 + 4, _short(truth), "end", whole=truth))
         for column, answer in enumerate(shown):
-            count, left = counts[truth][answer], margin + column * cell
-            if not count:
+            if answer not in answers:
                 continue
+            count, left = answers[answer], margin + column * cell
             colour, shade = COLOURS["candidate" if truth == answer else "champion"], sqrt(count / total)
             parts.append(
                 f'<rect x="{left}" y="{y}" width="{cell}" height="{cell}" fill="{colour}" fill-opacity="{shade:.3f}">'
-                f"<title>{escape(labels[truth])} → {escape(labels[answer])}: {count} of {total}</title></rect>"
+                f"<title>{escape(truth)} → {escape(answer)}: {count} of {total}</title></rect>"
             )
             if len(str(count)) * size * 0.6 < cell:
                 ink = "#fff" if shade > 0.7 else "#222"
                 parts.append(_text(left + cell / 2, y + cell / 2 + size / 3, str(count), "middle", ink, size=size))
-    for column, answer in enumerate(shown):
-        middle, name = margin + column * cell + cell / 2 + 4, labels[answer]
+    for column, name in enumerate(shown):
+        middle = margin + column * cell + cell / 2 + 4
         parts.append(
             f'<g transform="translate({middle},{end + 8}) rotate(-90)">{_text(0, 0, _short(name), "end", whole=name)}</g>'
         )
@@ -130,18 +135,19 @@ def draw(evaluation: dict[str, Any]) -> dict[str, str]:
         ),
     }
     for name, found in known.items():
-        matrix = found["confusion"]
-        plots[f"confusion-{name}.svg"] = confusion(f"Confusion of the {name}", matrix["labels"], matrix["counts"])
+        plots[f"confusion-{name}.svg"] = confusion(f"Confusion of the {name}", list(found["per_label"]), found["confusion"])
     return plots
 
 
-def _most_confused(counts: Sequence[Sequence[int]]) -> list[int]:
+def _most_confused(labels: Sequence[str], counts: Confusion) -> list[str]:
     """The labels to show, in their order: all, or those with the most rows wrongly given to or taken from them."""
-    if len(counts) <= MOST_LABELS:
-        return list(range(len(counts)))
-    columns = [sum(column) for column in zip(*counts, strict=True)]
-    wrong = [sum(row) + columns[index] - 2 * row[index] for index, row in enumerate(counts)]
-    return sorted(sorted(range(len(counts)), key=lambda index: -wrong[index])[:MOST_LABELS])
+    wrong = dict.fromkeys(labels, 0)
+    for truth, answers in counts.items():
+        for answer, rows in answers.items():
+            for label in {truth, answer} if truth != answer else ():
+                wrong[label] += rows
+    most = set(sorted(labels, key=lambda label: -wrong[label])[:MOST_LABELS])
+    return [label for label in labels if label in most]
 
 
 def escape(text: str) -> str:

@@ -27,7 +27,7 @@ def evaluation() -> dict[str, Any]:
             LABELS[1]: {**numbers, "recall": 0.42, "support": 90},
             LABELS[2]: {"precision": None, "recall": None, "f1": None, "support": 0},
         },
-        "confusion": {"labels": list(LABELS), "counts": [[380, 20, 0], [52, 38, 0], [0, 0, 0]]},
+        "confusion": {LABELS[0]: {LABELS[0]: 380, LABELS[1]: 20}, LABELS[1]: {LABELS[0]: 52, LABELS[1]: 38}},
         "reliability": [{"confidence": 0.55, "accuracy": 0.5, "rows": 90}, {"confidence": 0.95, "accuracy": 0.97, "rows": 400}],
         "by_language": {"es": {"rows": 300, "accuracy": 0.9, "macro_f1": 0.8}, "en": {"rows": 190, "accuracy": 0.7, "macro_f1": 0.7}},
         "by_length": {"under 50 words": {"rows": 490, "accuracy": 0.88, "macro_f1": 0.8}},

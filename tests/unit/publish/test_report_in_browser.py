@@ -108,7 +108,7 @@ def test_a_hostile_label_or_name_runs_nothing(browser: Browser, page: Page, eval
         report={**page.report, "files": [file], "rejects": {hostile: 3}, "labels": {hostile: 3}, "languages": {hostile: 1}},
         facts=dataclasses.replace(page.facts, categories={hostile: category}, languages={hostile: 3}),
         evaluation={**evaluation, "candidate": {**evaluation["candidate"], "per_label": {
-            hostile: {"precision": 0.1, "recall": 0.1, "f1": 0.1, "support": 100}}}},
+            hostile: {"precision": 0.1, "recall": 0.1, "f1": 0.1, "support": 100}}, "confusion": {hostile: {hostile: 100}}}},
         earlier=[{hostile: 3}],
         files=[("export", f"exports/{hostile}.csv")],
         exports=[],

@@ -56,7 +56,9 @@ def test_the_numbers_are_those_of_scikit_learn(labels: int) -> None:
     assert found["macro_f1"] == pytest.approx(expected, abs=1e-6)
     low, high = found["macro_f1_interval"]
     assert low < found["macro_f1"] < high
-    assert found["confusion"]["counts"] == confusion_matrix(truth, predicted, labels=range(labels)).tolist()
+    counts = [[found["confusion"].get(true, {}).get(given, 0) for given in names] for true in names]
+    assert counts == confusion_matrix(truth, predicted, labels=range(labels)).tolist()
+    assert all(rows for answers in found["confusion"].values() for rows in answers.values())
     columns = precision_recall_fscore_support(truth, predicted, labels=range(labels), zero_division=0)
     for label, name in enumerate(names):
         numbers = found["per_label"][name]

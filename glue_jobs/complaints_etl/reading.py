@@ -41,6 +41,9 @@ MAX_BROKEN_LINES = 1000
 MAX_REST_LINES = 50
 ONE_BYTE = ("cp1252", "cp850", "mac_roman")  # encodings that are told by what stands inside words
 LONGEST_NAME = 200  # characters of a column's name where a header stands again
+NAME_CHARACTERS = (
+    1000  # kept of any: a survey's question may be a name, a complaint of a megabyte where a header should be is none
+)
 FEW_LINES = 4  # of a record; where it has more, it is looked at whether they are records
 
 Blocks = Callable[[], Iterator[bytes]]
@@ -565,10 +568,6 @@ def _find_columns(header: Sequence[str], aliases: Aliases) -> dict[str, str]:
 
 
 def _needed_columns(header: Sequence[str], aliases: Aliases, record: str) -> dict[str, str]:
-    if len(header) > MAX_COLUMNS:
-        raise UnreadableFileError(
-            Reason.TOO_MANY_COLUMNS, f"it has {len(header):,} columns, and at most {MAX_COLUMNS:,} are read"
-        )
     found = _find_columns(header, aliases)
     if "text" not in found:
         # Where a file has no header its first complaint stands here: the names are kept with the rejected rows, and shown nowhere.
@@ -701,8 +700,15 @@ def _separator(lines: list[str], dialect: Dialect, aliases: Aliases) -> str:
     return _NO_SEPARATOR if widths[best] == 1 else best
 
 
+def _few_enough(columns: int) -> None:
+    """Refuse so many columns before they are named, which takes longer the more there are."""
+    if columns > MAX_COLUMNS:
+        raise UnreadableFileError(Reason.TOO_MANY_COLUMNS, f"it has {columns:,} columns, and at most {MAX_COLUMNS:,} are read")
+
+
 def _names(cells: Sequence[str]) -> tuple[str, ...]:
     """Column names, each once: an empty one is named by its place, a repeated one by its turn."""
+    _few_enough(len(cells))
     names: dict[str, None] = {}
     for place, cell in enumerate(cells, start=1):
         name = unicodedata.normalize("NFC", _LONE.sub("\ufffd", cell.replace("\ufeff", "").replace("\x00", ""))).strip()
@@ -712,6 +718,7 @@ def _names(cells: Sequence[str]) -> tuple[str, ...]:
 
 def _unique(name: str, taken: Container[str]) -> str:
     """A column's name as it may be told, redacted; with its turn where that is taken."""
+    name = name[:NAME_CHARACTERS]
     if "@" in name or any(map(str.isdecimal, name)):
         name = redact(name)[0]
     unique, turn = name, 2
@@ -928,12 +935,12 @@ def _json_lines(lines: Callable[[], Iterator[str]], dialect: Dialect, aliases: A
         first = first or line.strip()
         value = _parsed(line)
         if isinstance(value, dict):
+            _few_enough(len(value))
             for key in value:
                 name = _whole(key)
                 if (folded := fold(name) or name) not in names:
                     names[folded] = _unique(name, names.values())
-            if len(names) > MAX_COLUMNS:
-                break
+            _few_enough(len(names))
     if not names:
         message = "no line of it is a JSON object: it needs one complete object a line, and no list around them"
         raise UnreadableFileError(Reason.NOT_JSON_LINES, message)

@@ -78,6 +78,9 @@ def files(draw: st.DrawFn) -> tuple[str, bytes]:
 
 @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(files())
+@example(("a.csv", b"text" + b",a" * 300_000))  # a header whose names take hours to tell apart, were they not counted first
+@example(("a.jsonl", json.dumps({"text": "hola", **{str(key): 1 for key in range(300_000)}}).encode()))
+@example(("a.jsonl", json.dumps({"text": "hola", "clave u00f1ana " * 200_000: 1}).encode()))
 def test_a_hostile_file_is_read_row_by_row_or_refused_by_name(file: tuple[str, bytes]) -> None:
     try:
         table = read_table(*file, ALIASES)

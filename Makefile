@@ -6,6 +6,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
+# Images for containers set it; here Python starts hundreds of times, and would compile its libraries each time.
+unexport PYTHONDONTWRITEBYTECODE
 ENVIRONMENT ?= local
 UV_VERSION := 0.13.9
 READY := $(VENV)/.ready

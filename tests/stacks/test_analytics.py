@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
-from cfnlint.api import lint_by_config
-from cfnlint.config import ManualArgs
 
 from stacks.analytics_stack import SAVED_QUERIES
 from stacks.components.quicksight import COLUMNS, WORDS, data_set_sql
@@ -26,6 +24,9 @@ KINDS = ("DataSource", "DataSet", "RefreshSchedule", "Analysis", "Dashboard")
 
 
 def lint(*paths: Path) -> list[str]:
+    from cfnlint.api import lint_by_config  # two seconds to import, which only this needs
+    from cfnlint.config import ManualArgs
+
     arguments = ManualArgs(templates=[str(path) for path in paths], regions=["us-east-1"], ignore_checks=IGNORED)
     return [f"{match.rule.id} {match.message}" for match in lint_by_config(arguments)]
 

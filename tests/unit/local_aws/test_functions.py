@@ -91,6 +91,7 @@ def _queue(sandbox: Sandbox, **attributes: str) -> tuple[str, str]:
 READ = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility")
 
 
+@pytest.mark.slow
 def test_a_queue_feeds_batches_and_failed_messages_end_in_the_dead_letter_queue(sandbox: Sandbox) -> None:
     bucket = sandbox.bucket()
     dead_url, dead_arn = _queue(sandbox)
@@ -132,6 +133,7 @@ def test_a_queue_that_shows_messages_again_before_the_function_ends_is_refused(s
         sandbox.client("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName=function)
 
 
+@pytest.mark.slow
 def test_a_rule_calls_a_function_and_calls_it_again_when_it_fails(sandbox: Sandbox) -> None:
     bucket = sandbox.bucket()
     function = sandbox.function(
@@ -158,6 +160,7 @@ def test_a_rule_calls_a_function_and_calls_it_again_when_it_fails(sandbox: Sandb
     assert found["detail"] == {"n": 1}
 
 
+@pytest.mark.slow
 def test_what_made_a_function_fail_each_time_goes_to_its_destination(sandbox: Sandbox) -> None:
     url, arn = _queue(sandbox)
     function = sandbox.function(

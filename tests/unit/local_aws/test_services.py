@@ -175,6 +175,7 @@ def test_its_key_is_readable_by_its_owner_alone(sandbox: Sandbox) -> None:
     assert stat.S_IMODE((sandbox.aws.folder / "state.json").stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_a_second_one_on_the_same_folder_is_refused_and_one_beside_it_is_not(sandbox: Sandbox, tmp_path: Path) -> None:
     with pytest.raises(LocalAwsError, match="already runs on"):
         LocalAws.start(sandbox.aws.folder)
@@ -184,6 +185,7 @@ def test_a_second_one_on_the_same_folder_is_refused_and_one_beside_it_is_not(san
         assert bucket not in {found["Name"] for found in other.client("s3").list_buckets()["Buckets"]}
 
 
+@pytest.mark.slow
 def test_it_ends_when_its_owner_is_killed(tmp_path: Path) -> None:
     script = (
         f"from local_aws import LocalAws; from pathlib import Path; import time\nLocalAws.start(Path({str(tmp_path)!r}))\n"

@@ -83,7 +83,7 @@ def read(name: str, body: bytes, aliases: Mapping[str, Sequence[str]], *, dialec
         return None
     places, ends = records
     begins = int(places[0]) + 1
-    if head_of(start) != begins or not unicodedata.is_normalized("NFC", body[:begins].decode("utf-8", "replace")):
+    if head_of(start, aliases) != begins or not unicodedata.is_normalized("NFC", body[:begins].decode("utf-8", "replace")):
         return None
     dialect = dialect or Dialect(encoding="utf-8-sig" if marked else "utf-8", month_first=says_month_first(*date_orders(body)))
     try:

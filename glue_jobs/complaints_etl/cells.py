@@ -11,8 +11,8 @@ from html import unescape
 
 from complaints_etl.redaction import redact
 
-# What programs and people write where they have nothing to write.
-BLANKS = ("none", "null", "nan", "na", "n/a", "#n/a", "n/d", "s/d", "-", "--")
+# What programs and people write where they have nothing to write; of a text's line of marks, cleaning leaves three.
+BLANKS = ("none", "null", "nan", "na", "n/a", "#n/a", "n/d", "s/d", "-", "--", "---", "===", "___", "***", "...", "???")
 
 # Ids without any of these are not looked at: those of figures tell rows apart, whatever else they may be.
 MAY_BE_PERSONAL = "[@+. \u00a0]"

@@ -44,6 +44,7 @@ LONGEST_NAME = 200  # characters of a column's name where a header stands again
 NAME_CHARACTERS = (
     1000  # kept of any: a survey's question may be a name, a complaint of a megabyte where a header should be is none
 )
+MOST_TITLES, MOST_FILLED = 20, 2  # lines above a header, cells of one of them
 FEW_LINES = 4  # of a record; where it has more, it is looked at whether they are records
 
 Blocks = Callable[[], Iterator[bytes]]
@@ -353,17 +354,17 @@ def _first(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
     yield from blocks
 
 
-def head_of(body: bytes) -> int:
-    """How many of a CSV file's first bytes are its header and what stands before it: a line for Excel, blank ones."""
+def head_of(body: bytes, aliases: Aliases) -> int:
+    """How many of a CSV file's first bytes are its header and what stands before it: a line for Excel, blank ones, titles."""
     place = 0
     while place < len(body):
-        end = record_end(body[place:], opened=False)
-        if end is None:
-            return len(body)
-        line = body[place : place + end + 1].removeprefix(codecs.BOM_UTF8)
-        place += end + 1
+        line = body[place:].removeprefix(codecs.BOM_UTF8).partition(b"\n")[0]
         if line.strip() and not _SEPARATOR_LINE.fullmatch(line.decode("latin-1")):
-            return place
+            above = body[place:].splitlines(keepends=True)[: MOST_TITLES + 1]
+            place += sum(map(len, above[: _titles([_decoded_line(line, "cp1252") for line in above], aliases)]))
+            end = record_end(body[place:], opened=False)
+            return len(body) if end is None else place + end + 1
+        place = body.find(b"\n", place) + 1 or len(body)
     return place
 
 
@@ -650,6 +651,8 @@ def _separated(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Al
             given = match[1] or ""
         elif line.strip():
             break
+    for _ in range(_titles(list(islice(_lines(texts(), ""), len(taken) - 1, len(taken) + MOST_TITLES)), aliases)):
+        next(lines)
     before = len(taken) - 1
     separator = given or _separator(
         [*taken[-1:], *islice(_lines(texts(), ""), before + 1, before + SNIFF_RECORDS)], dialect, aliases
@@ -676,6 +679,31 @@ def _separated(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Al
     columns_told = _Columns(header, unnamed, tuple(map(fold, cells)))
     rows = _Records(rest, above, columns_told, parser, broken=dialect.broken)
     return Table("csv", dialect.encoding, told, header, columns, iter(rows), dialect.month_first)
+
+
+def _titles(lines: Sequence[str], aliases: Aliases) -> int:
+    """How many of these lines are a report's title and page head, above the header of its table.
+
+    At most two cells of each are filled, fewer than the header has, which holds a text column and another that is known.
+    """
+    return min(filter(None, (_header_at(lines, mark, aliases) for mark in _SEPARATORS)), default=1) - 1
+
+
+def _header_at(lines: Sequence[str], mark: str, aliases: Aliases) -> int:
+    """Which line under titles is a header with this separator, counted from 1; 0 where none is."""
+    parser, most = _Parser(mark, escaped=False), 0
+    for place, line in enumerate(lines, start=1):
+        cells = parser.whole(line)
+        if cells is None:
+            return 0
+        filled = list(filter(str.strip, cells))
+        found = _find_columns(filled, aliases)
+        if "text" in found and (place == 1 or len(found) > 1):
+            return place if most < len(filled) else 0
+        most = max(most, len(filled))
+        if most > MOST_FILLED or max(map(len, filled), default=0) > LONGEST_NAME:
+            return 0
+    return 0
 
 
 def _separator(lines: list[str], dialect: Dialect, aliases: Aliases) -> str:

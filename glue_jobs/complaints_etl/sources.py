@@ -131,7 +131,7 @@ def read_files(
         aliases: for each of our columns the names it may have.
         part_bytes: how much of a large file one task reads.
     """
-    parts = [part for index, file in enumerate(files) for part in _parts(spark, index, file, part_bytes)]
+    parts = [part for index, file in enumerate(files) for part in _parts(spark, index, file, aliases, part_bytes)]
     chosen = list(files)
     tasks = _tasks(
         parts, min(part_bytes, max(sum(file.size for file in files) // (3 * spark.sparkContext.defaultParallelism), 1))
@@ -189,12 +189,12 @@ def number_rows(rows: DataFrame, before: Mapping[str, int]) -> DataFrame:
     return rows.withColumn("row_number", F.col("row_number") + F.coalesce(F.element_at(known, place), F.lit(0)))
 
 
-def _parts(spark: SparkSession, index: int, file: SourceFile, part_bytes: int) -> list[_Part]:
+def _parts(spark: SparkSession, index: int, file: SourceFile, aliases: Aliases, part_bytes: int) -> list[_Part]:
     whole = [_Part(index, 0, 0, file.size)]
     if file.size <= part_bytes or not file.key.lower().endswith((".csv", ".tsv")):
         return whole
     head = file.read(0, SNIFF_BYTES)
-    header = head[: head_of(head)]
+    header = head[: head_of(head, aliases)]
     if b"\0" in head or not header.endswith(b"\n") or re.search(rb"\r(?!\n)", header):
         return whole  # two bytes a character, or lines that end otherwise
     ranges = [(start, min(start + part_bytes, file.size)) for start in range(0, file.size, part_bytes)]
@@ -216,7 +216,7 @@ def _parts(spark: SparkSession, index: int, file: SourceFile, part_bytes: int) -
     return parts
 
 
-def _body(file: SourceFile, part: _Part) -> tuple[bytes, int]:
+def _body(file: SourceFile, part: _Part, aliases: Aliases) -> tuple[bytes, int]:
     """The records that begin in this part's range, under the file's header; and the lines between the two."""
     body = file.read(part.start, part.end)
     quotes = body.count(b'"')
@@ -233,7 +233,7 @@ def _body(file: SourceFile, part: _Part) -> tuple[bytes, int]:
     if begins is None:
         return b"", 0
     head = file.read(0, SNIFF_BYTES)
-    header = head[: head_of(head)]
+    header = head[: head_of(head, aliases)]
     return header + body[begins + 1 :], part.line + body[: begins + 1].count(b"\n") - header.count(b"\n")
 
 
@@ -253,7 +253,7 @@ def _batches(file: SourceFile, part: _Part, aliases: Aliases) -> Iterator[pa.Rec
             body: bytes | Blocks = _blocks(file)
             plain, lines = None, 0
         else:
-            body, lines = _body(file, part)
+            body, lines = _body(file, part, aliases)
             plain = bulk.read(file.key, body, aliases, dialect=part.dialect)
         if plain is not None:
             about = _about(plain.table)

@@ -159,6 +159,7 @@ def test_a_large_file_in_parts_is_the_file_as_a_whole(run: Run) -> None:
         "inches.csv": inches,
         "no.csv": body.replace(b"text", b"nada", 1),
         "mac.csv": inches.replace(b"\n", b"\r"),
+        "report.csv": "Informe de reclamación\r\n\r\n".encode() + body,
     }
     whole, parts = run({"a.csv": body}), run({"a.csv": body, **others}, part_bytes=1000)
     keys = ("row_number", "line_number", "text", "original_id")
@@ -167,13 +168,15 @@ def test_a_large_file_in_parts_is_the_file_as_a_whole(run: Run) -> None:
     assert [tuple(row[key] for key in keys) for row in collected(parts) if row["source_file"] == "a.csv"] == expected
     after_mark = [(row_number, line + 1, *rest) for row_number, line, *rest in expected]
     assert [tuple(row[key] for key in keys) for row in collected(parts) if row["source_file"] == "excel.csv"] == after_mark
+    below_title = [(row_number, line + 2, *rest) for row_number, line, *rest in expected]
+    assert [tuple(row[key] for key in keys) for row in collected(parts) if row["source_file"] == "report.csv"] == below_title
     [broken] = whole.rejected.collect()
     found = {row["source_file"]: (row["line_number"], row["record"]) for row in parts.rejected.collect()}
     assert found == {
-        "a.csv": (broken["line_number"], "rota"),
-        "excel.csv": (broken["line_number"] + 1, "rota"), "no.csv": (1, "id,nada,label"),
+        "a.csv": (broken["line_number"], "rota"), "excel.csv": (broken["line_number"] + 1, "rota"),
+        "no.csv": (1, "id,nada,label"), "report.csv": (broken["line_number"] + 2, "rota"),
     }  # fmt: skip
-    assert [file["rows"]["read"] for file in parts.report["files"]] == [121, 121, 60, 1, 60]
+    assert [file["rows"]["read"] for file in parts.report["files"]] == [121, 121, 60, 1, 60, 121]
     assert balanced(parts.report)
 
 
@@ -327,10 +330,11 @@ def test_labels_are_cleaned_blank_ones_are_none_and_variants_are_told(run: Run, 
     rows = [
         {"text": f"queja {word} por algo distinto", "label": label} for word, label in zip("abcdefghijk", given, strict=True)
     ]
-    first = run({"a.csv": table(*rows, {"text": "n/a", "label": "app"}, {"text": "None", "label": "app"})}, min_label_rows=1)
+    nothing = [{"text": text, "label": "app"} for text in ("n/a", "None", "--------", " ..... ", "¿?")]
+    first = run({"a.csv": table(*rows, *nothing)}, min_label_rows=1)
     report = first.report
     assert report["labels"] == {"Cobros": 3, "cobros": 1, "Crédito nuevo": 2, "app": 1, "App!": 1}
-    assert (report["blank_labels"], report["rejects"]) == (3, {"empty_text": 2})
+    assert (report["blank_labels"], report["rejects"]) == (3, {"empty_text": 5})
     assert report["label_variants"] == [["App!", "app"], ["Cobros", "cobros"]]
     found = collected(first)
     assert [found[place]["label_original"] for place in (1, 6)] == ["Cobros&nbsp;", "N/A"]  # an export gives them back

@@ -563,6 +563,52 @@ def test_powershells_line_above_the_header() -> None:
     assert told(rows_of("a.csv", body)) == [(3, "no abre")]
 
 
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("Informe de PQR;;\nGenerado:;2026-11-01;\n;;\nRadicado;Fecha;Queja\n1;2026-01-02;no abre, ayuda\n", 5),
+        ("Informe de PQR\nGenerado: 2026-11-01\n\nRadicado;Fecha;Queja\n1;2026-01-02;no abre, ayuda\n", 5),
+        ('Quejas, noviembre\nRadicado,Fecha,Queja\n1,2026-01-02,"no abre, ayuda"\n', 3),
+        ("# exported\nqueja\tcategoria\nno abre, ayuda\ta\n", 3),
+        ("\ufeff\n\nInforme|\n|\n| Radicado | Queja |\n| 1 |no abre, ayuda|\n", 6),
+        ("T\u00edtulo\n" * 20 + 'radicado,queja\n1,"no abre, ayuda"\n', 22),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+def test_a_reports_title_above_the_header_is_passed_over(body: str, line: int, encoding: str) -> None:
+    content = body.removeprefix("\ufeff" if encoding == "cp1252" else "").encode(encoding)
+    table = read("a.csv", content)
+    assert [(row.line, row.reason, row.values[table.columns["text"]]) for row in table.rows] == [
+        (line, None, "no abre, ayuda")
+    ]
+    if encoding != "utf-16":
+        lines = content.splitlines(keepends=True)
+        assert reading.head_of(content, ALIASES) == sum(map(len, lines[: line - 1]))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Informe\nNo;Queja;Ciudad\n1;no abre;Cali\n",  # one known column alone may be a word of a text
+        "1;2026-01-02;me cobraron\n2;2026-01-02;no abre\nradicado;fecha;queja\n3;2026-01-02;nada\n",  # a file with no header, and another
+        f"{'La app no abre desde ayer. ' * 9}\nradicado;fecha;queja\n3;2026-01-02;nada\n",
+        "T\n" * 21 + "radicado,queja\n1,nada\n",
+        '"Informe\nradicado;queja\n1;nada\n',
+    ],
+)
+def test_what_may_be_complaints_is_no_title(body: str) -> None:
+    with pytest.raises(UnreadableFileError, match=r"is a text column|is not a header"):
+        rows_of("a.csv", body.encode())
+
+
+def test_a_header_in_the_first_line_is_the_header_whatever_stands_below() -> None:
+    body = b"radicado;fecha;queja\n1;2026-01-02;me cobraron, queja, fecha, y nada\n"
+    assert told(rows_of("a.csv", body)) == [(2, "me cobraron, queja, fecha, y nada")]
+    quoted = b'"radicado","de\nqueja, fecha","queja"\n1,2,hola\n'
+    assert told(rows_of("a.csv", quoted)) == [(3, "hola")]
+    assert reading.head_of(quoted, ALIASES) == quoted.index(b"1,2")
+
+
 def test_what_is_wrong_is_said_in_words_that_help() -> None:
     [row] = rows_of("a.csv", b"id,queja,motivo\r\n1,a b c,x\r2,d e f,y\r\n")
     assert "carriage return" in (row.detail or "")

@@ -18,7 +18,7 @@ from complaints_etl import facts
 from complaints_etl.redaction import TYPES, redact
 
 from benchmarks.redaction.frames import framed
-from benchmarks.redaction.sentences import RECEIVED, Sentence, sentences
+from benchmarks.redaction.sentences import RECEIVED, Sentence, in_capitals, sentences
 
 NOBODY = facts.Names.of(())
 ROUNDS = 3  # each complaint that often, with other values
@@ -90,6 +90,7 @@ def main() -> None:
             one for seed in range(ROUNDS) for one in framed(given.seed + seed)
         ],
     }
+    sets["the same in capitals"] = list(map(in_capitals, sets["complaints written without sight of the patterns"]))
     results = {}
     for name, found in sets.items():
         misses: list[str] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -27,6 +27,13 @@ class Sentence:
     amounts: list[tuple[Decimal, str]] = field(default_factory=list)
     dates: list[date] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
+
+
+def in_capitals(sentence: Sentence) -> Sentence:
+    """The same as people write it who are angry."""
+    personal = [(kind, value.upper()) for kind, value in sentence.personal]
+    kept = [part.upper() for part in sentence.kept]
+    return replace(sentence, text=sentence.text.upper(), personal=personal, kept=kept)
 
 
 def digits(rng: Rng, count: int) -> str:

@@ -252,7 +252,7 @@ class _Rule:
     """A type, its pattern (`keep` is the part of a match that stays), and where in a text it is worth trying.
 
     `starts`: the words that a match begins with, folded (places.py). `places`: where it begins if that is no word. `holds`: what the
-    text must hold. `digits`: how many one of the text's numbers must have at least. `number`: what such a number must be like,
+    text must hold. `says`: what it must hold when it is folded. `digits`: how many one of the text's numbers must have at least. `number`: what such a number must be like,
     marks between its digits included.
     """
 
@@ -262,6 +262,7 @@ class _Rule:
     starts: Starts = _NONE
     places: Callable[[Text], list[int]] | None = None
     holds: str = ""
+    says: str = ""
     digits: int = 0
     number: Callable[[str], bool] | None = None
 
@@ -431,9 +432,8 @@ def _another(kind: str, form: str) -> _Rule:
 _RULES: tuple[_Rule, ...] = (
     _Rule(
         type="URL_QUERY",
-        places=lambda seen: found(seen.text, ("http",)),
-        holds="http",
-        pattern=re.compile(r"(?P<keep>https?://[^\s?#]+)[?#]\S+"),
+        says="http",
+        pattern=re.compile(r"(?i)(?P<keep>https?://[^\s?#]+)[?#]\S+"),
     ),
     _Rule(  # of an address without its scheme
         type="URL_QUERY",
@@ -445,7 +445,7 @@ _RULES: tuple[_Rule, ...] = (
         type="EMAIL",
         holds="@",
         pattern=re.compile(
-            r"[^\W_][\w.+\-%]{0,120}@[\w\-]+(?:\.[\w\-]+| (?:dot|punto) (?:com?|net|org|edu|gov|info|es|mx|us)\b)+"
+            r"[^\W_][\w.+\-%]{0,120}@[\w\-]+(?:\.[\w\-]+| (?i:(?:dot|punto) (?:com?|net|org|edu|gov|info|es|mx|us))\b)+"
         ),
     ),
     _Rule(  # with blanks in it, so that it is no link
@@ -458,7 +458,7 @@ _RULES: tuple[_Rule, ...] = (
     *(  # as they are dictated, or hidden from machines
         _Rule(
             type="EMAIL",
-            holds=sign,
+            says=sign,
             pattern=re.compile(
                 rf"(?i)\b\w[\w.\-]{{0,60}}{_SPOKEN}{at}\w[\w\-]{{1,30}}{dot}[^\W\d_]{{2,20}}(?:{_DOT}[^\W\d_]{{2,20}}){{0,2}}\b"
             ),
@@ -537,8 +537,8 @@ _RULES: tuple[_Rule, ...] = (
     _Rule(
         type="ACCOUNT",
         digits=1,
-        holds="0x",
-        pattern=re.compile(r"\b0x[0-9a-fA-F]{40}\b"),
+        says="0x",
+        pattern=re.compile(r"(?i)\b0x[0-9a-f]{40}\b"),
     ),
     _Rule(
         type="IBAN",
@@ -912,7 +912,11 @@ def redact_and_list(text: str | Text, *, alone: bool = True) -> tuple[str, dict[
     numbers: dict[str, None] = {}
     seen = Text(text) if isinstance(text, str) else text
     for rule in _rules_for(seen.most_digits):
-        if (rule.starts and not seen.may_hold(rule.starts)) or (rule.holds and rule.holds not in seen.text):
+        if (
+            (rule.starts and not seen.may_hold(rule.starts))
+            or rule.holds not in seen.text
+            or (rule.says and rule.says not in seen.folded)
+        ):
             continue
         matches = [match for match in _matches(rule, seen) if not rule.check or rule.check(match)]
         if not matches:

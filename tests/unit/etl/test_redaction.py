@@ -13,24 +13,25 @@ from complaints_etl.redaction import TYPES, clabe, iban, luhn, nit, redact, reda
 
 from benchmarks.redaction.__main__ import measure
 from benchmarks.redaction.frames import framed
-from benchmarks.redaction.sentences import Sentence, sentences
+from benchmarks.redaction.sentences import Sentence, in_capitals, sentences
 
 
 @pytest.mark.parametrize(
-    ("found", "destroyed"),
+    ("found", "destroyed", "least"),
     [
-        (list(sentences(2000, seed=77)), 0),
-        ([one for seed in (77, 78, 79) for one in framed(seed)], 6),
+        (list(sentences(2000, seed=77)), 0, 0.97),
+        ([one for seed in (77, 78, 79) for one in framed(seed)], 6, 0.97),
+        ([in_capitals(one) for seed in (77, 78, 79) for one in framed(seed)], 6, 0.95),
     ],  # no seed of the benchmark's
-    ids=["templates", "complaints"],
+    ids=["templates", "complaints", "capitals"],
 )
-def test_precision_and_recall_hold_on_labelled_sentences(found: list[Sentence], destroyed: int) -> None:
+def test_precision_and_recall_hold_on_labelled_sentences(found: list[Sentence], destroyed: int, least: float) -> None:
     result = measure(found)
     for kind in TYPES:
         row = result["redaction"][kind]
         assert row["n"] >= 50, kind
-        assert row["precision"] >= 0.97, kind
-        assert row["recall"] >= 0.97, kind
+        assert row["precision"] >= least, kind
+        assert row["recall"] >= least, kind
     for kind, row in result["facts"].items():
         assert row["f1"] >= 0.95, kind
     assert result["destroyed"] <= destroyed

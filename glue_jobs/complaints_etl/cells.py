@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from html import unescape
 
-from complaints_etl.redaction import redact
+from complaints_etl.redaction import redact, redact_value
 
 # What programs and people write where they have nothing to write; of a text's line of marks, cleaning leaves three.
 BLANKS = ("none", "null", "nan", "na", "n/a", "#n/a", "n/d", "s/d", "-", "--", "---", "===", "___", "***", "...", "???")
@@ -61,8 +61,15 @@ def identity(cell: str | None) -> str | None:
     """An id, redacted where it holds personal data; a number of a complaint is none."""
     if not cell or not _MAY_BE_PERSONAL.search(cell):
         return cell
-    redacted, counts = redact(cell, alone=False)
+    redacted, counts = redact(_plain(cell), alone=False)
     return redacted if counts.keys() - {"REFERENCE"} else cell
+
+
+def carried(column: str, cell: str) -> str:
+    """A cell of a column that goes along, as it is written; redacted where it holds personal data, however it is set."""
+    plain = _plain(cell)
+    redacted = redact_value(column, plain)
+    return redacted if redacted != plain else cell
 
 
 @lru_cache(maxsize=10_000)
@@ -82,11 +89,14 @@ def label_as_written(cell: str | None) -> str | None:
 def _plain(cell: str) -> str:
     """Characters read in the wrong encoding and references repaired, invisible ones gone, white space single: as texts are cleaned."""
     plain = cell
-    for _ in range(2):  # some are read wrongly twice
-        plain = _BEYOND_ASCII.sub(_read_again, plain)
-    plain = _ENTITY.sub(lambda match: unescape(match[0]), plain)
-    visible = "".join(sign for sign in plain if sign.isascii() or unicodedata.category(sign) != "Cf")
-    return unicodedata.normalize("NFC", " ".join(visible.split()))
+    if not cell.isascii():
+        for _ in range(2):  # some are read wrongly twice
+            plain = _BEYOND_ASCII.sub(_read_again, plain)
+    if "&" in plain:
+        plain = _ENTITY.sub(lambda match: unescape(match[0]), plain)
+    if not plain.isascii():
+        plain = "".join(sign for sign in plain if sign.isascii() or unicodedata.category(sign) != "Cf")
+    return unicodedata.normalize("NFC", " ".join(plain.split()))
 
 
 def _read_again(match: re.Match[str]) -> str:

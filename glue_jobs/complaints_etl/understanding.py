@@ -19,10 +19,10 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from complaints_etl import facts
+from complaints_etl import cells, facts
 from complaints_etl.cleaning import CODES, classes_of
 from complaints_etl.places import Text, lookup
-from complaints_etl.redaction import STARTS, redact_and_list, redact_value
+from complaints_etl.redaction import STARTS, redact_and_list
 
 # What the pass adds, as Spark writes it and as Arrow does.
 SCHEMA = (
@@ -157,13 +157,13 @@ def _fact_row(found: facts.Facts) -> dict[str, object]:
 
 def _redacted_values(carried: pa.MapArray) -> pa.MapArray:
     """The other columns' values redacted; most are of a few kinds, so that what was found out once is remembered."""
-    cells = zip(carried.keys.to_pylist(), carried.items.to_pylist(), strict=True)
-    items = [(_redacted_value if len(value) < _SHORT else redact_value)(name, value) for name, value in cells]
+    pairs = zip(carried.keys.to_pylist(), carried.items.to_pylist(), strict=True)
+    items = [(_carried if len(value) < _SHORT else cells.carried)(name, value) for name, value in pairs]
     return pa.MapArray.from_arrays(carried.offsets, carried.keys, pa.array(items, pa.string()))
 
 
 _SHORT = 64
-_redacted_value = lru_cache(maxsize=50_000)(redact_value)
+_carried = lru_cache(maxsize=50_000)(cells.carried)
 
 
 @cache

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 from complaints_etl import bulk, reading
-from complaints_etl.cells import BLANKS, identity, is_unread, label, label_as_written, received
+from complaints_etl.cells import BLANKS, carried, identity, is_unread, label, label_as_written, received
 from complaints_etl.reading import Evidence, Row, Table, UnreadableFileError, read_table
 
 ALIASES = {
@@ -715,3 +715,23 @@ def test_labels_are_what_the_eye_sees_and_ids_hold_nothing_personal() -> None:
     assert [identity(cell) for cell in ("+57 300 123 4567", "4111 1111 1111 1111")] == ["<PHONE>", "<CARD>"]
     kept = ("4111111111111111", "3105551234", "PQR 20260001", "2026.03.0001", "550e8400-e29b-41d4-a716-446655440000", None)
     assert [identity(cell) for cell in kept] == list(kept)
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("el cliente dice\nCC:  1.032.445.667\ty llama", "el cliente dice CC: <CEDULA> y llama"),
+        ("tarjeta 4111  1111\n1111\u00a01111", "tarjeta <CARD>"),
+        ("su clave es&nbsp;Luna4821", "su clave es <SECRET>"),
+        ("ana\u200b@\u200bexample.com", "<EMAIL>"),
+        ("ana&#64;example.com", "<EMAIL>"),
+        ("dice que  no\nle responden&nbsp;nada", "dice que  no\nle responden&nbsp;nada"),
+        ("", ""),
+    ],
+)
+def test_a_cell_that_goes_along_is_redacted_however_it_is_set_and_else_stays_as_it_is(cell: str, expected: str) -> None:
+    assert carried("Observaciones", cell) == expected
+
+
+def test_an_id_is_redacted_however_it_is_set() -> None:
+    assert identity("CC  1032445667.") == "CC <CEDULA>."

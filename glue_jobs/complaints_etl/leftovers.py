@@ -93,7 +93,6 @@ _NO_CODE = re.compile(
 _CARD_BEFORE = re.compile(r"(?i)\b(?:tarjetas?|tdc|card)\b[^\d<]{0,30}\Z")
 # Digit by digit: "4-4-3-2", "4 4 3 2".
 _DICTATED = re.compile(r"\d(?:-\d){3,5}|\d(?: \d){3,5}")
-_IDENTITY_CODE = re.compile(r"(?i)(?:cc|ti|nuip)\d{6,11}")  # the word and the number in one
 _UNIT = re.compile(
     r"(?i)\d+(?:days?|yrs?|years?|months?|mos?|weeks?|d[ií]as?|mes(?:es)?|a[nñ]os?|horas?|hours?|pesos|usd|cop|eur|mxn|dlls?|puntos|points|veces|times)|"
     r"(?:30|60|90|120|150|180)(?:-(?:30|60|90|120|150|180))+"
@@ -177,8 +176,6 @@ def _code(text: str, match: re.Match[str]) -> Find | None:
         text, max(match.start() - 40, 0), match.start()
     ):
         return None
-    if _IDENTITY_CODE.fullmatch(value):
-        return Find("CEDULA", match.start(), end)
     coded = digits >= 3 and len(value) >= 6
     booked = len(value) == 6 and value.isalnum() and value.isupper()  # as airlines name a booking
     kinds = {"CEDULA", "ACCOUNT", "REFERENCE"} if coded else {"REFERENCE"} if booked else set()

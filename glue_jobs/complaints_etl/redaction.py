@@ -898,6 +898,31 @@ def _matches(rule: _Rule, seen: Text) -> Iterator[re.Match[str]]:
 _NOTHING: Iterator[re.Match[str]] = iter(())
 
 
+# Words that tell what the number is that was typed right behind them ("cel3105551234"), and words before any ("al3105551234"), which
+# begin IBANs too. What begins a reference (PQR2026…) is part of it.
+_BEGINS = r"(?:^|(?<=[\s(\"'“,;:]))"
+_TELLING_WORD = re.compile(
+    rf"(?i){_BEGINS}(?:cc|ti|nuip|c[eé]dula|ced|documento|doc|identificaci[oó]n|dni|ssn|pasaporte|passport|celular|cell?|tel[eé]fono|tel|"
+    r"m[oó]vil|whats(?:app)?|wh?sp|wpp?|phone|ph|mobile|nit|cuenta|cta|account|acct|clave|contrase[nñ]a|pin|nip|password|passcode|otp|"
+    r"token|cvv|radicado|solicitud|pedido|tarjeta|card)\Z"
+)
+_ANY_WORD = re.compile(rf"(?i){_BEGINS}(?:al|el|es|fue|n[uú]mero|num|nro|no|at|is|was|number)\Z")
+_LONGEST_WORD = 16  # and what stands before it
+
+
+def _unglued(seen: Text) -> Text:
+    """The text with a space between such a word and its number, so that every rule reads it."""
+    text, begin, parts = seen.text, 0, []
+    for start, _, run in seen.runs():
+        if len(run) < 3 or not text[start - 1 : start].isalpha():
+            continue
+        before = text[max(start - _LONGEST_WORD, 0) : start]
+        if _TELLING_WORD.search(before) or (7 <= len(run) <= 12 and _ANY_WORD.search(before)):
+            parts.append(text[begin:start])
+            begin = start
+    return Text(" ".join([*parts, text[begin:]])) if parts else seen
+
+
 def redact(text: str | Text, *, alone: bool = True) -> tuple[str, dict[str, int]]:
     """The text with every find replaced by `<TYPE>`, and how many of each type were found.
 
@@ -910,7 +935,8 @@ def redact_and_list(text: str | Text, *, alone: bool = True) -> tuple[str, dict[
     """As `redact`, and the reference numbers that it took out, in capitals, each once."""
     counts: dict[str, int] = {}
     numbers: dict[str, None] = {}
-    seen = Text(text) if isinstance(text, str) else text
+    given = Text(text) if isinstance(text, str) else text
+    seen = _unglued(given)
     for rule in _rules_for(seen.most_digits):
         if (
             (rule.starts and not seen.may_hold(rule.starts))
@@ -943,7 +969,7 @@ def redact_and_list(text: str | Text, *, alone: bool = True) -> tuple[str, dict[
             numbers[seen.text[left.start : left.end].upper()] = None
         counts[left.type] = counts.get(left.type, 0) + 1
         end = left.end
-    return "".join([*parts, seen.text[end:]]), counts, list(numbers)
+    return "".join([*parts, seen.text[end:]]) if counts else given.text, counts, list(numbers)
 
 
 # Columns whose numbers need no word beside them, and those of sums and days about the same things.

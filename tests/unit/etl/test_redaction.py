@@ -82,7 +82,7 @@ def test_what_is_not_personal_stays(text: str) -> None:
         ("habló Roberto 79456123, pagaré 4500123, pago 4455667", "Roberto <REFERENCE>, pagaré <REFERENCE>, pago <REFERENCE>"),
         ("escriban a ana@x.com punto y aparte", "a <EMAIL> punto y aparte"),
         ("tutela radicado 11001-40-03-001-2026-00123-00 en curso", "radicado <REFERENCE> en"),
-        ("soy cc52334118 y texted me 448921 as verification", "soy <CEDULA> y texted me <SECRET> as"),
+        ("soy cc52334118 y texted me 448921 as verification", "soy cc <CEDULA> y texted me <SECRET> as"),
         ("Me hizo leerle lo que decía la tarjeta por detrás: 113. Y colgó", "detrás: <SECRET>. Y"),
         ('el código CVV que está atrás (lo llaman "clave de 3"), 904 en mi caso', "), <SECRET> en mi caso"),
         ("Mi hija abrió la app, puso 2580 y entró", "puso <SECRET> y"),
@@ -139,6 +139,24 @@ def test_what_is_not_personal_stays(text: str) -> None:
 )
 def test_what_stands_apart_from_the_word_that_tells_it_goes_too(text: str, redacted: str) -> None:
     assert redacted in redact(text)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("mi cedula1032445667 y el cel310 555 1234", "mi cedula <CEDULA> y el cel <PHONE>"),
+        ("TEL6012345678, NIT900123456-1", "TEL <PHONE>, NIT <NIT>"),
+        ("llámenme al3105551234 o es3105551235.", "llámenme al <PHONE> o es <PHONE>."),
+        ("la cuenta00912345678, pin4821 y la clave20201 no", "la cuenta <ACCOUNT>, pin <SECRET> y la clave <SECRET> no"),
+        ("cc1032445667 ti1032445667", "cc <CEDULA> ti <CEDULA>"),
+        ("ana.cel3105551234@example.com", "<EMAIL>"),
+        ("iban es7921000813610123456789", "iban <IBAN>"),
+        ("el PQR20260001234", "el <REFERENCE>"),
+        ("cel120 y card200 no abren", "cel120 y card200 no abren"),
+    ],
+)
+def test_a_number_typed_right_behind_its_word_goes(text: str, redacted: str) -> None:
+    assert redact(text)[0] == redacted
 
 
 def test_a_long_number_of_a_column_stays_where_no_word_says_whose_it_is() -> None:

@@ -106,6 +106,10 @@ _DATE = re.compile(
     rf"(?:19|20)\d\d-\d{{1,2}}-\d{{1,2}}|(?:{_DAY}-{_MONTH}|{_MONTH}-{_DAY})-(?:\d{{4}}|\d{{2}})|(?:19|20)\d\d(?:-(?:19|20)?\d\d)?"
 )
 _IS = re.compile(r"(?i)\b(?:es|era|fue|is|was|read|puse|put|typed)\s\Z")
+_HASHED = re.compile(  # "mi clave es #4718", and no house's number: "Calle 12 #34-56"
+    r"(?i)(?<![^\W_])(?!(?:calle|carrera|cra?|kra?|cll?|av|avenida|diagonal|transversal|error|apt|suite|unit|ste)\b)[^\W\d_]+[,:.]?\s#\Z"
+)
+_EMPHASIS = re.compile(r"(?<![*_])([*_])\d[\d .\-]*\1(?![*_])")  # as chats print what is bold
 _WAS_MY = re.compile(r"(?i)\s(?:es|era|fue|is|was)\s(?:mi|my)\b")
 _PIN_BEFORE = re.compile(r"(?i)\b(?:pin|nip|clave|passcode)\b(?:,|:| es| era| is| was)\s\Z")
 # An identity number that looks like a sum: beside an address or a telephone number, or all that somebody wrote.
@@ -132,7 +136,8 @@ def leftovers(seen: Text, *, alone: bool) -> Iterator[Find]:
         if "/" in run and not (before.isalpha() or before in _INSIDE_A_REFERENCE):
             continue
         inside = before in _INSIDE_A_PASSWORD or before in _INSIDE_A_REFERENCE
-        if before in _NEVER_AFTER and not (inside and text[start - 2 : start - 1].isalpha()):
+        numbered = before == "#" and _HASHED.search(text, max(start - 24, 0), start)
+        if before in _NEVER_AFTER and not (inside and text[start - 2 : start - 1].isalpha()) and not numbered:
             continue
         code = None
         if before.isalpha() or before in _IN_A_CODE or before in _INSIDE_A_REFERENCE:
@@ -219,12 +224,12 @@ def _is_nobodys(text: str, match: re.Match[str], size: int) -> bool:
     value, start, end = match[0], match.start(), match.end()
     return bool(
         text[end : end + 1].isalnum()
-        or text[end : end + 1] in ("-", "_", "*", "#", "@")
+        or (text[end : end + 1] in ("-", "_", "*", "#", "@") and not _EMPHASIS.match(text, start - 1))
         or (value.endswith("000") and "-" not in value)
         or (_DATE.fullmatch(value) and not _PIN_BEFORE.search(text, max(start - 16, 0), start))
         or _UNIT.fullmatch(value)
         or _QUANTITY_FOLLOWS.match(text, end)
-        or _QUANTITY_BEFORE.search(text, max(start - 9, 0), start)
+        or (_QUANTITY_BEFORE.search(text, max(start - 9, 0), start) and not _HASHED.search(text, max(start - 24, 0), start))
         or _LAW_BEFORE.search(text, max(start - 40, 0), start)
         or (size < 9 and _PAID.search(text, max(start - 16, 0), start))
     )

@@ -159,6 +159,21 @@ def test_a_number_typed_right_behind_its_word_goes(text: str, redacted: str) -> 
     assert redact(text)[0] == redacted
 
 
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("Mi clave del cajero es #4718 y se bloquea", "Mi clave del cajero es #<SECRET> y se bloquea"),
+        ("tengo dos cuentas, la #6864843277 y otra", "tengo dos cuentas, la #<ACCOUNT> y otra"),
+        ("tengo dos cuentas, la *6864843277* y otra", "tengo dos cuentas, la *<ACCOUNT>* y otra"),
+        ("vivo en la Calle 12 #34-56, cerca del cajero", "vivo en la Calle 12 #34-56, cerca del cajero"),
+        ("mi cuenta fue abierta en la calle #1234", "mi cuenta fue abierta en la calle #1234"),
+        ("la cuenta ****4321* y el error #4012", "la cuenta ****4321* y el error #4012"),
+    ],
+)
+def test_a_number_with_a_sign_before_it_goes_where_it_is_somebodys(text: str, redacted: str) -> None:
+    assert redact(text)[0] == redacted
+
+
 def test_a_long_number_of_a_column_stays_where_no_word_says_whose_it_is() -> None:
     """Rows are told apart by it."""
     assert redact_value("Complaint ID", "572841424") == "572841424"

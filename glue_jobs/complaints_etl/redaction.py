@@ -68,7 +68,8 @@ def _digits(text: str) -> str:
 
 def _is_card(match: re.Match[str]) -> bool:
     digits = _digits(match[0])
-    if len(re.split("[ .-]", match[0])[0]) < 4:  # nobody begins a card with a group of three
+    groups = [len(group) for group in re.split("[ .,-]", match[0])]
+    if groups[0] < 4 and set(groups) != {2}:  # nobody begins a card with a group of three
         return False
     # 3 to 6 are the issuers' first digits; a run of one digit passes Luhn and is nobody's card.
     return 13 <= len(digits) <= 19 and digits[0] in "23456" and len(set(digits)) > 1 and luhn(digits)
@@ -556,7 +557,9 @@ _RULES: tuple[_Rule, ...] = (
     _Rule(
         type="CARD",
         digits=13,
-        pattern=re.compile(r"(?<![\d$+])(?<!\d[.,])(?:\d(?:[ \-]?\d){12,18}|\d{4}(?:\.\d{4}){3})(?![\d]|[.,]\d)"),
+        pattern=re.compile(
+            r"(?<![\d$+])(?<!\d[.,])(?:\d(?:[ \-]?\d){12,18}|\d{4}(?P<mark>[.,])\d{4}(?:(?P=mark)\d{4}){2})(?![\d]|[.,]\d)"
+        ),
         check=_is_card,
     ),
     _Rule(
@@ -584,7 +587,7 @@ _RULES: tuple[_Rule, ...] = (
             r"(?:national |citizen )?(?<!transaction )(?<!order )(?<!case )(?<!ticket )id(?: card)?(?: number)?|ssn|social security(?: number)?)\b"
             + _LINK
             + r")"
-            r"(?:\d{1,3}(?:[.,'’´` ]\d{3}){2,3}|\d{3}\.(?!000)\d{3}|\d{3}[ \-]\d{2}[ \-]\d{4}|\d{6,11})(?![\d]|[.,]\d)"
+            r"(?:\d{1,3}(?:[.,'’´` ]\d{3}){2,3}|\d{1,4}(?:\.?\d{3}){2}|\d{1,2}(?:\.?\d{3}){3}|\d{3}\.(?!000)\d{3}|\d{3}[ \-]\d{2}[ \-]\d{4}|\d{6,11})(?![\d]|[.,]\d)"
             + _MONEY_AFTER
         ),
     ),
@@ -908,13 +911,21 @@ _TELLING_WORD = re.compile(
 )
 _ANY_WORD = re.compile(rf"(?i){_BEGINS}(?:al|el|es|fue|n[uú]mero|num|nro|no|at|is|was|number)\Z")
 _LONGEST_WORD = 16  # and what stands before it
+_DASH = re.compile("(?<=\\d)[\u2010-\u2015\u2212](?=\\d)")  # those of word processors; rules know the one of keyboards
+_TWO_NUMBERS = re.compile(r"(?<=\d{7})/(?=\d{7})")
 
 
-def _unglued(seen: Text) -> Text:
-    """The text with a space between such a word and its number, so that every rule reads it."""
+def _as_read(seen: Text) -> Text:
+    """The text as rules read it: a space between such a word and its number, and around the stroke between two; plain dashes."""
     text, begin, parts = seen.text, 0, []
+    if not text.isascii() and _DASH.search(text):
+        return _as_read(Text(_DASH.sub("-", text)))
     for start, _, run in seen.runs():
-        if len(run) < 3 or not text[start - 1 : start].isalpha():
+        if len(run) < 3:
+            continue
+        if "/" in run and _TWO_NUMBERS.search(run):
+            return _as_read(Text(_TWO_NUMBERS.sub(" / ", text)))
+        if not text[start - 1 : start].isalpha():
             continue
         before = text[max(start - _LONGEST_WORD, 0) : start]
         if _TELLING_WORD.search(before) or (7 <= len(run) <= 12 and _ANY_WORD.search(before)):
@@ -936,7 +947,7 @@ def redact_and_list(text: str | Text, *, alone: bool = True) -> tuple[str, dict[
     counts: dict[str, int] = {}
     numbers: dict[str, None] = {}
     given = Text(text) if isinstance(text, str) else text
-    seen = _unglued(given)
+    seen = _as_read(given)
     for rule in _rules_for(seen.most_digits):
         if (
             (rule.starts and not seen.may_hold(rule.starts))

@@ -174,6 +174,29 @@ def test_a_number_with_a_sign_before_it_goes_where_it_is_somebodys(text: str, re
     assert redact(text)[0] == redacted
 
 
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        *((f"mi cédula es {value} y", "mi cédula es <CEDULA> y") for value in (
+            "1032445667", "1.032.445.667", "1032.445.667", "1.032445667", "1'032.445.667", "1,032,445,667", "1 032 445 667", "52.123.456",
+        )),
+        *((f"llámenme al {value} hoy", "llámenme al <PHONE> hoy") for value in (
+            "3105551234", "310-555-12-34", "310\u2013555\u20131234", "310\u2011555\u20111234", "310.555.1234", "57 310 555 12 34",
+            "(601) 234 5678", "3 1 0 5 5 5 1 2 3 4",
+        )),
+        ("llámenme al 3105551234/3115551235 hoy", "llámenme al <PHONE> / <PHONE> hoy"),
+        *((f"pagué con {value} ayer", "pagué con <CARD> ayer") for value in (
+            "4111111111111111", "4111-1111-1111-1111", "4111\u20131111\u20131111\u20131111", "4111.1111.1111.1111",
+            "4111,1111,1111,1111", "41 11 11 11 11 11 11 11", "3782 822463 10005",
+        )),
+        ("entre 2020\u20132021 y el 10/11/2026 no pasó", "entre 2020\u20132021 y el 10/11/2026 no pasó"),
+        ("pagué 1111,2222,3333,4444 y 11 22 33 44 55 66 77 88", "pagué 1111,2222,3333,4444 y 11 22 33 44 55 66 77 88"),
+    ],
+)  # fmt: skip
+def test_numbers_go_however_they_are_written(text: str, redacted: str) -> None:
+    assert redact(text)[0] == redacted
+
+
 def test_a_long_number_of_a_column_stays_where_no_word_says_whose_it_is() -> None:
     """Rows are told apart by it."""
     assert redact_value("Complaint ID", "572841424") == "572841424"

@@ -449,6 +449,13 @@ _RULES: tuple[_Rule, ...] = (
             r"[^\W_][\w.+\-%]{0,120}@[\w\-]+(?:\.[\w\-]+| (?i:(?:dot|punto) (?:com?|net|org|edu|gov|info|es|mx|us))\b)+"
         ),
     ),
+    _Rule(  # mistyped, at a host that everybody knows
+        type="EMAIL",
+        holds="@",
+        pattern=re.compile(
+            r"(?i)[^\W_][\w.+\-%]{0,120} ?@ ?(?:gmail|hotmail|outlook|yahoo|icloud|live|msn)\b(?: ?[.,] ?(?:com?|net|org|es|mx|ar|pe|cl)\b){0,2}"
+        ),
+    ),
     _Rule(  # with blanks in it, so that it is no link
         type="EMAIL",
         holds=" @ ",
@@ -679,6 +686,12 @@ _RULES: tuple[_Rule, ...] = (
             r"(?<![\w$/\-])(?<!\d[.,])\+(?:\d{9,15}|1[\s.\-]?\(?\d{3}\)?[\s.\-]?\d{3}[\s.\-]?\d{4}|57[\s.\-]?\(?\d{3}\)?[\s.\-]?\d{3}[\s.\-]?\d{2}[\s.\-]?\d{2}|\d{1,3}[\s.\-]?(?:\(?\d{1,4}\)?[\s.\-]?){2,5}\d{2,4}|\d{1,3} \d{2,4} \d{6,8})(?![\d]|[.,/\-]\d)"
             + _MONEY_AFTER
         ),
+    ),
+    _Rule(  # in a link that opens a chat
+        type="PHONE",
+        says="wa.me/",
+        digits=9,
+        pattern=re.compile(r"(?i)(?P<keep>\bwa\.me/)\+?\d{9,15}"),
     ),
     _Rule(  # whose letters say what they are
         type="REFERENCE",

@@ -189,6 +189,12 @@ def test_a_number_with_a_sign_before_it_goes_where_it_is_somebodys(text: str, re
             "4111111111111111", "4111-1111-1111-1111", "4111\u20131111\u20131111\u20131111", "4111.1111.1111.1111",
             "4111,1111,1111,1111", "41 11 11 11 11 11 11 11", "3782 822463 10005",
         )),
+        *((f"mi correo {value} no llega", "mi correo <EMAIL> no llega") for value in (
+            "juan.perez@gmail.com", "juan.perez @gmail.com", "juan.perez@ gmail.com", "juan.perez@gmail,com", "juan.perez@Hotmail",
+            "juan.perez@yahoo.com.mx", "JUAN.PEREZ@GMAIL .COM",
+        )),
+        ("escriban a https://wa.me/573105551234 ya", "escriban a https://wa.me/<PHONE> ya"),
+        ("los sigo en @banco.co y a 3 @ 5", "los sigo en @banco.co y a 3 @ 5"),
         ("entre 2020\u20132021 y el 10/11/2026 no pasó", "entre 2020\u20132021 y el 10/11/2026 no pasó"),
         ("pagué 1111,2222,3333,4444 y 11 22 33 44 55 66 77 88", "pagué 1111,2222,3333,4444 y 11 22 33 44 55 66 77 88"),
     ],

@@ -93,6 +93,7 @@ _NO_CODE = re.compile(
 _CARD_BEFORE = re.compile(r"(?i)\b(?:tarjetas?|tdc|card)\b[^\d<]{0,30}\Z")
 # Digit by digit: "4-4-3-2", "4 4 3 2".
 _DICTATED = re.compile(r"\d(?:-\d){3,5}|\d(?: \d){3,5}")
+_ONE_BY_ONE = re.compile(r"\d(?: \d)+")
 _UNIT = re.compile(
     r"(?i)\d+(?:days?|yrs?|years?|months?|mos?|weeks?|d[ií]as?|mes(?:es)?|a[nñ]os?|horas?|hours?|pesos|usd|cop|eur|mxn|dlls?|puntos|points|veces|times)|"
     r"(?:30|60|90|120|150|180)(?:-(?:30|60|90|120|150|180))+"
@@ -214,7 +215,13 @@ def _number(text: str, match: re.Match[str], *, alone: bool) -> Find | None:
             return Find("CEDULA", start, end)
     if kind and away <= (40 if as_sums_are and size < 7 else 110):
         return Find(_TYPES.get(kind, kind), start, end)
-    if alone and size > 6 and not grouped and (kind or away > _NOBODYS_REACH) and not value.endswith("00"):
+    if (
+        alone
+        and size > 6
+        and (not grouped or _ONE_BY_ONE.fullmatch(value))
+        and (kind or away > _NOBODYS_REACH)
+        and not value.endswith("00")
+    ):
         return Find("REFERENCE", start, end)
     return None
 

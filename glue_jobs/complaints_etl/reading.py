@@ -41,9 +41,7 @@ MAX_BROKEN_LINES = 1000
 MAX_REST_LINES = 50
 ONE_BYTE = ("cp1252", "cp850", "mac_roman")  # encodings that are told by what stands inside words
 LONGEST_NAME = 200  # characters of a column's name where a header stands again
-NAME_CHARACTERS = (
-    1000  # kept of any: a survey's question may be a name, a complaint of a megabyte where a header should be is none
-)
+NAME_CHARACTERS = 1000  # kept of any: a survey's question may be one, a complaint where a header should be is none
 MOST_TITLES, MOST_FILLED = 20, 2  # lines above a header, cells of one of them
 FEW_LINES = 4  # of a record; where it has more, it is looked at whether they are records
 

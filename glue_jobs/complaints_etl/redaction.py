@@ -253,8 +253,8 @@ class _Rule:
     """A type, its pattern (`keep` is the part of a match that stays), and where in a text it is worth trying.
 
     `starts`: the words that a match begins with, folded (places.py). `places`: where it begins if that is no word. `holds`: what the
-    text must hold. `says`: what it must hold when it is folded. `digits`: how many one of the text's numbers must have at least. `number`: what such a number must be like,
-    marks between its digits included.
+    text must hold, `says`: what it must hold when it is folded. `digits`: how many one of the text's numbers must have at least.
+    `number`: what such a number must be like, marks between its digits included.
     """
 
     type: str

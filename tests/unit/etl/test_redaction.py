@@ -21,7 +21,7 @@ from benchmarks.redaction.sentences import Sentence, in_capitals, sentences
     [
         (list(sentences(2000, seed=77)), 0, 0.97),
         ([one for seed in (77, 78, 79) for one in framed(seed)], 6, 0.97),
-        ([in_capitals(one) for seed in (77, 78, 79) for one in framed(seed)], 6, 0.95),
+        (list(map(in_capitals, framed(77))), 2, 0.95),
     ],  # no seed of the benchmark's
     ids=["templates", "complaints", "capitals"],
 )
@@ -194,6 +194,8 @@ def test_a_number_with_a_sign_before_it_goes_where_it_is_somebodys(text: str, re
             "juan.perez@yahoo.com.mx", "JUAN.PEREZ@GMAIL .COM",
         )),
         ("escriban a https://wa.me/573105551234 ya", "escriban a https://wa.me/<PHONE> ya"),
+        ("3 1 0 5 5 5 1 2 3 4 es mi número", "<REFERENCE> es mi número"),
+        ("son 1 200 000 pesos o 1 250 000", "son 1 200 000 pesos o 1 250 000"),
         ("los sigo en @banco.co y a 3 @ 5", "los sigo en @banco.co y a 3 @ 5"),
         ("entre 2020\u20132021 y el 10/11/2026 no pasó", "entre 2020\u20132021 y el 10/11/2026 no pasó"),
         ("pagué 1111,2222,3333,4444 y 11 22 33 44 55 66 77 88", "pagué 1111,2222,3333,4444 y 11 22 33 44 55 66 77 88"),

@@ -79,6 +79,7 @@ def test_unknown_environments_are_not_disposable_by_default() -> None:
     assert Settings.model_validate({"name": "x", "environment": {}}).environment.disposable is False
 
 
+@pytest.mark.slow
 def test_the_app_says_it_in_one_line_and_fails() -> None:
     root = ENVIRONMENTS.parent
     outcome = subprocess.run(

@@ -571,7 +571,8 @@ def _needed_columns(header: Sequence[str], aliases: Aliases, record: str) -> dic
     if "text" not in found:
         # Where a file has no header its first complaint stands here: the names are kept with the rejected rows, and shown nowhere.
         wanted = ", ".join(aliases["text"])
-        message = f"none of its {len(header)} columns (the rejected record) is a text column: name one {wanted}"
+        told = f"none of its {len(header)} columns (the rejected record) is a text column"
+        message = f"{told}: name one {wanted}, and let the names be its first line"
         raise UnreadableFileError(Reason.NO_TEXT_COLUMN, message, record)
     return found
 

@@ -302,7 +302,11 @@ def wants_of(texts: Sequence[str], setting: str) -> tuple[int, int, bool]:
 
 
 def folds_of(labels: Ints, groups: Sequence[str], folds: int, seed: int) -> Ints:
-    """A fold for each row: groups stay whole, and each label is spread over all folds as evenly as its groups allow."""
+    """A fold for each row: groups stay whole, and each label is spread over all folds as evenly as its groups allow.
+
+    A label whose rows are all near-copies of each other is spread row by row. In one fold its rows would be scored by a machine that
+    never saw it, which says the contrary of them, and calibration would learn to turn its answers round.
+    """
     first_label: dict[str, int] = {}
     for group, label in zip(groups, labels.tolist(), strict=True):
         first_label.setdefault(group, label)
@@ -314,7 +318,12 @@ def folds_of(labels: Ints, groups: Sequence[str], folds: int, seed: int) -> Ints
         # Each label starts at another fold, so that rare labels do not all land in fold 0.
         fold[group] = (dealt.get(label, label)) % folds
         dealt[label] = dealt.get(label, label) + 1
-    return np.fromiter((fold[group] for group in groups), dtype=np.int64, count=len(labels))
+    of_row = np.fromiter((fold[group] for group in groups), dtype=np.int64, count=len(labels))
+    for label in np.unique(labels).tolist():
+        rows = np.flatnonzero(labels == label)
+        if len(np.unique(of_row[rows])) == 1:
+            of_row[rows] = (np.arange(len(rows)) + label) % folds
+    return of_row
 
 
 def fit_machines(matrix: csr_matrix, labels: Ints, label_count: int, settings: Settings) -> tuple[Singles, Floats]:
@@ -398,6 +407,10 @@ def fit_softmax(scores: Floats, labels: Ints) -> tuple[Floats, Floats]:
         return loss + 0.5 * float(shift @ shift), np.concatenate(([(error * scores).sum()], error.sum(0) + shift))
 
     start = minimize(common, np.concatenate(([3.0], np.zeros(count))), jac=True, method="L-BFGS-B", options={"maxiter": 50}).x
+    if (
+        start[0] <= 0
+    ):  # scores that say the contrary of the labels say nothing: every text is as likely as the labels are common
+        return np.zeros((count, count)), np.log(np.bincount(labels, minlength=count) + 1.0)
     prior = np.eye(count) * start[0]
     if count > FULL_CALIBRATION_LABELS:
         return prior, start[1:]

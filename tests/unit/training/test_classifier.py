@@ -487,3 +487,29 @@ def test_what_is_known_of_two_folds_is_the_second_by_the_calibration_of_the_firs
     for held in range(3):
         progress(held, scores)
     assert heard == [(2, pytest.approx(0.5))]
+
+
+def test_labels_of_copies_alone_are_not_turned_round() -> None:
+    """Of each label a machine that did not see it says the contrary: calibration must not learn that."""
+    from complaint_model import scoring
+    from complaint_model.classifier import Rows, Settings, fit, folds_of
+
+    texts = [f"me cobraron dos veces la cuota {number}" for number in range(30)] + [
+        f"la app no abre {number}" for number in range(30)
+    ]
+    labels = ["cobros"] * 30 + ["app"] * 30
+    model, found = fit(Rows(texts, labels, labels), Settings())
+    scores = scoring.score(model, texts)
+    assert [model.labels[label] for label in scores.label] == labels
+    assert found.macro_f1 == 1.0
+    fold = folds_of(np.repeat([0, 1, 2], 20), ["a"] * 20 + ["b"] * 20 + [str(number) for number in range(20)], 5, 1)
+    assert [len(set(fold[start : start + 20])) for start in (0, 20, 40)] == [5, 5, 5]
+
+
+def test_scores_that_say_the_contrary_of_the_labels_give_what_is_common() -> None:
+    from complaint_model.classifier import fit_softmax
+
+    labels = np.repeat([0, 1], [300, 100])
+    slopes, shift = fit_softmax(np.where(np.arange(2) == labels[:, None], -1.0, 1.0), labels)
+    assert not slopes.any()
+    assert np.exp(shift) / np.exp(shift).sum() == pytest.approx([0.75, 0.25], abs=0.01)

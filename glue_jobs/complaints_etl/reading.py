@@ -650,7 +650,8 @@ def _separated(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Al
             given = match[1] or ""
         elif line.strip():
             break
-    for _ in range(_titles(list(islice(_lines(texts(), ""), len(taken) - 1, len(taken) + MOST_TITLES)), aliases)):
+    titles = _titles(list(islice(_lines(texts(), ""), len(taken) - 1, len(taken) + MOST_TITLES)), aliases)
+    for _ in range(titles):
         next(lines)
     before = len(taken) - 1
     separator = given or _separator(
@@ -674,6 +675,7 @@ def _separated(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Al
     unnamed = tuple(not cell.strip() for cell in cells)
     name = _SEPARATORS.get(separator, "one column" if separator == _NO_SEPARATOR else f"'{separator}'")
     told = f"{name}, quotes {'escaped by backslash' if dialect.escaped else 'doubled'}"
+    told += f", {titles} line(s) of a title above the header" if titles else ""
     rest = islice(_lines(texts(), newline), above, None)
     columns_told = _Columns(header, unnamed, tuple(map(fold, cells)))
     rows = _Records(rest, above, columns_told, parser, broken=dialect.broken)

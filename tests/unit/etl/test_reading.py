@@ -581,6 +581,7 @@ def test_a_reports_title_above_the_header_is_passed_over(body: str, line: int, e
     assert [(row.line, row.reason, row.values[table.columns["text"]]) for row in table.rows] == [
         (line, None, "no abre, ayuda")
     ]
+    assert table.dialect.endswith(" of a title above the header")
     if encoding != "utf-16":
         lines = content.splitlines(keepends=True)
         assert reading.head_of(content, ALIASES) == sum(map(len, lines[: line - 1]))

@@ -358,7 +358,7 @@ def head_of(body: bytes, aliases: Aliases) -> int:
     while place < len(body):
         line = body[place:].removeprefix(codecs.BOM_UTF8).partition(b"\n")[0]
         if line.strip() and not _SEPARATOR_LINE.fullmatch(line.decode("latin-1")):
-            above = body[place:].splitlines(keepends=True)[: MOST_TITLES + 1]
+            above = body[place:].splitlines(keepends=True)[: MOST_TITLES + 2]
             place += sum(map(len, above[: _titles([_decoded_line(line, "cp1252") for line in above], aliases)]))
             end = record_end(body[place:], opened=False)
             return len(body) if end is None else place + end + 1
@@ -650,7 +650,7 @@ def _separated(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Al
             given = match[1] or ""
         elif line.strip():
             break
-    titles = _titles(list(islice(_lines(texts(), ""), len(taken) - 1, len(taken) + MOST_TITLES)), aliases)
+    titles = _titles(list(islice(_lines(texts(), ""), len(taken) - 1, len(taken) + MOST_TITLES + 1)), aliases)
     for _ in range(titles):
         next(lines)
     before = len(taken) - 1
@@ -685,7 +685,7 @@ def _separated(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Al
 def _titles(lines: Sequence[str], aliases: Aliases) -> int:
     """How many of these lines are a report's title and page head, above the header of its table.
 
-    At most two cells of each are filled, fewer than the header has, which holds a text column and another that is known.
+    At most two cells of each are filled, fewer than the header has, which holds a text column; a row stands below it.
     """
     return min(filter(None, (_header_at(lines, mark, aliases) for mark in _SEPARATORS)), default=1) - 1
 
@@ -693,14 +693,18 @@ def _titles(lines: Sequence[str], aliases: Aliases) -> int:
 def _header_at(lines: Sequence[str], mark: str, aliases: Aliases) -> int:
     """Which line under titles is a header with this separator, counted from 1; 0 where none is."""
     parser, most = _Parser(mark, escaped=False), 0
-    for place, line in enumerate(lines, start=1):
+    for place, line in enumerate(lines[: MOST_TITLES + 1], start=1):
         cells = parser.whole(line)
         if cells is None:
             return 0
         filled = list(filter(str.strip, cells))
-        found = _find_columns(filled, aliases)
-        if "text" in found and (place == 1 or len(found) > 1):
-            return place if most < len(filled) else 0
+        if "text" in _find_columns(filled, aliases):
+            below = next(filter(str.strip, lines[place:]), "")
+            # Words of a sentence have a space behind a comma, and a table has rows. That of one text may go on in the next line.
+            spaced = mark != "|" and any(cell.startswith(" ") for cell in filled)
+            row = next(parser.records([below[:SNIFF_BYTES]], strict=False), [])
+            is_header = place == 1 or (most < len(filled) and not spaced and 1 < len(row) <= len(cells))
+            return place if is_header else 0
         most = max(most, len(filled))
         if most > MOST_FILLED or max(map(len, filled), default=0) > LONGEST_NAME:
             return 0

@@ -569,6 +569,7 @@ def test_powershells_line_above_the_header() -> None:
         ("Informe de PQR;;\nGenerado:;2026-11-01;\n;;\nRadicado;Fecha;Queja\n1;2026-01-02;no abre, ayuda\n", 5),
         ("Informe de PQR\nGenerado: 2026-11-01\n\nRadicado;Fecha;Queja\n1;2026-01-02;no abre, ayuda\n", 5),
         ('Quejas, noviembre\nRadicado,Fecha,Queja\n1,2026-01-02,"no abre, ayuda"\n', 3),
+        ("Informe\nNo;Queja;Ciudad\n1;no abre, ayuda;Cali\n", 3),
         ("# exported\nqueja\tcategoria\nno abre, ayuda\ta\n", 3),
         ("\ufeff\n\nInforme|\n|\n| Radicado | Queja |\n| 1 |no abre, ayuda|\n", 6),
         ("T\u00edtulo\n" * 20 + 'radicado,queja\n1,"no abre, ayuda"\n', 22),
@@ -590,7 +591,8 @@ def test_a_reports_title_above_the_header_is_passed_over(body: str, line: int, e
 @pytest.mark.parametrize(
     "body",
     [
-        "Informe\nNo;Queja;Ciudad\n1;no abre;Cali\n",  # one known column alone may be a word of a text
+        "Buenos días\nuna reclamación, queja, nada más\notra, cosa, más\n",  # a word of a text
+        "Buenos días\nqueja,cobros\nnadie responde\n",  # no table
         "1;2026-01-02;me cobraron\n2;2026-01-02;no abre\nradicado;fecha;queja\n3;2026-01-02;nada\n",  # a file with no header, and another
         f"{'La app no abre desde ayer. ' * 9}\nradicado;fecha;queja\n3;2026-01-02;nada\n",
         "T\n" * 21 + "radicado,queja\n1,nada\n",

@@ -319,10 +319,13 @@ def folds_of(labels: Ints, groups: Sequence[str], folds: int, seed: int) -> Ints
         fold[group] = (dealt.get(label, label)) % folds
         dealt[label] = dealt.get(label, label) + 1
     of_row = np.fromiter((fold[group] for group in groups), dtype=np.int64, count=len(labels))
-    for label in np.unique(labels).tolist():
+    count = int(labels.max()) + 1
+    lowest, highest = np.full(count, folds), np.full(count, -1)
+    np.minimum.at(lowest, labels, of_row)
+    np.maximum.at(highest, labels, of_row)
+    for label in np.flatnonzero(lowest == highest).tolist():
         rows = np.flatnonzero(labels == label)
-        if len(np.unique(of_row[rows])) == 1:
-            of_row[rows] = (np.arange(len(rows)) + label) % folds
+        of_row[rows] = (np.arange(len(rows)) + label) % folds
     return of_row
 
 
@@ -407,9 +410,8 @@ def fit_softmax(scores: Floats, labels: Ints) -> tuple[Floats, Floats]:
         return loss + 0.5 * float(shift @ shift), np.concatenate(([(error * scores).sum()], error.sum(0) + shift))
 
     start = minimize(common, np.concatenate(([3.0], np.zeros(count))), jac=True, method="L-BFGS-B", options={"maxiter": 50}).x
-    if (
-        start[0] <= 0
-    ):  # scores that say the contrary of the labels say nothing: every text is as likely as the labels are common
+    # Scores that say the contrary of the labels say nothing: each label is as likely as it is common.
+    if start[0] <= 0:
         return np.zeros((count, count)), np.log(np.bincount(labels, minlength=count) + 1.0)
     prior = np.eye(count) * start[0]
     if count > FULL_CALIBRATION_LABELS:

@@ -144,8 +144,9 @@ def _most_confused(labels: Sequence[str], counts: Confusion) -> list[str]:
     wrong = dict.fromkeys(labels, 0)
     for truth, answers in counts.items():
         for answer, rows in answers.items():
-            for label in {truth, answer} if truth != answer else ():
-                wrong[label] += rows
+            if truth != answer:
+                wrong[truth] += rows
+                wrong[answer] += rows
     most = set(sorted(labels, key=lambda label: -wrong[label])[:MOST_LABELS])
     return [label for label in labels if label in most]
 

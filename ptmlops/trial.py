@@ -255,7 +255,8 @@ def _learn(base: Path, settings: Settings, report: dict[str, Any], step: Step) -
     from complaint_model import artifact
     from complaint_model.artifact import ArtifactError
     from complaint_model.classifier import TrainingError
-    from complaint_model.records import DataError
+    from complaint_model.evaluation import named
+    from complaint_model.records import DataError, read_labelled
     from train import parse_settings, train
 
     chosen = settings.training
@@ -292,6 +293,12 @@ def _learn(base: Path, settings: Settings, report: dict[str, Any], step: Step) -
     except (TrainingError, DataError, ArtifactError) as error:
         raise OperatorError(str(error)) from None
     document["cross_fitted"] = {"rows": about["training_rows"], **about["metrics"]}
+    groups: dict[str, set[str]] = {}
+    for row in read_labelled(learn, held_out):
+        groups.setdefault(row.label, set()).add(row.group)
+    if copies := sorted(label for label, own in groups.items() if len(own) == 1):
+        told = "labels whose complaints are all near-copies of each other, so that their cross-fitted figures are of copies"
+        document["notes"].append(f"{told}: {named(copies)}")
     return document
 
 

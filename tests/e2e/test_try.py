@@ -177,6 +177,21 @@ def test_what_cannot_work_is_refused_at_once_in_a_line(
     assert (tmp_path / "out" / "predictions.csv").read_bytes() == b"text\nhello\n"
 
 
+def test_labels_of_copies_alone_keep_their_answers_and_are_named(tmp_path: Path) -> None:
+    """What somebody tries first: a file made by a loop, under a report's title."""
+    made = [("cobros", "me cobraron dos veces la cuota {} y nadie responde"), ("app", "la aplicacion no abre {} desde ayer")]
+    rows = [f"{label};{text.format(number)}\n" for number in range(30) for label, text in made]
+    (tmp_path / "loop.csv").write_text("Informe de PQR\n\nMotivo;Queja\n" + "".join(rows), encoding="utf-8")
+    done = attempt(tmp_path, "--labelled", "loop.csv", "--score", "loop.csv", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "out" / "predictions.csv").open(encoding="utf-8-sig", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert len(found) == 60
+    assert [row["label"] for row in found] == [row["Motivo"] for row in found]
+    notes = " ".join(json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))["notes"])
+    assert "are of copies: app, cobros" in notes
+
+
 def test_one_label_is_not_enough(tmp_path: Path) -> None:
     lines = [f"complaint about fee {letter * 5},fees" for letter in "abcdefghij"]
     (tmp_path / "one.csv").write_text("\n".join(["text,label", *lines, "another complaint,card"]), encoding="utf-8")

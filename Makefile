@@ -80,7 +80,7 @@ $(CLASSES_READY): $(READY)
 
 lock: $(READY)  ## pin every dependency again, with hashes and without addresses
 	@uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --universal \
-		--python-version 3.11 --group dev pyproject.toml -o requirements.lock
+		--python-version 3.11 --all-extras --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove what was built
 	rm -rf $(VENV) local_aws/node/node_modules tests/unit/publish/node/node_modules cdk.out .local_aws demo build

@@ -41,7 +41,7 @@ class JobProcess:
     group: str
     stream: str
     _process: subprocess.Popen[str] | None = None
-    _stop: threading.Event = field(default_factory=threading.Event)
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(
         self,
@@ -55,7 +55,7 @@ class JobProcess:
         """Run to the end. `timeout` in seconds."""
         lines: list[str] = []
         timed_out = False
-        if not self._stop.is_set():
+        if not self.stopping.is_set():
             self._process = subprocess.Popen(
                 list(command),
                 cwd=folder,
@@ -80,11 +80,15 @@ class JobProcess:
             _kill_group(self._process.pid)  # whatever it left behind goes with it
             _running.discard(self)
         code = self._process.returncode if self._process else -signal.SIGTERM
-        return Outcome(code, timed_out, self._stop.is_set(), lines)
+        return Outcome(code, timed_out, self.stopping.is_set(), lines)
+
+    def log(self, line: str) -> None:
+        """Add a line of another process that works for this job to the job's log."""
+        write_log(self.context, self.group, self.stream, [line])
 
     def stop(self) -> None:
         """Ask it to end, and make it end where it does not."""
-        self._stop.set()
+        self.stopping.set()
         self._end()
 
     def _end(self) -> None:
@@ -117,7 +121,7 @@ class JobProcess:
 def shutdown() -> None:
     """Kill every process that still runs."""
     for job in list(_running):
-        job._stop.set()
+        job.stopping.set()
         if job._process:
             _kill_group(job._process.pid)
 

@@ -53,14 +53,17 @@ def main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
 
-    from local_aws import access, cloudformation, events, functions, glue, sagemaker, validation, workflow
+    from local_aws import access, cloudformation, events, functions, sagemaker, validation, workflow
     from local_aws.context import LocalContext
+    from local_aws.services.glue import GlueService
 
     context = LocalContext(folder=folder, port=port, account_id=ACCOUNT_ID, region=region)
-    modules: tuple[Any, ...] = (cloudformation, events, functions, workflow, glue, sagemaker, validation, access)
+    modules: tuple[Any, ...] = (cloudformation, events, functions, workflow, sagemaker, validation, access)
     credentials = _create_administrator(context)
     for module in modules:
         module.install(context)
+    glue = GlueService(context)
+    glue.install()
 
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("localhost", port, application, threaded=True, request_handler=_quiet(MotoRequestHandler))
@@ -89,6 +92,7 @@ def main() -> None:
     try:
         server.serve_forever()
     finally:
+        glue.shutdown()
         for module in reversed(modules):
             getattr(module, "shutdown", lambda: None)()
         (folder / STATE).unlink(missing_ok=True)

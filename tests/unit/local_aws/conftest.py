@@ -84,6 +84,35 @@ class Sandbox:
         answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
         return json.loads(answer["Payload"].read()), answer.get("FunctionError")
 
+    def glue_job(self, script: str, **more: Any) -> tuple[str, str]:
+        """Create a job. Returns its name and the bucket that its role may use, which holds `script.py`."""
+        bucket, name = self.bucket(), self.name("job")
+        address = self.put(bucket, "script.py", script)
+        self.client("glue").create_job(
+            **{
+                "Name": name,
+                "Role": data_role(self, "glue", bucket),
+                "GlueVersion": "5.1",
+                "WorkerType": "G.1X",
+                "NumberOfWorkers": 2,
+                "Command": {"Name": "glueetl", "PythonVersion": "3", "ScriptLocation": address},
+                **more,
+            }
+        )
+        return name, bucket
+
+    def glue_run(self, job: str, **arguments: str) -> dict[str, Any]:
+        """Run a job to its end. Returns what GetJobRun answers."""
+        glue = self.client("glue")
+        run = glue.start_job_run(JobName=job, Arguments={f"--{name}": value for name, value in arguments.items()})["JobRunId"]
+
+        def ended() -> Any:
+            found = glue.get_job_run(JobName=job, RunId=run)["JobRun"]
+            return found if found["JobRunState"] in ("SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED") else None
+
+        found: dict[str, Any] = eventually(ended, 180)
+        return found
+
     def logs(self, group: str) -> str:
         client = self.client("logs")
         return "\n".join(event["message"] for event in client.filter_log_events(logGroupName=group)["events"])
@@ -95,6 +124,15 @@ def _policy(*statements: dict[str, Any]) -> str:
 
 def allow(*actions: str, on: str | list[str] = "*") -> dict[str, Any]:
     return {"Effect": "Allow", "Action": list(actions), "Resource": on}
+
+
+def data_role(sandbox: Sandbox, service: str, bucket: str) -> str:
+    """A role that may do with the objects of one bucket what jobs do."""
+    return sandbox.role(
+        service,
+        allow("s3:GetObject", "s3:PutObject", "s3:DeleteObject", on=f"arn:aws:s3:::{bucket}/*"),
+        allow("s3:ListBucket", "s3:GetBucketLocation", on=f"arn:aws:s3:::{bucket}"),
+    )
 
 
 def archive(**files: str) -> bytes:

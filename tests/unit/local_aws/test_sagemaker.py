@@ -1,4 +1,4 @@
-"""Glue and SageMaker in local AWS: the code really runs, under the container's contract, and ends as the service would say."""
+"""SageMaker in local AWS: the code really runs, under the container's contract, and ends as the service would say."""
 
 from __future__ import annotations
 
@@ -12,133 +12,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws import ROOT
-from tests.unit.local_aws.conftest import Sandbox, allow, archive, eventually
+from tests.unit.local_aws.conftest import Sandbox, allow, archive, data_role, eventually
 from tests.unit.training.conftest import make_complaints
 
 pytestmark = pytest.mark.slow  # every test starts processes
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
-
-
-def _data_role(sandbox: Sandbox, service: str, bucket: str) -> str:
-    return sandbox.role(
-        service,
-        allow("s3:GetObject", "s3:PutObject", "s3:DeleteObject", on=f"arn:aws:s3:::{bucket}/*"),
-        allow("s3:ListBucket", "s3:GetBucketLocation", on=f"arn:aws:s3:::{bucket}"),
-    )
-
-
-# -- glue -----------------------------------------------------------------------------------------------------------------
-
-
-def _glue_job(sandbox: Sandbox, script: str, **more: Any) -> tuple[str, str]:
-    bucket, name = sandbox.bucket(), sandbox.name("job")
-    sandbox.client("glue").create_job(
-        Name=name,
-        Role=_data_role(sandbox, "glue", bucket),
-        GlueVersion="5.1",
-        WorkerType="G.1X",
-        NumberOfWorkers=2,
-        Command={"Name": "glueetl", "PythonVersion": "3", "ScriptLocation": sandbox.put(bucket, "script.py", script)},
-        **more,
-    )
-    return name, bucket
-
-
-def _glue_run(sandbox: Sandbox, job: str, **arguments: str) -> dict[str, Any]:
-    glue = sandbox.client("glue")
-    run = glue.start_job_run(JobName=job, Arguments={f"--{name}": value for name, value in arguments.items()})["JobRunId"]
-
-    def ended() -> Any:
-        found = glue.get_job_run(JobName=job, RunId=run)["JobRun"]
-        return found if found["JobRunState"] in ("SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED") else None
-
-    found: dict[str, Any] = eventually(ended, 90)
-    return found
-
-
-def test_a_glue_run_gets_its_arguments_and_role_and_logs(sandbox: Sandbox) -> None:
-    script = (
-        "import boto3, sys\n"
-        "arguments = dict(zip(sys.argv[1::2], sys.argv[2::2]))\n"
-        "print('hola', arguments['--who'], arguments['--default'])\n"
-        "boto3.client('s3').put_object(Bucket=arguments['--bucket'], Key='out', Body=arguments['--JOB_NAME'].encode())\n"
-    )
-    job, bucket = _glue_job(
-        sandbox, script, DefaultArguments={"--default": "d", "--custom-logGroup-prefix": "/glue/test", "--who": "nobody"}
-    )
-
-    run = _glue_run(sandbox, job, who="ñ", bucket=bucket)
-
-    assert run["JobRunState"] == "SUCCEEDED", run.get("ErrorMessage")
-    assert sandbox.get(bucket, "out") == job
-    assert "hola ñ d" in sandbox.logs("/glue/test/output")
-    assert run["ExecutionTime"] >= 1
-
-
-def test_spark_reads_and_writes_s3_addresses(sandbox: Sandbox) -> None:
-    script = (
-        "import sys\nfrom pyspark.sql import SparkSession\n"
-        "bucket = dict(zip(sys.argv[1::2], sys.argv[2::2]))['--bucket']\n"
-        "spark = SparkSession.builder.getOrCreate()\n"
-        "rows = spark.read.json(f's3://{bucket}/in/')\n"
-        "rows.selectExpr('n * 2 AS n').write.parquet(f's3://{bucket}/out/')\n"
-    )
-    job, bucket = _glue_job(sandbox, script)
-    sandbox.put(bucket, "in/a.json", '{"n": 1}\n{"n": 20}\n')
-
-    run = _glue_run(sandbox, job, bucket=bucket)
-
-    assert run["JobRunState"] == "SUCCEEDED", run.get("ErrorMessage")
-    import io
-
-    import pyarrow.parquet as pq
-
-    listed = sandbox.client("s3").list_objects_v2(Bucket=bucket, Prefix="out/")["Contents"]
-    parts = [item["Key"] for item in listed if item["Key"].endswith(".parquet")]
-    tables = [
-        pq.read_table(io.BytesIO(sandbox.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())) for key in parts
-    ]
-    assert sorted(row["n"] for table in tables for row in table.to_pylist()) == [2, 40]
-
-
-def test_a_script_that_fails_is_a_failed_run_with_its_last_words(sandbox: Sandbox) -> None:
-    job, _ = _glue_job(sandbox, "raise ValueError('the file has no text column')\n", MaxRetries=1)
-
-    run = _glue_run(sandbox, job)
-
-    assert run["JobRunState"] == "FAILED"
-    assert "ValueError: the file has no text column" in run["ErrorMessage"]
-    runs = eventually(lambda: len(sandbox.client("glue").get_job_runs(JobName=job)["JobRuns"]) == 2)
-    assert runs  # MaxRetries
-
-
-def test_more_runs_than_allowed_are_refused_and_a_stopped_run_stops(sandbox: Sandbox) -> None:
-    job, _ = _glue_job(sandbox, "import time; time.sleep(300)\n", ExecutionProperty={"MaxConcurrentRuns": 1})
-    glue = sandbox.client("glue")
-    run = glue.start_job_run(JobName=job)["JobRunId"]
-
-    with pytest.raises(ClientError, match="ConcurrentRunsExceededException"):
-        glue.start_job_run(JobName=job)
-    eventually(lambda: glue.get_job_run(JobName=job, RunId=run)["JobRun"]["JobRunState"] == "RUNNING")
-    assert glue.batch_stop_job_run(JobName=job, JobRunIds=[run])["SuccessfulSubmissions"]
-
-    assert eventually(lambda: glue.get_job_run(JobName=job, RunId=run)["JobRun"]["JobRunState"] == "STOPPED")
-
-
-def test_a_module_that_is_not_as_pinned_fails_the_run(sandbox: Sandbox) -> None:
-    job, _ = _glue_job(sandbox, "print('never')\n", DefaultArguments={"--additional-python-modules": "jinja2==0.1"})
-    assert "jinja2 is" in _glue_run(sandbox, job)["ErrorMessage"]
-
-
-def test_a_requirements_file_is_held_to_what_is_there(sandbox: Sandbox) -> None:
-    options = {"--additional-python-modules": "s3://none/none", "--python-modules-installer-option": "--no-deps -r"}
-    job, bucket = _glue_job(sandbox, "print('never')\n", DefaultArguments=options)
-    file = sandbox.put(
-        bucket, "requirements.txt", "pyspark==3.5.6 \\\n    --hash=sha256:00\njinja2==0.1 \\\n    --hash=sha256:11\n"
-    )
-    run = _glue_run(sandbox, job, **{"additional-python-modules": file})
-    assert "jinja2 is" in run["ErrorMessage"]
-    assert run["LogGroupName"] == "/aws-glue/jobs/output"
 
 
 # -- sagemaker ------------------------------------------------------------------------------------------------------------
@@ -170,7 +48,7 @@ def _training(sandbox: Sandbox, code: str, bucket: str, image: str = IMAGE) -> d
             "TrainingInputMode": "File",
             "MetricDefinitions": [{"Name": "score", "Regex": "score=([0-9.]+);"}],
         },
-        "RoleArn": _data_role(sandbox, "sagemaker", bucket),
+        "RoleArn": data_role(sandbox, "sagemaker", bucket),
         "InputDataConfig": [channel("code"), channel("train")],
         "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/models/"},
         "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5},
@@ -544,7 +422,7 @@ def _transform(sandbox: Sandbox, bucket: str, *, role: str | None = None, **more
     url = sandbox.put(bucket, "model.tar.gz", archive(**{"about_json": "m1", "code/inference_py": SERVE}))
     sagemaker.create_model(
         ModelName=model,
-        ExecutionRoleArn=role or _data_role(sandbox, "sagemaker", bucket),
+        ExecutionRoleArn=role or data_role(sandbox, "sagemaker", bucket),
         PrimaryContainer={
             "Image": IMAGE,
             "ModelDataUrl": url,
@@ -627,7 +505,7 @@ def test_processing_moves_inputs_and_outputs_and_tells_its_message(sandbox: Sand
         }
         sagemaker.create_processing_job(
             ProcessingJobName=name,
-            RoleArn=_data_role(sandbox, "sagemaker", bucket),
+            RoleArn=data_role(sandbox, "sagemaker", bucket),
             AppSpecification={
                 "ImageUri": IMAGE,
                 "ContainerEntrypoint": ["python3", "-c", code],
@@ -662,8 +540,8 @@ def test_processing_moves_inputs_and_outputs_and_tells_its_message(sandbox: Sand
 
 
 def test_a_state_machine_waits_for_a_job_and_reports_its_failure(sandbox: Sandbox) -> None:
-    good, _ = _glue_job(sandbox, "print('done')\n")
-    bad, _ = _glue_job(sandbox, "raise SystemExit('out of milk')\n")
+    good, _ = sandbox.glue_job("print('done')\n")
+    bad, _ = sandbox.glue_job("raise SystemExit('out of milk')\n")
     states = sandbox.client("stepfunctions")
     role = sandbox.role("states", allow("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"))
 

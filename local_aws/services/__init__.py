@@ -1,0 +1,1 @@
+"""The services behind local AWS's APIs: one file or folder per service."""

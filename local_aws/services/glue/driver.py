@@ -1,0 +1,68 @@
+"""The process of one Glue job run: it runs the job's script on a Spark that is running already.
+
+    python -m local_aws.services.glue.driver SCRIPT [ARGUMENT...]
+
+The script sees what it sees on Glue: a fresh Python, its own arguments, the role's credentials in the environment, and `s3://`
+addresses. Only the Java side of Spark is shared with earlier runs, through a connection that the Spark host makes for this run.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+# Names of the variables that tell this process where to work; they are not the script's business.
+BUCKETS = "LOCAL_AWS_BUCKETS"
+CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+
+def main() -> None:
+    """Attach this process to the running Spark and run the script as `__main__`."""
+    buckets = os.environ.pop(BUCKETS).split(",")
+    del sys.argv[0]
+    # What led Python to this module is not on the path of the script.
+    root, _, libraries = os.environ["PYTHONPATH"].partition(os.pathsep)
+    sys.path.remove(root)
+    sys.path[0] = str(Path(sys.argv[0]).parent)
+    os.environ["PYTHONPATH"] = libraries
+    attach_spark(buckets)
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+def attach_spark(buckets: list[str]) -> None:
+    """Let `SparkContext()` and `SparkSession.builder.getOrCreate()` return the running Spark.
+
+    PySpark connects to the Java process that PYSPARK_GATEWAY_PORT names. It then starts a SparkContext, of which a Java process can have
+    only one, so that step is replaced.
+    """
+    from pyspark import SparkContext
+
+    def use_running_context(self: Any, _configuration: Any) -> Any:
+        java = self._jvm
+        context = java.JavaSparkContext.fromSparkContext(java.org.apache.spark.SparkContext.getOrCreate())
+        mount(context.hadoopConfiguration(), buckets)
+        # Python workers get these variables from the driver, each run new ones: so no worker serves two runs.
+        self.environment.update({name: value for name, value in os.environ.items() if not name.startswith("PYSPARK_GATEWAY")})
+        return context
+
+    SparkContext._initialize_context = use_running_context
+
+
+def mount(hadoop: Any, buckets: list[str]) -> None:
+    """Make `s3://BUCKET/` lead to the gateway of this run, for each bucket that exists."""
+    import boto3
+
+    from local_aws.services.glue import s3_gateway
+
+    staging = Path(tempfile.mkdtemp(prefix="uncommitted-", dir=os.environ["HOME"]))
+    address = s3_gateway.serve(boto3.client("s3"), staging)
+    for bucket in buckets:
+        hadoop.set(f"fs.viewfs.mounttable.{bucket}.linkFallback", f"{address}/{bucket}")
+
+
+if __name__ == "__main__":
+    main()

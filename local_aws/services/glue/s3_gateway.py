@@ -1,0 +1,393 @@
+"""Give Spark an S3 file system: Hadoop's WebHDFS protocol, answered from S3 with the credentials of the job run.
+
+Spark from PyPI has no S3 client, but it has one for WebHDFS (https://hadoop.apache.org/docs/r3.3.4/hadoop-project-dist/hadoop-hdfs/WebHDFS.html).
+Each operation becomes the S3 calls that Hadoop's own S3A client would make, so a job reads only what it opens, and S3 allows or
+denies each call. Spark writes first to a folder named `_temporary` and renames what is complete: such files stay on local disk until
+they are renamed, as with the committers that Glue uses.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import IO, Any, NoReturn
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from botocore.exceptions import ClientError
+
+PREFIX = "/webhdfs/v1"
+BLOCK_BYTES = 128 * 1024 * 1024
+PIECE_BYTES = 1024 * 1024
+UNCOMMITTED = "_temporary"
+ACCESS_CONTROL = "org.apache.hadoop.security.AccessControlException"
+
+
+class RemoteError(Exception):
+    """An error that the Hadoop client rebuilds as the Java exception `java_class`."""
+
+    def __init__(self, status: int, java_class: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.java_class = java_class
+
+    def document(self) -> dict[str, Any]:
+        """The body of the response."""
+        name = self.java_class.rpartition(".")[2]
+        return {"RemoteException": {"exception": name, "javaClassName": self.java_class, "message": str(self)}}
+
+
+def _not_found(path: str) -> NoReturn:
+    raise RemoteError(404, "java.io.FileNotFoundException", f"No such file or directory: s3://{path}")
+
+
+class S3FileSystem:
+    """Files and folders on S3 and in a local folder for files that are not committed yet.
+
+    Paths have the form `bucket/key`, without a slash at either end.
+    """
+
+    def __init__(self, client: Any, staging: Path) -> None:
+        self._client = client
+        self._staging = staging
+        self._folders: set[str] = set()  # S3 has no folders: Spark expects those that it made to exist
+
+    def status(self, path: str) -> dict[str, Any]:
+        """Return the FileStatus of a file or folder.
+
+        Raises:
+            RemoteError: There is no such file.
+        """
+        if self._is_staged(path):
+            return self._staged_status(path)
+        bucket, _, key = path.partition("/")
+        if not key:
+            return _folder_status("")
+        try:
+            found = self._client.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("404", "NoSuchKey", "NotFound"):
+                raise
+        else:
+            return _file_status("", found["ContentLength"], found["LastModified"])
+        if path in self._folders or next(self._pages(bucket, f"{key}/", MaxKeys=1)).get("Contents"):
+            return _folder_status("")
+        _not_found(path)
+
+    def list(self, path: str) -> list[dict[str, Any]]:
+        """Return the FileStatus of each entry of a folder, or of the file itself."""
+        if self._is_staged(path):
+            here = self._staged(path)
+            if not here.is_dir():
+                return [self._staged_status(path)]
+            return [self._staged_status(f"{path}/{entry.name}", entry.name) for entry in sorted(here.iterdir())]
+        own = self.status(path)
+        if own["type"] == "FILE":
+            return [own]
+        bucket, _, key = path.partition("/")
+        prefix = f"{key}/" if key else ""
+        entries: dict[str, dict[str, Any]] = {}
+        for page in self._pages(bucket, prefix, Delimiter="/"):
+            for folder in page.get("CommonPrefixes", []):
+                name = folder["Prefix"][len(prefix) : -1]
+                entries[name] = _folder_status(name)
+            for item in page.get("Contents", []):
+                if name := item["Key"][len(prefix) :]:
+                    entries[name] = _file_status(name, item["Size"], item["LastModified"])
+        for folder in list(self._folders):
+            parent, _, name = folder.rpartition("/")
+            if parent == path:
+                entries.setdefault(name, _folder_status(name))
+        return [entries[name] for name in sorted(entries)]
+
+    def read(self, path: str, start: int, length: int | None) -> tuple[int, Iterator[bytes]]:
+        """Return the number of bytes from `start` on, at most `length`, and the bytes."""
+        if self._is_staged(path):
+            content = self._staged(path).read_bytes()[start:]
+            content = content if length is None else content[:length]
+            return len(content), iter([content])
+        bucket, _, key = path.partition("/")
+        span = f"bytes={start}-" if length is None else f"bytes={start}-{start + length - 1}"
+        try:
+            found = self._client.get_object(Bucket=bucket, Key=key, Range=span)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "InvalidRange":
+                return 0, iter(())
+            if code == "NoSuchKey":
+                _not_found(path)
+            raise
+        return found["ContentLength"], found["Body"].iter_chunks(PIECE_BYTES)
+
+    def write(self, path: str, body: IO[bytes]) -> None:
+        """Write a file from a readable stream: to S3 or, if it is not committed yet, to local disk."""
+        if self._is_staged(path):
+            target = self._staged(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as file:
+                shutil.copyfileobj(body, file, PIECE_BYTES)
+            return
+        bucket, _, key = path.partition("/")
+        self._client.upload_fileobj(body, bucket, key)
+
+    def make_folder(self, path: str) -> None:
+        """Remember a folder; S3 needs none."""
+        if self._is_staged(path):
+            self._staged(path).mkdir(parents=True, exist_ok=True)
+        else:
+            self._folders.add(path)
+
+    def rename(self, source: str, target: str) -> bool:
+        """Move a file or folder; into `target` if that is a folder. Return False if there is nothing at `source`."""
+        try:
+            if self.status(target)["type"] == "DIRECTORY":
+                target = f"{target}/{source.rpartition('/')[2]}"
+        except RemoteError:
+            pass  # nothing is there yet: the usual case
+        names = list(self._files_below(source))
+        for name in names:
+            self._move(f"{source}{name}", f"{target}{name}")
+        if self._is_staged(source):
+            shutil.rmtree(self._staged(source), ignore_errors=True)
+        return bool(names)
+
+    def delete(self, path: str) -> bool:
+        """Delete a file, or a folder with all that it holds. Return whether there was one."""
+        if self._is_staged(path):
+            here = self._staged(path)
+            existed = here.exists()
+            if here.is_dir():
+                shutil.rmtree(here)
+            else:
+                here.unlink(missing_ok=True)
+            return existed
+        bucket = path.partition("/")[0]
+        existed = path in self._folders
+        self._folders = {folder for folder in self._folders if folder != path and not folder.startswith(f"{path}/")}
+        for name in self._files_below(path):
+            self._client.delete_object(Bucket=bucket, Key=f"{path}{name}".partition("/")[2])
+            existed = True
+        return existed
+
+    def _files_below(self, path: str) -> Iterator[str]:
+        """Yield `""` if `path` is a file, else `/name` of each file at any depth below it."""
+        if self._is_staged(path):
+            here = self._staged(path)
+            if here.is_file():
+                yield ""
+            for file in sorted(here.rglob("*")):
+                if file.is_file():
+                    yield f"/{file.relative_to(here).as_posix()}"
+            return
+        try:
+            kind = self.status(path)["type"]
+        except RemoteError:
+            return
+        if kind == "FILE":
+            yield ""
+            return
+        bucket, _, key = path.partition("/")
+        for page in self._pages(bucket, f"{key}/"):
+            for item in page.get("Contents", []):
+                yield item["Key"][len(key) :]
+
+    def _move(self, source: str, target: str) -> None:
+        if self._is_staged(source) and self._is_staged(target):
+            self._staged(target).parent.mkdir(parents=True, exist_ok=True)
+            self._staged(source).replace(self._staged(target))
+            return
+        if self._is_staged(source):
+            with self._staged(source).open("rb") as body:
+                self.write(target, body)
+            self._staged(source).unlink()
+            return
+        bucket, _, key = source.partition("/")
+        to_bucket, _, to_key = target.partition("/")
+        self._client.copy_object(Bucket=to_bucket, Key=to_key, CopySource={"Bucket": bucket, "Key": key})
+        self._client.delete_object(Bucket=bucket, Key=key)
+
+    def _pages(self, bucket: str, prefix: str, **more: Any) -> Iterator[Any]:
+        limit = {"PaginationConfig": {"MaxItems": more.pop("MaxKeys")}} if "MaxKeys" in more else {}
+        yield from self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **more, **limit)
+
+    @staticmethod
+    def _is_staged(path: str) -> bool:
+        return UNCOMMITTED in path.split("/")
+
+    def _staged(self, path: str) -> Path:
+        return self._staging / path
+
+    def _staged_status(self, path: str, suffix: str = "") -> dict[str, Any]:
+        here = self._staged(path)
+        if not here.exists():
+            _not_found(path)
+        if here.is_dir():
+            return _folder_status(suffix)
+        stat = here.stat()
+        return _file_status(suffix, stat.st_size, datetime.fromtimestamp(stat.st_mtime))
+
+
+def _file_status(name: str, size: int, modified: datetime) -> dict[str, Any]:
+    return {**_folder_status(name), "type": "FILE", "length": size, "modificationTime": int(modified.timestamp() * 1000),
+            "blockSize": BLOCK_BYTES, "replication": 1, "permission": "644"}  # fmt: skip
+
+
+def _folder_status(name: str) -> dict[str, Any]:
+    return {"pathSuffix": name, "type": "DIRECTORY", "length": 0, "owner": "job", "group": "job", "permission": "755",
+            "accessTime": 0, "modificationTime": 0, "blockSize": 0, "replication": 0}  # fmt: skip
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One WebHDFS request. The first part of the path is the secret of this gateway."""
+
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - as above
+
+    def _answer(self) -> None:
+        try:
+            address = urlsplit(self.path)
+            token, _, path = unquote(address.path).removeprefix(f"{PREFIX}/").partition("/")
+            if not secrets.compare_digest(token, self.server.token):
+                self._send(403, RemoteError(403, ACCESS_CONTROL, "wrong secret in the address").document())
+                return
+            query = {name: values[0] for name, values in parse_qs(address.query).items()}
+            self._perform(query.get("op", "").upper(), path.strip("/"), query)
+        except RemoteError as error:
+            self._send(error.status, error.document())
+        except ClientError as error:
+            self._send(*_client_error(error))
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True  # Hadoop seeks by closing a stream
+        except Exception as error:  # noqa: BLE001 - the job must fail with this error, not wait for an answer
+            self._send(500, RemoteError(500, "java.io.IOException", f"S3 gateway: {error!r}").document())
+
+    def _perform(self, operation: str, path: str, query: Mapping[str, str]) -> None:
+        files = self.server.files
+        if operation == "GETFILESTATUS":
+            self._send(200, {"FileStatus": files.status(path)})
+        elif operation == "LISTSTATUS":
+            self._send(200, {"FileStatuses": {"FileStatus": files.list(path)}})
+        elif operation == "LISTSTATUS_BATCH":
+            part = {"partialListing": {"FileStatuses": {"FileStatus": files.list(path)}}, "remainingEntries": 0}
+            self._send(200, {"DirectoryListing": part})
+        elif operation == "OPEN":
+            length = int(query["length"]) if "length" in query else None
+            self._send_bytes(*files.read(path, int(query.get("offset", 0)), length))
+        elif operation == "CREATE" and query.get("data") != "true":
+            # The protocol's first step: the client sends the bytes to the address that it gets here.
+            host = self.headers["Host"]
+            self._send(307, None, Location=f"http://{host}{PREFIX}/{quote(f'{self.server.token}/{path}')}?op=CREATE&data=true")
+        elif operation == "CREATE":
+            files.write(path, _Body(self.rfile, self.headers))  # type: ignore[arg-type] - has the one method that is called
+            self._send(201, None)
+        elif operation == "MKDIRS":
+            files.make_folder(path)
+            self._send(200, {"boolean": True})
+        elif operation == "RENAME":
+            target = query["destination"].strip("/").partition("/")[2]
+            self._send(200, {"boolean": files.rename(path, target)})
+        elif operation == "DELETE":
+            self._send(200, {"boolean": files.delete(path)})
+        elif operation in ("SETPERMISSION", "SETOWNER", "SETTIMES"):
+            self._send(200, None)  # S3 has none of these
+        else:
+            message = f"{operation} is not supported on S3"
+            raise RemoteError(400, "java.lang.UnsupportedOperationException", message)
+
+    def _send(self, status: int, document: object, **headers: str) -> None:
+        body = b"" if document is None else json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _send_bytes(self, length: int, pieces: Iterator[bytes]) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+        for piece in pieces:
+            self.wfile.write(piece)
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing: errors reach the job as exceptions."""
+
+
+class _Body:
+    """The body of a request as a stream, whether its length is known or it comes in chunks (RFC 9112, section 7.1)."""
+
+    def __init__(self, stream: IO[bytes], headers: Any) -> None:
+        self._stream = stream
+        self._chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
+        self._left = 0 if self._chunked else int(headers.get("Content-Length", 0))
+        self._ended = not self._chunked and not self._left
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, all of the rest if negative, b"" at the end."""
+        parts: list[bytes] = []
+        wanted = size
+        while not self._ended and wanted:
+            if self._chunked and not self._left:
+                self._left = int(self._stream.readline().split(b";")[0], 16)
+                if not self._left:
+                    self._stream.readline()
+                    self._ended = True
+                    break
+            part = self._stream.read(self._left if wanted < 0 else min(wanted, self._left))
+            if not part:
+                raise ConnectionResetError("the request ended before its body")
+            parts.append(part)
+            self._left -= len(part)
+            wanted = wanted if wanted < 0 else wanted - len(part)
+            if not self._left:
+                if self._chunked:
+                    self._stream.readline()
+                else:
+                    self._ended = True
+        return b"".join(parts)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+    files: S3FileSystem
+    token: str
+
+
+def _client_error(error: ClientError) -> tuple[int, dict[str, Any]]:
+    """Translate an error of S3 into the Java exception that Hadoop's S3 clients raise for it."""
+    code = error.response["Error"]["Code"]
+    denied = code in ("AccessDenied", "403", "Forbidden")
+    java_class = ACCESS_CONTROL if denied else "java.io.IOException"
+    translated = RemoteError(403 if denied else 500, java_class, str(error))
+    return translated.status, translated.document()
+
+
+def serve(client: Any, staging: Path) -> str:
+    """Start a gateway in a thread of this process.
+
+    Args:
+        client: An S3 client with the credentials of the job run.
+        staging: A folder for files that are not committed yet.
+
+    Returns:
+        The address to mount: a bucket is at `<address>/<bucket>`.
+    """
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.files = S3FileSystem(client, staging)
+    server.token = secrets.token_urlsafe(24)
+    threading.Thread(target=server.serve_forever, name="s3-gateway", daemon=True).start()
+    return f"webhdfs://localhost:{server.server_address[1]}/{server.token}"

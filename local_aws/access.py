@@ -39,10 +39,13 @@ _ACTIONS = {
 _TRANSACTION = {"Put": "dynamodb:PutItem", "Update": "dynamodb:UpdateItem", "Delete": "dynamodb:DeleteItem"}
 
 
-def assume_role(context: LocalContext, role_arn: str, service: str, session_name: str) -> Any:
-    """moto's AssumedRole for a service, or a refusal where the role does not trust that service."""
+def check_trust(context: LocalContext, role_arn: str, service: str) -> None:
+    """Check that a service may assume a role.
+
+    Raises:
+        RoleNotAssumableError: there is no such role, or its trust policy does not name the service.
+    """
     from moto.iam.exceptions import NotFoundException
-    from moto.sts.models import sts_backends
 
     try:
         role = context.backend("iam").get_role_by_arn(role_arn)
@@ -60,6 +63,17 @@ def assume_role(context: LocalContext, role_arn: str, service: str, session_name
         raise RoleNotAssumableError(
             f"{service} cannot assume {role_arn}: its trust policy names {', '.join(sorted(trusted)) or 'no service'}"
         )
+
+
+def assume_role(context: LocalContext, role_arn: str, service: str, session_name: str) -> Any:
+    """Return moto's AssumedRole for a service.
+
+    Raises:
+        RoleNotAssumableError: there is no such role, or its trust policy does not name the service.
+    """
+    from moto.sts.models import sts_backends
+
+    check_trust(context, role_arn, service)
     return sts_backends[context.account_id]["aws"].assume_role(
         context.region, re.sub(r"[^\w+=,.@-]", "-", session_name)[:64], role_arn, "", 43200, ""
     )

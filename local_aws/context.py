@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import uuid
 from dataclasses import dataclass
@@ -9,10 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.credentials import DeferredRefreshableCredentials
+from botocore.loaders import Loader
 
-# boto3 would otherwise ask the instance metadata service, which no machine here has.
-_CLIENT_CONFIG = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=5, read_timeout=900)
+# The executions that run at once share a client, and each of them may hold a connection.
+_CLIENT_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 3}, connect_timeout=5, read_timeout=900, max_pool_connections=50
+)
+# Clients that are kept. Reading a service's model takes most of the time that it takes to make one.
+_CACHED_CLIENTS = 64
+_loader = Loader()
 
 
 class RoleNotAssumableError(Exception):
@@ -69,23 +78,19 @@ class LocalContext:
         }
 
     def client(self, name: str, role_arn: str, service: str) -> Any:
-        """A boto3 client that calls with the credentials of a role."""
-        environment = self.role_environment(role_arn, service)
-        session = boto3.Session(
-            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=environment["AWS_SESSION_TOKEN"],
-            region_name=self.region,
-        )
-        return session.client(name, endpoint_url=self.endpoint_url, config=_CLIENT_CONFIG)  # type: ignore[call-overload]
+        """Return a boto3 client that calls with the credentials of a role. It renews them before they expire.
+
+        Raises:
+            RoleNotAssumableError: there is no such role, or its trust policy does not name the service.
+        """
+        from local_aws.access import check_trust
+
+        check_trust(self, role_arn, service)  # each time, because a role may have changed since its client was made
+        return _client_of_role(self, name, role_arn, service)
 
     def client_of_operator(self, name: str) -> Any:
-        """A boto3 client with the operator's credentials, for what the platform itself looks up."""
-        from local_aws.server import administrator_credentials
-
-        credentials: dict[str, Any] = dict(administrator_credentials(self.folder))
-        session = boto3.Session(region_name=self.region, **credentials)
-        return session.client(name, endpoint_url=self.endpoint_url, config=_CLIENT_CONFIG)  # type: ignore[call-overload]
+        """Return a boto3 client with the operator's credentials, for what the platform itself looks up."""
+        return _client_of_operator(self, name)
 
     def backend(self, service: str) -> Any:
         """moto's own store of a service, for what the service itself does (writing a log, moving a state)."""
@@ -93,3 +98,37 @@ class LocalContext:
 
         region = "aws" if service in ("iam", "sts", "s3") else self.region
         return get_backend(service)[self.account_id][region]
+
+
+@functools.lru_cache(_CACHED_CLIENTS)
+def _client_of_role(context: LocalContext, name: str, role_arn: str, service: str) -> Any:
+    from local_aws.access import assume_role
+
+    def assume() -> dict[str, str]:
+        session = assume_role(context, role_arn, service, f"local-{uuid.uuid4().hex[:8]}")
+        return {
+            "access_key": session.access_key_id,
+            "secret_key": session.secret_access_key,
+            "token": session.session_token,
+            "expiry_time": f"{session.expiration:%Y-%m-%dT%H:%M:%SZ}",
+        }
+
+    session = botocore.session.Session()
+    session._credentials = DeferredRefreshableCredentials(assume, "assume-role")  # botocore has no public way
+    return _client(context, name, session)
+
+
+@functools.lru_cache(_CACHED_CLIENTS)
+def _client_of_operator(context: LocalContext, name: str) -> Any:
+    from local_aws.server import administrator_credentials
+
+    credentials = administrator_credentials(context.folder)
+    session = botocore.session.Session()
+    session.set_credentials(credentials["aws_access_key_id"], credentials["aws_secret_access_key"])
+    return _client(context, name, session)
+
+
+def _client(context: LocalContext, name: str, session: botocore.session.Session) -> Any:
+    session.register_component("data_loader", _loader)
+    made = boto3.Session(botocore_session=session, region_name=context.region)
+    return made.client(name, endpoint_url=context.endpoint_url, config=_CLIENT_CONFIG)  # type: ignore[call-overload]

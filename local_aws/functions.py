@@ -344,6 +344,9 @@ def _poll(context: LocalContext, functions: _Functions, key: str) -> None:
             if client is None:
                 client = context.client("sqs", function.role, "lambda.amazonaws.com")
             name = mapping.event_source_arn.rpartition(":")[2]
+            queue = context.backend("sqs").queues.get(name)
+            if queue and not queue.messages:
+                continue  # a request costs more than a look, and the queue is empty most of the time
             url = f"{context.endpoint_url}/{context.account_id}/{name}"
             batch = _gather(client, url, size=mapping.batch_size or 10, window=float(mapping.max_batch_window or 0))
             if batch:

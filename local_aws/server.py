@@ -17,6 +17,7 @@ Every extension of moto is installed here and nowhere else, so this list is what
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -65,7 +66,11 @@ def main() -> None:
     glue = GlueService(context)
     glue.install()
 
-    application = DomainDispatcherApplication(create_backend_app)
+    class Dispatcher(DomainDispatcherApplication):
+        # moto lists the folders of its package for each request.
+        get_backend_for_host = functools.lru_cache(1024)(DomainDispatcherApplication.get_backend_for_host)
+
+    application = Dispatcher(create_backend_app)
     server = make_server("localhost", port, application, threaded=True, request_handler=_quiet(MotoRequestHandler))
     stopping = threading.Event()
 

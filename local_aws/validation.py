@@ -27,13 +27,14 @@ EXECUTION_INPUT_BYTES = 256 * 1024
 
 
 @functools.cache
-def _model(service: str) -> Any:
+def service_model(service: str) -> Any:
+    """Return botocore's model of a service, read once."""
     return botocore.session.get_session().get_service_model(service)
 
 
 def problems(service: str, operation: str, request: dict[str, Any]) -> list[str]:
     """What the service would refuse in a request, each as `field: why`; empty where it would accept it."""
-    model = _model(service)
+    model = service_model(service)
     if operation not in model.operation_names:
         return []
     shape = model.operation_model(operation).input_shape

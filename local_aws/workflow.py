@@ -8,6 +8,7 @@ RedriveExecution.
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import re
 import sys
@@ -17,12 +18,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import botocore.session
 from botocore.exceptions import ClientError
 
 from local_aws.context import LocalContext
+from local_aws.validation import service_model
 
-POLL_SECONDS = 0.25
+# How long a waiting state sleeps between two looks at its job: longer each time, up to the last value.
+POLL_SECONDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 TASK_FAILED = "States.TaskFailed"
 
 
@@ -249,7 +251,7 @@ def _job_task_class(context: LocalContext) -> type:
 
         def _get_supported_parameters(self) -> set[str] | None:
             service, action = self.resource.service_name, self.resource.api_action
-            model = botocore.session.get_session().get_service_model(service)
+            model = service_model(service)
             operation = action[0].upper() + action[1:]
             if operation not in model.operation_names:
                 return None
@@ -289,8 +291,8 @@ def _job_task_class(context: LocalContext) -> type:
         ) -> None:
             answer = env.stack.pop()
             job = JOBS[(self.resource.service_name, self.resource.api_action)]
+            pauses = itertools.chain(POLL_SECONDS, itertools.repeat(POLL_SECONDS[-1]))
             while True:
-                # Renewed each time: the credentials of a service's session do not last as long as a job may.
                 client = context.client(self.resource.service_name, state_credentials.role_arn, "states.amazonaws.com")
                 if not env.is_running():
                     job.stop(client, normalised_parameters, answer)
@@ -303,7 +305,7 @@ def _job_task_class(context: LocalContext) -> type:
                 if description[job.status] in job.ended_badly:
                     cause = json.dumps(_plain(description))
                     raise FailureEventException(self._failure(env, TASK_FAILED, cause))
-                time.sleep(POLL_SECONDS)
+                time.sleep(next(pauses))
 
     return JobTask
 

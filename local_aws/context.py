@@ -114,7 +114,7 @@ def _client_of_role(context: LocalContext, name: str, role_arn: str, service: st
         }
 
     session = botocore.session.Session()
-    session._credentials = DeferredRefreshableCredentials(assume, "assume-role")  # botocore has no public way
+    session._credentials = DeferredRefreshableCredentials(assume, "assume-role")  # type: ignore[attr-defined] # there is no public way
     return _client(context, name, session)
 
 

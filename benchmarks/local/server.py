@@ -113,7 +113,7 @@ def _executions(states: Any, machine: str) -> list[dict[str, Any]]:
 
 def _cpu(process: psutil.Process) -> float:
     times = process.cpu_times()  # without those of the processes that it started
-    return times.user + times.system
+    return float(times.user + times.system)
 
 
 def main() -> None:

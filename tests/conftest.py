@@ -49,10 +49,10 @@ def spark() -> Iterator[SparkSession]:
         .appName("ptmlops-tests")
         .config("spark.ui.enabled", "false")
         .config("spark.driver.memory", "2g")
-        .config("spark.driver.extraJavaOptions", java.options())  # and as local AWS starts it
+        .config("spark.driver.extraJavaOptions", java.SHORT_JOBS)  # and as local AWS starts it
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
-        .config("spark.sql.adaptive.enabled", "false")  # as local AWS has it (local_aws/glue.py)
+        .config("spark.sql.adaptive.enabled", "false")  # as local AWS has it (local_aws/services/glue/)
         .config("spark.sql.shuffle.partitions", "2")  # tiny data: 200 empty tasks would be most of the time
         .config("spark.sql.session.timeZone", "UTC")
         .getOrCreate()

@@ -73,7 +73,7 @@ def prepared_rows_of(file: Path, text: str, label: str) -> Rows:
     with tempfile.TemporaryDirectory(prefix="quality-benchmark-") as folder:
         wanted = [{"name": "all", "path": str(file.resolve()), "labelled": True}]
         request = Path(folder, "request.json")
-        told = {"folder": folder, "settings": tables, "files": wanted, "java": java.options()}
+        told = {"folder": folder, "settings": tables, "files": wanted, "java": java.SHORT_JOBS}
         request.write_text(json.dumps(told), encoding="utf-8")
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "glue_jobs")))}
         environment |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}

@@ -4,6 +4,8 @@ Spark from PyPI has no S3 client, but it has one for WebHDFS (https://hadoop.apa
 Each operation becomes the S3 calls that Hadoop's own S3A client would make, so a job reads only what it opens, and S3 allows or
 denies each call. Spark writes first to a folder named `_temporary` and renames what is complete: such files stay on local disk until
 they are renamed, as with the committers that Glue uses.
+
+The client cannot express a `+` or `%` in a path (HDFS-14323): Spark cannot use such keys here, as it can on Glue.
 """
 
 from __future__ import annotations
@@ -255,12 +257,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         try:
-            address = urlsplit(self.path)
+            # The client sends letters beyond ASCII as they are, in UTF-8; http.server reads a request as Latin-1.
+            address = urlsplit(self.path.encode("iso-8859-1").decode())
+            query = {name: values[0] for name, values in parse_qs(address.query).items()}
+            if query.get("op") == "GETHOMEDIRECTORY":
+                self._send(200, {"Path": "/"})  # asked without a path, when a bucket is mounted
+                return
             token, _, path = unquote(address.path).removeprefix(f"{PREFIX}/").partition("/")
             if not secrets.compare_digest(token, self.server.token):
                 self._send(403, RemoteError(403, ACCESS_CONTROL, "wrong secret in the address").document())
                 return
-            query = {name: values[0] for name, values in parse_qs(address.query).items()}
             self._perform(query.get("op", "").upper(), path.strip("/"), query)
         except RemoteError as error:
             self._send(error.status, error.document())

@@ -1,1 +1,3 @@
-"""The operator's tool: drop complaint files, follow runs, fetch results; the same on AWS and on local AWS."""
+"""The operator's command line: upload complaints, follow runs and read results, on AWS or on local AWS."""
+
+__version__ = "0.2.0"

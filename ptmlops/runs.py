@@ -1,119 +1,42 @@
-"""Dropping files, and following what they start to its end."""
+"""Runs: list them, follow one to its end, redrive it, and read what it wrote to the output bucket."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
-from ptmlops.target import OperatorError, Target
+from ptmlops.errors import OperatorError
+from ptmlops.target import Target
 
-# What Prepare reads (glue_jobs/complaints_etl/reading.py); tests/contract holds the two together.
-SUPPORTED_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".txt")
 POLL_SECONDS = 0.5
-# From a dropped file to a started run: the event, the batching window (at most 300 s), the function.
-START_SECONDS = 420
 ENDED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
 @dataclass(frozen=True)
-class Dropped:
-    """A file in the raw bucket."""
-
-    path: Path
-    bucket: str
-    key: str
-    version_id: str
-
-    @property
-    def ledger_key(self) -> str:
-        return f"FILE#{self.bucket}/{self.key}#{self.version_id}"
-
-
-@dataclass(frozen=True)
 class Step:
-    """A state that a run entered (`ended` None) or left."""
+    """A state that a run has entered or left. While it runs, `ended` is None."""
 
     state: str
     began: datetime
     ended: datetime | None
     failed: bool = False
-    said: str = ""
-
-
-def check_files(paths: Sequence[Path]) -> None:
-    """Refuse what Prepare could not read, before anything is uploaded.
-
-    Raises:
-        OperatorError: names the first file that cannot be dropped, and why.
-    """
-    names = [path.name for path in paths]
-    for path in paths:
-        if names.count(path.name) > 1:
-            raise OperatorError(f"two of the files are called {path.name}, which is their key in the bucket: rename one")
-        if not path.exists():
-            raise OperatorError(f"{path} does not exist")
-        if path.is_dir():
-            raise OperatorError(f"{path} is a folder: name the files in it")
-        if path.stat().st_size == 0:
-            raise OperatorError(f"{path} is empty")
-        if not path.name.lower().removesuffix(".gz").endswith(SUPPORTED_ENDINGS):
-            endings = ", ".join(SUPPORTED_ENDINGS)
-            raise OperatorError(f"{path} is not a complaint file: its name must end in {endings} or one of these with .gz")
-
-
-def drop(target: Target, path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> Dropped:
-    """Upload one file under its own name; the bucket keeps versions, so dropping a name again loses nothing.
-
-    Raises:
-        OperatorError: it could not be read or uploaded.
-    """
-    bucket = target.outputs["RawBucketName"]
-    s3 = target.client("s3")
-    try:
-        s3.upload_file(str(path), bucket, path.name, Callback=on_bytes)  # in parts, where it is large
-    except S3UploadFailedError as error:
-        raise OperatorError(f"{path} was not uploaded: {str(error).rpartition(': ')[2]}") from None
-    except OSError as error:
-        raise OperatorError(f"{path} cannot be read: {error.strerror}") from None
-    version = s3.head_object(Bucket=bucket, Key=path.name)["VersionId"]
-    return Dropped(path, bucket, path.name, version)
-
-
-def run_of(target: Target, dropped: Dropped) -> str:
-    """Wait until a run has claimed the file.
-
-    Raises:
-        OperatorError: none did in time.
-    """
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        item = target.client("dynamodb").get_item(
-            TableName=target.outputs["LedgerTableName"], Key={"pk": {"S": dropped.ledger_key}}
-        )
-        if "Item" in item:
-            return str(item["Item"]["run_id"]["S"])
-        time.sleep(POLL_SECONDS)
-    raise OperatorError(
-        f"no run has claimed {dropped.key} after {START_SECONDS} s: look at the log of the start_run function "
-        f"({target.outputs['StartRunFunctionName']}) and at the dead-letter queue"
-    )
+    summary: str = ""
 
 
 def execution_arn(target: Target, run_id: str) -> str:
-    """The execution of a run: it has the run's name."""
+    """Return the ARN of a run's execution, which is named after the run."""
     return f"{target.outputs['StateMachineArn'].replace(':stateMachine:', ':execution:')}:{run_id}"
 
 
 def redrive(target: Target, run_id: str) -> None:
-    """Let a failed run go on from the state in which it failed.
+    """Continue a failed run from the state that failed.
 
     Raises:
         OperatorError: there is no such run, or it has not failed.
@@ -126,17 +49,17 @@ def redrive(target: Target, run_id: str) -> None:
             _require_claimed(target, run_id)
         if code in ("ExecutionDoesNotExist", "ExecutionNotRedrivable"):
             raise OperatorError(
-                f"run {run_id} cannot go on: it has not failed, or that is over 14 days ago. See `ptmlops status`; "
-                "to do its work again, drop its files again"
+                f"run {run_id} cannot be redriven: it has not failed, or it failed over 14 days ago. See `ptmlops status`; "
+                "to process its files again, upload them again"
             ) from None
         raise
 
 
 def follow(target: Target, run_id: str) -> Iterator[Step]:
-    """States as they are entered and left, until the execution has ended."""
+    """Yield a run's states as they are entered and left, until the run has ended."""
     arn = execution_arn(target, run_id)
     states = target.client("stepfunctions")
-    told = 0
+    seen = 0
     open_states: dict[str, datetime] = {}
     while True:
         try:
@@ -152,9 +75,9 @@ def follow(target: Target, run_id: str) -> Iterator[Step]:
             for page in states.get_paginator("get_execution_history").paginate(executionArn=arn)
             for event in page["events"]
         ]
-        for event in events[told:]:
+        for event in events[seen:]:
             yield from _steps(target, run_id, event, open_states)
-        told = len(events)
+        seen = len(events)
         if status in ENDED:
             for state, began in open_states.items():
                 yield Step(state, began, events[-1]["timestamp"], failed=True)
@@ -173,24 +96,24 @@ def _steps(target: Target, run_id: str, event: dict[str, Any], open_states: dict
         began = open_states.pop(details["name"], None)
         if began:
             document = json.loads(details.get("output") or "{}")
-            yield Step(details["name"], began, event["timestamp"], said=_said(target, run_id, details["name"], document))
+            yield Step(details["name"], began, event["timestamp"], summary=_summary(target, run_id, details["name"], document))
 
 
-def _said(target: Target, run_id: str, state: str, document: dict[str, Any]) -> str:
-    """What a step found, in a few words."""
+def _summary(target: Target, run_id: str, state: str, document: dict[str, Any]) -> str:
+    """Return the result of a state in a few words."""
     plan = document.get("plan", {})
     if state == "Prepare":
         report = read_json(target, target.outputs["PreparedBucketName"], f"runs/{run_id}/report.json") or {}
         rows = report.get("rows", {})
         return ", ".join(f"{rows[name]:,} {name}" for name in ("read", "accepted", "rejected", "duplicates") if name in rows)
     if state == "Plan":
-        todo = [name for name, wanted in (("train", plan.get("train")), ("score", plan.get("score"))) if wanted]
-        return " and ".join(todo) or "nothing to train or score"
+        tasks = [name for name, wanted in (("train", plan.get("train")), ("score", plan.get("score"))) if wanted]
+        return " and ".join(tasks) or "nothing to train or score"
     if state in ("Train", "Train warm"):
         return f"best of the tuning job: macro-F1 {document['training']['objective']:.3f} on validation"
     if state == "Evaluate":
-        found = read_json(target, target.outputs["ModelsBucketName"], f"evaluations/{run_id}/evaluation.json") or {}
-        score, rows = found.get("candidate", {}).get("macro_f1"), found.get("holdout", {}).get("rows", 0)
+        evaluation = read_json(target, target.outputs["ModelsBucketName"], f"evaluations/{run_id}/evaluation.json") or {}
+        score, rows = evaluation.get("candidate", {}).get("macro_f1"), evaluation.get("holdout", {}).get("rows", 0)
         return f"macro-F1 {score:.3f} on {rows:,} held-out rows" if score is not None else f"{rows:,} held-out rows"
     if state == "Promote":
         promotion = plan.get("promotion", {})
@@ -203,71 +126,73 @@ def _said(target: Target, run_id: str, state: str, document: dict[str, Any]) -> 
     return ""
 
 
+def read_run_document(target: Target, run_id: str) -> dict[str, Any] | None:
+    """Return a run's run.json, or None while there is none."""
+    return read_json(target, target.outputs["OutputBucketName"], f"runs/run_id={run_id}/run.json")
+
+
 def run_document(target: Target, run_id: str, *, wait_seconds: float = 60) -> dict[str, Any]:
-    """run.json, which a failed run gets a moment after its end.
+    """Return a run's run.json. A failed run gets it a moment after its end.
 
     Raises:
-        OperatorError: there is no such run, it has not ended, or it left none.
+        OperatorError: the run does not exist, has not ended, or left no run.json.
     """
     deadline = time.monotonic() + wait_seconds
-    bucket, key = target.outputs["OutputBucketName"], f"runs/run_id={run_id}/run.json"
-    while True:
-        found = read_json(target, bucket, key)
-        if found:
-            return found
+    while (document := read_run_document(target, run_id)) is None:
         if time.monotonic() > deadline:
             _require_claimed(target, run_id)
             if not wait_seconds and any(run["name"] == run_id and run["status"] == "RUNNING" for run in list_runs(target)):
                 raise OperatorError(f"run {run_id} has not ended yet: follow it with `ptmlops watch {run_id}`")
             raise OperatorError(f"run {run_id} left no run.json: look at the log of the record_run function")
         time.sleep(POLL_SECONDS)
+    return document
 
 
 def _require_claimed(target: Target, run_id: str) -> None:
-    """A run is in the ledger before it starts, and stays there."""
+    """Refuse an unknown run. A run is in the ledger before it starts, and stays there."""
     item = target.client("dynamodb").get_item(TableName=target.outputs["LedgerTableName"], Key={"pk": {"S": f"RUN#{run_id}"}})
     if "Item" in item:
         return
     known = ", ".join(run["name"] for run in list_runs(target, 3))
     raise OperatorError(
-        f"there is no run '{run_id}'"
-        + (f"; the latest: {known}" if known else ": none has been started yet, drop a file first")
+        f"run '{run_id}' does not exist"
+        + (f"; the latest runs are {known}" if known else ": no run has started yet, upload a file first")
     )
 
 
 def newest(target: Target, *, succeeded: bool = False) -> str:
-    """The newest run, or the newest that succeeded.
+    """Return the id of the newest run, or of the newest that succeeded.
 
     Raises:
-        OperatorError: there is none.
+        OperatorError: there is no such run.
     """
-    found = list_runs(target, 100)
-    if not found:
-        raise OperatorError("no run has been started yet: drop a file with `ptmlops drop FILE`")
-    for run in found:
+    executions = list_runs(target, 100)
+    if not executions:
+        raise OperatorError("no run has started yet: upload a file with `ptmlops drop FILE`")
+    for run in executions:
         if not succeeded or run["status"] == "SUCCEEDED":
             return str(run["name"])
     raise OperatorError(
-        f"no run has succeeded yet; the newest is {found[0]['name']} ({found[0]['status']}): see `ptmlops status`"
+        f"no run has succeeded yet; the newest is {executions[0]['name']} ({executions[0]['status']}): see `ptmlops status`"
     )
 
 
 def published_runs(target: Target) -> list[str]:
-    """Runs that left something for people, newest first."""
+    """Return the ids of the runs that wrote to the output bucket, newest first."""
     bucket = target.outputs["OutputBucketName"]
     pages = target.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="runs/run_id=", Delimiter="/")
-    names = [found["Prefix"].removeprefix("runs/run_id=")[:-1] for page in pages for found in page.get("CommonPrefixes", [])]
+    names = [item["Prefix"].removeprefix("runs/run_id=")[:-1] for page in pages for item in page.get("CommonPrefixes", [])]
     return sorted(names, reverse=True)  # run ids begin with their time
 
 
 def keys(target: Target, bucket: str, prefix: str) -> list[str]:
-    """All keys below a prefix."""
+    """Return all keys below a prefix."""
     pages = target.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
 
 def read_json(target: Target, bucket: str, key: str) -> dict[str, Any] | None:
-    """A JSON object, or None where there is none."""
+    """Return the JSON document of an object, or None if the object does not exist."""
     try:
         body: dict[str, Any] = json.loads(target.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
     except ClientError as error:
@@ -278,12 +203,11 @@ def read_json(target: Target, bucket: str, key: str) -> dict[str, Any] | None:
 
 
 def copy_output(target: Target, folder: Path, *, run_id: str | None = None) -> list[Path]:
-    """The output bucket key by key, or only what belongs to one run."""
+    """Download the output bucket, or only one run's part of it, into `folder`. Returns the files."""
     bucket = target.outputs["OutputBucketName"]
     prefixes = [""]
     if run_id:
-        day = f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
-        prefixes = [f"predictions/run_date={day}/run_id={run_id}/"]
+        prefixes = [predictions_prefix(run_id)]
         prefixes += [f"{kind}/run_id={run_id}/" for kind in ("exports", "review", "rejected", "runs")]
     copied = []
     for key in [key for prefix in prefixes for key in keys(target, bucket, prefix)]:
@@ -294,7 +218,12 @@ def copy_output(target: Target, folder: Path, *, run_id: str | None = None) -> l
     return copied
 
 
+def predictions_prefix(run_id: str) -> str:
+    """Return where a run's rows of the predictions table are. A run id begins with its date."""
+    return f"predictions/run_date={run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}/run_id={run_id}/"
+
+
 def list_runs(target: Target, limit: int = 20) -> list[dict[str, Any]]:
-    """Executions, newest first."""
-    found = target.client("stepfunctions").list_executions(stateMachineArn=target.outputs["StateMachineArn"], maxResults=limit)
-    return list(found["executions"])
+    """Return the newest executions, newest first."""
+    page = target.client("stepfunctions").list_executions(stateMachineArn=target.outputs["StateMachineArn"], maxResults=limit)
+    return list(page["executions"])

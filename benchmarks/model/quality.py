@@ -77,7 +77,7 @@ def prepared_rows_of(file: Path, text: str, label: str) -> Rows:
         request.write_text(json.dumps(told), encoding="utf-8")
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "glue_jobs")))}
         environment |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
-        command = [sys.executable, "-m", "ptmlops.trial_spark", str(request)]
+        command = [sys.executable, "-m", "ptmlops.trial.spark_process", str(request)]
         subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
         found = read_labelled(*(Path(folder, "all", "labelled", split) for split in ("train", "validation", "test")))
     return Rows(texts=[row.text for row in found], labels=[row.label for row in found], groups=[row.group for row in found])

@@ -12,7 +12,8 @@ import random
 from datetime import date, timedelta
 from pathlib import Path
 
-from ptmlops.generator import CHANNELS, complaints
+from ptmlops.generator import complaints
+from ptmlops.generator_phrases import CHANNELS
 
 _WHO = {
     "es": (

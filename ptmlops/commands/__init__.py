@@ -1,1 +1,1 @@
-"""The commands of `ptmlops`, by subject; ptmlops/main.py puts them in order."""
+"""The commands of `ptmlops` by subject; ptmlops/main.py lists them in order."""

@@ -5,73 +5,82 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from ptmlops import registry
-from ptmlops.terminal import AsJson, Environment, Local, Profile, Region, console, friendly, print_json, target_of
+from ptmlops.errors import report_errors
+from ptmlops.options import CommonOptions, cli_options_for
+from ptmlops.terminal import console, print_command, print_json
 
 
-def models(
-    local: Local = False,
-    as_json: AsJson = False,
-    environment: Environment = None,
-    profile: Profile = None,
-    region: Region = None,
-) -> None:
-    """List model versions; the newest approved one serves."""
-    with friendly():
-        found = registry.versions(target_of(local, environment, profile, region))
-        if as_json:
-            print_json(found)
-            return
-        if not found:
-            console.print("No model has been trained yet: drop a labelled file.")
-            return
-        table = Table("version", "status", "macro-F1", "trained by run", "why", box=None, padding=(0, 1, 0, 0))
-        table.columns[3].no_wrap = True
-        for model in found:
-            champion = " (serves)" if model["serves"] else ""
-            table.add_row(
-                str(model["version"]),
-                model["status"] + champion,
-                _short(model["macro_f1"]),
-                model["run_id"],
-                Text(model["reason"]),
-            )
-        Console().print(table)
+@report_errors()
+def models(options: CommonOptions) -> None:
+    """List model versions; the newest approved one serves.
+
+    Examples:
+        ptmlops models -e prod
+        ptmlops models --local --json
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from ptmlops import registry
+
+    target = options.target()
+    versions = registry.versions(target)
+    if options.as_json:
+        print_json(versions)
+        return
+    if not versions:
+        console.print("No model has been trained yet. Upload a labelled file with:")
+        print_command(f"ptmlops drop FILE{cli_options_for(target)}")
+        return
+    table = Table("version", "status", "macro-F1", "trained by run", "reason", box=None, padding=(0, 1, 0, 0))
+    table.columns[3].no_wrap = True
+    for model in versions:
+        status = model["status"] + (" (serves)" if model["serves"] else "")
+        table.add_row(str(model["version"]), status, _three_digits(model["macro_f1"]), model["run_id"], Text(model["reason"]))
+    Console().print(table)
 
 
-def _short(number: str) -> str:
+def _three_digits(number: str) -> str:
     try:
         return f"{float(number):.3f}"
     except ValueError:
         return number
 
 
+@report_errors()
 def promote(
-    version: Annotated[int, typer.Argument(metavar="VERSION", help="One of `ptmlops models`.")],
-    local: Local = False,
-    environment: Environment = None,
-    profile: Profile = None,
-    region: Region = None,
+    version: Annotated[int, typer.Argument(metavar="VERSION", help="A version that `ptmlops models` lists.")],
+    options: CommonOptions,
 ) -> None:
-    """Let a version serve: newer approved ones are rejected."""
-    with friendly():
-        registry.promote(target_of(local, environment, profile, region), version)
+    """Let a model version serve; newer approved ones are rejected.
+
+    Examples:
+        ptmlops promote 3 -e prod
+    """
+    from ptmlops import registry
+
+    rejected = registry.promote(options.target(), version)
+    if options.as_json:
+        print_json({"serving": version, "rejected": rejected})
+    else:
         console.print(f"Version {version} serves from the next run on.")
 
 
-def rollback(
-    local: Local = False,
-    environment: Environment = None,
-    profile: Profile = None,
-    region: Region = None,
-) -> None:
-    """Reject the serving version; the one before it takes over."""
-    with friendly():
-        rejected, serving = registry.rollback(target_of(local, environment, profile, region))
+@report_errors()
+def rollback(options: CommonOptions) -> None:
+    """Reject the serving version; the approved one before it serves.
+
+    Examples:
+        ptmlops rollback -e prod
+    """
+    from ptmlops import registry
+
+    rejected, serving = registry.rollback(options.target())
+    if options.as_json:
+        print_json({"serving": serving, "rejected": [rejected]})
+    else:
         console.print(
-            f"Version {rejected} is rejected; {f'version {serving} serves' if serving else 'no version serves now'}."
+            f"Version {rejected} is rejected. {f'Version {serving} serves' if serving else 'No version serves'} from the next run on."
         )

@@ -1,40 +1,17 @@
-"""What runs found: `results`, `why`, `report`, `review`."""
+"""Read what runs found: `results`, `why`, `report`."""
 
 from __future__ import annotations
 
 import sys
-import tempfile
-import webbrowser
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
-from ptmlops import published, runs
-from ptmlops.commands.files import Ended, follow_run
-from ptmlops.target import OperatorError, Target
-from ptmlops.terminal import (
-    RUN_FAILED,
-    RUNS_GO_ON,
-    AsJson,
-    Environment,
-    Local,
-    Profile,
-    Region,
-    RunId,
-    bars,
-    console,
-    friendly,
-    print_json,
-    target_of,
-    where,
-)
-from stacks.config import load_settings
+from ptmlops.errors import OperatorError, report_errors
+from ptmlops.options import CommonOptions, RunId
+from ptmlops.terminal import console, print_json
 
 
 class Format(StrEnum):
@@ -46,242 +23,137 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+@report_errors()
 def results(
+    options: CommonOptions,
     run_id: RunId = None,
-    form: Annotated[Format, typer.Option("--format", help="The categories, or every prediction.")] = Format.TABLE,
+    form: Annotated[
+        Format, typer.Option("--format", help="table shows categories; csv, json and parquet, every prediction.")
+    ] = Format.TABLE,
     out: Annotated[Path | None, typer.Option(help="A folder for the run's files; with --format, a file.")] = None,
-    local: Local = False,
-    as_json: AsJson = False,
-    environment: Environment = None,
-    profile: Profile = None,
-    region: Region = None,
 ) -> None:
-    """Show what a run found, write its predictions, or fetch its files."""
-    with friendly():
-        target = target_of(local, environment, profile, region)
-        if run_id is None:
-            run_id = runs.newest(target, succeeded=True) if form is Format.TABLE else published.newest_scored(target)
-        document = runs.run_document(target, run_id, wait_seconds=0)
-        table = published.predictions(target, run_id)
-        if form is not Format.TABLE:
-            _write_predictions(table, run_id, form, out)
-            return
-        copied = runs.copy_output(target, out, run_id=run_id) if out else []
-        if as_json:
-            print_json({**document, "categories": published.categories(table), "files": [str(path) for path in copied]})
-            return
-        console.print(f"Run [bold]{run_id}[/bold]")
-        show_results(document, table)
-        if out:
-            console.print(f"{len(copied)} files copied to {out}", markup=False)
+    """Show a run's results, or fetch its predictions or files.
+
+    Examples:
+        ptmlops results --local
+        ptmlops results --format csv --out predictions.csv
+        ptmlops results 20261128-101500-1a2b3c4d --out results
+    """
+    from ptmlops import predictions, runs
+    from ptmlops.views.results import show_results
+
+    target = options.target()
+    if run_id is None:
+        run_id = runs.newest(target, succeeded=True) if form is Format.TABLE else predictions.newest_scored(target)
+    document = runs.run_document(target, run_id, wait_seconds=0)
+    table = predictions.predictions(target, run_id)
+    if form is not Format.TABLE:
+        _write_predictions(table, run_id, form, out)
+        return
+    copied = runs.copy_output(target, out, run_id=run_id) if out else []
+    if options.as_json:
+        print_json({**document, "categories": predictions.categories(table), "files": [str(path) for path in copied]})
+        return
+    console.print(f"Run [bold]{run_id}[/bold]")
+    show_results(document, table)
+    if out:
+        console.print(f"{len(copied)} files copied to {out}", markup=False)
 
 
 def _write_predictions(table: Any, run_id: str, form: Format, out: Path | None) -> None:
     if not table.num_rows:
-        raise OperatorError(
-            f"run {run_id} classified nothing, so it has no predictions: choose another run (`ptmlops status`)"
-        )
+        raise OperatorError(f"run {run_id} classified nothing, so it has no predictions: choose a run of `ptmlops status`")
     if form is Format.PARQUET:
         import pyarrow.parquet as pq
 
         if out is None and sys.stdout.isatty():
-            raise OperatorError("Parquet is not for a terminal: name a file with --out, or redirect it")
+            raise OperatorError("Parquet cannot be shown on a terminal: name a file with --out, or redirect the output")
         pq.write_table(table, out or sys.stdout.buffer)
-    elif form is Format.CSV:
-        _put(published.as_csv(table), out)
     else:
-        import json
+        from ptmlops import predictions
 
-        _put(json.dumps(table.to_pylist(), ensure_ascii=False, indent=1, default=str) + "\n", out)
+        text = predictions.as_csv(table) if form is Format.CSV else predictions.as_json(table)
+        if out:
+            out.write_text(text, encoding="utf-8", newline="")
+        else:
+            typer.echo(text, nl=False)
     if out:
         console.print(f"{table.num_rows:,} predictions in {out}", markup=False)
 
 
-def _put(text: str, out: Path | None) -> None:
-    if out:
-        out.write_text(text, encoding="utf-8", newline="")
-    else:
-        typer.echo(text, nl=False)
-
-
-def show_results(document: dict[str, Any], predictions: Any) -> None:
-    """Categories with their counts, and what became of the rows."""
-    rows = document["rows"]
-    out = Console(highlight=False)
-    found = published.categories(predictions)
-    if found:
-        table = Table("category", "complaints", "", "confidence", "to review", box=None)
-        for number in (1, 3, 4):
-            table.columns[number].justify = "right"
-        lengths = bars([row["complaints"] for row in found], 14)
-        for row, bar in zip(found, lengths, strict=True):
-            counts = f"{row['complaints']:,}", Text(bar, "cyan"), f"{row['mean_confidence']:.2f}", f"{row['needs_review']:,}"
-            table.add_row(Text(row["label"]), *counts)
-        out.print(table)
-        out.print()
-    out.print(
-        f"{rows['read']:,} rows read: {rows['accepted']:,} accepted, {rows['rejected']:,} rejected, "
-        f"{rows['duplicates']:,} duplicates; {document['scored']:,} classified, {document['needs_review']:,} to review"
-    )
-    if error := document.get("error"):
-        out.print(f"It failed in {error.get('state')}: {error.get('message')}", style="red", markup=False)
-
-
+@report_errors()
 def why(
-    complaint_id: Annotated[str, typer.Argument(metavar="COMPLAINT_ID", help="As in the file or the results.")],
-    run_id: Annotated[str | None, typer.Option("--run", help="Look in this run only, which is quicker.")] = None,
-    local: Local = False,
-    as_json: AsJson = False,
-    environment: Environment = None,
-    profile: Profile = None,
-    region: Region = None,
+    complaint_id: Annotated[str, typer.Argument(metavar="COMPLAINT_ID", help="As in the file or in the results.")],
+    options: CommonOptions,
+    run_id: Annotated[str | None, typer.Option("--run", help="Search this run only, which is faster.")] = None,
 ) -> None:
-    """Explain a label: its words, the alternatives, the facts."""
-    with friendly():
-        target = target_of(local, environment, profile, region)
-        if run_id:
-            runs.run_document(target, run_id, wait_seconds=0)
-        looked = 0
-        found: dict[str, Any] | None = None
-        with console.status("looking") as status:
-            for name, row in published.find(target, complaint_id, run_id):
-                status.update(f"looking in {name}")
-                looked, found = looked + 1, row
-        if found is None:
-            raise OperatorError(
-                f"no prediction for '{complaint_id}' in {f'run {run_id}' if run_id else f'{looked} run(s)'}: a complaint that "
-                "came with a label, was rejected or is a copy of another has none (its line in exports/ says which)"
-            )
-        if as_json:
-            print_json(found)
-            return
-        _show_why(found)
+    """Explain a label: its terms, the alternatives, the entities.
+
+    Examples:
+        ptmlops why Q7-0000042
+        ptmlops why Q7-0000042 --run 20261128-101500-1a2b3c4d --json
+    """
+    from ptmlops import predictions, runs
+    from ptmlops.views.explanation import show_explanation
+
+    target = options.target()
+    if run_id:
+        runs.run_document(target, run_id, wait_seconds=0)  # raises if the run does not exist or has not ended
+    searched = 0
+    prediction: dict[str, Any] | None = None
+    with console.status("searching") as status:
+        for searched_run, row in predictions.find(target, complaint_id, run_id):
+            status.update(f"searching {searched_run}")
+            searched, prediction = searched + 1, row
+    if prediction is None:
+        place = f"run {run_id}" if run_id else f"{searched} run(s)"
+        raise OperatorError(
+            f"no prediction for '{complaint_id}' in {place}: a complaint that was labelled, rejected or a copy of another "
+            "one has none; its line in exports/ says which"
+        )
+    if options.as_json:
+        print_json(prediction)
+    else:
+        show_explanation(prediction)
 
 
-def _show_why(row: dict[str, Any]) -> None:
-    out = Console(highlight=False)
-    sure = "needs review" if row["needs_review"] else "sure enough"
-    out.print(f"[bold]{escape(row['label'])}[/bold]  confidence {row['confidence']:.2f} ({sure})")
-    if row.get("text"):
-        out.print(Text(row["text"] if len(row["text"]) <= 300 else row["text"][:299] + "…", style="dim"))
-    for title, items, name, value in (
-        ("alternatives", row["alternatives"] or [], "label", "probability"),
-        ("what spoke for it", row["top_terms"] or [], "term", "contribution"),
-    ):
-        if not items:
-            continue
-        table = Table.grid(padding=(0, 2, 0, 0))
-        for item, bar in zip(items, bars([item[value] for item in items]), strict=True):
-            table.add_row(Text("  " + item[name]), f"{item[value]:.2f}", Text(bar, "cyan"))
-        out.print(f"\n{title}")
-        out.print(table)
-        if title == "alternatives" and (likelier := [item["label"] for item in items if item[value] > items[0][value]]):
-            out.print(
-                f"  [dim]'{escape(likelier[0])}' is likelier, but where it is close a rarer label comes first, "
-                "or it would hardly ever be found[/dim]"
-            )
-    facts = [(name, _facts(values)) for name, values in (row.get("facts") or {}).items() if values]
-    about = [*facts, ("language", row["language"]), ("run", row["run_id"]), ("file", row["source_file"])]
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for name, text in [*about, ("model version", str(row["model_version"]))]:
-        table.add_row(f"  {name}", Text(text or ""))
-    out.print("\nabout it")
-    out.print(table)
-
-
-def _facts(values: list[Any]) -> str:
-    return ", ".join(
-        f"{value['value']:,} {value['currency'] or ''}".strip() if isinstance(value, dict) else str(value) for value in values
-    )
-
-
+@report_errors()
 def report(
+    options: CommonOptions,
     run_id: RunId = None,
-    out: Annotated[Path | None, typer.Option(help="Where to put it; else report-RUN.html here.")] = None,
-    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    local: Local = False,
-    environment: Environment = None,
-    profile: Profile = None,
-    region: Region = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write. Default: report-RUN.html.", show_default=False)] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
-    """Fetch a run's report page; --open shows it."""
-    with friendly():
-        target = target_of(local, environment, profile, region)
-        run_id, page = published.fetch_one(target, "runs/run_id={run}/report.html", run_id)
-        path = out or Path(f"report-{run_id}.html")
-        _save(path, page)
+    """Fetch a run's report page; --open shows it in the browser.
+
+    Examples:
+        ptmlops report --open --local
+        ptmlops report 20261128-101500-1a2b3c4d --out report.html
+    """
+    from ptmlops import predictions
+
+    target = options.target()
+    run_id, page = predictions.fetch_one(target, "runs/run_id={run}/report.html", run_id)
+    path = out or Path(f"report-{run_id}.html")
+    save(path, page)
+    if options.as_json:
+        print_json({"run_id": run_id, "file": str(path)})
+    else:
         typer.echo(path)
-        if show and not webbrowser.open(path.resolve().as_uri()):
-            console.print("There is no browser here: open the file yourself.")
+    if show:
+        import webbrowser
+
+        if not webbrowser.open(path.resolve().as_uri()):
+            console.print(f"No browser was found: open {path} yourself.", markup=False)
 
 
-def pull(
-    run_id: RunId = None,
-    out: Annotated[Path | None, typer.Option(help="Where to put it; else review-RUN.csv here.")] = None,
-    local: Local = False,
-    environment: Environment = None,
-    profile: Profile = None,
-    region: Region = None,
-) -> None:
-    """Fetch the list of complaints that a person should read."""
-    with friendly():
-        target = target_of(local, environment, profile, region)
-        run_id, body = published.fetch_one(target, "review/run_id={run}/review.csv", run_id)
-        path = out or Path(f"review-{run_id}.csv")
-        if path.exists():
-            raise OperatorError(f"{path} exists, and somebody may have filled it in: move it away, or choose another --out")
-        _save(path, body)
-        typer.echo(path)
-        console.print("Fill in its label column, then:")
-        console.print(f"  ptmlops review push {path}{where(target)}", markup=False, soft_wrap=True)
+def save(path: Path, content: bytes) -> None:
+    """Write a file.
 
-
-def _save(path: Path, body: bytes) -> None:
+    Raises:
+        OperatorError: the file cannot be written.
+    """
     try:
-        path.write_bytes(body)
+        path.write_bytes(content)
     except OSError as error:
         raise OperatorError(f"{path} cannot be written ({error.strerror}): choose another --out") from None
-
-
-def push(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The list, with labels filled in.", show_default=False)],
-    new_labels: Annotated[bool, typer.Option("--new-labels", help="Labels that the model does not know are meant.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end.")] = False,
-    local: Local = False,
-    as_json: AsJson = False,
-    environment: Environment = None,
-    profile: Profile = None,
-    region: Region = None,
-) -> None:
-    """Hand a filled-in list back: it becomes training data."""
-    with friendly(interrupted=RUNS_GO_ON):
-        runs.check_files([file])
-        target = target_of(local, environment, profile, region)
-        columns = load_settings(target.environment).complaints.columns.model_dump()
-        reviewed = published.read_review(file, columns)
-        _hold_labels(target, reviewed, new_labels=new_labels)
-        with tempfile.TemporaryDirectory(prefix="ptmlops-") as scratch:
-            path = Path(scratch) / f"{file.name.removesuffix('.gz').rsplit('.', 1)[0]}.csv"
-            path.write_bytes(published.review_csv(reviewed))
-            dropped = runs.drop(target, path)
-        said = f"Dropped {len(reviewed.rows)} reviewed complaints as {dropped.key}; {reviewed.blank} rows without a label left out."
-        console.print(said, markup=False)
-        ended: Ended | None = follow_run(target, runs.run_of(target, dropped), quiet=as_json) if wait else None
-        if as_json:
-            counts = {"labelled": len(reviewed.rows), "blank": reviewed.blank}
-            print_json({**counts, "key": dropped.key, "version_id": dropped.version_id, "run": ended and ended.document})
-        if ended and not ended.succeeded:
-            raise typer.Exit(RUN_FAILED)
-
-
-def _hold_labels(target: Target, reviewed: published.Reviewed, *, new_labels: bool) -> None:
-    unknown = published.unknown_labels(target, sorted(set(reviewed.labels)))
-    if not unknown:
-        return
-    told = "; ".join(
-        f"'{label}' ({reviewed.labels.count(label)} row(s){f', meant {near}?' if near else ''})"
-        for label, near in unknown.items()
-    )
-    if not new_labels:
-        raise OperatorError(f"the model that serves does not know {told}. Correct them, or say --new-labels if they are meant")
-    console.print(f"New to the model: {told}", style="yellow", markup=False)

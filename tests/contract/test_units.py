@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from local_aws import ROOT
-from ptmlops import runs
+from ptmlops import uploads
 from tests.stacks.conftest import Template, synthesize
 
 FUNCTIONS = ("start_run", "plan_run", "promote_model", "record_run")
@@ -180,7 +180,7 @@ def test_a_source_root_imports_nothing_of_another(root: str) -> None:
 def test_the_command_line_refuses_what_prepare_cannot_read_and_nothing_else() -> None:
     from complaints_etl.reading import SUPPORTED_ENDINGS
 
-    assert runs.SUPPORTED_ENDINGS == SUPPORTED_ENDINGS
+    assert uploads.SUPPORTED_ENDINGS == SUPPORTED_ENDINGS
 
 
 def test_every_output_that_the_contract_names_is_there(assembly: tuple[Path, dict[str, Template]]) -> None:

@@ -19,7 +19,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws import LocalAws
-from ptmlops import generator, registry, runs
+from ptmlops import generator, registry, runs, uploads
 from ptmlops.target import Target
 from tests.athena import Athena
 
@@ -33,7 +33,7 @@ def drop(target: Target) -> Callable[[Path], Run]:
     """Drop a file, follow its run to the end, give its id and run.json."""
 
     def work(path: Path) -> Run:
-        run_id = runs.run_of(target, runs.drop(target, path))
+        run_id = uploads.wait_for_run(target, uploads.upload(target, path))
         for _ in runs.follow(target, run_id):
             pass
         return run_id, runs.run_document(target, run_id)
@@ -446,7 +446,7 @@ def test_a_role_cannot_do_what_its_template_does_not_say(local_aws: LocalAws, ta
 def test_a_stopped_execution_stops_its_job(target: Target, first_training: Run, made: Path) -> None:
     path = made / "stopped.csv"
     generator.write_csv(path, 60, labelled=False, seed=11)
-    run_id = runs.run_of(target, runs.drop(target, path))
+    run_id = uploads.wait_for_run(target, uploads.upload(target, path))
     arn = runs.execution_arn(target, run_id)
     glue, job = target.client("glue"), target.outputs["PrepareJobName"]
     for step in runs.follow(target, run_id):

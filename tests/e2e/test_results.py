@@ -15,7 +15,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from local_aws import LocalAws
-from ptmlops import generator, published, runs
+from ptmlops import generator, predictions, runs, uploads
 from ptmlops.main import app
 from ptmlops.target import Target
 
@@ -27,12 +27,12 @@ def scored_run(target: Target, made: Path) -> str:
     """The newest run that classified something; where the pipeline's tests did not run, one is made."""
     for attempt in (1, 2):
         for run_id in runs.published_runs(target):
-            if published.predictions(target, run_id).num_rows:
+            if predictions.predictions(target, run_id).num_rows:
                 return run_id
         assert attempt == 1
         for name, rows, labelled in (("results_labelled.csv", 500, True), ("results_unlabelled.csv", 60, False)):
             generator.write_csv(made / name, rows, labelled=labelled, seed=21 + labelled)
-            for _ in runs.follow(target, run_id := runs.run_of(target, runs.drop(target, made / name))):
+            for _ in runs.follow(target, run_id := uploads.wait_for_run(target, uploads.upload(target, made / name))):
                 pass
             runs.run_document(target, run_id)
     raise AssertionError("unreachable")
@@ -82,7 +82,7 @@ def test_the_runs_files_are_fetched(ptmlops: Command, scored_run: str, tmp_path:
 
 
 def test_why_names_the_words_the_facts_and_the_run(ptmlops: Command, target: Target, scored_run: str) -> None:
-    row = next(row for row in published.predictions(target, scored_run).to_pylist() if len(row["top_terms"]) > 1)
+    row = next(row for row in predictions.predictions(target, scored_run).to_pylist() if len(row["top_terms"]) > 1)
 
     quick = ptmlops("why", row["complaint_id"], "--run", scored_run)
     searched = json.loads(ptmlops("why", row["complaint_id"], "--json").stdout)
@@ -91,7 +91,7 @@ def test_why_names_the_words_the_facts_and_the_run(ptmlops: Command, target: Tar
     assert quick.stdout.startswith(row["label"])
     for term in row["top_terms"]:
         assert term["term"] in quick.stdout
-    shown = re.findall(r" (\d\.\d\d) +(█+)", quick.stdout.partition("what spoke for it")[2])
+    shown = re.findall(r" (\d\.\d\d) +(█+)", quick.stdout.partition("terms that led to the label")[2])
     assert [float(value) for value, _ in shown] == sorted((float(value) for value, _ in shown), reverse=True)
     assert [len(bar) for _, bar in shown] == sorted((len(bar) for _, bar in shown), reverse=True)
     assert scored_run in quick.stdout
@@ -102,13 +102,16 @@ def test_why_names_the_words_the_facts_and_the_run(ptmlops: Command, target: Tar
     ("arguments", "says"),
     [
         (("why", "no-such-complaint"), "no prediction for 'no-such-complaint'"),
-        (("why", "x", "--run", "20200101-000000-00000000"), "there is no run '20200101-000000-00000000'; the latest: 20"),
-        (("results", "20200101-000000-00000000"), "there is no run"),
-        (("watch", "20200101-000000-00000000"), "there is no run"),
-        (("report", "20200101-000000-00000000"), "there is no run"),
-        (("review", "pull", "20200101-000000-00000000"), "there is no run"),
-        (("replay", "20200101-000000-00000000"), "there is no run"),
-        (("promote", "999"), "there is no model version 999; there are:"),
+        (
+            ("why", "x", "--run", "20200101-000000-00000000"),
+            "run '20200101-000000-00000000' does not exist; the latest runs are 20",
+        ),
+        (("results", "20200101-000000-00000000"), "run '20200101-000000-00000000' does not exist"),
+        (("watch", "20200101-000000-00000000"), "run '20200101-000000-00000000' does not exist"),
+        (("report", "20200101-000000-00000000"), "run '20200101-000000-00000000' does not exist"),
+        (("review", "pull", "20200101-000000-00000000"), "run '20200101-000000-00000000' does not exist"),
+        (("replay", "20200101-000000-00000000"), "run '20200101-000000-00000000' does not exist"),
+        (("promote", "999"), "model version 999 does not exist; the versions are"),
         (("status", "-e", "dev"), "environment 'dev' is not deployed in this local AWS"),
     ],
 )

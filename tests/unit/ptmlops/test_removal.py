@@ -8,8 +8,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from ptmlops import registry, removal
-from ptmlops.target import OperatorError, Target
+from ptmlops import dead_letters, removal
+from ptmlops.errors import OperatorError
+from ptmlops.target import Target
 
 
 def test_an_environment_is_not_taken_for_one_whose_name_begins_alike() -> None:
@@ -54,7 +55,7 @@ def test_a_dead_letter_goes_back_to_where_it_was_going(monkeypatch: pytest.Monke
         ):
             sqs.send_message(QueueUrl=dead, MessageBody=body)
 
-        assert registry.resend_dead_letters(target) == 4
+        assert dead_letters.resend(target) == 4
 
         assert invoked == [("record", ended)] * 2
         messages = sqs.receive_message(QueueUrl=arrivals, MaxNumberOfMessages=10)["Messages"]

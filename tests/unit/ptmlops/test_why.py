@@ -1,4 +1,4 @@
-"""`ptmlops why` says what a reader of its numbers would wonder about."""
+"""`ptmlops why` explains a label that is not the likeliest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ptmlops.commands.results import _show_why
+from ptmlops.views.explanation import show_explanation
 
 
 def _row(first: float, second: float) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def test_a_label_before_a_likelier_one_is_explained(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
 
-    _show_why(_row(first, second))
+    show_explanation(_row(first, second))
 
     out = capsys.readouterr().out
     assert f"fraude [x]  confidence {first:.2f} (needs review)" in out

@@ -1,9 +1,15 @@
-"""The part of `ptmlops try` that needs Spark, as a process of its own: files → what Prepare writes, below a folder.
+"""Run Prepare on files of this machine, as a process of its own.
 
-    python -m ptmlops.trial_spark REQUEST.json
+    python -m ptmlops.trial.spark_process REQUEST.json
 
-The request: `{"folder", "settings": the tables that the Glue jobs read, "files": [{"name", "path", "labelled"}], "java": options
-that it starts with}`. Each file ends as `<folder>/<name>/` in the layout of the prepared bucket, and a line `prepared <name>` on standard output.
+The request:
+
+    {"folder": "/tmp/trial",                                   what Prepare writes goes to <folder>/<name>/
+     "settings": {"complaints": {...}, ...},                   the tables that the Glue jobs read
+     "files": [{"name": "labelled", "path": "a.csv", "labelled": true}],
+     "java": "-XX:+UseSerialGC"}                               options for Spark's Java
+
+The process prints `prepared <name>` after each file.
 """
 
 from __future__ import annotations
@@ -27,30 +33,30 @@ RUN_ID = "try"
 
 
 def main(request: dict[str, Any]) -> None:
-    """Prepare each file by itself: what is to be scored never meets the labelled rows, nor its own labels."""
+    """Prepare each file by itself, so that the file to score has no duplicates among the labelled rows."""
     settings = JobSettings.from_tables(request["settings"])
     folder = Path(request["folder"])
     spark = _session(folder, request["java"])
     for file in request["files"]:
         path, target = Path(file["path"]), folder / file["name"]
         source = SourceFile(key=path.name, version_id="1", size=path.stat().st_size, read=_reader(str(path)))
-        # To a reader that has not heard of labels, a label column is one of the others.
-        unaware = {ours: names for ours, names in settings.columns.items() if ours != "label"}
-        chosen = settings if file["labelled"] else dataclasses.replace(settings, columns=unaware)
+        # Without aliases for the label, Prepare treats a label column as any other column.
+        without_label = {field: names for field, names in settings.columns.items() if field != "label"}
+        chosen = settings if file["labelled"] else dataclasses.replace(settings, columns=without_label)
         started = time.time()
-        # Hadoop takes the address as it stands: encoded (Path.as_uri), a folder called "año 1" would be another one.
+        # Not Path.as_uri(): Hadoop does not decode the address, so "año 1" would become another folder.
         prepared = prepare(spark, [source], chosen, run_id=RUN_ID, salt=secrets.token_hex(16))
         write(prepared, prefix=f"file://{target}", put=_writer(target), started=started)
-        print(f"prepared {file['name']}", flush=True)  # noqa: T201 - what the caller waits for
+        print(f"prepared {file['name']}", flush=True)  # noqa: T201 - the caller waits for it
 
 
 def _session(folder: Path, java: str) -> SparkSession:
-    """All cores of this machine, nothing open to others, nothing said that nobody reads."""
+    """Start Spark on all cores of this machine, without network access from outside and without its user interface."""
     session = (
         SparkSession.builder.master("local[*]")
         .appName("ptmlops-try")
         .config("spark.driver.memory", "2g")
-        # Many short jobs: compiling costs half of all processor time for 400 rows, a quarter for 24,000, and is never earned back.
+        # Code generation costs half of the processor time of 400 rows and a quarter of 24,000, more than it saves.
         .config("spark.driver.extraJavaOptions", java)
         .config("spark.sql.codegen.wholeStage", "false")
         .config("spark.sql.adaptive.enabled", "false")
@@ -61,7 +67,7 @@ def _session(folder: Path, java: str) -> SparkSession:
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.warehouse.dir", str(folder / "warehouse"))
         .config("spark.local.dir", str(folder / "spark"))
-        .config("spark.sql.shuffle.partitions", str(max(4, os.cpu_count() or 1)))  # 200 would be mostly empty here
+        .config("spark.sql.shuffle.partitions", str(max(4, os.cpu_count() or 1)))  # the default of 200 would leave most empty
         .getOrCreate()
     )
     session.sparkContext.setLogLevel("ERROR")
@@ -70,7 +76,7 @@ def _session(folder: Path, java: str) -> SparkSession:
 
 def _reader(path: str) -> Callable[[int, int], bytes]:
     def read(start: int, end: int) -> bytes:
-        with open(path, "rb") as file:  # noqa: PTH123 - travels to Spark's workers, which have no more than this
+        with open(path, "rb") as file:  # noqa: PTH123 - pickled for Spark's workers
             file.seek(start)
             return file.read(max(end - start, 0))
 

@@ -1,0 +1,88 @@
+"""Start and end local AWS with `up` and `down`; delete an environment's data with `empty`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ptmlops.errors import report_errors
+from ptmlops.options import LOCAL_ENVIRONMENT, LOCAL_FOLDER, AsJson, CommonOptions, EnvironmentName
+from ptmlops.terminal import console, no_progress, print_command, print_json, progress
+
+
+@report_errors()
+def up(as_json: AsJson = False, environment: EnvironmentName = None) -> None:
+    """Start a local AWS in this folder and deploy the app to it.
+
+    It prints shell commands that point other AWS tools at it.
+
+    Examples:
+        ptmlops up
+        eval "$(ptmlops up)"
+    """
+    from ptmlops.extras import require_extra
+
+    require_extra("local", "local AWS")
+    from local_aws import LocalAws
+
+    environment = environment or LOCAL_ENVIRONMENT
+    aws = LocalAws.start(LOCAL_FOLDER, environment=environment, detached=True)
+    try:
+        with (no_progress if as_json else progress)("local AWS") as report:
+            aws.deploy(environment=environment, on_progress=report)
+    except BaseException:
+        aws.stop()
+        raise
+    if as_json:
+        print_json({"endpoint_url": aws.endpoint_url, "folder": str(LOCAL_FOLDER), "variables": aws.environment})
+        return
+    for name, value in aws.environment.items():
+        typer.echo(f"export {name}={value}")
+    console.print(f"Local AWS runs at {aws.endpoint_url}. Upload a file, or end local AWS, with:")
+    print_command(f"ptmlops drop FILE --local{'' if environment == LOCAL_ENVIRONMENT else f' -e {environment}'}")
+    print_command("ptmlops down")
+
+
+@report_errors()
+def down(as_json: AsJson = False) -> None:
+    """End the local AWS of this folder.
+
+    Examples:
+        ptmlops down
+    """
+    from local_aws import LocalAws
+
+    LocalAws.attach(LOCAL_FOLDER).stop()
+    if as_json:
+        print_json({"ended": str(LOCAL_FOLDER)})
+    else:
+        console.print("Local AWS has ended.")
+
+
+@report_errors(if_interrupted="deleted data stays deleted; run the command again to continue")
+def empty(
+    options: CommonOptions,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+) -> None:
+    """Delete all data of a disposable environment.
+
+    CloudFormation deletes neither a bucket with objects in it nor a model package group with versions. After this command,
+    `cdk destroy` can delete them.
+
+    Examples:
+        ptmlops empty -e dev
+    """
+    from ptmlops import removal
+
+    target = options.target()
+    removal.check(target)
+    if not yes:
+        typer.confirm(f"Delete every complaint, result and model of environment '{target.environment}'?", abort=True)
+    with progress("empty") as report:
+        counts = removal.empty(target, report)
+    if options.as_json:
+        print_json(counts)
+        return
+    console.print(f"Deleted: {', '.join(f'{count:,} {name}' for name, count in counts.items())}. To destroy the stacks, run:")
+    print_command(f"cdk destroy --all -c environment={target.environment}")

@@ -1,0 +1,113 @@
+"""The review list, which a person fills in: `review pull` and `review push`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ptmlops.commands.results import save
+from ptmlops.errors import RUN_FAILED, RUNS_CONTINUE, OperatorError, report_errors
+from ptmlops.options import CommonOptions, RunId, cli_options_for
+from ptmlops.terminal import console, print_command, print_json
+
+if TYPE_CHECKING:
+    from ptmlops.review_list import Reviewed
+    from ptmlops.target import Target
+    from ptmlops.uploads import Upload
+
+
+@report_errors()
+def pull(
+    options: CommonOptions,
+    run_id: RunId = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write. Default: review-RUN.csv.", show_default=False)] = None,
+) -> None:
+    """Fetch the list of complaints that a person should read.
+
+    Examples:
+        ptmlops review pull --local
+        ptmlops review pull 20261128-101500-1a2b3c4d --out list.csv
+    """
+    from ptmlops import predictions
+
+    target = options.target()
+    run_id, content = predictions.fetch_one(target, "review/run_id={run}/review.csv", run_id)
+    path = out or Path(f"review-{run_id}.csv")
+    if path.exists():
+        raise OperatorError(f"{path} exists and may be filled in already: move it away, or choose another --out")
+    save(path, content)
+    if options.as_json:
+        print_json({"run_id": run_id, "file": str(path)})
+        return
+    typer.echo(path)
+    console.print("Fill in its label column, then run:")
+    print_command(f"ptmlops review push {path}{cli_options_for(target)}")
+
+
+@report_errors(if_interrupted=RUNS_CONTINUE)
+def push(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The list with labels filled in.", show_default=False)],
+    options: CommonOptions,
+    new_labels: Annotated[bool, typer.Option("--new-labels", help="Accept labels that the model does not know.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end.")] = False,
+) -> None:
+    """Upload the list with labels filled in, as training data.
+
+    Rows without a label are left out and counted.
+
+    Examples:
+        ptmlops review push list.csv --wait
+        ptmlops review push list.csv --new-labels -e prod
+    """
+    from ptmlops import review_list, uploads
+    from ptmlops.views.run_progress import follow_run
+    from stacks.config import load_settings
+
+    uploads.check_files([file])
+    target = options.target()
+    columns = load_settings(target.environment).complaints.columns.model_dump()
+    reviewed = review_list.read_review(file, columns)
+    _check_labels(target, reviewed, accept_new=new_labels)
+    uploaded = _upload(target, file, reviewed)
+    console.print(
+        f"Uploaded {len(reviewed.rows)} reviewed complaints as {uploaded.key}; {reviewed.blank} rows without a label left out.",
+        markup=False,
+    )
+    ended = follow_run(target, uploads.wait_for_run(target, uploaded), quiet=options.as_json) if wait else None
+    if options.as_json:
+        counts = {"labelled": len(reviewed.rows), "blank": reviewed.blank}
+        print_json({**counts, "key": uploaded.key, "version_id": uploaded.version_id, "run": ended and ended.document})
+    if ended and not ended.succeeded:
+        raise typer.Exit(RUN_FAILED)
+
+
+def _upload(target: Target, file: Path, reviewed: Reviewed) -> Upload:
+    """Upload the labelled rows as a CSV file with the list's name."""
+    import tempfile
+
+    from ptmlops import review_list, uploads
+
+    with tempfile.TemporaryDirectory(prefix="ptmlops-") as scratch:
+        path = Path(scratch) / f"{file.name.removesuffix('.gz').rsplit('.', 1)[0]}.csv"
+        path.write_bytes(review_list.review_csv(reviewed))
+        return uploads.upload(target, path)
+
+
+def _check_labels(target: Target, reviewed: Reviewed, *, accept_new: bool) -> None:
+    """Refuse labels that the serving model does not know, or report them if they are accepted."""
+    from ptmlops import review_list
+
+    unknown = review_list.unknown_labels(target, sorted(set(reviewed.labels)))
+    if not unknown:
+        return
+    listed = "; ".join(
+        f"'{label}' ({reviewed.labels.count(label)} row(s){f', meant {similar}?' if similar else ''})"
+        for label, similar in unknown.items()
+    )
+    if not accept_new:
+        raise OperatorError(
+            f"the serving model does not know {listed}: correct the labels, or add --new-labels to accept them"
+        )
+    console.print(f"New to the model: {listed}", style="yellow", markup=False)

@@ -1,0 +1,193 @@
+"""Upload files and follow their runs: `drop`, `run`, `watch`, `status`, `replay`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ptmlops.errors import RUN_FAILED, RUNS_CONTINUE, report_errors
+from ptmlops.options import LOCAL_ENVIRONMENT, CommonOptions, Files, RunId, cli_options_for
+from ptmlops.terminal import console, print_command, print_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ptmlops.target import Target
+
+
+@report_errors(if_interrupted=RUNS_CONTINUE)
+def drop(
+    files: Files,
+    options: CommonOptions,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the runs that the files start.")] = False,
+) -> None:
+    """Upload files; labelled ones train, others are classified.
+
+    Each file is uploaded to the raw bucket under its own name. The bucket keeps earlier versions of a name.
+
+    Examples:
+        ptmlops drop complaints.csv --wait
+        ptmlops drop january.csv.gz february.csv.gz -e prod
+    """
+    from ptmlops import uploads
+    from ptmlops.views.run_progress import follow_run
+
+    uploads.check_files(files)
+    target = options.target()
+    uploaded = [uploads.upload_with_progress(target, path) for path in files]
+    if not wait:
+        if options.as_json:
+            print_json([{"file": str(one.path), "bucket": one.bucket, "version_id": one.version_id} for one in uploaded])
+        else:
+            console.print(f"Uploaded {len(uploaded)} file(s). Follow their run with:")
+            print_command(f"ptmlops watch{cli_options_for(target)}")
+        return
+    run_ids = dict.fromkeys(uploads.wait_for_run(target, one) for one in uploaded)
+    ended = [follow_run(target, run_id, quiet=options.as_json) for run_id in run_ids]
+    if options.as_json:
+        print_json([one.document for one in ended])
+    if not all(one.succeeded for one in ended):
+        raise typer.Exit(RUN_FAILED)
+
+
+@report_errors(if_interrupted=RUNS_CONTINUE)
+def watch(options: CommonOptions, run_id: RunId = None) -> None:
+    """Follow a run, state by state, to its end.
+
+    Examples:
+        ptmlops watch
+        ptmlops watch 20261128-101500-1a2b3c4d -e prod
+    """
+    from ptmlops import runs
+    from ptmlops.views.run_progress import follow_run
+
+    target = options.target()
+    ended = follow_run(target, run_id or runs.newest(target), quiet=options.as_json)
+    if options.as_json:
+        print_json(ended.document)
+    if not ended.succeeded:
+        raise typer.Exit(RUN_FAILED)
+
+
+@report_errors()
+def status(options: CommonOptions) -> None:
+    """List the latest runs and how they ended.
+
+    Examples:
+        ptmlops status --local
+        ptmlops status -e prod --json
+    """
+    from rich.console import Console
+
+    from ptmlops import runs
+
+    target = options.target()
+    executions = runs.list_runs(target)
+    if options.as_json:
+        print_json([{"run_id": run["name"], "status": run["status"], "started_at": run["startDate"]} for run in executions])
+    elif executions:
+        Console(highlight=False).print(_status_table(target, executions))
+    else:
+        console.print("No run has started yet. Upload a file with:")
+        print_command(f"ptmlops drop FILE{cli_options_for(target)}")
+
+
+def _status_table(target: Target, executions: list[dict[str, Any]]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    from ptmlops import runs
+
+    table = Table("run", "status", "started", "rows", "took", "outcome", box=None, padding=(0, 1, 0, 0))
+    table.columns[0].no_wrap = True
+    for column in table.columns[3:5]:
+        column.justify = "right"
+    for run in executions:
+        document = runs.read_run_document(target, run["name"]) or {}
+        seconds = f"{document['seconds']:.0f} s" if document else ""
+        rows = f"{document['rows']['read']:,}" if document else ""
+        style = {"SUCCEEDED": "green", "RUNNING": "cyan"}.get(run["status"], "red")
+        state = Text(run["status"].replace("_", " ").lower(), style)
+        table.add_row(run["name"], state, f"{run['startDate']:%m-%d %H:%M}", rows, seconds, Text(_outcome(document)))
+    return table
+
+
+def _outcome(document: dict[str, Any]) -> str:
+    if error := document.get("error"):
+        return f"{error.get('state')}: {error.get('message') or error.get('error')}"[:120]
+    outcomes = []
+    if document.get("trained"):
+        outcomes.append("new model serves" if document.get("promoted") else "trained, not promoted")
+    if document.get("scored"):
+        outcomes.append(f"{document['scored']:,} classified")
+    return ", ".join(outcomes)
+
+
+def run(
+    files: Files,
+    out: Annotated[Path, typer.Option(help="A folder for everything that the runs write.", show_default=False)],
+    options: CommonOptions,
+) -> None:
+    """Upload files in order, follow each run, fetch the output.
+
+    With --local, the command starts a local AWS in a temporary folder and ends it afterwards.
+
+    Examples:
+        ptmlops run --local labelled.csv unlabelled.csv --out results
+        ptmlops run complaints.csv --out results -e prod
+    """
+    from ptmlops.errors import NOTHING_IS_RUNNING
+
+    with report_errors(if_interrupted=NOTHING_IS_RUNNING if options.local else RUNS_CONTINUE):
+        from ptmlops import file_runs, uploads
+
+        uploads.check_files(files)
+        if options.local:
+            ended = file_runs.run_locally(files, out, options.environment or LOCAL_ENVIRONMENT, quiet=options.as_json)
+        else:
+            ended = file_runs.run_in_order(options.target(), files, out, quiet=options.as_json)
+        if options.as_json:
+            print_json([one.document for one in ended])
+        else:
+            if skipped := files[len(ended) :]:
+                names = ", ".join(path.name for path in skipped[:5]) + (", …" if len(skipped) > 5 else "")
+                console.print(f"Not uploaded, because the run before failed: {len(skipped)} file(s) ({names})", markup=False)
+            console.print(f"The output is in {out}", markup=False)
+        if not all(one.succeeded for one in ended):
+            raise typer.Exit(RUN_FAILED)
+
+
+@report_errors()
+def replay(
+    options: CommonOptions,
+    run_id: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN", help="A failed run. Default: send the dead letters again.", show_default=False),
+    ] = None,
+) -> None:
+    """Redrive a failed run, or send dead letters again.
+
+    A redriven run continues from the state that failed, with the code that is deployed now.
+
+    Examples:
+        ptmlops replay 20261128-101500-1a2b3c4d
+        ptmlops replay -e prod
+    """
+    from ptmlops import dead_letters, runs
+
+    target = options.target()
+    if run_id:
+        runs.redrive(target, run_id)
+        if options.as_json:
+            print_json({"run_id": run_id, "redriven": True})
+        else:
+            console.print(f"Run {run_id} continues. Follow it with:")
+            print_command(f"ptmlops watch {run_id}{cli_options_for(target)}")
+        return
+    count = dead_letters.resend(target)
+    if options.as_json:
+        print_json({"resent": count})
+    else:
+        console.print(f"{count} message(s) sent again.")

@@ -1,0 +1,53 @@
+"""`try`: how well the product works on a person's own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ptmlops.errors import report_errors
+from ptmlops.options import LOCAL_ENVIRONMENT, AsJson, EnvironmentName
+from ptmlops.terminal import no_progress, print_file, print_json, step
+
+
+@report_errors()
+def try_(
+    labelled: Annotated[Path, typer.Option(help="Labelled complaints, to train on.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="A folder for the results.", show_default=False)],
+    score: Annotated[Path | None, typer.Option(help="Complaints to classify; labels in it are ignored.")] = None,
+    as_json: AsJson = False,
+    environment: EnvironmentName = None,
+) -> None:
+    """See how well it works on your files, in a minute or two.
+
+    It needs no AWS account. It evaluates a model as a run does, then trains on all labelled rows and classifies the second file.
+
+    Examples:
+        ptmlops try --labelled labelled.csv --out results
+        ptmlops try --labelled labelled.csv --score new.csv --out results
+    """
+    from ptmlops import uploads
+    from ptmlops.extras import require_extra
+
+    require_extra("jobs", "ptmlops try")
+    for path in filter(None, (labelled, score)):  # one by one: in two folders they may have the same name
+        uploads.check_files([path])
+    from ptmlops.trial import flow
+    from ptmlops.views.trial import show_trial
+    from stacks.config import Training, load_settings
+
+    settings = load_settings(environment or LOCAL_ENVIRONMENT)
+    if not environment:
+        # The demo's complaints are easy, so environments/local.toml asks for more precision than suits real ones.
+        precision = Training.model_fields["target_precision"].default
+        training = settings.training.model_copy(update={"target_precision": precision})
+        settings = settings.model_copy(update={"training": training})
+    trial = flow.run(labelled, score, out, settings, no_progress if as_json else step)
+    if as_json:
+        print_json({**trial.document, "files": [str(path) for path in trial.files]})
+        return
+    show_trial(trial.document)
+    for path in trial.files:
+        print_file(path)

@@ -1,0 +1,86 @@
+"""How a command ends when something goes wrong: one line for a person and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import typer
+
+from ptmlops.terminal import console
+
+# Exit codes. 0 is success; a run that failed, a request that was refused, and Ctrl-C have their own.
+RUN_FAILED, REFUSED, INTERRUPTED = 1, 2, 130
+
+NOTHING_IS_RUNNING = "everything that the command started has ended"
+RUNS_CONTINUE = "uploaded files are processed anyway; see `ptmlops status`"
+
+
+class OperatorError(Exception):
+    """A person can repair it. The message says what happened, to what, and what to do next."""
+
+
+@contextlib.contextmanager
+def report_errors(*, if_interrupted: str = NOTHING_IS_RUNNING) -> Iterator[None]:
+    """Turn errors that a person can act on into a message and an exit code. Decorates a command.
+
+    Args:
+        if_interrupted: what Ctrl-C leaves behind.
+    """
+    try:
+        yield
+    except Exception as error:
+        if (message := explain(error)) is None:
+            raise
+        console.print(f"ptmlops: {message}", style="red", markup=False)
+        raise typer.Exit(REFUSED) from None
+    except KeyboardInterrupt:
+        console.print(f"ptmlops: interrupted; {if_interrupted}", style="yellow", markup=False)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def explain(error: Exception) -> str | None:
+    """Return the message for a person, or None if the error is a defect that needs its traceback.
+
+    The imports below cost nothing: an error's module is loaded before the error can exist.
+    """
+    if isinstance(error, OperatorError):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError):
+        from ptmlops.extras import extra_of, missing_message
+
+        module = error.name or ""
+        extra = extra_of(module)
+        return missing_message(extra, "this command", module) if extra else None
+    packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
+    if packages & {"local_aws", "stacks"}:
+        from local_aws import LocalAwsError
+        from stacks.config import SettingsError
+
+        return str(error) if isinstance(error, LocalAwsError | SettingsError) else None
+    return _explain_aws(error) if packages & {"boto3", "botocore"} else None
+
+
+def _explain_aws(error: Exception) -> str | None:
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        EndpointConnectionError,
+        NoCredentialsError,
+        NoRegionError,
+    )
+
+    if isinstance(error, NoCredentialsError):
+        return "no AWS credentials were found: run `aws sso login`, set AWS_PROFILE, or use --local"
+    if isinstance(error, NoRegionError):
+        return "no AWS region is set: pass --region, or set AWS_REGION"
+    if isinstance(error, EndpointConnectionError):
+        return f"AWS cannot be reached at {error.kwargs.get('endpoint_url')}: check the network, or use --local"
+    if isinstance(error, ClientError):
+        code = error.response["Error"]["Code"]
+        if "Expired" in code:
+            return "the AWS credentials have expired: log in again"
+        if "AccessDenied" in code or "Unauthorized" in code:
+            return f"AWS refused {error.operation_name}: ask for this permission, or use another --profile"
+        return f"AWS refused {error.operation_name}: {error.response['Error'].get('Message', code)}"
+    return f"the AWS call failed: {error}" if isinstance(error, BotoCoreError) else None

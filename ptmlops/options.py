@@ -1,0 +1,107 @@
+"""Options and arguments that several commands share, each written once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ptmlops.errors import OperatorError
+from ptmlops.source_roots import ROOT
+
+if TYPE_CHECKING:
+    from ptmlops.target import Target
+
+LOCAL_FOLDER = Path(".local_aws")
+LOCAL_ENVIRONMENT = "local"
+ENVIRONMENT_VARIABLE = "PTMLOPS_ENVIRONMENT"
+
+
+def known_environments() -> list[str]:
+    """Return the names of the files in environments/."""
+    return sorted(path.stem for path in (ROOT / "environments").glob("*.toml"))
+
+
+Files = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE...", help="CSV, TSV, JSON Lines or text; also compressed as .gz.", show_default=False),
+]
+RunId = Annotated[str | None, typer.Argument(metavar="RUN", help="A run id. Default: the newest run.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
+EnvironmentName = Annotated[
+    str | None,
+    typer.Option(
+        "--environment",
+        "-e",
+        envvar=ENVIRONMENT_VARIABLE,
+        autocompletion=known_environments,
+        help="The name of a file in environments/, without .toml.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class CommonOptions:
+    """Which deployment a command works on, and how it reports. Each field is an option of the command line."""
+
+    local: Annotated[bool, typer.Option("--local", help="Use local AWS instead of an AWS account.")] = False
+    as_json: AsJson = False
+    environment: EnvironmentName = None
+    profile: Annotated[str | None, typer.Option(help="An AWS profile.")] = None
+    region: Annotated[str | None, typer.Option(help="An AWS region. Default: the environment's.")] = None
+
+    def target(self) -> Target:
+        """Return the deployment. The environment on AWS is never guessed.
+
+        Raises:
+            OperatorError: no environment is named.
+        """
+        from ptmlops.target import Target
+
+        if self.local:
+            from local_aws import LocalAws
+
+            return Target.local(LocalAws.attach(LOCAL_FOLDER), self.environment or LOCAL_ENVIRONMENT)
+        if not self.environment:
+            raise OperatorError(
+                f"no environment is named: add --environment NAME or set {ENVIRONMENT_VARIABLE}=NAME (known: "
+                f"{', '.join(known_environments())}), or use --local for the local AWS of this folder"
+            )
+        return Target.on_aws(self.environment, profile=self.profile, region=self.region)
+
+
+def cli_options_for(target: Target) -> str:
+    """Return the options that make another command use the same deployment, with a leading space, or an empty string."""
+    if target.endpoint_url:
+        return " --local" if target.environment == LOCAL_ENVIRONMENT else f" --local -e {target.environment}"
+    return "" if os.environ.get(ENVIRONMENT_VARIABLE) == target.environment else f" -e {target.environment}"
+
+
+def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command with a parameter of type `CommonOptions` one option per field.
+
+    Typer reads options from a function's signature. `status(options: CommonOptions)` becomes
+    `status(*, local, as_json, environment, profile, region)`. Other commands are returned unchanged.
+    """
+    parameters = inspect.signature(command, eval_str=True).parameters
+    name = next((name for name, parameter in parameters.items() if parameter.annotation is CommonOptions), None)
+    if name is None:
+        return command
+    shared = inspect.signature(CommonOptions, eval_str=True).parameters
+    own = [parameter for parameter in parameters.values() if parameter.name != name]
+
+    @functools.wraps(command)
+    def call(**values: Any) -> None:
+        options = CommonOptions(**{field: values.pop(field) for field in shared})
+        command(**values, **{name: options})
+
+    flat = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *shared.values())]
+    call.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined] # read by inspect.signature
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
+    return call

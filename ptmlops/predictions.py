@@ -1,0 +1,114 @@
+"""Read what runs classified: predictions as a table, one complaint's prediction, and single files of a run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ptmlops import runs
+from ptmlops.errors import OperatorError
+from ptmlops.target import Target
+
+
+def predictions(target: Target, run_id: str, *, complaint_id: str | None = None) -> Any:
+    """Return a run's predictions as a pyarrow table, or only one complaint's. Empty if the run scored nothing."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    bucket, s3 = target.outputs["OutputBucketName"], target.client("s3")
+    wanted = [("complaint_id", "=", complaint_id)] if complaint_id else None
+    tables = [
+        pq.read_table(io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read()), filters=wanted)
+        for key in runs.keys(target, bucket, runs.predictions_prefix(run_id))
+        if key.endswith(".parquet")
+    ]
+    return pa.concat_tables(tables) if tables else pa.table({})
+
+
+def newest_scored(target: Target) -> str:
+    """Return the newest run with predictions.
+
+    Raises:
+        OperatorError: no run has predictions.
+    """
+    for run_id in runs.published_runs(target):
+        if runs.keys(target, target.outputs["OutputBucketName"], runs.predictions_prefix(run_id)):
+            return run_id
+    raise OperatorError("no run has classified anything yet: upload a file with unlabelled complaints, and wait for its run")
+
+
+def categories(table: Any) -> list[dict[str, Any]]:
+    """Count complaints, mean confidence and complaints to review per label, most frequent label first."""
+    import pyarrow.compute as pc
+
+    if not table.num_rows:
+        return []
+    table = table.select(["label", "confidence", "needs_review"])
+    table = table.append_column("review", pc.cast(table["needs_review"], "int64"))
+    grouped = table.group_by("label").aggregate([("label", "count"), ("confidence", "mean"), ("review", "sum")]).to_pylist()
+    counts = [
+        {
+            "label": row["label"],
+            "complaints": row["label_count"],
+            "mean_confidence": round(row["confidence_mean"], 4),
+            "needs_review": row["review_sum"],
+        }
+        for row in grouped
+    ]
+    return sorted(counts, key=lambda row: -row["complaints"])
+
+
+def as_csv(table: Any) -> str:
+    """Return the table as CSV for programs: values unchanged, lists and structs as JSON."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(table.column_names)
+    for row in table.to_pylist():
+        writer.writerow(
+            json.dumps(cell, ensure_ascii=False, default=str) if isinstance(cell, list | dict) else cell
+            for cell in row.values()
+        )
+    return out.getvalue()
+
+
+def as_json(table: Any) -> str:
+    """Return the table as a JSON array of objects."""
+    return json.dumps(table.to_pylist(), ensure_ascii=False, indent=1, default=str) + "\n"
+
+
+def find(target: Target, complaint_id: str, run_id: str | None) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """Search runs for a complaint, newest first, until one has it. Yields each searched run with its prediction or None."""
+    for name in [run_id] if run_id else runs.published_runs(target):
+        rows = predictions(target, name, complaint_id=complaint_id).to_pylist()
+        yield name, rows[0] if rows else None
+        if rows:
+            return
+
+
+def fetch_one(target: Target, key: str, run_id: str | None) -> tuple[str, bytes]:
+    """Read one file of a run from the output bucket.
+
+    Args:
+        target: the deployment.
+        key: the file's key, with `{run}` in place of the run's id.
+        run_id: a run, or None for the newest run that has the file.
+
+    Returns:
+        The run's id and the file's content.
+
+    Raises:
+        OperatorError: the run has no such file, or no run has one.
+    """
+    bucket, s3 = target.outputs["OutputBucketName"], target.client("s3")
+    name = key.rsplit("/", 1)[-1]
+    for candidate in [run_id] if run_id else runs.published_runs(target):
+        keys = runs.keys(target, bucket, key.format(run=candidate))
+        if keys:
+            return candidate, s3.get_object(Bucket=bucket, Key=keys[0])["Body"].read()
+    if run_id:
+        runs.run_document(target, run_id, wait_seconds=0)  # raises if the run does not exist or has not ended
+        raise OperatorError(f"run {run_id} left no {name}: see its results with `ptmlops results {run_id}`")
+    raise OperatorError(f"no run has left a {name} yet: upload a file with unlabelled complaints, and wait for its run")

@@ -1,0 +1,84 @@
+"""A review list that comes back: read it, check its labels, and turn it into a file of labelled complaints."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ptmlops import registry, runs
+from ptmlops.errors import OperatorError
+from ptmlops.source_roots import add_source_roots_to_path
+from ptmlops.target import Target
+
+# The characters that Publish guards with an apostrophe (glue_jobs/complaints_etl/publish.py).
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """A review list that a person has filled in: the rows with a label, and the number of rows without one."""
+
+    header: list[str]
+    rows: list[dict[str, str]]
+    labels: list[str]
+    blank: int
+
+
+def read_review(path: Path, aliases: Mapping[str, Sequence[str]]) -> Reviewed:
+    """Read a review list with Prepare's reader, which accepts the separators and encodings that spreadsheets write.
+
+    Raises:
+        OperatorError: the file is not readable, has no label column, or has no label filled in.
+    """
+    add_source_roots_to_path()
+    from complaints_etl.reading import UnreadableFileError, read_table
+
+    try:
+        table = read_table(path.name, path.read_bytes(), aliases)
+        rows = list(table.rows)
+    except UnreadableFileError as error:
+        raise OperatorError(f"{path} cannot be used: {error}") from None
+    column = table.columns.get("label")
+    if column is None:
+        raise OperatorError(f"{path} has no label column: fetch the list again with `ptmlops review pull`")
+    if broken := next((row for row in rows if row.reason), None):
+        raise OperatorError(f"{path} has a row that cannot be read, at line {broken.line}: {broken.detail}")
+    cleaned = [{name: without_formula_guard(cell) for name, cell in row.values.items()} for row in rows]
+    filled = [{**row, column: row[column].strip()} for row in cleaned if row[column].strip()]
+    if not filled:
+        raise OperatorError(
+            f"{path}: no label is filled in; write the right label into the column '{column}', then push again"
+        )
+    return Reviewed(list(table.header), filled, [row[column] for row in filled], len(rows) - len(filled))
+
+
+def unknown_labels(target: Target, labels: Sequence[str]) -> dict[str, str]:
+    """Return the labels that the champion does not know, each with the most similar known label or an empty string."""
+    serving = next((model for model in registry.versions(target) if model["serves"]), None)
+    if not serving or not str(serving["evaluation_uri"]).startswith("s3://"):
+        return {}
+    bucket, _, key = str(serving["evaluation_uri"]).removeprefix("s3://").partition("/")
+    key = key if key.endswith(".json") else key.rstrip("/") + "/evaluation.json"
+    evaluation = runs.read_json(target, bucket, key) or {}
+    known = set(evaluation.get("candidate", {}).get("per_label", {}))
+    if not known:
+        return {}
+    return {label: next(iter(difflib.get_close_matches(label, known, 1, 0.5)), "") for label in labels if label not in known}
+
+
+def review_csv(reviewed: Reviewed) -> bytes:
+    """Return the labelled rows as a CSV file to upload."""
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, reviewed.header, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(reviewed.rows)
+    return out.getvalue().encode()
+
+
+def without_formula_guard(cell: str) -> str:
+    """Remove the apostrophe that Publish puts before a cell which a spreadsheet would compute: `'=1+1` becomes `=1+1`."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell

@@ -1,0 +1,99 @@
+"""A trial from two files to predictions.csv and evaluation.json.
+
+Prepare runs in a Spark process of its own. The entry scripts of training/ are called as functions, on folders with the layout
+that the jobs see (docs/contracts.md).
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ptmlops.source_roots import add_source_roots_to_path
+from ptmlops.trial import checks, learning, scoring
+from ptmlops.trial.notes import notes_on
+from ptmlops.trial.preparation import preparing
+from stacks.config import Settings
+
+# Opens a step that a person watches. It yields the function that reports what happens in the step.
+Step = Callable[[str], AbstractContextManager[Callable[[str], None]]]
+
+# What evaluation.json repeats of Prepare's report.
+REPORTED = (
+    "rows", "labels", "rare_labels", "unknown_labels", "blank_labels", "conflicting_texts", "rejects", "min_label_rows",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The content of evaluation.json, and the files written."""
+
+    document: dict[str, Any]
+    files: list[Path]
+
+
+def run(labelled: Path, score: Path | None, out: Path, settings: Settings, step: Step) -> Trial:
+    """Prepare, train, evaluate, train again on all rows, score.
+
+    Args:
+        labelled: complaints with their labels.
+        score: complaints to classify. Labels in it are neither read nor learned from.
+        out: the folder for the results, created if missing.
+        settings: the environment's settings.
+        step: shows progress.
+
+    Raises:
+        OperatorError: the files or the folder cannot be used.
+    """
+    started = time.monotonic()
+    add_source_roots_to_path()
+    checks.check_table(labelled, settings, needs_label=True)
+    if score:
+        checks.check_table(score, settings, needs_label=False)
+    checks.check_folder(out, [path for path in (labelled, score) if path])
+    files = [("labelled", labelled)] + ([("score", score)] if score else [])
+    with tempfile.TemporaryDirectory(prefix="ptmlops-try-", ignore_cleanup_errors=True) as scratch:
+        base = Path(scratch)
+        with preparing(base, files, settings) as preparation:
+            with step("Prepare") as report_progress:
+                preparation.wait_for("labelled")
+                report = _prepare_report(base / "labelled")
+                usable, rare = len(report["labels"]), len(report["rare_labels"])
+                checks.check_labels(labelled, enough=usable, rare=rare, least=report["min_label_rows"])
+                report_progress(_rows(report))
+            # Spark prepares the file to score meanwhile.
+            document = learning.train_and_evaluate(base, settings, report, step)
+            if score:
+                with step("Score") as report_progress:
+                    preparation.wait_for("score")
+                    document["scored"] = scoring.score(base, score, out / checks.PREDICTIONS, settings, report_progress)
+        document["data"] = {name: report[name] for name in REPORTED}
+        document["notes"] += notes_on(report, document, settings)
+        document["seconds"] = round(time.monotonic() - started, 1)
+        return Trial(document, _write_results(out, document, scored=score is not None))
+
+
+def _write_results(out: Path, document: dict[str, Any], *, scored: bool) -> list[Path]:
+    predictions, evaluation = out / checks.PREDICTIONS, out / checks.EVALUATION
+    if not scored:
+        predictions.unlink(missing_ok=True)  # of an earlier trial, whose evaluation is replaced here
+    part = evaluation.with_name(f".{evaluation.name}.part")
+    part.write_text(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    part.replace(evaluation)
+    return [predictions, evaluation] if scored else [evaluation]
+
+
+def _prepare_report(folder: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(next(folder.glob("runs/*/report.json")).read_text(encoding="utf-8"))
+    return report
+
+
+def _rows(report: dict[str, Any]) -> str:
+    rows = report["rows"]
+    return ", ".join(f"{rows[name]:,} {name}" for name in ("read", "accepted", "rejected", "duplicates"))

@@ -1,0 +1,134 @@
+"""Train and evaluate a trial's model as a run does, then train on all rows the model that scores."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ptmlops.errors import OperatorError
+from stacks.config import Settings
+
+if TYPE_CHECKING:
+    from ptmlops.trial.flow import Step
+
+
+def train_and_evaluate(base: Path, settings: Settings, report: dict[str, Any], step: Step) -> dict[str, Any]:
+    """Train, evaluate, and train again on all rows.
+
+    Args:
+        base: the trial's folder. `base/labelled` holds the prepared rows; the final model is written to `base/model`.
+        settings: the environment's settings.
+        report: Prepare's report on the labelled file.
+        step: shows progress.
+
+    Returns:
+        The document of training/evaluate.py, with the cross-fitted metrics of the final model and a note on copies.
+
+    Raises:
+        OperatorError: the rows cannot be learned from.
+    """
+    import evaluate
+    from complaint_model import artifact
+    from complaint_model.artifact import ArtifactError
+    from complaint_model.classifier import TrainingError
+    from complaint_model.records import DataError
+    from train import parse_settings, train
+
+    chosen = settings.training
+    parameters = parse_settings(["--seed", str(chosen.seed), "--target_precision", str(chosen.target_precision)])
+    inputs = base / "evaluation" / "input"
+    _lay_out(inputs, base / "labelled" / "labelled")
+    _write_request(inputs, settings)
+    train_dir, test_dir = inputs / "train", inputs / "test"
+    try:
+        with step("Train") as report_progress, _reporting_log(report_progress):
+            train(
+                parameters,
+                train_dir=train_dir / "train",
+                validation_dir=train_dir / "validation",
+                model_dir=base / "candidate",
+                checkpoints=None,
+            )
+            rows = report["labelled"]["train"] + report["labelled"]["validation"]
+            report_progress(f"{rows:,} rows, {len(report['labels'])} labels")
+        with step("Evaluate") as report_progress:
+            (inputs / "candidate").mkdir()
+            with tarfile.open(inputs / "candidate" / "model.tar.gz", "w:gz", compresslevel=1) as archive:
+                archive.add(base / "candidate", arcname=".")
+            document: dict[str, Any] = evaluate.evaluate(base / "evaluation")
+            report_progress(f"{document['holdout']['rows']:,} held-out rows")
+        with step("Train on all rows") as report_progress, _reporting_log(report_progress):
+            train(parameters, train_dir=train_dir, validation_dir=test_dir, model_dir=base / "model", checkpoints=None)
+            about = artifact.load(base / "model").about
+            report_progress(f"{about['training_rows']:,} rows")
+    except (TrainingError, DataError, ArtifactError) as error:
+        raise OperatorError(str(error)) from None
+    document["cross_fitted"] = {"rows": about["training_rows"], **about["metrics"]}
+    document["notes"] += _note_on_copies(train_dir, test_dir)
+    return document
+
+
+def _lay_out(inputs: Path, labelled: Path) -> None:
+    """Move the prepared splits to where evaluate.py reads: train and validation below train/, the held-out rows in test/."""
+    (inputs / "train").mkdir(parents=True)
+    for split, folder in (("train", "train/train"), ("validation", "train/validation"), ("test", "test")):
+        if (labelled / split).is_dir():
+            (labelled / split).rename(inputs / folder)
+        else:
+            (inputs / folder).mkdir()
+
+
+def _write_request(inputs: Path, settings: Settings) -> None:
+    training = settings.training
+    request = {
+        "run_id": "try",
+        "champion_version": "none",
+        "seed": training.seed,
+        "target_precision": training.target_precision,
+    }
+    (inputs / "request").mkdir()
+    (inputs / "request" / "request.json").write_text(json.dumps(request), encoding="utf-8")
+
+
+def _note_on_copies(*folders: Path) -> list[str]:
+    """Name the labels whose complaints form one near-duplicate group; cross-fitting cannot keep copies apart for them."""
+    from complaint_model.evaluation import named
+    from complaint_model.records import read_labelled
+
+    groups: dict[str, set[str]] = {}
+    for row in read_labelled(*folders):
+        groups.setdefault(row.label, set()).add(row.group)
+    copies = sorted(label for label, own in groups.items() if len(own) == 1)
+    message = "labels whose complaints are all near-copies of each other, so that their cross-fitted figures are of copies"
+    return [f"{message}: {named(copies)}"] if copies else []
+
+
+class _ReportingHandler(logging.Handler):
+    """Passes log messages to a step's report function."""
+
+    def __init__(self, report_progress: Callable[[str], None]) -> None:
+        super().__init__()
+        self._report_progress = report_progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._report_progress(record.getMessage())
+
+
+@contextlib.contextmanager
+def _reporting_log(report_progress: Callable[[str], None]) -> Iterator[None]:
+    """Report what the training code logs."""
+    handler = _ReportingHandler(report_progress)
+    logger = logging.getLogger("complaint_model")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

@@ -1,0 +1,47 @@
+"""The notes of a trial: what limits its results, and what a run would do differently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stacks.config import Settings
+
+
+def notes_on(report: Mapping[str, Any], document: Mapping[str, Any], settings: Settings) -> list[str]:
+    """Return the notes, each a sentence without its full stop.
+
+    Args:
+        report: Prepare's report on the labelled file.
+        document: what evaluation.json holds so far.
+        settings: the environment's settings.
+    """
+    notes = []
+    if report["rare_labels"]:
+        least = report["min_label_rows"]
+        notes.append(f"labels with fewer than {least} complaints were not learned: {_counted(report['rare_labels'])}")
+    if report["blank_labels"]:
+        notes.append(f"rows without a label were not learned: {report['blank_labels']:,}")
+    if report["unknown_labels"]:
+        notes.append(f"labels that are not in the settings, or too long: {_counted(report['unknown_labels'])}")
+    if variants := report.get("label_variants"):
+        names = "; ".join(" / ".join(alike) for alike in variants)
+        notes.append(f"labels that differ only in case, accents or punctuation were learned as different labels: {names}")
+    if report["conflicting_texts"]:
+        notes.append(f"texts with two labels, of which the newest was learned: {report['conflicting_texts']:,}")
+    rows = report["rows"]
+    if rows["rejected"]:
+        notes.append(f"rows rejected: {_counted(report['rejects'])}")
+    usable, needed = sum(report["labels"].values()), settings.training.min_labelled_rows
+    if usable < needed:
+        notes.append(f"a run would not train yet: it needs {needed} labelled complaints, and the file has {usable}")
+    limit = settings.complaints.max_reject_share
+    if rows["rejected"] > limit * rows["read"]:
+        notes.append(f"a run would refuse the file: {rows['rejected']} of {rows['read']} rows rejected, over {limit:.0%}")
+    if seen := document.get("scored", {}).get("also_labelled"):
+        notes.append(f"{seen} of the scored texts are also in the labelled file, so their answers do not show the quality")
+    return notes
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ({count})" for name, count in counts.items())

@@ -1,0 +1,153 @@
+"""Score a trial's second file: predictions.csv repeats each row with its answer, or with the reason why it has none."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ptmlops.errors import OperatorError
+from ptmlops.trial.checks import read_file
+from stacks.config import Settings
+
+if TYPE_CHECKING:
+    from complaints_etl.reading import Row, Table
+
+ANSWER_COLUMNS = ("label", "confidence", "needs_review", "alternatives", "top_terms", "status", "reason")
+BATCH = 500
+SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}  # as Prepare's dialects name them
+
+Answer = Mapping[str, Any]
+
+
+def score(base: Path, path: Path, out: Path, settings: Settings, report_progress: Callable[[str], None]) -> dict[str, Any]:
+    """Write the predictions of a file.
+
+    Args:
+        base: the trial's folder: the model in `base/model`, the prepared rows in `base/score`.
+        path: the file to score, whose rows are repeated.
+        out: the CSV file to write.
+        settings: the environment's settings.
+        report_progress: shows what happens.
+
+    Returns:
+        The number of rows per status, of rows to review, and of texts that are also in the labelled file.
+    """
+    import pyarrow.dataset as ds
+
+    folder = base / "score" / "runs" / "try"
+    columns = ["row_number", "complaint_id", "status", "duplicate_of", "text"]
+    records = {row["row_number"]: row for row in ds.dataset(folder / "records").to_table(columns=columns).to_pylist()}
+    rejected = ds.dataset(folder / "rejected").to_table(columns=["row_number", "reason", "detail"]).to_pylist()
+    reasons = {row["row_number"]: f"{row['reason']}: {row['detail']}" for row in rejected}
+    accepted = [row for row in records.values() if row["status"] == "accepted"]
+    answers = _predict(base / "model", accepted, report_progress)
+    report_progress("writing")
+    counts = {"rows": 0, "scored": 0, "duplicate": 0, "rejected": 0, "needs_review": 0}
+
+    def lines(table: Table) -> Iterator[list[str]]:
+        yield [*file_header(table.header), *ANSWER_COLUMNS]
+        for row in table.rows:
+            record, reason = records.get(row.number), reasons.get(row.number, "")
+            if record is None and not reason:
+                raise OperatorError(
+                    f"row {row.number} of {path} was lost during preparation: this is a defect, please report it"
+                )
+            answer = answers[record["duplicate_of"] or record["complaint_id"]] if record else None
+            status = "duplicate" if record and record["status"] == "duplicate" else "scored"
+            if answer is None or answer["error"]:
+                status, reason = "rejected", reason or str(answer and answer["error"])
+            counts["rows"] += 1
+            counts[status] += 1
+            counts["needs_review"] += bool(answer and answer["needs_review"])
+            cells, surplus = file_cells(row, table)
+            yield [*cells, *_answer_cells(answer if status != "rejected" else None, status, reason + surplus)]
+
+    _write_csv(out, lines(read_file(path, settings)))
+    labelled = _labelled_texts(base / "evaluation" / "input")
+    counts["also_labelled"] = sum(row["text"].lower() in labelled for row in accepted)
+    report_progress(f"{counts['scored']:,} scored, {counts['duplicate']:,} duplicates, {counts['rejected']:,} rejected")
+    return counts
+
+
+def _predict(model_dir: Path, rows: Sequence[Mapping[str, Any]], report_progress: Callable[[str], None]) -> dict[str, Answer]:
+    """Classify the rows with the functions that Batch Transform calls. Returns the answers by complaint id."""
+    import inference
+
+    model = inference.model_fn(str(model_dir))
+    answers: dict[str, Answer] = {}
+    for first in range(0, len(rows), BATCH):
+        batch = rows[first : first + BATCH]
+        lines = [json.dumps({"complaint_id": row["complaint_id"], "text": row["text"]}).encode() for row in batch]
+        for line in inference.predict_fn(lines, model):
+            answer = json.loads(line)
+            answers[answer["complaint_id"]] = answer
+        report_progress(f"{first + len(batch):,} of {len(rows):,}")
+    return answers
+
+
+def _labelled_texts(folder: Path) -> set[str]:
+    from complaint_model.records import read_labelled
+
+    return {row.text.lower() for row in read_labelled(folder / "train", folder / "test")}
+
+
+def file_header(header: Sequence[str]) -> list[str]:
+    """Return the file's column names, renamed if an answer column has the same name: `label` becomes `label_in_file`."""
+    taken = {*ANSWER_COLUMNS, *header}
+    names = []
+    for name in header:
+        if name in ANSWER_COLUMNS:
+            free = (f"{name}_in_file" + "_" * more for more in count())
+            names.append(next(candidate for candidate in free if candidate not in taken))
+            taken.add(names[-1])
+        else:
+            names.append(name)
+    return names
+
+
+def file_cells(row: Row, table: Table) -> tuple[list[str], str]:
+    """Return the cells of a row as they are in the file, and a remark on cells beyond the last column.
+
+    The cells of a rejected row are split as far as possible, then filled up or cut to the header's length.
+    """
+    if row.values:
+        return [row.values.get(name, "") for name in table.header], ""
+    cells = [row.record]
+    if table.format == "csv":
+        separator = SEPARATORS.get(table.dialect.partition(",")[0], ",")
+        with contextlib.suppress(csv.Error):
+            cells = next(csv.reader(io.StringIO(row.record, newline=""), delimiter=separator), cells)
+    surplus = cells[len(table.header) :]
+    padded = [*cells, *[""] * len(table.header)][: len(table.header)]
+    return padded, f" (beyond the last column: {json.dumps(surplus, ensure_ascii=False)})" if surplus else ""
+
+
+def _answer_cells(answer: Answer | None, status: str, reason: str) -> list[str]:
+    if answer is None:
+        return ["", "", "", "", "", status, reason]
+    return [
+        answer["label"],
+        str(answer["confidence"]),
+        "yes" if answer["needs_review"] else "no",
+        json.dumps(answer["alternatives"], ensure_ascii=False),
+        json.dumps(answer["top_terms"], ensure_ascii=False),
+        status,
+        "",
+    ]
+
+
+def _write_csv(path: Path, lines: Iterator[list[str]]) -> None:
+    """Write UTF-8 without a byte order mark and without formula guards: programs read this file, not spreadsheets."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(lines)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

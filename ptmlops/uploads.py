@@ -1,0 +1,107 @@
+"""Upload complaint files to the raw bucket, and wait for the run that each starts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from boto3.exceptions import S3UploadFailedError
+
+from ptmlops.errors import OperatorError
+from ptmlops.target import Target
+from ptmlops.terminal import console
+
+# What Prepare reads; tests/contract holds the two together.
+SUPPORTED_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".txt")
+POLL_SECONDS = 0.5
+# From an upload to a started run: the event, the batching window (at most 300 s), the function.
+START_SECONDS = 420
+SHOW_PROGRESS_FROM = 5_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file in the raw bucket."""
+
+    path: Path
+    bucket: str
+    key: str
+    version_id: str
+
+    @property
+    def ledger_key(self) -> str:
+        return f"FILE#{self.bucket}/{self.key}#{self.version_id}"
+
+
+def check_files(paths: Sequence[Path]) -> None:
+    """Refuse files that Prepare could not read, before anything is uploaded.
+
+    Raises:
+        OperatorError: names the first file that cannot be uploaded, and why.
+    """
+    names = [path.name for path in paths]
+    for path in paths:
+        if names.count(path.name) > 1:
+            raise OperatorError(f"two of the files are called {path.name}, which is their key in the bucket: rename one")
+        if not path.exists():
+            raise OperatorError(f"{path} does not exist")
+        if path.is_dir():
+            raise OperatorError(f"{path} is a folder: name the files in it")
+        if path.stat().st_size == 0:
+            raise OperatorError(f"{path} is empty")
+        if not path.name.lower().removesuffix(".gz").endswith(SUPPORTED_ENDINGS):
+            endings = ", ".join(SUPPORTED_ENDINGS)
+            raise OperatorError(f"{path} is not a complaint file: its name must end in {endings} or one of these with .gz")
+
+
+def upload(target: Target, path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> Upload:
+    """Upload a file under its own name. The bucket keeps earlier versions of that name.
+
+    Raises:
+        OperatorError: the file cannot be read or uploaded.
+    """
+    bucket = target.outputs["RawBucketName"]
+    s3 = target.client("s3")
+    try:
+        s3.upload_file(str(path), bucket, path.name, Callback=on_bytes)  # in parts, if it is large
+    except S3UploadFailedError as error:
+        raise OperatorError(f"{path} was not uploaded: {str(error).rpartition(': ')[2]}") from None
+    except OSError as error:
+        raise OperatorError(f"{path} cannot be read: {error.strerror}") from None
+    version = s3.head_object(Bucket=bucket, Key=path.name)["VersionId"]
+    return Upload(path, bucket, path.name, version)
+
+
+def upload_with_progress(target: Target, path: Path) -> Upload:
+    """Upload a file, with a progress bar for a large one on a terminal."""
+    size = path.stat().st_size
+    if not console.is_terminal or size < SHOW_PROGRESS_FROM:
+        return upload(target, path)
+    from rich.markup import escape
+    from rich.progress import Progress
+
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task(f"uploading {escape(path.name)}", total=size)
+        return upload(target, path, lambda count: progress.advance(task, count))
+
+
+def wait_for_run(target: Target, uploaded: Upload) -> str:
+    """Wait until a run has claimed the file. Returns the run's id.
+
+    Raises:
+        OperatorError: no run claimed the file in time.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        item = target.client("dynamodb").get_item(
+            TableName=target.outputs["LedgerTableName"], Key={"pk": {"S": uploaded.ledger_key}}
+        )
+        if "Item" in item:
+            return str(item["Item"]["run_id"]["S"])
+        time.sleep(POLL_SECONDS)
+    raise OperatorError(
+        f"no run has claimed {uploaded.key} after {START_SECONDS} s: look at the log of the start_run function "
+        f"({target.outputs['StartRunFunctionName']}) and at the dead-letter queue"
+    )

@@ -1,0 +1,1 @@
+"""What commands show on a terminal; each module shows one thing."""

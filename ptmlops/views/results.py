@@ -1,0 +1,39 @@
+"""A run's results on the terminal: categories with their counts, and what happened to the rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ptmlops import predictions
+from ptmlops.terminal import bars
+
+
+def show_results(document: dict[str, Any], table: Any) -> None:
+    """Print the results of a run.
+
+    Args:
+        document: the run's run.json.
+        table: its predictions, a pyarrow table.
+    """
+    out = Console(highlight=False)
+    if categories := predictions.categories(table):
+        shown = Table("category", "complaints", "", "confidence", "to review", box=None)
+        for number in (1, 3, 4):
+            shown.columns[number].justify = "right"
+        lengths = bars([row["complaints"] for row in categories], 14)
+        for row, bar in zip(categories, lengths, strict=True):
+            counts = f"{row['complaints']:,}", Text(bar, "cyan"), f"{row['mean_confidence']:.2f}", f"{row['needs_review']:,}"
+            shown.add_row(Text(row["label"]), *counts)
+        out.print(shown)
+        out.print()
+    rows = document["rows"]
+    out.print(
+        f"{rows['read']:,} rows read: {rows['accepted']:,} accepted, {rows['rejected']:,} rejected, "
+        f"{rows['duplicates']:,} duplicates; {document['scored']:,} classified, {document['needs_review']:,} to review"
+    )
+    if error := document.get("error"):
+        out.print(f"The run failed in {error.get('state')}: {error.get('message')}", style="red", markup=False)

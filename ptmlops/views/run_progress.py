@@ -1,0 +1,71 @@
+"""A run on the terminal: one line per state while it runs, then how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Group
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from ptmlops import runs
+from ptmlops.target import Target
+from ptmlops.terminal import console
+
+
+@dataclass(frozen=True)
+class EndedRun:
+    """A run that has ended, and its run.json."""
+
+    run_id: str
+    document: dict[str, Any]
+
+    @property
+    def succeeded(self) -> bool:
+        return bool(self.document["status"] == "SUCCEEDED")
+
+
+def follow_run(target: Target, run_id: str, *, quiet: bool = False) -> EndedRun:
+    """Show a run's states until it has ended, then how it ended."""
+    if not quiet:
+        console.print(f"Run [bold]{run_id}[/bold]")
+    steps: dict[str, runs.Step] = {}
+    live = Live(console=console, refresh_per_second=8, transient=False) if console.is_terminal and not quiet else None
+    with live or contextlib.nullcontext():
+        for step in runs.follow(target, run_id):
+            steps[step.state] = step
+            if live:
+                live.update(_states(steps))
+            elif not quiet and step.ended:
+                console.print(_line(step).plain)
+    document = runs.run_document(target, run_id)
+    if not quiet:
+        _show_end(document)
+    return EndedRun(run_id, document)
+
+
+def _states(steps: dict[str, runs.Step]) -> Group:
+    return Group(*(_line(step) if step.ended else Spinner("dots", text=_line(step)) for step in steps.values()))
+
+
+def _line(step: runs.Step) -> Text:
+    seconds = ((step.ended or datetime.now(UTC)) - step.began).total_seconds()
+    mark, style = ("✗", "red") if step.failed else ("✓", "green") if step.ended else ("", "cyan")
+    time = (f"{seconds:7.1f} s  ", "dim")
+    return Text.assemble((f"  {mark} " if mark else "", style), f"{step.state:<10}", time, step.summary)
+
+
+def _show_end(document: dict[str, Any]) -> None:
+    if document["status"] == "SUCCEEDED":
+        console.print(
+            f"[green]Succeeded[/green] in {document['seconds']:.0f} s; estimated cost on AWS: USD {document['cost_usd']:.2f}"
+        )
+        return
+    error = document.get("error", {})
+    status = document["status"].replace("_", " ").capitalize()
+    console.print(f"[red]{status}[/red] in {error.get('state', 'an unknown state')}")
+    console.print(f"  {error.get('error')}: {error.get('message')}", markup=False)

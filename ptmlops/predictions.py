@@ -12,6 +12,9 @@ from ptmlops import runs
 from ptmlops.errors import OperatorError
 from ptmlops.target import Target
 
+REPORT_KEY = "runs/run_id={run}/report.html"
+REVIEW_LIST_KEY = "review/run_id={run}/review.csv"
+
 
 def predictions(target: Target, run_id: str, *, complaint_id: str | None = None) -> Any:
     """Return a run's predictions as a pyarrow table, or only one complaint's. Empty if the run scored nothing."""

@@ -133,7 +133,7 @@ def report(
     from ptmlops import predictions
 
     target = options.target()
-    run_id, page = predictions.fetch_one(target, "runs/run_id={run}/report.html", run_id)
+    run_id, page = predictions.fetch_one(target, predictions.REPORT_KEY, run_id)
     path = out or Path(f"report-{run_id}.html")
     save(path, page)
     if options.as_json:

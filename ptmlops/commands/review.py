@@ -33,7 +33,7 @@ def pull(
     from ptmlops import predictions
 
     target = options.target()
-    run_id, content = predictions.fetch_one(target, "review/run_id={run}/review.csv", run_id)
+    run_id, content = predictions.fetch_one(target, predictions.REVIEW_LIST_KEY, run_id)
     path = out or Path(f"review-{run_id}.csv")
     if path.exists():
         raise OperatorError(f"{path} exists and may be filled in already: move it away, or choose another --out")

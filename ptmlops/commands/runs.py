@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ptmlops.errors import RUN_FAILED, RUNS_CONTINUE, report_errors
+from ptmlops.errors import NOTHING_IS_RUNNING, RUN_FAILED, RUNS_CONTINUE, report_errors
 from ptmlops.options import LOCAL_ENVIRONMENT, CommonOptions, Files, RunId, cli_options_for
 from ptmlops.terminal import console, print_command, print_json
 
@@ -138,8 +138,6 @@ def run(
         ptmlops run --local labelled.csv unlabelled.csv --out results
         ptmlops run complaints.csv --out results -e prod
     """
-    from ptmlops.errors import NOTHING_IS_RUNNING
-
     with report_errors(if_interrupted=NOTHING_IS_RUNNING if options.local else RUNS_CONTINUE):
         from ptmlops import file_runs, uploads
 

@@ -30,7 +30,7 @@ def known_environments() -> list[str]:
 
 Files = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE...", help="CSV, TSV, JSON Lines or text; also compressed as .gz.", show_default=False),
+    typer.Argument(metavar="FILE", help="CSV, TSV, JSON Lines or text; also compressed as .gz.", show_default=False),
 ]
 RunId = Annotated[str | None, typer.Argument(metavar="RUN", help="A run id. Default: the newest run.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]

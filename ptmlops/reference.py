@@ -60,11 +60,9 @@ def _section(name: str, command: Any) -> str:
 
 
 def _rows(command: Any) -> Iterator[str]:
+    context = command.context_class(command)
     for parameter in command.params:
-        if parameter.param_type_name == "argument":
-            names = f"`{parameter.metavar}`"
-        else:
-            names = ", ".join(f"`{name}`" for name in parameter.opts)
+        names = parameter.metavar if parameter.param_type_name == "argument" else parameter.get_help_record(context)[0]
         notes = [str(parameter.help).rstrip(".") + "."]
         if parameter.required:
             notes.append("Required.")
@@ -72,7 +70,8 @@ def _rows(command: Any) -> Iterator[str]:
             notes.append(f"Default: `{getattr(parameter.default, 'value', parameter.default)}`.")
         if parameter.envvar:
             notes.append(f"Also `{parameter.envvar}`.")
-        yield f"| {names} | {' '.join(notes)} |"
+        names = names.replace("|", r"\|")  # a bar would begin the next cell
+        yield f"| `{names}` | {' '.join(notes)} |"
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import psutil
 
 from local_aws import LocalAws
-from ptmlops import generator, runs
+from ptmlops import generator, runs, uploads
 from ptmlops.target import Target
 
 LABELLED, UNLABELLED = 3000, 1000
@@ -55,7 +55,7 @@ def measure(target: Target, folder: Path, rounds: int) -> dict[str, Any]:
     for labelled, rows in ((True, LABELLED), (False, UNLABELLED)):
         file = folder / f"labelled-{labelled}.csv"
         generator.write_csv(file, rows, labelled=labelled, seed=7 + rows)
-        run_id = runs.run_of(target, runs.drop(target, file))
+        run_id = uploads.wait_for_run(target, uploads.upload(target, file))
         for _ in runs.follow(target, run_id):
             pass
         for name in ("Prepare", "Publish"):

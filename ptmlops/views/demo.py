@@ -51,7 +51,7 @@ def show_outcome(document: dict[str, Any], files: Sequence[Path], seconds: float
     ):  # fmt: skip
         for path in files:
             if part in path.as_posix():
-                print_file(path, title)
+                print_file(path.parent if path.suffix == ".parquet" else path, title)
     out.print(f"\nThe demo took {seconds:.0f} s.")
     out.print("\nNext, try a file of your own with a column of texts and a column of labels:")
     print_file(f"{_program()} try --labelled YOUR_FILE.csv --out results")

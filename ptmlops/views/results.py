@@ -33,7 +33,8 @@ def show_results(document: dict[str, Any], table: Any) -> None:
     rows = document["rows"]
     out.print(
         f"{rows['read']:,} rows read: {rows['accepted']:,} accepted, {rows['rejected']:,} rejected, "
-        f"{rows['duplicates']:,} duplicates; {document['scored']:,} classified, {document['needs_review']:,} to review"
+        f"{rows['duplicates']:,} duplicates"
     )
+    out.print(f"{document['scored']:,} complaints classified, {document['needs_review']:,} to review")
     if error := document.get("error"):
         out.print(f"The run failed in {error.get('state')}: {error.get('message')}", style="red", markup=False)

@@ -156,6 +156,7 @@ def test_the_shell_completes_commands_and_environments(tmp_path: Path) -> None:
         words = line.split(" ")
         environment = {
             **os.environ,
+            "PYTHONPATH": str(ROOT),
             "_PTMLOPS_COMPLETE": "complete_bash",
             "COMP_WORDS": line,
             "COMP_CWORD": str(len(words) - 1),
@@ -168,6 +169,7 @@ def test_the_shell_completes_commands_and_environments(tmp_path: Path) -> None:
     assert complete("ptmlops status -e pr") == ["prod"]
     shown = subprocess.run(
         ["bash", "-c", f"{Path(sys.executable).parent}/ptmlops --show-completion"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=60,

@@ -32,10 +32,10 @@ def report_errors(*, if_interrupted: str = NOTHING_IS_RUNNING) -> Iterator[None]
     except Exception as error:
         if (message := explain(error)) is None:
             raise
-        console.print(f"ptmlops: {message}", style="red", markup=False)
+        console().print(f"ptmlops: {message}", style="red", markup=False)
         raise typer.Exit(REFUSED) from None
     except KeyboardInterrupt:
-        console.print(f"ptmlops: interrupted; {if_interrupted}", style="yellow", markup=False)
+        console().print(f"ptmlops: interrupted; {if_interrupted}", style="yellow", markup=False)
         raise typer.Exit(INTERRUPTED) from None
 
 

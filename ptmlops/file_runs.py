@@ -33,7 +33,7 @@ def run_in_order(target: Target, files: Sequence[Path], out: Path, *, quiet: boo
     for path in files:
         uploaded = uploads.upload_with_progress(target, path)
         if not quiet:
-            console.print(f"Uploaded {path.name} ({path.stat().st_size:,} bytes)", markup=False)
+            console().print(f"Uploaded {path.name} ({path.stat().st_size:,} bytes)", markup=False)
         ended.append(follow_run(target, uploads.wait_for_run(target, uploaded), quiet=quiet))
         if not ended[-1].succeeded:
             break

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
-console = Console(stderr=True, highlight=False)
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@functools.cache
+def console() -> Console:
+    """Return the console on standard error. Rich is imported here because `--help` does not need it."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
 
 
 def print_json(document: Any) -> None:
@@ -23,13 +31,15 @@ def print_json(document: Any) -> None:
 
 def print_file(path: Path | str, title: str = "") -> None:
     """Print a path on one line, however narrow the terminal, so that it can be copied."""
+    from rich.console import Console
+
     line = f"  {title:<12} {path}" if title else f"  {path}"
     Console().print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 def print_command(command: str) -> None:
     """Print a command to copy, on one line."""
-    console.print(f"  {command}", soft_wrap=True, markup=False)
+    console().print(f"  {command}", soft_wrap=True, markup=False)
 
 
 def bars(values: Sequence[float], width: int = 24) -> list[str]:
@@ -42,13 +52,13 @@ def bars(values: Sequence[float], width: int = 24) -> list[str]:
 def progress(title: str) -> Iterator[Callable[[str], None]]:
     """Show what happens now: a spinner on a terminal, a line per message elsewhere. Yields the function that reports."""
     started = time.monotonic()
-    if not console.is_terminal:
-        yield lambda message: console.print(f"{title}: {message}")
-        console.print(f"{title}: {time.monotonic() - started:.0f} s")
+    if not console().is_terminal:
+        yield lambda message: console().print(f"{title}: {message}")
+        console().print(f"{title}: {time.monotonic() - started:.0f} s")
         return
-    with console.status(title) as status:
+    with console().status(title) as status:
         yield lambda message: status.update(f"{title}: {message}")
-    console.print(f"[green]✓[/green] {title} ({time.monotonic() - started:.0f} s)")
+    console().print(f"[green]✓[/green] {title} ({time.monotonic() - started:.0f} s)")
 
 
 @contextlib.contextmanager
@@ -60,14 +70,16 @@ def no_progress(title: str) -> Iterator[Callable[[str], None]]:  # noqa: ARG001 
 @contextlib.contextmanager
 def step(title: str) -> Iterator[Callable[[str], None]]:
     """Show a step: its latest message while it runs (on a terminal), then one line with the last message and the duration."""
+    from rich.markup import escape
+
     started, last = time.monotonic(), ""
-    status = console.status(title)
+    status = console().status(title)
 
     def report(message: str) -> None:
         nonlocal last
         last = message
         status.update(f"{title}: {escape(message)}")
 
-    with status if console.is_terminal else contextlib.nullcontext():
+    with status if console().is_terminal else contextlib.nullcontext():
         yield report
-    console.print(f"[green]✓[/green] {title:<18} {escape(last)} ({time.monotonic() - started:.0f} s)")
+    console().print(f"[green]✓[/green] {title:<18} {escape(last)} ({time.monotonic() - started:.0f} s)")

@@ -77,12 +77,12 @@ def upload(target: Target, path: Path, on_bytes: Callable[[int], None] = lambda 
 def upload_with_progress(target: Target, path: Path) -> Upload:
     """Upload a file, with a progress bar for a large one on a terminal."""
     size = path.stat().st_size
-    if not console.is_terminal or size < SHOW_PROGRESS_FROM:
+    if not console().is_terminal or size < SHOW_PROGRESS_FROM:
         return upload(target, path)
     from rich.markup import escape
     from rich.progress import Progress
 
-    with Progress(console=console, transient=True) as progress:
+    with Progress(console=console(), transient=True) as progress:
         task = progress.add_task(f"uploading {escape(path.name)}", total=size)
         return upload(target, path, lambda count: progress.advance(task, count))
 

@@ -73,4 +73,4 @@ def generate(
     if as_json:
         print_json({"file": str(out), "rows": rows, "labelled": not unlabelled})
     else:
-        console.print(f"{rows:,} complaints in {out}", markup=False)
+        console().print(f"{rows:,} complaints in {out}", markup=False)

@@ -39,7 +39,7 @@ def up(as_json: AsJson = False, environment: EnvironmentName = None) -> None:
         return
     for name, value in aws.environment.items():
         typer.echo(f"export {name}={value}")
-    console.print(f"Local AWS runs at {aws.endpoint_url}. Upload a file, or end local AWS, with:")
+    console().print(f"Local AWS runs at {aws.endpoint_url}. Upload a file, or end local AWS, with:")
     print_command(f"ptmlops drop FILE --local{'' if environment == LOCAL_ENVIRONMENT else f' -e {environment}'}")
     print_command("ptmlops down")
 
@@ -57,7 +57,7 @@ def down(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"ended": str(LOCAL_FOLDER)})
     else:
-        console.print("Local AWS has ended.")
+        console().print("Local AWS has ended.")
 
 
 @report_errors(if_interrupted="deleted data stays deleted; run the command again to continue")
@@ -84,5 +84,7 @@ def empty(
     if options.as_json:
         print_json(counts)
         return
-    console.print(f"Deleted: {', '.join(f'{count:,} {name}' for name, count in counts.items())}. To destroy the stacks, run:")
+    console().print(
+        f"Deleted: {', '.join(f'{count:,} {name}' for name, count in counts.items())}. To destroy the stacks, run:"
+    )
     print_command(f"cdk destroy --all -c environment={target.environment}")

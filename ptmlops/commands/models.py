@@ -31,7 +31,7 @@ def models(options: CommonOptions) -> None:
         print_json(versions)
         return
     if not versions:
-        console.print("No model has been trained yet. Upload a labelled file with:")
+        console().print("No model has been trained yet. Upload a labelled file with:")
         print_command(f"ptmlops drop FILE{cli_options_for(target)}")
         return
     table = Table("version", "status", "macro-F1", "trained by run", "reason", box=None, padding=(0, 1, 0, 0))
@@ -65,7 +65,7 @@ def promote(
     if options.as_json:
         print_json({"serving": version, "rejected": rejected})
     else:
-        console.print(f"Version {version} serves from the next run on.")
+        console().print(f"Version {version} serves from the next run on.")
 
 
 @report_errors()
@@ -81,6 +81,6 @@ def rollback(options: CommonOptions) -> None:
     if options.as_json:
         print_json({"serving": serving, "rejected": [rejected]})
     else:
-        console.print(
+        console().print(
             f"Version {rejected} is rejected. {f'Version {serving} serves' if serving else 'No version serves'} from the next run on."
         )

@@ -54,10 +54,10 @@ def results(
     if options.as_json:
         print_json({**document, "categories": predictions.categories(table), "files": [str(path) for path in copied]})
         return
-    console.print(f"Run [bold]{run_id}[/bold]")
+    console().print(f"Run [bold]{run_id}[/bold]")
     show_results(document, table)
     if out:
-        console.print(f"{len(copied)} files copied to {out}", markup=False)
+        console().print(f"{len(copied)} files copied to {out}", markup=False)
 
 
 def _write_predictions(table: Any, run_id: str, form: Format, out: Path | None) -> None:
@@ -78,7 +78,7 @@ def _write_predictions(table: Any, run_id: str, form: Format, out: Path | None) 
         else:
             typer.echo(text, nl=False)
     if out:
-        console.print(f"{table.num_rows:,} predictions in {out}", markup=False)
+        console().print(f"{table.num_rows:,} predictions in {out}", markup=False)
 
 
 @report_errors()
@@ -101,7 +101,7 @@ def why(
         runs.run_document(target, run_id, wait_seconds=0)  # raises if the run does not exist or has not ended
     searched = 0
     prediction: dict[str, Any] | None = None
-    with console.status("searching") as status:
+    with console().status("searching") as status:
         for searched_run, row in predictions.find(target, complaint_id, run_id):
             status.update(f"searching {searched_run}")
             searched, prediction = searched + 1, row
@@ -144,7 +144,7 @@ def report(
         import webbrowser
 
         if not webbrowser.open(path.resolve().as_uri()):
-            console.print(f"No browser was found: open {path} yourself.", markup=False)
+            console().print(f"No browser was found: open {path} yourself.", markup=False)
 
 
 def save(path: Path, content: bytes) -> None:

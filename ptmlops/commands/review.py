@@ -42,7 +42,7 @@ def pull(
         print_json({"run_id": run_id, "file": str(path)})
         return
     typer.echo(path)
-    console.print("Fill in its label column, then run:")
+    console().print("Fill in its label column, then run:")
     print_command(f"ptmlops review push {path}{cli_options_for(target)}")
 
 
@@ -71,7 +71,7 @@ def push(
     reviewed = review_list.read_review(file, columns)
     _check_labels(target, reviewed, accept_new=new_labels)
     uploaded = _upload(target, file, reviewed)
-    console.print(
+    console().print(
         f"Uploaded {len(reviewed.rows)} reviewed complaints as {uploaded.key}; {reviewed.blank} rows without a label left out.",
         markup=False,
     )
@@ -110,4 +110,4 @@ def _check_labels(target: Target, reviewed: Reviewed, *, accept_new: bool) -> No
         raise OperatorError(
             f"the serving model does not know {listed}: correct the labels, or add --new-labels to accept them"
         )
-    console.print(f"New to the model: {listed}", style="yellow", markup=False)
+    console().print(f"New to the model: {listed}", style="yellow", markup=False)

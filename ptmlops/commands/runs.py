@@ -41,7 +41,7 @@ def drop(
         if options.as_json:
             print_json([{"file": str(one.path), "bucket": one.bucket, "version_id": one.version_id} for one in uploaded])
         else:
-            console.print(f"Uploaded {len(uploaded)} file(s). Follow their run with:")
+            console().print(f"Uploaded {len(uploaded)} file(s). Follow their run with:")
             print_command(f"ptmlops watch{cli_options_for(target)}")
         return
     run_ids = dict.fromkeys(uploads.wait_for_run(target, one) for one in uploaded)
@@ -90,7 +90,7 @@ def status(options: CommonOptions) -> None:
     elif executions:
         Console(highlight=False).print(_status_table(target, executions))
     else:
-        console.print("No run has started yet. Upload a file with:")
+        console().print("No run has started yet. Upload a file with:")
         print_command(f"ptmlops drop FILE{cli_options_for(target)}")
 
 
@@ -151,8 +151,8 @@ def run(
         else:
             if skipped := files[len(ended) :]:
                 names = ", ".join(path.name for path in skipped[:5]) + (", …" if len(skipped) > 5 else "")
-                console.print(f"Not uploaded, because the run before failed: {len(skipped)} file(s) ({names})", markup=False)
-            console.print(f"The output is in {out}", markup=False)
+                console().print(f"Not uploaded, because the run before failed: {len(skipped)} file(s) ({names})", markup=False)
+            console().print(f"The output is in {out}", markup=False)
         if not all(one.succeeded for one in ended):
             raise typer.Exit(RUN_FAILED)
 
@@ -181,11 +181,11 @@ def replay(
         if options.as_json:
             print_json({"run_id": run_id, "redriven": True})
         else:
-            console.print(f"Run {run_id} continues. Follow it with:")
+            console().print(f"Run {run_id} continues. Follow it with:")
             print_command(f"ptmlops watch {run_id}{cli_options_for(target)}")
         return
     count = dead_letters.resend(target)
     if options.as_json:
         print_json({"resent": count})
     else:
-        console.print(f"{count} message(s) sent again.")
+        console().print(f"{count} message(s) sent again.")

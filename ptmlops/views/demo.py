@@ -27,10 +27,10 @@ def show_plan(labelled: int, unlabelled: int, folder: Path) -> None:
         start=1,
     ):
         steps.add_row(f"  {number}.", step)
-    console.print("PTMLops demo: the whole pipeline on this machine, without an AWS account.")
-    console.print(steps)
-    console.print(f"It usually takes 2 to 4 minutes. Everything is written to {folder}/.", markup=False)
-    console.print("Ctrl-C ends the demo and everything that it started.\n")
+    console().print("PTMLops demo: the whole pipeline on this machine, without an AWS account.")
+    console().print(steps)
+    console().print(f"It usually takes 2 to 4 minutes. Everything is written to {folder}/.", markup=False)
+    console().print("Ctrl-C ends the demo and everything that it started.\n")
 
 
 def show_outcome(document: dict[str, Any], files: Sequence[Path], seconds: float) -> None:

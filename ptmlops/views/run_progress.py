@@ -32,16 +32,16 @@ class EndedRun:
 def follow_run(target: Target, run_id: str, *, quiet: bool = False) -> EndedRun:
     """Show a run's states until it has ended, then how it ended."""
     if not quiet:
-        console.print(f"Run [bold]{run_id}[/bold]")
+        console().print(f"Run [bold]{run_id}[/bold]")
     steps: dict[str, runs.Step] = {}
-    live = Live(console=console, refresh_per_second=8, transient=False) if console.is_terminal and not quiet else None
+    live = Live(console=console(), refresh_per_second=8, transient=False) if console().is_terminal and not quiet else None
     with live or contextlib.nullcontext():
         for step in runs.follow(target, run_id):
             steps[step.state] = step
             if live:
                 live.update(_states(steps))
             elif not quiet and step.ended:
-                console.print(_line(step).plain)
+                console().print(_line(step).plain)
     document = runs.run_document(target, run_id)
     if not quiet:
         _show_end(document)
@@ -61,11 +61,11 @@ def _line(step: runs.Step) -> Text:
 
 def _show_end(document: dict[str, Any]) -> None:
     if document["status"] == "SUCCEEDED":
-        console.print(
+        console().print(
             f"[green]Succeeded[/green] in {document['seconds']:.0f} s; estimated cost on AWS: USD {document['cost_usd']:.2f}"
         )
         return
     error = document.get("error", {})
     status = document["status"].replace("_", " ").capitalize()
-    console.print(f"[red]{status}[/red] in {error.get('state', 'an unknown state')}")
-    console.print(f"  {error.get('error')}: {error.get('message')}", markup=False)
+    console().print(f"[red]{status}[/red] in {error.get('state', 'an unknown state')}")
+    console().print(f"  {error.get('error')}: {error.get('message')}", markup=False)

@@ -34,7 +34,7 @@ from ptmlops.target import OperatorError
 from stacks.config import Settings
 
 if TYPE_CHECKING:
-    from complaint_model.classifier import Model
+    from complaint_model.model import Model
     from complaints_etl.reading import Row, Table
 
 OUR_COLUMNS = ("label", "confidence", "needs_review", "alternatives", "top_terms", "status", "reason")
@@ -254,9 +254,10 @@ def _learn(base: Path, settings: Settings, report: dict[str, Any], step: Step) -
     import evaluate
     from complaint_model import artifact
     from complaint_model.artifact import ArtifactError
-    from complaint_model.classifier import TrainingError
-    from complaint_model.evaluation import named
+    from complaint_model.compiled import NumbaError
+    from complaint_model.notes import named
     from complaint_model.records import DataError, read_labelled
+    from complaint_model.settings import TrainingError
     from train import parse_settings, train
 
     chosen = settings.training
@@ -290,7 +291,7 @@ def _learn(base: Path, settings: Settings, report: dict[str, Any], step: Step) -
             train(knobs, train_dir=learn, validation_dir=held_out, model_dir=base / "model", checkpoints=None)
             about = artifact.load(base / "model").about
             tell(f"{about['training_rows']:,} rows")
-    except (TrainingError, DataError, ArtifactError) as error:
+    except (TrainingError, NumbaError, DataError, ArtifactError) as error:
         raise OperatorError(str(error)) from None
     document["cross_fitted"] = {"rows": about["training_rows"], **about["metrics"]}
     groups: dict[str, set[str]] = {}

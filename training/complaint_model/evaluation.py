@@ -153,7 +153,7 @@ def _per_label(confusion: Floats, labels: Sequence[str]) -> dict[str, dict[str, 
         label: {
             "precision": _number(right[index] / predicted[index] if predicted[index] else math.nan),
             "recall": _number(right[index] / support[index] if support[index] else math.nan),
-            "f1": _number(f1_scores(right[index], support[index], predicted[index]) if support[index] else math.nan),
+            "f1": _number(float(f1_scores(right[index], support[index], predicted[index])) if support[index] else math.nan),
             "support": int(support[index]),
         }
         for index, label in enumerate(labels)

@@ -132,7 +132,7 @@ def draw(evaluation: dict[str, Any]) -> dict[str, str]:
             "Calibration (area of a dot: its share of the rows)", ("confidence", "share right"), reliability, diagonal=True
         ),
         "coverage.svg": curves(
-            "Precision by share answered, most confident rows first",
+            "Precision of the most confident answers",
             ("share answered", "precision"),
             coverage,
             low=min(int(lowest * 10) / 10, 0.9),

@@ -45,7 +45,14 @@ def _score(model: Model, texts: Sequence[str], *, terms: int) -> tuple[Scores, l
         spans=np.zeros((len(texts), terms, 5), dtype=np.int64),
     )
     for first, last in features.batches(texts, BATCH_CHARACTERS):
-        _fill(model, texts[first:last], ScoreArrays(*(array[first:last] for array in out)))
+        part = ScoreArrays(
+            probabilities=out.probabilities[first:last],
+            label=out.label[first:last],
+            recognised=out.recognised[first:last],
+            contributions=out.contributions[first:last],
+            spans=out.spans[first:last],
+        )
+        _fill(model, texts[first:last], part)
     confidence = out.probabilities[np.arange(len(texts)), out.label]
     return Scores(out.probabilities, out.label, confidence, out.recognised), terms_of(texts, out)
 

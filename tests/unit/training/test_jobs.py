@@ -84,22 +84,22 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 def test_training_logs_the_objective_that_the_tuning_job_reads(job: tuple[Path, str]) -> None:
-    knobs = json.loads((TRAINING / "hyperparameters.json").read_text())
-    found = re.findall(knobs["objective"]["regex"], job[1])
+    search_space = json.loads((TRAINING / "hyperparameters.json").read_text())
+    found = re.findall(search_space["objective"]["regex"], job[1])
     assert 0.7 < float(found[-1]) <= 1
     # From the second of five folds on, in their order, and then all of them: the service takes the last value for the trial's.
     assert re.findall(r"validation macro_f1=[0-9.]+; (\w+)", job[1]) == ["folds", "folds", "folds", "standard_error"]
     assert re.findall(r"; folds=(\d);", job[1]) == ["2", "3", "4"]
     assert all(abs(float(value) - float(found[-1])) < 0.1 for value in found)
-    (noise,) = re.findall(knobs["metrics"][0]["regex"], job[1])
+    (noise,) = re.findall(search_space["metrics"][0]["regex"], job[1])
     assert 0 < float(noise) < 0.1
 
 
-def test_every_knob_that_is_tuned_is_a_hyperparameter_and_its_range_holds_the_default() -> None:
+def test_every_tuned_hyperparameter_exists_and_its_range_contains_the_default() -> None:
     settings = load("train").Settings()
-    for knob in json.loads((TRAINING / "hyperparameters.json").read_text())["tuned"]:
-        assert knob["min"] <= knob["default"] <= knob["max"]
-        assert knob["default"] == getattr(settings, knob["name"])
+    for parameter in json.loads((TRAINING / "hyperparameters.json").read_text())["tuned"]:
+        assert parameter["min"] <= parameter["default"] <= parameter["max"]
+        assert parameter["default"] == getattr(settings, parameter["name"])
 
 
 def test_the_model_brings_its_code_and_says_what_it_was_trained_on(job: tuple[Path, str]) -> None:
@@ -434,7 +434,7 @@ def test_leaked_rows_are_counted_and_left_out_whatever_their_ids(processing: Pat
     result = json.loads((processing / "output/evaluation.json").read_text())
     assert result["leakage"] == {"rows": 3}
     assert result["holdout"]["rows"] == 120
-    assert any("3 rows of the holdout are near-copies" in note for note in result["notes"])
+    assert any("3 held-out rows are near-duplicates" in note for note in result["notes"])
 
 
 def test_an_empty_holdout_gives_nulls_and_says_so(processing: Path) -> None:

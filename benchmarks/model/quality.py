@@ -74,8 +74,8 @@ def prepared_rows_of(file: Path, text: str, label: str) -> Rows:
     with tempfile.TemporaryDirectory(prefix="quality-benchmark-") as folder:
         wanted = [{"name": "all", "path": str(file.resolve()), "labelled": True}]
         request = Path(folder, "request.json")
-        told = {"folder": folder, "settings": tables, "files": wanted, "java": java.SHORT_JOBS}
-        request.write_text(json.dumps(told), encoding="utf-8")
+        content = {"folder": folder, "settings": tables, "files": wanted, "java": java.SHORT_JOBS}
+        request.write_text(json.dumps(content), encoding="utf-8")
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "glue_jobs")))}
         environment |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
         command = [sys.executable, "-m", "ptmlops.trial_spark", str(request)]
@@ -92,8 +92,8 @@ def main() -> None:
     parser.add_argument("--label", default="category")
     parser.add_argument("--prepared", action="store_true", help="run Prepare first")
     parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
-    rows = (prepared_rows_of if given.prepared else rows_of)(given.file, given.text, given.label)
+    arguments = parser.parse_args()
+    rows = (prepared_rows_of if arguments.prepared else rows_of)(arguments.file, arguments.text, arguments.label)
     started = time.perf_counter()
     _, found = fit(rows, Settings())
     result = {
@@ -109,8 +109,8 @@ def main() -> None:
     }
     for name, value in result.items():
         print(f"{name:<28}{value:>12}")
-    if given.json:
-        given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

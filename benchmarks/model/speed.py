@@ -217,11 +217,11 @@ def main() -> None:
     parser.add_argument("--curve", type=int, nargs="*", default=[])
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
-    if given.one:
-        one_of_curve(given.one)
+    arguments = parser.parse_args()
+    if arguments.one:
+        one_of_curve(arguments.one)
         return
-    texts, labels = read(given.file, given.text, given.label) if given.file else made_up(given.rows)
+    texts, labels = read(arguments.file, arguments.text, arguments.label) if arguments.file else made_up(arguments.rows)
     print(f"{len(texts):,} rows of {sum(map(len, texts)) / len(texts):,.0f} characters, {len(set(labels))} labels\n")
     with tempfile.TemporaryDirectory() as scratch:
         peers = contenders(texts, labels, Path(scratch))
@@ -246,12 +246,12 @@ def main() -> None:
         print(f"{'  without numba':<53}{row['rows_per_second_without_numba']:>10,.0f}"
               f"   labels that differ: {row['labels_that_differ_without_numba']}")  # fmt: skip
     print(f"\ncold start: model loaded after {cold['model_loaded']:.2f} s, first answer after {cold['first_answer']:.2f} s")
-    grown = curve(given.curve) if given.curve else None
+    grown = curve(arguments.curve) if arguments.curve else None
     if grown:
         print("exponents: " + ", ".join(f"{name} {value}" for name, value in grown["exponents"].items()))
-    if given.json:
+    if arguments.json:
         result = {"rows": len(texts), "peers": peers, "ours": mine, "cold_start": cold, "curve": grown}
-        given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ CHAR_SIZES = (2, 3, 4)
 
 # Kinds of tokens. A mask is a redaction: `XXXX` or `<EMAIL>`.
 WORD, NUMBER, MASK = 0, 1, 2
-# Folded letters below 4 stand for no character: SEPARATOR ends a word, SKIP vanishes from inside a word (an accent, an apostrophe).
+# Folded letters below 4 represent no character: SEPARATOR ends a word, SKIP vanishes from inside a word (an accent, an apostrophe).
 # In character n-grams EDGE is either end of a word, and MASK_LETTER a whole mask.
 SEPARATOR, SKIP, EDGE, MASK_LETTER = 0, 1, 2, 3
 ZERO, LETTER_X = ord("0"), ord("x")

@@ -4,7 +4,7 @@ A text is walked three times: bytes become folded letters (`_fold_letters`), let
 tokens (`_classify`). The processor mispredicts wherever a word ends, so the first two loops do not branch on it: they write a letter or an
 edge in any case, and advance the write position by 1 if it counts and by 0 if not.
 
-    text        P  a  g  u  é     2  0  x  !          e.g. the second letter of a pair is written over if it does not count
+    text        P  a  g  u  é     2  0  x  !          the second digit is written, and then written over
     letters     p  a  g  u  e  .  0  x  .  .          one digit per run of digits; . is SEPARATOR
     edges       0              5  6     8             a word starts or ends where letter and separator alternate
     tokens      "pague"           "0x"
@@ -133,7 +133,7 @@ def tokenise(texts: PackedTexts, text: int, tokens: Tokens) -> int:
 
 @compiled
 def _fold_letters(data: UInt8s, first: Any, last: Any, table: UInt32s, letters: UInt32s, offsets: UInt32s) -> Any:
-    """Fold data[first:last] into `letters`, and return how many there are; one more separator stands behind them."""
+    """Fold data[first:last] into `letters`, and return how many there are; one more separator follows them."""
     length, position, stop = np.uint64(0), np.uint64(first), np.uint64(last)
     previous = np.uint32(SEPARATOR)
     in_ascii, last_block = True, np.uint64(max(len(data) - BLOCK, 0))

@@ -148,8 +148,8 @@ class Compute(_Table):
     timeout_minutes: Annotated[int, Field(ge=1, le=2880)] = 120
     numba: Literal["off", "jobs", "models"] = Field(
         default="jobs",
-        description="who brings it, the image having none: nobody (NumPy does it, slower), the code of training and evaluation, "
-        "or each model too, for Batch Transform: 64 MB a model, worth it from about 100,000 complaints a run",
+        description="where numba, which training requires, comes from: the Python of the jobs (off; SageMaker's image has none), the code of "
+        "training and evaluation, or also each model, for faster Batch Transform: 64 MB per model, worth it from about 100,000 complaints per run",
     )
 
 

@@ -1,4 +1,4 @@
-"""Processing job: measure candidate and champion on the same holdout, compare them, write evaluation.json and plots."""
+"""Processing job: measure candidate and champion on the same held-out rows, compare them, write evaluation.json and plots."""
 
 from __future__ import annotations
 
@@ -7,98 +7,77 @@ import logging
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from complaint_model import acceleration, artifact, evaluation, plots
+from complaint_model import artifact, compiled, evaluation, plots
 from complaint_model.artifact import Artifact, ArtifactError
-from complaint_model.records import DataError, read_labelled
+from complaint_model.comparison import compare_answers
+from complaint_model.leakage import holdout_fingerprint, leaked_rows
+from complaint_model.notes import notes_of
+from complaint_model.records import DataError, Labelled, read_labelled
 
 log = logging.getLogger("evaluate")
-# The job unpacks the code to <base>/code, and its inputs and outputs lie beside it.
+# The job unpacks the code to <base>/code, and its inputs and outputs are beside it.
 SOURCE = Path(__file__).resolve().parent
 BASE = SOURCE.parent
-LONGEST_NOTE = 500  # characters
-DECIDING_ROWS = 30  # a label or holdout with fewer rows cannot tell two models apart
 
 
 def evaluate(base: Path) -> dict[str, Any]:
-    """Evaluate the models below base/input; returns evaluation.json's content. Raises ArtifactError or DataError."""
-    given = base / "input"
-    request = _request(given / "request")
+    """Evaluate the models below base/input, and return evaluation.json's content. Raises ArtifactError or DataError."""
+    inputs = base / "input"
+    request = _request(inputs / "request")
     target, seed = request["target_precision"], request["seed"]
-    candidate = _model(given / "candidate")
+    candidate = _model(inputs / "candidate")
     if candidate is None:
         raise ArtifactError("the candidate has no model.tar.gz: look at the training job's log")
     version = request["champion_version"]
-    champion, unread = _champion(given / "champion", version)
-    held_out = read_labelled(given / "test")
-    # A complaint that is written again after its near-copy was held out comes into training: neither model is judged on it.
-    learned = read_labelled(given / "train", given / "validation")  # train.py learns from both
-    leaked = evaluation.leaked_rows(learned, held_out)
-    rows = [row for row, seen in zip(held_out, leaked, strict=True) if not seen]
-    labels = evaluation.all_labels(rows, [found.model for found in (candidate, champion) if found])
+    champion, error = _champion(inputs / "champion", version)
+    rows, leaked = _holdout(inputs)
+    labels = evaluation.all_labels(rows, [read.model for read in (candidate, champion) if read])
     truth = np.asarray([labels.index(row.label) for row in rows], dtype=np.int64)
 
-    def measured(found: Artifact) -> tuple[evaluation.Verdicts, dict[str, Any]]:
-        verdicts = evaluation.verdicts(found.model, rows, labels)
+    def measure(measured: Artifact) -> tuple[evaluation.Answers, dict[str, Any]]:
+        answers = evaluation.answer_holdout(measured.model, rows, labels)
         numbers = evaluation.metrics(
-            verdicts,
-            truth,
-            rows,
-            labels,
-            target_precision=target,
-            threshold=found.model.threshold,
-            seed=seed,
+            answers, truth, rows, labels, target_precision=target, threshold=measured.model.threshold, seed=seed
         )
-        return verdicts, {**numbers, **{key: found.about.get(key) for key in artifact.ABOUT}}
+        return answers, {**numbers, **{key: measured.about.get(key) for key in artifact.ABOUT}}
 
-    ours, candidate_metrics = measured(candidate)
+    answers, candidate_metrics = measure(candidate)
+    supports = dict(sorted(Counter(row.label for row in rows).items()))
     result: dict[str, Any] = {
         "run_id": request["run_id"],
         "target_precision": target,
-        "holdout": {"rows": len(rows), "labels": _supports(rows), "fingerprint": evaluation.holdout_fingerprint(rows)},
+        "holdout": {"rows": len(rows), "labels": supports, "fingerprint": holdout_fingerprint(rows)},
         "candidate": candidate_metrics,
         "champion": None,
         "comparison": None,
-        "leakage": {"rows": sum(leaked)},
+        "leakage": {"rows": leaked},
         "notes": [],
     }
     if champion:
-        theirs, champion_metrics = measured(champion)
+        champion_answers, champion_metrics = measure(champion)
         result["champion"] = {**champion_metrics, "version": version}
-        result["comparison"] = evaluation.compare(ours, theirs, truth, labels, seed)
-    elif unread:
-        result["champion"] = {"version": version, "error": unread}
-    result["notes"] = _notes(result, candidate, champion)
+        result["comparison"] = compare_answers(answers.predicted, champion_answers.predicted, truth, labels, seed)
+    elif error:
+        result["champion"] = {"version": version, "error": error}
+    known = champion.model.labels if champion else ()
+    result["notes"] = notes_of(result, candidate.model.labels, known, candidate.model.threshold)
     return result
 
 
-def _supports(rows: list[Any]) -> dict[str, int]:
-    return dict(sorted(Counter(row.label for row in rows).items()))
+def _holdout(inputs: Path) -> tuple[Sequence[Labelled], int]:
+    """Return the held-out rows that training did not see, and how many it saw.
 
-
-def _notes(result: dict[str, Any], candidate: Artifact, champion: Artifact | None) -> list[str]:
-    supports: dict[str, int] = result["holdout"]["labels"]
-    rows, leaked = result["holdout"]["rows"], result["leakage"]["rows"]
-    notes = [f"the champion was not compared: {found['error']}"] if (found := result["champion"] or {}).get("error") else []
-    notes += evaluation.disagreement(candidate.model.labels, champion.model.labels if champion else (), set(supports))
-    if rows < DECIDING_ROWS:
-        notes.append(f"the holdout has {rows} rows: too few to tell two models apart")
-    small = [label for label, count in supports.items() if count < DECIDING_ROWS]
-    if rows and small:
-        named = evaluation.named(small)
-        notes.append(f"labels with fewer than {DECIDING_ROWS} holdout rows, whose recall is a rough guess: {named}")
-    if candidate.model.threshold == 1.0:
-        notes.append(
-            f"the candidate leaves every row to review: no confidence keeps a precision of {result['target_precision']:g}"
-        )
-    elif missed := evaluation.missed_target(result["candidate"], rows, result["target_precision"]):
-        notes.append(missed)
-    if leaked:
-        notes.append(f"{leaked} rows of the holdout are near-copies of training rows: they were left out")
-    return [note if len(note) <= LONGEST_NOTE else f"{note[: LONGEST_NOTE - 1]}…" for note in notes]
+    A complaint that is written again after its near-duplicate was held out becomes a training row: neither model is judged on it.
+    """
+    held_out = read_labelled(inputs / "test")
+    trained_on = read_labelled(inputs / "train", inputs / "validation")
+    leaked = leaked_rows(trained_on, held_out)
+    return [row for row, seen in zip(held_out, leaked, strict=True) if not seen], sum(leaked)
 
 
 def _request(folder: Path) -> dict[str, Any]:
@@ -124,14 +103,14 @@ def _request(folder: Path) -> dict[str, Any]:
 
 
 def _champion(folder: Path, version: str) -> tuple[Artifact | None, str | None]:
-    """The champion, or why it cannot be read: that must not keep a candidate from being measured."""
+    """Return the champion, or why it cannot be read. A candidate is measured in either case."""
     if version == "none":
         return None, None
     try:
-        found = _model(folder)
+        champion = _model(folder)
     except ArtifactError as error:
         return None, str(error)
-    return found, None if found else "champion: there is no model.tar.gz where its model package says"
+    return champion, None if champion else "champion: there is no model.tar.gz at the address in its model package"
 
 
 def _model(folder: Path) -> Artifact | None:
@@ -146,17 +125,17 @@ def _model(folder: Path) -> Artifact | None:
 
 
 def main() -> int:
-    """The exit code; a failure's reason goes to /opt/ml/output/message, which becomes the job's exit message."""
+    """Run the job and return the exit code. The reason of a failure goes to /opt/ml/output/message, which becomes the job's exit message."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    acceleration.look_in(SOURCE / artifact.WHEELS)
+    compiled.look_for_wheels(SOURCE / artifact.WHEELS)
     try:
         result = evaluate(BASE)
         _write(result, BASE / "output")
     except (ArtifactError, DataError) as error:
         reason = str(error)
     except Exception as error:
-        log.exception("a defect of the code, or of the machine")
-        reason = f"evaluation ended in {type(error).__name__}, which nobody foresaw: the job's log has the place"
+        log.exception("Unexpected error")
+        reason = f"Unexpected {type(error).__name__} during evaluation. See the job log for the traceback."
     else:
         return 0
     log.error("%s", reason)
@@ -167,7 +146,7 @@ def main() -> int:
 
 
 def _write(result: dict[str, Any], output: Path) -> None:
-    """The document, its plots, and what the log says of it."""
+    """Write evaluation.json and its plots, and log the result."""
     output.mkdir(parents=True, exist_ok=True)
     for name, drawing in plots.draw(result).items():
         (output / name).write_text(drawing, encoding="utf-8")
@@ -176,8 +155,8 @@ def _write(result: dict[str, Any], output: Path) -> None:
     )
     log.info("candidate macro_f1=%s on %d rows", result["candidate"]["macro_f1"], result["holdout"]["rows"])
     if result["comparison"]:
-        found = result["comparison"]
-        log.info("minus the champion's: %s, interval %s", found["macro_f1_difference"], found["interval"])
+        comparison = result["comparison"]
+        log.info("minus the champion's: %s, interval %s", comparison["macro_f1_difference"], comparison["interval"])
     for note in result["notes"]:
         log.info("note: %s", note)
 

@@ -1,4 +1,4 @@
-"""Batch inference under SageMaker's scikit-learn container: JSON Lines in, one line out for each line in, in order."""
+"""Batch inference in SageMaker's scikit-learn container: JSON Lines in, one line out per line in, in order."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from complaint_model import acceleration, artifact, scoring
-from complaint_model.classifier import Model
+from complaint_model import artifact, compiled, scoring
+from complaint_model.explain import Term
+from complaint_model.model import Model
 
 CONTENT_TYPES = ("application/jsonlines", "application/x-jsonlines", "application/jsonl")
 LONGEST_TEXT = 200_000  # characters; Prepare's own limit is far below
@@ -17,19 +18,19 @@ ALTERNATIVES = 3
 
 _decode = json.JSONDecoder().raw_decode
 _encoder = json.JSONEncoder()
-_quoted = json.encoder.encode_basestring_ascii  # what the encoder comes to for a text
+_quoted = json.encoder.encode_basestring_ascii  # what the encoder calls for a string
 
 
 def model_fn(model_dir: str) -> Model:
-    """The model; every file is checked before anything is read from it."""
-    acceleration.look_in(Path(model_dir) / artifact.WHEELS)
+    """Load the model. Every file is checked before anything is read from it."""
+    compiled.look_for_wheels(Path(model_dir) / artifact.WHEELS)
     return artifact.load(Path(model_dir)).model
 
 
 def input_fn(request_body: bytes | str, content_type: str | None) -> list[bytes]:
-    """The request's lines. Raises ValueError for any content but JSON Lines."""
+    """Split a request into lines. Raises ValueError if the content is not JSON Lines."""
     if (content_type or "").partition(";")[0].strip().lower() not in CONTENT_TYPES:
-        raise ValueError(f"content type {content_type!r} is not supported: send {CONTENT_TYPES[0]}, one complaint a line")
+        raise ValueError(f"content type {content_type!r} is not supported: send {CONTENT_TYPES[0]}, one complaint per line")
     body = request_body.encode("utf-8", "surrogatepass") if isinstance(request_body, str) else bytes(request_body)
     if not body:
         return []
@@ -38,8 +39,8 @@ def input_fn(request_body: bytes | str, content_type: str | None) -> list[bytes]
 
 
 def predict_fn(lines: list[bytes], model: Model) -> list[str]:
-    """An answer for each line, as JSON: a prediction, or what is wrong with the line."""
-    # The answers of a batch are a hundred thousand small objects in no cycle: looking for one is a third of the time.
+    """Return an answer for each line, as JSON: a prediction, or what is wrong with the line."""
+    # The answers of a batch are a hundred thousand small objects without cycles. Looking for one takes a third of the time.
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -52,27 +53,27 @@ def predict_fn(lines: list[bytes], model: Model) -> list[str]:
 def _answers(lines: list[bytes], model: Model) -> list[str]:
     parsed = [_parse(line) for line in lines]
     scores, terms = scoring.score_and_explain(model, [text for _, text, _ in parsed if text is not None])
-    # The label first, whatever its offset made of it; then what is most probable.
+    # The chosen label comes first, even if another is more probable; then the most probable ones.
     ranked_by = scores.probabilities.copy()
     ranked_by[np.arange(len(ranked_by)), scores.label] = 2.0
     ranking = (-ranked_by).argsort(axis=1, kind="stable")[:, :ALTERNATIVES]
     probabilities = np.take_along_axis(scores.probabilities, ranking, axis=1).round(6).tolist()
-    # A text of which no word is known gets the commonest label at best: a person should look.
+    # A text without a known word gets the most frequent label at best: a person should look.
     needs_review = ((scores.confidence < model.threshold) | ~scores.recognised).tolist()
     labels = [_quoted(label) for label in model.labels]
-    told = zip(ranking.tolist(), probabilities, needs_review, terms, strict=True)
+    scored = zip(ranking.tolist(), probabilities, needs_review, terms, strict=True)
     answers = []
     for complaint_id, text, error in parsed:
         if complaint_id is None or text is None:
             answers.append(_error(complaint_id, error))
         else:
-            answers.append(_prediction(complaint_id, labels, next(told)))
+            answers.append(_prediction(complaint_id, labels, next(scored)))
     return answers
 
 
-def _prediction(complaint_id: str, labels: list[str], told: tuple[list[int], list[float], bool, list[scoring.Term]]) -> str:
-    """The line of docs/contracts.md; labels are quoted already. Writing it takes half the time of an object that json encodes."""
-    ranked, chances, needs_review, terms = told
+def _prediction(complaint_id: str, labels: list[str], scored: tuple[list[int], list[float], bool, list[Term]]) -> str:
+    """Write the line that docs/contracts.md describes. Labels are quoted already. This takes half the time of encoding an object."""
+    ranked, chances, needs_review, terms = scored
     others = ", ".join(
         [f'{{"label": {labels[label]}, "probability": {chance!r}}}' for label, chance in zip(ranked, chances, strict=True)]
     )
@@ -89,7 +90,7 @@ def _error(complaint_id: str | None, error: str) -> str:
 
 
 def output_fn(prediction: list[str], accept: str) -> tuple[str, str]:
-    """(JSON Lines, their content type). Only ASCII, so that nothing downstream can see a line end inside a line."""
+    """Return JSON Lines and their content type. They are ASCII, so that nothing downstream sees a line end inside a line."""
     wanted = [part.partition(";")[0].strip().lower() for part in (accept or "*/*").split(",")]
     if not any(kind in (*CONTENT_TYPES, "*/*", "application/*") for kind in wanted):
         raise ValueError(f"accept {accept!r} is not supported: ask for {CONTENT_TYPES[0]}")
@@ -97,7 +98,7 @@ def output_fn(prediction: list[str], accept: str) -> tuple[str, str]:
 
 
 def _parse(line: bytes) -> tuple[str | None, str | None, str]:
-    """(complaint id where readable, text where usable, what is wrong)."""
+    """Return the complaint id if it is readable, the text if it is usable, and what is wrong."""
     record: Any = None
     try:
         written = line.decode("utf-8").removeprefix("\ufeff").strip(" \t\r")

@@ -1,7 +1,7 @@
-"""Training job: learn from the train and validation channels, write the model, log the tuning objective.
+"""Training job: train on the train and validation channels, write the model, log the tuning objective.
 
-Both channels train: the objective is macro-F1 by cross-fitting over all of them (near-duplicates on one side), which is
-less noisy than one small split, and no row is scored by a machine that saw it or a near-copy of it.
+The objective is macro-F1 by cross-fitting over both channels, which is less noisy than one small validation split. No row is scored by a
+model that saw it or a near-duplicate.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import NoReturn
 
-from complaint_model import acceleration, artifact, classifier
-from complaint_model.classifier import CrossFit, Rows, Settings, TrainingError
-from complaint_model.records import DataError, read_labelled
+from complaint_model import artifact, compiled, provenance
+from complaint_model.compiled import NumbaError
+from complaint_model.cross_fitting import CrossFit
+from complaint_model.fit import fit
+from complaint_model.records import DataError, columns_of, read_labelled
+from complaint_model.settings import Settings, TrainingError
 
 log = logging.getLogger("train")
 SOURCE = Path(__file__).resolve().parent
-# Beyond these nothing is learned, or nothing else than at the limit.
+# Outside of these, nothing is learned, or the same as at the limit.
 RANGES: dict[str, tuple[float, float]] = {
     "cost": (1e-4, 1e4),
     "weight_power": (0, 2),
@@ -34,22 +37,22 @@ RANGES: dict[str, tuple[float, float]] = {
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """Raise, so that the reason reaches /opt/ml/output/failure."""
+        """Raise instead of exiting, so that the reason reaches /opt/ml/output/failure."""
         raise TrainingError(f"hyperparameters: {message}")
 
 
 def parse_settings(arguments: list[str]) -> Settings:
-    """Settings from `--name value` pairs. Raises TrainingError at an unknown name, or a value of the wrong kind or size."""
+    """Parse `--name value` pairs. Raises TrainingError for an unknown name, or a value of the wrong type or out of range."""
     parser = _Parser(allow_abbrev=False, add_help=False)
     kinds = {"float": float, "int": int, "str": str}
     for field in fields(Settings):
         parser.add_argument(f"--{field.name}", type=kinds[str(field.type)], default=field.default)
     settings = Settings(**vars(parser.parse_args(arguments)))
     for name, (low, high) in RANGES.items():
-        if not low <= getattr(settings, name) <= high:  # which holds for no NaN
+        if not low <= getattr(settings, name) <= high:  # also false for NaN
             raise TrainingError(f"hyperparameters: {name} must be between {low:.15g} and {high:.15g}")
-    if settings.characters not in ("auto", "on", "off"):
-        raise TrainingError("hyperparameters: characters is auto, on or off")
+    if settings.char_ngrams not in ("auto", "on", "off"):
+        raise TrainingError("hyperparameters: char_ngrams must be auto, on or off")
     return settings
 
 
@@ -62,15 +65,23 @@ def train(
     checkpoints: Path | None,
     wheels: Path | None = None,
 ) -> CrossFit:
-    """Train and write the model, with `wheels` in it. Raises TrainingError or DataError with the reason."""
+    """Train and write the model.
+
+    Args:
+        settings: Hyperparameters.
+        train_dir: Labelled complaints; `validation_dir` has more of them.
+        validation_dir: Trained on, too.
+        model_dir: The model is written here.
+        checkpoints: Folder that outlives an interrupted job, if there is one.
+        wheels: Folder of numba's wheels that the model shall bring, if any.
+
+    Raises:
+        TrainingError, DataError, NumbaError: with the reason.
+    """
     records = read_labelled(train_dir, validation_dir)
-    rows = Rows(
-        texts=[record.text for record in records],
-        labels=[record.label for record in records],
-        groups=[record.group for record in records],
-    )
+    rows = columns_of(records)
     log.info("%d labelled complaints of %d labels", len(records), len(set(rows.labels)))
-    model, crossfit = classifier.fit(rows, settings, checkpoints=checkpoints, progress=_progress, report=_report)
+    model, crossfit = fit(rows, settings, checkpoints=checkpoints, progress=_progress, report=_report)
     about = {
         "settings": asdict(settings),
         "metrics": {
@@ -81,21 +92,21 @@ def train(
             "coverage_at_target_precision": crossfit.coverage,
         },
         "training_rows": len(records),
-        "data_fingerprint": classifier.fingerprint(rows),
-        "code_version": classifier.code_version(SOURCE),
-        "numba": acceleration.numba_version(),  # or None: scikit-learn trained, whose machines differ a little
+        "data_fingerprint": provenance.fingerprint(rows),
+        "code_version": provenance.code_version(SOURCE),
+        "numba": compiled.version(),
     }
     artifact.save(model, about, model_dir, source=SOURCE, wheels=wheels)
     return crossfit
 
 
 def _progress(folds: int, macro_f1: float) -> None:
-    # The tuning job reads this line too: what it stops a trial by. The objective is the last value that it finds.
+    # The tuning job reads this line, too, to stop a trial early. It takes the last value of a log as the objective.
     log.info("validation macro_f1=%.4f; folds=%d;", macro_f1, folds)
 
 
 def _report(crossfit: CrossFit) -> None:
-    # The tuning job reads this line; its form is part of docs/contracts.md.
+    # The tuning job reads this line; docs/contracts.md has its format.
     log.info("validation macro_f1=%.4f; standard_error=%.4f;", crossfit.macro_f1, crossfit.macro_f1_error)
     log.info(
         "accuracy=%.4f; calibration_error=%.4f; coverage=%.4f;",
@@ -106,13 +117,13 @@ def _report(crossfit: CrossFit) -> None:
 
 
 def main() -> int:
-    """The exit code; a failure's reason goes to output/failure, where SageMaker reads it."""
+    """Run the job and return the exit code. The reason of a failure goes to output/failure, where SageMaker reads it."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     model_dir = Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))
     base = model_dir.parent
     checkpoints = base / "checkpoints"
     wheels = SOURCE / artifact.WHEELS
-    acceleration.look_in(wheels)
+    compiled.look_for_wheels(wheels)
     try:
         train(
             parse_settings(sys.argv[1:]),
@@ -122,11 +133,11 @@ def main() -> int:
             checkpoints=checkpoints if checkpoints.is_dir() else None,
             wheels=wheels if os.environ.get("PTMLOPS_MODEL_BRINGS_NUMBA") == "true" else None,
         )
-    except (TrainingError, DataError) as error:
+    except (TrainingError, DataError, NumbaError) as error:
         reason = str(error)
     except Exception as error:
-        log.exception("a defect of the code, or of the machine")
-        reason = f"training ended in {type(error).__name__}, which nobody foresaw: the job's log has the place"
+        log.exception("Unexpected error")
+        reason = f"Unexpected {type(error).__name__} during training. See the job log for the traceback."
     else:
         return 0
     failure = base / "output" / "failure"

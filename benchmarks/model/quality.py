@@ -1,9 +1,9 @@
-"""How well the model does on a labelled file, by 5-fold cross-fitting with near-copies on one side.
+"""Measure the model on a labelled file, by 5-fold cross-fitting with near-duplicates in one fold.
 
     python -m benchmarks.model.quality FILE [--text COLUMN] [--label COLUMN] [--prepared] [--json PATH]
 
-Text as it is in the file, or with `--prepared` as the job Prepare leaves it: cleaned, redacted, each text once, grouped by the job.
-The settings are the defaults, chosen on no file in particular.
+Texts are as in the file or, with `--prepared`, as Prepare leaves them: cleaned, redacted, deduplicated and grouped. Hyperparameters have their
+defaults.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "glue_jobs"), str(ROOT / "training")]
 
-from complaint_model.classifier import Rows, Settings, fit
-from complaint_model.records import read_labelled
+from complaint_model.fit import fit
+from complaint_model.records import Rows, columns_of, read_labelled
+from complaint_model.settings import Settings
 from complaints_etl.duplicates import SIMILARITY
 from complaints_etl.understanding import BAND_ROWS, BANDS, SIGNATURE, signature
 
@@ -33,7 +34,7 @@ from stacks.config import load_settings
 
 
 def groups_of(texts: Sequence[str]) -> list[str]:
-    """Near-copies by the same signatures and bands as Prepare's, joined on one machine."""
+    """Group near-duplicates by the same signatures and bands as Prepare, on one machine."""
     signatures = [signature(text) for text in texts]
     parent = list(range(len(texts)))
 
@@ -54,7 +55,7 @@ def groups_of(texts: Sequence[str]) -> list[str]:
 
 
 def rows_of(file: Path, text: str, label: str) -> Rows:
-    """The file's rows that have both."""
+    """Read the rows that have a text and a label."""
     csv.field_size_limit(10**8)
     opened = gzip.open if file.suffix == ".gz" else open
     with opened(file, "rt", encoding="utf-8", newline="") as lines:  # type: ignore[operator]
@@ -67,20 +68,20 @@ def rows_of(file: Path, text: str, label: str) -> Rows:
 
 
 def prepared_rows_of(file: Path, text: str, label: str) -> Rows:
-    """The labelled rows of all splits that Prepare makes of the file."""
+    """Run Prepare on the file, and read the labelled rows of all splits."""
     tables = json.loads(load_settings("local").job_settings())
     tables["complaints"]["columns"] |= {"text": [text], "label": [label]}
     with tempfile.TemporaryDirectory(prefix="quality-benchmark-") as folder:
         wanted = [{"name": "all", "path": str(file.resolve()), "labelled": True}]
         request = Path(folder, "request.json")
-        told = {"folder": folder, "settings": tables, "files": wanted, "java": java.SHORT_JOBS}
-        request.write_text(json.dumps(told), encoding="utf-8")
+        content = {"folder": folder, "settings": tables, "files": wanted, "java": java.SHORT_JOBS}
+        request.write_text(json.dumps(content), encoding="utf-8")
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "glue_jobs")))}
         environment |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
         command = [sys.executable, "-m", "ptmlops.trial.spark_process", str(request)]
         subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
         found = read_labelled(*(Path(folder, "all", "labelled", split) for split in ("train", "validation", "test")))
-    return Rows(texts=[row.text for row in found], labels=[row.label for row in found], groups=[row.group for row in found])
+    return columns_of(found)
 
 
 def main() -> None:
@@ -89,10 +90,10 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--text", default="text")
     parser.add_argument("--label", default="category")
-    parser.add_argument("--prepared", action="store_true", help="measure what Prepare makes of the file")
+    parser.add_argument("--prepared", action="store_true", help="run Prepare first")
     parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
-    rows = (prepared_rows_of if given.prepared else rows_of)(given.file, given.text, given.label)
+    arguments = parser.parse_args()
+    rows = (prepared_rows_of if arguments.prepared else rows_of)(arguments.file, arguments.text, arguments.label)
     started = time.perf_counter()
     _, found = fit(rows, Settings())
     result = {
@@ -108,8 +109,8 @@ def main() -> None:
     }
     for name, value in result.items():
         print(f"{name:<28}{value:>12}")
-    if given.json:
-        given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")  # before NumPy is imported: contenders are measured on one core
@@ -32,8 +33,11 @@ sys.path[:0] = [str(ROOT / "training"), str(ROOT)]
 
 import inference
 import numpy as np
-from complaint_model import acceleration, artifact, scoring
-from complaint_model.classifier import Model, Rows, Settings, fit
+from complaint_model import artifact, compiled, scoring
+from complaint_model.fit import fit
+from complaint_model.model import Model
+from complaint_model.records import Rows
+from complaint_model.settings import Settings
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -63,7 +67,7 @@ print(loaded - began, time.perf_counter() - began)
 
 
 def made_up(rows: int, seed: int = 20) -> tuple[list[str], list[str]]:
-    """Texts of about 900 characters of a vocabulary that grows as real ones do, nine labels of uneven size."""
+    """Make texts of about 900 characters, with a vocabulary that grows as real ones do, and nine labels of uneven size."""
     draw = random.Random(seed)
     letters = "aeioubcdfglmnprst"
     words = ["".join(draw.choices(letters, k=draw.randint(3, 10))) for _ in range(60_000)]
@@ -79,7 +83,7 @@ def made_up(rows: int, seed: int = 20) -> tuple[list[str], list[str]]:
 
 
 def read(path: Path, text: str, label: str) -> tuple[list[str], list[str]]:
-    """Texts and labels of a CSV file, packed or not."""
+    """Read texts and labels of a CSV file, which may be gzipped."""
     csv.field_size_limit(10**8)
     with gzip.open(path, "rt", encoding="utf-8", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row[text].strip() and row[label].strip()]
@@ -87,7 +91,7 @@ def read(path: Path, text: str, label: str) -> tuple[list[str], list[str]]:
 
 
 def core_seconds(work: Callable[[], Any], times: int = 1) -> tuple[float, Any]:
-    """(seconds of processor time, the least of `times`; the last result)."""
+    """Return the least processor time of `times` runs in seconds, and the last result."""
     best, result = math.inf, None
     for _ in range(times):
         began = time.process_time()
@@ -97,7 +101,7 @@ def core_seconds(work: Callable[[], Any], times: int = 1) -> tuple[float, Any]:
 
 
 def contenders(texts: list[str], labels: list[str], folder: Path) -> dict[str, dict[str, float]]:
-    """Seconds to train, and rows a second from text to label, of everybody."""
+    """Return seconds to train, and rows per second from text to label, of each peer."""
     some = texts[:SLOW_ROWS]
     results: dict[str, dict[str, float]] = {}
     for name, pipeline in (
@@ -131,25 +135,22 @@ def contenders(texts: list[str], labels: list[str], folder: Path) -> dict[str, d
     return results
 
 
-def ours(texts: list[str], labels: list[str], characters: str) -> tuple[dict[str, float], Model]:
-    """The same of this model; training includes its cross-fitting and calibration."""
+def ours(texts: list[str], labels: list[str], char_ngrams: str) -> tuple[dict[str, float], Model]:
+    """Measure this model; training includes its cross-fitting and calibration."""
     rows = Rows(texts=texts, labels=labels, groups=[str(index) for index in range(len(texts))])
-    fit(Rows(texts[:300], labels[:300], rows.groups[:300]), Settings(characters=characters))  # compile
-    trained, (model, _) = core_seconds(lambda: fit(rows, Settings(characters=characters)))
+    fit(Rows(texts[:300], labels[:300], rows.groups[:300]), Settings(char_ngrams=char_ngrams))  # compile
+    trained, (model, _) = core_seconds(lambda: fit(rows, Settings(char_ngrams=char_ngrams)))
     scoring.score_and_explain(model, texts[:10])
     scored, scores = core_seconds(lambda: scoring.score(model, texts), 3)
     explained, _ = core_seconds(lambda: scoring.score_and_explain(model, texts), 3)
     half = len(texts) // 2
-    learned, _ = fit(Rows(texts[:half], labels[:half], rows.groups[:half]), Settings(characters=characters))
+    learned, _ = fit(Rows(texts[:half], labels[:half], rows.groups[:half]), Settings(char_ngrams=char_ngrams))
     scoring.score(learned, texts[:10])
     unseen, _ = core_seconds(lambda: scoring.score(learned, texts[half:]), 3)
     body = "".join(json.dumps({"complaint_id": str(place), "text": text}) + "\n" for place, text in enumerate(texts)).encode()
     batch, _ = core_seconds(lambda: answered(body, model), 3)
-    call, acceleration.call = acceleration.call, lambda *_: None  # type: ignore[assignment]
-    try:
+    with mock.patch.object(compiled, "kernels", return_value=None):
         slow, plain = core_seconds(lambda: scoring.score(model, texts))
-    finally:
-        acceleration.call = call
     numbers = {
         "train_seconds": trained,
         "rows_per_second": len(texts) / scored,
@@ -164,13 +165,13 @@ def ours(texts: list[str], labels: list[str], characters: str) -> tuple[dict[str
 
 
 def answered(body: bytes, model: Model) -> str:
-    """What Batch Transform gets back for a request: JSON Lines with label, probabilities and reasons."""
+    """Return the answer to a Batch Transform request: JSON Lines with label, probabilities and reasons."""
     lines = inference.input_fn(body, inference.CONTENT_TYPES[0])
     return inference.output_fn(inference.predict_fn(lines, model), inference.CONTENT_TYPES[0])[0]
 
 
 def cold_start(model: Model, folder: Path) -> dict[str, float]:
-    """Seconds from starting Python to a loaded model and to a first answer, with kernels compiled before."""
+    """Return the seconds from the start of Python to a loaded model and to a first answer, with kernels compiled before."""
     artifact.save(model, {}, folder / "model")
     command = [sys.executable, "-c", COLD_START, str(ROOT / "training"), str(folder / "model")]
     loaded, answered = 0.0, 0.0
@@ -181,7 +182,7 @@ def cold_start(model: Model, folder: Path) -> dict[str, float]:
 
 
 def one_of_curve(rows: int) -> None:
-    """Train and score made-up rows; print seconds and peak memory (the rows themselves included) as JSON."""
+    """Train on and score made-up rows; print seconds and peak memory (including the rows) as JSON."""
     texts, labels = made_up(rows)
     groups = [str(index) for index in range(rows)]
     trained, (model, _) = core_seconds(lambda: fit(Rows(texts, labels, groups), Settings()))
@@ -191,7 +192,7 @@ def one_of_curve(rows: int) -> None:
 
 
 def curve(sizes: Sequence[int]) -> dict[str, Any]:
-    """Points of growing size, and the exponents of a line through their logarithms (1 is linear)."""
+    """Measure growing sizes; return the points, and the exponents of a line through their logarithms (1 is linear)."""
     points = []
     for rows in sizes:
         command = [sys.executable, "-m", "benchmarks.model.speed", "--one", str(rows)]
@@ -212,21 +213,21 @@ def main() -> None:
     parser.add_argument("file", type=Path, nargs="?")
     parser.add_argument("--text", default="text")
     parser.add_argument("--label", default="category")
-    parser.add_argument("--rows", type=int, default=20_000, help="how many rows are made up where there is no file")
+    parser.add_argument("--rows", type=int, default=20_000, help="how many rows are made up without a file")
     parser.add_argument("--curve", type=int, nargs="*", default=[])
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
-    if given.one:
-        one_of_curve(given.one)
+    arguments = parser.parse_args()
+    if arguments.one:
+        one_of_curve(arguments.one)
         return
-    texts, labels = read(given.file, given.text, given.label) if given.file else made_up(given.rows)
+    texts, labels = read(arguments.file, arguments.text, arguments.label) if arguments.file else made_up(arguments.rows)
     print(f"{len(texts):,} rows of {sum(map(len, texts)) / len(texts):,.0f} characters, {len(set(labels))} labels\n")
     with tempfile.TemporaryDirectory() as scratch:
         peers = contenders(texts, labels, Path(scratch))
         mine: dict[str, dict[str, float]] = {}
-        for name, characters in (("PTMLops: words and pairs", "off"), ("PTMLops: and spelling", "on")):
-            mine[name], model = ours(texts, labels, characters)
+        for name, char_ngrams in (("PTMLops: words and pairs", "off"), ("PTMLops: and character n-grams", "on")):
+            mine[name], model = ours(texts, labels, char_ngrams)
         cold = cold_start(model, Path(scratch))
     print(f"{'':<44}{'train s':>9}{'rows/s':>10}" + "".join(f"{f'x peer {n}':>10}" for n in range(1, len(peers) + 1)))
     for number, (name, row) in enumerate(peers.items(), start=1):
@@ -245,12 +246,12 @@ def main() -> None:
         print(f"{'  without numba':<53}{row['rows_per_second_without_numba']:>10,.0f}"
               f"   labels that differ: {row['labels_that_differ_without_numba']}")  # fmt: skip
     print(f"\ncold start: model loaded after {cold['model_loaded']:.2f} s, first answer after {cold['first_answer']:.2f} s")
-    grown = curve(given.curve) if given.curve else None
+    grown = curve(arguments.curve) if arguments.curve else None
     if grown:
         print("exponents: " + ", ".join(f"{name} {value}" for name, value in grown["exponents"].items()))
-    if given.json:
+    if arguments.json:
         result = {"rows": len(texts), "peers": peers, "ours": mine, "cold_start": cold, "curve": grown}
-        given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -35,8 +35,9 @@ def train_and_evaluate(base: Path, settings: Settings, report: dict[str, Any], s
     import evaluate
     from complaint_model import artifact
     from complaint_model.artifact import ArtifactError
-    from complaint_model.classifier import TrainingError
+    from complaint_model.compiled import NumbaError
     from complaint_model.records import DataError
+    from complaint_model.settings import TrainingError
     from train import parse_settings, train
 
     chosen = settings.training
@@ -66,7 +67,7 @@ def train_and_evaluate(base: Path, settings: Settings, report: dict[str, Any], s
             train(parameters, train_dir=train_dir, validation_dir=test_dir, model_dir=base / "model", checkpoints=None)
             about = artifact.load(base / "model").about
             report_progress(f"{about['training_rows']:,} rows")
-    except (TrainingError, DataError, ArtifactError) as error:
+    except (TrainingError, NumbaError, DataError, ArtifactError) as error:
         raise OperatorError(str(error)) from None
     document["cross_fitted"] = {"rows": about["training_rows"], **about["metrics"]}
     document["notes"] += _note_on_copies(train_dir, test_dir)
@@ -97,7 +98,7 @@ def _write_request(inputs: Path, settings: Settings) -> None:
 
 def _note_on_copies(*folders: Path) -> list[str]:
     """Name the labels whose complaints form one near-duplicate group; cross-fitting cannot keep copies apart for them."""
-    from complaint_model.evaluation import named
+    from complaint_model.notes import named
     from complaint_model.records import read_labelled
 
     groups: dict[str, set[str]] = {}

@@ -59,7 +59,7 @@ def numba_wheels(*, lock: Path = LOCK, folder: Path = ROOT / "build" / "wheels")
     Raises:
         SettingsError: they are not there, or not those that the lock file pins.
     """
-    remedy = 'run `make install` with the package index in reach, or set compute.numba = "off" to train and score slower'
+    remedy = "run `make install` with the package index in reach (training requires numba)"
     pins = lock.read_text(encoding="utf-8")
     wheels = []
     for name in ("llvmlite", "numba"):

@@ -160,7 +160,7 @@ def test_entry_scripts_are_in_the_training_archive(
     for path in folder.rglob("*.tar.gz"):
         with tarfile.open(path) as archive:
             names |= {name.removeprefix("./") for name in archive.getnames()}
-    assert {"train.py", "evaluate.py", "inference.py", "complaint_model/classifier.py"} <= names
+    assert {"train.py", "evaluate.py", "inference.py", "complaint_model/fit.py"} <= names
 
 
 @pytest.mark.parametrize("root", SOURCE_ROOTS)

@@ -39,7 +39,7 @@ def test_the_archive_holds_the_pinned_wheels_beside_the_code(tmp_path: Path) -> 
         with tarfile.open(tmp_path / asset.asset_path) as archive:
             names.append(set(archive.getnames()))
     assert names[0] - names[1] == {f"wheels/{wheel.name}" for wheel in numba_wheels()}
-    assert {"train.py", "complaint_model/acceleration.py"} <= names[1]
+    assert {"train.py", "complaint_model/compiled/score.py"} <= names[1]
 
 
 def test_wheels_that_are_missing_or_not_the_pinned_ones_stop_the_synthesis(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Write and read a model as arrays and JSON, checked on load: reading a model never runs code that travelled with it."""
+"""Write and read a model as arrays and JSON. Every file is checked on load, and reading a model never runs code that came with it."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from complaint_model import features
-from complaint_model.classifier import Model
+from complaint_model.hashing import BUCKET_BITS, CHAR_BITS, WORD_BITS
+from complaint_model.model import Model
 
-FORMAT = 5  # changes when an older reader would predict something else from the same files
+FORMAT = 6  # increase it if an older reader would reject the files or predict something else from them
 ARRAYS = {
     "buckets": ("<u4", 1),
-    "rarity": ("<f4", 1),
+    "idf": ("<f4", 1),
     "weights": ("<f4", 2),
-    "run_buckets": ("<u4", 1),
-    "run_rarity": ("<f4", 1),
-    "run_weights": ("<f4", 2),
+    "char_buckets": ("<u4", 1),
+    "char_idf": ("<f4", 1),
+    "char_weights": ("<f4", 2),
     "bias": ("<f8", 1),
     "offsets": ("<f8", 1),
 }
-BUCKET_BITS = [features.WORD_BITS, features.BUCKET_BITS, features.RUN_BITS]
+BITS = [WORD_BITS, BUCKET_BITS, CHAR_BITS]
 MANIFEST = "manifest.json"
 CONTENT = "model.json"
-WHEELS = "wheels"  # of numba, in the code and in a model that brings it
-MAX_OPENING = 1000  # words
-MAX_REACH = 100  # words; a larger one would make a feature of nearly every pair in a text
-MAX_RARITY = 100.0  # 1 + ln(texts)
-MAX_WEIGHT = 1e6  # of anything that is added to a logit: beyond it a model answers with nothing but noise
-# Most of a model are its weights (classifier.MAX_WEIGHTS, 400 MB) and what they belong to; wheels of numba are 64 MB.
+WHEELS = "wheels"  # the folder of numba's wheels, in the code and in a model that brings them
+MAX_LEAD_WORDS = 1000
+MAX_SKIP = 100  # words; a larger one would make a feature of nearly every pair in a text
+MAX_IDF = 100.0  # 1 + ln(texts)
+MAX_WEIGHT = 1e6  # of anything that is added to a logit: beyond it, answers are noise
+# Most of a model are its weights (fit.MAX_WEIGHTS, 400 MB) and their buckets; numba's wheels are 64 MB.
 MAX_UNPACKED_BYTES = 2_000_000_000
 MAX_MEMBERS = 1000
 MAX_JSON_BYTES = 16_000_000
 PIECE_BYTES = 1 << 16
-LONGEST_TOLD = 200  # characters of an error or value, in a sentence
-ABOUT = {"training_rows": int, "data_fingerprint": str, "code_version": str, "settings": dict}  # where they are known
+LONGEST_DETAIL = 200  # characters of an error or value, in a message
+ABOUT = {"training_rows": int, "data_fingerprint": str, "code_version": str, "settings": dict}  # if they are known
 
 
 class ArtifactError(Exception):
@@ -52,51 +52,57 @@ class ArtifactError(Exception):
 
 @dataclass(frozen=True)
 class Artifact:
-    """A model with what is known about it (model.json: settings, metrics, training rows, data fingerprint, code version)."""
+    """A model and its metadata (model.json: settings, metrics, training rows, data fingerprint, code version)."""
 
     model: Model
     about: dict[str, Any]
 
 
 def save(model: Model, about: dict[str, Any], folder: Path, *, source: Path | None = None, wheels: Path | None = None) -> None:
-    """Write `model` to `folder`; with `source`, the code that serves it goes to folder/code, and with `wheels` those to
-    folder/wheels. Same input, same bytes.
+    """Write a model to a folder. The same input gives the same bytes.
+
+    Args:
+        model: The model.
+        about: Its metadata (ABOUT).
+        folder: Other files in it do not become part of the model.
+        source: Copy the code that serves the model from here to folder/code.
+        wheels: Copy wheels from here to folder/wheels.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    written = [folder / CONTENT]  # what else lies in the folder is no part of the model
+    written = [folder / CONTENT]
     for name, (dtype, _) in ARRAYS.items():
         written.append(folder / f"{name}.npy")
         with written[-1].open("wb") as out:
             np.save(out, np.ascontiguousarray(getattr(model, name), dtype=dtype), allow_pickle=False)
     content = {
         "labels": list(model.labels),
-        "new_word_rarity": model.new_word_rarity,
+        "new_word_idf": model.new_word_idf,
         "threshold": model.threshold,
-        "reach": model.reach,
-        "opening": model.opening,
-        "bucket_bits": BUCKET_BITS,
+        "max_skip": model.max_skip,
+        "lead_words": model.lead_words,
+        "bucket_bits": BITS,
         "about": about,
     }
     (folder / CONTENT).write_text(_json(content), encoding="utf-8")
-    brought = {folder / "code" / path.relative_to(source): path for path in source_files(source)} if source else {}
-    brought |= {folder / WHEELS / path.name: path for path in sorted(wheels.glob("*.whl"))} if wheels else {}
-    for target, path in brought.items():
+    copied = {folder / "code" / path.relative_to(source): path for path in source_files(source)} if source else {}
+    copied |= {folder / WHEELS / path.name: path for path in sorted(wheels.glob("*.whl"))} if wheels else {}
+    for target, path in copied.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
     members = {
         path.relative_to(folder).as_posix(): {"sha256": _sha256(path), "bytes": path.stat().st_size}
-        for path in (*written, *brought)
+        for path in (*written, *copied)
     }
     (folder / MANIFEST).write_text(_json({"format": FORMAT, "members": members}), encoding="utf-8")
 
 
 def source_files(source: Path) -> list[Path]:
-    """What a model needs to be served: inference.py and complaint_model/."""
-    return [source / "inference.py", *sorted((source / "complaint_model").glob("*.py"))]
+    """Return the code that serves a model: inference.py and complaint_model/."""
+    return [source / "inference.py", *sorted((source / "complaint_model").rglob("*.py"))]
 
 
 def load(folder: Path) -> Artifact:
-    """The model in `folder`. Raises ArtifactError unless every member is there, unchanged and of the expected shape."""
+    """Read the model in `folder`. Raises ArtifactError unless every member is there, unchanged and of the expected shape."""
     manifest = _read_json(folder / MANIFEST)
     if manifest.get("format") != FORMAT:
         raise ArtifactError(f"the model has format {_short(manifest.get('format'))} and this code reads {FORMAT}: train again")
@@ -110,22 +116,25 @@ def load(folder: Path) -> Artifact:
     try:
         arrays = {name: _read_array(folder / f"{name}.npy", *expected) for name, expected in ARRAYS.items()}
         return Artifact(model=_model(content, arrays), about=_about(content.get("about")))
-    except Exception as error:  # a damaged file makes NumPy and its parsers fail in any way
+    except Exception as error:  # NumPy can fail in any way on a damaged file
         raise ArtifactError(f"the model's files do not fit together ({_short(error)}): train again") from error
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """Extract model.tar.gz without its code: only plain files of the names that a model has. Returns `folder`.
+    """Extract the arrays and JSON of model.tar.gz, without its code, and return `folder`.
 
-    Raises ArtifactError for everything that cannot be a model, and reads no more than a model can have, whatever is declared.
+    Reads no more bytes than a model can have, whatever its headers declare.
+
+    Raises:
+        ArtifactError: The archive is not a model.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with _Bounded(archive) as content, tarfile.open(fileobj=content, mode="r:") as tar:
             _extract(tar, folder)
     except ArtifactError as error:
-        raise ArtifactError(f"{archive.name} is no model: {error}") from error
-    except Exception as error:  # one byte that is not as it was makes zlib and tarfile fail in any way
+        raise ArtifactError(f"{archive.name} is not a model: {error}") from error
+    except Exception as error:  # zlib and tarfile can fail in any way on a damaged archive
         raise ArtifactError(f"{archive.name} cannot be unpacked ({_short(error)}): fetch the model again") from error
     return folder
 
@@ -139,23 +148,23 @@ def _extract(tar: tarfile.TarFile, folder: Path) -> None:
         if name in wanted:
             data = tar.extractfile(member) if member.isreg() and not member.issparse() else None
             if data is None:
-                raise ArtifactError(f"{name} is no plain file")
+                raise ArtifactError(f"{name} is not a plain file")
             with data, (folder / name).open("wb") as out:
                 shutil.copyfileobj(data, out, PIECE_BYTES)
 
 
 class _Bounded(gzip.GzipFile):
-    """An archive as tarfile reads it: no more than a model has, and no header (which tarfile reads at once) larger than a piece."""
+    """A gzip file that reads no more than a model can have, and no header, which tarfile reads at once, larger than PIECE_BYTES."""
 
     def read(self, size: int | None = -1) -> bytes:
-        """At most `size` bytes."""
+        """Read at most `size` bytes."""
         if size is None or not 0 <= size <= PIECE_BYTES:
             raise ArtifactError(f"a header has {size} bytes")
         self._check(self.tell() + size)
         return super().read(size)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Go there, by unpacking what lies between."""
+        """Go to a position, by unpacking everything before it."""
         self._check(offset)
         return super().seek(offset, whence)
 
@@ -166,70 +175,72 @@ class _Bounded(gzip.GzipFile):
 
 
 def _read_array(path: Path, dtype: str, dimensions: int) -> NDArray[Any]:
-    """The array, if its header says what is expected of it and the file is as long as that: memory is taken only then."""
+    """Read an array. Allocates memory only if the header is as expected and the file is as long as the header says."""
     name = path.stem
     with path.open("rb") as data:
         version = np.lib.format.read_magic(data)
         read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-        shape, by_column, found = read_header(data)
-        if found != np.dtype(dtype) or len(shape) != dimensions:
-            raise ValueError(f"{name} is {found} in {len(shape)} dimensions, not {dtype} in {dimensions}")
+        shape, by_column, kind = read_header(data)
+        if kind != np.dtype(dtype) or len(shape) != dimensions:
+            raise ValueError(f"{name} is {kind} in {len(shape)} dimensions, not {dtype} in {dimensions}")
         if by_column:
             raise ValueError(f"{name} is written column by column")
         values = math.prod(shape)
-        if min(shape) < 0 or values * found.itemsize != path.stat().st_size - data.tell():
-            raise ValueError(f"{name} is said to be of shape {_short(shape)} and its file is of another length")
-        return np.fromfile(data, dtype=found, count=values).reshape(shape)
+        if min(shape) < 0 or values * kind.itemsize != path.stat().st_size - data.tell():
+            raise ValueError(f"{name} declares the shape {_short(shape)}, and its file has another length")
+        return np.fromfile(data, dtype=kind, count=values).reshape(shape)
 
 
-def _about(found: Any) -> dict[str, Any]:
-    about = dict(found or {})
+def _about(content: Any) -> dict[str, Any]:
+    about = dict(content or {})
     for name, kind in ABOUT.items():
         if not isinstance(about.get(name, kind()), kind):
-            raise TypeError(f"{name} is not what is told of a model")
+            raise TypeError(f"{name} has the wrong type")
     return about
 
 
 def _model(content: dict[str, Any], arrays: dict[str, Any]) -> Model:
     labels = content["labels"]
     if not isinstance(labels, list) or len(labels) < 2 or not all(isinstance(label, str) for label in labels):
-        raise ValueError("labels are not a list of at least two texts")
+        raise ValueError("labels are not a list of at least two strings")
     if len(set(labels)) != len(labels):
         raise ValueError("a label appears twice")
-    if content["bucket_bits"] != BUCKET_BITS:
-        raise ValueError(f"features are hashed to {content['bucket_bits']} bits, not {BUCKET_BITS}")
+    if content["bucket_bits"] != BITS:
+        raise ValueError(f"features are hashed to {content['bucket_bits']} bits, not {BITS}")
     for name, array in arrays.items():
         if array.dtype.kind == "f" and array.size and not (array.min() >= -MAX_WEIGHT and array.max() <= MAX_WEIGHT):
-            raise ValueError(f"{name} holds values that are not numbers, or not those of a model")
+            raise ValueError(f"{name} has values that are not numbers, or too large")
     count = len(labels)
-    _check_features(arrays, "", count, features.BUCKET_BITS)
-    _check_features(arrays, "run_", count, features.RUN_BITS)
+    _check_features(arrays, "", count, BUCKET_BITS)
+    _check_features(arrays, "char_", count, CHAR_BITS)
     if arrays["bias"].shape != (count,) or arrays["offsets"].shape != (count,):
         raise ValueError("the arrays' shapes do not match the labels")
-    new_word_rarity = content["new_word_rarity"]
-    if not isinstance(new_word_rarity, float) or not 0 < new_word_rarity < MAX_RARITY:
-        raise ValueError("the rarity of a new word is none")
-    reach, threshold = content["reach"], content["threshold"]
-    if not isinstance(reach, int) or isinstance(reach, bool) or not 0 <= reach <= MAX_REACH:
-        raise ValueError("reach is no distance between words")
-    opening = content["opening"]
-    if not isinstance(opening, int) or isinstance(opening, bool) or not 0 <= opening <= MAX_OPENING:
-        raise ValueError("opening is no number of words")
+    new_word_idf, threshold = content["new_word_idf"], content["threshold"]
+    if not isinstance(new_word_idf, float) or not 0 < new_word_idf < MAX_IDF:
+        raise ValueError("new_word_idf is not an idf")
+    for name, most in (("max_skip", MAX_SKIP), ("lead_words", MAX_LEAD_WORDS)):
+        if type(content[name]) is not int or not 0 <= content[name] <= most:
+            raise ValueError(f"{name} is not a number of words from 0 to {most}")
     if not isinstance(threshold, float) or not 0 <= threshold <= 1:
-        raise ValueError("the threshold is no probability")
+        raise ValueError("threshold is not a probability")
     return Model(
-        labels=tuple(labels), new_word_rarity=new_word_rarity, reach=reach, opening=opening, threshold=threshold, **arrays
+        labels=tuple(labels),
+        new_word_idf=new_word_idf,
+        max_skip=content["max_skip"],
+        lead_words=content["lead_words"],
+        threshold=threshold,
+        **arrays,
     )
 
 
 def _check_features(arrays: dict[str, Any], kind: str, labels: int, bits: int) -> None:
-    buckets, rarity = arrays[f"{kind}buckets"], arrays[f"{kind}rarity"]
+    buckets, idf = arrays[f"{kind}buckets"], arrays[f"{kind}idf"]
     if arrays[f"{kind}weights"].shape != (len(buckets), labels):
         raise ValueError("the arrays' shapes do not match the labels")
-    if rarity.shape != buckets.shape or (rarity < 1).any() or (rarity >= MAX_RARITY).any():
-        raise ValueError("rarity does not match the buckets")
+    if idf.shape != buckets.shape or (idf < 1).any() or (idf >= MAX_IDF).any():
+        raise ValueError("idf does not match the buckets")
     if (buckets[1:] <= buckets[:-1]).any() or (len(buckets) and buckets[-1] >= 1 << bits):
-        raise ValueError("buckets repeat, are in disorder, or are none")
+        raise ValueError("buckets repeat, are not ascending, or are out of range")
 
 
 def _check_member(path: Path, entry: Any) -> None:
@@ -247,20 +258,20 @@ def _sha256(path: Path) -> str:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_JSON_BYTES:
-            raise ArtifactError(f"{path.name} has more than {MAX_JSON_BYTES} bytes: this folder holds no model")
+            raise ArtifactError(f"{path.name} has more than {MAX_JSON_BYTES} bytes: this folder does not contain a model")
         content: Any = json.loads(path.read_text(encoding="utf-8"))
-        _json(content).encode()  # refuses what JSON has no word for: Infinity, and half a character
+        _json(content).encode()  # raises for Infinity and for lone surrogates, which JSON cannot represent
     except (OSError, ValueError, RecursionError) as error:
-        raise ArtifactError(f"{path.name} is missing or not JSON: this folder holds no model") from error
+        raise ArtifactError(f"{path.name} is missing or not JSON: this folder does not contain a model") from error
     if not isinstance(content, dict):
-        raise ArtifactError(f"{path.name} is not a JSON object: this folder holds no model")
+        raise ArtifactError(f"{path.name} is not a JSON object: this folder does not contain a model")
     return content
 
 
-def _short(found: Any) -> str:
-    """What was found, for a sentence: an error without a text by its kind."""
-    told = (str(found) or type(found).__name__) if isinstance(found, Exception) else repr(found)
-    return told if len(told) <= LONGEST_TOLD else f"{told[: LONGEST_TOLD - 1]}…"
+def _short(value: Any) -> str:
+    """Return a value or an error for a message. An error without a message is named by its type."""
+    text = (str(value) or type(value).__name__) if isinstance(value, Exception) else repr(value)
+    return text if len(text) <= LONGEST_DETAIL else f"{text[: LONGEST_DETAIL - 1]}…"
 
 
 def _json(content: Any) -> str:

@@ -1,8 +1,8 @@
-"""Turn texts into hashed words, pairs of words and runs of a word's letters, in any script, with NumPy alone.
+"""Turn texts into hashed words, skip-bigrams and character n-grams, in any script, with NumPy.
 
-What does not tell complaints apart is folded away before hashing: case, accents, apostrophes, spaces, which digits a
-number has and what a mask (`XXXX`, `<EMAIL>`) stood for. A word's hash is the polynomial sum(code_i * P**i) modulo
-2**64. Because P is odd it has an inverse, so all words' hashes come from one running sum, with no loop over words.
+Differences that do not distinguish complaints are folded away first: case, accents, apostrophes, spaces, the digits of a number, and
+what a mask (`XXXX`, `<EMAIL>`) replaced. `count_features` and `spell`, which training calls, run compiled; the other
+functions are what scoring uses without numba and what the tests compare the kernels with.
 """
 
 from __future__ import annotations
@@ -13,57 +13,57 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-from complaint_model import acceleration
+from complaint_model import compiled
+from complaint_model.arrays import Bools, Int8s, Ints, PackedTexts, UInt32s, UInts
+from complaint_model.hashing import (
+    BUCKET_BITS,
+    CHAR_BITS,
+    CHAR_SALT,
+    CHAR_SIZES,
+    EDGE,
+    FIRST_IDEOGRAPH,
+    FIRST_SYLLABLE,
+    LEAD_SALT,
+    MASK,
+    MASK_HASH,
+    MASK_LETTER,
+    MULTIPLIER,
+    NUMBER,
+    PAIR_LEFT,
+    PAIR_RIGHT,
+    PAIRS,
+    SEPARATOR,
+    SKIP,
+    TABLE_SIZE,
+    WORD,
+    WORD_BITS,
+    WORD_SALT,
+    mix,
+)
 
-# Words have buckets below 2**WORD_BITS, pairs and opening words from PAIRS to 2**BUCKET_BITS, runs of letters a space of their own.
-WORD_BITS, BUCKET_BITS, RUN_BITS = 21, 23, 22
-PAIRS = 1 << (BUCKET_BITS - 1)
-RUN_SIZES = (2, 3, 4)
-BATCH_CHARACTERS = 2_000_000  # of memory: an uncompressed batch of this size needs about 0.5 GB
-
-UInts = NDArray[np.uint64]
-Ints = NDArray[np.int64]
-Codes = NDArray[np.uint32]
-
-# Folded codes below 2 are not letters. SKIP vanishes from inside a word, SEPARATOR ends it.
-SEPARATOR, SKIP = 0, 1
-# Above the table lie only ideographs and private use: each is its own word.
-TABLE_SIZE = 0x20000
-FIRST_IDEOGRAPH, FIRST_SYLLABLE = 0x2E80, 0xAC00
-WORD, NUMBER, MASK = 0, 1, 2
-
-_P = 0x9E3779B97F4A7C15
-_P_INVERSE = pow(_P, -1, 1 << 64)
-_MASK_HASH = np.uint64(0x5851F42D4C957F2D)
-_UNIGRAM = np.uint64(0x14057B7EF767814F)
-_OPENING = np.uint64(0xC2B2AE3D27D4EB4F)
-_BIGRAM_LEFT, _BIGRAM_RIGHT = np.uint64(0x2545F4914F6CDD1D), np.uint64(0xD6E8FEB86659FD93)
-_RUN = 0xA0761D6478BD642F
-# Letters of runs that no text has: a word's edge, and a mask whatever it hides.
-_EDGE, _MASK_LETTER = np.uint32(2), np.uint32(3)
+BATCH_CHARACTERS = 2_000_000  # NumPy needs about 0.5 GB for a batch of this size
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """The words of a batch of texts, one entry a word in reading order."""
+    """The tokens of a batch of texts in reading order, one entry per token."""
 
-    document: Ints  # which text
-    start: Ints  # first character, counted in the joined batch
-    end: Ints  # one past the last
+    document: Ints  # index of the text
+    start: Ints  # first character, counted in the texts joined by spaces
+    end: Ints  # one past the last character
     hash: UInts
-    kind: NDArray[np.int8]  # WORD, NUMBER or MASK
-    folded: Codes  # all folded characters of the batch, for runs of letters
+    kind: Int8s  # WORD, NUMBER or MASK
+    folded: UInt32s  # the folded letters of the batch
     folded_start: Ints
     folded_end: Ints
 
 
 @dataclass(frozen=True)
 class Occurrences:
-    """Features as they stand in the texts: entry i is feature `bucket[i]` in text `document[i]`, of the words `left` to `right`.
+    """Occurrences of features: entry i is feature `bucket[i]` in text `document[i]`, made of the tokens `left[i]` to `right[i]`.
 
-    `term` is the bucket of the word or pair that it is told as: for opening words, that of the same words anywhere.
+    `term` is the bucket under which the occurrence is explained. A lead word is explained as that word.
     """
 
     document: Ints
@@ -74,8 +74,8 @@ class Occurrences:
 
 
 @cache
-def fold_table() -> Codes:
-    """Code point -> folded code point, SEPARATOR or SKIP, for the first TABLE_SIZE code points (Unicode of this Python)."""
+def fold_table() -> UInt32s:
+    """Return the folded letter, SEPARATOR or SKIP of each of the first TABLE_SIZE code points, by this Python's Unicode."""
     table = np.zeros(TABLE_SIZE + 1, dtype=np.uint32)
     for code in range(TABLE_SIZE):
         character = chr(code)
@@ -94,57 +94,42 @@ def _folded_letter(character: str) -> int:
     if len(lower) == 1 and not unicodedata.decomposition(lower):
         return ord(lower)
     base = [part for part in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(part)]
-    # Hangul syllables and ligatures come apart into several letters: they stay what they are.
+    # Hangul syllables and ligatures decompose into several letters: keep them as they are.
     return ord(base[0].lower()[0]) if len(base) == 1 else ord(lower[0])
 
 
 @cache
 def _powers(length: int) -> tuple[UInts, UInts]:
-    """P**i and P**-i for i < length, modulo 2**64."""
-    powers = np.full(length, _P, dtype=np.uint64)
-    inverses = np.full(length, _P_INVERSE, dtype=np.uint64)
+    """Return MULTIPLIER**i and MULTIPLIER**-i modulo 2**64 for i < length."""
+    powers = np.full(length, MULTIPLIER, dtype=np.uint64)
+    inverses = np.full(length, pow(int(MULTIPLIER), -1, 1 << 64), dtype=np.uint64)
     powers[0] = inverses[0] = 1
     return np.multiply.accumulate(powers), np.multiply.accumulate(inverses)
 
 
-def _mix(values: UInts) -> UInts:
-    """Spread the polynomial's bits: the finaliser of splitmix64 (Steele, Lea, Flood, 2014)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
-
-
 def _bucket(values: UInts, bits: int) -> Ints:
-    return (_mix(values) >> np.uint64(64 - bits)).astype(np.int64)
-
-
-def _word_bucket(values: UInts) -> Ints:
-    return _bucket(values, WORD_BITS)
+    return (mix(values) >> np.uint64(64 - bits)).astype(np.int64)
 
 
 def _pair_bucket(values: UInts) -> Ints:
     return _bucket(values, BUCKET_BITS - 1) | PAIRS
 
 
-def packed(texts: Sequence[str]) -> tuple[NDArray[np.uint8], Ints]:
-    """(UTF-8 of all texts, where each begins and the last ends); lone surrogates pass as they are."""
-    if all(map(str.isascii, texts)):  # a byte a character: encoded at once
+def pack(texts: Sequence[str]) -> PackedTexts:
+    """Encode texts for the compiled kernels. Lone surrogates pass as they are."""
+    if all(map(str.isascii, texts)):  # one byte per character: encode all at once
         data, lengths = "".join(texts).encode(), map(len, texts)
     else:
         encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
         data, lengths = b"".join(encoded), map(len, encoded)
     starts = np.zeros(len(texts) + 1, dtype=np.int64)
     np.cumsum(np.fromiter(lengths, dtype=np.int64, count=len(texts)), out=starts[1:])
-    return np.frombuffer(data, dtype=np.uint8), starts
+    powers, inverses = _powers(1 << (int(np.diff(starts).max(initial=0)) + 1).bit_length())
+    return PackedTexts(np.frombuffer(data, dtype=np.uint8), starts, fold_table(), powers, inverses)
 
 
-def powers_for(starts: Ints) -> tuple[UInts, UInts]:
-    """What the kernels hash the words of such texts with."""
-    return _powers(1 << (int(np.diff(starts).max(initial=0)) + 1).bit_length())
-
-
-def joined_codes(texts: Sequence[str]) -> tuple[Codes, Ints]:
-    """(code points of all texts, each followed by a space; where each text starts)."""
+def code_points(texts: Sequence[str]) -> tuple[UInt32s, Ints]:
+    """Return the code points of all texts, each text followed by a space, and where each text starts."""
     lengths = np.fromiter((len(text) + 1 for text in texts), dtype=np.int64, count=len(texts))
     starts = np.concatenate(([0], np.cumsum(lengths)))
     data = (" ".join(texts) + " ").encode("utf-32-le", "surrogatepass")
@@ -152,45 +137,32 @@ def joined_codes(texts: Sequence[str]) -> tuple[Codes, Ints]:
 
 
 def tokenise(texts: Sequence[str]) -> Tokens:
-    """The words of `texts`."""
-    codes, document_starts = joined_codes(texts)
+    """Split texts into tokens.
+
+    Example: "Pagué $1,234 a <NAME>" has the tokens `pague`, `0` (NUMBER), `a` and a MASK.
+    """
+    codes, document_starts = code_points(texts)
     folded = fold_table()[np.minimum(codes, TABLE_SIZE)]
     folded = np.where(codes >= TABLE_SIZE, codes, folded)
     kept = np.flatnonzero(folded != SKIP)
-    # Runs of digits count as one digit: an amount is an amount.
+    # A run of digits counts as one digit: the size of an amount says little.
     digits = folded[kept] == ord("0")
     repeated = np.zeros(len(kept), dtype=bool)
     repeated[1:] = digits[1:] & digits[:-1]
     kept = kept[~repeated]
     folded = folded[kept]
 
-    letter = folded != SEPARATOR
-    alone = ((folded >= FIRST_IDEOGRAPH) & (folded < FIRST_SYLLABLE)) | (folded >= TABLE_SIZE)
-    starts_here = letter.copy()
-    starts_here[1:] &= ~letter[:-1] | alone[1:] | alone[:-1]
-    ends_here = letter.copy()
-    ends_here[:-1] &= ~letter[1:] | starts_here[1:]
-    start = np.flatnonzero(starts_here)
-    end = np.flatnonzero(ends_here) + 1
-
+    start, end = _word_bounds(folded)
     powers, inverses = _powers(1 << len(folded).bit_length())
     running = np.zeros(len(folded) + 1, dtype=np.uint64)
     np.cumsum(folded * powers[: len(folded)], out=running[1:])
     hashes = (running[end] - running[start]) * inverses[start]
 
-    crosses = np.concatenate(([0], np.cumsum(folded == ord("x"))))
-    length = end - start
-    kind = np.zeros(len(start), dtype=np.int8)
-    kind[(length == 1) & (folded[start] == ord("0"))] = NUMBER
     first, last = kept[start], kept[end - 1] + 1
-    # What stands right before a word, and after it; a text's last word is followed by the space between texts.
-    before = np.where(start > 0, codes[np.maximum(first - 1, 0)], ord(" "))
-    bracketed = (before == ord("<")) & (codes[kept[end]] == ord(">")) & (folded[start] < FIRST_IDEOGRAPH)
-    kind[((crosses[end] - crosses[start] == length) & (length > 1)) | bracketed] = MASK
-    hashes[kind == MASK] = _MASK_HASH
-
+    kind = _kinds(codes, kept, folded, start, end)
+    hashes[kind == MASK] = MASK_HASH
     document = np.searchsorted(document_starts, first, side="right") - 1
-    # 1,234.50 and XX/XX/XXXX are one number and one mask, not three.
+    # 1,234.50 is one number and XX/XX/XXXX one mask, not three.
     same = np.zeros(len(start), dtype=bool)
     same[1:] = (kind[1:] != WORD) & (kind[1:] == kind[:-1]) & (document[1:] == document[:-1])
     tokens = ~same
@@ -206,32 +178,59 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     )
 
 
-def word_occurrences(tokens: Tokens, reach: int, opening: int) -> Occurrences:
-    """Every word, then every pair of words at most `reach` apart: neighbours first. Then again, as features of their own, the
-    first `opening` words of each text and the pairs of neighbours among them; where pairs reach farther than that, the pairs alone.
+def _word_bounds(folded: UInt32s) -> tuple[Ints, Ints]:
+    """Return where each word starts and ends. An ideograph is a word by itself."""
+    letter = folded != SEPARATOR
+    alone = ((folded >= FIRST_IDEOGRAPH) & (folded < FIRST_SYLLABLE)) | (folded >= TABLE_SIZE)
+    starts_here = letter.copy()
+    starts_here[1:] &= ~letter[:-1] | alone[1:] | alone[:-1]
+    ends_here = letter.copy()
+    ends_here[:-1] &= ~letter[1:] | starts_here[1:]
+    return np.flatnonzero(starts_here), np.flatnonzero(ends_here) + 1
+
+
+def _kinds(codes: UInt32s, kept: Ints, folded: UInt32s, start: Ints, end: Ints) -> Int8s:
+    """Classify words: NUMBER is one (folded) digit, MASK is `XX…` or a word in angle brackets."""
+    crosses = np.concatenate(([0], np.cumsum(folded == ord("x"))))
+    length = end - start
+    kind = np.full(len(start), WORD, dtype=np.int8)
+    kind[(length == 1) & (folded[start] == ord("0"))] = NUMBER
+    # The last word of a text is followed by the space between texts.
+    before = np.where(start > 0, codes[np.maximum(kept[start] - 1, 0)], ord(" "))
+    bracketed = (before == ord("<")) & (codes[kept[end]] == ord(">")) & (folded[start] < FIRST_IDEOGRAPH)
+    kind[((crosses[end] - crosses[start] == length) & (length > 1)) | bracketed] = MASK
+    return kind
+
+
+def word_occurrences(tokens: Tokens, max_skip: int, lead_words: int) -> Occurrences:
+    """List the occurrences of words, skip-bigrams and lead features.
+
+    In this order: every word; every pair of words at most `max_skip` apart, neighbours (1 apart) first; then, as features of
+    their own, the first `lead_words` words of each text and the pairs of neighbours among them. If `max_skip` is above 1, only those
+    pairs are lead features.
     """
     every = np.arange(len(tokens.hash))
     left, right = [every], [every]
-    buckets = [_word_bucket(tokens.hash + _UNIGRAM)]
-    for step in range(1, reach + 1):
+    buckets = [_bucket(tokens.hash + WORD_SALT, WORD_BITS)]
+    for step in range(1, max_skip + 1):
         one = np.flatnonzero(tokens.document[step:] == tokens.document[:-step])
         if not len(one):
             break
         left.append(one)
         right.append(one + step)
-        buckets.append(_pair_bucket(_mix(tokens.hash[one] * _BIGRAM_LEFT) * _BIGRAM_RIGHT + tokens.hash[one + step]))
+        buckets.append(_pair_bucket(mix(tokens.hash[one] * PAIR_LEFT) * PAIR_RIGHT + tokens.hash[one + step]))
     terms = list(buckets)
     place_in_text = every - np.searchsorted(tokens.document, tokens.document)
-    first = np.flatnonzero(place_in_text < (opening if reach <= 1 else 0))
+    first = np.flatnonzero(place_in_text < (lead_words if max_skip <= 1 else 0))
     left.append(first)
     right.append(first)
-    buckets.append(_pair_bucket(tokens.hash[first] + _OPENING))
+    buckets.append(_pair_bucket(tokens.hash[first] + LEAD_SALT))
     terms.append(buckets[0][first])
-    one = np.flatnonzero((place_in_text[1:] < opening) & (place_in_text[1:] > 0)) if reach else first[:0]
+    one = np.flatnonzero((place_in_text[1:] < lead_words) & (place_in_text[1:] > 0)) if max_skip else first[:0]
     left.append(one)
     right.append(one + 1)
-    pair = _mix(tokens.hash[one] * _BIGRAM_LEFT) * _BIGRAM_RIGHT + tokens.hash[one + 1]
-    buckets.append(_pair_bucket(pair + _OPENING))
+    pair = mix(tokens.hash[one] * PAIR_LEFT) * PAIR_RIGHT + tokens.hash[one + 1]
+    buckets.append(_pair_bucket(pair + LEAD_SALT))
     terms.append(_pair_bucket(pair))
     place = np.concatenate(left)
     return Occurrences(
@@ -243,9 +242,17 @@ def word_occurrences(tokens: Tokens, reach: int, opening: int) -> Occurrences:
     )
 
 
-def runs_of(tokens: Tokens, places: Ints) -> tuple[Ints, Ints]:
-    """(which of `places`, bucket) of every run of 2, 3 and 4 letters of those words, an edge on either side; a number is one digit, a
-    mask one letter.
+def char_ngrams(tokens: Tokens, places: Ints) -> tuple[Ints, Ints]:
+    """List the character 2-, 3- and 4-grams of some tokens, with an edge on either side.
+
+    A number is one digit and a mask one letter. Example: "no" has `_n no o_ _no no_ _no_`.
+
+    Args:
+        tokens: The tokens of a batch.
+        places: (words,) which of them.
+
+    Returns:
+        (n,) index into `places`, and (n,) bucket, of each n-gram.
     """
     plain = tokens.kind[places] != MASK
     length = np.where(plain, tokens.folded_end[places] - tokens.folded_start[places], 1)
@@ -253,22 +260,22 @@ def runs_of(tokens: Tokens, places: Ints) -> tuple[Ints, Ints]:
     word = np.repeat(np.arange(len(places)), length + 2)
     within = np.arange(offsets[-1]) - offsets[word]
     source = np.clip(tokens.folded_start[places][word] + within - 1, 0, max(len(tokens.folded) - 1, 0))
-    letters = np.where(plain[word], tokens.folded[source] if len(word) else 0, _MASK_LETTER)
-    letters = np.where((within == 0) | (within == 1 + length[word]), _EDGE, letters).astype(np.uint64)
+    letters = np.where(plain[word], tokens.folded[source] if len(word) else 0, np.uint32(MASK_LETTER))
+    letters = np.where((within == 0) | (within == 1 + length[word]), np.uint32(EDGE), letters).astype(np.uint64)
     words: list[Ints] = []
     buckets: list[Ints] = []
-    for size in RUN_SIZES:
+    for size in CHAR_SIZES:
         at = np.flatnonzero(within + size <= 2 + length[word])
-        value = np.full(len(at), (_RUN * size) % (1 << 64), dtype=np.uint64)
+        value = np.full(len(at), (int(CHAR_SALT) * size) % (1 << 64), dtype=np.uint64)
         for step in range(size):
-            value += letters[at + step] * np.uint64(pow(_P, step, 1 << 64))
+            value += letters[at + step] * np.uint64(pow(int(MULTIPLIER), step, 1 << 64))
         words.append(word[at])
-        buckets.append(_bucket(value, RUN_BITS))
+        buckets.append(_bucket(value, CHAR_BITS))
     return np.concatenate(words), np.concatenate(buckets)
 
 
 def batches(texts: Sequence[str], most: int = BATCH_CHARACTERS) -> Iterator[tuple[int, int]]:
-    """(first, one past last) of slices that hold about `most` characters each."""
+    """Cut texts into slices (first, one past the last) of about `most` characters each."""
     first, characters = 0, 0
     for index, text in enumerate(texts):
         characters += len(text)
@@ -279,29 +286,13 @@ def batches(texts: Sequence[str], most: int = BATCH_CHARACTERS) -> Iterator[tupl
         yield first, len(texts)
 
 
-def count_features(texts: Sequence[str], *, reach: int, opening: int) -> tuple[Ints, Ints, Ints]:
-    """(text, bucket, how often) of the distinct words and pairs, sorted by text; compiled where numba works."""
-    data, starts = packed(texts)
-    table = acceleration.call("count_features", data, starts, fold_table(), *powers_for(starts), reach, opening)
-    return (table[0], table[1], table[2]) if table is not None else counts(word_occurrences(tokenise(texts), reach, opening))
+def count_features(texts: Sequence[str], *, max_skip: int, lead_words: int) -> tuple[Ints, Ints, Ints]:
+    """Return (text, bucket, count) of the distinct words and pairs of each text, sorted by text. Needs numba."""
+    table = compiled.require().count_features(pack(texts), max_skip, lead_words)
+    return table[0], table[1], table[2]
 
 
-def spell(texts: Sequence[str], seen: NDArray[np.bool_]) -> tuple[Ints, Ints]:
-    """(word's bucket, bucket of a run of its letters) of each word whose bucket is not yet marked in `seen`; marks it."""
-    data, starts = packed(texts)
-    table = acceleration.call("spell", data, starts, fold_table(), *powers_for(starts), seen)
-    if table is not None:
-        return table[0], table[1]
-    tokens = tokenise(texts)
-    words, first = np.unique(_word_bucket(tokens.hash + _UNIGRAM), return_index=True)
-    new = ~seen[words]
-    seen[words] = True
-    word, bucket = runs_of(tokens, first[new])
-    return words[new][word], bucket
-
-
-def counts(occurrences: Occurrences) -> tuple[Ints, Ints, Ints]:
-    """(document, bucket, how often), sorted by document, then bucket."""
-    keys = (occurrences.document << BUCKET_BITS) | occurrences.bucket
-    unique, count = np.unique(keys, return_counts=True)
-    return unique >> BUCKET_BITS, unique & ((1 << BUCKET_BITS) - 1), count
+def spell(texts: Sequence[str], seen: Bools) -> tuple[Ints, Ints]:
+    """Return (bucket of the word, bucket of a character n-gram) of each word that is not marked in `seen`, and mark it. Needs numba."""
+    table = compiled.require().spell(pack(texts), seen)
+    return table[0], table[1]

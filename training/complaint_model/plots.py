@@ -1,4 +1,4 @@
-"""Draw an evaluation as SVG: calibration, coverage against precision, and the confusion matrix; text alone, no library."""
+"""Draw an evaluation as SVG: calibration, coverage against precision, and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import Any
 
-# What XML has no way to write, not even escaped.
+# Characters that XML cannot contain, not even escaped.
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 SIZE, LEFT, TOP = 360, 60, 40
 COLOURS = {"candidate": "#0b6e8a", "champion": "#b3541e"}
-MOST_LABELS = 80  # of a confusion matrix; with more, those that are confused most
-LONGEST_LABEL = 32  # characters; the whole name is in the tooltip
+MOST_LABELS = 80  # in a confusion matrix; of more labels, those that are confused most
+LONGEST_LABEL = 32  # characters; the tooltip has the full name
 Confusion = Mapping[str, Mapping[str, int]]
-Point = tuple[float, float, float]  # x, y, and the share of rows that it stands for (0: no dot)
+Point = tuple[float, float, float]  # x, y, and the share of rows that it represents (0: no dot)
 
 
 def curves(
@@ -27,7 +27,7 @@ def curves(
     low: float = 0.0,
     goal: float | None = None,
 ) -> str:
-    """Lines over [0, 1] x [low, 1]; `goal` is a height to compare with."""
+    """Draw lines over [0, 1] x [low, 1], and a dashed line at `goal`."""
     parts = _frame(title, SIZE + LEFT + 30, SIZE + TOP + 80)
 
     def height(value: float) -> float:
@@ -44,7 +44,7 @@ def curves(
         parts.append(f'<path d="M{LEFT},{TOP + SIZE}L{LEFT + SIZE},{TOP}" {dashed}/>')
     if goal is not None and goal >= low:
         parts.append(f'<path d="M{LEFT},{height(goal):.1f}h{SIZE}" {dashed}/>')
-        parts.append(_text(LEFT + SIZE - 4, height(goal) - 4, f"asked for: {goal:g}", "end", "#555"))
+        parts.append(_text(LEFT + SIZE - 4, height(goal) - 4, f"target: {goal:g}", "end", "#555"))
     for place, (name, points) in enumerate(lines.items()):
         colour = COLOURS.get(name, "#444")
         at = [(LEFT + SIZE * x, height(y), weight) for x, y, weight in points]
@@ -62,9 +62,12 @@ def curves(
 
 
 def confusion(title: str, labels: Sequence[str], counts: Confusion) -> str:
-    """True labels down, predicted across; shade by the square root of the share of the true label's rows, to show rare errors.
+    """Draw a confusion matrix: true labels down, predicted labels across. The square root of a share is its shade, to show rare errors.
 
-    counts: true label -> answer -> rows, without zeros.
+    Args:
+        title: Of the drawing.
+        labels: In the order to draw.
+        counts: True label -> answer -> rows, without zeros.
     """
     shown = _most_confused(labels, counts)
     if len(shown) < len(labels):
@@ -81,7 +84,7 @@ def confusion(title: str, labels: Sequence[str], counts: Confusion) -> str:
     for row, truth in enumerate(shown):
         answers = counts.get(truth, {})
         total, y = sum(answers.values()), TOP + row * cell
-        parts.append(_text(margin - 6, y + cell / 2 + 4, _short(truth), "end", whole=truth))
+        parts.append(_text(margin - 6, y + cell / 2 + 4, _short(truth), "end", full=truth))
         for column, answer in enumerate(shown):
             if answer not in answers:
                 continue
@@ -97,7 +100,7 @@ def confusion(title: str, labels: Sequence[str], counts: Confusion) -> str:
     for column, name in enumerate(shown):
         middle = margin + column * cell + cell / 2 + 4
         parts.append(
-            f'<g transform="translate({middle},{end + 8}) rotate(-90)">{_text(0, 0, _short(name), "end", whole=name)}</g>'
+            f'<g transform="translate({middle},{end + 8}) rotate(-90)">{_text(0, 0, _short(name), "end", full=name)}</g>'
         )
     parts.append(
         f'<g transform="translate(16,{TOP + side / 2}) rotate(-90)">{_text(0, 0, "true label", "middle", "#111")}</g>'
@@ -108,39 +111,41 @@ def confusion(title: str, labels: Sequence[str], counts: Confusion) -> str:
 
 
 def draw(evaluation: dict[str, Any]) -> dict[str, str]:
-    """File name -> SVG, for whichever of candidate and champion the evaluation holds."""
-    known = {name: found for name in ("candidate", "champion") if (found := evaluation.get(name)) and not found.get("error")}
+    """Return file name -> SVG, for the models that the evaluation has: candidate, champion or both."""
+    measured = {
+        name: model for name in ("candidate", "champion") if (model := evaluation.get(name)) and not model.get("error")
+    }
     reliability = {
         name: [
-            (point["confidence"], point["accuracy"], point["rows"] / sum(other["rows"] for other in found["reliability"]))
-            for point in found["reliability"]
+            (point["confidence"], point["accuracy"], point["rows"] / sum(other["rows"] for other in model["reliability"]))
+            for point in model["reliability"]
         ]
-        for name, found in known.items()
+        for name, model in measured.items()
     }
     coverage = {
-        name: [(point["coverage"], point["precision"], 0.0) for point in found["coverage_curve"]]
-        for name, found in known.items()
+        name: [(point["coverage"], point["precision"], 0.0) for point in model["coverage_curve"]]
+        for name, model in measured.items()
     }
     lowest = min((precision for points in coverage.values() for _, precision, _ in points), default=0.0)
     plots = {
         "reliability.svg": curves(
-            "Calibration (a dot's area: its share of the rows)", ("confidence", "share right"), reliability, diagonal=True
+            "Calibration (area of a dot: its share of the rows)", ("confidence", "share right"), reliability, diagonal=True
         ),
         "coverage.svg": curves(
-            "Precision of what is answered, the surest first",
+            "Precision of the most confident answers",
             ("share answered", "precision"),
             coverage,
             low=min(int(lowest * 10) / 10, 0.9),
             goal=evaluation.get("target_precision"),
         ),
     }
-    for name, found in known.items():
-        plots[f"confusion-{name}.svg"] = confusion(f"Confusion of the {name}", list(found["per_label"]), found["confusion"])
+    for name, model in measured.items():
+        plots[f"confusion-{name}.svg"] = confusion(f"Confusion of the {name}", list(model["per_label"]), model["confusion"])
     return plots
 
 
 def _most_confused(labels: Sequence[str], counts: Confusion) -> list[str]:
-    """The labels to show, in their order: all, or those with the most rows wrongly given to or taken from them."""
+    """Return the labels to show, in their order: all, or those with the most wrong rows (as true label or as answer)."""
     wrong = dict.fromkeys(labels, 0)
     for truth, answers in counts.items():
         for answer, rows in answers.items():
@@ -152,7 +157,7 @@ def _most_confused(labels: Sequence[str], counts: Confusion) -> list[str]:
 
 
 def escape(text: str) -> str:
-    """The text as XML can hold it."""
+    """Escape a text for XML."""
     return html.escape(FORBIDDEN.sub("\ufffd", text))
 
 
@@ -178,9 +183,9 @@ def _text(
     *,
     weight: str = "normal",
     size: int = 12,
-    whole: str = "",
+    full: str = "",
 ) -> str:
-    tooltip = f"<title>{escape(whole)}</title>" if whole not in ("", content) else ""
+    tooltip = f"<title>{escape(full)}</title>" if full not in ("", content) else ""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-weight="{weight}" font-size="{size}">'
         f"{escape(content)}{tooltip}</text>"

@@ -1,15 +1,16 @@
-"""Read the prepared complaints that the jobs are given: folders of JSON Lines."""
+"""Read labelled complaints as Prepare wrote them: folders of JSON Lines."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 
 class DataError(Exception):
-    """The prepared data is not what docs/contracts.md says; the message names the place, never the content."""
+    """The prepared data does not follow docs/contracts.md. The message has the place, never the content."""
 
 
 @dataclass(frozen=True)
@@ -19,25 +20,44 @@ class Labelled:
     complaint_id: str
     text: str
     label: str
-    group: str  # the same for near-duplicates; the complaint's own id where Prepare gave none
-    language: str  # "" where not known
+    group: str  # the same for near-duplicates; the complaint's id if Prepare assigned none
+    language: str  # "" if unknown
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Labelled texts in columns, as training takes them; `groups` has the same value for near-duplicates."""
+
+    texts: Sequence[str]
+    labels: Sequence[str]
+    groups: Sequence[str]
+
+
+def columns_of(records: Sequence[Labelled]) -> Rows:
+    """Return the texts, labels and groups of complaints."""
+    return Rows(
+        texts=[record.text for record in records],
+        labels=[record.label for record in records],
+        groups=[record.group for record in records],
+    )
 
 
 def read_labelled(*folders: Path) -> list[Labelled]:
-    """All complaints below the folders, ordered by id; a missing folder is empty.
+    """Read all complaints below the folders, ordered by id. A missing folder is empty.
 
-    The same text in two runs is one complaint with its newest label: folders are named by run, and runs by time. So what a
-    person wrote into a review list outranks what the text was called before.
+    The same text in two runs is one complaint with its newest label: folders are named by run, and runs by time. So a label from a
+    review list replaces an earlier one.
 
-    Raises DataError at a line that is not a labelled complaint.
+    Raises:
+        DataError: A line is not a labelled complaint.
     """
     rows: dict[str, Labelled] = {}
     for folder in folders:
         # A name may come from a customer's file, so an error counts files instead of naming them.
-        # Spark calls its parts what it likes; what starts with a dot or an underscore is its bookkeeping.
-        found = sorted(path for path in folder.rglob("[!._]*") if path.is_file()) if folder.is_dir() else []
-        for place, path in enumerate(found, start=1):
-            # Only \n ends a line: texts may hold U+2028, which str.splitlines would split at.
+        # Spark chooses the names of its parts; files that start with a dot or an underscore are its bookkeeping.
+        paths = sorted(path for path in folder.rglob("[!._]*") if path.is_file()) if folder.is_dir() else []
+        for place, path in enumerate(paths, start=1):
+            # Only \n ends a line: texts may contain U+2028, at which str.splitlines splits.
             for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
                 if line.strip():
                     row = _labelled(line, f"line {number} of file {place} in {folder.name}/")
@@ -55,9 +75,9 @@ def _labelled(line: bytes, place: str) -> Labelled:
         raise DataError(f"{place} lacks complaint_id, text or label: run Prepare again for this run")
     language = str(record.get("language") or "")
     try:
-        f"{record['label']}{language}".encode()  # both are written into documents
+        f"{record['label']}{language}".encode()  # both are written to JSON documents
     except UnicodeEncodeError as error:
-        raise DataError(f"{place} has half a character in its label or language: correct it in the dropped file") from error
+        raise DataError(f"{place} has half a character in its label or language: correct it in the uploaded file") from error
     return Labelled(
         complaint_id=record["complaint_id"],
         text=record["text"],

@@ -14,13 +14,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from complaint_model import artifact, classifier, scoring
+from complaint_model import artifact, scoring
 from complaint_model.artifact import ArtifactError
+from complaint_model.fit import fit
+from complaint_model.records import Rows
+from complaint_model.settings import Settings
 
 from tests.unit.training.conftest import ROOT, make_complaints
 
 TEXTS, LABELS = make_complaints(200)
-ROWS = classifier.Rows(TEXTS, LABELS, [str(index) for index in range(len(TEXTS))])
+ROWS = Rows(TEXTS, LABELS, [str(index) for index in range(len(TEXTS))])
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -34,7 +37,7 @@ def digests(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
-    model, _ = classifier.fit(ROWS, classifier.Settings())
+    model, _ = fit(ROWS, Settings())
     artifact.save(model, {"training_rows": len(TEXTS)}, folder, source=ROOT / "training")
     return folder
 
@@ -47,13 +50,13 @@ def copy(saved: Path, tmp_path: Path) -> Path:
 
 
 def test_the_same_seed_and_data_give_the_same_bytes(saved: Path, tmp_path: Path) -> None:
-    model, _ = classifier.fit(ROWS, classifier.Settings())
+    model, _ = fit(ROWS, Settings())
     artifact.save(model, {"training_rows": len(TEXTS)}, tmp_path, source=ROOT / "training")
     assert digests(tmp_path) == digests(saved)
 
 
 def test_loading_gives_back_the_model_and_its_predictions(saved: Path) -> None:
-    model, _ = classifier.fit(ROWS, classifier.Settings())
+    model, _ = fit(ROWS, Settings())
     loaded = artifact.load(saved)
     assert loaded.about["training_rows"] == len(TEXTS)
     expected, found = scoring.score(model, TEXTS[:20]), scoring.score(loaded.model, TEXTS[:20])
@@ -63,7 +66,14 @@ def test_loading_gives_back_the_model_and_its_predictions(saved: Path) -> None:
 
 def test_it_holds_arrays_json_and_its_own_code_and_no_pickle(saved: Path) -> None:
     names = set(digests(saved))
-    assert {"code/inference.py", "code/complaint_model/scoring.py", "manifest.json", "model.json", "weights.npy"} <= names
+    assert {
+        "code/inference.py",
+        "code/complaint_model/scoring.py",
+        "code/complaint_model/compiled/score.py",
+        "manifest.json",
+        "model.json",
+        "weights.npy",
+    } <= names
     assert {Path(name).suffix for name in names} == {".json", ".npy", ".py"}
     assert set(json.loads((saved / "manifest.json").read_text())["members"]) == names - {"manifest.json"}
 
@@ -80,7 +90,7 @@ def test_a_model_brings_wheels_where_it_is_given_some(saved: Path, tmp_path: Pat
     assert artifact.load(tmp_path / "model").about == {}
 
 
-@pytest.mark.parametrize("name", ["weights.npy", "run_weights.npy", "buckets.npy", "bias.npy", "offsets.npy", "model.json"])
+@pytest.mark.parametrize("name", ["weights.npy", "char_weights.npy", "buckets.npy", "bias.npy", "offsets.npy", "model.json"])
 def test_a_changed_member_is_refused(copy: Path, name: str) -> None:
     data = bytearray((copy / name).read_bytes())
     data[-3] ^= 1
@@ -98,7 +108,7 @@ def test_a_missing_member_a_wrong_format_and_no_model_are_refused(
     (copy / "manifest.json").write_text('{"format": 99, "members": {}}')
     with pytest.raises(ArtifactError, match="format 99"):
         artifact.load(copy)
-    with pytest.raises(ArtifactError, match="holds no model"):
+    with pytest.raises(ArtifactError, match="does not contain a model"):
         artifact.load(tmp_path_factory.mktemp("empty"))
 
 
@@ -123,12 +133,12 @@ def npy(array: np.ndarray, *, pickled: bool = False) -> bytes:
         ("bias.npy", np.zeros(2), "shapes do not match"),
         ("bias.npy", np.zeros(3, np.float32), "float32"),
         ("weights.npy", np.zeros((1, 3), np.float32), "shapes do not match"),
-        ("run_weights.npy", np.zeros((1, 3), np.float32), "shapes do not match"),
-        ("run_rarity.npy", np.zeros(3, np.float32), "rarity does not match"),
+        ("char_weights.npy", np.zeros((1, 3), np.float32), "shapes do not match"),
+        ("char_idf.npy", np.zeros(3, np.float32), "idf does not match"),
         ("bias.npy", np.asarray([print], dtype=object), "bias is object"),
-        ("bias.npy", np.asarray([1e308, 0.0, -1e308]), "not those of a model"),
-        ("weights.npy", np.full((3, 3), 3e38, np.float32), "not those of a model"),
-        ("rarity.npy", np.full(3, 3e5, np.float32), "rarity does not match"),
+        ("bias.npy", np.asarray([1e308, 0.0, -1e308]), "too large"),
+        ("weights.npy", np.full((3, 3), 3e38, np.float32), "too large"),
+        ("idf.npy", np.full(3, 3e5, np.float32), "idf does not match"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused_even_when_signed(copy: Path, name: str, array: np.ndarray, reason: str) -> None:
@@ -137,10 +147,10 @@ def test_arrays_that_do_not_fit_are_refused_even_when_signed(copy: Path, name: s
         artifact.load(copy)
 
 
-@pytest.mark.parametrize("name", ["buckets.npy", "run_buckets.npy"])
-def test_buckets_in_disorder_are_refused(copy: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["buckets.npy", "char_buckets.npy"])
+def test_buckets_that_are_not_ascending_are_refused(copy: Path, name: str) -> None:
     resign(copy, name, npy(np.load(copy / name)[::-1]))
-    with pytest.raises(ArtifactError, match="disorder"):
+    with pytest.raises(ArtifactError, match="not ascending"):
         artifact.load(copy)
 
 
@@ -198,14 +208,14 @@ def test_an_array_that_is_not_what_its_header_says_takes_no_memory_and_is_refuse
         ({"about": {"settings": {"cost": float("nan")}}}, "not JSON"),
         ({"about": "text"}, "do not fit together"),
         ({"about": [1]}, "do not fit together"),
-        ({"about": {"training_rows": "many"}}, "training_rows is not what is told"),
-        ({"about": {"code_version": [1]}}, "code_version is not what is told"),
+        ({"about": {"training_rows": "many"}}, "training_rows has the wrong type"),
+        ({"about": {"code_version": [1]}}, "code_version has the wrong type"),
         ({"labels": None}, "labels are not a list"),
         ({"threshold": float("inf")}, "not JSON"),
         ({"bucket_bits": "x" * 10_000}, "do not fit together"),
     ],
 )
-def test_what_is_told_of_a_model_must_be_what_can_be_told_on(copy: Path, change: dict[str, Any], reason: str) -> None:
+def test_metadata_of_the_wrong_type_is_refused(copy: Path, change: dict[str, Any], reason: str) -> None:
     content = json.loads((copy / "model.json").read_text())
     resign(copy, "model.json", json.dumps(content | change).encode())
     with pytest.raises(ArtifactError, match=reason) as raised:
@@ -215,12 +225,12 @@ def test_what_is_told_of_a_model_must_be_what_can_be_told_on(copy: Path, change:
 
 @pytest.mark.parametrize("data", [b"[" * 200_000, b"\xff\xfe{", b'{"format": ' + b"9" * 6000 + b"}", b"[]", b" " * 17_000_000])
 @pytest.mark.parametrize("name", ["manifest.json", "model.json"])
-def test_json_that_is_none_is_refused(copy: Path, name: str, data: bytes) -> None:
+def test_invalid_json_is_refused(copy: Path, name: str, data: bytes) -> None:
     if name == "manifest.json":
         (copy / name).write_bytes(data)
     else:
         resign(copy, name, data)
-    with pytest.raises(ArtifactError, match=f"{name} (is|has) .*this folder holds no model"):
+    with pytest.raises(ArtifactError, match=f"{name} (is|has) .*this folder does not contain a model"):
         artifact.load(copy)
 
 
@@ -231,7 +241,7 @@ def test_only_what_was_written_is_a_member(saved: Path, tmp_path: Path) -> None:
     assert set(members) == {"model.json", *(f"{name}.npy" for name in artifact.ARRAYS)}
 
 
-def test_damage_anywhere_in_an_archive_is_told_in_a_sentence(saved: Path, tmp_path: Path) -> None:
+def test_damage_anywhere_in_an_archive_is_reported_in_a_sentence(saved: Path, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "good.tar.gz", "w:gz") as tar:
         tar.add(saved, arcname=".")
     good, draw = (tmp_path / "good.tar.gz").read_bytes(), random.Random(5)  # noqa: S311 - test data
@@ -268,7 +278,7 @@ def bomb(path: Path, member: tarfile.TarInfo, blocks: int) -> Path:
         ("x", tarfile.GNUTYPE_LONGNAME, "a header has"),
         ("other", tarfile.REGTYPE, "unpacks to more than"),
         ("weights.npy", tarfile.REGTYPE, "unpacks to more than"),
-        ("weights.npy", tarfile.GNUTYPE_SPARSE, "no plain file"),
+        ("weights.npy", tarfile.GNUTYPE_SPARSE, "is not a plain file"),
     ],
 )
 def test_an_archive_that_unpacks_to_more_than_a_model_is_refused_in_little_memory(

@@ -10,12 +10,27 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from complaint_model import acceleration, classifier, scoring
-from complaint_model.classifier import Rows, Settings, TrainingError
+from complaint_model import calibration, compiled, metrics, scoring, svm
+from complaint_model.compiled import NumbaError
+from complaint_model.cross_fitting import CrossFit, FoldsSoFar, assign_folds
+from complaint_model.explain import explain
+from complaint_model.fit import fit
+from complaint_model.model import Model, choose
+from complaint_model.records import Rows
+from complaint_model.settings import (
+    LEAD_WORDS,
+    LONG_TEXT_MAX_SKIP,
+    SHORT_TEXT_MAX_SKIP,
+    SHORT_TEXT_WORDS,
+    FeatureSettings,
+    Settings,
+    TrainingError,
+    feature_settings,
+)
+from complaint_model.vocabulary import learn_vocabulary
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
@@ -24,6 +39,7 @@ from sklearn.svm import LinearSVC
 from tests.unit.training.conftest import ROOT, make_complaints
 
 Complaints = tuple[list[str], list[str]]
+WORDS_AND_PAIRS = FeatureSettings(max_skip=1, lead_words=0, char_ngrams=False)
 
 
 def rows_of(complaints: Complaints) -> Rows:
@@ -32,12 +48,12 @@ def rows_of(complaints: Complaints) -> Rows:
 
 
 @pytest.fixture(scope="module")
-def trained(complaints: Complaints) -> tuple[classifier.Model, classifier.CrossFit]:
-    return classifier.fit(rows_of(complaints), Settings())
+def trained(complaints: Complaints) -> tuple[Model, CrossFit]:
+    return fit(rows_of(complaints), Settings())
 
 
 def test_is_as_good_as_scikit_learn_on_complaints_it_never_saw(
-    complaints: Complaints, trained: tuple[classifier.Model, classifier.CrossFit]
+    complaints: Complaints, trained: tuple[Model, CrossFit]
 ) -> None:
     texts, labels = make_complaints(600, seed=99)
     model, _ = trained
@@ -50,13 +66,13 @@ def test_is_as_good_as_scikit_learn_on_complaints_it_never_saw(
     assert ours >= theirs - 0.01
 
 
-def test_probabilities_are_calibrated_where_labels_are_noisy(trained: tuple[classifier.Model, classifier.CrossFit]) -> None:
+def test_probabilities_are_calibrated_where_labels_are_noisy(trained: tuple[Model, CrossFit]) -> None:
     texts, labels = make_complaints(2000, seed=5)
     model, crossfit = trained
     scores = scoring.score(model, texts)
     right = np.asarray([model.labels[index] for index in scores.label]) == np.asarray(labels)
     assert np.allclose(scores.probabilities.sum(1), 1)
-    assert classifier.calibration_error(scores.confidence, right) < 0.05
+    assert metrics.calibration_error(scores.confidence, right) < 0.05
     assert crossfit.accuracy == pytest.approx(right.mean(), abs=0.04)
 
 
@@ -66,8 +82,8 @@ def test_cross_fitting_does_not_profit_from_copies() -> None:
     random = np.random.default_rng(0)
     labels = random.choice(["a", "b"], size=len(texts)).tolist()
     groups = [str(index) for index in range(len(texts))]
-    _, honest = classifier.fit(Rows(texts * 4, labels * 4, groups * 4), Settings())
-    _, leaking = classifier.fit(Rows(texts * 4, labels * 4, [str(index) for index in range(4 * len(texts))]), Settings())
+    _, honest = fit(Rows(texts * 4, labels * 4, groups * 4), Settings())
+    _, leaking = fit(Rows(texts * 4, labels * 4, [str(index) for index in range(4 * len(texts))]), Settings())
     assert honest.accuracy < 0.65
     assert leaking.accuracy > 0.8
 
@@ -75,26 +91,26 @@ def test_cross_fitting_does_not_profit_from_copies() -> None:
 def test_folds_keep_groups_whole_and_labels_spread() -> None:
     labels = np.asarray([0] * 90 + [1] * 10)
     groups = [str(index // 2) for index in range(100)]
-    fold = classifier.folds_of(labels, groups, 5, seed=1)
+    fold = assign_folds(labels, groups, 5, seed=1)
     assert all(len({fold[index] for index, group in enumerate(groups) if group == name}) == 1 for name in set(groups))
     assert set(fold[labels == 1].tolist()) == {0, 1, 2, 3, 4}
     assert np.bincount(fold).max() <= 24
 
 
-def test_contributions_sum_to_the_logit(trained: tuple[classifier.Model, classifier.CrossFit]) -> None:
+def test_contributions_sum_to_the_logit(trained: tuple[Model, CrossFit]) -> None:
     model, _ = trained
     text = "Me cobraron dos veces, dos veces! <EMAIL> 漢字 unknownword"
     _check_sum(model, text)
-    none = {"run_buckets": model.run_buckets[:0], "run_rarity": model.run_rarity[:0], "run_weights": model.run_weights[:0]}
-    _check_sum(replace(model, opening=4, **none), text)
+    none = {"char_buckets": model.char_buckets[:0], "char_idf": model.char_idf[:0], "char_weights": model.char_weights[:0]}
+    _check_sum(replace(model, lead_words=4, **none), text)
 
 
 def test_a_word_that_training_did_not_see_speaks_by_its_spelling(
-    trained: tuple[classifier.Model, classifier.CrossFit],
+    trained: tuple[Model, CrossFit],
 ) -> None:
     model, _ = trained
     fraud = model.labels.index("fraud")
-    spelled = {term.term: term.contribution for term in scoring.explain(model, "clonarontes zzzz", fraud)[0]}
+    spelled = {term.term: term.contribution for term in explain(model, "clonarontes zzzz", fraud)[0]}
     assert spelled["clonarontes"] > 0.1
     assert spelled["zzzz"] == 0
     scores, terms = scoring.score_and_explain(model, ["clonarontes", "zzzz"])
@@ -103,17 +119,17 @@ def test_a_word_that_training_did_not_see_speaks_by_its_spelling(
     assert scores.recognised.tolist() == [False, False]  # a person should look: no word of them was ever seen
 
 
-def _check_sum(model: classifier.Model, text: str) -> None:
+def _check_sum(model: Model, text: str) -> None:
     log_probabilities = np.log(scoring.score(model, [text]).probabilities[0])
     logits = []
     for label in range(len(model.labels)):
-        terms, bias = scoring.explain(model, text, label)
+        terms, bias = explain(model, text, label)
         logits.append(sum(term.contribution for term in terms) + bias)
     differences = np.asarray(logits) - log_probabilities
     assert np.ptp(differences) < 1e-4  # the same up to the constant that softmax takes away
 
 
-def test_top_terms_name_the_cause(trained: tuple[classifier.Model, classifier.CrossFit]) -> None:
+def test_top_terms_name_the_cause(trained: tuple[Model, CrossFit]) -> None:
     model, _ = trained
     scores, terms = scoring.score_and_explain(model, ["Buenas tardes. Ayer CLONARON la tarjeta. Gracias", ""])
     assert model.labels[scores.label[0]] == "fraud"
@@ -123,7 +139,7 @@ def test_top_terms_name_the_cause(trained: tuple[classifier.Model, classifier.Cr
     assert scores.recognised.tolist() == [True, False]
 
 
-def test_a_text_is_scored_the_same_alone_and_in_any_batch(trained: tuple[classifier.Model, classifier.CrossFit]) -> None:
+def test_a_text_is_scored_the_same_alone_and_in_any_batch(trained: tuple[Model, CrossFit]) -> None:
     model, _ = trained
     texts, _ = make_complaints(40, seed=8)
     together = scoring.score(model, texts).probabilities
@@ -132,7 +148,7 @@ def test_a_text_is_scored_the_same_alone_and_in_any_batch(trained: tuple[classif
 
 
 def test_labels_do_not_move_with_accents_case_spaces_redactions_and_amounts(
-    trained: tuple[classifier.Model, classifier.CrossFit],
+    trained: tuple[Model, CrossFit],
 ) -> None:
     model, _ = trained
     texts, _ = make_complaints(300, seed=21)
@@ -149,7 +165,7 @@ def test_labels_do_not_move_with_accents_case_spaces_redactions_and_amounts(
         assert (scoring.score(model, changed).label != before).mean() < 0.01, name
 
 
-def test_no_name_or_place_speaks_for_a_label(trained: tuple[classifier.Model, classifier.CrossFit]) -> None:
+def test_no_name_or_place_speaks_for_a_label(trained: tuple[Model, CrossFit]) -> None:
     model, _ = trained
     texts, _ = make_complaints(300, seed=22)
     before = scoring.score(model, texts).label
@@ -160,11 +176,11 @@ def test_no_name_or_place_speaks_for_a_label(trained: tuple[classifier.Model, cl
 def test_coverage_is_the_largest_share_of_the_surest_rows_that_keeps_the_precision() -> None:
     confidence = np.asarray([0.9, 0.8, 0.7, 0.6])
     right = np.asarray([True, True, False, True])
-    assert classifier.coverage_for(confidence, right, 0.95) == 0.5
-    assert classifier.coverage_for(confidence, right, 0.7) == 1.0
-    assert classifier.coverage_for(confidence, ~right, 0.95) == 0.0
+    assert metrics.coverage_at(confidence, right, 0.95) == 0.5
+    assert metrics.coverage_at(confidence, right, 0.7) == 1.0
+    assert metrics.coverage_at(confidence, ~right, 0.95) == 0.0
     # Equal confidences cannot be separated by a threshold.
-    assert classifier.coverage_for(np.asarray([0.9, 0.9]), np.asarray([True, False]), 0.95) == 0.0
+    assert metrics.coverage_at(np.asarray([0.9, 0.9]), np.asarray([True, False]), 0.95) == 0.0
 
 
 def test_the_threshold_keeps_the_target_precision_where_it_can_be_kept() -> None:
@@ -173,7 +189,7 @@ def test_the_threshold_keeps_the_target_precision_where_it_can_be_kept() -> None
     reached = []
     for _ in range(40):
         confidence = random.uniform(0.5, 1, 2000)
-        threshold = classifier.threshold_for(confidence, random.random(2000) < confidence, 0.9)
+        threshold = calibration.threshold_for(confidence, random.random(2000) < confidence, 0.9)
         reached.append((1 + threshold) / 2)  # the precision of endless fresh rows above it
     assert np.mean(np.asarray(reached) >= 0.9) >= 0.7
     assert np.mean(reached) < 0.92
@@ -183,20 +199,20 @@ def test_a_target_that_cannot_be_kept_gives_no_threshold_however_often_it_is_tri
     """Right in 83% of cases whatever the confidence: the luckiest of many thresholds looks better, and is not."""
     random = np.random.default_rng(3)
     found = [
-        classifier.threshold_for(random.random(rows), random.random(rows) < 0.83, 0.95) for rows in [250] * 50 + [2000] * 50
+        calibration.threshold_for(random.random(rows), random.random(rows) < 0.83, 0.95) for rows in [250] * 50 + [2000] * 50
     ]
     assert np.mean(np.asarray(found) == 1.0) >= 0.95
-    assert classifier.threshold_for(np.linspace(0.5, 1, 29), np.ones(29, dtype=bool), 0.6) == 1.0  # too few to tell
-    assert classifier.threshold_for(np.linspace(0.5, 1, 30), np.ones(30, dtype=bool), 0.6) == 0.5
-    assert classifier.threshold_for(np.zeros(0), np.zeros(0, dtype=bool), 0.6) == 1.0
+    assert calibration.threshold_for(np.linspace(0.5, 1, 29), np.ones(29, dtype=bool), 0.6) == 1.0  # too few to tell
+    assert calibration.threshold_for(np.linspace(0.5, 1, 30), np.ones(30, dtype=bool), 0.6) == 0.5
+    assert calibration.threshold_for(np.zeros(0), np.zeros(0, dtype=bool), 0.6) == 1.0
 
 
-def test_the_bound_is_wilson_s() -> None:
+def test_the_lower_bound_is_that_of_scipy() -> None:
     from scipy.stats import binomtest
 
     for right, rows in ((30, 30), (90, 100), (83, 250), (0, 40)):
         expected = binomtest(right, rows, alternative="greater").proportion_ci(0.8, method="wilson").low
-        found = classifier._lower_bound(np.asarray([right / rows]), np.asarray([float(rows)]))
+        found = metrics.wilson_lower_bound(np.asarray([right / rows]), np.asarray([float(rows)]), 0.8)
         assert found[0] == pytest.approx(expected, abs=1e-12)
 
 
@@ -207,20 +223,20 @@ def test_offsets_raise_macro_f1_of_a_rare_label() -> None:
     logit = evidence * 1.6 - 1.28 + np.log(0.06 / 0.94)
     probability = 1 / (1 + np.exp(-logit))
     probabilities = np.stack([1 - probability, probability], axis=1)
-    offsets = classifier.fit_offsets(probabilities, labels)
+    offsets = calibration.fit_offsets(probabilities, labels)
 
     def quality(chosen: np.ndarray) -> float:
         return float(f1_score(labels, chosen, average="macro"))
 
-    assert quality(classifier.choose(probabilities, offsets)) > quality(probabilities.argmax(1)) + 0.02
+    assert quality(choose(probabilities, offsets)) > quality(probabilities.argmax(1)) + 0.02
 
 
 @pytest.mark.parametrize("count", [2, 3, 40])
-def test_a_rows_rivals_are_known_without_looking_at_all_labels_again(count: int) -> None:
+def test_the_top_two_follow_a_changed_offset(count: int) -> None:
     random = np.random.default_rng(count)
     scores = random.normal(size=(300, count)).round(1)  # so that many are equal: the first of them counts
     offsets = np.zeros(count)
-    best = classifier._BestTwo(scores)
+    best = calibration.TopTwo(scores)
     for _ in range(3 * count):
         label = int(random.integers(count))
         shifted = scores + offsets
@@ -229,7 +245,7 @@ def test_a_rows_rivals_are_known_without_looking_at_all_labels_again(count: int)
         assert (rival == shifted.argmax(1)).all()
         assert (value == shifted.max(1)).all()
         offsets[label] = random.integers(-15, 16) / 10
-        best.shift(label, offsets)
+        best.update(label, offsets)
 
 
 @pytest.mark.parametrize(
@@ -242,16 +258,16 @@ def test_a_rows_rivals_are_known_without_looking_at_all_labels_again(count: int)
 )
 def test_what_cannot_be_learned_is_said(texts: list[str], labels: list[str], reason: str) -> None:
     with pytest.raises(TrainingError, match=reason):
-        classifier.fit(Rows(texts, labels, [str(index) for index in range(len(texts))]), Settings())
+        fit(Rows(texts, labels, [str(index) for index in range(len(texts))]), Settings())
 
 
 def test_an_interrupted_training_resumes_and_gives_the_same_model(
     complaints: Complaints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = rows_of((complaints[0][:200], complaints[1][:200]))
-    whole, _ = classifier.fit(rows, Settings())
+    whole, _ = fit(rows, Settings())
     fits = []
-    real = classifier.fit_machines
+    real = svm.fit_svms
 
     def interrupted(*arguments: object) -> object:
         fits.append(1)
@@ -259,10 +275,10 @@ def test_an_interrupted_training_resumes_and_gives_the_same_model(
             raise KeyboardInterrupt
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(classifier, "fit_machines", interrupted)
+    monkeypatch.setattr(svm, "fit_svms", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        classifier.fit(rows, Settings(), checkpoints=tmp_path)
-    resumed, _ = classifier.fit(rows, Settings(), checkpoints=tmp_path)
+        fit(rows, Settings(), checkpoints=tmp_path)
+    resumed, _ = fit(rows, Settings(), checkpoints=tmp_path)
     assert len(fits) == 3 + 4  # two folds were kept: three remain, and the final fit
     assert np.array_equal(resumed.weights, whole.weights)
     assert resumed.threshold == whole.threshold
@@ -292,42 +308,42 @@ def _resign(path: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
     ],
 )
 def test_a_damaged_checkpoint_is_computed_again(
-    kept: tuple[Path, classifier.Model, Rows], tmp_path: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+    kept: tuple[Path, Model, Rows], tmp_path: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     folder, whole, rows = kept
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     damage(min(tmp_path.iterdir()))
     caplog.set_level("INFO")
-    resumed, _ = classifier.fit(rows, Settings(), checkpoints=tmp_path)
-    assert caplog.text.count("taken from the checkpoint") == 4
-    assert caplog.text.count("is damaged and not taken") == 1
+    resumed, _ = fit(rows, Settings(), checkpoints=tmp_path)
+    assert caplog.text.count("read from the checkpoint") == 4
+    assert caplog.text.count("is damaged, training again") == 1
     assert np.array_equal(resumed.weights, whole.weights)
     assert np.array_equal(resumed.bias, whole.bias)
     assert _digests(tmp_path) == _digests(folder)  # and kept as it should be
 
 
-def test_a_checkpoint_of_other_code_or_another_solver_is_not_taken(
-    kept: tuple[Path, classifier.Model, Rows],
+def test_a_checkpoint_of_other_code_or_another_numba_is_not_taken(
+    kept: tuple[Path, Model, Rows],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     shutil.copytree(kept[0], tmp_path, dirs_exist_ok=True)
     caplog.set_level("INFO")
-    monkeypatch.setattr(acceleration, "numba_version", lambda: None)
-    classifier.fit(kept[2], Settings(), checkpoints=tmp_path)
-    monkeypatch.setattr(classifier, "code_version", lambda _: "other")
-    classifier.fit(kept[2], Settings(), checkpoints=tmp_path)
-    assert "taken from the checkpoint" not in caplog.text
+    monkeypatch.setattr(compiled, "version", lambda: "another")
+    fit(kept[2], Settings(), checkpoints=tmp_path)
+    monkeypatch.setattr("complaint_model.fit.code_version", lambda _: "other")
+    fit(kept[2], Settings(), checkpoints=tmp_path)
+    assert "read from the checkpoint" not in caplog.text
     assert len(list(tmp_path.iterdir())) == 15
 
 
 @pytest.fixture(scope="module")
-def kept(complaints: Complaints, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, classifier.Model, Rows]:
+def kept(complaints: Complaints, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Model, Rows]:
     """(checkpoints of a finished training, its model, its rows)."""
     folder = tmp_path_factory.mktemp("checkpoints")
     rows = rows_of((complaints[0][:200], complaints[1][:200]))
-    return folder, classifier.fit(rows, Settings(), checkpoints=folder)[0], rows
+    return folder, fit(rows, Settings(), checkpoints=folder)[0], rows
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -337,14 +353,15 @@ def _digests(folder: Path) -> dict[str, str]:
 CORES = """
 import hashlib, sys
 import numpy as np
-from complaint_model import acceleration, classifier
-acceleration.call = lambda *_: None  # the solver without numba asks BLAS too
+from complaint_model.fit import fit
+from complaint_model.records import Rows
+from complaint_model.settings import Settings
 random = np.random.default_rng(1)
 labels = random.integers(0, 20, 1500)
 words = [f"w{label}x{word}" for label in range(20) for word in range(6)]
 texts = [" ".join(random.choice(words[6 * label : 6 * label + 6] if random.random() < 0.7 else words, 8)) for label in labels]
-rows = classifier.Rows(texts, [f"l{label:02d}" for label in labels], [str(row) for row in range(len(texts))])
-model, found = classifier.fit(rows, classifier.Settings(characters="off", folds=2))
+rows = Rows(texts, [f"l{label:02d}" for label in labels], [str(row) for row in range(len(texts))])
+model, found = fit(rows, Settings(char_ngrams="off", folds=2))
 parts = model.weights, model.bias, model.offsets, found.probabilities, model.threshold
 print(hashlib.sha256(b"".join(np.asarray(part).tobytes() for part in parts)).hexdigest())
 """
@@ -371,18 +388,19 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("opening", [classifier.SHORT_TEXT_WORDS, 7])
-@pytest.mark.parametrize("characters", ["on", "off"])
+@pytest.mark.parametrize("lead_words", [SHORT_TEXT_WORDS, 7])
+@pytest.mark.parametrize("char_ngrams", ["on", "off"])
 def test_without_numba_answers_and_their_reasons_are_the_same(
-    complaints: Complaints, monkeypatch: pytest.MonkeyPatch, characters: str, opening: int
+    complaints: Complaints, monkeypatch: pytest.MonkeyPatch, char_ngrams: str, lead_words: int
 ) -> None:
-    if opening == 7:  # as texts are read that are longer than these
-        monkeypatch.setattr(classifier, "wants_of", lambda _, setting: (1, opening, setting == "on"))
-    model, _ = classifier.fit(rows_of(complaints), Settings(characters=characters))
-    assert model.opening == opening
+    if lead_words == 7:  # features of longer texts
+        wanted = FeatureSettings(max_skip=1, lead_words=lead_words, char_ngrams=char_ngrams == "on")
+        monkeypatch.setattr("complaint_model.fit.feature_settings", lambda *_: wanted)
+    model, _ = fit(rows_of(complaints), Settings(char_ngrams=char_ngrams))
+    assert model.lead_words == lead_words
     texts = make_complaints(300, seed=77)[0] + HOSTILE
     fast, reasons = scoring.score_and_explain(model, texts)
-    monkeypatch.setattr(acceleration, "call", lambda *_: None)
+    monkeypatch.setattr(compiled, "kernels", lambda: None)
     slow, slow_reasons = scoring.score_and_explain(model, texts)
     assert np.array_equal(fast.label, slow.label)
     assert np.array_equal(fast.recognised, slow.recognised)
@@ -390,40 +408,37 @@ def test_without_numba_answers_and_their_reasons_are_the_same(
     assert reasons == slow_reasons
 
 
-def test_without_numba_the_machines_learn_the_same_to_the_solver_s_tolerance(
-    complaints: Complaints, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    texts, _ = make_complaints(400, seed=13)
-    fast, _ = classifier.fit(rows_of(complaints), Settings())
-    monkeypatch.setattr(acceleration, "call", lambda *_: None)
-    slow, _ = classifier.fit(rows_of(complaints), Settings())
-    assert np.array_equal(fast.buckets, slow.buckets)
-    same = scoring.score(fast, texts).label == scoring.score(slow, texts).label
-    assert same.mean() > 0.97
+def test_without_numba_training_is_refused_with_the_reason(complaints: Complaints, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> compiled.Kernels:
+        raise ModuleNotFoundError("No module named 'numba'")
+
+    monkeypatch.setattr(compiled, "require", compiled.Numba(missing).require)
+    with pytest.raises(NumbaError, match=r"training needs numba, .*No module named 'numba'.*: on AWS set compute.numba"):
+        fit(rows_of(complaints), Settings())
 
 
-def test_without_numba_features_are_scaled_by_the_same_ratios(complaints: Complaints) -> None:
+def test_features_are_scaled_by_their_log_count_ratios(complaints: Complaints) -> None:
     texts, labels = complaints
-    matrix = classifier.learn_vocabulary(texts, reach=1, opening=0, characters=False, min_rows=2, most=10**6).matrix
+    matrix = learn_vocabulary(texts, WORDS_AND_PAIRS, min_rows=2, most=10**6).matrix
     names = sorted(set(labels))
     truth = np.asarray([names.index(label) for label in labels])
-    shape = (matrix.shape[1], len(names))
-    squares = np.zeros(shape, np.float32)
-    assert acceleration.call("bayes_scales", matrix.indptr.astype(np.int64), matrix.indices, truth, 0.5, squares)
-    seen = np.bincount(matrix.indices, minlength=shape[0]).astype(np.float64)
+    squares = np.zeros((matrix.shape[1], len(names)), np.float32)
+    compiled.require().bayes_scales(matrix.indptr.astype(np.int64), matrix.indices, truth, 0.5, squares)
+    occurs = matrix.toarray() > 0
     for label in range(len(names)):
-        scale = classifier.bayes_scale(matrix, truth == label, seen, 0.5)
-        assert np.abs(scale**2 - squares[:, label]).max() < 1e-5
+        inside, outside = occurs[truth == label].sum(0) + 1.0, occurs[truth != label].sum(0) + 2.0
+        ratio = np.abs(np.log(inside / inside.sum()) - np.log(outside / outside.sum())) ** 0.5
+        assert np.abs((ratio / ratio.mean()) ** 2 - squares[:, label]).max() < 1e-5
 
 
 def test_the_compiled_solver_minimises_what_scikit_learn_minimises(complaints: Complaints) -> None:
     """Both leave the same objective: 0.5 |w|^2 + sum of costs * squared hinge, bias among the weights."""
     texts, labels = complaints
-    vocabulary = classifier.learn_vocabulary(texts, reach=1, opening=0, characters=False, min_rows=2, most=10**6)
+    vocabulary = learn_vocabulary(texts, WORDS_AND_PAIRS, min_rows=2, most=10**6)
     names = sorted(set(labels))
     truth = np.asarray([names.index(label) for label in labels])
     settings = Settings(bayes_power=0.0)
-    weights, biases = classifier.fit_machines(vocabulary.matrix, truth, len(names), settings)
+    weights, biases = svm.fit_svms(vocabulary.matrix, truth, len(names), settings)
     frequency = np.bincount(truth)
     costs = frequency[truth] ** -settings.weight_power
     costs *= settings.cost * len(truth) / costs.sum()
@@ -439,8 +454,8 @@ def test_the_compiled_solver_minimises_what_scikit_learn_minimises(complaints: C
         assert objective(weights[:, label].astype(float), float(biases[label])) == pytest.approx(best, rel=0.01)
 
 
-def test_where_the_compiler_fails_the_model_answers_all_the_same(
-    trained: tuple[classifier.Model, classifier.CrossFit], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_if_the_compiler_fails_the_model_still_answers(
+    trained: tuple[Model, CrossFit], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     model, _ = trained
     texts, _ = make_complaints(20, seed=4)
@@ -449,27 +464,28 @@ def test_where_the_compiler_fails_the_model_answers_all_the_same(
     def broken(*_: object) -> None:
         raise RuntimeError("LLVM ERROR")
 
-    monkeypatch.setattr(acceleration, "_failed", [])
-    monkeypatch.setattr(acceleration, "_kernels", lambda: SimpleNamespace(score=broken, count_features=broken, spell=broken))
+    numba = compiled.Numba(lambda: replace(compiled.require(), score=broken))
+    monkeypatch.setattr(compiled, "kernels", numba.kernels)
+    monkeypatch.setattr(compiled, "disable", numba.disable)
+    monkeypatch.setattr(scoring, "BATCH_CHARACTERS", 200)
     found = scoring.score(model, texts)
     assert np.array_equal(found.label, expected.label)
     assert [record.levelname for record in caplog.records] == ["WARNING"]  # once, not for every batch
 
 
-def test_short_texts_are_read_with_far_pairs_and_characters_and_long_ones_are_not() -> None:
-    assert classifier.wants_of(["mi tarjeta no llegó"] * 3, "auto") == (
-        classifier.SHORT_TEXT_REACH,
-        classifier.SHORT_TEXT_WORDS,
-        True,
+def test_short_texts_have_skip_bigrams_and_character_ngrams_and_long_ones_have_not() -> None:
+    long = ["palabra " * 200] * 3
+    assert feature_settings(["mi tarjeta no llegó"] * 3, "auto") == FeatureSettings(
+        SHORT_TEXT_MAX_SKIP, SHORT_TEXT_WORDS, True
     )
-    assert classifier.wants_of(["palabra " * 200] * 3, "auto") == (classifier.LONG_TEXT_REACH, classifier.OPENING_WORDS, False)
-    assert classifier.wants_of(["palabra " * 200] * 3, "on") == (classifier.LONG_TEXT_REACH, classifier.OPENING_WORDS, True)
+    assert feature_settings(long, "auto") == FeatureSettings(LONG_TEXT_MAX_SKIP, LEAD_WORDS, False)
+    assert feature_settings(long, "on") == FeatureSettings(LONG_TEXT_MAX_SKIP, LEAD_WORDS, True)
 
 
 def test_folds_are_told_in_order_with_what_is_known_so_far_and_no_model_depends_on_it(complaints: Complaints) -> None:
     rows, heard, whole = rows_of(complaints), [], []
-    listened, crossfit = classifier.fit(rows, Settings(), progress=lambda *said: heard.append(said), report=whole.append)
-    silent, _ = classifier.fit(rows, Settings())
+    listened, crossfit = fit(rows, Settings(), progress=lambda *said: heard.append(said), report=whole.append)
+    silent, _ = fit(rows, Settings())
     assert [folds for folds, _ in heard] == [2, 3, 4]
     assert whole == [crossfit]
     assert all(abs(so_far - crossfit.macro_f1) < 0.1 for _, so_far in heard)
@@ -483,17 +499,14 @@ def test_what_is_known_of_two_folds_is_the_second_by_the_calibration_of_the_firs
     scores[40:60] = scores[40:60, ::-1]  # half of the second fold is told the wrong way round
     scores[80:] = np.nan  # not there yet
     heard: list[tuple[int, float]] = []
-    progress = classifier.FoldsSoFar(labels, fold, lambda *said: heard.append(said))
+    progress = FoldsSoFar(labels, fold, lambda *said: heard.append(said))
     for held in range(3):
         progress(held, scores)
     assert heard == [(2, pytest.approx(0.5))]
 
 
-def test_labels_of_copies_alone_are_not_turned_round() -> None:
-    """Of each label a machine that did not see it says the contrary: calibration must not learn that."""
-    from complaint_model import scoring
-    from complaint_model.classifier import Rows, Settings, fit, folds_of
-
+def test_calibration_does_not_flip_labels_whose_rows_are_all_copies() -> None:
+    """Scores of a model that never saw the label are anti-correlated with it: calibration must not learn that."""
     texts = [f"me cobraron dos veces la cuota {number}" for number in range(30)] + [
         f"la app no abre {number}" for number in range(30)
     ]
@@ -502,14 +515,12 @@ def test_labels_of_copies_alone_are_not_turned_round() -> None:
     scores = scoring.score(model, texts)
     assert [model.labels[label] for label in scores.label] == labels
     assert found.macro_f1 == 1.0
-    fold = folds_of(np.repeat([0, 1, 2], 20), ["a"] * 20 + ["b"] * 20 + [str(number) for number in range(20)], 5, 1)
+    fold = assign_folds(np.repeat([0, 1, 2], 20), ["a"] * 20 + ["b"] * 20 + [str(number) for number in range(20)], 5, 1)
     assert [len(set(fold[start : start + 20])) for start in (0, 20, 40)] == [5, 5, 5]
 
 
-def test_scores_that_say_the_contrary_of_the_labels_give_what_is_common() -> None:
-    from complaint_model.classifier import fit_softmax
-
+def test_scores_that_contradict_the_labels_give_label_frequencies() -> None:
     labels = np.repeat([0, 1], [300, 100])
-    slopes, shift = fit_softmax(np.where(np.arange(2) == labels[:, None], -1.0, 1.0), labels)
+    slopes, shift = calibration.fit_softmax(np.where(np.arange(2) == labels[:, None], -1.0, 1.0), labels)
     assert not slopes.any()
     assert np.exp(shift) / np.exp(shift).sum() == pytest.approx([0.75, 0.25], abs=0.01)

@@ -10,12 +10,12 @@ import pytest
 from tests.unit.training.conftest import ROOT  # noqa: F401 - puts training/ on the path
 
 
-def verdicts(predicted: Any, confidence: Any = None, of_truth: Any = None) -> Any:
-    from complaint_model.evaluation import Verdicts
+def answers_of(predicted: Any, confidence: Any = None, of_truth: Any = None) -> Any:
+    from complaint_model.evaluation import Answers
 
     predicted = np.asarray(predicted, dtype=np.int64)
     sure = np.full(len(predicted), 0.9) if confidence is None else np.asarray(confidence, dtype=float)
-    return Verdicts(predicted, sure, sure if of_truth is None else np.asarray(of_truth, dtype=float))
+    return Answers(predicted, sure, sure if of_truth is None else np.asarray(of_truth, dtype=float))
 
 
 def rows_of(truth: Any, names: list[str], *, text: str = "uno dos") -> list[Any]:
@@ -34,10 +34,10 @@ def measure(found: Any, truth: Any, names: list[str], **more: Any) -> dict[str, 
 
 
 def compare(candidate: Any, champion: Any, truth: Any, labels: int, seed: int = 1) -> Any:
-    from complaint_model import evaluation
+    from complaint_model.comparison import compare_answers
 
     names = [f"label {number}" for number in range(labels)]
-    return evaluation.compare(candidate, champion, np.asarray(truth, dtype=np.int64), names, seed)
+    return compare_answers(candidate.predicted, champion.predicted, np.asarray(truth, dtype=np.int64), names, seed)
 
 
 @pytest.mark.parametrize("labels", [2, 9, 77])
@@ -49,7 +49,7 @@ def test_the_numbers_are_those_of_scikit_learn(labels: int) -> None:
     predicted = np.where(random.random(900) < 0.7, truth, random.integers(0, labels, 900))
     names = [f"label {number:02d}" for number in range(labels)]
 
-    found = measure(verdicts(predicted), truth, names)
+    found = measure(answers_of(predicted), truth, names)
 
     assert found["accuracy"] == pytest.approx(accuracy_score(truth, predicted), abs=1e-6)
     expected = f1_score(truth, predicted, average="macro", labels=np.unique(truth), zero_division=0)
@@ -72,10 +72,10 @@ def test_the_numbers_are_those_of_scikit_learn(labels: int) -> None:
 def test_coverage_is_the_most_that_keeps_the_precision() -> None:
     # By confidence: right, right, wrong, right, right, right, right, right, right, right: 9 of 10 right at the end.
     right = np.array([1, 1, 0, 1, 1, 1, 1, 1, 1, 1], dtype=bool)
-    found = measure(verdicts(np.where(right, 0, 1), np.linspace(0.99, 0.6, 10)), np.zeros(10), ["a", "b"])
+    found = measure(answers_of(np.where(right, 0, 1), np.linspace(0.99, 0.6, 10)), np.zeros(10), ["a", "b"])
     assert found["coverage_at_target_precision"] == 1.0
     stricter = measure(
-        verdicts(np.where(right, 0, 1), np.linspace(0.99, 0.6, 10)), np.zeros(10), ["a", "b"], target_precision=0.95
+        answers_of(np.where(right, 0, 1), np.linspace(0.99, 0.6, 10)), np.zeros(10), ["a", "b"], target_precision=0.95
     )
     assert stricter["coverage_at_target_precision"] == 0.2
     assert [point["precision"] for point in found["coverage_curve"]][:3] == [1.0, 1.0, pytest.approx(2 / 3, abs=1e-6)]
@@ -90,11 +90,11 @@ def test_the_calibration_error_of_a_calibrated_model_is_what_chance_gives() -> N
     for _ in range(60):
         confidence = random.uniform(0.3, 1, 120)
         right = random.random(120) < confidence
-        found = measure(verdicts(np.where(right, 0, 1), confidence), np.zeros(120), ["a", "b"])
+        found = measure(answers_of(np.where(right, 0, 1), confidence), np.zeros(120), ["a", "b"])
         over += found["expected_calibration_error"] > found["expected_calibration_error_by_chance"]
         assert found["expected_calibration_error_by_chance"] > 0.05
     assert over <= 9  # 3 expected
-    wrong = measure(verdicts(np.ones(2000), np.full(2000, 0.9)), np.zeros(2000), ["a", "b"])
+    wrong = measure(answers_of(np.ones(2000), np.full(2000, 0.9)), np.zeros(2000), ["a", "b"])
     assert wrong["expected_calibration_error"] == pytest.approx(0.9)
     assert wrong["expected_calibration_error_by_chance"] < 0.02
 
@@ -108,7 +108,7 @@ def test_two_equal_models_differ_by_chance_alone_and_a_worse_one_is_found_out() 
 
         def answers(share: float, truth: Any = truth) -> Any:
             wrong = (truth + random.integers(1, 4, len(truth))) % 4
-            return verdicts(np.where(random.random(len(truth)) < share, truth, wrong))
+            return answers_of(np.where(random.random(len(truth)) < share, truth, wrong))
 
         equal = compare(answers(0.8), answers(0.8), truth, 4, seed=trial)
         missed += not equal["interval"][0] <= 0 <= equal["interval"][1]
@@ -121,20 +121,20 @@ def test_two_equal_models_differ_by_chance_alone_and_a_worse_one_is_found_out() 
 
 def test_the_same_answers_are_no_difference() -> None:
     truth = np.array([0, 1, 2] * 20)
-    same = compare(verdicts(truth), verdicts(truth), truth, 3)
+    same = compare(answers_of(truth), answers_of(truth), truth, 3)
     assert same["macro_f1_difference"] == 0
     assert same["interval"] == [0, 0]
     assert same["p_value"] == 1
     assert same["rows_answered_differently"] == 0
 
 
-def test_a_change_of_recall_is_told_with_its_chance() -> None:
+def test_a_change_of_recall_is_reported_with_its_p_value() -> None:
     from scipy.stats import binomtest
 
     truth = np.zeros(50, dtype=int)
     champion = np.where(np.arange(50) < 40, 0, 1)  # 40 right
     candidate = np.where((np.arange(50) >= 12) & (np.arange(50) < 45), 0, 1)  # loses 12, gains 5
-    change = compare(verdicts(candidate), verdicts(champion), truth, 2)["recall"]
+    change = compare(answers_of(candidate), answers_of(champion), truth, 2)["recall"]
     assert set(change) == {"label 0"}  # label 1 has no row
     assert change["label 0"]["difference"] == pytest.approx(-7 / 50)
     assert (change["label 0"]["lost"], change["label 0"]["gained"]) == (12, 5)
@@ -144,7 +144,7 @@ def test_a_change_of_recall_is_told_with_its_chance() -> None:
 
 def test_a_label_that_only_one_model_knows_speaks_for_or_against_it() -> None:
     truth = np.array([0] * 40 + [1] * 40 + [2] * 20)
-    knows, ignorant = verdicts(truth), verdicts(np.where(truth == 2, 0, truth))
+    knows, ignorant = answers_of(truth), answers_of(np.where(truth == 2, 0, truth))
     better = compare(knows, ignorant, truth, 3)
     assert better["interval"][0] > 0
     assert better["recall"]["label 2"]["difference"] == 1
@@ -153,27 +153,27 @@ def test_a_label_that_only_one_model_knows_speaks_for_or_against_it() -> None:
 
 
 def test_a_holdout_of_one_label_or_one_row_has_its_numbers() -> None:
-    one = measure(verdicts([0, 0, 1, 0]), [0, 0, 0, 0], ["a", "b"])
+    one = measure(answers_of([0, 0, 1, 0]), [0, 0, 0, 0], ["a", "b"])
     assert one["macro_f1"] == pytest.approx(6 / 7, abs=1e-6)
     assert one["per_label"]["b"] == {"precision": 0.0, "recall": None, "f1": None, "support": 0}
-    single = measure(verdicts([0]), [0], ["a", "b"])
+    single = measure(answers_of([0]), [0], ["a", "b"])
     assert single["accuracy"] == 1.0
     assert single["macro_f1_interval"] == [1.0, 1.0]
-    compared = compare(verdicts([0]), verdicts([1]), [0], 2)
+    compared = compare(answers_of([0]), answers_of([1]), [0], 2)
     assert compared["macro_f1_difference"] == 1
     assert compared["recall"]["label 0"] == {"difference": 1.0, "p_value": 1.0, "lost": 0, "gained": 1}
 
 
 def test_without_rows_every_number_is_null() -> None:
-    nothing = measure(verdicts([]), [], ["a", "b"])
+    nothing = measure(answers_of([]), [], ["a", "b"])
     for name in ("accuracy", "accuracy_interval", "macro_f1", "macro_f1_interval", "log_loss", "answered_share",
                  "expected_calibration_error", "expected_calibration_error_by_chance", "coverage_at_target_precision"):  # fmt: skip
         assert nothing[name] is None, name
     assert nothing["coverage_curve"] == nothing["reliability"] == []
-    assert compare(verdicts([]), verdicts([]), [], 2) is None
+    assert compare(answers_of([]), answers_of([]), [], 2) is None
 
 
-def test_rows_are_told_apart_by_language_and_by_length() -> None:
+def test_rows_are_counted_by_language_and_by_length() -> None:
     from complaint_model.records import Labelled
 
     lengths = (10, 49, 50, 149, 150, 399, 400, 2000)
@@ -181,7 +181,7 @@ def test_rows_are_told_apart_by_language_and_by_length() -> None:
         Labelled(str(words), "no " * words, "a", str(words), "es" if words < 100 else "en" if words < 400 else "")
         for words in lengths
     ]
-    found = measure(verdicts([0] * 7 + [1]), [0] * 8, ["a", "b"], rows=rows)
+    found = measure(answers_of([0] * 7 + [1]), [0] * 8, ["a", "b"], rows=rows)
     assert {name: part["rows"] for name, part in found["by_length"].items()} == {
         "under 50 words": 2,
         "50 to 149 words": 2,
@@ -202,29 +202,29 @@ def test_rows_are_told_apart_by_language_and_by_length() -> None:
         (None, None, 0.95, False),
     ],
 )
-def test_answers_that_are_right_more_rarely_than_asked_for_are_told(
+def test_answers_below_the_target_precision_are_reported(
     share: float | None, precision: float | None, target: float, told: bool
 ) -> None:
-    from complaint_model import evaluation
+    from complaint_model.notes import missed_target
 
-    found = evaluation.missed_target({"answered_share": share, "answered_precision": precision}, 200, target)
+    found = missed_target({"answered_share": share, "answered_precision": precision}, 200, target)
     assert (found is not None) is told
     if found:
         assert found.startswith("80 of the 100 rows that the candidate answers without review are right")
 
 
 def test_many_and_long_labels_are_named_in_a_sentence_that_can_be_read() -> None:
-    from complaint_model import evaluation
+    from complaint_model.notes import disagreement
 
     holdout = {f"label {number:04d}" + "x" * 400 for number in range(1000)}
-    (note,) = evaluation.disagreement(["other"], (), holdout)
+    (note,) = disagreement(["other"], (), holdout)
     assert len(note) < 400
     assert "label 0000xxx" in note
     assert "and 995 more" in note
 
 
 def test_a_copy_is_a_leak_whatever_its_case_accents_and_punctuation() -> None:
-    from complaint_model import evaluation
+    from complaint_model.leakage import leaked_rows
     from complaint_model.records import Labelled
 
     def row(name: str, text: str, group: str | None = None) -> Any:
@@ -238,4 +238,4 @@ def test_a_copy_is_a_leak_whatever_its_case_accents_and_punctuation() -> None:
         row("7", "me cobraron la comisión tres veces"),
         row("8", "???"),
     ]
-    assert evaluation.leaked_rows(train, holdout) == [True, True, True, False, False]
+    assert leaked_rows(train, holdout) == [True, True, True, False, False]

@@ -7,7 +7,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from complaint_model import acceleration, features
+from complaint_model import features
+from complaint_model.hashing import BUCKET_BITS, PAIRS, WORD_BITS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -18,9 +19,9 @@ def buckets(text: str) -> Counter[int]:
     return Counter(features.word_occurrences(features.tokenise([text]), 3, 0).bucket.tolist())
 
 
-def runs(text: str) -> set[tuple[int, int]]:
-    """(word, run of its letters), as buckets."""
-    words, buckets = features.spell([text], np.zeros(1 << features.WORD_BITS, dtype=np.bool_))
+def ngrams(text: str) -> set[tuple[int, int]]:
+    """Return (word, character n-gram) buckets."""
+    words, buckets = features.spell([text], np.zeros(1 << WORD_BITS, dtype=np.bool_))
     return set(zip(words.tolist(), buckets.tolist(), strict=True))
 
 
@@ -44,13 +45,13 @@ def words(text: str) -> list[str]:
         ("zero\u200bwidth", "zerowidth"),
     ],
 )
-def test_what_does_not_tell_complaints_apart_is_folded_away(one: str, other: str) -> None:
+def test_differences_that_do_not_distinguish_complaints_are_folded_away(one: str, other: str) -> None:
     assert buckets(one) == buckets(other)
-    assert runs(one) == runs(other)
+    assert ngrams(one) == ngrams(other)
 
 
 @pytest.mark.parametrize(("one", "other"), [("año", "ayer"), ("no pago", "pago no"), ("карта", "счёт"), ("漢字", "字漢")])
-def test_what_tells_complaints_apart_is_kept(one: str, other: str) -> None:
+def test_differences_that_distinguish_complaints_are_kept(one: str, other: str) -> None:
     assert buckets(one) != buckets(other)
 
 
@@ -79,7 +80,7 @@ def test_pairs_never_cross_from_one_text_to_the_next() -> None:
 def test_texts_without_words_have_no_features(texts: list[str]) -> None:
     tokens = features.tokenise(texts)
     assert len(features.word_occurrences(tokens, 3, 0).bucket) == 0
-    assert runs(texts[0]) == set()
+    assert ngrams(texts[0]) == set()
 
 
 def _plain_hash(word: str) -> int:
@@ -106,15 +107,15 @@ def test_a_text_has_the_same_features_alone_and_in_a_batch(texts: list[str]) -> 
         assert Counter(found.bucket[found.document == index].tolist()) == buckets(text)
 
 
-def test_words_that_are_written_alike_have_runs_of_letters_in_common() -> None:
-    one, other, third = ({run for _, run in runs(word)} for word in ("transferencia", "transferensia", "XXXX"))
+def test_words_with_similar_spelling_share_character_ngrams() -> None:
+    one, other, third = ({ngram for _, ngram in ngrams(word)} for word in ("transferencia", "transferensia", "XXXX"))
     assert len(one) == 14 + 13 + 12  # of "_transferencia_", of 2, 3 and 4 letters, each other than the rest
     assert len(one & other) == 12 + 10 + 8  # those that do not touch the letter
     assert len(third) == 3  # a mask is one letter
 
 
 def test_a_word_is_spelled_once_in_all_batches() -> None:
-    seen = np.zeros(1 << features.WORD_BITS, dtype=np.bool_)
+    seen = np.zeros(1 << WORD_BITS, dtype=np.bool_)
     words, _ = features.spell(["no llegó", "no"], seen)
     again, _ = features.spell(["no pago"], seen)
     assert len(set(words.tolist())) == 2
@@ -129,18 +130,18 @@ def test_buckets_are_spread_evenly() -> None:
         0,
     )
     assert len(np.unique(found.bucket)) >= 998
-    assert abs(float(found.bucket.mean()) / (1 << features.WORD_BITS) - 0.5) < 0.05
+    assert abs(float(found.bucket.mean()) / (1 << WORD_BITS) - 0.5) < 0.05
 
 
-def test_words_pairs_and_opening_words_have_buckets_of_their_own() -> None:
+def test_words_and_pairs_and_lead_words_have_separate_buckets() -> None:
     text = " ".join(f"{a}{b}" for a in "abcdefghij" for b in "klmnopqrst")
     found = features.word_occurrences(features.tokenise([text]), 1, 50)
     plain = np.arange(len(found.bucket)) < 100
-    assert found.bucket[plain].max() < 1 << features.WORD_BITS
-    others = found.bucket[~plain] - features.PAIRS
+    assert found.bucket[plain].max() < 1 << WORD_BITS
+    others = found.bucket[~plain] - PAIRS
     assert others.min() >= 0
-    assert others.max() < features.PAIRS
-    assert abs(float(others.mean()) / features.PAIRS - 0.5) < 0.1
+    assert others.max() < PAIRS
+    assert abs(float(others.mean()) / PAIRS - 0.5) < 0.1
 
 
 TEXTS = st.lists(
@@ -155,57 +156,58 @@ TEXTS = st.lists(
 @example(["<", "㐀>"], 0)
 @example(["<㐀", ">"], 0)
 @example(["<㐀", "<㐀>", "<𠀁\u200b>"], 1)
-@example(["fifteen letters0", "0 and a 20", "on 12/03/2019 it's", "ñandú 2,000 años"], 2)  # where sixteen bytes end
-def test_compiled_features_are_those_of_numpy(texts: list[str], reach: int) -> None:
-    data, starts = features.packed(texts)
-    folded = (data, starts, features.fold_table(), *features.powers_for(starts))
-    compiled = acceleration.call("count_features", *folded, reach, 3)
-    assert compiled is not None
-    order = np.lexsort((compiled[1], compiled[0]))
-    occurrences = features.word_occurrences(features.tokenise(texts), reach, 3)
-    for ours, theirs in zip(compiled, features.counts(occurrences), strict=True):
+@example(["fifteen letters0", "0 and a 20", "on 12/03/2019 it's", "ñandú 2,000 años"], 2)  # at the end of sixteen bytes
+def test_compiled_features_are_those_of_numpy(texts: list[str], max_skip: int) -> None:
+    found = features.count_features(texts, max_skip=max_skip, lead_words=3)
+    order = np.lexsort((found[1], found[0]))
+    occurrences = features.word_occurrences(features.tokenise(texts), max_skip, 3)
+    keys, count = np.unique((occurrences.document << BUCKET_BITS) | occurrences.bucket, return_counts=True)
+    expected = keys >> BUCKET_BITS, keys & ((1 << BUCKET_BITS) - 1), count
+    for ours, theirs in zip(found, expected, strict=True):
         assert ours[order].tolist() == theirs.tolist()
 
 
 @settings(max_examples=200, deadline=None)
 @given(TEXTS)
-def test_compiled_spelling_is_that_of_numpy(texts: list[str]) -> None:
-    seen = [np.zeros(1 << features.WORD_BITS, dtype=np.bool_) for _ in range(2)]
-    fast = features.spell(texts, seen[0])
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(acceleration, "call", lambda *_: None)
-        slow = features.spell(texts, seen[1])
-    assert np.array_equal(*seen)
-    fast_pairs, slow_pairs = (Counter(zip(*(part.tolist() for part in found), strict=True)) for found in (fast, slow))
-    assert fast_pairs == slow_pairs
+def test_compiled_character_ngrams_are_those_of_numpy(texts: list[str]) -> None:
+    seen = np.zeros(1 << WORD_BITS, dtype=np.bool_)
+    found = features.spell(texts, seen)
+    tokens = features.tokenise(texts)
+    words = features.word_occurrences(tokens, 0, 0)
+    _, first = np.unique(words.bucket, return_index=True)
+    place, bucket = features.char_ngrams(tokens, first)
+    assert np.flatnonzero(seen).tolist() == np.unique(words.bucket).tolist()
+    assert Counter(zip(*(part.tolist() for part in found), strict=True)) == Counter(
+        zip(words.bucket[first][place].tolist(), bucket.tolist(), strict=True)
+    )
 
 
-def test_pairs_reach_as_far_as_they_are_asked_to() -> None:
+def test_pairs_are_at_most_max_skip_apart() -> None:
     tokens = features.tokenise(["uno dos tres cuatro", "cinco"])
     pairs = features.word_occurrences(tokens, 2, 0)
     apart = (pairs.right - pairs.left).tolist()
     assert Counter(apart) == {0: 5, 1: 3, 2: 2}
 
 
-def test_the_first_words_of_a_text_are_features_of_their_own_and_are_told_as_the_words_that_they_are() -> None:
+def test_lead_words_are_features_of_their_own_and_explained_as_plain_words() -> None:
     tokens = features.tokenise(["uno dos tres dos", "dos"])
     usual = features.word_occurrences(tokens, 1, 0)
     found = features.word_occurrences(tokens, 1, 2)
     assert found.bucket[: len(usual.bucket)].tolist() == usual.bucket.tolist()
-    opening = slice(len(usual.bucket), None)
-    places = list(zip(found.left[opening].tolist(), found.right[opening].tolist(), strict=True))
+    lead = slice(len(usual.bucket), None)
+    places = list(zip(found.left[lead].tolist(), found.right[lead].tolist(), strict=True))
     assert places == [(0, 0), (1, 1), (4, 4), (0, 1)]
-    assert not set(found.bucket[opening].tolist()) & set(usual.bucket.tolist())
-    told = dict(zip(zip(usual.left, usual.right, strict=True), usual.bucket, strict=True))
-    assert found.term[opening].tolist() == [told[place] for place in places]
+    assert not set(found.bucket[lead].tolist()) & set(usual.bucket.tolist())
+    buckets_of = dict(zip(zip(usual.left, usual.right, strict=True), usual.bucket, strict=True))
+    assert found.term[lead].tolist() == [buckets_of[place] for place in places]
 
 
-def test_where_pairs_reach_farther_neighbours_are_features_of_their_own_and_words_are_not_again() -> None:
+def test_with_skip_bigrams_the_lead_features_are_pairs_of_neighbours_only() -> None:
     tokens = features.tokenise(["uno dos tres dos", "dos"])
     usual = features.word_occurrences(tokens, 2, 0)
     found = features.word_occurrences(tokens, 2, 3)
-    opening = slice(len(usual.bucket), None)
-    assert list(zip(found.left[opening].tolist(), found.right[opening].tolist(), strict=True)) == [(0, 1), (1, 2)]
-    assert not set(found.bucket[opening].tolist()) & set(usual.bucket.tolist())
-    told = dict(zip(zip(usual.left, usual.right, strict=True), usual.bucket, strict=True))
-    assert found.term[opening].tolist() == [told[0, 1], told[1, 2]]
+    lead = slice(len(usual.bucket), None)
+    assert list(zip(found.left[lead].tolist(), found.right[lead].tolist(), strict=True)) == [(0, 1), (1, 2)]
+    assert not set(found.bucket[lead].tolist()) & set(usual.bucket.tolist())
+    buckets_of = dict(zip(zip(usual.left, usual.right, strict=True), usual.bucket, strict=True))
+    assert found.term[lead].tolist() == [buckets_of[0, 1], buckets_of[1, 2]]

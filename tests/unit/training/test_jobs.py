@@ -84,22 +84,22 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 def test_training_logs_the_objective_that_the_tuning_job_reads(job: tuple[Path, str]) -> None:
-    knobs = json.loads((TRAINING / "hyperparameters.json").read_text())
-    found = re.findall(knobs["objective"]["regex"], job[1])
+    search_space = json.loads((TRAINING / "hyperparameters.json").read_text())
+    found = re.findall(search_space["objective"]["regex"], job[1])
     assert 0.7 < float(found[-1]) <= 1
     # From the second of five folds on, in their order, and then all of them: the service takes the last value for the trial's.
     assert re.findall(r"validation macro_f1=[0-9.]+; (\w+)", job[1]) == ["folds", "folds", "folds", "standard_error"]
     assert re.findall(r"; folds=(\d);", job[1]) == ["2", "3", "4"]
     assert all(abs(float(value) - float(found[-1])) < 0.1 for value in found)
-    (noise,) = re.findall(knobs["metrics"][0]["regex"], job[1])
+    (noise,) = re.findall(search_space["metrics"][0]["regex"], job[1])
     assert 0 < float(noise) < 0.1
 
 
-def test_every_knob_that_is_tuned_is_a_hyperparameter_and_its_range_holds_the_default() -> None:
+def test_every_tuned_hyperparameter_exists_and_its_range_contains_the_default() -> None:
     settings = load("train").Settings()
-    for knob in json.loads((TRAINING / "hyperparameters.json").read_text())["tuned"]:
-        assert knob["min"] <= knob["default"] <= knob["max"]
-        assert knob["default"] == getattr(settings, knob["name"])
+    for parameter in json.loads((TRAINING / "hyperparameters.json").read_text())["tuned"]:
+        assert parameter["min"] <= parameter["default"] <= parameter["max"]
+        assert parameter["default"] == getattr(settings, parameter["name"])
 
 
 def test_the_model_brings_its_code_and_says_what_it_was_trained_on(job: tuple[Path, str]) -> None:
@@ -146,7 +146,7 @@ def test_an_interrupted_job_goes_on_from_its_checkpoints_and_ends_in_the_same_by
     done = run_training(second, *arguments)
 
     assert done.returncode == 0, done.stdout
-    taken = done.stdout.count("taken from the checkpoint")
+    taken = done.stdout.count("read from the checkpoint")
     assert taken == len([name for name in kept if not name.endswith(".part")])
     assert done.stdout.count("trained on") == 5 - taken
     assert objectives(done.stdout) == objectives(job[1])
@@ -166,7 +166,7 @@ def test_a_checkpoint_of_other_settings_is_not_taken(job: tuple[Path, str], tmp_
     shutil.copytree(job[0] / "checkpoints", tmp_path / "checkpoints")
     done = run_training(tmp_path, "--cost", "0.5", "--seed", "20", "--target_precision", "0.9")
     assert done.returncode == 0
-    assert "taken from the checkpoint" not in done.stdout
+    assert "read from the checkpoint" not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -202,11 +202,11 @@ def test_a_hyperparameter_out_of_its_range_is_refused_before_anything_is_read(na
         train.parse_settings([f"--{name}={value}"])
 
 
-def test_what_nobody_foresaw_leaves_a_reason_too(tmp_path: Path) -> None:
+def test_an_unexpected_error_leaves_a_reason_too(tmp_path: Path) -> None:
     write_rows(tmp_path / "input/data/train/run_id=one", 60, 1, "train")
     (tmp_path / "model").write_text("a file where the model's folder should be")
     assert run_training(tmp_path).returncode == 1
-    assert "ended in FileExistsError" in (tmp_path / "output/failure").read_text()
+    assert "Unexpected FileExistsError during training" in (tmp_path / "output/failure").read_text()
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def _other_weights(model: Path) -> None:
         (lambda model: (model / "bias.npy").unlink(), "bias.npy is missing"),
         (b"damaged", "model.tar.gz cannot be unpacked"),
         (gzip.compress(b"")[:10] + b"\x07", "model.tar.gz cannot be unpacked"),  # zlib.error
-        (None, "there is no model.tar.gz where its model package says"),
+        (None, "there is no model.tar.gz at the address in its model package"),
     ],
 )
 def test_a_champion_that_cannot_be_read_is_said_and_the_candidate_measured(
@@ -385,9 +385,7 @@ def test_what_a_model_does_not_keep_is_noted(processing: Path, tmp_path: Path) -
     swapped = [line.replace(b'"fraud"', b'"billing"') for line in part.read_bytes().split(b"\n")]
     part.write_bytes(b"\n".join(swapped))
     assert run_evaluation(processing)[0] == 0
-    assert any(
-        "fewer than the 0.9 that was asked for, by more than chance" in note for note in evaluation_of(processing)["notes"]
-    )
+    assert any("fewer than the required 0.9, by more than chance" in note for note in evaluation_of(processing)["notes"])
 
     strict = tmp_path / "strict"
     shutil.copytree(processing / "input/train", strict / "input/data/train")
@@ -407,7 +405,7 @@ def test_a_holdout_of_one_label_is_measured_and_said_to_be_small(processing: Pat
     result = evaluation_of(processing)
     assert set(result["holdout"]["labels"]) == {"fraud"}
     assert 0 <= result["candidate"]["macro_f1"] <= 1
-    assert any("too few to tell two models apart" in note for note in result["notes"])
+    assert any("too few to distinguish two models" in note for note in result["notes"])
 
 
 def test_the_newest_label_of_a_text_is_the_one_that_is_learned(tmp_path: Path) -> None:
@@ -436,7 +434,7 @@ def test_leaked_rows_are_counted_and_left_out_whatever_their_ids(processing: Pat
     result = json.loads((processing / "output/evaluation.json").read_text())
     assert result["leakage"] == {"rows": 3}
     assert result["holdout"]["rows"] == 120
-    assert any("3 rows of the holdout are near-copies" in note for note in result["notes"])
+    assert any("3 held-out rows are near-duplicates" in note for note in result["notes"])
 
 
 def test_an_empty_holdout_gives_nulls_and_says_so(processing: Path) -> None:

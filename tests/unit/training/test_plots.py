@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.unit.training.conftest import ROOT  # noqa: F401 - puts training/ on the path
-from tests.unit.training.test_evaluation import measure, verdicts
+from tests.unit.training.test_evaluation import answers_of, measure
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -23,7 +23,7 @@ def evaluation(labels: list[str], rows: int, *, champion: bool = True) -> dict[s
     def measured(share: float) -> dict[str, Any]:
         confidence = random.uniform(0.3, 1, rows)
         right = random.random(rows) < share
-        return measure(verdicts(np.where(right, truth, (truth + 1) % len(labels)), confidence), truth, labels)
+        return measure(answers_of(np.where(right, truth, (truth + 1) % len(labels)), confidence), truth, labels)
 
     return {
         "target_precision": 0.95,
@@ -103,6 +103,6 @@ def test_what_is_not_known_is_not_drawn() -> None:
 
     alone = plots.draw({**evaluation(["a", "b"], 50, champion=False), "champion": {"version": "3", "error": "damaged"}})
     assert set(alone) == {"reliability.svg", "coverage.svg", "confusion-candidate.svg"}
-    nothing = {"target_precision": 0.9, "candidate": measure(verdicts([]), [], ["a", "b"]), "champion": None}
+    nothing = {"target_precision": 0.9, "candidate": measure(answers_of([]), [], ["a", "b"]), "champion": None}
     for svg in plots.draw(nothing).values():
         ElementTree.fromstring(svg)  # noqa: S314 - our own

@@ -1,0 +1,122 @@
+"""Train the classifier: features, cross-fitting, calibration, and a final fit whose weights fold into one table.
+
+One-vs-rest linear SVMs (squared hinge) on words and skip-bigrams and, for short texts, character n-grams. Cross-fitted scores train a
+softmax over all labels' scores, and an offset per label. All of it is linear, so scales, n-grams, weights and softmax fold into one table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from complaint_model import compiled, svm
+from complaint_model.arrays import Floats
+from complaint_model.calibration import fit_offsets, fit_softmax, threshold_for
+from complaint_model.cross_fitting import CrossFit, FoldsSoFar, assign_folds, cross_fit_scores, evaluate_cross_fit
+from complaint_model.model import Model
+from complaint_model.provenance import code_version, fingerprint
+from complaint_model.records import Rows
+from complaint_model.settings import Settings, TrainingError, feature_settings
+from complaint_model.vocabulary import WORD_BUCKETS, Vocabulary, learn_vocabulary
+
+MAX_WEIGHTS = 100_000_000  # of the table, 400 MB: with very many labels, the rarest features are dropped
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Let BLAS use one core: the last digits of a sum that cores share depend on their number.
+
+    It is faster, too: matrices here are long and thin, and folds are fitted in parallel (Banking77: 26 s of processor time, not 60).
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415  scoring has no need of it
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
+
+
+@_one_blas_thread()
+def fit(
+    rows: Rows,
+    settings: Settings,
+    *,
+    checkpoints: Path | None = None,
+    progress: Callable[[int, float], None] = lambda _folds, _macro_f1: None,
+    report: Callable[[CrossFit], None] = lambda _crossfit: None,
+) -> tuple[Model, CrossFit]:
+    """Train on `rows`. The same rows, settings and versions give the same model, bit for bit, on any number of cores.
+
+    Args:
+        rows: Labelled texts.
+        settings: Hyperparameters.
+        checkpoints: Keep the scores of finished folds in this folder, and use those of an interrupted job.
+        progress: Called with (folds, macro-F1 so far) as folds finish.
+        report: Called with the result of cross-fitting, before the final fit.
+
+    Raises:
+        TrainingError: There are fewer than two labels or no usable feature.
+        NumbaError: numba does not work here.
+    """
+    names = sorted(set(rows.labels))
+    if len(names) < 2:
+        raise TrainingError(
+            f"training needs rows of at least 2 labels and got {len(names)}, in {len(set(rows.texts))} different texts: "
+            "upload labelled complaints of another label"
+        )
+    number = {name: index for index, name in enumerate(names)}
+    labels = np.fromiter((number[label] for label in rows.labels), dtype=np.int64, count=len(rows.labels))
+    wanted = feature_settings(rows.texts, settings.char_ngrams)
+    most = max(1, MAX_WEIGHTS // len(names))
+    vocabulary = learn_vocabulary(rows.texts, wanted, min_rows=settings.min_rows, most=most)
+    matrix = vocabulary.matrix
+    if matrix.shape[1] == 0:
+        raise TrainingError("no word occurs in two rows: the texts are empty or all different; look at the prepared data")
+
+    settings = replace(settings, folds=max(2, min(settings.folds, len(set(rows.groups)))))
+    fold = assign_folds(labels, rows.groups, settings.folds, settings.seed)
+    # A redrive after a deployment finds the checkpoints of the earlier code in the same folder.
+    made_by = (code_version(Path(__file__).parent), compiled.version(), np.__version__)
+    key = fingerprint(rows, repr((sorted(asdict(settings).items()), made_by)))[:16]
+    so_far = FoldsSoFar(labels, fold, progress)
+    scores = cross_fit_scores(matrix, labels, fold, settings, folder=checkpoints, key=key, after=so_far)
+    crossfit = evaluate_cross_fit(scores, labels, fold, settings)
+    report(crossfit)
+
+    slope, shift = fit_softmax(scores, labels)
+    offsets = fit_offsets(softmax(scores @ slope + shift, axis=1), labels)
+    weights, biases = svm.fit_svms(matrix, labels, len(names), settings)
+    return Model(
+        **_fold_weights(vocabulary, weights @ slope),
+        labels=tuple(names),
+        bias=biases @ slope + shift,
+        offsets=offsets,
+        max_skip=wanted.max_skip,
+        lead_words=wanted.lead_words,
+        threshold=threshold_for(crossfit.confidence, crossfit.predicted == labels, settings.target_precision),
+    ), crossfit
+
+
+def _fold_weights(vocabulary: Vocabulary, weights: Floats) -> dict[str, Any]:
+    """Return a model's arrays: (columns, labels) weights times shares and idf, plus, for a word, the weights of its n-grams."""
+    # A constant added to all labels' logits changes no probability; without it, a contribution speaks for one label.
+    weights = (weights - weights.mean(axis=1, keepdims=True))[vocabulary.columns]
+    count, char_ngrams = len(vocabulary.buckets), vocabulary.char_ngrams
+    folded = weights[:count] * vocabulary.shares[:, None]
+    if char_ngrams:
+        words = np.flatnonzero(vocabulary.buckets < WORD_BUCKETS)
+        folded[words] += char_ngrams.words[vocabulary.buckets[words]] @ weights[count:]
+    char_idf = char_ngrams.idf if char_ngrams else np.zeros(0, dtype=np.float32)
+    return {
+        "buckets": vocabulary.buckets,
+        "idf": vocabulary.idf,
+        "weights": (folded * vocabulary.idf[:, None]).astype(np.float32),
+        "new_word_idf": vocabulary.new_word_idf,
+        "char_buckets": char_ngrams.buckets if char_ngrams else np.zeros(0, dtype=np.uint32),
+        "char_idf": char_idf,
+        "char_weights": (weights[count:] * char_idf[:, None]).astype(np.float32),
+    }

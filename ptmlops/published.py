@@ -132,7 +132,8 @@ def read_review(path: Path, aliases: Mapping[str, Sequence[str]]) -> Reviewed:
         OperatorError: not readable, no label column, or no label filled in.
     """
     reach_jobs()
-    from complaints_etl.reading import UnreadableFileError, read_table
+    from complaints_etl.readers import read_table
+    from complaints_etl.readers.table import UnreadableFileError
 
     try:
         table = read_table(path.name, path.read_bytes(), aliases)

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from ptmlops.target import OperatorError, Target
 
-# What Prepare reads (glue_jobs/complaints_etl/reading.py); tests/contract holds the two together.
+# What Prepare reads (glue_jobs/complaints_etl/readers/table.py); tests/contract holds the two together.
 SUPPORTED_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".txt")
 POLL_SECONDS = 0.5
 # From a dropped file to a started run: the event, the batching window (at most 300 s), the function.

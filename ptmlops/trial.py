@@ -35,12 +35,11 @@ from stacks.config import Settings
 
 if TYPE_CHECKING:
     from complaint_model.classifier import Model
-    from complaints_etl.reading import Row, Table
+    from complaints_etl.readers.table import Row, Table
 
 OUR_COLUMNS = ("label", "confidence", "needs_review", "alternatives", "top_terms", "status", "reason")
 PREDICTIONS, EVALUATION = "predictions.csv", "evaluation.json"
 BATCH = 500
-SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}  # as Prepare's dialects name them
 
 # Opens a step that a person watches: it yields what tells news about it.
 Step = Callable[[str], AbstractContextManager[Callable[[str], None]]]
@@ -174,7 +173,8 @@ def _check_table(path: Path, settings: Settings, *, needs_label: bool) -> None:
 
 
 def _read(path: Path, settings: Settings) -> Table:
-    from complaints_etl.reading import UnreadableFileError, read_table
+    from complaints_etl.readers import read_table
+    from complaints_etl.readers.table import UnreadableFileError
 
     try:
         return read_table(path.name, path.read_bytes(), settings.complaints.columns.model_dump())
@@ -325,6 +325,7 @@ def _score(base: Path, path: Path, out: Path, settings: Settings, tell: Callable
     """Write predictions.csv. Returns the counts of its rows."""
     import inference
     import pyarrow.dataset as ds
+    from complaints_etl.records.raw_rows import redact_names
 
     folder = base / "score" / "runs" / "try"
     model: Model = inference.model_fn(str(base / "model"))
@@ -347,7 +348,7 @@ def _score(base: Path, path: Path, out: Path, settings: Settings, tell: Callable
     counts = {"rows": 0, "scored": 0, "duplicate": 0, "rejected": 0, "needs_review": 0}
 
     def lines_out(table: Table) -> Iterator[list[str]]:
-        yield [*_own_header(table.header), *OUR_COLUMNS]
+        yield [*_own_header(redact_names(table.header)), *OUR_COLUMNS]
         for row in table.rows:
             found = rows.get(row.number)
             reason = reasons.get(row.number, "")
@@ -392,8 +393,8 @@ def _own_cells(row: Row, table: Table) -> tuple[list[str], str]:
     if row.values:
         return [row.values.get(name, "") for name in table.header], ""
     cells = [row.record]
-    if table.format == "csv":  # a row that was rejected: its fields as far as they can be told apart
-        separator = SEPARATORS.get(table.dialect.partition(",")[0], ",")
+    if table.format.kind == "csv":  # a row that was rejected: its fields as far as they can be told apart
+        separator = table.format.separator or ","
         with contextlib.suppress(csv.Error):
             cells = next(csv.reader(io.StringIO(row.record, newline=""), delimiter=separator), cells)
     surplus = cells[len(table.header) :]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import re
 import unicodedata
@@ -215,7 +216,11 @@ def _find_separator(lines: Sequence[str], aliases: Aliases, *, escaped: bool) ->
     widths: dict[str, int] = {}
 
     def score(separator: str) -> tuple[int, float, int]:
-        header, rows = sample_records(lines, CsvParser(separator, escaped=escaped))
+        records = []
+        with contextlib.suppress(csv.Error):
+            for cells in CsvParser(separator, escaped=escaped).records(lines, strict=False):
+                records.append(cells)  # noqa: PERF402 - keeps what was parsed before an error
+        header, *rows = records or [[]]
         rows = [row for row in rows[:-1] or rows if row]  # the sample may end in the middle of the last one
         alike = sum(len(row) == len(header) for row in rows) / len(rows) if rows else 0.0
         found = find_columns(header, aliases)
@@ -224,18 +229,6 @@ def _find_separator(lines: Sequence[str], aliases: Aliases, *, escaped: bool) ->
 
     best = max(SEPARATORS, key=score)
     return "" if widths[best] == 1 else best
-
-
-def sample_records(lines: Sequence[str], parser: CsvParser) -> tuple[list[str], list[list[str]]]:
-    """Return the cells of the header and of the rows below it, as far as they can be parsed."""
-    records = []
-    try:
-        for cells in parser.records(lines, strict=False):
-            records.append(cells)
-    except csv.Error:
-        pass
-    header, *rows = records or [[]]
-    return header, rows
 
 
 def looks_like_table(lines: Sequence[str], aliases: Aliases, *, escaped: bool) -> bool:

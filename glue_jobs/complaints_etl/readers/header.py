@@ -103,7 +103,7 @@ def name_columns(cells: Sequence[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class CsvHeader:
-    """The header of a CSV and the lines that end with it.
+    """The header of a CSV, and the file's lines down to it.
 
     Attributes:
         cells: the header's cells as they are written.
@@ -219,7 +219,7 @@ def _find_separator(lines: Sequence[str], aliases: Aliases, *, escaped: bool) ->
         records = []
         with contextlib.suppress(csv.Error):
             for cells in CsvParser(separator, escaped=escaped).records(lines, strict=False):
-                records.append(cells)  # noqa: PERF402 - keeps what was parsed before an error
+                records.append(cells)  # one by one: those before an error count
         header, *rows = records or [[]]
         rows = [row for row in rows[:-1] or rows if row]  # the sample may end in the middle of the last one
         alike = sum(len(row) == len(header) for row in rows) / len(rows) if rows else 0.0

@@ -68,7 +68,7 @@ class PartSummary:
 
 
 def read_batches(
-    file: SourceFile, part: Part, aliases: Aliases, summarize: Callable[[PartSummary], None]
+    file: SourceFile, part: Part, aliases: Aliases, summarize: Callable[[Part, PartSummary], None]
 ) -> Iterator[pa.RecordBatch]:
     """Yield the raw rows of a part, then call `summarize`. A file that cannot be read is one rejected row.
 
@@ -83,9 +83,10 @@ def read_batches(
     except UnreadableFileError as error:
         # The file counts as one row: it was uploaded, and must not vanish from the accounts.
         count, file_format, rejected = 1, None, str(error.reason)
-        row = (part.file, part.number, 1, 1, file.key, file.version_id, *(None,) * 6, [], rejected, str(error), error.record)
-        yield _to_arrow([row])
-    summarize(PartSummary(count, file_format, rejected))
+        place = (part.file, part.number, 1, 1, file.key, file.version_id)
+        nothing: tuple[Any, ...] = (*(None,) * 6, [])
+        yield _to_arrow([(*place, *nothing, rejected, str(error), error.record)])
+    summarize(part, PartSummary(count, file_format, rejected))
 
 
 def _open(file: SourceFile, part: Part, aliases: Aliases) -> tuple[FileFormat, Iterator[pa.RecordBatch]]:

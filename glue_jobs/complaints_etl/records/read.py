@@ -75,14 +75,14 @@ def read_files(
     summaries = context.accumulator({}, _SummariesParam())
     sources = list(files)
 
+    def summarize(part: Part, summary: PartSummary) -> None:
+        summaries.add({(part.file, part.number): summary})
+
     def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for task in batch.column(0).to_pylist():
                 for part in tasks[task]:
-                    place = (part.file, part.number)
-                    yield from read_batches(
-                        sources[part.file], part, aliases, lambda summary, place=place: summaries.add({place: summary})
-                    )
+                    yield from read_batches(sources[part.file], part, aliases, summarize)
 
     rows = spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(work, RAW_SCHEMA)
     if len(tasks) < cores and total >= _SHARED_BYTES:

@@ -32,7 +32,7 @@ tame = st.lists(st.sampled_from([bit for bit in _BITS if "\x00" not in bit and b
 def rows_of(body: bytes, name: str = "a.csv") -> tuple[list[dict[str, Any]], list[PartSummary]]:
     file = SourceFile(key=name, version_id="1", size=len(body), read=lambda first, last: body[first:last])
     summaries: list[PartSummary] = []
-    batches = read_batches(file, Part(0, 0, 0, len(body)), ALIASES, summaries.append)
+    batches = read_batches(file, Part(0, 0, 0, len(body)), ALIASES, lambda _, summary: summaries.append(summary))
     return [row for batch in batches for row in batch.to_pylist()], summaries
 
 

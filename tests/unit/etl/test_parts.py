@@ -35,9 +35,8 @@ class Stored:
         summaries: dict[tuple[int, int], PartSummary] = {}
         rows: list[dict[str, Any]] = []
         for part in parts:
-            place = (part.file, part.number)
             for batch in read_batches(
-                self.file, part, ALIASES, lambda summary, place=place: summaries.update({place: summary})
+                self.file, part, ALIASES, lambda of, summary: summaries.update({(of.file, of.number): summary})
             ):
                 rows += batch.to_pylist()
         return rows, summaries

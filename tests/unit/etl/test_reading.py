@@ -656,7 +656,7 @@ def test_personal_data_in_column_names_goes_nowhere(header: str, expected: tuple
     for name, content in (("a.csv", body), ("a.csv", body[: -len(header.encode()) - 1]), ("a.jsonl", as_json)):
         file = SourceFile(key=name, version_id="1", size=len(content), read=lambda start, end, of=content: of[start:end])
         first, *others = pa.Table.from_batches(
-            read_batches(file, Part(0, 0, 0, len(content)), ALIASES, lambda _: None)
+            read_batches(file, Part(0, 0, 0, len(content)), ALIASES, lambda *_: None)
         ).to_pylist()
         assert [column for column, _ in first["carried_raw"]] == carried
         assert [row["reason"] for row in others] == {"a.jsonl": ["malformed_row"]}.get(

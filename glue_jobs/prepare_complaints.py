@@ -12,10 +12,15 @@ from urllib.parse import urlparse
 
 import boto3
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.prepare import TooManyRejectsError, prepare, write
+from complaints_etl.prepare import Refusal, prepare, write
 from complaints_etl.publish import rejected_rows
-from complaints_etl.sources import SourceFile, s3_reader
+from complaints_etl.readers.storage import SourceFile, s3_reader
+from complaints_etl.session import configure
 from pyspark.sql import DataFrame, SparkSession
+
+
+class TooManyRejectsError(Exception):
+    """The run is refused: more rows were rejected than the settings allow."""
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
@@ -27,10 +32,10 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
 
 
 def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
-    """manifest → files → records → buckets; report.json last. Of a refused run people get the rejected rows, each with its reason.
+    """Load the manifest's files, prepare their rows, save the result; report.json comes last.
 
     Raises:
-        TooManyRejectsError: more rows were rejected than the settings allow.
+        TooManyRejectsError: the run is refused. People get the rejected rows, each with its reason.
     """
     started = time.time()
     bucket, run_id = arguments.prepared_bucket, arguments.run_id
@@ -48,7 +53,7 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     ]
     # The bucket's name is as hard to guess as anything that needs no secret store; it never leaves with the results.
     known, waiting = _earlier(spark, s3, bucket, run_id)
-    prepared = prepare(spark, files, settings, run_id=run_id, salt=bucket, known=known, waiting=waiting)
+    result = prepare(spark, files, settings, run_id=run_id, salt=bucket, known=known, waiting=waiting)
 
     def put(key: str, text: str) -> None:
         s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
@@ -56,15 +61,11 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     def put_list(key: str, body: IO[bytes]) -> None:
         s3.upload_fileobj(body, arguments.output_bucket, key, ExtraArgs={"ContentType": "text/csv; charset=utf-8"})
 
-    try:
-        report = write(prepared, prefix=f"s3://{bucket}", put=put, started=started)
-    except TooManyRejectsError as error:
-        if not prepared.report["rows"]["rejected"]:
-            raise
-        listed = rejected_rows(prepared.rejected, run_id, put_list)
-        raise TooManyRejectsError(
-            f"{error}. Every rejected row with its reason: s3://{arguments.output_bucket}/{listed[0]}"
-        ) from None
+    report = write(result, prefix=f"s3://{bucket}", put=put, started=started)
+    if isinstance(result, Refusal):
+        keys = rejected_rows(result.rejected, run_id, put_list) if report["rows"]["rejected"] else []
+        address = f". Every rejected row with its reason: s3://{arguments.output_bucket}/{keys[0]}" if keys else ""
+        raise TooManyRejectsError(f"{result.message}{address}")
     print(json.dumps({"run_id": run_id, "rows": report["rows"], "seconds": report["seconds"]}))  # noqa: T201 - the job's log
 
 
@@ -92,4 +93,4 @@ def _json(s3: Any, uri: str) -> Any:
 
 
 if __name__ == "__main__":
-    main(SparkSession.builder.getOrCreate(), boto3.client("s3"), parse_arguments(sys.argv[1:]))
+    main(configure(SparkSession.builder.getOrCreate()), boto3.client("s3"), parse_arguments(sys.argv[1:]))

@@ -35,7 +35,8 @@ def read_review(path: Path, aliases: Mapping[str, Sequence[str]]) -> Reviewed:
         OperatorError: the file is not readable, has no label column, or has no label filled in.
     """
     add_source_roots_to_path()
-    from complaints_etl.reading import UnreadableFileError, read_table
+    from complaints_etl.readers import read_table
+    from complaints_etl.readers.table import UnreadableFileError
 
     try:
         table = read_table(path.name, path.read_bytes(), aliases)

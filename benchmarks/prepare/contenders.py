@@ -74,9 +74,10 @@ def prepare(path: Path, folder: Path) -> tuple[float, int]:
     """Seconds, accepted rows."""
     from complaints_etl import prepare as job
     from complaints_etl.job_settings import JobSettings
-    from complaints_etl.sources import SourceFile
+    from complaints_etl.readers.storage import SourceFile
+    from complaints_etl.session import configure
 
-    spark = _session()
+    spark = configure(_session())
     tables = tomllib.loads((ROOT / "environments" / "local.toml").read_text(encoding="utf-8"))
     settings = JobSettings.from_tables(tables)
 

@@ -21,9 +21,11 @@ from complaints_etl.cleaning import clean, cut, exceeds, tokens
 from complaints_etl.duplicates import group
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.plans import keep
-from complaints_etl.reading import Reason
+from complaints_etl.readers.storage import SourceFile
+from complaints_etl.readers.table import Reason
+from complaints_etl.records.raw_rows import PART_BYTES
+from complaints_etl.records.read import number_rows, read_files
 from complaints_etl.redaction import TYPES as REDACTION_TYPES
-from complaints_etl.sources import PART_BYTES, SourceFile, file_facts, number_rows, read_files
 from complaints_etl.understanding import Understanding, understand
 
 VERSION = "5"
@@ -49,13 +51,6 @@ REJECTED_COLUMNS = (
 )  # fmt: skip
 
 
-class TooManyRejectsError(Exception):
-    """More rows were rejected than the settings allow: with the three most common reasons and an example line.
-
-    Nothing after Prepare may cost money on such files.
-    """
-
-
 class AccountingError(Exception):
     """Rows were lost or invented: a defect of this job, never of the files."""
 
@@ -64,7 +59,6 @@ class AccountingError(Exception):
 class Prepared:
     """What Prepare made: records (accepted and duplicate), rejected rows, and the report without durations.
 
-    A report that says why the run is `refused` counts what was read all the same; no record of such a run goes on.
     `index` is what later runs must know of this run's labelled rows: fingerprint, signature, group_id, label. `earlier` are
     labelled lines (value, split) of earlier runs whose labels are rare no more; None where there are none. `rare` are this run's
     rows that wait for that.
@@ -74,6 +68,21 @@ class Prepared:
     rare: DataFrame
     index: DataFrame
     earlier: DataFrame | None
+    rejected: DataFrame
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A run that goes no further, because too many rows were rejected or its files hold no row: nothing more may cost money on it.
+
+    Attributes:
+        message: why, with the three most common reasons and an example line of each.
+        rejected: the rejected rows.
+        report: as of a prepared run. It counts rows that are not written.
+    """
+
+    message: str
     rejected: DataFrame
     report: dict[str, Any]
 
@@ -88,11 +97,11 @@ def prepare(
     known: DataFrame | None = None,
     waiting: DataFrame | None = None,
     part_bytes: int = PART_BYTES,
-) -> Prepared:
+) -> Prepared | Refusal:
     """Read, clean, redact, deduplicate and split.
 
     Args:
-        spark: the session.
+        spark: the session, with `session.SETTINGS`.
         files: the run's.
         settings: the environment's.
         run_id: goes into every row.
@@ -104,62 +113,52 @@ def prepare(
     Raises:
         AccountingError: rows read are not rows accounted for.
     """
-    # Looking for repeated values in the texts that are kept would cost more than the few that it finds would save.
-    spark.conf.set("spark.sql.inMemoryColumnarStorage.compressed", "false")
-    # Rows are kept in arrays of so many. Those of the default, 10,000 texts, fit into no region of a small heap.
-    spark.conf.set("spark.sql.inMemoryColumnarStorage.batchSize", "200")
-    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "2000")
-    raw = read_files(spark, files, settings.columns, part_bytes=part_bytes)
+    read = read_files(spark, files, settings.columns, part_bytes=part_bytes)
     # The one wide pass. Everything after it looks at few columns of what it left, or writes. It is left on disk, which is as fast:
     # in memory Spark keeps it in pieces of 1 MB, each of which takes 2 MB of a heap with regions of 1 MB, and ends at 2.5 million
     # rows in OutOfMemoryError instead of going on to the disk.
-    judged = keep(_judged(raw, settings, salt), StorageLevel.DISK_ONLY)
-    # What the parts tell and how many rows there are by reason, in one look.
-    unknown = F.when(F.col("reason") == Reason.UNKNOWN_LABEL, F.col("unknown_label")).alias(
-        "unknown_label"
-    )  # others are records'
-    told = judged.groupBy("source_file", "source_version", "reason", "fact", unknown).count().collect()
-    facts, before = file_facts(files, [row["fact"] for row in told if row["fact"]])
-    counted = [row for row in told if not row["fact"]]
-    rows = number_rows(judged.where("fact IS NULL"), before)
+    judged = keep(_judged(read.rows, settings, salt), StorageLevel.DISK_ONLY)
+    # Only labels that the settings do not know are counted by name; others are counted with the records.
+    unknown = F.when(F.col("reason") == Reason.UNKNOWN_LABEL, F.col("unknown_label")).alias("unknown_label")
+    counted = judged.groupBy("source_file", "source_version", "reason", unknown).count().collect()
+    file_entries, before = read.metadata()  # complete, because all rows have been counted
+    rows = number_rows(judged, before)
     rejected = _rejected(rows, run_id)
     refused = _refused(rows, counted, settings, files)
     good = rows.where("reason IS NULL")
     # Groups decide splits, and splits are of labelled rows: a run without a label column needs neither.
-    labelled_run = any("label" in fact["columns"] for fact in facts)
+    labelled_run = any("label" in entry["columns"] for entry in file_entries)
     finished = _finish(good, _exceptions(good, settings, known, labelled=labelled_run), run_id)
     records = finished.select(*RECORD_COLUMNS)
     # Rows of a label that is still rare too: later runs count on.
     labelled = finished.where("status = 'accepted' AND given_label IS NOT NULL")
     index = labelled.select("fingerprint", "signature", "group_id", F.col("given_label").alias("label"))
-    report = {**_report(finished, counted, facts, run_id, settings), "refused": refused}
+    report = {**_report(finished, counted, file_entries, run_id, settings), "refused": refused}
     earlier = None
     if known is not None and waiting is not None:
         earlier = _rare_no_more(waiting, known, index, report["labels"], settings.min_label_rows)
     grown = {row["split"]: row["count"] for row in earlier.groupBy("split").count().collect()} if earlier is not None else {}
     report["labelled_earlier"] = {split: grown.get(split, 0) for split in SPLITS}
+    if refused:
+        return Refusal(message=refused, rejected=rejected, report=report)
     return Prepared(
         records=records, rare=labelled.where("label IS NULL"), index=index, earlier=earlier, rejected=rejected, report=report
     )
 
 
-def write(prepared: Prepared, *, prefix: str, put: Callable[[str, str], None], started: float) -> dict[str, Any]:
+def write(result: Prepared | Refusal, *, prefix: str, put: Callable[[str, str], None], started: float) -> dict[str, Any]:
     """Write everything below `prefix` (`s3://bucket` or a folder's URI), report.json last. Returns the report.
 
-    Of a refused run that is the rejected rows and the report, whose counts of labelled rows and rows to score are of rows
-    that stay where they came from.
+    Of a refused run only the rejected rows and the report are written.
 
     Args:
+        result: what `prepare` returned.
         prefix: where the prepared bucket's keys begin, without a closing slash.
         put: writes a small text under a key: `put(key, text)`.
         started: when the job began (`time.time()`).
-
-    Raises:
-        TooManyRejectsError: the run is refused; what is written tells why.
     """
-    report, run_id = prepared.report, prepared.report["run_id"]
+    report, run_id = result.report, result.report["run_id"]
     base = f"{prefix}/runs/{run_id}"
-    records = prepared.records
     # What an attempt that was killed has left must not be taken for this one's, least of all its report.
     for place in (
         f"{base}/report.json",
@@ -167,12 +166,12 @@ def write(prepared: Prepared, *, prefix: str, put: Callable[[str, str], None], s
         f"{base}/to_score",
         *(f"{prefix}/labelled/{name}/run_id={run_id}" for name in (*SPLITS, "rare", "index")),
     ):
-        _delete(records.sparkSession, place)
+        _delete(result.rejected.sparkSession, place)
     # Where none was rejected, no row need be looked at to say so.
-    rejected = prepared.rejected if report["rows"]["rejected"] else prepared.rejected.limit(0)
+    rejected = result.rejected if report["rows"]["rejected"] else result.rejected.limit(0)
     rejected.write.mode("overwrite").parquet(f"{base}/rejected")
-    if not report["refused"]:
-        _write_records(prepared, prefix)
+    if isinstance(result, Prepared):
+        _write_records(result, prefix)
     finished = time.time()
     report = {
         **report,
@@ -181,8 +180,6 @@ def write(prepared: Prepared, *, prefix: str, put: Callable[[str, str], None], s
         "seconds": round(finished - started, 1),
     }
     put(f"runs/{run_id}/report.json", json.dumps(report, ensure_ascii=False, indent=1))
-    if report["refused"]:
-        raise TooManyRejectsError(report["refused"])
     return report
 
 
@@ -241,14 +238,14 @@ def _judged(raw: DataFrame, settings: JobSettings, salt: str) -> DataFrame:
     """Raw rows with clean text, label and reason to reject, and what the text tells; a rejected row's text goes no further."""
     about = Understanding(languages=settings.languages, products=settings.products, channels=settings.channels, salt=salt)
     label, unknown = _canonical_label(settings)
-    is_row, refuses_unknown = F.col("fact").isNull(), F.lit(settings.unknown_labels == "reject")
+    refuses_unknown = F.lit(settings.unknown_labels == "reject")
     # Redaction writes no text shorter than it finds, so what is too short is so before it. A character has four bytes at most: only
     # where there are so few are they counted.
     says_nothing = (F.length("cleaned") < MIN_TEXT_CHARACTERS) | F.lower("cleaned").isin(*cells.BLANKS)
     too_short = (F.octet_length("cleaned") < 4 * MIN_TEXT_CHARACTERS) & says_nothing
     reason = (
         F.when(F.col("reason").isNotNull(), F.col("reason"))
-        .when(is_row & F.coalesce(too_short, F.lit(True)), F.lit(str(Reason.EMPTY_TEXT)))
+        .when(F.coalesce(too_short, F.lit(True)), F.lit(str(Reason.EMPTY_TEXT)))
         .when(F.col("unknown_label").isNotNull() & refuses_unknown, F.lit(str(Reason.UNKNOWN_LABEL)))
     )
     cleaned = (
@@ -471,7 +468,7 @@ def _finish(good: DataFrame, exceptions: DataFrame, run_id: str) -> DataFrame:
 
 
 def _report(
-    finished: DataFrame, counted: Sequence[Any], facts: list[dict[str, Any]], run_id: str, settings: JobSettings
+    finished: DataFrame, counted: Sequence[Any], file_entries: list[dict[str, Any]], run_id: str, settings: JobSettings
 ) -> dict[str, Any]:
     """The counts of the report, from one pass over cached data: every Spark job costs a second however small."""
     redacted: Counter[str] = Counter()
@@ -479,7 +476,7 @@ def _report(
     labels, languages, splits, rejects = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     rare, unknown, flags = Counter[str](), Counter[str](), Counter[str]()
     lengths = dict.fromkeys((f"up_to_{LENGTHS[0]}", *(f"over_{edge}" for edge in LENGTHS)), 0)
-    with_labels = {f"{fact['key']}#{fact['version_id']}" for fact in facts if "label" in fact["columns"]}
+    with_labels = {f"{entry['key']}#{entry['version_id']}" for entry in file_entries if "label" in entry["columns"]}
     to_score = conflicts = blank = 0
     names: set[str] = set()
     keys = (
@@ -525,18 +522,19 @@ def _report(
             unknown[row["unknown_label"]] += row["count"]
     files = []
     total: Counter[str] = Counter()
-    for fact in facts:
-        name = f"{fact['key']}#{fact['version_id']}"
+    for entry in file_entries:
+        name = f"{entry['key']}#{entry['version_id']}"
         rows = {
             "accepted": by_file[(name, "accepted")],
             "rejected": by_file[(name, "rejected")],
             "duplicates": by_file[(name, "duplicate")],
         }
         # What was read is counted where it was read, not summed up from where it went: so a lost row is seen.
-        if sum(rows.values()) != fact["read"]:
-            raise AccountingError(f"{fact['read']} rows were read of one file, and {sum(rows.values())} accounted for")
-        total.update(rows, read=fact["read"])
-        files.append({**{key: value for key, value in fact.items() if key != "read"}, "rows": {"read": fact["read"], **rows}})
+        read = entry.pop("read")
+        if sum(rows.values()) != read:
+            raise AccountingError(f"{read} rows were read of one file, and {sum(rows.values())} accounted for")
+        total.update(rows, read=read)
+        files.append({**entry, "rows": {"read": read, **rows}})
     if total["accepted"] != sum(splits.values()) + to_score:
         raise AccountingError("accepted rows are not labelled rows plus rows to score")
     return {

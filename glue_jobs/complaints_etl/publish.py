@@ -210,7 +210,7 @@ def _file_facts(files: Sequence[Mapping[str, Any]]) -> Column:
 
 def separator(file: Mapping[str, Any]) -> str:
     """A file with semicolons came from a spreadsheet that expects them, and that shows commas as one column."""
-    return ";" if str(file.get("dialect", "")).startswith("semicolon") else ","
+    return ";" if file.get("separator") == ";" else ","
 
 
 def export_names(files: Sequence[Mapping[str, Any]], run_id: str) -> list[str]:

@@ -12,7 +12,7 @@ from ptmlops.errors import OperatorError
 from stacks.config import Settings
 
 if TYPE_CHECKING:
-    from complaints_etl.reading import Table
+    from complaints_etl.readers.table import Table
 
 PREDICTIONS, EVALUATION = "predictions.csv", "evaluation.json"
 
@@ -89,7 +89,8 @@ def read_file(path: Path, settings: Settings) -> Table:
     Raises:
         OperatorError: the file cannot be read.
     """
-    from complaints_etl.reading import UnreadableFileError, read_table
+    from complaints_etl.readers import read_table
+    from complaints_etl.readers.table import UnreadableFileError
 
     try:
         return read_table(path.name, path.read_bytes(), settings.complaints.columns.model_dump())

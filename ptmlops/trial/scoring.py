@@ -16,11 +16,10 @@ from ptmlops.trial.checks import read_file
 from stacks.config import Settings
 
 if TYPE_CHECKING:
-    from complaints_etl.reading import Row, Table
+    from complaints_etl.readers.table import Row, Table
 
 ANSWER_COLUMNS = ("label", "confidence", "needs_review", "alternatives", "top_terms", "status", "reason")
 BATCH = 500
-SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}  # as Prepare's dialects name them
 
 Answer = Mapping[str, Any]
 
@@ -39,6 +38,7 @@ def score(base: Path, path: Path, out: Path, settings: Settings, report_progress
         The number of rows per status, of rows to review, and of texts that are also in the labelled file.
     """
     import pyarrow.dataset as ds
+    from complaints_etl.records.raw_rows import redact_names
 
     folder = base / "score" / "runs" / "try"
     columns = ["row_number", "complaint_id", "status", "duplicate_of", "text"]
@@ -51,7 +51,7 @@ def score(base: Path, path: Path, out: Path, settings: Settings, report_progress
     counts = {"rows": 0, "scored": 0, "duplicate": 0, "rejected": 0, "needs_review": 0}
 
     def lines(table: Table) -> Iterator[list[str]]:
-        yield [*file_header(table.header), *ANSWER_COLUMNS]
+        yield [*file_header(redact_names(table.header)), *ANSWER_COLUMNS]
         for row in table.rows:
             record, reason = records.get(row.number), reasons.get(row.number, "")
             if record is None and not reason:
@@ -119,8 +119,8 @@ def file_cells(row: Row, table: Table) -> tuple[list[str], str]:
     if row.values:
         return [row.values.get(name, "") for name in table.header], ""
     cells = [row.record]
-    if table.format == "csv":
-        separator = SEPARATORS.get(table.dialect.partition(",")[0], ",")
+    if table.format.kind == "csv":
+        separator = table.format.separator or ","
         with contextlib.suppress(csv.Error):
             cells = next(csv.reader(io.StringIO(row.record, newline=""), delimiter=separator), cells)
     surplus = cells[len(table.header) :]

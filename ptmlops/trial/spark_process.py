@@ -25,18 +25,23 @@ from pathlib import Path
 from typing import Any
 
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.prepare import prepare, write
-from complaints_etl.sources import SourceFile
+from complaints_etl.prepare import Refusal, prepare, write
+from complaints_etl.readers.storage import SourceFile
+from complaints_etl.session import configure
 from pyspark.sql import SparkSession
 
 RUN_ID = "try"
+
+
+class RefusedError(Exception):
+    """Prepare refuses the file."""
 
 
 def main(request: dict[str, Any]) -> None:
     """Prepare each file by itself, so that the file to score has no duplicates among the labelled rows."""
     settings = JobSettings.from_tables(request["settings"])
     folder = Path(request["folder"])
-    spark = _session(folder, request["java"])
+    spark = configure(_session(folder, request["java"]))
     for file in request["files"]:
         path, target = Path(file["path"]), folder / file["name"]
         source = SourceFile(key=path.name, version_id="1", size=path.stat().st_size, read=_reader(str(path)))
@@ -45,8 +50,10 @@ def main(request: dict[str, Any]) -> None:
         chosen = settings if file["labelled"] else dataclasses.replace(settings, columns=without_label)
         started = time.time()
         # Not Path.as_uri(): Hadoop does not decode the address, so "año 1" would become another folder.
-        prepared = prepare(spark, [source], chosen, run_id=RUN_ID, salt=secrets.token_hex(16))
-        write(prepared, prefix=f"file://{target}", put=_writer(target), started=started)
+        result = prepare(spark, [source], chosen, run_id=RUN_ID, salt=secrets.token_hex(16))
+        write(result, prefix=f"file://{target}", put=_writer(target), started=started)
+        if isinstance(result, Refusal):
+            raise RefusedError(result.message)
         print(f"prepared {file['name']}", flush=True)  # noqa: T201 - the caller waits for it
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from complaints_etl.publish import REVIEW_COLUMNS, TABLE, Run, table_columns
-from complaints_etl.reading import read_table
+from complaints_etl.readers import read_table
 from complaints_etl.report import COST_MARK
 from complaints_etl.run_facts import LENGTHS
 from pyspark.sql.types import _parse_datatype_string

@@ -178,7 +178,7 @@ def test_a_source_root_imports_nothing_of_another(root: str) -> None:
 
 
 def test_the_command_line_refuses_what_prepare_cannot_read_and_nothing_else() -> None:
-    from complaints_etl.reading import SUPPORTED_ENDINGS
+    from complaints_etl.readers.table import SUPPORTED_ENDINGS
 
     assert uploads.SUPPORTED_ENDINGS == SUPPORTED_ENDINGS
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.prepare import Prepared, prepare
-from complaints_etl.sources import PART_BYTES, SourceFile
+from complaints_etl.prepare import Prepared, Refusal, prepare
+from complaints_etl.readers.storage import SourceFile
+from complaints_etl.records.raw_rows import PART_BYTES
 
 from stacks.config import load_settings
 
@@ -25,12 +26,12 @@ def settings() -> JobSettings:
 
 
 @pytest.fixture
-def run(spark: SparkSession, settings: JobSettings) -> Callable[..., Prepared]:
+def run(spark: SparkSession, settings: JobSettings) -> Callable[..., Prepared | Refusal]:
     """`run({"a.csv": b"…"}, max_reject_share=1.0)`: prepare these files under changed settings."""
 
     def work(
         files: dict[str, bytes], *, known: Any = None, waiting: Any = None, part_bytes: int = PART_BYTES, **changed: Any
-    ) -> Prepared:
+    ) -> Prepared | Refusal:
         sources = [
             SourceFile(
                 key=name, version_id="v1", size=len(body), read=lambda start, end, body=body: body[start:end], bucket="raw"

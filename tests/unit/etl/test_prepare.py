@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import date
@@ -22,8 +23,8 @@ from complaints_etl.cleaning import CODES, DIGIT, MASK, SUM, classes_of, clean, 
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.oddities import oddities
 from complaints_etl.places import Text, lookup
-from complaints_etl.prepare import Prepared, TooManyRejectsError, prepare, write
-from complaints_etl.sources import SourceFile
+from complaints_etl.prepare import Prepared, Refusal, prepare, write
+from complaints_etl.readers.storage import SourceFile
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -182,13 +183,12 @@ def test_a_large_file_in_parts_is_the_file_as_a_whole(run: Run) -> None:
 
 def test_too_many_rejects_stop_the_run_with_every_row_counted(run: Run, tmp_path: Path) -> None:
     files = {"a.csv": b"text,label\nhola amigos,a\n", "b.csv": b"text,label\nuno\ndos\n"}
-    prepared = run(files, max_reject_share=0.5)
-    prefix = f"file://{tmp_path}"
-    with pytest.raises(
-        TooManyRejectsError, match=r"67% of 3 rows .* wrong_field_count \(2 rows, for instance line 2 of file 2 of 2"
-    ):
-        write(prepared, prefix=prefix, put=lambda key, text: (tmp_path / key).write_text(text), started=0.0)
-    base = tmp_path / "runs" / prepared.report["run_id"]
+    refusal = run(files, max_reject_share=0.5)
+    assert isinstance(refusal, Refusal)
+    message = r"67% of 3 rows .* wrong_field_count \(2 rows, for instance line 2 of file 2 of 2"
+    assert re.match(message, refusal.message)
+    write(refusal, prefix=f"file://{tmp_path}", put=lambda key, text: (tmp_path / key).write_text(text), started=0.0)
+    base = tmp_path / "runs" / refusal.report["run_id"]
     report = json.loads((base / "report.json").read_text())
     assert report["rows"] == {"read": 3, "accepted": 1, "rejected": 2, "duplicates": 0}
     assert report["rejects"] == {"wrong_field_count": 2}

@@ -7,10 +7,17 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
+import pyarrow as pa
 import pytest
-from complaints_etl import bulk, reading
 from complaints_etl.cells import BLANKS, carried, identity, is_unread, label, label_as_written, received
-from complaints_etl.reading import Evidence, Row, Table, UnreadableFileError, read_table
+from complaints_etl.readers import blocks, read_table
+from complaints_etl.readers.csv_arrow import read_plain_file
+from complaints_etl.readers.evidence import Evidence
+from complaints_etl.readers.header import header_end
+from complaints_etl.readers.parts import Part
+from complaints_etl.readers.storage import SourceFile
+from complaints_etl.readers.table import Row, Table, UnreadableFileError
+from complaints_etl.records.raw_rows import read_batches, redact_names
 
 ALIASES = {
     "text": ("text", "queja", "descripcion"),
@@ -102,7 +109,7 @@ def test_lone_surrogates_of_json_become_replacement_characters() -> None:
 def test_a_text_file_is_one_complaint_in_every_encoding(encoding: str) -> None:
     letter = "Señores:\nqueja, texto\nmás, nada"
     table = read("queja.txt", letter.encode(encoding))
-    assert (table.format, texts(table)) == ("text", [letter])
+    assert (table.format.kind, texts(table)) == ("text", [letter])
 
 
 def test_a_text_file_with_bytes_of_no_encoding_is_rejected() -> None:
@@ -117,7 +124,7 @@ def test_a_table_that_a_spreadsheet_saved_as_text_is_a_table(separator: str, enc
         separator.join(row) for row in (("radicado", "Queja", "Ciudad"), ("1", "no abre", "Bogotá"), ("2", '"a\nb"', "Cali"))
     ]
     table = read("hoja.txt", ("\r\n".join(lines) + "\r\n").encode(encoding))
-    assert (table.format, texts(table)) == ("csv", ["no abre", "a\nb"])
+    assert (table.format.kind, texts(table)) == ("csv", ["no abre", "a\nb"])
 
 
 @pytest.mark.parametrize(
@@ -135,7 +142,7 @@ def test_a_table_that_a_spreadsheet_saved_as_text_is_a_table(separator: str, enc
 )
 def test_a_letter_that_begins_like_a_header_is_one_complaint(letter: str) -> None:
     table = read("queja.txt", letter.encode())
-    assert (table.format, texts(table)) == ("text", [letter])
+    assert (table.format.kind, texts(table)) == ("text", [letter])
 
 
 @pytest.mark.parametrize(
@@ -188,20 +195,20 @@ def test_a_file_without_a_text_column_keeps_its_first_line_as_its_record() -> No
 
 
 @pytest.mark.parametrize(
-    ("body", "dialect"),
+    ("body", "separator"),
     [
-        (b'"Queja, en palabras, del cliente";queja;"Etiqueta, motivo"\nuno;hola, amigos;a\n', "semicolon"),
-        (b"queja (si, no, tal vez)|queja\nx|hola, amigos, todos\n", "pipe"),
-        (b"sep=;\r\nid;queja\r\n1;hola, amigos\r\n", "semicolon"),
-        (b'"sep=\t"\nid\tqueja\n1\thola, amigos\n', "tab"),
-        (b"\n\nid,queja\n1,hola\n", "comma"),
-        (b"queja\nhola, amigos; hola | todos\n", "one column"),
-        (b'queja\n"hola, ""amigos"""\n', "one column"),
+        (b'"Queja, en palabras, del cliente";queja;"Etiqueta, motivo"\nuno;hola, amigos;a\n', ";"),
+        (b"queja (si, no, tal vez)|queja\nx|hola, amigos, todos\n", "|"),
+        (b"sep=;\r\nid;queja\r\n1;hola, amigos\r\n", ";"),
+        (b'"sep=\t"\nid\tqueja\n1\thola, amigos\n', "\t"),
+        (b"\n\nid,queja\n1,hola\n", ","),
+        (b"queja\nhola, amigos; hola | todos\n", ""),
+        (b'queja\n"hola, ""amigos"""\n', ""),
     ],
 )
-def test_the_separator_is_the_one_that_finds_the_columns(body: bytes, dialect: str) -> None:
+def test_the_separator_is_the_one_that_finds_the_columns(body: bytes, separator: str) -> None:
     table = read("a.csv", body)
-    assert table.dialect.startswith(dialect)
+    assert table.format.separator == separator
     [row] = table.rows
     assert row.values["queja"].startswith("hola")
     assert row.line == body.count(b"\n")
@@ -212,7 +219,7 @@ def test_backslashes_escape_quotes_where_the_whole_file_says_so_and_stay_elsewhe
     assert texts(read("a.csv", plain)) == ["ruta C:\\tmp\\"]
     late = b"queja,label\n" + b"nada,a\n" * 20_000 + b'"dijo \\"no\\" o \\"quizas\\", C:\\tmp \\\\ y ""ya""",b\n'
     table = read("a.csv", late)
-    assert table.dialect.endswith("backslash")
+    assert table.format.quoting == "backslash"
     assert texts(table)[-1] == 'dijo "no" o "quizas", C:\\tmp \\ y "ya"'
 
 
@@ -330,7 +337,7 @@ def test_broken_bytes_in_utf8_reject_their_rows_and_no_others_accents() -> None:
         "rota \u00e9".encode(), b"rota \xe9"
     )
     table = read("a.csv", body)
-    assert table.encoding == "utf-8"
+    assert table.format.encoding == "utf-8"
     rows = list(table.rows)
     assert told(rows) == [(2, "ma\u00f1ana"), (3, "broken_encoding"), (4, "\u00bfcu\u00e1ndo?")]
     assert rows[1].record == "rota \\xe9,b"
@@ -343,7 +350,7 @@ def test_an_emoji_in_two_halves_is_one_and_harms_no_accent() -> None:
     """As databases write that know UTF-8 in its older form only (CESU-8)."""
     body = "text,label\nQué mal servicio X señor,app\nX,app\n".encode().replace(b"X", b"\xed\xa0\xbd\xed\xb8\x80")
     assert told(list(read("a.csv", body).rows)) == [(2, "Qué mal servicio 😀 señor"), (3, "😀")]
-    assert bulk.read("a.csv", body, ALIASES) is None  # for the careful reader
+    assert read_plain_file("a.csv", body, ALIASES) is None  # for the careful reader
     joined = list(read("a.csv", body + "otra señal,app\n".encode("cp1252") * 9).rows)
     assert [row.values["text"] for row in joined[1:3]] == ["😀", "otra señal"]
     half = list(read("a.csv", body.replace(b"\xed\xb8\x80,", b",")).rows)
@@ -352,7 +359,7 @@ def test_an_emoji_in_two_halves_is_one_and_harms_no_accent() -> None:
 
 def test_windows_1252_with_a_byte_it_does_not_define() -> None:
     table = read("a.csv", b"text,label\nma\xf1ana,a\nmal \x81,b\n\xbfcu\xe1ndo?,c\n")
-    assert table.encoding == "cp1252"
+    assert table.format.encoding == "cp1252"
     assert told(list(table.rows)) == [(2, "ma\u00f1ana"), (3, "broken_encoding"), (4, "\u00bfcu\u00e1ndo?")]
 
 
@@ -377,7 +384,7 @@ def test_a_gzip_file_of_several_members_is_read_whole(name: str) -> None:
 def test_a_thousand_copies_pack_well_and_are_no_bomb() -> None:
     body = b"text,label\n" + b"la misma queja de siempre, otra vez;fees\n".replace(b", ", b" ").replace(b";", b",") * 20_000
     packed = gzip.compress(body)
-    assert len(body) > reading.MAX_UNPACK_RATIO * len(packed)
+    assert len(body) > blocks.MAX_UNPACK_RATIO * len(packed)
     assert len(texts(read("a.csv.gz", packed))) == 20_000
 
 
@@ -387,9 +394,9 @@ def test_a_bomb_is_noticed_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Evidence, "of", lambda body: seen.append(len(body)) or of(body))
     with pytest.raises(UnreadableFileError, match="200 times"):
         read("a.csv.gz", gzip.compress((b"x" * 99 + b"\n") * 2_000_000))
-    assert max(seen) <= reading.BLOCK_BYTES + 100
-    assert sum(seen) <= 2 * reading.HARMLESS_BYTES + 200 * 1_000_000
-    monkeypatch.setattr(reading, "MAX_UNPACKED_BYTES", 1000)
+    assert max(seen) <= blocks.BLOCK_BYTES + 100
+    assert sum(seen) <= 2 * blocks.HARMLESS_BYTES + 200 * 1_000_000
+    monkeypatch.setattr(blocks, "MAX_UNPACKED_BYTES", 1000)
     with pytest.raises(UnreadableFileError) as caught:
         read("a.csv.gz", gzip.compress(b"text\n" + b"hola\n" * 999))
     assert caught.value.reason == "gzip_bomb"
@@ -486,11 +493,11 @@ def test_a_quote_left_open_before_records_of_which_a_later_one_has_a_quote_too()
     found = told(rows_of("a.csv", body))
     assert found[:2] == [(2, "unclosed_quote"), (3, "otra queja")]
     assert len(found) == 101
-    assert bulk.read("a.csv", body, ALIASES) is None
+    assert read_plain_file("a.csv", body, ALIASES) is None
 
     listed = b'id,queja,motivo\n1,"Pagos:\n2026-01-02,10,x\n2026-01-03,10,x\n2026-01-04,10,x\n2026-01-05,10,x\nfin",y\n'
     assert [line for line, _ in told(rows_of("a.csv", listed))] == [2]
-    assert bulk.read("a.csv", listed, ALIASES) is not None
+    assert read_plain_file("a.csv", listed, ALIASES) is not None
 
 
 def test_joined_files_with_marks_other_letters_and_other_encodings() -> None:
@@ -504,11 +511,11 @@ def test_joined_files_with_marks_other_letters_and_other_encodings() -> None:
 
     spaced = b" column 1,queja\n1,hola\n2,otra\n Column 1,QUEJA\n3,fin\n"
     assert told(rows_of("a.csv", spaced))[2] == (4, "repeated_header")
-    assert bulk.read("a.csv", spaced, ALIASES) is None
+    assert read_plain_file("a.csv", spaced, ALIASES) is None
 
     header = "id,queja,categoría\n1,crédito,café\n".encode()
     table = read("a.csv", header + "2,año niño,señal\n3,mañana,ñandú\n".encode("cp1252"))
-    assert (table.encoding, table.columns["label"]) == ("cp1252", "categoría")
+    assert (table.format.encoding, table.columns["label"]) == ("cp1252", "categoría")
     assert [row.values["queja"] for row in table.rows] == ["crédito", "año niño", "mañana"]
 
 
@@ -518,7 +525,7 @@ def test_joined_files_whose_columns_are_in_another_order() -> None:
     read_as = [(row.values["id"], row.values["queja"], row.values["motivo"]) for row in rows if row.values]
     assert read_as == [("1", "no abre la app", "app"), ("2", "me cobraron de más", "fees"), ("3", "otra", "app")]
     assert [row.reason for row in rows].count("repeated_header") == 2
-    assert bulk.read("a.csv", body, ALIASES) is None
+    assert read_plain_file("a.csv", body, ALIASES) is None
 
 
 @pytest.mark.parametrize("encoding", ["cp850", "mac_roman", "cp1252"])
@@ -530,19 +537,19 @@ def test_letters_of_dos_and_of_old_macs_are_told_by_where_they_stand(encoding: s
     ]
     body = ("queja,motivo\n" + "".join(f'"{text}",app\n' for text in texts)).encode(encoding)
     table = read("a.csv", body)
-    assert table.encoding == encoding
+    assert table.format.encoding == encoding
     assert [row.values["queja"] for row in table.rows] == texts
 
 
 def test_signs_of_windows_inside_words_make_no_other_encoding_of_it() -> None:
     english = "text\nI don’t know—they didn’t say—what it’s for: wasn’t it “free”? cœur, façade\nyou’ve, we’ll…\n"
-    assert read("a.csv", english.encode("cp1252")).encoding == "cp1252"
+    assert read("a.csv", english.encode("cp1252")).format.encoding == "cp1252"
 
 
 def test_rows_of_a_spreadsheet_that_nobody_filled_in_are_none() -> None:
     body = b"id;queja;motivo\n1;no abre;app\n;;\n ; ;\n\n2;tampoco abre;app\n;;\n;;\n"
     assert told(rows_of("a.csv", body)) == [(2, "no abre"), (6, "tampoco abre")]
-    assert bulk.read("a.csv", body, ALIASES) is None
+    assert read_plain_file("a.csv", body, ALIASES) is None
     # What is in quotes was written by somebody.
     assert told(rows_of("a.csv", b'queja,motivo\n"",""\n')) == [(2, "")]
 
@@ -582,10 +589,11 @@ def test_a_reports_title_above_the_header_is_passed_over(body: str, line: int, e
     assert [(row.line, row.reason, row.values[table.columns["text"]]) for row in table.rows] == [
         (line, None, "no abre, ayuda")
     ]
-    assert table.dialect.endswith(" of a title above the header")
+    assert table.format.title_lines
+    assert table.format.first_row_line == line
     if encoding != "utf-16":
         lines = content.splitlines(keepends=True)
-        assert reading.head_of(content, ALIASES) == sum(map(len, lines[: line - 1]))
+        assert header_end(content, table.format) == sum(map(len, lines[: line - 1]))
 
 
 @pytest.mark.parametrize(
@@ -609,7 +617,7 @@ def test_a_header_in_the_first_line_is_the_header_whatever_stands_below() -> Non
     assert told(rows_of("a.csv", body)) == [(2, "me cobraron, queja, fecha, y nada")]
     quoted = b'"radicado","de\nqueja, fecha","queja"\n1,2,hola\n'
     assert told(rows_of("a.csv", quoted)) == [(3, "hola")]
-    assert reading.head_of(quoted, ALIASES) == quoted.index(b"1,2")
+    assert header_end(quoted, read("a.csv", quoted).format) == quoted.index(b"1,2")
 
 
 def test_what_is_wrong_is_said_in_words_that_help() -> None:
@@ -640,12 +648,21 @@ def test_a_row_of_nothing_but_quotes_is_a_row_and_keys_in_other_letters_are_one(
 def test_personal_data_in_column_names_goes_nowhere(header: str, expected: tuple[str, ...]) -> None:
     body = f"{header}\n1,2,3,4\n{header}\n".encode()
     table = read("a.csv", body)
-    assert table.header == expected
-    assert [row.reason or list(row.values) for row in table.rows] == [list(expected), "repeated_header"]
-    plain = bulk.read("a.csv", body, ALIASES)
-    assert plain is None or expected[0] == "queja"
+    assert redact_names(table.header) == expected
+    carried = [name for name in expected if name != "queja"]
     keys = json.dumps(dict.fromkeys(header.split(","), 1))
-    assert read("a.jsonl", f'{keys}\n{{"Queja":"x","queja":"y","clara@x.com":1}}\n'.encode()).header[:4] == expected
+    as_json = f'{keys}\n{{"Queja":"x","queja":"y","clara@x.com":1}}\n'.encode()
+    # Row by row (the header is repeated), in bulk, and as JSON.
+    for name, content in (("a.csv", body), ("a.csv", body[: -len(header.encode()) - 1]), ("a.jsonl", as_json)):
+        file = SourceFile(key=name, version_id="1", size=len(content), read=lambda start, end, of=content: of[start:end])
+        first, *others = pa.Table.from_batches(
+            read_batches(file, Part(0, 0, 0, len(content)), ALIASES, lambda *_: None)
+        ).to_pylist()
+        assert [column for column, _ in first["carried_raw"]] == carried
+        assert [row["reason"] for row in others] == {"a.jsonl": ["malformed_row"]}.get(
+            name, ["repeated_header"][: len(others)]
+        )
+    assert redact_names(read("a.jsonl", as_json).header)[:4] == expected
 
 
 def test_numbers_in_json_stay_as_they_are_written() -> None:
@@ -697,10 +714,10 @@ def test_dates_in_the_usual_notations() -> None:
 def test_a_file_says_whether_months_come_first(cells: list[bytes], expected: bool) -> None:
     csv = b"radicado,fecha,queja\n" + b"".join(b"1,%s,hola amigos\n" % cell for cell in cells if b"," not in cell)
     lines = b"".join(b'{"queja":"x","fecha":"%s"}\n' % cell.replace(b"/", b"\\/") for cell in cells)
-    assert [read("a.csv", csv).month_first, read("a.jsonl", lines).month_first] == [expected, expected]
-    plain = bulk.read("a.csv", csv, ALIASES)
+    assert [read("a.csv", csv).format.month_first, read("a.jsonl", lines).format.month_first] == [expected, expected]
+    plain = read_plain_file("a.csv", csv, ALIASES)
     assert plain is not None
-    assert plain.table.month_first == expected
+    assert plain[0].month_first == expected
 
 
 def test_labels_are_what_the_eye_sees_and_ids_hold_nothing_personal() -> None:

@@ -31,7 +31,7 @@ from complaints_etl.publish import (
     write_parts,
     write_table,
 )
-from complaints_etl.sources import SourceFile
+from complaints_etl.readers.storage import SourceFile
 from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession

@@ -1,4 +1,4 @@
-"""Bulk parsing and the careful reader give the same rows, whatever the file; what is plain is indeed parsed in bulk."""
+"""Bulk parsing and reading row by row give the same rows, whatever the file; a plain file is parsed in bulk."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import os
 from typing import Any
 from unittest.mock import patch
 
-import pyarrow as pa
 import pytest
-from complaints_etl import bulk
-from complaints_etl.sources import SourceFile, _batches, _Part
+from complaints_etl.readers import csv_arrow
+from complaints_etl.readers.csv_arrow import read_plain_file
+from complaints_etl.readers.parts import Part
+from complaints_etl.readers.storage import SourceFile
+from complaints_etl.records.raw_rows import PartSummary, read_batches
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,17 +29,18 @@ tame = st.lists(st.sampled_from([bit for bit in _BITS if "\x00" not in bit and b
 )
 
 
-def rows_of(body: bytes, name: str = "a.csv", start: int = 0, **part: Any) -> list[dict[str, Any]]:
+def rows_of(body: bytes, name: str = "a.csv") -> tuple[list[dict[str, Any]], list[PartSummary]]:
     file = SourceFile(key=name, version_id="1", size=len(body), read=lambda first, last: body[first:last])
-    batches = list(_batches(file, _Part(0, part.pop("number", 0), start, len(body), **part), ALIASES))
-    return pa.Table.from_batches(batches).to_pylist()  # type: ignore[no-any-return]
+    summaries: list[PartSummary] = []
+    batches = read_batches(file, Part(0, 0, 0, len(body)), ALIASES, lambda _, summary: summaries.append(summary))
+    return [row for batch in batches for row in batch.to_pylist()], summaries
 
 
 def same_rows(body: bytes, name: str = "a.csv") -> None:
     in_bulk = rows_of(body, name)
-    with patch.object(bulk, "read", return_value=None):
-        careful = rows_of(body, name)
-    assert in_bulk == careful
+    with patch.object(csv_arrow, "read_plain_file", return_value=None):
+        one_by_one = rows_of(body, name)
+    assert in_bulk == one_by_one
 
 
 def written(rows: list[list[str]], separator: str = ",", quoting: Any = csv.QUOTE_MINIMAL, line_end: str = "\n") -> bytes:
@@ -81,11 +84,12 @@ def test_a_plain_file_is_parsed_in_bulk_with_its_lines() -> None:
     body = written(
         [["id", "text", "canal"], ["1", 'dijo "no",\ny\n\nse fue ', "web"], ["2", "  ", ""], ["3", "cafe\u0301", "app"]]
     )
-    plain = bulk.read("a.csv", body, ALIASES)
+    plain = read_plain_file("a.csv", body, ALIASES)
     assert plain is not None
-    assert plain.lines.tolist() == [2, 6, 7]
-    found = rows_of(body)
-    assert [row["raw_text"] for row in found[:3]] == ['dijo "no",\ny\n\nse fue', None, "café"]
+    assert plain[1].lines.tolist() == [0, 4, 5]
+    found, _ = rows_of(body)
+    assert [row["line_number"] for row in found] == [2, 6, 7]
+    assert [row["raw_text"] for row in found] == ['dijo "no",\ny\n\nse fue', None, "café"]
     assert found[0]["carried_raw"] == [("canal", "web")]
     same_rows(body)
 
@@ -102,10 +106,19 @@ def test_a_plain_file_is_parsed_in_bulk_with_its_lines() -> None:
         b"text,id\nma\xf1ana,1\n",  # no UTF-8
         b"text,id\na\0,1\n",
         b"id,text\n1,a\nid,text\n2,b\n",  # the header again
-        b"sep=,\nid,text\n1,a\n",
+        b"text,a\xf1o\nhola,1\n",  # a name that is no UTF-8, above rows that are
         b'text,id\n"dijo \\"no\\"",1\n',  # quotes escaped by backslashes
     ],
 )
-def test_what_is_not_plain_is_left_to_the_careful_reader(body: bytes) -> None:
-    assert bulk.read("a.csv", body, ALIASES) is None
+def test_what_is_not_plain_is_read_row_by_row(body: bytes) -> None:
+    assert read_plain_file("a.csv", body, ALIASES) is None
+    same_rows(body)
+
+
+@pytest.mark.parametrize("above", [b"sep=,\n", b"Informe de quejas,,\nNoviembre\n", b"\xef\xbb\xbf", b"\n"])
+def test_lines_above_the_header_do_not_keep_a_file_from_bulk_parsing(above: bytes) -> None:
+    body = above + b"id,text,label\n1,hola amigos,a\n2,otra,b\n"
+    plain = read_plain_file("a.csv", body, ALIASES)
+    assert plain is not None
+    assert plain[1].cells["text"].to_pylist() == ["hola amigos", "otra"]
     same_rows(body)

@@ -1,0 +1,55 @@
+"""Reads uploaded files: bytes to rows, each with the line on which it starts; what cannot be read is rejected with a reason.
+
+detect.py       how a file is written (`FileFormat`), found once; with encoding.py, evidence.py, header.py
+csv_arrow.py    rows of a CSV that any parser reads alike, in bulk
+csv_rows.py     rows of any CSV, with csv_parser.py, and csv_recovery.py for broken records
+json_lines.py   rows of JSON Lines
+plain_text.py   the one row of a text file
+parts.py        where a large CSV can be cut, so that several workers read it
+storage.py, blocks.py   where the bytes come from
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from complaints_etl.readers import json_lines, plain_text
+from complaints_etl.readers.blocks import blocks_of, unpacked
+from complaints_etl.readers.csv_parser import lines_of
+from complaints_etl.readers.csv_rows import CsvRows
+from complaints_etl.readers.detect import detect
+from complaints_etl.readers.encoding import text_blocks
+from complaints_etl.readers.table import Aliases, Blocks, FileFormat, Row, Table
+
+
+def read_table(name: str, content: bytes | Blocks, aliases: Aliases) -> Table:
+    """Read a file: detect its format, then iterate over its rows. Memory holds a block and a record.
+
+    Args:
+        name: the object's key. Its ending says what the file is.
+        content: its bytes, or a function that returns them in blocks.
+        aliases: for each column of ours the names that it may have.
+
+    Raises:
+        UnreadableFileError: the file as a whole cannot be used.
+    """
+    blocks = blocks_of(content) if isinstance(content, bytes) else content
+    file_format = detect(name, blocks, aliases)
+    return Table(file_format, read_rows(name, blocks, file_format))
+
+
+def read_rows(name: str, blocks: Blocks, file_format: FileFormat) -> Iterator[Row]:
+    """Return the rows of a whole file whose format is known.
+
+    Raises:
+        UnreadableFileError: the one complaint of a text file is too long.
+    """
+    texts = text_blocks(unpacked(name, blocks)(), file_format.encoding)
+    if file_format.kind == "text":
+        return iter([plain_text.read_row(texts)])
+    lines = lines_of(texts, file_format.newline)
+    if file_format.kind == "jsonl":
+        return json_lines.read_rows(lines, file_format)
+    above = file_format.first_row_line - 1
+    return iter(CsvRows(islice(lines, above, None), above, file_format))

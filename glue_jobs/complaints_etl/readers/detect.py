@@ -1,0 +1,135 @@
+"""Detects how a file is written, once: everything after it receives the `FileFormat`.
+
+For a file that is not cut this is one pass over all of its bytes, so that an unreadable file is refused before any row is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
+
+from complaints_etl.readers import json_lines
+from complaints_etl.readers.blocks import MAX_LINE_BYTES, unpacked, whole_lines, with_first_of
+from complaints_etl.readers.csv_parser import lines_of
+from complaints_etl.readers.encoding import as_utf8, encoding_by_mark, text_blocks
+from complaints_etl.readers.evidence import Evidence
+from complaints_etl.readers.header import SAMPLE_LINES, find_header, looks_like_table, name_columns, require_text_column
+from complaints_etl.readers.table import SUPPORTED_ENDINGS, Aliases, Blocks, FileFormat, Reason, UnreadableFileError
+
+SAMPLE_BYTES = 64 * 1024
+# The first bytes of files that are not text, whatever their names say (from each format's definition).
+_SIGNATURES = {
+    b"PK\x03\x04": "an Excel workbook or another zip archive", b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
+    b"%PDF-": "a PDF", b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image", b"GIF8": "a GIF image",
+    b"\x1f\x8b": "packed with gzip: end its name in .gz", b"BZh91AY&SY": "packed with bzip2", b"\xfd7zXZ": "packed with xz",
+    b"7z\xbc\xaf": "a 7-Zip archive", b"Rar!": "a RAR archive", b"(\xb5/\xfd": "packed with zstd", b"PAR1": "a Parquet file",
+    b"{\\rtf": "a rich text document", b"SQLite format 3": "an SQLite database",
+}  # fmt: skip
+_CONTROL_BYTES = bytes({*range(32)} - {9, 10, 11, 12, 13} | {127})
+_UNDEFINED_IN_1252 = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))
+
+
+def detect(name: str, blocks: Blocks, aliases: Aliases, *, evidence: Evidence | None = None) -> FileFormat:
+    """Detect the format of a file.
+
+    Args:
+        name: the object's key. Its ending says what the file is.
+        blocks: its bytes as stored, packed or not.
+        aliases: for each column of ours the names that it may have.
+        evidence: the counts over the whole file, if they are known: then only its beginning is read.
+
+    Raises:
+        UnreadableFileError: the file as a whole cannot be used.
+    """
+    ending = _ending(name)
+    blocks = unpacked(name, blocks)
+    head = next(with_first_of(blocks(), SAMPLE_BYTES), b"")
+    for signature, what in _SIGNATURES.items():
+        if head.startswith(signature):
+            raise UnreadableFileError(Reason.BINARY_FILE, f"it is {what}, whatever its name says: export it as CSV in UTF-8")
+    mark = encoding_by_mark(head)
+    counts, sample = _count(as_utf8(blocks(), mark), evidence)
+    encoding = mark or counts.encoding
+    _refuse_binary(sample, encoding)
+
+    def texts() -> Iterator[str]:
+        return text_blocks(blocks(), encoding)
+
+    kind = {".txt": "text", ".jsonl": "jsonl", ".json": "jsonl"}.get(ending, "csv")
+    if kind == "text":
+        kind = _kind_of_text(texts, aliases, escaped=counts.is_escaped)
+    file_format = FileFormat(kind=kind, encoding=encoding, broken=counts.broken > 0)
+    if kind == "text":
+        return file_format
+    file_format = replace(file_format, month_first=counts.is_month_first)
+    if kind == "jsonl":
+        keys, header, first = json_lines.find_keys(lines_of(texts(), "\n"))
+        return replace(file_format, header=header, header_cells=keys, columns=require_text_column(header, aliases, first))
+    return _with_csv_header(replace(file_format, escaped=counts.is_escaped), lines_of(texts(), ""), aliases)
+
+
+def _with_csv_header(file_format: FileFormat, lines: Iterator[str], aliases: Aliases) -> FileFormat:
+    found = find_header(lines, aliases, escaped=file_format.escaped)
+    header = name_columns(found.cells)
+    columns = require_text_column(header, aliases, "".join(found.lines).rstrip("\r\n"))
+    # Files of old Macs end lines with a carriage return alone. In other files one may be part of a cell.
+    newline = "" if found.lines[-1].endswith("\r") else "\n"
+    return replace(
+        file_format,
+        header=header,
+        header_cells=tuple(found.cells),
+        columns=columns,
+        separator=found.separator,
+        title_lines=found.title_lines,
+        first_row_line=1 + sum(1 for _ in lines_of(["".join((*found.above, *found.lines))], newline)),
+        newline=newline,
+    )
+
+
+def _ending(name: str) -> str:
+    lower = name.lower().removesuffix(".gz")
+    ending = next((ending for ending in SUPPORTED_ENDINGS if lower.endswith(ending)), None)
+    if ending is None:
+        message = f"files end in {', '.join(SUPPORTED_ENDINGS)} or these with .gz"
+        raise UnreadableFileError(Reason.UNSUPPORTED_FORMAT, message)
+    return ending
+
+
+def _count(blocks: Iterator[bytes], evidence: Evidence | None) -> tuple[Evidence, bytes]:
+    """Return the counts over all of the file, and its first SAMPLE_BYTES without white space in front of them.
+
+    Raises:
+        UnreadableFileError: there is nothing but white space, or a line is too long.
+    """
+    counts, sample = evidence or Evidence(), b""
+    for block in whole_lines(blocks, limit=MAX_LINE_BYTES):
+        if evidence is None:
+            counts += Evidence.of(block)
+        if len(sample) < SAMPLE_BYTES:
+            sample = (sample.lstrip() + block)[:SAMPLE_BYTES]
+        elif evidence is not None:
+            break
+    if not sample.strip():
+        raise UnreadableFileError(Reason.EMPTY_FILE, "the file holds nothing")
+    return counts, sample
+
+
+def _refuse_binary(sample: bytes, encoding: str) -> None:
+    """Refuse what is not text, or text in an encoding that is not known here."""
+    if len(sample) - len(sample.translate(None, _CONTROL_BYTES)) > max(16, len(sample) / 10):
+        message = "a tenth of it is control characters: it is not text, whatever its name says"
+        raise UnreadableFileError(Reason.BINARY_FILE, message)
+    if encoding == "cp1252" and sum(map(sample.count, _UNDEFINED_IN_1252)) > max(3, len(sample) / 200):
+        raise UnreadableFileError(Reason.UNKNOWN_ENCODING, "neither UTF-8, UTF-16 nor Windows-1252: save it as UTF-8")
+
+
+def _kind_of_text(texts: Callable[[], Iterator[str]], aliases: Aliases, *, escaped: bool) -> str:
+    """Return what a .txt file is: a table, JSON Lines, or one complaint."""
+    if json_lines.looks_like_json_lines(_sample_lines(texts(), "\n")):
+        return "jsonl"
+    return "csv" if looks_like_table(_sample_lines(texts(), ""), aliases, escaped=escaped) else "text"
+
+
+def _sample_lines(texts: Iterator[str], newline: str) -> list[str]:
+    return list(islice(filter(str.strip, lines_of(texts, newline)), SAMPLE_LINES))

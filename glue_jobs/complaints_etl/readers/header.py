@@ -1,0 +1,259 @@
+"""Column names: which of a file's columns are ours, where a CSV's header is, and which separator it has."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import re
+import unicodedata
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from complaints_etl.readers.csv_parser import CsvParser
+from complaints_etl.readers.encoding import LONE_SURROGATE
+from complaints_etl.readers.table import (
+    MAX_CELL_CHARACTERS,
+    MAX_COLUMNS,
+    SEPARATORS,
+    Aliases,
+    FileFormat,
+    Reason,
+    UnreadableFileError,
+)
+
+SAMPLE_LINES = 100  # from which the separator is found
+LONGEST_NAME = 200  # characters of a title's cell, and of the first cell of a repeated header
+_NAME_CHARACTERS = 1000  # kept of a name: it may be a survey's question, or a complaint if the file has no header
+_MOST_TITLES, _MOST_FILLED = 20, 2  # lines above a header; cells of such a line that are not empty
+_SAMPLE_CHARACTERS = 64 * 1024
+# A line for Excel, `sep=;` or `"sep=;"`, and one of PowerShell's Export-Csv, `#TYPE System.Data.DataRow`.
+SEPARATOR_LINE = re.compile(r'(?:"?sep=([^"\r\n])"?;*,*|#TYPE [\w.]+[,;]*)\s*', re.IGNORECASE)
+
+
+# -- names ------------------------------------------------------------------------------------------------------------
+
+
+def fold(name: str) -> str:
+    """Return a name as names are compared: without case, accents and invisible characters; one space for `_`, `-` and `.`."""
+    plain = "".join(
+        mark for mark in unicodedata.normalize("NFKD", name) if unicodedata.category(mark) not in ("Mn", "Cf", "Cc")
+    )
+    return " ".join(re.sub(r"[_\-.]+", " ", plain).casefold().split())
+
+
+def find_columns(header: Sequence[str], aliases: Aliases) -> dict[str, str]:
+    """Return, for each column of ours that the header has, its name there. The first alias that is there wins."""
+    by_name: dict[str, str] = {}
+    for column in header:
+        by_name.setdefault(fold(column), column)
+    columns = {}
+    for ours, names in aliases.items():
+        # Our own name is always an alias: a review list that comes back has it, whatever the settings call the column.
+        match = next((by_name[fold(name)] for name in (*names, ours) if fold(name) in by_name), None)
+        if match is not None:
+            columns[ours] = match
+    return columns
+
+
+def require_text_column(header: Sequence[str], aliases: Aliases, first_line: str) -> dict[str, str]:
+    """Return `find_columns`.
+
+    Raises:
+        UnreadableFileError: there is no text column. The message quotes no name, because the first line of a file without
+            a header is a complaint; the line is kept with the rejected rows.
+    """
+    columns = find_columns(header, aliases)
+    if "text" not in columns:
+        message = (
+            f"none of its {len(header)} columns (the rejected record) is a text column: "
+            f"the first line must be a header, and one of its names {', '.join(aliases['text'])}"
+        )
+        raise UnreadableFileError(Reason.NO_TEXT_COLUMN, message, LONE_SURROGATE.sub("\ufffd", first_line))
+    return columns
+
+
+def check_column_count(columns: int) -> None:
+    """Refuse too many columns before they are named, which takes longer the more there are."""
+    if columns > MAX_COLUMNS:
+        raise UnreadableFileError(Reason.TOO_MANY_COLUMNS, f"it has {columns:,} columns; at most {MAX_COLUMNS:,} are read")
+
+
+def unique_name(name: str, taken: Container[str]) -> str:
+    """Return `name`, or "name (2)" and so on if it is taken."""
+    name = name[:_NAME_CHARACTERS]
+    unique, turn = name, 2
+    while unique in taken:
+        unique, turn = f"{name} ({turn})", turn + 1
+    return unique
+
+
+def name_columns(cells: Sequence[str]) -> tuple[str, ...]:
+    """Return a name for each column, no two alike; an empty third cell is "column 3"."""
+    check_column_count(len(cells))
+    names: dict[str, None] = {}
+    for place, cell in enumerate(cells, start=1):
+        plain = LONE_SURROGATE.sub("\ufffd", cell.replace("\ufeff", "").replace("\x00", ""))
+        names[unique_name(unicodedata.normalize("NFC", plain).strip() or f"column {place}", names)] = None
+    return tuple(names)
+
+
+# -- where the header of a CSV is -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CsvHeader:
+    """The header of a CSV, and the file's lines down to it.
+
+    Attributes:
+        cells: the header's cells as they are written.
+        separator: "" for a file with one column.
+        title_lines: how many lines of a title are above the header.
+        above: the lines above the header, the titles included.
+        lines: the header's own lines.
+    """
+
+    cells: list[str]
+    separator: str
+    title_lines: int
+    above: list[str]
+    lines: list[str]
+
+
+def find_header(lines: Iterator[str], aliases: Aliases, *, escaped: bool) -> CsvHeader:
+    """Find the header at or near the beginning of a CSV.
+
+    Args:
+        lines: the file's, with their ends. A lone carriage return ends one too.
+        aliases: the names of our columns.
+        escaped: as in `FileFormat`.
+
+    Raises:
+        UnreadableFileError: the first line cannot be a header.
+    """
+    above, first, separator = [], "", ""
+    for line in lines:
+        match = SEPARATOR_LINE.fullmatch(line)
+        if (match and not separator) or not line.strip():
+            separator = separator or (match[1] if match else "") or ""
+            above.append(line)
+        else:
+            first = line
+            break
+    if not first and above:
+        first = above.pop()
+    sample = [first, *islice(lines, SAMPLE_LINES + _MOST_TITLES)]
+    titles = count_titles(sample[: _MOST_TITLES + 2], aliases)
+    above, sample = above + sample[:titles], sample[titles:]
+    separator = separator or _find_separator(sample[:SAMPLE_LINES], aliases, escaped=escaped)
+    header: list[str] = []
+
+    def counted() -> Iterator[str]:
+        for line in chain(sample, lines):
+            header.append(line)
+            yield line
+
+    try:
+        cells = next(CsvParser(separator, escaped=escaped).records(counted()))
+    except (StopIteration, csv.Error):
+        message = "its first line is not a header: a quote is not closed or not beside a separator, or a name is too long"
+        if header[-1].startswith("{"):
+            message = "its first line is not a header but a JSON object: if the file is JSON Lines, let its name end in .jsonl"
+        record = LONE_SURROGATE.sub("\ufffd", header[-1][:MAX_CELL_CHARACTERS])
+        raise UnreadableFileError(Reason.NO_HEADER, message, record) from None
+    return CsvHeader(cells, separator, titles, above, header)
+
+
+def header_end(body: bytes, file_format: FileFormat) -> int:
+    """Return where the lines below the header begin in a CSV whose newline is one byte."""
+    end = 0
+    for _ in range(file_format.first_row_line - 1):
+        end = body.find(b"\n", end) + 1 or len(body)
+    return end
+
+
+def count_titles(lines: Sequence[str], aliases: Aliases) -> int:
+    """Return how many of these lines are a report's title above the header of its table.
+
+    A title line has at most two cells that are not empty, fewer than the header. The header has a text column, and a row is below.
+    Example: 2 for `Complaints;;`, `November;;`, `id;date;text`, `1;2026-11-02;the app fails`.
+    """
+    return min(filter(None, (_header_below_titles(lines, mark, aliases) for mark in SEPARATORS)), default=1) - 1
+
+
+def _header_below_titles(lines: Sequence[str], separator: str, aliases: Aliases) -> int:
+    """Return which line is the header if the file has this separator, counted from 1; 0 for none."""
+    parser, most = CsvParser(separator, escaped=False), 0
+    for place, line in enumerate(lines[: _MOST_TITLES + 1], start=1):
+        cells = parser.complete_record(line)
+        if cells is None:
+            return 0
+        filled = list(filter(str.strip, cells))
+        if "text" in find_columns(filled, aliases):
+            below = next(filter(str.strip, lines[place:]), "")
+            # Words of a sentence have a space behind a comma, and a table has rows. A row's text may go on in the next line.
+            spaced = separator != "|" and any(cell.startswith(" ") for cell in filled)
+            row = next(parser.records([below[:_SAMPLE_CHARACTERS]], strict=False), [])
+            is_header = place == 1 or (most < len(filled) and not spaced and 1 < len(row) <= len(cells))
+            return place if is_header else 0
+        most = max(most, len(filled))
+        if most > _MOST_FILLED or max(map(len, filled), default=0) > LONGEST_NAME:
+            return 0
+    return 0
+
+
+def _find_separator(lines: Sequence[str], aliases: Aliases, *, escaped: bool) -> str:
+    """Return the separator with which the header has most of our columns and most rows are as wide as the header.
+
+    Args:
+        lines: the header's and those below it.
+        aliases: the names of our columns.
+        escaped: as in `FileFormat`.
+
+    Returns:
+        "" if the text column is the only column.
+    """
+    widths: dict[str, int] = {}
+
+    def score(separator: str) -> tuple[int, float, int]:
+        records = []
+        with contextlib.suppress(csv.Error):
+            for cells in CsvParser(separator, escaped=escaped).records(lines, strict=False):
+                records.append(cells)  # one by one: those before an error count
+        header, *rows = records or [[]]
+        rows = [row for row in rows[:-1] or rows if row]  # the sample may end in the middle of the last one
+        alike = sum(len(row) == len(header) for row in rows) / len(rows) if rows else 0.0
+        found = find_columns(header, aliases)
+        widths[separator] = len(header) if "text" in found else 0
+        return (len(found) if "text" in found else 0, round(alike, 1), len(header))
+
+    best = max(SEPARATORS, key=score)
+    return "" if widths[best] == 1 else best
+
+
+def looks_like_table(lines: Sequence[str], aliases: Aliases, *, escaped: bool) -> bool:
+    """Return True if the lines of a text file are a table, as spreadsheets save it, and not a letter.
+
+    The first line of a letter may hold a comma and a word that is a column's name: then two such columns make a table.
+
+    Args:
+        lines: the first ones that are not empty.
+        aliases: the names of our columns.
+        escaped: as in `FileFormat`.
+    """
+    if not lines or SEPARATOR_LINE.fullmatch(lines[0]):
+        return bool(lines)
+    separator = _find_separator(lines, aliases, escaped=escaped)
+    if not separator:
+        return False
+    try:
+        header, *rows = CsvParser(separator, escaped=escaped).records(lines, strict=False)
+    except csv.Error:
+        return False
+    found = find_columns(header, aliases)
+    if "text" not in found or not all(map(str.strip, header)):
+        return False
+    wide = 2 * sum(len(row) == len(header) for row in rows) > len(rows)
+    if separator in "\t|":
+        return wide or len(found) > 1
+    return wide and len(found) > 1 and not any(name.startswith(" ") for name in header)

@@ -1,0 +1,45 @@
+"""An uploaded file, whose bytes can be read on any worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import boto3
+
+from complaints_etl.readers.blocks import BLOCK_BYTES
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """One version of an uploaded file; `read(start, end)` returns the bytes of a range."""
+
+    key: str
+    version_id: str
+    size: int
+    read: Callable[[int, int], bytes]
+    bucket: str = ""
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield all bytes, a block at a time."""
+        return (self.read(start, min(start + BLOCK_BYTES, self.size)) for start in range(0, self.size, BLOCK_BYTES))
+
+
+@cache
+def _s3() -> Any:
+    return boto3.client("s3")
+
+
+def s3_reader(bucket: str, key: str, version_id: str) -> Callable[[int, int], bytes]:
+    """Return a function that reads ranges of one version of an S3 object."""
+
+    def read(start: int, end: int) -> bytes:
+        if end <= start:
+            return b""
+        request = {"Bucket": bucket, "Key": key, "VersionId": version_id}
+        body: bytes = _s3().get_object(**request, Range=f"bytes={start}-{end - 1}")["Body"].read()
+        return body
+
+    return read

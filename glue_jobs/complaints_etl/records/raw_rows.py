@@ -1,0 +1,252 @@
+"""Rows as a file has them → raw rows (RAW_SCHEMA): our columns by our names, the others as they are, in Arrow batches.
+
+A plain CSV is parsed in bulk (readers/csv_arrow.py), everything else row by row; the raw rows are the same. Column names may hold
+personal data (a survey's answer, a customer's name), so they are redacted here, before they go anywhere.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from complaints_etl.cells import MAY_BE_PERSONAL, identity, is_unread, label, label_as_written, received
+from complaints_etl.oddities import oddities
+from complaints_etl.readers import csv_arrow, read_rows
+from complaints_etl.readers.blocks import blocks_of
+from complaints_etl.readers.csv_parser import lines_of
+from complaints_etl.readers.csv_rows import CsvRows
+from complaints_etl.readers.detect import detect
+from complaints_etl.readers.encoding import text_blocks
+from complaints_etl.readers.header import unique_name
+from complaints_etl.readers.parts import Part, read_part
+from complaints_etl.readers.storage import SourceFile
+from complaints_etl.readers.table import Aliases, FileFormat, Row, UnreadableFileError
+from complaints_etl.redaction import redact
+from complaints_etl.spreadsheet import active
+
+# A part's text, its rows and its share of a batch fit a worker's Python several times over.
+PART_BYTES = 16 * 1024**2
+_BATCH_ROWS = 5000
+_BATCH_CHARACTERS = 16 * 1024**2
+_FIRST_COMPOSABLE = 0xCC  # the first byte in UTF-8 of U+0300 and above; characters below are composed already
+
+RAW_SCHEMA = (
+    "source_index int, part int, row_number bigint, line_number bigint, source_file string, source_version string, "
+    "original_id string, raw_text string, oddities int, label_original string, label_read string, received_at timestamp, "
+    "unread_date boolean, carried_raw map<string,string>, reason string, detail string, record string"
+)
+_ARROW = pa.schema(
+    [
+        ("source_index", pa.int32()),
+        ("part", pa.int32()),
+        ("row_number", pa.int64()),
+        ("line_number", pa.int64()),
+        *((name, pa.string()) for name in ("source_file", "source_version", "original_id", "raw_text")),
+        ("oddities", pa.int32()),
+        *((name, pa.string()) for name in ("label_original", "label_read")),
+        ("received_at", pa.timestamp("us", "UTC")),
+        ("unread_date", pa.bool_()),
+        ("carried_raw", pa.map_(pa.string(), pa.string())),
+        *((name, pa.string()) for name in ("reason", "detail", "record")),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class PartSummary:
+    """What reading a part found: its number of rows, and the file's format, or the reason why the file is rejected."""
+
+    rows: int
+    format: FileFormat | None = None
+    rejected: str | None = None
+
+
+def read_batches(
+    file: SourceFile, part: Part, aliases: Aliases, summarize: Callable[[Part, PartSummary], None]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the raw rows of a part, then call `summarize`. A file that cannot be read is one rejected row.
+
+    `row_number` counts from the beginning of the part.
+    """
+    count, file_format, rejected = 0, part.format, None
+    try:
+        file_format, batches = _open(file, part, aliases)
+        for batch in batches:
+            count += batch.num_rows
+            yield batch
+    except UnreadableFileError as error:
+        # The file counts as one row: it was uploaded, and must not vanish from the accounts.
+        count, file_format, rejected = 1, None, str(error.reason)
+        place = (part.file, part.number, 1, 1, file.key, file.version_id)
+        nothing: tuple[Any, ...] = (*(None,) * 6, [])
+        yield _to_arrow([(*place, *nothing, rejected, str(error), error.record)])
+    summarize(part, PartSummary(count, file_format, rejected))
+
+
+def _open(file: SourceFile, part: Part, aliases: Aliases) -> tuple[FileFormat, Iterator[pa.RecordBatch]]:
+    """Return the file's format and the part's raw rows."""
+    if part.format:
+        body, above = read_part(file, part, part.format)
+        if plain := csv_arrow.read_plain(body, part.format):
+            return part.format, _plain_batches(file, part, part.format, plain, above)
+        lines = lines_of(text_blocks(blocks_of(body)(), part.format.codec), part.format.newline)
+        return part.format, _row_batches(file, part, part.format, iter(CsvRows(lines, above, part.format)))
+    blocks = file.blocks
+    if file.size <= PART_BYTES:
+        content = file.read(0, file.size)
+        if found := csv_arrow.read_plain_file(file.key, content, aliases):
+            file_format, plain = found
+            return file_format, _plain_batches(file, part, file_format, plain, file_format.first_row_line - 1)
+        blocks = blocks_of(content)
+    file_format = detect(file.key, blocks, aliases)
+    return file_format, _row_batches(file, part, file_format, read_rows(file.key, blocks, file_format))
+
+
+def redact_names(header: Sequence[str]) -> tuple[str, ...]:
+    """Return the column names with personal data redacted, no two alike: "<EMAIL>", "<EMAIL> (2)"."""
+    names: dict[str, None] = {}
+    for name in header:
+        may_be_personal = "@" in name or any(map(str.isdecimal, name))
+        names[unique_name(redact(name)[0] if may_be_personal else name, names)] = None
+    return tuple(names)
+
+
+# -- row by row -------------------------------------------------------------------------------------------------------
+
+
+def _row_batches(file: SourceFile, part: Part, file_format: FileFormat, rows: Iterator[Row]) -> Iterator[pa.RecordBatch]:
+    names = dict(zip(file_format.header, redact_names(file_format.header), strict=True))
+    columns = file_format.columns
+    # The date is parsed into a column of its own; the export gives it back as it was written.
+    ours = {name for column, name in columns.items() if column != "received_at"}
+    batch: list[tuple[Any, ...]] = []
+    characters = 0
+    for row in rows:
+        own_id, named, date = (_value(row.values, columns.get(column)) for column in ("complaint_id", "label", "received_at"))
+        batch.append(
+            (
+                part.file,
+                part.number,
+                row.number,
+                row.line,
+                file.key,
+                file.version_id,
+                identity(own_id),
+                _value(row.values, columns.get("text")),
+                label_as_written(named),
+                label(named),
+                received(date, file_format.month_first),
+                is_unread(date, file_format.month_first) if date else None,
+                [(names[name], active(value)) for name, value in row.values.items() if name not in ours],
+                str(row.reason) if row.reason else None,
+                row.detail,
+                row.record,
+            )
+        )
+        characters += len(row.record)
+        if len(batch) == _BATCH_ROWS or characters > _BATCH_CHARACTERS:
+            yield _to_arrow(batch)
+            batch, characters = [], 0
+    yield _to_arrow(batch)
+
+
+def _value(values: Mapping[str, str], column: str | None) -> str | None:
+    """Return a cell without white space around it, composed (NFC): Spark SQL has no function for that."""
+    # What a review list or an export marked as text, so that no spreadsheet computes it, comes back as it was.
+    value = active(values.get(column, "").replace("\x00", "")) if column else ""
+    return unicodedata.normalize("NFC", value.strip()) or None
+
+
+def _to_arrow(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
+    """Return rows as RAW_SCHEMA; `oddities` is computed from the text."""
+    fields = [field for field in _ARROW if field.name != "oddities"]
+    columns = zip(*rows, strict=True) if rows else [()] * len(fields)
+    arrays = {field.name: pa.array(values, field.type) for values, field in zip(columns, fields, strict=True)}
+    arrays["oddities"] = oddities(arrays["raw_text"])
+    return pa.RecordBatch.from_arrays([arrays[field.name] for field in _ARROW], schema=_ARROW)
+
+
+# -- in bulk ----------------------------------------------------------------------------------------------------------
+
+
+def _plain_batches(
+    file: SourceFile, part: Part, file_format: FileFormat, plain: csv_arrow.PlainRows, above: int
+) -> Iterator[pa.RecordBatch]:
+    names = dict(zip(file_format.header, redact_names(file_format.header), strict=True))
+    columns, month_first = file_format.columns, file_format.month_first
+    ours = {name for column, name in columns.items() if column != "received_at"}
+    for rows in plain.batches(_BATCH_ROWS, above):
+        size = rows.num_rows
+        cells = {name: rows.column(name) for name in file_format.header}
+        nothing = pa.nulls(size, pa.string())
+        text, own_id, label_cells, date_cells = (
+            _values(cells[columns[column]]) if column in columns else nothing
+            for column in ("text", "complaint_id", "label", "received_at")
+        )
+        labels, dates = label_cells.dictionary_encode(), date_cells.dictionary_encode()
+        arrays = [
+            pa.array([part.file] * size, pa.int32()),
+            pa.array([part.number] * size, pa.int32()),
+            rows.column(csv_arrow.ROW_NUMBER),
+            rows.column(csv_arrow.LINE_NUMBER),
+            pa.array([file.key] * size),
+            pa.array([file.version_id] * size),
+            _identities(own_id),
+            text,
+            oddities(text),
+            *(_map_distinct(labels, pa.string(), read) for read in (label_as_written, label)),
+            _map_distinct(dates, _ARROW.field("received_at").type, lambda cell: received(cell, month_first)),
+            _map_distinct(dates, pa.bool_(), lambda cell: is_unread(cell, month_first)),
+            _maps({names[name]: array for name, array in cells.items() if name not in ours}, size),
+            nothing,
+            nothing,
+            rows.column(csv_arrow.RECORD),
+        ]
+        yield pa.RecordBatch.from_arrays(arrays, schema=_ARROW)
+
+
+def _values(cells: pa.Array) -> pa.Array:
+    """Return the cells without white space around them, composed (NFC), null if nothing is left."""
+    trimmed = pc.utf8_trim_whitespace(cells)
+    trimmed = pc.if_else(pc.equal(pc.binary_length(trimmed), 0), pa.scalar(None, pa.string()), trimmed)
+    offsets = np.frombuffer(trimmed.buffers()[1], np.int32)[trimmed.offset : trimmed.offset + len(trimmed) + 1]
+    octets = np.frombuffer(trimmed.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+    composable = np.flatnonzero(octets >= _FIRST_COMPOSABLE) + offsets[0]
+    if not len(composable):
+        return trimmed
+    rows = np.unique(np.searchsorted(offsets, composable, side="right") - 1)
+    composed = [unicodedata.normalize("NFC", text) for text in trimmed.take(pa.array(rows)).to_pylist()]
+    mask = np.zeros(len(trimmed), bool)
+    mask[rows] = True
+    return pc.replace_with_mask(trimmed, pa.array(mask), pa.array(composed, pa.string()))
+
+
+def _identities(cells: pa.Array) -> pa.Array:
+    may_be_personal = pc.fill_null(pc.match_substring_regex(cells, MAY_BE_PERSONAL), False)
+    if not pc.any(may_be_personal).as_py():
+        return cells
+    redacted = [identity(cell) for cell in cells.filter(may_be_personal).to_pylist()]
+    return pc.replace_with_mask(cells, may_be_personal, pa.array(redacted, pa.string()))
+
+
+def _map_distinct(encoded: pa.DictionaryArray, kind: pa.DataType, function: Callable[[str], object]) -> pa.Array:
+    """Apply a function to every cell; it is called once for each distinct one."""
+    return pa.array([function(cell) for cell in encoded.dictionary.to_pylist()], kind).take(encoded.indices)
+
+
+def _maps(cells: Mapping[str, pa.Array], size: int) -> pa.Array:
+    """Return map<string,string> of each row's cells by column name."""
+    width = len(cells)
+    names = pa.array(list(cells), pa.string())
+    if not width:
+        return pa.MapArray.from_arrays(pa.array([0] * (size + 1), pa.int32()), names, names)
+    in_order = np.arange(width * size).reshape(width, size).T.ravel()
+    items = pa.concat_arrays(list(cells.values())).take(pa.array(in_order))
+    keys = names.take(pa.array(np.tile(np.arange(width), size)))
+    return pa.MapArray.from_arrays(pa.array(np.arange(size + 1) * width, pa.int32()), keys, items)

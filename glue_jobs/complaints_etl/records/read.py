@@ -1,0 +1,136 @@
+"""Reads the files of a run with Spark: a file, or a part of a large one, is read by one task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from pyspark.accumulators import Accumulator, AccumulatorParam
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from complaints_etl.readers.evidence import Evidence
+from complaints_etl.readers.parts import Part, Range, cut
+from complaints_etl.readers.storage import SourceFile
+from complaints_etl.readers.table import Aliases
+from complaints_etl.records.raw_rows import PART_BYTES, RAW_SCHEMA, PartSummary, read_batches, redact_names
+
+_SHARED_BYTES = 256 * 1024  # less is not worth a shuffle
+
+# By file and part. Assigned, never added up: a task that Spark runs again reports the same.
+_Summaries = dict[tuple[int, int], PartSummary]
+
+
+class _SummariesParam(AccumulatorParam[_Summaries]):
+    def zero(self, value: _Summaries) -> _Summaries:  # noqa: ARG002 - Spark's signature
+        return {}
+
+    def addInPlace(self, value1: _Summaries, value2: _Summaries) -> _Summaries:  # noqa: N802 - Spark's name
+        value1.update(value2)
+        return value1
+
+
+@dataclass(frozen=True)
+class FilesRead:
+    """The raw rows of a run's files (RAW_SCHEMA); the summaries are complete once all rows have been computed."""
+
+    rows: DataFrame
+    files: Sequence[SourceFile]
+    summaries: Accumulator[_Summaries]
+
+    def metadata(self) -> tuple[list[dict[str, Any]], dict[tuple[int, int], int]]:
+        """Return a report entry for each file, with its rows as `read`, and the number of rows before each part."""
+        entries: list[dict[str, Any]] = []
+        before: dict[tuple[int, int], int] = {}
+        for (file, number), summary in sorted(self.summaries.value.items()):
+            if number == 0:
+                entries.append({**_file_entry(self.files[file], summary), "read": 0})
+            before[(file, number)] = entries[-1]["read"]
+            entries[-1]["read"] += summary.rows
+        return entries, before
+
+
+def read_files(
+    spark: SparkSession, files: Sequence[SourceFile], aliases: Aliases, *, part_bytes: int = PART_BYTES
+) -> FilesRead:
+    """Read all files. `row_number` counts from a part's beginning, until `number_rows` knows the rows of all parts.
+
+    Args:
+        spark: the session.
+        files: the run's.
+        aliases: for each column of ours the names that it may have.
+        part_bytes: how much of a large file one task reads.
+    """
+    context = spark.sparkContext
+    cores = context.defaultParallelism
+
+    def count_ranges(count: Callable[[Range], Evidence], ranges: Sequence[Range]) -> list[Evidence]:
+        return context.parallelize(ranges, len(ranges)).map(count).collect()
+
+    parts = [part for index, file in enumerate(files) for part in cut(index, file, aliases, part_bytes, count_ranges)]
+    total = sum(file.size for file in files)
+    tasks = _tasks(parts, min(part_bytes, max(total // (3 * cores), 1)))
+    summaries = context.accumulator({}, _SummariesParam())
+    sources = list(files)
+
+    def summarize(part: Part, summary: PartSummary) -> None:
+        summaries.add({(part.file, part.number): summary})
+
+    def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for task in batch.column(0).to_pylist():
+                for part in tasks[task]:
+                    yield from read_batches(sources[part.file], part, aliases, summarize)
+
+    rows = spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(work, RAW_SCHEMA)
+    if len(tasks) < cores and total >= _SHARED_BYTES:
+        # One packed file is read by one task; what comes after is the work of all.
+        rows = rows.repartition(cores).sortWithinPartitions("source_index", "part", "row_number")
+    return FilesRead(rows, sources, summaries)
+
+
+def number_rows(rows: DataFrame, before: Mapping[tuple[int, int], int]) -> DataFrame:
+    """Return `rows` with `row_number` counted from the file's beginning; `before` has the number of rows before each part."""
+    offsets = {f"{file}.{part}": count for (file, part), count in before.items() if count}
+    if not offsets:
+        return rows
+    known = F.create_map(*[F.lit(value) for pair in offsets.items() for value in pair])
+    place = F.concat_ws(".", F.col("source_index"), F.col("part"))
+    return rows.withColumn("row_number", F.col("row_number") + F.coalesce(F.element_at(known, place), F.lit(0)))
+
+
+def _tasks(parts: Sequence[Part], task_bytes: int) -> list[list[Part]]:
+    """Return the parts in their order, as many to a task as make up `task_bytes`: 1,000 small files are not 1,000 tasks."""
+    tasks: list[list[Part]] = []
+    filled = task_bytes
+    for part in parts:
+        if filled >= task_bytes:
+            tasks.append([])
+            filled = 0
+        tasks[-1].append(part)
+        filled += part.end - part.start
+    return tasks
+
+
+def _file_entry(file: SourceFile, summary: PartSummary) -> dict[str, Any]:
+    """Return what report.json says about a file, without its rows."""
+    entry = {"bucket": file.bucket, "key": file.key, "version_id": file.version_id, "size": file.size}
+    found = summary.format
+    if found is None:
+        return {**entry, "rejected_whole": summary.rejected, "header": [], "columns": {}}
+    names = dict(zip(found.header, redact_names(found.header), strict=True))
+    return {
+        **entry,
+        "format": found.kind,
+        "encoding": found.encoding,
+        "separator": found.separator,
+        "quoting": found.quoting,
+        "title_lines": found.title_lines,
+        "dialect": found.description,
+        "header": list(names.values()),
+        "columns": {ours: names[theirs] for ours, theirs in found.columns.items()},
+        "month_first": found.month_first,
+        "rejected_whole": None,
+    }

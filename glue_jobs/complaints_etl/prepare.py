@@ -16,14 +16,15 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from complaints_etl import cells
 from complaints_etl.cleaning import clean, cut, exceeds, tokens
 from complaints_etl.duplicates import group
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.plans import keep
 from complaints_etl.reading import Reason
+from complaints_etl.records import labels as record_labels
 from complaints_etl.redaction import TYPES as REDACTION_TYPES
 from complaints_etl.sources import PART_BYTES, SourceFile, file_facts, number_rows, read_files
+from complaints_etl.text.cells import BLANKS
 from complaints_etl.understanding import Understanding, understand
 
 VERSION = "5"
@@ -244,7 +245,7 @@ def _judged(raw: DataFrame, settings: JobSettings, salt: str) -> DataFrame:
     is_row, refuses_unknown = F.col("fact").isNull(), F.lit(settings.unknown_labels == "reject")
     # Redaction writes no text shorter than it finds, so what is too short is so before it. A character has four bytes at most: only
     # where there are so few are they counted.
-    says_nothing = (F.length("cleaned") < MIN_TEXT_CHARACTERS) | F.lower("cleaned").isin(*cells.BLANKS)
+    says_nothing = (F.length("cleaned") < MIN_TEXT_CHARACTERS) | F.lower("cleaned").isin(*BLANKS)
     too_short = (F.octet_length("cleaned") < 4 * MIN_TEXT_CHARACTERS) & says_nothing
     reason = (
         F.when(F.col("reason").isNotNull(), F.col("reason"))
@@ -275,8 +276,8 @@ def _canonical_label(settings: JobSettings) -> tuple[Column, Column]:
     if not settings.label_map:
         return label, unknown
     # Keys that differ in case only are one key: Spark refuses a map that has one twice.
-    canonical = {(cells.label(name) or "").lower(): name for name in settings.label_map.values()}
-    canonical |= {(cells.label(old) or "").lower(): new for old, new in settings.label_map.items()}
+    canonical = {(record_labels.label(name) or "").lower(): name for name in settings.label_map.values()}
+    canonical |= {(record_labels.label(old) or "").lower(): new for old, new in settings.label_map.items()}
     names = F.create_map(*[F.lit(part) for pair in canonical.items() for part in pair])
     mapped = F.element_at(names, F.lower(label))
     kept = F.coalesce(mapped, F.lit("other") if settings.unknown_labels == "other" else label)

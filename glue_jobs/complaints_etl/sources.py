@@ -24,7 +24,6 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from complaints_etl import bulk
-from complaints_etl.cells import MAY_BE_PERSONAL, identity, is_unread, label, label_as_written, received
 from complaints_etl.oddities import oddities
 from complaints_etl.reading import (
     BLOCK_BYTES,
@@ -39,6 +38,9 @@ from complaints_etl.reading import (
     read_table,
     record_end,
 )
+from complaints_etl.records.dates import is_unread, received
+from complaints_etl.records.identifiers import MAY_BE_PERSONAL, identity
+from complaints_etl.records.labels import label, label_as_written
 from complaints_etl.spreadsheet import active
 
 # A part's text, its rows and its share of a batch fit a worker's Python several times over.

@@ -21,8 +21,8 @@ from complaints_etl import redaction
 from complaints_etl.cleaning import CODES, DIGIT, MASK, SUM, classes_of, clean, cut, tokens
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.oddities import oddities
-from complaints_etl.places import Text, lookup
 from complaints_etl.prepare import Prepared, TooManyRejectsError, prepare, write
+from complaints_etl.redaction.scanner import ScannedText, prefix_index
 from complaints_etl.sources import SourceFile
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -573,14 +573,14 @@ def test_classes_that_a_text_is_said_not_to_hold_are_not_in_it(spark: SparkSessi
     draw = random.Random(11)  # noqa: S311 - test data
     bits = [*"aCEUXxñé123 ,/-_$€漢\u0301\n²İ", "COP", "USD", "US", "cop", "1.200", "XX", "<PHONE>"]
     texts = ["".join(draw.choices(bits, k=draw.randint(1, 14))) for _ in range(5000)]
-    rows = [(seen.text, classes_of(seen)) for seen in lookup((*redaction.STARTS, CODES)).look(texts)]
+    rows = [(seen.text, classes_of(seen)) for seen in prefix_index((*redaction.PREFIXES, CODES)).scan(texts)]
     frame = spark.createDataFrame(rows, "t string, c int")
     assert frame.where(tokens(F.col("t"), F.col("c")) != tokens(F.col("t"), F.lit(SUM | MASK | DIGIT))).count() == 0
 
 
 def test_tokens_put_numbers_amounts_placeholders_and_masks_into_classes(spark: SparkSession) -> None:
     text = "Cobraron $1.200 el 03/04/2026 a XXXX, tel <PHONE>; ñandú 24h"
-    row = (text, classes_of(Text(text)))
+    row = (text, classes_of(ScannedText(text)))
     frame = spark.createDataFrame([row], "t string, c int").select(tokens(F.col("t"), F.col("c")).alias("t"))
     assert frame.first()["t"] == [  # type: ignore[index]
         "cobraron", "<amount>", "el", "<number>", "a", "<mask>", "tel", "<phone>", "ñandú", "24h",

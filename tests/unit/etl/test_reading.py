@@ -9,8 +9,11 @@ from datetime import datetime
 
 import pytest
 from complaints_etl import bulk, reading
-from complaints_etl.cells import BLANKS, carried, identity, is_unread, label, label_as_written, received
 from complaints_etl.reading import Evidence, Row, Table, UnreadableFileError, read_table
+from complaints_etl.records.dates import is_unread, received
+from complaints_etl.records.identifiers import carried, identity
+from complaints_etl.records.labels import label, label_as_written
+from complaints_etl.text.cells import BLANKS
 
 ALIASES = {
     "text": ("text", "queja", "descripcion"),

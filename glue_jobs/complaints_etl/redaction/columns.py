@@ -21,7 +21,7 @@ def redact_value(column: str, value: str) -> str:
     """Replace personal data in a cell.
 
     Example:
-        `redact_value("num_documento", "1.073.098.264")` returns `<CEDULA>`; the same cell in `Complaint ID` stays.
+        `redact_value("num_documento", "1.073.098.264")` returns `<ID_NUMBER>`; the same cell in `Complaint ID` stays.
     """
     value = redact(value, alone=False)[0]
     keyword = _keyword_of(column)

@@ -33,7 +33,7 @@ _SECTIONS = {
     CODE: ("card_codes",),
     "SECRET": ("passwords", "pins", "codes"),
     TEXT: ("text_messages",),
-    "CEDULA": ("identity", "lettered_documents", "social_security", "passport"),
+    "ID_NUMBER": ("identity", "lettered_documents", "social_security", "passport"),
     "NIT": ("tax_id",),
     "ACCOUNT": ("accounts",),
     "REFERENCE": ("references",),
@@ -149,7 +149,7 @@ def _code(text: str, match: re.Match[str]) -> Span | None:
         return None
     coded = digits >= 3 and len(value) >= 6
     booked = len(value) == 6 and value.isalnum() and value.isupper()  # as airlines name a booking
-    kinds = {"CEDULA", "ACCOUNT", "REFERENCE"} if coded else {"REFERENCE"} if booked else set()
+    kinds = {"ID_NUMBER", "ACCOUNT", "REFERENCE"} if coded else {"REFERENCE"} if booked else set()
     kind, away = nearest_keyword(text, match.start(), end, {"SECRET", "CODE", ""} | kinds)
     near = 110 if coded or kind in ("SECRET", "CODE") else 15
     return Span(_TYPES.get(kind, kind), match.start(), end) if kind and away <= near else None
@@ -166,10 +166,10 @@ def _number(text: str, match: re.Match[str], *, alone: bool) -> Span | None:
     if size in (15, 16) and _CARD_BEFORE.search(text, max(start - 40, 0), start):
         return Span("CARD", start, end)  # mistyped, for Luhn's check failed
     if 6 < size < 12 and not value.endswith("00") and _PERSON_IS.search(text, max(start - 24, 0), start):
-        return Span("CEDULA", start, end)
+        return Span("ID_NUMBER", start, end)
     as_sums_are = grouped and " " not in value
     allowed = (
-        {"CEDULA", "NIT"}
+        {"ID_NUMBER", "NIT"}
         if as_sums_are
         else _ANY - ({"PHONE"} if size < 7 else {"TEXT"}) - ({"SECRET", "CODE"} if size > 9 else set())
     )
@@ -177,7 +177,7 @@ def _number(text: str, match: re.Match[str], *, alone: bool) -> Span | None:
     if as_sums_are and size > 6 and not kind and not value.endswith("00"):
         turn = _TURN.search(text, max(start - 12, 0), start) and _TURN_ENDS.match(text, end)
         if turn or _BESIDE.match(text, end):
-            return Span("CEDULA", start, end)
+            return Span("ID_NUMBER", start, end)
     if kind and away <= (40 if as_sums_are and size < 7 else 110):
         return Span(_TYPES.get(kind, kind), start, end)
     if (
@@ -197,7 +197,7 @@ def _short_number(text: str, match: re.Match[str], size: int) -> Span | None:
     shown = text[end : end + 1] == ":" and _SHOWN.search(text, max(start - 10, 0), start)
     if shown or not (value.isdigit() or _DICTATED.fullmatch(value)):
         return None
-    allowed = {"CODE", "CEDULA", "ACCOUNT", "REFERENCE", ""} if size == 3 else _ANY - {"TEXT"}
+    allowed = {"CODE", "ID_NUMBER", "ACCOUNT", "REFERENCE", ""} if size == 3 else _ANY - {"TEXT"}
     kind, away = nearest_keyword(text, start, end, allowed)
     told = kind == "CODE" if size == 3 else kind in ("CODE", "SECRET")
     near = 125 if _IS.search(text, max(start - 6, 0), start) or _WAS_MY.match(text, end) else 70

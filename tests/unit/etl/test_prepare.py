@@ -213,7 +213,7 @@ def test_ids_are_unique_and_the_originals_kept(run: Run) -> None:
             }
         )
     )
-    assert [row["original_id"] for row in rows] == ["7", "7", None, "<EMAIL>", "CC <CEDULA>", "PQR 20260001", "<EMAIL>"]
+    assert [row["original_id"] for row in rows] == ["7", "7", None, "<EMAIL>", "CC <ID_NUMBER>", "PQR 20260001", "<EMAIL>"]
     assert (rows[0]["complaint_id"], rows[5]["complaint_id"]) == ("7", "PQR 20260001")
     assert len({row["complaint_id"] for row in rows}) == 7
     assert all(row["complaint_id"].startswith("c-") for row in (*rows[1:5], rows[6]))
@@ -432,7 +432,7 @@ def test_personal_data_is_gone_from_text_and_carried_columns_and_amounts_and_dat
     )
     [row] = collected(prepared)
     assert row["text"] == "Me cobraron $1.200.000 el 03/04/2026. Mi cel es <PHONE> y mi correo <EMAIL>"
-    assert row["carried"] == {"asesor": "<EMAIL>", "monto": "$1.200.000", "Cédula": "<CEDULA>"}
+    assert row["carried"] == {"asesor": "<EMAIL>", "monto": "$1.200.000", "Cédula": "<ID_NUMBER>"}
     assert row["redactions"] == {"PHONE": 1, "EMAIL": 1}
     assert prepared.report["redactions"] == {"PHONE": 1, "EMAIL": 1}
     assert "312" not in json.dumps(prepared.report)

@@ -636,7 +636,10 @@ def test_a_row_of_nothing_but_quotes_is_a_row_and_keys_in_other_letters_are_one(
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        ("queja,juan@x.com,ana@x.com,Cédula de Juan 79123456", ("queja", "<EMAIL>", "<EMAIL> (2)", "Cédula de Juan <CEDULA>")),
+        (
+            "queja,juan@x.com,ana@x.com,Cédula de Juan 79123456",
+            ("queja", "<EMAIL>", "<EMAIL> (2)", "Cédula de Juan <ID_NUMBER>"),
+        ),
         ("3105551234,queja,Q1 2026,Fecha 03/04/2026", ("<PHONE>", "queja", "Q1 2026", "Fecha 03/04/2026")),
     ],
 )
@@ -726,7 +729,7 @@ def test_labels_are_what_the_eye_sees_and_ids_hold_nothing_personal() -> None:
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [
-        ("el cliente dice\nCC:  1.032.445.667\ty llama", "el cliente dice CC: <CEDULA> y llama"),
+        ("el cliente dice\nCC:  1.032.445.667\ty llama", "el cliente dice CC: <ID_NUMBER> y llama"),
         ("tarjeta 4111  1111\n1111\u00a01111", "tarjeta <CARD>"),
         ("su clave es&nbsp;Luna4821", "su clave es <SECRET>"),
         ("ana\u200b@\u200bexample.com", "<EMAIL>"),
@@ -740,4 +743,4 @@ def test_a_cell_that_goes_along_is_redacted_however_it_is_set_and_else_stays_as_
 
 
 def test_an_id_is_redacted_however_it_is_set() -> None:
-    assert identity("CC  1032445667.") == "CC <CEDULA>."
+    assert identity("CC  1032445667.") == "CC <ID_NUMBER>."

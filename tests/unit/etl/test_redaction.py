@@ -66,7 +66,7 @@ def test_what_is_not_personal_stays(text: str) -> None:
         # The word that tells stands in the next clause or sentence, behind the value, or in a chat's line before.
         ("Me pidieron el token y pensé que era normal. El que les pasé fue 834 112", "<SECRET>"),
         ("I tried Rangers1, then rangers#26; neither password got me in", "I tried <SECRET>, then <SECRET>;"),
-        ("Bot: escribe tu documento / 10:03 Cliente: 1849109511 / 10:05 Bot: gracias", "Cliente: <CEDULA> / 10:05"),
+        ("Bot: escribe tu documento / 10:03 Cliente: 1849109511 / 10:05 Bot: gracias", "Cliente: <ID_NUMBER> / 10:05"),
         ("La del correo era una contraseña fácil. Junior2024* y ya", "fácil. <SECRET> y ya"),
         ("user kevinm, pass Kevin.1998!, locked out", "pass <SECRET>, locked"),
         ("the number on the back of my card has worn off, I think it's 934", "it's <SECRET>"),
@@ -76,14 +76,14 @@ def test_what_is_not_personal_stays(text: str) -> None:
         ("under 15 U.S. Code 1681s-2 my account", "1681s-2"),
         ("la contraseña falla en la versión 9.0.0.1 de la app", "9.0.0.1"),
         ("the PIN pad at branch 4127 swallowed 20 cards", "branch 4127 swallowed 20"),
-        ("termina en 118, completo es 1.032.445.667, mi documento", "en 118, completo es <CEDULA>,"),
-        ("Me identifico con 80.123.456 expedida en Cali", "con <CEDULA> expedida"),
+        ("termina en 118, completo es 1.032.445.667, mi documento", "en 118, completo es <ID_NUMBER>,"),
+        ("Me identifico con 80.123.456 expedida en Cali", "con <ID_NUMBER> expedida"),
         ("me debitaron 1032445 sin autorización", "me debitaron 1032445 sin"),
         ("error 503 y código ERR_4031", "código ERR_4031"),
         ("habló Roberto 79456123, pagaré 4500123, pago 4455667", "Roberto <REFERENCE>, pagaré <REFERENCE>, pago <REFERENCE>"),
         ("escriban a ana@x.com punto y aparte", "a <EMAIL> punto y aparte"),
         ("tutela radicado 11001-40-03-001-2026-00123-00 en curso", "radicado <REFERENCE> en"),
-        ("soy cc52334118 y texted me 448921 as verification", "soy cc <CEDULA> y texted me <SECRET> as"),
+        ("soy cc52334118 y texted me 448921 as verification", "soy cc <ID_NUMBER> y texted me <SECRET> as"),
         ("Me hizo leerle lo que decía la tarjeta por detrás: 113. Y colgó", "detrás: <SECRET>. Y"),
         ('el código CVV que está atrás (lo llaman "clave de 3"), 904 en mi caso', "), <SECRET> en mi caso"),
         ("Mi hija abrió la app, puso 2580 y entró", "puso <SECRET> y"),
@@ -97,7 +97,7 @@ def test_what_is_not_personal_stays(text: str) -> None:
         ),
         ("tutela 11001-40-03-015-2026-00234-00 a mi favor", "tutela <REFERENCE> a mi favor"),
         ("tarjeta débito 6016 6034 1209 8812, mistyped", "débito <CARD>, mistyped"),
-        ("TI 1023456789 de mi hijo, abrieron cuenta", "TI <CEDULA> de mi hijo"),
+        ("TI 1023456789 de mi hijo, abrieron cuenta", "TI <ID_NUMBER> de mi hijo"),
         ('me pidieron "los 6 dígitos": 204 881, los últimos 4 dígitos 6789', 'dígitos": <SECRET>, los últimos 4 dígitos 6789'),
         ("opened the account on 2026-01-02, deposited", "account on 2026-01-02, deposited"),
         ("PIN, 1947, the year he was born in", "PIN, <SECRET>, the year"),
@@ -106,9 +106,9 @@ def test_what_is_not_personal_stays(text: str) -> None:
         ("wallet 0x8F3a91C2b7E04d5A6c1D22e9B7710fA4C3e65D08 y nunca", "wallet <ACCOUNT> y nunca"),
         (
             "Cliente: 1.110.549.273 / Asesor: ¿y el valor? / Cliente: 1.250.300 pesos",
-            "Cliente: <CEDULA> / Asesor: ¿y el valor? / Cliente: 1.250.300 pesos",
+            "Cliente: <ID_NUMBER> / Asesor: ¿y el valor? / Cliente: 1.250.300 pesos",
         ),
-        ("Carlos Murillo, 16.794.385, cel 3104567890", "Murillo, <CEDULA>, cel <PHONE>"),
+        ("Carlos Murillo, 16.794.385, cel 3104567890", "Murillo, <ID_NUMBER>, cel <PHONE>"),
         ("Radicado: 2025048217-001-000. Saldo 3.000.000", "Radicado: <REFERENCE>. Saldo 3.000.000"),
         ("token 2.0 dice ERR_CONN_1006", "token 2.0 dice ERR_CONN_1006"),
         ("first pet? Biscuit. My first car was 79 Camaro", "first pet? <SECRET>. My first car was <SECRET>"),
@@ -119,7 +119,7 @@ def test_what_is_not_personal_stays(text: str) -> None:
         ("tracking 9400 1000 0000 0000 0000 00 says", "tracking <REFERENCE> says"),
         ("my PayPal is under jruiz.1985@yahoo dot com.", "under <EMAIL>."),
         ("mi clave dinámica era 771 002 cuando entré", "era <SECRET> cuando"),
-        ("mi cédula es 5 2 3 3 4 1 1 8", "es <CEDULA>"),
+        ("mi cédula es 5 2 3 3 4 1 1 8", "es <ID_NUMBER>"),
         ("PIN 4-4-3-2, mi pin es 4 4 3 2", "PIN <SECRET>, mi pin es <SECRET>"),
         ("llamé a las 3 4 5 veces; opciones 1 2 3 4 del menú", "las 3 4 5 veces; opciones 1 2 3 4 del"),
         ("emails to support @ tienda . com.co or bought 3 @ 4.50", "to <EMAIL> or bought 3 @ 4.50"),
@@ -145,11 +145,11 @@ def test_what_stands_apart_from_the_word_that_tells_it_goes_too(text: str, redac
 @pytest.mark.parametrize(
     ("text", "redacted"),
     [
-        ("mi cedula1032445667 y el cel310 555 1234", "mi cedula <CEDULA> y el cel <PHONE>"),
+        ("mi cedula1032445667 y el cel310 555 1234", "mi cedula <ID_NUMBER> y el cel <PHONE>"),
         ("TEL6012345678, NIT900123456-1", "TEL <PHONE>, NIT <NIT>"),
         ("llámenme al3105551234 o es3105551235.", "llámenme al <PHONE> o es <PHONE>."),
         ("la cuenta00912345678, pin4821 y la clave20201 no", "la cuenta <ACCOUNT>, pin <SECRET> y la clave <SECRET> no"),
-        ("cc1032445667 ti1032445667", "cc <CEDULA> ti <CEDULA>"),
+        ("cc1032445667 ti1032445667", "cc <ID_NUMBER> ti <ID_NUMBER>"),
         ("ana.cel3105551234@example.com", "<EMAIL>"),
         ("iban es7921000813610123456789", "iban <IBAN>"),
         ("el PQR20260001234", "el <REFERENCE>"),
@@ -170,7 +170,7 @@ def test_a_number_right_behind_its_word_or_a_sign_goes_where_it_is_somebodys(tex
 @pytest.mark.parametrize(
     ("text", "redacted"),
     [
-        *((f"mi cédula es {value} y", "mi cédula es <CEDULA> y") for value in (
+        *((f"mi cédula es {value} y", "mi cédula es <ID_NUMBER> y") for value in (
             "1032445667", "1.032.445.667", "1032.445.667", "1.032445667", "1'032.445.667", "1,032,445,667", "1 032 445 667", "52.123.456",
         )),
         *((f"llámenme al {value} hoy", "llámenme al <PHONE> hoy") for value in (
@@ -227,7 +227,7 @@ def test_hostile_texts_take_no_time() -> None:
         "clave a a a a a a a a a a 1 " * 8_000,
         "clave " + "a" * 200_000,
         "social " * 30_000,
-        "<CEDULA> y " * 20_000,
+        "<ID_NUMBER> y " * 20_000,
         "x as my password " * 12_000,
         "a" * 200_000 + "@ and " + "a" * 100_000 + " @ b",
     ):
@@ -292,7 +292,7 @@ def test_a_mention_is_found_without_accents_in_plural_and_only_as_a_word() -> No
 
 
 def test_a_passport_goes_and_a_year_is_no_reference() -> None:
-    assert redact("Mi pasaporte es AV123456, passport number X1234567.")[1] == {"CEDULA": 2}
+    assert redact("Mi pasaporte es AV123456, passport number X1234567.")[1] == {"ID_NUMBER": 2}
     assert redact("My claim 2019 was paid, el crédito 2021 también")[1] == {}
 
 
@@ -305,9 +305,9 @@ def test_a_sum_or_a_date_after_the_word_for_a_secret_is_none() -> None:
 @pytest.mark.parametrize(
     ("column", "value", "expected"),
     [
-        ("Cédula", "1073098264", "<CEDULA>"),
-        ("num_documento", "1.073.098.264", "<CEDULA>"),
-        ("NumeroDocumento", "52123456", "<CEDULA>"),
+        ("Cédula", "1073098264", "<ID_NUMBER>"),
+        ("num_documento", "1.073.098.264", "<ID_NUMBER>"),
+        ("NumeroDocumento", "52123456", "<ID_NUMBER>"),
         ("Teléfono", "2345678", "<PHONE>"),
         ("phone number", "5550142233", "<PHONE>"),
         ("Nro. cuenta", "00912345678", "<ACCOUNT>"),

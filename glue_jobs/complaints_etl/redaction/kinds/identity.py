@@ -1,4 +1,4 @@
-"""CEDULA and NIT: identity documents of people, and Colombia's tax number of companies.
+"""ID_NUMBER and NIT: identity documents of people, and Colombia's tax number of companies.
 
 Positive: `mi cédula es 1.032.445.667`, `my SSN is 123-45-6789`. Negative: `transaction ID 40312`, `me cobraron 3.120.000 pesos`.
 """
@@ -46,7 +46,7 @@ RULES = (
     ),
     Rule(
         name="identity document, number behind the word",
-        type="CEDULA",
+        type="ID_NUMBER",
         example="mi cédula de ciudadanía No. 1.032.445.667",
         prefixes=IDENTITY_PREFIXES,
         min_digits=6,
@@ -54,7 +54,7 @@ RULES = (
     ),
     Rule(
         name="passport behind the word",
-        type="CEDULA",
+        type="ID_NUMBER",
         example="mi pasaporte es AV123456",
         prefixes=PASSPORT_PREFIXES,
         min_digits=6,
@@ -62,7 +62,7 @@ RULES = (
     ),
     Rule(
         name="document in letters and digits",
-        type="CEDULA",
+        type="ID_NUMBER",
         example="DNI 12345678Z",
         prefixes=IDENTITY_PREFIXES,
         min_digits=4,
@@ -73,7 +73,7 @@ RULES = (
     ),
     Rule(
         name="passport, some words behind the word",
-        type="CEDULA",
+        type="ID_NUMBER",
         example="mi pasaporte venció, número AV123456",
         prefixes=PASSPORT_PREFIXES,
         min_digits=6,
@@ -81,7 +81,7 @@ RULES = (
     ),
     Rule(
         name="social security number by its form",
-        type="CEDULA",
+        type="ID_NUMBER",
         example="they asked for 123-45-6789",
         min_digits=9,
         number_like=lambda number: number.count("-") > 1 or number.count(" ") > 1,
@@ -92,7 +92,7 @@ RULES = (
     ),
     Rule(
         name="social security number, some words behind the word",
-        type="CEDULA",
+        type="ID_NUMBER",
         example="my social was used by somebody: 123456789",
         prefixes=SOCIAL_SECURITY_PREFIXES,
         min_digits=9,
@@ -102,7 +102,7 @@ RULES = (
     ),
     Rule(
         name="identity document, some words behind the word",
-        type="CEDULA",
+        type="ID_NUMBER",
         example="mi cédula que les mandé ayer, 52123456",
         prefixes=IDENTITY_PREFIXES,
         min_digits=6,
@@ -111,5 +111,5 @@ RULES = (
         ),
         accepts=is_personal,
     ),
-    another("CEDULA", rf"{_GROUPED}|\d{{7,10}}", name="another identity document", example="<CEDULA> y no 52123456"),
+    another("ID_NUMBER", rf"{_GROUPED}|\d{{7,10}}", name="another identity document", example="<ID_NUMBER> y no 52123456"),
 )

@@ -59,8 +59,8 @@ def _is_far_reference(match: re.Match[str]) -> bool:
 def _is_not_a_document(match: re.Match[str]) -> bool:
     """Return False for a passport or a licence: letters and digits behind a word for an identity document."""
     before = match.string[max(match.start() - 60, 0) : match.start()]
-    nearest, _ = nearest_keyword(before, len(before), len(before), {"CEDULA", "REFERENCE"})
-    return _is_reference(match) and nearest != "CEDULA"
+    nearest, _ = nearest_keyword(before, len(before), len(before), {"ID_NUMBER", "REFERENCE"})
+    return _is_reference(match) and nearest != "ID_NUMBER"
 
 
 RULES = (

@@ -1,4 +1,4 @@
-"""Numbers spelled out, as they are dictated: SECRET, PHONE or CEDULA by the keyword before them.
+"""Numbers spelled out, as they are dictated: SECRET, PHONE or ID_NUMBER by the keyword before them.
 
 Positive: `the pin is four two one seven`. Negative: `mi PIN falló dos veces`, `la clave vale cuatro mil pesos`.
 """
@@ -23,8 +23,8 @@ _KEYWORDS = (
     ("secret", "SECRET", SECRET_PREFIXES, ("passwords", "pins", "card_codes", "codes"), "mi clave es cuatro dos uno siete"),
     ("own number", "PHONE", OWN_NUMBER_PREFIXES, ("own_number",), "mi número es tres diez cuatro cincuenta"),
     ("telephone", "PHONE", PHONE_PREFIXES, ("phones",), "mi celular es tres diez cuatro cincuenta"),
-    ("identity document", "CEDULA", IDENTITY_PREFIXES, ("identity",), "mi cédula es uno cero tres ocho"),
-    ("social security number", "CEDULA", SOCIAL_SECURITY_PREFIXES, ("social_security",), "my SSN is one two three four"),
+    ("identity document", "ID_NUMBER", IDENTITY_PREFIXES, ("identity",), "mi cédula es uno cero tres ocho"),
+    ("social security number", "ID_NUMBER", SOCIAL_SECURITY_PREFIXES, ("social_security",), "my SSN is one two three four"),
 )
 
 

@@ -57,8 +57,16 @@ _KEYWORD = re.compile(
     + "|".join(f"(?P<{group}>{_keywords(kind)})" for group, kind in _GROUPS.items())
     + r")(?![^\W_])"
 )
-_BEFORE, _AFTER = 140, 70  # characters that a telling word may be away
-_IMPERSONAL_REACH = 25
+# Where keywords are looked for, in characters before and behind a value.
+_BEFORE, _AFTER = 140, 70
+# How far away the nearest keyword may be, by what the value looks like. Distances are in characters; the end of a sentence counts as 30
+# of them before the value and 40 behind it. A keyword behind the value counts double, and 15 more.
+_MAX_DISTANCE = 110
+_MAX_DISTANCE_IMPERSONAL = 25
+_MAX_DISTANCE_OF_A_WORD = 15  # letters with one or two digits
+_MAX_DISTANCE_LIKE_A_SUM = 40  # 123.456
+_MAX_DISTANCE_SHORT, _MAX_DISTANCE_SHORT_NAMED = 70, 125  # up to five digits; "es 4821", "4821 es mi"
+_SENTENCE_BEFORE, _SENTENCE_BEHIND, _BEHIND = 30, 40, 15
 _SENTENCE_ENDS = re.compile(r"(?i)(?<!\bno)(?<!\bnro)(?<!\bn[uú]m)(?<!\bnum)(?<!\bref)[.!?](?=\s)|\n")
 _NEVER_AFTER = frozenset("$€£#.,/&<")  # a sum, an address, the rest of a date or of a decimal
 _INSIDE_A_PASSWORD, _INSIDE_A_REFERENCE = frozenset("#.&"), frozenset("-/")
@@ -138,7 +146,7 @@ def _code_around(text: str, start: int, run_end: int, end: int) -> tuple[re.Matc
 
 
 def _code(text: str, match: re.Match[str]) -> Span | None:
-    """A password, or a reference in letters and figures."""
+    """Return the span of a password or a reference in letters and digits, if a keyword is near: `contraseña fácil. Junior2024*`."""
     value = match[0].rstrip(".-,'’")
     end = match.start() + len(value)
     digits = sum(map(str.isdigit, value))
@@ -150,12 +158,13 @@ def _code(text: str, match: re.Match[str]) -> Span | None:
     coded = digits >= 3 and len(value) >= 6
     booked = len(value) == 6 and value.isalnum() and value.isupper()  # as airlines name a booking
     kinds = {"ID_NUMBER", "ACCOUNT", "REFERENCE"} if coded else {"REFERENCE"} if booked else set()
-    kind, away = nearest_keyword(text, match.start(), end, {"SECRET", "CODE", ""} | kinds)
-    near = 110 if coded or kind in ("SECRET", "CODE") else 15
-    return Span(_TYPES.get(kind, kind), match.start(), end) if kind and away <= near else None
+    kind, distance = nearest_keyword(text, match.start(), end, {"SECRET", "CODE", ""} | kinds)
+    limit = _MAX_DISTANCE if coded or kind in ("SECRET", CODE) else _MAX_DISTANCE_OF_A_WORD
+    return Span(_TYPES.get(kind, kind), match.start(), end) if kind and distance <= limit else None
 
 
 def _number(text: str, match: re.Match[str], *, alone: bool) -> Span | None:
+    """Return the span of a number, if a keyword, its place in the text or its length says that it is personal."""
     value, start, end = match[0], match.start(), match.end()
     size = sum(map(str.isdigit, value))
     grouped = any(mark in value for mark in ".,'’´` ")
@@ -167,24 +176,24 @@ def _number(text: str, match: re.Match[str], *, alone: bool) -> Span | None:
         return Span("CARD", start, end)  # mistyped, for Luhn's check failed
     if 6 < size < 12 and not value.endswith("00") and _PERSON_IS.search(text, max(start - 24, 0), start):
         return Span("ID_NUMBER", start, end)
-    as_sums_are = grouped and " " not in value
+    like_a_sum = grouped and " " not in value
     allowed = (
         {"ID_NUMBER", "NIT"}
-        if as_sums_are
+        if like_a_sum
         else _ANY - ({"PHONE"} if size < 7 else {"TEXT"}) - ({"SECRET", "CODE"} if size > 9 else set())
     )
-    kind, away = nearest_keyword(text, start, end, allowed | {""})
-    if as_sums_are and size > 6 and not kind and not value.endswith("00"):
+    kind, distance = nearest_keyword(text, start, end, allowed | {""})
+    if like_a_sum and size > 6 and not kind and not value.endswith("00"):
         turn = _TURN.search(text, max(start - 12, 0), start) and _TURN_ENDS.match(text, end)
         if turn or _BESIDE.match(text, end):
             return Span("ID_NUMBER", start, end)
-    if kind and away <= (40 if as_sums_are and size < 7 else 110):
+    if kind and distance <= (_MAX_DISTANCE_LIKE_A_SUM if like_a_sum and size < 7 else _MAX_DISTANCE):
         return Span(_TYPES.get(kind, kind), start, end)
     if (
         alone
         and size > 6
         and (not grouped or _ONE_BY_ONE.fullmatch(value))
-        and (kind or away > _IMPERSONAL_REACH)
+        and (kind or distance > _MAX_DISTANCE_IMPERSONAL)
         and not value.endswith("00")
     ):
         return Span("REFERENCE", start, end)
@@ -192,23 +201,31 @@ def _number(text: str, match: re.Match[str], *, alone: bool) -> Span | None:
 
 
 def _short_number(text: str, match: re.Match[str], size: int) -> Span | None:
-    """A PIN, a code, the three figures behind a card: where a word says so."""
+    """Return the span of a PIN, a code or the digits on the back of a card, if a keyword is near: `puso 2580`."""
     value, start, end = match[0], match.start(), match.end()
     shown = text[end : end + 1] == ":" and _SHOWN.search(text, max(start - 10, 0), start)
     if shown or not (value.isdigit() or _DICTATED.fullmatch(value)):
         return None
     allowed = {"CODE", "ID_NUMBER", "ACCOUNT", "REFERENCE", ""} if size == 3 else _ANY - {"TEXT"}
-    kind, away = nearest_keyword(text, start, end, allowed)
-    told = kind == "CODE" if size == 3 else kind in ("CODE", "SECRET")
-    near = 125 if _IS.search(text, max(start - 6, 0), start) or _WAS_MY.match(text, end) else 70
-    close = told and away <= near and not _PREPOSITION_BEFORE.search(text, max(start - 10, 0), start)
+    kind, distance = nearest_keyword(text, start, end, allowed)
+    is_secret = kind == CODE if size == 3 else kind in (CODE, "SECRET")
+    named = _IS.search(text, max(start - 6, 0), start) or _WAS_MY.match(text, end)
+    limit = _MAX_DISTANCE_SHORT_NAMED if named else _MAX_DISTANCE_SHORT
+    close = is_secret and distance <= limit and not _PREPOSITION_BEFORE.search(text, max(start - 10, 0), start)
     return Span("SECRET", start, end) if close else None
 
 
 def nearest_keyword(text: str, start: int, end: int, allowed: Set[str]) -> tuple[str, int]:
-    """(what the nearest telling word says that this is, how far away it is); what stands in another sentence is farther.
+    """Return what the nearest keyword says that a value is, and the distance of the keyword.
 
-    "" is what is nobody's, and what no word tells (then far away). Kinds that are not allowed are passed over.
+    Args:
+        text: a text.
+        start: where the value begins.
+        end: where it ends.
+        allowed: the kinds that count; keywords of others are passed over.
+
+    Returns:
+        `("", distance)` if the nearest keyword marks an impersonal number, `("", 210)` if no keyword is near.
     """
     best, least = "", _BEFORE + _AFTER
     for word in _KEYWORD.finditer(text, max(start - _BEFORE, 0), end + _AFTER):
@@ -216,13 +233,13 @@ def nearest_keyword(text: str, start: int, end: int, allowed: Set[str]) -> tuple
         if word.end() <= start:
             between = text[word.end() : start]
             if not kind and any(map(str.isdigit, between)):
-                continue  # "ends in 118, whole it is 1032445667": it was said of the number before
-            away = len(between) + 30 * len(_SENTENCE_ENDS.findall(between))
+                continue  # "ends in 118, all of it is 1032445667": the keyword is about the number before
+            away = len(between) + _SENTENCE_BEFORE * len(_SENTENCE_ENDS.findall(between))
         elif word.start() >= end and kind:
             between = text[end : word.start()]
-            away = 15 + 2 * len(between) + 40 * len(_SENTENCE_ENDS.findall(between))
+            away = _BEHIND + 2 * len(between) + _SENTENCE_BEHIND * len(_SENTENCE_ENDS.findall(between))
         else:
             continue
-        if away <= least and kind in allowed and (kind or away <= _IMPERSONAL_REACH):
+        if away <= least and kind in allowed and (kind or away <= _MAX_DISTANCE_IMPERSONAL):
             best, least = kind, away
     return best, least

@@ -48,7 +48,7 @@ def redact_and_list(text: str | ScannedText, *, alone: bool = True) -> tuple[str
     counts: dict[str, int] = {}
     references: dict[str, None] = {}
     original = ScannedText(text) if isinstance(text, str) else text
-    current = _separate_numbers(original)
+    current = separate_numbers(original)
     for rule in _rules_for(current.most_digits):
         matches = rule.find(current)
         if matches:
@@ -86,16 +86,16 @@ def _replace(current: ScannedText, spans: list[Span]) -> tuple[str, list[tuple[i
     return "".join([*parts, current.text[end:]]), cuts
 
 
-def _separate_numbers(scanned: ScannedText) -> ScannedText:
+def separate_numbers(scanned: ScannedText) -> ScannedText:
     """Return the text as rules read it: keyboard dashes, a space between a word and a number typed as one, `1234567 / 1234567`."""
     text, begin, parts = scanned.text, 0, []
     if not text.isascii() and _DASH.search(text):
-        return _separate_numbers(ScannedText(_DASH.sub("-", text)))
+        return separate_numbers(ScannedText(_DASH.sub("-", text)))
     for start, _, run in scanned.runs():
         if len(run) < 3:
             continue
         if "/" in run and _TWO_NUMBERS.search(run):
-            return _separate_numbers(ScannedText(_TWO_NUMBERS.sub(" / ", text)))
+            return separate_numbers(ScannedText(_TWO_NUMBERS.sub(" / ", text)))
         if not text[start - 1 : start].isalpha():
             continue
         before = text[max(start - _LONGEST_KEYWORD, 0) : start]

@@ -38,11 +38,11 @@ class Prefixes(tuple[str, ...]):
 
 
 Run = tuple[int, int, str]
-Hits = list[tuple[int, int]]  # (place, which groups of starts may begin there, as bits), by place
+Hits = list[tuple[int, int]]  # (position, bits of the groups of prefixes that may begin there), by position
 
 _EVERY_GROUP = (1 << 32) - 1
 _MAX_GROUPS = 32
-_SIZES = (2, 3, 4)  # letters that are looked up: all of a short start, the first four of a longer one
+_SIZES = (2, 3, 4)  # letters that are looked up: all of a short prefix, the first four of a longer one
 _WORD = np.array([chr(code).isalnum() or chr(code) == "_" for code in range(256)])
 _START = re.compile(r"[a-z0-9][\x00-\xff]")
 _NUMBER = re.compile(r"\d(?:[\s.,'’\-()]{0,3}\d)*")
@@ -50,7 +50,7 @@ _RUN = re.compile(r"\d[\d.,/\-]*")
 
 
 def matches_at(pattern: re.Pattern[str], text: str, at: Iterable[int]) -> Iterator[re.Match[str]]:
-    """As `pattern.finditer(text)`, where all that could begin a match is in `at`, in order."""
+    """As `pattern.finditer(text)`, if all positions at which a match can begin are in `at`, in order."""
     end = 0
     for place in at:
         if place >= end and (match := pattern.match(text, place)):
@@ -59,7 +59,7 @@ def matches_at(pattern: re.Pattern[str], text: str, at: Iterable[int]) -> Iterat
 
 
 def find_all(text: str, parts: Iterable[str]) -> list[int]:
-    """Where any of `parts` begins, in order."""
+    """Return where any of `parts` begins, in order."""
     places: list[int] = []
     for part in parts:
         place = text.find(part)
@@ -74,7 +74,7 @@ _NOTHING: Iterator[re.Match[str]] = iter(())
 
 
 class ScannedText:
-    """A text as patterns look at it: its folded form, its numbers, where the words stand that patterns begin with."""
+    """A text with what patterns need to know of it: its folded form, its numbers, where prefixes stand. All is computed once, on demand."""
 
     __slots__ = ("_bits", "_folded", "_groups", "_hits", "_most_digits", "_numbers", "_plain", "_runs", "first_digit", "text")
 
@@ -89,31 +89,32 @@ class ScannedText:
         digit: int = 0,
     ) -> None:
         self.text = text
-        self.first_digit = digit  # no digit stands before it; negative: the text holds none
+        self.first_digit = digit  # no digit stands before it; negative if the text has none
         self._folded = fold
         self._plain: str | None = None
         self._hits = hits
         self._bits = bits or {}
-        self._groups = groups  # those of which any word stands in the text
+        self._groups = groups  # bits of the groups of which any prefix stands in the text
         self._numbers: list[tuple[str, int]] | None = [] if digit < 0 else None
         self._most_digits: int | None = 0 if digit < 0 else None
         self._runs: list[Run] | None = [] if digit < 0 else None
 
     @property
     def folded(self) -> str:
+        """Lower case, Spanish letters without accents; positions are those of the text."""
         if self._folded is None:
             self._folded = fold_spanish(self.text)
         return self._folded
 
     @property
     def plain(self) -> str:
-        """Folded, and without any other accent."""
+        """Folded, without any accent; positions may differ from the text's."""
         if self._plain is None:
             self._plain = strip_accents(self.folded)
         return self._plain
 
     def numbers(self) -> list[tuple[str, int]]:
-        """(digits with the marks between them, how many digits)."""
+        """Return (digits with the marks between them, how many digits) of each number."""
         if self._numbers is None:
             numbers = _NUMBER.findall(self.text, self.first_digit)
             self._numbers = [(number, sum(map(str.isdigit, number))) for number in numbers]
@@ -121,26 +122,29 @@ class ScannedText:
 
     @property
     def most_digits(self) -> int:
-        """Of any of the numbers."""
+        """How many digits the longest number has."""
         if self._most_digits is None:
             self._most_digits = max((digits for _, digits in self.numbers()), default=0)
         return self._most_digits
 
     def runs(self) -> list[Run]:
-        """(start, end, run) of each run of digits and the marks that sums and dates are written with."""
+        """Return (start, end, run) of each run of digits and the marks of sums and dates: `1.200,50`, `2026-04-03`."""
         if self._runs is None:
             self._runs = [(run.start(), run.end(), run[0]) for run in _RUN.finditer(self.text, self.first_digit)]
         return self._runs
 
     def may_contain(self, prefixes: Prefixes) -> bool:
-        """False where no word begins with any of `prefixes`."""
+        """Return False if no word of the text begins with any of the prefixes."""
         bit = self._bits.get(prefixes)
         return bit is None or bool(self._groups & bit)
 
     def matches(self, pattern: re.Pattern[str], prefixes: Prefixes, text: str | None = None) -> Iterator[re.Match[str]]:
-        """As `pattern.finditer(text)`, of a pattern that begins where a word does, with one of `prefixes` (folded).
+        """As `pattern.finditer(text)`, for a pattern that begins where a word does, with one of `prefixes` (folded).
 
-        `text`: this text in a form that has everything at the same places; else the text itself.
+        Args:
+            pattern: its matches begin with a word.
+            prefixes: what that word begins with, folded.
+            text: another form of this text with the same positions; by default the text itself.
         """
         bit = self._bits.get(prefixes)
         if bit and not self._groups & bit:
@@ -155,9 +159,14 @@ class ScannedText:
         return matches_at(pattern, text, at) if at else _NOTHING
 
     def replaced(self, text: str, cuts: Sequence[tuple[int, int, int]]) -> ScannedText:
-        """What the text became where (start, end) were replaced by so many characters: places move with what is around them."""
+        """Return the text after replacements, with the positions of prefixes moved.
+
+        Args:
+            text: the new text.
+            cuts: (start, end, length of the replacement) of each, in order.
+        """
         new = ScannedText(text, bits=self._bits)
-        new._numbers, new._most_digits = self.numbers(), self.most_digits  # of those that are left none has become longer
+        new._numbers, new._most_digits = self.numbers(), self.most_digits  # an upper bound: no number became longer
         if self._hits is not None:
             moved: Hits = []
             hits = iter(self._hits)
@@ -178,7 +187,7 @@ class ScannedText:
 
 
 class _Table:
-    """Bits of a few codes. Most codes looked up are none of them, which a small table of their hashes tells for less."""
+    """Bits of a few codes. A small table of hashes rules out most codes before the binary search."""
 
     def __init__(self, known: dict[int, int]) -> None:
         self._codes = np.array(sorted(known), np.uint32)
@@ -199,14 +208,18 @@ def _hashed(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 
 class PrefixIndex:
-    """Finds for many texts at once where words of `groups` may begin."""
+    """Finds, for many texts at once, where prefixes of up to 32 groups stand.
+
+    A position has one bit per group. Only the first two to four letters of a word are compared, as one integer: `pin` is looked up as
+    three letters, `contrasena` as `cont`. So a position is a candidate; the pattern decides.
+    """
 
     def __init__(self, groups: Iterable[Prefixes]) -> None:
-        # A name in the settings may begin with a sign or in another script: each text is searched for its group.
-        usual = [starts for starts in dict.fromkeys(groups) if all(map(_START.match, starts))]
-        self.bits = {starts: 1 << place for place, starts in enumerate(usual)}
+        # A name in the settings may begin with a sign or in another script; texts are searched for its group one by one.
+        usual = [prefixes for prefixes in dict.fromkeys(groups) if all(map(_START.match, prefixes))]
+        self.bits = {prefixes: 1 << place for place, prefixes in enumerate(usual)}
         if len(self.bits) > _MAX_GROUPS:
-            raise ValueError(f"at most {_MAX_GROUPS} groups of starts can be told apart, not {len(self.bits)}")
+            raise ValueError(f"at most {_MAX_GROUPS} groups of prefixes are possible, not {len(self.bits)}")
         codes: dict[int, dict[int, int]] = {size: {} for size in _SIZES}
         for starts, bit in self.bits.items():
             for start in starts:
@@ -219,7 +232,7 @@ class PrefixIndex:
         self._tables = {size: _Table(known) for size, known in codes.items() if known}
 
     def scan(self, texts: Sequence[str]) -> list[ScannedText]:
-        """The texts with what can be known of all of them at once."""
+        """Return the texts with the positions of prefixes and the first digit."""
         folds = list(map(fold_spanish, texts))
         rows, digits_known = zip(*map(_octets, folds), strict=True) if texts else ((), ())
         octets = np.frombuffer(b"\n".join(rows) + b"\n" * _SIZES[-1], np.uint8)
@@ -241,7 +254,7 @@ class PrefixIndex:
         first = np.searchsorted(begins, starts)
         begins -= np.repeat(starts[:-1], np.diff(first))
         hits = list(zip(begins.tolist(), groups.tolist(), strict=True))
-        # Groups of each text: reduceat gives a row without any hit that of the next.
+        # Groups of each text; for a text without a hit, reduceat returns the value of the next one.
         in_text = np.bitwise_or.reduceat(np.append(groups, 0), first[:-1]) * (np.diff(first) > 0)
         in_text = in_text.tolist()
         first = first.tolist()
@@ -260,7 +273,7 @@ class PrefixIndex:
 
 
 def _octets(fold: str) -> tuple[bytes, bool]:
-    """One octet a character, and whether all characters have one: digits of other scripts have none."""
+    """Return one octet per character (`?` for one beyond Latin-1), and whether none was beyond it, so that all digits are ASCII."""
     try:
         return fold.encode("latin-1"), True
     except UnicodeEncodeError:
@@ -269,5 +282,5 @@ def _octets(fold: str) -> tuple[bytes, bool]:
 
 @lru_cache
 def prefix_index(groups: tuple[Prefixes, ...]) -> PrefixIndex:
-    """A PrefixIndex, made once a process for the same groups."""
+    """Return the index of these groups, made once per process."""
     return PrefixIndex(groups)

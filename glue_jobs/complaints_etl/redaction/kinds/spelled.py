@@ -6,7 +6,6 @@ Positive: `the pin is four two one seven`. Negative: `mi PIN falló dos veces`, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from complaints_etl.lexicon import LEXICON, any_of
 from complaints_etl.redaction.kinds.identity import IDENTITY_PREFIXES, SOCIAL_SECURITY_PREFIXES
@@ -30,9 +29,8 @@ _KEYWORDS = (
 
 def _beginning(words: str, prefixes: Prefixes) -> Positions:
     """Return a function for where one of the words begins."""
-    pattern: re.Pattern[str] = re.compile(words)
-    find: Callable[..., list[int]] = lambda text: [match.start() for match in text.matches(pattern, prefixes)]  # noqa: E731
-    return find
+    pattern = re.compile(words)
+    return lambda text: [match.start() for match in text.matches(pattern, prefixes)]
 
 
 def _rule(name: str, kind: str, prefixes: Prefixes, sections: tuple[str, ...], example: str) -> Rule:

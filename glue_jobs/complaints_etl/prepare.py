@@ -22,6 +22,7 @@ from complaints_etl.job_settings import JobSettings
 from complaints_etl.plans import keep
 from complaints_etl.reading import Reason
 from complaints_etl.records import labels as record_labels
+from complaints_etl.redaction import REDACTION_VERSION
 from complaints_etl.redaction import TYPES as REDACTION_TYPES
 from complaints_etl.sources import PART_BYTES, SourceFile, file_facts, number_rows, read_files
 from complaints_etl.text.cells import BLANKS
@@ -66,9 +67,9 @@ class Prepared:
     """What Prepare made: records (accepted and duplicate), rejected rows, and the report without durations.
 
     A report that says why the run is `refused` counts what was read all the same; no record of such a run goes on.
-    `index` is what later runs must know of this run's labelled rows: fingerprint, signature, group_id, label. `earlier` are
-    labelled lines (value, split) of earlier runs whose labels are rare no more; None where there are none. `rare` are this run's
-    rows that wait for that.
+    `index` is what later runs must know of this run's labelled rows: fingerprint, signature, group_id, label and redaction_version.
+    `earlier` are labelled lines (value, split) of earlier runs whose labels are rare no more; None where there are none. `rare` are
+    this run's rows that wait for that.
     """
 
     records: DataFrame
@@ -133,6 +134,7 @@ def prepare(
     # Rows of a label that is still rare too: later runs count on.
     labelled = finished.where("status = 'accepted' AND given_label IS NOT NULL")
     index = labelled.select("fingerprint", "signature", "group_id", F.col("given_label").alias("label"))
+    index = index.withColumn("redaction_version", F.lit(REDACTION_VERSION))
     report = {**_report(finished, counted, facts, run_id, settings), "refused": refused}
     earlier = None
     if known is not None and waiting is not None:
@@ -544,6 +546,7 @@ def _report(
         "run_id": run_id,
         "versions": {
             "prepare": VERSION,
+            "redaction": REDACTION_VERSION,
             "spark": finished.sparkSession.version,
             "python": platform.python_version(),
         },

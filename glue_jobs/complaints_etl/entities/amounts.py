@@ -34,7 +34,7 @@ AMOUNT = re.compile(
 _SCALES = {
     "mil": 1000, "thousand": 1000, "k": 1000, "m": 10**6, "millon": 10**6, "millones": 10**6, "million": 10**6, "mil millones": 10**9,
 }  # fmt: skip
-# Where a number begins, by what stands before it: the few characters that can begin an amount are tried, not the whole text.
+# Amounts are tried only at digits and at the few characters before them that can begin an amount.
 _LONGEST_SIGN = 6
 _SIGN_START = re.compile("[$€£CcUuEeMmGgSsPp]")
 _MEXICAN = re.compile(r"(?i)(?:pesos )?mexicanos|MXN")

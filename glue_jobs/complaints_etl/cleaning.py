@@ -10,7 +10,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from complaints_etl.oddities import REPEATED, SPACES, UNUSUAL
-from complaints_etl.places import Starts, Text
+from complaints_etl.redaction.scanner import Prefixes, ScannedText
 
 # Windows-1252 has characters of its own for 27 of the bytes 80 to 9F; what stands for the others are Latin-1's control characters.
 _OWN = bytes(range(0x80, 0xA0)).decode("cp1252", "ignore")
@@ -98,7 +98,7 @@ def clean(text: Column, oddities: Column, *, max_characters: int) -> Column:
         return oddities.bitwiseAND(UNUSUAL | steps) != 0
 
     plain = F.when(needed(0), _repaired(text)).otherwise(text)
-    plain = _given(plain, lambda t: F.when(needed(SPACES) & _may_hold_mail_parts(t), _without_mail_parts(t)).otherwise(t))
+    plain = _given(plain, lambda t: F.when(needed(SPACES) & _may_contain_mail_parts(t), _without_mail_parts(t)).otherwise(t))
     plain = _given(plain, lambda t: F.when(needed(REPEATED), _without_repeats(t)).otherwise(t))
     plain = _given(plain, lambda t: F.when(needed(0), F.regexp_replace(t, _OTHER_WHITE, " ")).otherwise(t))
     plain = _given(plain, lambda t: F.when(needed(SPACES), F.regexp_replace(t, _SPACES, " ")).otherwise(t))
@@ -162,7 +162,7 @@ def _without_joiners(text: Column) -> Column:
     return F.replace(F.replace(marked, F.lit("\u200d"), F.lit("")), F.lit("\ue003"), F.lit("\u200d"))
 
 
-def _may_hold_mail_parts(text: Column) -> Column:
+def _may_contain_mail_parts(text: Column) -> Column:
     """Headers end in or hold a colon or two dashes, signatures begin with two: where neither stands, no pattern is tried."""
     return F.contains(text, F.lit("\n")) & (F.contains(text, F.lit(":")) | F.contains(text, F.lit("--")))
 
@@ -219,7 +219,7 @@ def _marked(needed: Column, pattern: str, token: str) -> Callable[[Column], Colu
 
 
 SUM, MASK, DIGIT = 1, 2, 4
-CODES = Starts("cop", "usd", "eur")
+CODES = Prefixes("cop", "usd", "eur")
 # Each begins with what few characters are, and looks back only from there: Java tries a pattern at every character of a text.
 _BEHIND_A_WORD = r"(?<![\p{L}\p{M}\p{N}_]"
 _CLASSES = (
@@ -233,10 +233,10 @@ _CLASSES = (
 )
 
 
-def classes_of(seen: Text) -> int:
+def classes_of(seen: ScannedText) -> int:
     """What `tokens` must look for in a text, redacted or not: placeholders are none of it."""
     found = MASK if "xx" in seen.folded else 0
     if seen.first_digit < 0:
         return found
-    a_sum = "$" in seen.text or "€" in seen.text or seen.may_hold(CODES)
+    a_sum = "$" in seen.text or "€" in seen.text or seen.may_contain(CODES)
     return found | DIGIT | (SUM if a_sum else 0)

@@ -16,16 +16,18 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from complaints_etl import cells
 from complaints_etl.cleaning import clean, cut, exceeds, tokens
 from complaints_etl.duplicates import group
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.plans import keep
 from complaints_etl.readers.storage import SourceFile
 from complaints_etl.readers.table import Reason
+from complaints_etl.records import labels as record_labels
 from complaints_etl.records.raw_rows import PART_BYTES
 from complaints_etl.records.read import number_rows, read_files
+from complaints_etl.redaction import REDACTION_VERSION
 from complaints_etl.redaction import TYPES as REDACTION_TYPES
+from complaints_etl.text.cells import BLANKS
 from complaints_etl.understanding import Understanding, understand
 
 VERSION = "5"
@@ -59,9 +61,9 @@ class AccountingError(Exception):
 class Prepared:
     """What Prepare made: records (accepted and duplicate), rejected rows, and the report without durations.
 
-    `index` is what later runs must know of this run's labelled rows: fingerprint, signature, group_id, label. `earlier` are
-    labelled lines (value, split) of earlier runs whose labels are rare no more; None where there are none. `rare` are this run's
-    rows that wait for that.
+    `index` is what later runs must know of this run's labelled rows: fingerprint, signature, group_id, label and redaction_version.
+    `earlier` are labelled lines (value, split) of earlier runs whose labels are rare no more; None where there are none. `rare` are
+    this run's rows that wait for that.
     """
 
     records: DataFrame
@@ -133,6 +135,7 @@ def prepare(
     # Rows of a label that is still rare too: later runs count on.
     labelled = finished.where("status = 'accepted' AND given_label IS NOT NULL")
     index = labelled.select("fingerprint", "signature", "group_id", F.col("given_label").alias("label"))
+    index = index.withColumn("redaction_version", F.lit(REDACTION_VERSION))
     report = {**_report(finished, counted, file_entries, run_id, settings), "refused": refused}
     earlier = None
     if known is not None and waiting is not None:
@@ -241,7 +244,7 @@ def _judged(raw: DataFrame, settings: JobSettings, salt: str) -> DataFrame:
     refuses_unknown = F.lit(settings.unknown_labels == "reject")
     # Redaction writes no text shorter than it finds, so what is too short is so before it. A character has four bytes at most: only
     # where there are so few are they counted.
-    says_nothing = (F.length("cleaned") < MIN_TEXT_CHARACTERS) | F.lower("cleaned").isin(*cells.BLANKS)
+    says_nothing = (F.length("cleaned") < MIN_TEXT_CHARACTERS) | F.lower("cleaned").isin(*BLANKS)
     too_short = (F.octet_length("cleaned") < 4 * MIN_TEXT_CHARACTERS) & says_nothing
     reason = (
         F.when(F.col("reason").isNotNull(), F.col("reason"))
@@ -272,8 +275,8 @@ def _canonical_label(settings: JobSettings) -> tuple[Column, Column]:
     if not settings.label_map:
         return label, unknown
     # Keys that differ in case only are one key: Spark refuses a map that has one twice.
-    canonical = {(cells.label(name) or "").lower(): name for name in settings.label_map.values()}
-    canonical |= {(cells.label(old) or "").lower(): new for old, new in settings.label_map.items()}
+    canonical = {(record_labels.label(name) or "").lower(): name for name in settings.label_map.values()}
+    canonical |= {(record_labels.label(old) or "").lower(): new for old, new in settings.label_map.items()}
     names = F.create_map(*[F.lit(part) for pair in canonical.items() for part in pair])
     mapped = F.element_at(names, F.lower(label))
     kept = F.coalesce(mapped, F.lit("other") if settings.unknown_labels == "other" else label)
@@ -541,6 +544,7 @@ def _report(
         "run_id": run_id,
         "versions": {
             "prepare": VERSION,
+            "redaction": REDACTION_VERSION,
             "spark": finished.sparkSession.version,
             "python": platform.python_version(),
         },

@@ -19,10 +19,12 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from complaints_etl import cells, facts
+from complaints_etl import entities
 from complaints_etl.cleaning import CODES, classes_of
-from complaints_etl.places import Text, lookup
-from complaints_etl.redaction import STARTS, redact_and_list
+from complaints_etl.records import identifiers
+from complaints_etl.redaction import PREFIXES, redact_and_list
+from complaints_etl.redaction.scanner import ScannedText, prefix_index
+from complaints_etl.text.normalize import fold
 
 # What the pass adds, as Spark writes it and as Arrow does.
 SCHEMA = (
@@ -113,8 +115,8 @@ _NAMES = (
 def _added(batch: pa.RecordBatch, settings: Understanding) -> list[pa.Array]:
     cleaned, received, carried = (batch.column(batch.schema.get_field_index(name)) for name in _TAKEN)
     texts = [text or "" for text in cleaned.to_pylist()]
-    products, channels = facts.Names.of(settings.products), facts.Names.of(settings.channels)
-    seen = lookup((*STARTS, *facts.STARTS, CODES, products.starts, channels.starts)).look(texts)
+    products, channels = entities.Names.of(settings.products), entities.Names.of(settings.channels)
+    seen = prefix_index((*PREFIXES, *entities.PREFIXES, CODES, products.prefixes, channels.prefixes)).scan(texts)
     about = [
         _understood(text, date, products, channels, settings) for text, date in zip(seen, received.to_pylist(), strict=True)
     ]
@@ -129,11 +131,11 @@ def _added(batch: pa.RecordBatch, settings: Understanding) -> list[pa.Array]:
 
 
 def _understood(
-    text: Text, received: date | None, products: facts.Names, channels: facts.Names, settings: Understanding
+    text: ScannedText, received: date | None, products: entities.Names, channels: entities.Names, settings: Understanding
 ) -> tuple[object, ...]:
     language, confidence, other = identify(text.text, settings.languages)
     redacted, counts, references = redact_and_list(text)
-    found = facts.extract(
+    found = entities.extract(
         text,
         language=language,
         received=received,
@@ -145,7 +147,7 @@ def _understood(
     return redacted, language, confidence, other, _fact_row(found), list(counts.items()), len(redacted), classes_of(text)
 
 
-def _fact_row(found: facts.Facts) -> dict[str, object]:
+def _fact_row(found: entities.Entities) -> dict[str, object]:
     return {
         "amounts": [{"value": value, "currency": currency} for value, currency in found.amounts],
         "dates": found.dates,
@@ -158,12 +160,12 @@ def _fact_row(found: facts.Facts) -> dict[str, object]:
 def _redacted_values(carried: pa.MapArray) -> pa.MapArray:
     """The other columns' values redacted; most are of a few kinds, so that what was found out once is remembered."""
     pairs = zip(carried.keys.to_pylist(), carried.items.to_pylist(), strict=True)
-    items = [(_carried if len(value) < _SHORT else cells.carried)(name, value) for name, value in pairs]
+    items = [(_carried if len(value) < _SHORT else identifiers.carried)(name, value) for name, value in pairs]
     return pa.MapArray.from_arrays(carried.offsets, carried.keys, pa.array(items, pa.string()))
 
 
 _SHORT = 64
-_carried = lru_cache(maxsize=50_000)(cells.carried)
+_carried = lru_cache(maxsize=50_000)(identifiers.carried)
 
 
 @cache
@@ -198,7 +200,7 @@ def identify(text: str, languages: Sequence[str]) -> tuple[str, float, bool]:
 
 def signature(text: str) -> list[int]:
     """MinHash of the text's three-word shingles, figures and placeholders aside: templates differ in amounts only."""
-    words = _WORD.findall(facts.fold(_PLACEHOLDER.sub(" ", text)))
+    words = _WORD.findall(fold(_PLACEHOLDER.sub(" ", text)))
     if not words:
         return [zlib.crc32(text.encode()) & 0x7FFFFFFF] * SIGNATURE  # no word: like nothing but itself
     words += words[-1:] * (3 - len(words))  # one or two words are a shingle too

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 from decision import Facts, decide
-from labelled_store import SPLITS, complete_runs, manifest, mark_complete, split_keys
+from labelled_store import SPLITS, complete_runs, manifest, mark_complete, of_version, split_keys
 from registry import Registry, number, parent_tuning_job, read_registry
 
 if TYPE_CHECKING:
@@ -94,8 +94,9 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     report = json.loads(clients.s3.get_object(Bucket=bucket, Key=f"runs/{run_id}/report.json")["Body"].read())
     # Rows of earlier runs whose labels were rare until this one lie beside its own.
     labelled = {split: report["labelled"].get(split, 0) + report["labelled_earlier"].get(split, 0) for split in SPLITS}
-    mark_complete(clients.s3, bucket=bucket, run_id=run_id, rows=labelled)
-    runs = complete_runs(clients.s3, bucket=bucket)
+    version = report.get("versions", {}).get("redaction", 1)
+    mark_complete(clients.s3, bucket=bucket, run_id=run_id, rows=labelled, redaction_version=version)
+    runs, left_out = of_version(complete_runs(clients.s3, bucket=bucket), version)
     registry = read_registry(clients.sagemaker, settings.model_package_group)
     facts = Facts(
         new=labelled,
@@ -118,6 +119,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         "rows": {
             "labelled_new": sum(facts.new.values()),
             "labelled_total": sum(facts.totals.values()),
+            "labelled_left_out": left_out,
             "to_score": facts.to_score,
         },
         "manifests": {split: f"s3://{bucket}/runs/{run_id}/plan/{split}.manifest" for split in SPLITS},

@@ -19,9 +19,10 @@ SPLITS = ("train", "validation", "test")
 COMPLETE = "labelled/complete/"
 
 
-def mark_complete(client: S3Client, *, bucket: str, run_id: str, rows: Mapping[str, int]) -> None:
-    """Say that the labelled rows of this run are whole."""
-    body = json.dumps({split: rows.get(split, 0) for split in SPLITS}).encode()
+def mark_complete(client: S3Client, *, bucket: str, run_id: str, rows: Mapping[str, int], redaction_version: int) -> None:
+    """Mark the labelled rows of this run as complete, and say which version of redaction made them."""
+    mark = {split: rows.get(split, 0) for split in SPLITS} | {"redaction_version": redaction_version}
+    body = json.dumps(mark).encode()
     client.put_object(Bucket=bucket, Key=f"{COMPLETE}{run_id}.json", Body=body, ContentType="application/json")
 
 
@@ -36,6 +37,16 @@ def complete_runs(client: S3Client, *, bucket: str) -> dict[str, dict[str, int]]
     with ThreadPoolExecutor(max_workers=8) as pool:  # there is one small object for each run there ever was
         contents = list(pool.map(rows, keys))
     return {key.removeprefix(COMPLETE).removesuffix(".json"): content for key, content in zip(keys, contents, strict=True)}
+
+
+def of_version(runs: Mapping[str, Mapping[str, int]], redaction_version: int) -> tuple[dict[str, Mapping[str, int]], int]:
+    """Return the runs whose rows a version of redaction made, and how many rows the others have.
+
+    A mark without a version is from before there were versions. Equal complaints have other texts under another version, so their rows
+    must not be trained on together: copies could be on both sides of a split.
+    """
+    same = {run: mark for run, mark in runs.items() if mark.get("redaction_version", 1) == redaction_version}
+    return same, sum(mark[split] for run, mark in runs.items() if run not in same for split in SPLITS)
 
 
 def split_keys(client: S3Client, *, bucket: str, split: str, runs: Iterable[str]) -> list[str]:

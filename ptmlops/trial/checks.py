@@ -56,7 +56,7 @@ def check_table(path: Path, settings: Settings, *, needs_label: bool) -> None:
         if next(table.rows, None) is None:
             raise OperatorError(f"{path} has a header and no complaint under it")
         return
-    from complaints_etl.cells import label as read_label
+    from complaints_etl.records.labels import label as read_label
 
     counts = Counter(read_label(row.values.get(column)) for row in table.rows if not row.reason)
     if not counts:

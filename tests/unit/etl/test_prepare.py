@@ -22,9 +22,9 @@ from complaints_etl import redaction
 from complaints_etl.cleaning import CODES, DIGIT, MASK, SUM, classes_of, clean, cut, tokens
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.oddities import oddities
-from complaints_etl.places import Text, lookup
 from complaints_etl.prepare import Prepared, Refusal, prepare, write
 from complaints_etl.readers.storage import SourceFile
+from complaints_etl.redaction.scanner import ScannedText, prefix_index
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -213,7 +213,7 @@ def test_ids_are_unique_and_the_originals_kept(run: Run) -> None:
             }
         )
     )
-    assert [row["original_id"] for row in rows] == ["7", "7", None, "<EMAIL>", "CC <CEDULA>", "PQR 20260001", "<EMAIL>"]
+    assert [row["original_id"] for row in rows] == ["7", "7", None, "<EMAIL>", "CC <ID_NUMBER>", "PQR 20260001", "<EMAIL>"]
     assert (rows[0]["complaint_id"], rows[5]["complaint_id"]) == ("7", "PQR 20260001")
     assert len({row["complaint_id"] for row in rows}) == 7
     assert all(row["complaint_id"].startswith("c-") for row in (*rows[1:5], rows[6]))
@@ -432,7 +432,7 @@ def test_personal_data_is_gone_from_text_and_carried_columns_and_amounts_and_dat
     )
     [row] = collected(prepared)
     assert row["text"] == "Me cobraron $1.200.000 el 03/04/2026. Mi cel es <PHONE> y mi correo <EMAIL>"
-    assert row["carried"] == {"asesor": "<EMAIL>", "monto": "$1.200.000", "Cédula": "<CEDULA>"}
+    assert row["carried"] == {"asesor": "<EMAIL>", "monto": "$1.200.000", "Cédula": "<ID_NUMBER>"}
     assert row["redactions"] == {"PHONE": 1, "EMAIL": 1}
     assert prepared.report["redactions"] == {"PHONE": 1, "EMAIL": 1}
     assert "312" not in json.dumps(prepared.report)
@@ -573,14 +573,14 @@ def test_classes_that_a_text_is_said_not_to_hold_are_not_in_it(spark: SparkSessi
     draw = random.Random(11)  # noqa: S311 - test data
     bits = [*"aCEUXxñé123 ,/-_$€漢\u0301\n²İ", "COP", "USD", "US", "cop", "1.200", "XX", "<PHONE>"]
     texts = ["".join(draw.choices(bits, k=draw.randint(1, 14))) for _ in range(5000)]
-    rows = [(seen.text, classes_of(seen)) for seen in lookup((*redaction.STARTS, CODES)).look(texts)]
+    rows = [(seen.text, classes_of(seen)) for seen in prefix_index((*redaction.PREFIXES, CODES)).scan(texts)]
     frame = spark.createDataFrame(rows, "t string, c int")
     assert frame.where(tokens(F.col("t"), F.col("c")) != tokens(F.col("t"), F.lit(SUM | MASK | DIGIT))).count() == 0
 
 
 def test_tokens_put_numbers_amounts_placeholders_and_masks_into_classes(spark: SparkSession) -> None:
     text = "Cobraron $1.200 el 03/04/2026 a XXXX, tel <PHONE>; ñandú 24h"
-    row = (text, classes_of(Text(text)))
+    row = (text, classes_of(ScannedText(text)))
     frame = spark.createDataFrame([row], "t string, c int").select(tokens(F.col("t"), F.col("c")).alias("t"))
     assert frame.first()["t"] == [  # type: ignore[index]
         "cobraron", "<amount>", "el", "<number>", "a", "<mask>", "tel", "<phone>", "ñandú", "24h",

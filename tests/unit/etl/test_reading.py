@@ -9,7 +9,6 @@ from datetime import datetime
 
 import pyarrow as pa
 import pytest
-from complaints_etl.cells import BLANKS, carried, identity, is_unread, label, label_as_written, received
 from complaints_etl.readers import blocks, read_table
 from complaints_etl.readers.csv_arrow import read_plain_file
 from complaints_etl.readers.evidence import Evidence
@@ -17,7 +16,11 @@ from complaints_etl.readers.header import header_end
 from complaints_etl.readers.parts import Part
 from complaints_etl.readers.storage import SourceFile
 from complaints_etl.readers.table import Row, Table, UnreadableFileError
+from complaints_etl.records.dates import is_unread, received
+from complaints_etl.records.identifiers import carried, identity
+from complaints_etl.records.labels import label, label_as_written
 from complaints_etl.records.raw_rows import read_batches, redact_names
+from complaints_etl.text.cells import BLANKS
 
 ALIASES = {
     "text": ("text", "queja", "descripcion"),
@@ -641,7 +644,10 @@ def test_a_row_of_nothing_but_quotes_is_a_row_and_keys_in_other_letters_are_one(
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        ("queja,juan@x.com,ana@x.com,Cédula de Juan 79123456", ("queja", "<EMAIL>", "<EMAIL> (2)", "Cédula de Juan <CEDULA>")),
+        (
+            "queja,juan@x.com,ana@x.com,Cédula de Juan 79123456",
+            ("queja", "<EMAIL>", "<EMAIL> (2)", "Cédula de Juan <ID_NUMBER>"),
+        ),
         ("3105551234,queja,Q1 2026,Fecha 03/04/2026", ("<PHONE>", "queja", "Q1 2026", "Fecha 03/04/2026")),
     ],
 )
@@ -740,7 +746,7 @@ def test_labels_are_what_the_eye_sees_and_ids_hold_nothing_personal() -> None:
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [
-        ("el cliente dice\nCC:  1.032.445.667\ty llama", "el cliente dice CC: <CEDULA> y llama"),
+        ("el cliente dice\nCC:  1.032.445.667\ty llama", "el cliente dice CC: <ID_NUMBER> y llama"),
         ("tarjeta 4111  1111\n1111\u00a01111", "tarjeta <CARD>"),
         ("su clave es&nbsp;Luna4821", "su clave es <SECRET>"),
         ("ana\u200b@\u200bexample.com", "<EMAIL>"),
@@ -754,4 +760,4 @@ def test_a_cell_that_goes_along_is_redacted_however_it_is_set_and_else_stays_as_
 
 
 def test_an_id_is_redacted_however_it_is_set() -> None:
-    assert identity("CC  1032445667.") == "CC <CEDULA>."
+    assert identity("CC  1032445667.") == "CC <ID_NUMBER>."

@@ -100,13 +100,14 @@ def put(key: str, document: Any = "x") -> None:
     boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body.encode())
 
 
-def prepared(run_id: str, labelled: int, to_score: int = 0, earlier: int = 0) -> None:
+def prepared(run_id: str, labelled: int, to_score: int = 0, earlier: int = 0, redaction: int | None = None) -> None:
     rows = {"train": labelled - 40, "validation": 20, "test": 20} if labelled else dict.fromkeys(SPLITS, 0)
     for split in SPLITS if labelled else ():
         put(f"labelled/{split}/run_id={run_id}/part-00000.txt")
     put(
         f"runs/{run_id}/report.json",
-        {"labelled": rows, "labelled_earlier": {"train": earlier, "validation": 0, "test": 0}, "to_score": to_score},
+        {"labelled": rows, "labelled_earlier": {"train": earlier, "validation": 0, "test": 0}, "to_score": to_score}
+        | ({"versions": {"redaction": redaction}} if redaction else {}),
     )
 
 
@@ -142,12 +143,31 @@ def test_the_manifests_list_the_rows_of_every_whole_run_and_no_other(deployed: M
 
     made = plan(deployed, "r3")
 
-    assert made["rows"] == {"labelled_new": 407, "labelled_total": 707, "to_score": 0}
+    assert made["rows"] == {"labelled_new": 407, "labelled_total": 707, "labelled_left_out": 0, "to_score": 0}
     assert read("runs/r3/plan/train.manifest") == [
         {"prefix": f"s3://{BUCKET}/"},
         "labelled/train/run_id=r1/part-00000.txt",
         "labelled/train/run_id=r3/part-00000.txt",
     ]
+
+
+def test_rows_of_another_version_of_redaction_are_left_out_of_training_and_counted(deployed: ModuleType) -> None:
+    put("labelled/complete/r0.json", {"train": 50, "validation": 5, "test": 5})  # from before there were versions
+    put("labelled/train/run_id=r0/part-00000.txt")
+    prepared("r1", 300, redaction=1)
+    plan(deployed, "r1")
+    prepared("r2", 400, redaction=2)
+    prepared("r3", 500, redaction=2)
+    plan(deployed, "r2")
+
+    made = plan(deployed, "r3")
+
+    assert made["rows"] == {"labelled_new": 500, "labelled_total": 900, "labelled_left_out": 360, "to_score": 0}
+    assert read("runs/r3/plan/train.manifest")[1:] == [
+        "labelled/train/run_id=r2/part-00000.txt",
+        "labelled/train/run_id=r3/part-00000.txt",
+    ]
+    assert read("labelled/complete/r3.json") == {"train": 460, "validation": 20, "test": 20, "redaction_version": 2}
 
 
 def test_a_redriven_plan_does_not_count_its_own_rows_twice(deployed: ModuleType) -> None:

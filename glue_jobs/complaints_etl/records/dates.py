@@ -1,27 +1,14 @@
-"""Cells that are no texts: whether one is blank, which row or label it names, and when its complaint was received."""
+"""When a complaint was received: read from ISO 8601, digits with marks between them, a month's name, or a number of days or seconds."""
 
 from __future__ import annotations
 
-import contextlib
 import re
-import unicodedata
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from html import unescape
 
-from complaints_etl.redaction import redact, redact_value
-
-# What programs and people write where they have nothing to write; of a text's line of marks, cleaning leaves three.
-BLANKS = ("none", "null", "nan", "na", "n/a", "#n/a", "n/d", "s/d", "-", "--", "---", "===", "___", "***", "...", "???")
-
-# Ids without any of these are not looked at: those of figures tell rows apart, whatever else they may be.
-MAY_BE_PERSONAL = "[@+. \u00a0]"
-_MAY_BE_PERSONAL = re.compile(MAY_BE_PERSONAL)
-# Characters that Windows-1252 has for bytes that Latin-1 leaves to control characters.
-_OWN = bytes(range(0x80, 0xA0)).decode("cp1252", "ignore")
-_LATIN_1 = str.maketrans(_OWN, _OWN.encode("cp1252").decode("latin-1"))
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]{2,}")
-_ENTITY = re.compile(r"&#?\w{1,8};")
+from complaints_etl.lexicon import LEXICON
+from complaints_etl.text.cells import is_blank
+from complaints_etl.text.normalize import fold
 
 _FIRST_SERIAL, _SERIALS = datetime(1899, 12, 30), range(20_000, 80_001)  # a spreadsheet's days: 1954 to 2119
 # A spreadsheet's days, YYYYMMDD, and seconds or milliseconds since 1970.
@@ -43,77 +30,17 @@ _DAYS = (
     ),
     re.compile(rf"(?i){_WEEKDAY}{_NAME}\.?[-/.\s]+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?[-/.\s]+{_YEAR}"),
 )
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        ("ene jan", "feb", "mar", "abr apr", "may", "jun", "jul", "ago aug", "sep set", "oct", "nov", "dic dec"), start=1
-    )
-    for name in names.split()
-}
-
-
-def is_blank(cell: str) -> bool:
-    """Whether it says nothing, or only that it says nothing."""
-    return not cell or cell.casefold() in BLANKS
-
-
-def identity(cell: str | None) -> str | None:
-    """An id, redacted where it holds personal data; a number of a complaint is none."""
-    if not cell or not _MAY_BE_PERSONAL.search(cell):
-        return cell
-    redacted, counts = redact(_plain(cell), alone=False)
-    return redacted if counts.keys() - {"REFERENCE"} else cell
-
-
-def carried(column: str, cell: str) -> str:
-    """A cell of a column that goes along, as it is written; redacted where it holds personal data, however it is set."""
-    plain = _plain(cell)
-    redacted = redact_value(column, plain)
-    return redacted if redacted != plain else cell
-
-
-@lru_cache(maxsize=10_000)
-def label(cell: str | None) -> str | None:
-    """The label that a cell names: without what nobody sees, and redacted, for it goes into reports and models; None for a blank."""
-    plain = _plain(cell or "")
-    return None if is_blank(plain) else redact(plain)[0]
-
-
-@lru_cache(maxsize=10_000)
-def label_as_written(cell: str | None) -> str | None:
-    """The cell itself, for exports; redacted where it holds personal data."""
-    redacted, counts = redact(_plain(cell or ""))
-    return redacted if counts else cell
-
-
-def _plain(cell: str) -> str:
-    """Characters read in the wrong encoding and references repaired, invisible ones gone, white space single: as texts are cleaned."""
-    plain = cell
-    if not cell.isascii():
-        for _ in range(2):  # some are read wrongly twice
-            plain = _BEYOND_ASCII.sub(_read_again, plain)
-    if "&" in plain:
-        plain = _ENTITY.sub(lambda match: unescape(match[0]), plain)
-    if not plain.isascii():
-        plain = "".join(sign for sign in plain if sign.isascii() or unicodedata.category(sign) != "Cf")
-    return unicodedata.normalize("NFC", " ".join(plain.split()))
-
-
-def _read_again(match: re.Match[str]) -> str:
-    """What UTF-8 it was, if it is UTF-8 that was read as Windows-1252."""
-    with contextlib.suppress(UnicodeError):
-        return match[0].translate(_LATIN_1).encode("latin-1").decode()
-    return match[0]
+_MONTHS = {fold(name)[:3]: number for name, number in LEXICON.months.items()}
 
 
 @lru_cache(maxsize=10_000)
 def received(cell: str | None, month_first: bool) -> datetime | None:
-    """When a complaint was received: the time in UTC, which one without a zone is taken to be; None where it cannot be told.
+    """Return when a complaint was received, in UTC; a time without a zone is taken as UTC. None if the cell cannot be read.
 
     Args:
         cell: without white space around it: ISO 8601, figures with marks between them, a month's name, a spreadsheet's number
             of days, seconds or milliseconds since 1970.
-        month_first: what its file means by 03/04/2026.
+        month_first: whether 03/04/2026 is the fourth of March in its file.
     """
     if not cell:
         return None
@@ -121,16 +48,17 @@ def received(cell: str | None, month_first: bool) -> datetime | None:
         moment = _moment(cell.removeprefix("'"), month_first)
     except (ValueError, OverflowError):
         return None  # no such day, hour or zone
-    # No complaint is from another year, and neither Python nor Arrow can hold all.
+    # Other years are mistakes, and neither Python nor Arrow can hold all of them.
     return moment if moment and 1900 <= moment.year <= 2200 else None
 
 
 def is_unread(cell: str, month_first: bool) -> bool:
-    """Whether a date was meant, and it cannot be told which."""
+    """Return True for a cell that is not blank and cannot be read as a date."""
     return not is_blank(cell) and received(cell, month_first) is None
 
 
 def _moment(written: str, month_first: bool) -> datetime | None:
+    """Return the time that a cell names: `2026-04-03T10:00Z`, `3/4/2026 10:45 PM`, `4 de mayo de 2026`, `46115.5`."""
     if written[4:5] == "-":
         try:
             moment = datetime.fromisoformat(written)
@@ -140,7 +68,7 @@ def _moment(written: str, month_first: bool) -> datetime | None:
             return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
     if figures := _FIGURES.fullmatch(written):
         return _counted(figures)
-    # Days come again and again, times do not.
+    # Days repeat, times do not: only the day is cached.
     begins = colon = written.find(":")
     if colon < 0:
         return _day(written, month_first)
@@ -164,7 +92,7 @@ def _day(written: str, month_first: bool) -> datetime | None:
     part = match.groupdict()
     if "first" in part:
         day, month = int(part["first"]), int(part["second"])
-        # Where only one order gives a month, it is that one.
+        # If only one order gives a month, it is that one.
         if (month_first and day <= 12) or month > 12:
             day, month = month, day
     else:
@@ -173,6 +101,7 @@ def _day(written: str, month_first: bool) -> datetime | None:
 
 
 def _counted(figures: re.Match[str]) -> datetime | None:
+    """Return the time of a number: a spreadsheet's days, seconds or milliseconds since 1970, or YYYYMMDD."""
     if days := figures["days"]:
         # A spreadsheet's time is a fraction, and only a rounded one is a second.
         after = timedelta(seconds=round(float(days.replace(",", ".")) * 86_400))

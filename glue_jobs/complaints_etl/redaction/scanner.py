@@ -1,13 +1,15 @@
-"""Where in a text a pattern can begin: tried there and nowhere else, it finds what a search of the whole text would.
+"""Try a pattern only where it can match: find, for many texts at once, where the words stand that patterns begin with.
 
-A search costs a hundred times what it takes to see that there is nothing to find. Most patterns begin with one of a few words; where
-those stand is looked up for a whole batch of texts at once, by the first letters of every word.
+A search with a regular expression costs a hundred times as much as seeing that there is nothing to find. Most patterns begin with one
+of a few words. `PrefixIndex` looks up the first letters of every word of a whole batch with NumPy; `ScannedText` then tries a pattern at
+those positions and nowhere else, with the same result as a search of the whole text.
+
+Example: the text `mi PIN es 4821` has one position for `Prefixes("pin", "clave")`, 3. A rule with these prefixes runs its pattern there.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Self
@@ -15,15 +17,20 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from complaints_etl.text.normalize import fold_spanish, strip_accents
 
-class Starts(tuple[str, ...]):
-    """Words that a pattern begins with, folded. Each is equal to itself alone: comparing dozens of words costs more than a look."""
+
+class Prefixes(tuple[str, ...]):
+    """What a pattern's matches begin with, folded.
+
+    Each object equals itself alone, because comparing dozens of words costs more than the lookup that it is a key for.
+    """
 
     __slots__ = ()
     __hash__ = object.__hash__
 
     def __new__(cls, *words: str) -> Self:
-        """Of these words."""
+        """Make a group of prefixes."""
         return super().__new__(cls, words)
 
     def __eq__(self, other: object) -> bool:
@@ -31,37 +38,19 @@ class Starts(tuple[str, ...]):
 
 
 Run = tuple[int, int, str]
-Hits = list[tuple[int, int]]  # (place, which groups of starts may begin there, as bits), by place
+Hits = list[tuple[int, int]]  # (position, bits of the groups of prefixes that may begin there), by position
 
 _EVERY_GROUP = (1 << 32) - 1
 _MAX_GROUPS = 32
-_PREFIXES = (2, 3, 4)  # letters that are looked up: all of a short start, the first four of a longer one
+_SIZES = (2, 3, 4)  # letters that are looked up: all of a short prefix, the first four of a longer one
 _WORD = np.array([chr(code).isalnum() or chr(code) == "_" for code in range(256)])
 _START = re.compile(r"[a-z0-9][\x00-\xff]")
 _NUMBER = re.compile(r"\d(?:[\s.,'’\-()]{0,3}\d)*")
 _RUN = re.compile(r"\d[\d.,/\-]*")
 
 
-def folded(text: str) -> str:
-    """Lower case, Spanish letters without accents; as long as the text, but for a few letters whose lower case is two."""
-    lower = text.lower()
-    if not lower.isascii():
-        for accented, plain in _SPANISH:  # five times as fast as one translation table
-            lower = lower.replace(accented, plain)
-    return lower
-
-
-_SPANISH = tuple(zip("áéíóúüñ", "aeiouun", strict=True))
-_MARKS = re.compile("[\u0300-\u036f]+")  # the accents of Latin letters
-
-
-def without_accents(lower: str) -> str:
-    """A folded text without the accents of other languages than Spanish."""
-    return lower if lower.isascii() else _MARKS.sub("", unicodedata.normalize("NFD", lower))
-
-
 def matches_at(pattern: re.Pattern[str], text: str, at: Iterable[int]) -> Iterator[re.Match[str]]:
-    """As `pattern.finditer(text)`, where all that could begin a match is in `at`, in order."""
+    """As `pattern.finditer(text)`, if all positions at which a match can begin are in `at`, in order."""
     end = 0
     for place in at:
         if place >= end and (match := pattern.match(text, place)):
@@ -69,8 +58,8 @@ def matches_at(pattern: re.Pattern[str], text: str, at: Iterable[int]) -> Iterat
             yield match
 
 
-def found(text: str, parts: Iterable[str]) -> list[int]:
-    """Where any of `parts` begins, in order."""
+def find_all(text: str, parts: Iterable[str]) -> list[int]:
+    """Return where any of `parts` begins, in order."""
     places: list[int] = []
     for part in parts:
         place = text.find(part)
@@ -84,8 +73,8 @@ def found(text: str, parts: Iterable[str]) -> list[int]:
 _NOTHING: Iterator[re.Match[str]] = iter(())
 
 
-class Text:
-    """A text as patterns look at it: its folded form, its numbers, where the words stand that patterns begin with."""
+class ScannedText:
+    """A text with what patterns need to know of it: its folded form, its numbers, where prefixes stand. All is computed once, on demand."""
 
     __slots__ = ("_bits", "_folded", "_groups", "_hits", "_most_digits", "_numbers", "_plain", "_runs", "first_digit", "text")
 
@@ -95,36 +84,37 @@ class Text:
         fold: str | None = None,
         *,
         hits: Hits | None = None,
-        bits: dict[Starts, int] | None = None,
+        bits: dict[Prefixes, int] | None = None,
         groups: int = _EVERY_GROUP,
         digit: int = 0,
     ) -> None:
         self.text = text
-        self.first_digit = digit  # no digit stands before it; negative: the text holds none
+        self.first_digit = digit  # no digit stands before it; negative if the text has none
         self._folded = fold
         self._plain: str | None = None
         self._hits = hits
         self._bits = bits or {}
-        self._groups = groups  # those of which any word stands in the text
+        self._groups = groups  # bits of the groups of which any prefix stands in the text
         self._numbers: list[tuple[str, int]] | None = [] if digit < 0 else None
         self._most_digits: int | None = 0 if digit < 0 else None
         self._runs: list[Run] | None = [] if digit < 0 else None
 
     @property
     def folded(self) -> str:
+        """Lower case, Spanish letters without accents; positions are those of the text."""
         if self._folded is None:
-            self._folded = folded(self.text)
+            self._folded = fold_spanish(self.text)
         return self._folded
 
     @property
     def plain(self) -> str:
-        """Folded, and without any other accent."""
+        """Folded, without any accent; positions may differ from the text's."""
         if self._plain is None:
-            self._plain = without_accents(self.folded)
+            self._plain = strip_accents(self.folded)
         return self._plain
 
     def numbers(self) -> list[tuple[str, int]]:
-        """(digits with the marks between them, how many digits)."""
+        """Return (digits with the marks between them, how many digits) of each number."""
         if self._numbers is None:
             numbers = _NUMBER.findall(self.text, self.first_digit)
             self._numbers = [(number, sum(map(str.isdigit, number))) for number in numbers]
@@ -132,43 +122,51 @@ class Text:
 
     @property
     def most_digits(self) -> int:
-        """Of any of the numbers."""
+        """How many digits the longest number has."""
         if self._most_digits is None:
             self._most_digits = max((digits for _, digits in self.numbers()), default=0)
         return self._most_digits
 
     def runs(self) -> list[Run]:
-        """(start, end, run) of each run of digits and the marks that sums and dates are written with."""
+        """Return (start, end, run) of each run of digits and the marks of sums and dates: `1.200,50`, `2026-04-03`."""
         if self._runs is None:
             self._runs = [(run.start(), run.end(), run[0]) for run in _RUN.finditer(self.text, self.first_digit)]
         return self._runs
 
-    def may_hold(self, starts: Starts) -> bool:
-        """False where no word begins with any of `starts`."""
-        bit = self._bits.get(starts)
+    def may_contain(self, prefixes: Prefixes) -> bool:
+        """Return False if no word of the text begins with any of the prefixes."""
+        bit = self._bits.get(prefixes)
         return bit is None or bool(self._groups & bit)
 
-    def matches(self, pattern: re.Pattern[str], starts: Starts, text: str | None = None) -> Iterator[re.Match[str]]:
-        """As `pattern.finditer(text)`, of a pattern that begins where a word does, with one of `starts` (folded).
+    def matches(self, pattern: re.Pattern[str], prefixes: Prefixes, text: str | None = None) -> Iterator[re.Match[str]]:
+        """As `pattern.finditer(text)`, for a pattern that begins where a word does, with one of `prefixes` (folded).
 
-        `text`: this text in a form that has everything at the same places; else the text itself.
+        Args:
+            pattern: its matches begin with a word.
+            prefixes: what that word begins with, folded.
+            text: another form of this text with the same positions; by default the text itself.
         """
-        bit = self._bits.get(starts)
+        bit = self._bits.get(prefixes)
         if bit and not self._groups & bit:
             return _NOTHING
         text = self.text if text is None else text
         if bit and self._hits is not None:
             at = [place for place, groups in self._hits if groups & bit]
         elif len(self.folded) == len(text):
-            at = found(self.folded, starts)
+            at = find_all(self.folded, prefixes)
         else:
             return pattern.finditer(text)
         return matches_at(pattern, text, at) if at else _NOTHING
 
-    def replaced(self, text: str, cuts: Sequence[tuple[int, int, int]]) -> Text:
-        """What the text became where (start, end) were replaced by so many characters: places move with what is around them."""
-        new = Text(text, bits=self._bits)
-        new._numbers, new._most_digits = self.numbers(), self.most_digits  # of those that are left none has become longer
+    def replaced(self, text: str, cuts: Sequence[tuple[int, int, int]]) -> ScannedText:
+        """Return the text after replacements, with the positions of prefixes moved.
+
+        Args:
+            text: the new text.
+            cuts: (start, end, length of the replacement) of each, in order.
+        """
+        new = ScannedText(text, bits=self._bits)
+        new._numbers, new._most_digits = self.numbers(), self.most_digits  # an upper bound: no number became longer
         if self._hits is not None:
             moved: Hits = []
             hits = iter(self._hits)
@@ -189,7 +187,7 @@ class Text:
 
 
 class _Table:
-    """Bits of a few codes. Most codes looked up are none of them, which a small table of their hashes tells for less."""
+    """Bits of a few codes. A small table of hashes rules out most codes before the binary search."""
 
     def __init__(self, known: dict[int, int]) -> None:
         self._codes = np.array(sorted(known), np.uint32)
@@ -209,19 +207,23 @@ def _hashed(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
     return codes * np.uint32(0x9E3779B1) >> np.uint32(16)  # multiply-shift, to 16 bits
 
 
-class Lookup:
-    """Finds for many texts at once where words of `groups` may begin."""
+class PrefixIndex:
+    """Finds, for many texts at once, where prefixes of up to 32 groups stand.
 
-    def __init__(self, groups: Iterable[Starts]) -> None:
-        # A name in the settings may begin with a sign or in another script: each text is searched for its group.
-        usual = [starts for starts in dict.fromkeys(groups) if all(map(_START.match, starts))]
-        self.bits = {starts: 1 << place for place, starts in enumerate(usual)}
+    A position has one bit per group. Only the first two to four letters of a word are compared, as one integer: `pin` is looked up as
+    three letters, `contrasena` as `cont`. So a position is a candidate; the pattern decides.
+    """
+
+    def __init__(self, groups: Iterable[Prefixes]) -> None:
+        # A name in the settings may begin with a sign or in another script; texts are searched for its group one by one.
+        usual = [prefixes for prefixes in dict.fromkeys(groups) if all(map(_START.match, prefixes))]
+        self.bits = {prefixes: 1 << place for place, prefixes in enumerate(usual)}
         if len(self.bits) > _MAX_GROUPS:
-            raise ValueError(f"at most {_MAX_GROUPS} groups of starts can be told apart, not {len(self.bits)}")
-        codes: dict[int, dict[int, int]] = {size: {} for size in _PREFIXES}
+            raise ValueError(f"at most {_MAX_GROUPS} groups of prefixes are possible, not {len(self.bits)}")
+        codes: dict[int, dict[int, int]] = {size: {} for size in _SIZES}
         for starts, bit in self.bits.items():
             for start in starts:
-                size = min(len(start), _PREFIXES[-1])
+                size = min(len(start), _SIZES[-1])
                 code = int.from_bytes(start[:size].encode("latin-1"))
                 codes[size][code] = codes[size].get(code, 0) | bit
         self._worth_it = np.zeros(1 << 16, bool)
@@ -229,11 +231,11 @@ class Lookup:
             self._worth_it[[code >> 8 * (size - 2) for code in known]] = True
         self._tables = {size: _Table(known) for size, known in codes.items() if known}
 
-    def look(self, texts: Sequence[str]) -> list[Text]:
-        """The texts with what can be known of all of them at once."""
-        folds = list(map(folded, texts))
+    def scan(self, texts: Sequence[str]) -> list[ScannedText]:
+        """Return the texts with the positions of prefixes and the first digit."""
+        folds = list(map(fold_spanish, texts))
         rows, digits_known = zip(*map(_octets, folds), strict=True) if texts else ((), ())
-        octets = np.frombuffer(b"\n".join(rows) + b"\n" * _PREFIXES[-1], np.uint8)
+        octets = np.frombuffer(b"\n".join(rows) + b"\n" * _SIZES[-1], np.uint8)
         ends = np.cumsum(np.fromiter(map(len, folds), np.int64, len(folds)) + 1)
         starts = np.append(0, ends)
         word = _WORD[octets]
@@ -242,7 +244,7 @@ class Lookup:
         kept = np.flatnonzero(self._worth_it[code])
         begins, code = begins[kept], code[kept]
         groups = np.zeros(len(begins), np.uint32)
-        for size in _PREFIXES:
+        for size in _SIZES:
             if size > 2:
                 code = code << 8 | octets[begins + size - 1]
             if size in self._tables:
@@ -252,7 +254,7 @@ class Lookup:
         first = np.searchsorted(begins, starts)
         begins -= np.repeat(starts[:-1], np.diff(first))
         hits = list(zip(begins.tolist(), groups.tolist(), strict=True))
-        # Groups of each text: reduceat gives a row without any hit that of the next.
+        # Groups of each text; for a text without a hit, reduceat returns the value of the next one.
         in_text = np.bitwise_or.reduceat(np.append(groups, 0), first[:-1]) * (np.diff(first) > 0)
         in_text = in_text.tolist()
         first = first.tolist()
@@ -262,16 +264,16 @@ class Lookup:
         seen = []
         for row, (text, fold) in enumerate(zip(texts, folds, strict=True)):
             if len(fold) != len(text):  # places in the one are not places in the other
-                seen.append(Text(text, fold))
+                seen.append(ScannedText(text, fold))
                 continue
             own = hits[first[row] : first[row + 1]]
             digit = first_digit[row] if digits_known[row] else 0
-            seen.append(Text(text, fold, hits=own, bits=self.bits, groups=in_text[row], digit=digit))
+            seen.append(ScannedText(text, fold, hits=own, bits=self.bits, groups=in_text[row], digit=digit))
         return seen
 
 
 def _octets(fold: str) -> tuple[bytes, bool]:
-    """One octet a character, and whether all characters have one: digits of other scripts have none."""
+    """Return one octet per character (`?` for one beyond Latin-1), and whether none was beyond it, so that all digits are ASCII."""
     try:
         return fold.encode("latin-1"), True
     except UnicodeEncodeError:
@@ -279,6 +281,6 @@ def _octets(fold: str) -> tuple[bytes, bool]:
 
 
 @lru_cache
-def lookup(groups: tuple[Starts, ...]) -> Lookup:
-    """A Lookup, made once a process for the same groups."""
-    return Lookup(groups)
+def prefix_index(groups: tuple[Prefixes, ...]) -> PrefixIndex:
+    """Return the index of these groups, made once per process."""
+    return PrefixIndex(groups)

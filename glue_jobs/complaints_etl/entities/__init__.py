@@ -1,0 +1,72 @@
+"""What a complaint states: amounts with their currency, dates, reference numbers, products and channels.
+
+Plain Python on one cleaned text, before redaction. What is ambiguous is read as people of the text's language write it: 1.200 is one
+thousand two hundred; 05/04 is the fifth of April in Spanish and the fourth of May in English.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from complaints_etl.entities.amounts import find_amounts
+from complaints_etl.entities.dates import PREFIXES, find_dates
+from complaints_etl.entities.mentions import Names, find_mentions
+from complaints_etl.redaction import redact_and_list
+from complaints_etl.redaction.scanner import ScannedText
+
+__all__ = [
+    "MAX_PER_KIND", "PREFIXES", "Entities", "Names", "extract", "find_amounts", "find_dates", "find_mentions", "hashed_reference",
+]  # fmt: skip
+
+MAX_PER_KIND = 50  # a text of thousands of numbers is not a complaint's
+
+
+class Entities(NamedTuple):
+    """What one text states. Amounts are (value, ISO 4217 code), references hashes of salt and number."""
+
+    amounts: tuple[tuple[Decimal, str], ...] = ()
+    dates: tuple[date, ...] = ()
+    references: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+
+
+def extract(
+    text: str | ScannedText,
+    *,
+    language: str,
+    received: date | None,
+    products: Names,
+    channels: Names,
+    salt: str,
+    references: Sequence[str] | None = None,
+) -> Entities:
+    """Extract the entities of a cleaned text.
+
+    Args:
+        text: cleaned, not yet redacted.
+        language: two letters; decides what is ambiguous.
+        received: the day that relative dates ("hace 3 días") count from; without it they are left out.
+        products: names to look for.
+        channels: as `products`.
+        salt: what reference numbers are hashed with, so that nobody can list them by trying.
+        references: the reference numbers that redaction replaced; by default the text is redacted to find them.
+    """
+    scanned = ScannedText(text) if isinstance(text, str) else text
+    numbers = redact_and_list(scanned)[2] if references is None else references
+    return Entities(
+        amounts=tuple(find_amounts(scanned, language))[:MAX_PER_KIND],
+        dates=tuple(find_dates(scanned, language, received))[:MAX_PER_KIND],
+        references=tuple(hashed_reference(salt, number) for number in numbers[:MAX_PER_KIND]),
+        products=find_mentions(scanned, products),
+        channels=find_mentions(scanned, channels),
+    )
+
+
+def hashed_reference(salt: str, number: str) -> str:
+    """Return a reference number as it is stored: equal numbers can be joined, none can be read."""
+    return hashlib.sha256(f"{salt}\0{number}".encode()).hexdigest()[:16]

@@ -1,0 +1,5 @@
+"""Words that preparation knows, as data: one file per language (es.toml, en.toml), read by lexicon.py."""
+
+from complaints_etl.lexicon.lexicon import CURRENCY_CODES, LEXICON, Lexicon, any_of
+
+__all__ = ["CURRENCY_CODES", "LEXICON", "Lexicon", "any_of"]

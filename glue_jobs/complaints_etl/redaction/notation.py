@@ -1,0 +1,75 @@
+"""What numbers look like that are not personal: sums, quantities, dates, sections of laws, versions, houses.
+
+Example: in `1200 pesos`, `15 days`, `2026-01-05`, `15 U.S. Code 1681s-2`, `iOS17` and `Calle 12 #34-56` nothing is personal.
+"""
+
+from __future__ import annotations
+
+import re
+
+from complaints_etl.lexicon import CURRENCY_CODES, LEXICON, any_of
+
+_CODES = any_of(CURRENCY_CODES)
+_FOLLOWING = any_of(term for use in ("counted", "money") for term in LEXICON.terms("quantities", use))
+_FOLLOWS_QUANTITY = re.compile(rf"(?i)[/:]\d|\s*(?:[%°€£]|{_FOLLOWING}|(?:{_CODES})\b)|[.,]\d")
+_BEFORE_QUANTITY = re.compile(
+    rf"(?i)(?:[$€£#]\s?|[.,/\-<&]|\b(?:{_CODES}|us|s/)\s?|\b(?:{LEXICON.pattern('streets', 'before')})\s)\Z"
+)
+_PAID = re.compile(rf"(?i)\b(?:{LEXICON.pattern('paid')})\s\Z")
+# "30days", "120pesos", "30-60-90".
+_UNIT = re.compile(
+    rf"(?i)\d+(?:{LEXICON.pattern('quantities', 'glued')}|{_CODES})|(?:30|60|90|120|150|180)(?:-(?:30|60|90|120|150|180))+"
+)
+# Words of letters and digits that are not codes: 1st, 10am, iphone15, v2.1, 1681s-2, a-12, 3-way, 12-dic-26, err_4031, 24/7, xx12.
+_NOT_A_CODE = re.compile(
+    r"(?i)\d+[.,]?\d*(?:st|nd|rd|th|am|pm|mil|mm?|k|gb?|mb|hrs?|hs|h|[rd]a|er|ro|min|s|x\d*|°)|(?:iphone|ipad|galaxy|android|windows|covid|ios|pixel|moto|"
+    r"chrome|firefox|bre|s|a|v)[\-_]?\d+\w{0,3}|v\d+(?:\.\d+)*|\d{3,4}[a-z]{1,2}(?:-?\d{1,3})?|[a-z]{1,6}-\d{1,4}|\d+-[a-z]+|\d{1,2}-[a-z]{3,10}-\d{2,4}|\d+x\d+|mp[34]|err(?:or)?(?:[\-_]?\d+|[\-_]\w+)|(?:flip|fold|note|redmi)\d+|\d+-\d+|24/7|xx.*|.*xx.*"
+)
+_LAW_BEFORE = re.compile(
+    r"(?i)(?:\bu\.?\s?s\.?\s?c|\b(?:states|u\.?s\.?|civ\w*\.?|penal|annotated|usc?|of) ?-?codes?\b|\bcode (?:of|annotated)\b|\bact(?: \( ?\w+ ?\)|,)|"
+    r"\b(?:laws?|ley|sections?|art[ií]culos?|statu\w+|pub\. l|title|chapter|order|ucc|fcra|fdcpa|cfr|decreto|resoluci[oó]n|circular)\b|§).{0,20}\Z"
+)
+_DAY, _MONTH = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])"
+_DATE = re.compile(
+    rf"(?:19|20)\d\d-\d{{1,2}}-\d{{1,2}}|(?:{_DAY}-{_MONTH}|{_MONTH}-{_DAY})-(?:\d{{4}}|\d{{2}})|(?:19|20)\d\d(?:-(?:19|20)?\d\d)?"
+)
+# "mi clave es #", but not "Calle #".
+_HASHED = re.compile(rf"(?i)(?<![^\W_])(?!(?:{LEXICON.pattern('streets', 'hashed')})\b)[^\W\d_]+[,:.]?\s#\Z")
+_EMPHASIS = re.compile(r"(?<![*_])([*_])\d[\d .\-]*\1(?![*_])")  # as chats print what is bold
+_PIN_BEFORE = re.compile(r"(?i)\b(?:pin|nip|clave|passcode)\b(?:,|:| es| era| is| was)\s\Z")
+
+
+def is_impersonal(text: str, match: re.Match[str], size: int) -> bool:
+    """Return True for a number that its notation explains: part of something longer, a date, a quantity, a section of a law, a sum."""
+    value, start, end = match[0], match.start(), match.end()
+    return bool(
+        text[end : end + 1].isalnum()
+        or (text[end : end + 1] in ("-", "_", "*", "#", "@") and not _EMPHASIS.match(text, start - 1))
+        or (value.endswith("000") and "-" not in value)
+        or (_DATE.fullmatch(value) and not _PIN_BEFORE.search(text, max(start - 16, 0), start))
+        or _UNIT.fullmatch(value)
+        or _FOLLOWS_QUANTITY.match(text, end)
+        or (after_quantity(text, start, 9) and not after_word_and_hash(text, start))
+        or after_law(text, start)
+        or (size < 9 and _PAID.search(text, max(start - 16, 0), start))
+    )
+
+
+def is_a_word(value: str) -> bool:
+    """Return True for letters and digits that are not a code: `iPhone15`, `30days`, `3rd`."""
+    return bool(_NOT_A_CODE.fullmatch(value) or _UNIT.fullmatch(value))
+
+
+def after_law(text: str, start: int) -> bool:
+    """Return True if words right before a position name a law: `15 U.S. Code `."""
+    return _LAW_BEFORE.search(text, max(start - 40, 0), start) is not None
+
+
+def after_quantity(text: str, start: int, reach: int) -> bool:
+    """Return True if a currency, a street or a mark of decimals and dates stands right before a position."""
+    return _BEFORE_QUANTITY.search(text, max(start - reach, 0), start) is not None
+
+
+def after_word_and_hash(text: str, start: int) -> bool:
+    """Return True behind a word and `#`, unless it is a street's: `mi clave es #4718`."""
+    return _HASHED.search(text, max(start - 24, 0), start) is not None

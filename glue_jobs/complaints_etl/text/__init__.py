@@ -1,0 +1,1 @@
+"""What is done to a text before anything is looked for in it."""

@@ -1,0 +1,92 @@
+"""What holds for redaction as a whole: measured quality, every rule's example, idempotence, speed on hostile texts."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+
+import pytest
+from complaints_etl import entities
+from complaints_etl.redaction import RULES, TYPES, redact
+from complaints_etl.redaction.checksums import is_card, is_clabe, is_iban, is_nit
+from complaints_etl.redaction.rule import Rule
+from complaints_etl.redaction.scanner import ScannedText
+
+from benchmarks.redaction.__main__ import measure
+from benchmarks.redaction.frames import framed
+from benchmarks.redaction.sentences import Sentence, in_capitals, sentences
+
+
+@pytest.mark.parametrize(
+    ("found", "destroyed", "least"),
+    [
+        (list(sentences(2000, seed=77)), 0, 0.97),
+        ([one for seed in (77, 78, 79) for one in framed(seed)], 6, 0.97),
+        (list(map(in_capitals, framed(77))), 2, 0.95),
+    ],  # no seed of the benchmark's
+    ids=["templates", "complaints", "capitals"],
+)
+def test_precision_and_recall_hold_on_labelled_sentences(found: list[Sentence], destroyed: int, least: float) -> None:
+    result = measure(found)
+    for kind in TYPES:
+        row = result["redaction"][kind]
+        assert row["n"] >= 50, kind
+        assert row["precision"] >= least, kind
+        assert row["recall"] >= least, kind
+    for kind, row in result["facts"].items():
+        assert row["f1"] >= 0.95, kind
+    assert result["destroyed"] <= destroyed
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_every_rule_finds_something_in_its_example(rule: Rule) -> None:
+    assert rule.find(ScannedText(rule.example))
+    assert f"<{rule.type}>" in redact(rule.example)[0]
+
+
+def test_checksums_of_published_examples() -> None:
+    assert is_card("4111111111111111")
+    assert not is_card("4111111111111112")
+    assert is_iban("GB82 WEST 1234 5698 7654 32")
+    assert not is_iban("GB82 WEST 1234 5698 7654 33")
+    assert is_clabe("032180000118359719")
+    assert is_nit("800197268-4")  # DIAN's own
+
+
+def test_redacting_twice_changes_nothing() -> None:
+    for sentence in sentences(300, seed=9):
+        once, _ = redact(sentence.text)
+        assert redact(once) == (once, {})
+
+
+def test_hostile_texts_take_no_time() -> None:
+    """Patterns that backtrack would take minutes on these."""
+    started = time.process_time()
+    for text in (
+        "9" * 200_000,
+        "cuenta no no no " * 20_000,
+        "a@" * 50_000,
+        "1-" * 100_000,
+        "clave: " * 30_000,
+        "ES12" * 40_000,
+        ":" * 200_000,
+        "a:" * 100_000,
+        "?" * 200_000,
+        " a.co?" * 30_000,
+        "clave a a a a a a a a a a 1 " * 8_000,
+        "clave " + "a" * 200_000,
+        "social " * 30_000,
+        "<ID_NUMBER> y " * 20_000,
+        "x as my password " * 12_000,
+        "a" * 200_000 + "@ and " + "a" * 100_000 + " @ b",
+    ):
+        redact(text)
+        entities.extract(
+            text,
+            language="es",
+            received=date(2026, 1, 1),
+            products=entities.Names.of(("x",)),
+            channels=entities.Names.of(("y",)),
+            salt="",
+        )
+    assert time.process_time() - started < 20

@@ -8,13 +8,13 @@ import re
 import sys
 import time
 from typing import IO, Any
-from urllib.parse import urlparse
 
 import boto3
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.prepare import TooManyRejectsError, prepare, write
-from complaints_etl.publish import rejected_rows
+from complaints_etl.publish.exports import rejected_rows
 from complaints_etl.sources import SourceFile, s3_reader
+from complaints_etl.storage import read_json
 from pyspark.sql import DataFrame, SparkSession
 
 
@@ -34,8 +34,8 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     """
     started = time.time()
     bucket, run_id = arguments.prepared_bucket, arguments.run_id
-    settings = JobSettings.from_tables(_json(s3, arguments.settings_uri))
-    manifest = _json(s3, f"s3://{bucket}/runs/{run_id}/manifest.json")
+    settings = JobSettings.from_tables(read_json(s3, arguments.settings_uri))
+    manifest = read_json(s3, f"s3://{bucket}/runs/{run_id}/manifest.json")
     files = [
         SourceFile(
             key=file["key"],
@@ -84,11 +84,6 @@ def _earlier(spark: SparkSession, s3: Any, bucket: str, run_id: str) -> tuple[Da
     indexes, lines = places("index"), places("rare")
     known = spark.read.parquet(*indexes) if indexes else None
     return known, spark.read.text(lines, lineSep="\n") if lines else None
-
-
-def _json(s3: Any, uri: str) -> Any:
-    place = urlparse(uri)
-    return json.loads(s3.get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))["Body"].read())
 
 
 if __name__ == "__main__":

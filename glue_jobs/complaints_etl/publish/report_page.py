@@ -131,7 +131,7 @@ def _href(key: str) -> str:
 
 
 def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda item: -item[1])
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _shares(counts: Mapping[str, int]) -> list[tuple[str, int, float]]:

@@ -72,6 +72,7 @@ $(CDK_READY) $(BROWSER_READY): %/node_modules/.package-lock.json: %/package-lock
 # Wheels that travel with the code, as the lock pins them: SageMaker's jobs run without a network, and Glue's jobs fetch nothing from
 # the internet when they start. Local AWS needs none of them, so without the package index setting up goes on, and the next
 # `make install` tries again; synth says which one is missing.
+
 # $(call fetch,WHAT,PACKAGES,OPTIONS OF PIP)
 fetch = $(call step,$(1),mkdir -p $(@D); \
 	awk '/^[a-z]/ { wanted = /^($(2))==/ } wanted' requirements.lock > $@.txt; \

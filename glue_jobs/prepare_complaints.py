@@ -9,15 +9,15 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
-from urllib.parse import urlparse
 
 import boto3
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.prepare import SPLITS, Refusal, prepare, write
-from complaints_etl.publish import rejected_rows
+from complaints_etl.publish.exports import rejected_rows
 from complaints_etl.readers.storage import SourceFile, s3_reader
 from complaints_etl.redaction import REDACTION_VERSION
 from complaints_etl.session import configure
+from complaints_etl.storage import read_json
 from pyspark.sql import DataFrame, SparkSession
 
 
@@ -41,8 +41,8 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     """
     started = time.time()
     bucket, run_id = arguments.prepared_bucket, arguments.run_id
-    settings = JobSettings.from_tables(_json(s3, arguments.settings_uri))
-    manifest = _json(s3, f"s3://{bucket}/runs/{run_id}/manifest.json")
+    settings = JobSettings.from_tables(readread_json(s3, arguments.settings_uri))
+    manifest = readread_json(s3, f"s3://{bucket}/runs/{run_id}/manifest.json")
     files = [
         SourceFile(
             key=file["key"],
@@ -90,18 +90,13 @@ def earlier_runs(spark: SparkSession, s3: Any, bucket: str, run_id: str) -> tupl
 
     marked = sorted(runs("labelled/complete/", r"labelled/complete/(.+)\.json$") - {run_id})
     with ThreadPoolExecutor(max_workers=8) as pool:  # one small object per run that there ever was
-        marks = list(pool.map(lambda run: _json(s3, f"s3://{bucket}/labelled/complete/{run}.json"), marked))
+        marks = list(pool.map(lambda run: read_json(s3, f"s3://{bucket}/labelled/complete/{run}.json"), marked))
     same = [mark.get("redaction_version") == REDACTION_VERSION for mark in marks]
     whole = {run for run, counts in zip(marked, same, strict=True) if counts}
     left_out = sum(mark.get(split, 0) for mark, counts in zip(marks, same, strict=True) if not counts for split in SPLITS)
     indexes, lines = places("index"), places("rare")
     known = spark.read.parquet(*indexes) if indexes else None
     return known, spark.read.text(lines, lineSep="\n") if lines else None, left_out
-
-
-def _json(s3: Any, uri: str) -> Any:
-    place = urlparse(uri)
-    return json.loads(s3.get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))["Body"].read())
 
 
 if __name__ == "__main__":

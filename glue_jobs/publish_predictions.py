@@ -1,4 +1,4 @@
-"""Glue job Publish: what a run found → the output bucket, for people and for SQL."""
+"""Glue job Publish: joins a run's predictions to its records and writes the results to the output bucket."""
 
 from __future__ import annotations
 
@@ -6,197 +6,218 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import IO, Any
-from urllib.parse import urlparse
 
 import boto3
-from botocore.exceptions import ClientError
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.plans import keep
-from complaints_etl.publish import (
+from complaints_etl.publish.exports import Export, export_files, rejected_rows, separator
+from complaints_etl.publish.join import (
     Run,
     check_answers,
-    export_files,
     join_answers,
     no_answers,
     predictions,
     read_answers,
-    rejected_rows,
-    review_list,
-    separator,
     write_table,
 )
-from complaints_etl.report import Page, render
-from complaints_etl.run_facts import RunFacts, collect
+from complaints_etl.publish.report_page import Page, render
+from complaints_etl.publish.review import AUDIT_SAMPLE, NOT_ANSWERED, empty_counts, review_list
+from complaints_etl.publish.statistics import RunStatistics, collect_statistics
+from complaints_etl.storage import delete_keys, list_keys, read_json, read_json_if_present
 from pyspark import StorageLevel
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
-# How many runs the report compares with, and how many it looks through for them.
+# The report compares with this many previous runs, among this many that it looks at.
 COMPARED_RUNS, LOOK_BACK_RUNS = 5, 30
-# In the output bucket, below runs/run_id=…/: what is listed there is whole. Without it, a run's results are not.
-MARKER = "published.json"
+ARGUMENTS = (
+    "run_id", "model_version", "evaluation_uri", "prepared_bucket", "models_bucket", "output_bucket", "settings_uri",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What the job reads."""
+
+    run: Run
+    settings: JobSettings
+    report: Mapping[str, Any]
+    records: DataFrame
+    rejected: DataFrame
+    answers: DataFrame
+
+
+@dataclass(kw_only=True)
+class Results:
+    """What the job has written. `files`: keys in the output bucket by kind, as the report lists them."""
+
+    files: dict[str, list[str]] = field(default_factory=dict)
+    exports: list[Export] = field(default_factory=list)
+    review: dict[str, int] = field(default_factory=empty_counts)
+    statistics: RunStatistics = field(default_factory=RunStatistics)
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
-    """The job's own arguments; Glue adds others, which are its business."""
+    """Parse the job's own arguments. Glue passes others, which are ignored."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    for name in (
-        "run_id",
-        "model_version",
-        "evaluation_uri",
-        "prepared_bucket",
-        "models_bucket",
-        "output_bucket",
-        "settings_uri",
-    ):
+    for name in ARGUMENTS:
         parser.add_argument(f"--{name}", required=True)
     return parser.parse_known_args(argv)[0]
 
 
 def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
-    """Answers ⋈ records → predictions, exports, review list, rejects, report; the marker published.json last."""
-    run_id, base = arguments.run_id, f"s3://{arguments.prepared_bucket}/runs/{arguments.run_id}"
-    output, home = arguments.output_bucket, f"runs/run_id={run_id}"
-    settings = JobSettings.from_tables(_json(s3, arguments.settings_uri))
-    report = _json(s3, f"{base}/report.json")
-    run = Run(
-        run_id=run_id,
-        model_version=arguments.model_version,
-        answered_at=_answered_at(s3, arguments.prepared_bucket, run_id, report),
-        audit_sample=settings.audit_sample,
-    )
-    records = spark.read.parquet(f"{base}/records").drop("tokens")  # half of a row, and nobody reads them here
-    rejected = spark.read.parquet(f"{base}/rejected")
-    answers = read_answers(spark, f"{base}/scored") if report["to_score"] else no_answers(spark)
-    check_answers(records, answers)
+    """Load, check and join, write the results, then write the marker that makes them valid."""
+    home = f"runs/run_id={arguments.run_id}"
+    inputs = load(spark, s3, arguments)
+    check_answers(inputs.records, inputs.answers)
+    previous = withdraw(s3, arguments, home)
+    joined = keep(join_answers(inputs.records, inputs.answers), StorageLevel.DISK_ONLY)
+    results = write(s3, arguments.output_bucket, inputs, joined)
+    results.files["numbers_file"] = [f"{home}/run.json"]  # Record writes it when the run has ended
+    write_report(s3, arguments, home, inputs, results)
+    current = {key for keys in results.files.values() for key in keys} | {f"{home}/report.html"}
+    delete_keys(s3, arguments.output_bucket, previous - current)
+    mark(s3, arguments, home, results)
 
-    # From here on the output bucket changes, and what an earlier try left must not pass for whole.
-    before = _keys(s3, output, *(f"{part}/run_id={run_id}/" for part in ("exports", "review", "rejected", "runs")))
-    _delete(s3, output, before & {f"{home}/{MARKER}"})
-    _delete(s3, arguments.prepared_bucket, _keys(s3, arguments.prepared_bucket, f"runs/{run_id}/publish.json"))
 
-    def put(key: str, body: IO[bytes]) -> None:
-        s3.upload_fileobj(body, output, key, ExtraArgs={"ContentType": "text/csv; charset=utf-8"})
-
-    joined = keep(join_answers(records, answers), StorageLevel.DISK_ONLY)  # as in Prepare, and for the same reason
-    scored = predictions(joined, run)
-    written: list[tuple[str, str]] = []
-    table = f"predictions/run_date={run.run_date}/run_id={run_id}/"
-    if report["to_score"]:
-        write_table(scored, f"s3://{output}/{table}", report["to_score"])
-        written.append(("table_file", table))
-    exports = export_files(joined, rejected, report, run, put)
-    written += [("export", key) for export in exports for key in export.keys]
-    # As the people who dropped the files use spreadsheets.
-    mark = ";" if any(separator(file) == ";" for file in report["files"]) else ","
-    listed: list[str] = []
-    review = {"not answered": 0, "uncertain": 0, "audit sample": 0}
-    if report["to_score"]:
-        listed, review = review_list(joined, run, put, mark=mark)
-    written += [("review_file", key) for key in listed]
-    if report["rows"]["rejected"]:
-        written += [("rejected_file", key) for key in rejected_rows(rejected, run_id, put)]
-    facts = collect(scored) if report["to_score"] else RunFacts()
-    page = render(
-        Page(
-            language=settings.results_language,
-            run_id=run_id,
-            published_at=run.answered_at,
-            report=report,
-            facts=facts,
-            audit=review["audit sample"],
-            unanswered=review["not answered"],
+def load(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> Inputs:
+    """Read what Prepare and Batch Transform wrote for the run."""
+    base = f"s3://{arguments.prepared_bucket}/runs/{arguments.run_id}"
+    settings = JobSettings.from_tables(read_json(s3, arguments.settings_uri))
+    report = read_json(s3, f"{base}/report.json")
+    return Inputs(
+        run=Run(
+            run_id=arguments.run_id,
             model_version=arguments.model_version,
-            evaluation=_evaluation(s3, arguments.evaluation_uri),
-            earlier=earlier_categories(s3, arguments.prepared_bucket, run_id),
-            files=[*written, ("numbers_file", f"{home}/run.json")],
-            exports=exports,
-        )
-    ).encode()
-    # The copy in the prepared bucket is where Record fills in what the run cost, once it has ended.
-    for bucket, key in ((output, home), (arguments.prepared_bucket, f"runs/{run_id}")):
-        s3.put_object(Bucket=bucket, Key=f"{key}/report.html", Body=page, ContentType="text/html; charset=utf-8")
-    current = {key for _, key in written} | {f"{home}/report.html", f"{home}/run.json"}
-    _delete(s3, output, before - current)
-    published = {
-        "run_id": run_id,
-        "scored": facts.scored,
-        "needs_review": facts.needs_review,
-        "not_answered": review["not answered"],
-        "audit": review["audit sample"],
-        "categories": {label: found.complaints for label, found in facts.categories.items()},
-        "exports": [dataclasses.asdict(export) for export in exports],
-        "files": [f"{home}/report.html", *(key for _, key in written)],
-    }
-    body = json.dumps(published, ensure_ascii=False, indent=1).encode()
-    # Last of all: who finds the marker finds everything that it lists. Record reads the other one.
-    for bucket, key in ((output, f"{home}/{MARKER}"), (arguments.prepared_bucket, f"runs/{run_id}/publish.json")):
-        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
-    told = {name: published[name] for name in ("run_id", "scored", "needs_review", "not_answered", "audit")}
-    print(json.dumps(told))  # noqa: T201 - the job's log
+            answered_at=answered_at(s3, arguments.prepared_bucket, arguments.run_id, report),
+            audit_sample=settings.audit_sample,
+        ),
+        settings=settings,
+        report=report,
+        records=spark.read.parquet(f"{base}/records").drop("tokens"),  # half of each row, and not used here
+        rejected=spark.read.parquet(f"{base}/rejected"),
+        answers=read_answers(spark, f"{base}/scored") if report["to_score"] else no_answers(spark),
+    )
 
 
-def _answered_at(s3: Any, bucket: str, run_id: str, report: Mapping[str, Any]) -> datetime:
-    """When the last answer was written, or where none was asked for, when the records were; a redrive says the same."""
+def answered_at(s3: Any, bucket: str, run_id: str, report: Mapping[str, Any]) -> datetime:
+    """Return when the last answer was written, or the records if nothing was scored. A redrive returns the same."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"runs/{run_id}/scored/")
     written = [item["LastModified"] for page in pages for item in page.get("Contents", [])]
     moment: datetime = max(written) if written and report["to_score"] else datetime.fromisoformat(report["finished_at"])
     return moment.astimezone(UTC).replace(microsecond=0)
 
 
-def _keys(s3: Any, bucket: str, *prefixes: str) -> set[str]:
-    pages = s3.get_paginator("list_objects_v2")
-    return {
-        item["Key"]
-        for prefix in prefixes
-        for page in pages.paginate(Bucket=bucket, Prefix=prefix)
-        for item in page.get("Contents", [])
-    }
+def withdraw(s3: Any, arguments: argparse.Namespace, home: str) -> set[str]:
+    """Delete the markers of an earlier attempt, so that its results are not valid while this one replaces them.
+
+    Returns:
+        The keys that the earlier attempt wrote to the output bucket.
+    """
+    parts = [f"{part}/run_id={arguments.run_id}/" for part in ("exports", "review", "rejected", "runs")]
+    previous = list_keys(s3, arguments.output_bucket, *parts)
+    for bucket, key in _markers(arguments, home):
+        delete_keys(s3, bucket, list_keys(s3, bucket, key))
+    return previous
 
 
-def _delete(s3: Any, bucket: str, keys: Collection[str]) -> None:
-    for key in sorted(keys):
-        s3.delete_object(Bucket=bucket, Key=key)
+def write(s3: Any, bucket: str, inputs: Inputs, joined: DataFrame) -> Results:
+    """Write the table, exports, review list and list of rejected rows."""
+    run, report, results = inputs.run, inputs.report, Results()
+    to_score = report["to_score"]
+
+    def put(key: str, body: IO[bytes]) -> None:
+        s3.upload_fileobj(body, bucket, key, ExtraArgs={"ContentType": "text/csv; charset=utf-8"})
+
+    scored = predictions(joined, run)
+    if to_score:
+        table = f"predictions/run_date={run.run_date}/run_id={run.run_id}/"
+        write_table(scored, f"s3://{bucket}/{table}", to_score)
+        results.files["table_file"] = [table]
+    results.exports = export_files(joined, inputs.rejected, report, run, put)
+    results.files["export"] = [key for export in results.exports for key in export.keys]
+    if to_score:
+        # One list for all files: with semicolons if any file has them, because its user's spreadsheet expects them.
+        list_separator = ";" if any(separator(file) == ";" for file in report["files"]) else ","
+        results.files["review_file"], results.review = review_list(joined, run, put, separator=list_separator)
+    if report["rows"]["rejected"]:
+        results.files["rejected_file"] = rejected_rows(inputs.rejected, run.run_id, put)
+    if to_score:
+        results.statistics = collect_statistics(scored)
+    return results
+
+
+def write_report(s3: Any, arguments: argparse.Namespace, home: str, inputs: Inputs, results: Results) -> None:
+    """Write report.html."""
+    has_evaluation = arguments.evaluation_uri != "none"
+    page = Page(
+        language=inputs.settings.results_language,
+        run_id=inputs.run.run_id,
+        published_at=inputs.run.answered_at,
+        report=inputs.report,
+        statistics=results.statistics,
+        audit=results.review[AUDIT_SAMPLE],
+        unanswered=results.review[NOT_ANSWERED],
+        model_version=arguments.model_version,
+        evaluation=read_json_if_present(s3, f"{arguments.evaluation_uri}evaluation.json") if has_evaluation else None,
+        earlier=earlier_categories(s3, arguments.prepared_bucket, inputs.run.run_id),
+        files=results.files,
+        exports=results.exports,
+    )
+    s3.put_object(
+        Bucket=arguments.output_bucket,
+        Key=f"{home}/report.html",
+        Body=render(page).encode(),
+        ContentType="text/html; charset=utf-8",
+    )
 
 
 def earlier_categories(s3: Any, bucket: str, run_id: str) -> list[dict[str, int]]:
-    """Category counts of up to five runs before this one that classified something, newest first."""
-    # Run ids begin with their time, so their order is the order of the runs.
-    prefix = "runs/"
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
-    names = [found["Prefix"][len(prefix) : -1] for page in pages for found in page.get("CommonPrefixes", [])]
-    earlier: list[dict[str, int]] = []
-    for name in sorted((name for name in names if name < run_id), reverse=True)[:LOOK_BACK_RUNS]:
-        try:
-            counts = _json(s3, f"s3://{bucket}/{prefix}{name}/publish.json").get("categories")
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchKey":
-                raise
-            continue  # it failed before it published
-        if counts:
-            earlier.append(counts)
-        if len(earlier) == COMPARED_RUNS:
-            break
-    return earlier
+    """Return the complaints per label of the last runs before this one that scored something, newest first."""
+
+    def scored_runs() -> Iterator[dict[str, int]]:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="runs/", Delimiter="/")
+        names = [item["Prefix"].split("/")[1] for page in pages for item in page.get("CommonPrefixes", [])]
+        # Run ids begin with their start time, so they sort by it.
+        for name in sorted((name for name in names if name < run_id), reverse=True)[:LOOK_BACK_RUNS]:
+            marker = read_json_if_present(s3, f"s3://{bucket}/runs/{name}/publish.json")
+            if marker and marker.get("categories"):
+                yield marker["categories"]
+
+    return list(islice(scored_runs(), COMPARED_RUNS))
 
 
-def _evaluation(s3: Any, uri: str) -> Any:
-    """The champion's evaluation, where there is a champion."""
-    if uri == "none":
-        return None
-    try:
-        return _json(s3, f"{uri}evaluation.json")
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchKey":
-            raise
-        return None
+def mark(s3: Any, arguments: argparse.Namespace, home: str, results: Results) -> None:
+    """Write the marker, last of all: a reader that finds it finds every file that it lists."""
+    counts = {
+        "run_id": arguments.run_id,
+        "scored": results.statistics.scored,
+        "needs_review": results.statistics.needs_review,
+        "not_answered": results.review[NOT_ANSWERED],
+        "audit": results.review[AUDIT_SAMPLE],
+    }
+    marker = {
+        **counts,
+        "categories": {label: category.complaints for label, category in results.statistics.categories.items()},
+        "exports": [dataclasses.asdict(export) for export in results.exports],
+        "files": [f"{home}/report.html", *(key for keys in results.files.values() for key in keys)],
+    }
+    body = json.dumps(marker, ensure_ascii=False, indent=1).encode()
+    for bucket, key in _markers(arguments, home):
+        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+    print(json.dumps(counts))  # noqa: T201 - the job's log
 
 
-def _json(s3: Any, uri: str) -> Any:
-    place = urlparse(uri)
-    return json.loads(s3.get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))["Body"].read())
+def _markers(arguments: argparse.Namespace, home: str) -> tuple[tuple[str, str], ...]:
+    """(bucket, key) of the marker for users, and of its copy for Record and for later runs."""
+    return (
+        (arguments.output_bucket, f"{home}/published.json"),
+        (arguments.prepared_bucket, f"runs/{arguments.run_id}/publish.json"),
+    )
 
 
 if __name__ == "__main__":

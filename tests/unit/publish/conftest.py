@@ -1,4 +1,4 @@
-"""A run's facts as Publish and Evaluate leave them: small, and made here."""
+"""Fixtures of a small run: its evaluation, and its report as Publish renders it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from complaints_etl.publish import Export
-from complaints_etl.report import Page
-from complaints_etl.run_facts import Amounts, Category, RunFacts
+from complaints_etl.publish.exports import Export
+from complaints_etl.publish.report_page import Page
+from complaints_etl.publish.statistics import Amounts, Category, RunStatistics
 
 LABELS = ("Cobros & comisiones <indebidos>", "fraud", "Cancelación de producto sin autorización previa del cliente")
 
@@ -17,7 +17,7 @@ EXPORT = "exports/run_id=20260715-093000-0123abcd/quejas <de julio> & agosto.csv
 
 @pytest.fixture
 def evaluation() -> dict[str, Any]:
-    """As training/evaluate.py writes it, with a weak label, a small one, and names that HTML must not believe."""
+    """As training/evaluate.py writes it, with a weak label, a small one, and labels that contain markup."""
     numbers = {"precision": 0.9, "recall": 0.95, "f1": 0.924, "support": 400}
     candidate = {
         "accuracy": 0.88, "accuracy_interval": [0.86, 0.9], "macro_f1": 0.81, "macro_f1_interval": [0.78, 0.84],
@@ -63,7 +63,7 @@ def page(evaluation: dict[str, Any]) -> Page:
             "rejects": {"empty_text": 15, "unclosed_quote": 5},
             "languages": {"es": 800, "en": 400},
         },
-        facts=RunFacts(
+        statistics=RunStatistics(
             categories={
                 LABELS[0]: Category(complaints=900, confidence=0.9, needs_review=50),
                 LABELS[1]: Category(complaints=300, confidence=0.7, needs_review=100),
@@ -78,6 +78,6 @@ def page(evaluation: dict[str, Any]) -> Page:
         model_version="3",
         evaluation=evaluation,
         earlier=[{LABELS[0]: 500, LABELS[1]: 500}],
-        files=[("export", EXPORT), ("review_file", "review/run_id=20260715-093000-0123abcd/review.csv")],
+        files={"export": [EXPORT], "review_file": ["review/run_id=20260715-093000-0123abcd/review.csv"]},
         exports=[Export(source_file=file["key"], source_version="1", rows=1250, keys=(EXPORT,))],
     )

@@ -1,4 +1,4 @@
-"""Publish on Prepare's real records: every row dropped has its line, nothing computes, and a retry leaves the same."""
+"""Publish on Prepare's records: every row has its line, no cell is a formula, and a retry writes the same."""
 
 from __future__ import annotations
 
@@ -13,24 +13,29 @@ from typing import IO, Any
 
 import pyarrow.parquet as pq
 import pytest
-from complaints_etl import publish, spreadsheet
+from complaints_etl import spreadsheet
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.prepare import prepare, write
-from complaints_etl.publish import (
+from complaints_etl.publish.exports import (
     EXPORT_COLUMNS,
-    AnswersMismatchError,
     LostRowsError,
-    Run,
-    check_answers,
+    Put,
     export_files,
     export_names,
+    rejected_rows,
+    write_parts,
+)
+from complaints_etl.publish.join import (
+    ANSWER,
+    AnswersMismatchError,
+    Run,
+    check_answers,
     join_answers,
     predictions,
-    rejected_rows,
-    review_list,
-    write_parts,
+    table_columns,
     write_table,
 )
+from complaints_etl.publish.review import REVIEW_COLUMNS, review_list
 from complaints_etl.readers.storage import SourceFile
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,7 +118,7 @@ def waiting(prepared: Prepared) -> list[str]:
 @pytest.fixture(scope="module")
 def answers(spark: SparkSession, prepared: Prepared) -> DataFrame:
     rows = [answer(name, 0.5 + index / 10) for index, name in enumerate(waiting(prepared))]
-    return spark.createDataFrame(rows, publish.ANSWER)
+    return spark.createDataFrame(rows, ANSWER)
 
 
 @pytest.fixture
@@ -245,9 +250,7 @@ def test_no_two_files_have_one_export_and_none_leaves_its_folder() -> None:
 
 
 @pytest.mark.parametrize(("rows", "parts"), [(0, [0]), (3, [3]), (4, [3, 1]), (9, [3, 3, 3])])
-def test_a_large_file_goes_in_parts_each_with_its_header(
-    rows: int, parts: list[int], stored: Stored, put: publish.Put
-) -> None:
+def test_a_large_file_goes_in_parts_each_with_its_header(rows: int, parts: list[int], stored: Stored, put: Put) -> None:
     keys, total = write_parts("x/a.csv", "h\r\n", iter([f"{number}\r\n" for number in range(rows)]), put, 3)
 
     assert total == rows
@@ -256,7 +259,7 @@ def test_a_large_file_goes_in_parts_each_with_its_header(
     assert [row["h"] for key in keys for row in table(stored[key])] == [str(number) for number in range(rows)]
 
 
-def test_a_large_file_is_never_in_memory(put: publish.Put) -> None:
+def test_a_large_file_is_never_in_memory(put: Put) -> None:
     import tracemalloc
 
     row = "x" * 1000 + "\r\n"
@@ -275,9 +278,7 @@ def test_a_large_file_is_never_in_memory(put: publish.Put) -> None:
 
 
 @pytest.mark.slow
-def test_parts_of_an_export_hold_each_row_once(
-    prepared: Prepared, answers: DataFrame, stored: Stored, put: publish.Put
-) -> None:
+def test_parts_of_an_export_hold_each_row_once(prepared: Prepared, answers: DataFrame, stored: Stored, put: Put) -> None:
     exports = export_files(join_answers(prepared.records, answers), prepared.rejected, prepared.report, RUN, put, part_rows=2)
 
     first = next(export for export in exports if export.source_file == "quejas/julio.csv")
@@ -287,7 +288,7 @@ def test_parts_of_an_export_hold_each_row_once(
 
 
 @pytest.mark.slow
-def test_an_export_that_lacks_a_row_is_an_error(prepared: Prepared, answers: DataFrame, put: publish.Put) -> None:
+def test_an_export_that_lacks_a_row_is_an_error(prepared: Prepared, answers: DataFrame, put: Put) -> None:
     report = json.loads(json.dumps(prepared.report))
     report["files"][0]["rows"]["read"] += 1
     with pytest.raises(LostRowsError, match="6 rows were read of file 1, and 5 were exported"):
@@ -302,13 +303,16 @@ def test_answers_must_be_exactly_of_what_was_asked(spark: SparkSession, prepared
     check_answers(prepared.records, answers)
     names = waiting(prepared)
     wrong = [answer(names[0]), answer(names[0]), answer("stranger"), answer(None)]  # type: ignore[arg-type]
-    with pytest.raises(AnswersMismatchError, match="2 have no answer, 2 answers belong to none, 1 came more than once"):
-        check_answers(prepared.records, spark.createDataFrame(wrong, publish.ANSWER))
+    with pytest.raises(
+        AnswersMismatchError,
+        match="2 complaints have no answer, 2 answers match no complaint, 1 complaints have several answers",
+    ):
+        check_answers(prepared.records, spark.createDataFrame(wrong, ANSWER))
 
 
 @pytest.mark.slow
 def test_the_review_list_has_the_least_certain_first_and_then_a_sample(
-    spark: SparkSession, prepared: Prepared, stored: Stored, put: publish.Put
+    spark: SparkSession, prepared: Prepared, stored: Stored, put: Put
 ) -> None:
     names = waiting(prepared)
     assert len(names) == 3
@@ -317,20 +321,20 @@ def test_the_review_list_has_the_least_certain_first_and_then_a_sample(
         answer(names[1], 0.3, needs_review=True),
         {**answer(names[2]), "label": None, "confidence": None, "needs_review": None, "error": "text is empty"},
     ]
-    joined = join_answers(prepared.records, spark.createDataFrame(found, publish.ANSWER))
+    joined = join_answers(prepared.records, spark.createDataFrame(found, ANSWER))
     keys, counts = review_list(joined, RUN, put)
 
     assert counts == {"not answered": 1, "uncertain": 2, "audit sample": 0}
     rows = table(stored[keys[0]])
-    assert list(rows[0]) == list(publish.REVIEW_COLUMNS)
+    assert list(rows[0]) == list(REVIEW_COLUMNS)
     assert [spreadsheet.active(row["complaint_id"]) for row in rows] == [names[2], names[1], names[0]]
     assert [row["confidence"] for row in rows] == ["", "0.3000", "0.4000"]
     assert {row["label"] for row in rows} == {""}
-    certain = join_answers(prepared.records, spark.createDataFrame([answer(name) for name in names], publish.ANSWER))
+    certain = join_answers(prepared.records, spark.createDataFrame([answer(name) for name in names], ANSWER))
     samples = []
     for _ in range(2):
         stored.clear()
-        keys, counts = review_list(certain, RUN, put, mark=";")
+        keys, counts = review_list(certain, RUN, put, separator=";")
         assert counts == {"not answered": 0, "uncertain": 0, "audit sample": 2}
         samples.append([row["complaint_id"] for row in table(stored[keys[0]], ";")])
     assert samples[0] == samples[1]  # drawn by a hash: a retry draws the same
@@ -347,7 +351,7 @@ def test_a_review_list_comes_back_as_training_data_with_its_texts_and_ids_as_the
     review_list(join_answers(prepared.records, uncertain), RUN, lambda _, body: found.append(body.read()))
     rows = table(found[0])
     out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, publish.REVIEW_COLUMNS, delimiter=";" if respelled else ",")
+    writer = csv.DictWriter(out, REVIEW_COLUMNS, delimiter=";" if respelled else ",")
     writer.writeheader()
     for row in rows:
         day = "/".join(reversed(row["received_at"].split("-"))) if respelled else row["received_at"]
@@ -370,7 +374,7 @@ def test_a_review_list_comes_back_as_training_data_with_its_texts_and_ids_as_the
 
 
 @pytest.mark.slow
-def test_rejected_rows_are_kept_as_they_were(prepared: Prepared, stored: Stored, put: publish.Put) -> None:
+def test_rejected_rows_are_kept_as_they_were(prepared: Prepared, stored: Stored, put: Put) -> None:
     [key] = rejected_rows(prepared.rejected, RUN.run_id, put)
     rows = table(stored[key])
     assert [(row["source_file"], row["line_number"], row["reason"]) for row in rows] == [
@@ -397,7 +401,7 @@ def test_every_run_writes_the_same_types(spark: SparkSession, prepared: Prepared
     assert len(schemas) == 3
     assert schemas[0].types == schemas[1].types == schemas[2].types
     assert schemas[0].names == schemas[1].names == schemas[2].names
-    declared = {name: kind.replace(" ", "") for name, kind in publish.table_columns()}
+    declared = {name: kind.replace(" ", "") for name, kind in table_columns()}
     written = {field.name: field.dataType.simpleString() for field in spark.read.parquet(str(tmp_path / "full")).schema}
     assert list(written.items()) == list(declared.items())
     [row] = {row["predicted_at"] for row in spark.read.parquet(str(tmp_path / "full")).collect()}

@@ -1,17 +1,21 @@
-"""The report says the run's numbers, in both languages, and believes nothing that a file or label says."""
+"""The report shows the run's numbers in both languages, and escapes what files and labels contain."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
+import pickle
 import re
+import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
-from complaints_etl.report import COST_MARK, Page, render
-from complaints_etl.report_words import WORDS
-from complaints_etl.run_facts import RunFacts, drift, stability_index
+from complaints_etl.publish.report_page import Page, load_texts, render
+from complaints_etl.publish.statistics import RunStatistics, drift, stability_index
+from complaints_etl.reading import Reason
 
 from local_aws import ROOT
 
@@ -19,7 +23,7 @@ VOID = {"wbr", "meta", "br", "circle", "rect", "line"}
 
 
 class Structure(HTMLParser):
-    """Elements must close in order; texts, addresses and ids are kept."""
+    """Collects elements and texts, and checks that elements close in order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,41 +54,25 @@ def read(html: str) -> Structure:
     return structure
 
 
-def record_costs() -> Any:
-    path = ROOT / "lambdas" / "record_run" / "report_costs.py"
-    specification = importlib.util.spec_from_file_location("report_costs", path)
-    assert specification
-    assert specification.loader
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
-def with_costs(html: str) -> str:
-    """The page as Record leaves it."""
-    costs: dict[str, float | None] = {
-        "prepare": 0.0147,
-        "training": 0.0689,
-        "evaluation": None,
-        "scoring": 0.0092,
-        "publish": 0.0147,
+def test_both_languages_have_the_same_texts_with_the_same_placeholders() -> None:
+    placeholders = {
+        language: {
+            (section, name): sorted(re.findall(r"{(\w+)}", text))
+            for section, texts in load_texts(language).items()
+            for name, text in texts.items()
+        }
+        for language in ("es", "en")
     }
-    states = {"Prepare": 60.5, "Plan": 0.9, "Train": 301.2, "Evaluate": 122.4, "Promote": 1.2, "Score": 190.0, "Publish": 44.1}
-    run = {"cost_usd": 0.1075, "seconds": 721.4, "cost": costs, "states": states}
-    done: str = record_costs().with_costs(html, run)
-    return done
-
-
-def test_both_languages_have_the_same_words_with_the_same_places() -> None:
-    places = {
-        language: {name: sorted(re.findall(r"{(\w+)}", text)) for name, text in words.items()}
-        for language, words in WORDS.items()
-    }
-    assert places["es"] == places["en"]
+    assert placeholders["es"] == placeholders["en"]
 
 
 @pytest.mark.parametrize("language", ["es", "en"])
-def test_the_page_is_whole_and_needs_nothing_from_elsewhere(page: Page, language: str) -> None:
+def test_every_reason_for_a_rejection_has_a_text(language: str) -> None:
+    assert load_texts(language)["reasons"].keys() == {str(reason.value) for reason in Reason}
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_the_page_is_well_formed_and_loads_nothing(page: Page, language: str) -> None:
     structure = read(render(dataclasses.replace(page, language=language)))
 
     assert {"script", "img", "link", "iframe"}.isdisjoint({tag for tag, _ in structure.seen})
@@ -108,13 +96,13 @@ def test_names_from_files_and_labels_are_text_and_never_markup(page: Page) -> No
 
 def test_each_file_leads_to_its_export_and_a_large_one_to_all_its_parts(page: Page) -> None:
     structure = read(render(page))
-    own = [attributes["href"] for tag, attributes in structure.seen if tag == "a"]
-    # Once where there is little to list, once beside the file; between them the review list.
-    assert len(own) == 3
-    assert own[0] == own[2]
-    assert "150 por decidir y 50 al azar" in "".join(structure.text)
+    links = [attributes["href"] for tag, attributes in structure.seen if tag == "a"]
+    # The export in the list of files to open, the review list, and the export again beside the uploaded file.
+    assert len(links) == 3
+    assert links[0] == links[2]
+    assert "150 por decidir y 50 elegidas al azar" in "".join(structure.text)
     keys = tuple(f"exports/run_id=x/a.part-{number:03d}.csv" for number in range(1, 8))
-    files = [("export", key) for key in keys]
+    files = {"export": keys}
     many = dataclasses.replace(page, files=files, exports=[dataclasses.replace(page.exports[0], keys=keys)])
     structure = read(render(many))
     assert [attributes["href"] for tag, attributes in structure.seen if tag == "a"] == [
@@ -132,8 +120,8 @@ def test_a_category_is_compared_with_its_share_of_the_runs_before(page: Page) ->
 
 def test_the_model_card_names_what_the_model_is_bad_at(page: Page) -> None:
     html = render(dataclasses.replace(page, language="en"))
-    assert "fraud: finds only 42% of the complaints" in html
-    assert "In English it is right 70% of the time" in html
+    assert "fraud: the model finds only 42% of the complaints" in html
+    assert "In English, 70% of the answers are correct" in html
     assert "95%: 0.78 to 0.84" in html
 
 
@@ -144,12 +132,29 @@ def test_the_champions_own_numbers_are_shown_where_the_candidate_was_refused(pag
 
 def test_a_run_that_scored_nothing_and_has_no_model_has_a_page_too(page: Page) -> None:
     nothing = dataclasses.replace(
-        page, language="en", facts=RunFacts(), evaluation=None, model_version="none", earlier=[], files=[]
+        page, language="en", statistics=RunStatistics(), evaluation=None, model_version="none", earlier=[], files={}
     )
     html = render(nothing)
     read(html)
     assert "This run classified no complaints." in html
-    assert "No model serves yet." in html
+    assert "No model is in use yet." in html
+
+
+def test_the_page_renders_from_a_zip_archive_as_glue_imports_it(page: Page, tmp_path: Path) -> None:
+    """Template, style and texts come out of the archive; the working directory has no copy of them."""
+    archive = shutil.make_archive(str(tmp_path / "library"), "zip", ROOT / "glue_jobs")
+    (tmp_path / "page.pickle").write_bytes(pickle.dumps(page))
+    script = (
+        "import pickle, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from complaints_etl.publish import report_page\n"
+        "assert report_page.__file__.startswith(sys.argv[1])\n"
+        "sys.stdout.buffer.write(report_page.render(pickle.load(open('page.pickle', 'rb'))).encode())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, archive], cwd=tmp_path, env={}, capture_output=True, timeout=60, check=True
+    )
+
+    assert done.stdout.decode() == render(page)
 
 
 def test_the_same_distribution_does_not_drift_and_another_one_does() -> None:
@@ -162,21 +167,8 @@ def test_the_same_distribution_does_not_drift_and_another_one_does() -> None:
 
 
 def test_drift_compares_answers_with_answers(page: Page, evaluation: dict[str, Any]) -> None:
-    found = drift(page.facts, evaluation["candidate"])
+    found = drift(page.statistics, evaluation["candidate"])
     # The holdout was answered 432 to 58; the run 900 to 300.
     assert found["categories"] == pytest.approx(0.127, abs=0.01)
     assert found["languages"] is not None
     assert found["length"] == pytest.approx(0)
-
-
-def test_record_fills_in_what_the_run_cost(page: Page) -> None:
-    assert record_costs().COST_MARK == COST_MARK
-    done = with_costs(render(page))
-
-    read(done)
-    assert "USD 0,11" in done
-    assert "precio desconocido" in done
-    assert "5 min 1 s" in done
-    assert COST_MARK not in done
-    assert WORDS["es"]["cost_later"] not in done
-    assert done.count("<footer>") == 1

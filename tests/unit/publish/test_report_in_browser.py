@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from complaints_etl.report import Page, render
-from complaints_etl.run_facts import RunFacts
+from complaints_etl.publish.report_page import Page, render
+from complaints_etl.publish.statistics import RunStatistics
 
 from tests.unit.publish.browser import AXE, chromium
-from tests.unit.publish.test_report import with_costs
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -41,7 +40,7 @@ def browser() -> Iterator[Browser]:
 def pages(page: Page) -> dict[str, Page]:
     """A run that classified, one whose files were all labelled, one of which nothing could be used, one with no model."""
     rows = {"read": 900, "accepted": 900, "rejected": 0, "duplicates": 0}
-    nothing: dict[str, Any] = {"facts": RunFacts(), "audit": 0, "earlier": []}
+    nothing: dict[str, Any] = {"statistics": RunStatistics(), "audit": 0, "earlier": []}
     files = [{**file, "rows": rows} for file in page.report["files"]]
     labels = {"fraud": 500, "Cobros & comisiones <indebidos>": 400}
     split = {"train": 720, "validation": 90, "test": 90}
@@ -74,7 +73,7 @@ def look(browser: Browser, html: str, width: int) -> dict[str, Any]:
 @pytest.mark.parametrize("language", ["es", "en"])
 @pytest.mark.parametrize("kind", ["classified", "labelled", "nothing"])
 def test_nothing_overflows_and_axe_finds_nothing(browser: Browser, page: Page, kind: str, language: str) -> None:
-    html = with_costs(render(dataclasses.replace(pages(page)[kind], language=language)))
+    html = render(dataclasses.replace(pages(page)[kind], language=language))
     for width in (1280, 390):
         found = look(browser, html, width)
 
@@ -102,15 +101,15 @@ def test_a_hostile_label_or_name_runs_nothing(browser: Browser, page: Page, eval
     """Even if markup came through, the page's policy would stop its script; here neither the one nor the other is needed."""
     hostile = '"><img src=x onerror="document.title=\'run\'"><script>document.title="run"</script>'
     file = {**page.report["files"][0], "key": f"a{hostile}.csv"}
-    category = next(iter(page.facts.categories.values()))
+    category = next(iter(page.statistics.categories.values()))
     evil = dataclasses.replace(
         page,
         report={**page.report, "files": [file], "rejects": {hostile: 3}, "labels": {hostile: 3}, "languages": {hostile: 1}},
-        facts=dataclasses.replace(page.facts, categories={hostile: category}, languages={hostile: 3}),
+        statistics=dataclasses.replace(page.statistics, categories={hostile: category}, languages={hostile: 3}),
         evaluation={**evaluation, "candidate": {**evaluation["candidate"], "per_label": {
             hostile: {"precision": 0.1, "recall": 0.1, "f1": 0.1, "support": 100}}, "confusion": {hostile: {hostile: 100}}}},
         earlier=[{hostile: 3}],
-        files=[("export", f"exports/{hostile}.csv")],
+        files={"export": [f"exports/{hostile}.csv"]},
         exports=[],
     )  # fmt: skip
     # Without the policy, so that only the escaping is between the names and the page.
@@ -129,7 +128,7 @@ def test_a_hostile_label_or_name_runs_nothing(browser: Browser, page: Page, eval
 def test_it_prints_on_a_few_pages_of_a4(browser: Browser, page: Page, kind: str) -> None:
     tab = browser.new_page()
     try:
-        tab.set_content(with_costs(render(pages(page)[kind])))
+        tab.set_content(render(pages(page)[kind]))
         pdf = tab.pdf(prefer_css_page_size=True, print_background=False)
     finally:
         tab.close()

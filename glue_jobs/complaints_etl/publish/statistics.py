@@ -1,4 +1,4 @@
-"""What the report says of a run's predictions, as plain numbers: counted once, in Spark, before the page is written."""
+"""Run statistics for the report: counts over the predictions, and drift against the model's held-out rows."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 CONFIDENCE_BINS = 10
-# The buckets of evaluation.json's by_length (training/complaint_model/evaluation.py), upper limits in words.
+# (upper limit in words, name) of each bucket of by_length in evaluation.json (training/complaint_model/evaluation.py).
 LENGTHS = ((50, "under 50 words"), (150, "50 to 149 words"), (400, "150 to 399 words"), (math.inf, "400 words or more"))
-DRIFT_ROWS = 50  # fewer complaints, or fewer held-out rows, make an index that is chance
+DRIFT_ROWS = 50  # with fewer rows on either side the index is mostly noise
 
 
 @dataclass(frozen=True, kw_only=True)
 class Category:
-    """A label's complaints."""
+    """The complaints that were given one label. `confidence` is the mean."""
 
     complaints: int
     confidence: float
@@ -27,7 +27,7 @@ class Category:
 
 @dataclass(frozen=True, kw_only=True)
 class Amounts:
-    """Amounts of one currency in one category's texts."""
+    """Amounts of one currency in the texts of one label."""
 
     label: str
     currency: str
@@ -37,8 +37,8 @@ class Amounts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunFacts:
-    """Counts over the predictions of a run. `confidence`: complaints in each tenth from 0 to 1."""
+class RunStatistics:
+    """Counts over the predictions of a run. `confidence[i]`: complaints with a confidence from i/10 to (i+1)/10."""
 
     categories: Mapping[str, Category] = field(default_factory=dict)
     languages: Mapping[str, int] = field(default_factory=dict)
@@ -55,8 +55,11 @@ class RunFacts:
         return sum(category.needs_review for category in self.categories.values())
 
 
-def collect(scored: DataFrame) -> RunFacts:
-    """Count the rows of the predictions table; two passes, because every Spark job costs a second however small."""
+def collect_statistics(scored: DataFrame) -> RunStatistics:
+    """Count the rows of the predictions table.
+
+    Counts all dimensions at once and sums them up here: each Spark job takes about a second, however small it is.
+    """
     words = F.size(F.split(F.trim("text"), r"\s+"))
     length = F.lit(LENGTHS[-1][1])
     for limit, name in reversed(LENGTHS[:-1]):
@@ -76,14 +79,13 @@ def collect(scored: DataFrame) -> RunFacts:
     lengths: dict[str, int] = {}
     confidence = [0] * CONFIDENCE_BINS
     for row in groups:
-        mine = sums.setdefault(row["label"], [0, 0.0, 0])
-        mine[0] += row["n"]
-        mine[1] += row["confidence"]
-        mine[2] += row["review"]
+        label_sums = sums.setdefault(row["label"], [0, 0.0, 0])
+        for index, name in enumerate(("n", "confidence", "review")):
+            label_sums[index] += row[name]
         languages[row["language"]] = languages.get(row["language"], 0) + row["n"]
         lengths[row["length"]] = lengths.get(row["length"], 0) + row["n"]
         confidence[row["tenth"]] += row["n"]
-    return RunFacts(
+    return RunStatistics(
         categories={
             label: Category(complaints=int(n), confidence=total / n, needs_review=int(review))
             for label, (n, total, review) in sums.items()
@@ -96,7 +98,7 @@ def collect(scored: DataFrame) -> RunFacts:
 
 
 def _amounts(scored: DataFrame) -> list[Amounts]:
-    found = (
+    rows = (
         scored.select("label", F.explode("facts.amounts").alias("amount"))
         .select("label", F.col("amount.currency").alias("currency"), F.col("amount.value").cast("double").alias("value"))
         .where("value IS NOT NULL")
@@ -113,38 +115,43 @@ def _amounts(scored: DataFrame) -> list[Amounts]:
             median=float(row["median"]),
             total=float(row["total"]),
         )
-        for row in found
+        for row in rows
     ]
 
 
-def stability_index(expected: Mapping[str, float], found: Mapping[str, float]) -> float | None:
-    """Population stability index of two distributions, given as counts; None where either is too small to say.
+def stability_index(expected: Mapping[str, float], actual: Mapping[str, float]) -> float | None:
+    """Return the population stability index of two distributions, or None if one has fewer than DRIFT_ROWS rows.
 
-    sum((found - expected) * ln(found / expected)) over shares (Siddiqi, Credit Risk Scorecards, 2006); half a row is added
-    to each count so that a bucket that only one of them has does not make it infinite.
+    PSI = sum over buckets of (actual - expected) * ln(actual / expected), on shares (Siddiqi, Credit Risk Scorecards, 2006).
+    Half a row is added to each count, because a bucket that is empty on one side would make the index infinite.
+
+    Args:
+        expected: rows per bucket.
+        actual: rows per bucket.
     """
-    if sum(expected.values()) < DRIFT_ROWS or sum(found.values()) < DRIFT_ROWS:
+    if sum(expected.values()) < DRIFT_ROWS or sum(actual.values()) < DRIFT_ROWS:
         return None
-    buckets = sorted(set(expected) | set(found))
+    buckets = sorted(set(expected) | set(actual))
     before = {name: expected.get(name, 0) + 0.5 for name in buckets}
-    now = {name: found.get(name, 0) + 0.5 for name in buckets}
+    now = {name: actual.get(name, 0) + 0.5 for name in buckets}
     total_before, total_now = sum(before.values()), sum(now.values())
     index = 0.0
     for name in buckets:
-        was, is_ = before[name] / total_before, now[name] / total_now
-        index += (is_ - was) * math.log(is_ / was)
+        share_before, share_now = before[name] / total_before, now[name] / total_now
+        index += (share_now - share_before) * math.log(share_now / share_before)
     return index
 
 
-def drift(facts: RunFacts, metrics: Mapping[str, Any]) -> dict[str, float | None]:
-    """PSI of categories, languages, lengths and confidence against the holdout of the model that answered.
+def drift(statistics: RunStatistics, metrics: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the PSI of categories, languages, text lengths and confidence against the held-out rows of the model.
 
-    The answers are compared with the holdout's answers, not with its truth: a model that prefers a label does so on both sides.
+    Predicted labels are compared with predicted labels, not with true ones, so that a bias of the model towards a label does not
+    count as drift.
     """
-    answered: dict[str, float] = dict.fromkeys(metrics["per_label"], 0.0)
-    for answers in metrics["confusion"].values():
-        for label, rows in answers.items():
-            answered[label] += rows
+    predicted: dict[str, float] = dict.fromkeys(metrics["per_label"], 0.0)
+    for predictions in metrics["confusion"].values():
+        for label, rows in predictions.items():
+            predicted[label] += rows
     tenths: dict[str, float] = {}
     for point in metrics.get("reliability") or []:
         tenth = str(min(int(point["confidence"] * CONFIDENCE_BINS), CONFIDENCE_BINS - 1))
@@ -154,20 +161,20 @@ def drift(facts: RunFacts, metrics: Mapping[str, Any]) -> dict[str, float | None
         for part in ("by_language", "by_length")
     }
     return {
-        "categories": stability_index(answered, {label: found.complaints for label, found in facts.categories.items()}),
+        "categories": stability_index(predicted, {label: one.complaints for label, one in statistics.categories.items()}),
         "languages": stability_index(
             sizes["by_language"], {"unknown" if name == "und" and "und" not in sizes["by_language"] else name: n
-                                   for name, n in facts.languages.items()}
+                                   for name, n in statistics.languages.items()}
         ),
-        "length": stability_index(sizes["by_length"], facts.lengths),
-        "confidence": stability_index(tenths, {str(index): n for index, n in enumerate(facts.confidence)}),
+        "length": stability_index(sizes["by_length"], statistics.lengths),
+        "confidence": stability_index(tenths, {str(index): n for index, n in enumerate(statistics.confidence)}),
     }  # fmt: skip
 
 
-def metrics_of(evaluation: Mapping[str, Any], version: str) -> Mapping[str, Any]:
-    """The numbers of the model that answered: the champion's where the evaluation measured it as such, else the candidate's."""
+def serving_metrics(evaluation: Mapping[str, Any], version: str) -> Mapping[str, Any]:
+    """Return the metrics of the model that answered: the champion's if it has this version, else the candidate's."""
     champion = evaluation.get("champion")
-    chosen: Mapping[str, Any] = (
+    metrics: Mapping[str, Any] = (
         champion if champion and str(champion.get("version")) == str(version) else evaluation["candidate"]
     )
-    return chosen
+    return metrics

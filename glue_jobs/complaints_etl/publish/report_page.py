@@ -1,0 +1,233 @@
+"""Renders report.html: one self-contained, printable page about a run, in the language of the settings.
+
+This module prepares the numbers. templates/report.html.j2 lays them out, and es.toml and en.toml hold the texts.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from complaints_etl.publish.exports import Export
+from complaints_etl.publish.statistics import DRIFT_ROWS, RunStatistics, drift, serving_metrics
+
+# The kinds of files that the page links to, most useful first.
+FILE_KINDS = ("export", "review_file", "rejected_file", "table_file", "numbers_file")
+LISTED_FILES = 5  # with more of a kind, the page links each beside its uploaded file
+SMALL_LABEL_ROWS = 30  # test rows of a label below which its metrics are approximate
+WEAK = 0.7  # a precision or recall below it is listed as a weakness
+WEAK_LANGUAGE_GAP, WEAK_CALIBRATION = 0.05, 0.05
+MATRIX_LABELS = 20  # a larger confusion matrix does not fit on a page
+CONFUSIONS = 8
+PSI_MODERATE, PSI_LARGE = 0.1, 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What the report shows.
+
+    Attributes:
+        files: keys in the output bucket by kind (FILE_KINDS).
+        earlier: complaints per label in each of the previous runs, newest first.
+        audit: rows of the audit sample in the review list.
+    """
+
+    language: str
+    run_id: str
+    published_at: datetime
+    report: Mapping[str, Any]
+    statistics: RunStatistics
+    audit: int
+    unanswered: int
+    model_version: str
+    evaluation: Mapping[str, Any] | None
+    earlier: Sequence[Mapping[str, int]]
+    files: Mapping[str, Sequence[str]]
+    exports: Sequence[Export]
+
+
+class NumberFormat:
+    """Formats numbers as a language does: `1,250.5` and `75%` in English, `1.250,5` and `75 %` in Spanish."""
+
+    def __init__(self, language: str) -> None:
+        self._swap_marks = language == "es"
+        self._percent = " %" if language == "es" else "%"  # a space that does not break
+
+    def number(self, value: float | None, decimals: int = 0) -> str:
+        """Return the number, or a dash for None."""
+        if value is None:
+            return "–"
+        text = f"{value:,.{decimals}f}"
+        return text.translate(str.maketrans(",.", ".,")) if self._swap_marks else text
+
+    def percent(self, share: float | None, decimals: int = 0) -> str:
+        """Return a share between 0 and 1 as a percentage."""
+        return "–" if share is None else self.number(share * 100, decimals) + self._percent
+
+
+def load_texts(language: str) -> dict[str, dict[str, str]]:
+    """Return the texts of a language by section and name."""
+    return tomllib.loads(_resource(f"{language}.toml"))
+
+
+def render(page: Page) -> str:
+    """Return the page as one HTML document."""
+    texts, formats = load_texts(page.language), NumberFormat(page.language)
+    environment = Environment(
+        loader=PackageLoader("complaints_etl.publish"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"number": formats.number, "percent": formats.percent, "href": _href}
+    metrics = serving_metrics(page.evaluation, page.model_version) if page.evaluation else None
+    scored = page.statistics.scored
+    model = None
+    if metrics and page.evaluation:
+        model = {
+            "metrics": metrics,
+            "holdout": page.evaluation["holdout"]["rows"],
+            "target": page.evaluation.get("target_precision"),
+            "weaknesses": _weaknesses(texts, formats, page.evaluation, metrics),
+            "confusions": _confusions(metrics["confusion"]),
+            "matrix": _matrix(list(metrics["per_label"]), metrics["confusion"]),
+            "points": metrics.get("reliability") or [],
+        }
+    return environment.get_template("report.html.j2").render(
+        text=texts,
+        style=_resource("templates/report.css"),
+        page=page,
+        rows=page.report["rows"],
+        labelled=sum(page.report["labelled"].values()),
+        statistics=page.statistics,
+        links=[(kind, page.files[kind]) for kind in FILE_KINDS if page.files.get(kind)],
+        listed_files=LISTED_FILES,
+        uploads=_uploads(page),
+        rejects=_by_count(page.report["rejects"]),
+        labels=_shares(page.report.get("labels", {})),
+        categories=_categories(page),
+        earlier_complaints=sum(sum(counts.values()) for counts in page.earlier),
+        confidence=[(tenth, n) for tenth, n in reversed(list(enumerate(page.statistics.confidence))) if n],
+        languages=_shares(page.statistics.languages or page.report.get("languages", {})),
+        drift=_drift_rows(page.statistics, metrics) if scored and metrics else [],
+        drift_rows=DRIFT_ROWS,
+        model=model,
+    )
+
+
+def _resource(name: str) -> str:
+    # Read as a resource, because Glue imports this package from a zip archive.
+    return resources.files("complaints_etl.publish").joinpath(name).read_text(encoding="utf-8")
+
+
+def _href(key: str) -> str:
+    """Return a link to `key` that works in the bucket and in a copy of it: the page is two folders below, in runs/run_id=…/."""
+    return f"../../{quote(key)}"
+
+
+def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _shares(counts: Mapping[str, int]) -> list[tuple[str, int, float]]:
+    """Return (name, count, share of the total), largest first."""
+    total = sum(counts.values())
+    return [(name, count, count / total) for name, count in _by_count(counts)] if total else []
+
+
+def _uploads(page: Page) -> list[tuple[Mapping[str, Any], Sequence[str]]]:
+    """Return each uploaded file with the keys of its export."""
+    exports = {(export.source_file, export.source_version): export.keys for export in page.exports}
+    return [(file, exports.get((file["key"], file["version_id"]), ())) for file in page.report["files"]]
+
+
+def _categories(page: Page) -> list[dict[str, Any]]:
+    """Return the rows of the table of categories. `change` is in percentage points, None for a new category."""
+    earlier: dict[str, int] = {}
+    for counts in page.earlier:
+        for label, count in counts.items():
+            earlier[label] = earlier.get(label, 0) + count
+    total = sum(earlier.values())
+    rows = []
+    for label, category in sorted(page.statistics.categories.items(), key=lambda item: (-item[1].complaints, item[0])):
+        share = category.complaints / page.statistics.scored
+        change = 100 * (share - earlier[label] / total) if total and label in earlier else None
+        rows.append({"label": label, "category": category, "share": share, "change": change})
+    return rows
+
+
+def _drift_rows(statistics: RunStatistics, metrics: Mapping[str, Any]) -> list[tuple[str, float | None, str]]:
+    """Return (what is compared, PSI, name of the text that interprets it); no rows if nothing could be measured."""
+
+    def reading(index: float | None) -> str:
+        if index is None:
+            return ""
+        return "stable" if index < PSI_MODERATE else "moderate" if index < PSI_LARGE else "drifted"
+
+    indexes = drift(statistics, metrics)
+    if all(index is None for index in indexes.values()):
+        return []
+    return [(name, index, reading(index)) for name, index in indexes.items()]
+
+
+def _weaknesses(
+    texts: Mapping[str, Mapping[str, str]], formats: NumberFormat, evaluation: Mapping[str, Any], metrics: Mapping[str, Any]
+) -> list[str]:
+    """Return a sentence per weakness that the evaluation shows, the least trustworthy figures first."""
+    text, number, percent = texts["weaknesses"], formats.number, formats.percent
+    sentences = []
+    if evaluation["holdout"]["rows"] < 10 * SMALL_LABEL_ROWS:
+        sentences.append(text["holdout"].format(rows=number(evaluation["holdout"]["rows"])))
+    for label, of_label in sorted(metrics["per_label"].items(), key=lambda item: item[1]["recall"] or 0):
+        if of_label["support"] and (of_label["recall"] or 0) < WEAK:
+            values = {"recall": percent(of_label["recall"]), "support": number(of_label["support"])}
+            sentences.append(text["recall"].format(label=label, **values))
+        if of_label["precision"] is not None and of_label["precision"] < WEAK:
+            sentences.append(text["precision"].format(label=label, precision=percent(of_label["precision"])))
+    for code, of_language in (metrics.get("by_language") or {}).items():
+        gap = (metrics["accuracy"] or 0) - (of_language["accuracy"] or 0)
+        if of_language["rows"] >= SMALL_LABEL_ROWS and gap > WEAK_LANGUAGE_GAP:
+            values = {"accuracy": percent(of_language["accuracy"]), "overall": percent(metrics["accuracy"])}
+            language = texts["languages"].get("und" if code == "unknown" else code, code)
+            sentences.append(text["language"].format(language=language, rows=number(of_language["rows"]), **values))
+    if (metrics["expected_calibration_error"] or 0) > WEAK_CALIBRATION:
+        sentences.append(text["calibration"].format(error=percent(metrics["expected_calibration_error"], 1)))
+    small = [label for label, of_label in metrics["per_label"].items() if of_label["support"] < SMALL_LABEL_ROWS]
+    if small:
+        sentences.append(text["small"].format(n=SMALL_LABEL_ROWS, labels=", ".join(sorted(small))))
+    return sentences
+
+
+def _confusions(confusion: Mapping[str, Mapping[str, int]]) -> list[tuple[int, str, str]]:
+    """Return the most frequent (rows, true label, predicted label)."""
+    wrong = [
+        (rows, true, predicted)
+        for true, answers in confusion.items()
+        for predicted, rows in answers.items()
+        if predicted != true
+    ]
+    return sorted(wrong, key=lambda item: (-item[0], item[1], item[2]))[:CONFUSIONS]
+
+
+def _matrix(labels: Sequence[str], confusion: Mapping[str, Mapping[str, int]]) -> list[tuple[str, list[tuple[Any, str]]]]:
+    """Return (true label, a (rows or "", colour) per predicted label) per label; no rows if there are too many labels."""
+    if len(labels) > MATRIX_LABELS:
+        return []
+    matrix = []
+    for true in labels:
+        answers = confusion.get(true, {})
+        total = sum(answers.values()) or 1
+        cells = [(answers.get(label, ""), _shade(answers.get(label, 0) / total, correct=label == true)) for label in labels]
+        matrix.append((true, cells))
+    return matrix
+
+
+def _shade(share: float, *, correct: bool) -> str:
+    """Return a background colour, light enough for black figures at every share."""
+    base = (22, 130, 150) if correct else (200, 80, 40)
+    return "rgb({},{},{})".format(*(round(255 - (255 - part) * 0.6 * share) for part in base))

@@ -1,0 +1,43 @@
+"""S3 helpers of the Glue jobs: read JSON objects, list and delete keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Any
+from urllib.parse import urlparse
+
+from botocore.exceptions import ClientError
+
+
+def read_json(s3: Any, uri: str) -> Any:
+    """Return the content of the JSON object at `uri`, such as `s3://bucket/runs/x/report.json`."""
+    address = urlparse(uri)
+    return json.loads(s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read())
+
+
+def read_json_if_present(s3: Any, uri: str) -> Any:
+    """Return the content of the JSON object at `uri`, or None if there is no such object."""
+    try:
+        return read_json(s3, uri)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchKey":
+            raise
+        return None
+
+
+def list_keys(s3: Any, bucket: str, *prefixes: str) -> set[str]:
+    """Return the keys in `bucket` that begin with one of `prefixes`."""
+    pages = s3.get_paginator("list_objects_v2")
+    return {
+        item["Key"]
+        for prefix in prefixes
+        for page in pages.paginate(Bucket=bucket, Prefix=prefix)
+        for item in page.get("Contents", [])
+    }
+
+
+def delete_keys(s3: Any, bucket: str, keys: Collection[str]) -> None:
+    """Delete objects. Keys without an object are ignored, as S3 does."""
+    for key in sorted(keys):
+        s3.delete_object(Bucket=bucket, Key=key)

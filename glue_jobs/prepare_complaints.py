@@ -41,8 +41,8 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     """
     started = time.time()
     bucket, run_id = arguments.prepared_bucket, arguments.run_id
-    settings = JobSettings.from_tables(readread_json(s3, arguments.settings_uri))
-    manifest = readread_json(s3, f"s3://{bucket}/runs/{run_id}/manifest.json")
+    settings = JobSettings.from_tables(read_json(s3, arguments.settings_uri))
+    manifest = read_json(s3, f"s3://{bucket}/runs/{run_id}/manifest.json")
     files = [
         SourceFile(
             key=file["key"],

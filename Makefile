@@ -13,6 +13,7 @@ UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
 CDK_READY := local_aws/node/node_modules/.package-lock.json
 WHEELS_READY := build/wheels/.ready
+FUNCTION_WHEELS_READY := build/wheels/.functions
 BROWSER_READY := tests/unit/publish/node/node_modules/.package-lock.json
 
 .PHONY: demo test check fast lint synth install lock nightly clean help
@@ -51,7 +52,7 @@ nightly: install  ## what is too slow for every change
 	@PTMLOPS_NIGHTLY=1 pytest -q
 
 install: $(READY)
-	@$(MAKE) --silent --no-print-directory -j3 $(CDK_READY) $(BROWSER_READY) $(WHEELS_READY)
+	@$(MAKE) --silent --no-print-directory -j4 $(CDK_READY) $(BROWSER_READY) $(WHEELS_READY) $(FUNCTION_WHEELS_READY)
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "PTMLops needs Python 3.11: install it, or set PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -68,15 +69,21 @@ $(CDK_READY) $(BROWSER_READY): %/node_modules/.package-lock.json: %/package-lock
 	@$(call step,Node packages of $*,$(BIN)/npm ci --prefix $* --silent --no-audit --no-fund)
 	@touch $@
 
-# numba for SageMaker's Python, as the lock pins it: jobs run without a network. Local AWS needs none of it, so without the package
-# index setting up goes on, and the next `make install` tries again; synth says where it is missed.
+# Wheels that travel with the code, as the lock pins them: SageMaker's jobs run without a network, and Lambda installs nothing. Local
+# AWS needs none of them, so without the package index setting up goes on, and the next `make install` tries again; synth says which
+# one is missing.
+fetch = mkdir -p $(@D); \
+	awk '/^[a-z]/ { wanted = /^($(1))==/ } wanted' requirements.lock > $@.txt; \
+	if $(BIN)/python -m pip -qq --disable-pip-version-check download --retries 1 --no-deps --require-hashes --only-binary :all: \
+		--implementation cp $(2) --dest $(@D) --requirement $@.txt; then touch $@; \
+	else echo "not fetched: $(1). Local AWS works without it, environments on AWS need it" >&2; fi
+
 $(WHEELS_READY): requirements.lock $(READY)
-	@mkdir -p $(@D)
-	@awk '/^[a-z]/ { wanted = /^(numba|llvmlite)==/ } wanted' requirements.lock > $(@D)/pins.txt
-	@$(call step,numba for SageMaker,if $(BIN)/python -m pip -qq --disable-pip-version-check download --retries 1 --no-deps \
-		--require-hashes --only-binary :all: --implementation cp --python-version 3.12 --abi cp312 \
-		--platform manylinux_2_28_x86_64 --dest $(@D) --requirement $(@D)/pins.txt; then touch $@; \
-	else echo "numba for SageMaker was not fetched: local AWS works without it; environments on AWS need it" >&2; fi)
+	@$(call step,numba for SageMaker,$(call fetch,numba|llvmlite,--python-version 3.12 --abi cp312 --platform manylinux_2_28_x86_64))
+
+$(FUNCTION_WHEELS_READY): requirements.lock $(READY)
+	@$(call step,Powertools for Lambda,$(call fetch,aws-lambda-powertools|jmespath|typing-extensions,\
+		--python-version 3.14 --abi none --platform any))
 
 lock: $(READY)  ## pin every dependency again, with hashes and without addresses
 	@uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --universal \

@@ -151,6 +151,9 @@ class Compute(_Table):
         description="who brings it, the image having none: nobody (NumPy does it, slower), the code of training and evaluation, "
         "or each model too, for Batch Transform: 64 MB a model, worth it from about 100,000 complaints a run",
     )
+    bundle_powertools: bool = Field(
+        default=True, description="pack AWS Lambda Powertools into the functions' code; false if the functions' Python has it"
+    )
 
 
 class Retention(_Table):

@@ -1,14 +1,12 @@
-"""The part of report.html that only the end of the run knows: what it cost, and how long each state took."""
+"""Write cost and durations into report.html: only the end of the run knows them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from html import escape
-from typing import Any
 
-# glue_jobs/complaints_etl/report.py puts it around what stands there until the run has ended; a contract test holds the two.
-COST_MARK = "<!--run costs-->"
+from ptmlops_contracts.run import COST_MARK, RunDocument
+
 WORDS = {
     "es": {
         "total": "Costo estimado en AWS", "seconds": "Duración total", "state": "Paso", "duration": "Duración", "cost": "USD",
@@ -25,14 +23,14 @@ WORDS = {
         "Score": "Classification", "Publish": "Publication",
     },
 }  # fmt: skip
-# The state of the workflow that each part of the cost is of.
+# The part of `cost` that each state of the workflow causes.
 PARTS = {"Prepare": "prepare", "Train": "training", "Evaluate": "evaluation", "Score": "scoring", "Publish": "publish"}
 
 
-def with_costs(page: str, run: Mapping[str, Any]) -> str:
-    """The page with what stood between the two marks replaced. `run`: run.json's content."""
-    found = re.search(r'<html lang="(\w+)"', page)
-    language = found.group(1) if found and found.group(1) in WORDS else "en"
+def with_costs(page: str, run: RunDocument) -> str:
+    """Replace what is between the page's two COST_MARKs by the run's cost and durations, in the page's language."""
+    match = re.search(r'<html lang="(\w+)"', page)
+    language = match[1] if match and match[1] in WORDS else "en"
     words = WORDS[language]
 
     def number(value: float, decimals: int) -> str:
@@ -55,7 +53,7 @@ def with_costs(page: str, run: Mapping[str, Any]) -> str:
     _, _, after = after.partition(COST_MARK)
     tiles = [(f"USD {number(run['cost_usd'], 2)}", words["total"]), (duration(run["seconds"]), words["seconds"])]
     boxes = "".join(f"<div class=tile><b>{value}</b><span>{name}</span></div>" for value, name in tiles)
-    # A state that only chooses takes no time, and its name is a question.
+    # A Choice state takes no time; its name ends in a question mark.
     rows = "".join(
         f"<tr><th scope=row>{escape(words.get(state, state))}</th><td class=n>{duration(seconds)}</td>"
         f"<td class=n>{cost(state)}</td></tr>"

@@ -8,7 +8,8 @@ import io
 import re
 import tarfile
 import tempfile
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aws_cdk import aws_s3_assets as assets
@@ -17,68 +18,127 @@ from constructs import Construct
 from stacks.config import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+CONTRACTS = ROOT / "ptmlops_contracts"
+WHEELS, LOCK = ROOT / "build" / "wheels", ROOT / "requirements.lock"
 IMAGE_PYTHON = "cp312"  # of SageMaker's scikit-learn image 1.9-0
-IGNORED = ["__pycache__", "**/__pycache__", "*.pyc"]
+POWERTOOLS = ("aws-lambda-powertools", "jmespath", "typing-extensions")
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
+
+Members = dict[str, bytes]  # a file's name in an archive, and its content
 
 
 def source_archive(scope: Construct, construct_id: str, *, folder: Path, wheels: Sequence[Path] = ()) -> assets.Asset:
-    """`folder` as sourcedir.tar.gz, the form in which SageMaker's toolkit takes code from a channel, with `wheels` in wheels/."""
-    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    members = {name: path for name, path in found.items() if "__pycache__" not in path.parts}
-    members |= {f"wheels/{wheel.name}": wheel for wheel in wheels}
+    """Pack `folder` and the contracts as sourcedir.tar.gz, as SageMaker's toolkit takes code from a channel.
+
+    Args:
+        scope: the stack.
+        construct_id: the asset's id.
+        folder: the unit's source root.
+        wheels: files that go to `wheels/`.
+    """
+    members = {**unit_members(folder), **{f"wheels/{wheel.name}": wheel.read_bytes() for wheel in wheels}}
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as archive:
-        for name, path in sorted(members.items()):
+        for name, content in sorted(members.items()):
             entry = tarfile.TarInfo(name)
-            entry.size = path.stat().st_size
+            entry.size = len(content)
             entry.mode = 0o644  # owner and time stay zero: they would change the hash
-            archive.addfile(entry, io.BytesIO(path.read_bytes()))
-    # Wheels are packed already: packing them again takes two seconds of each synth and saves nothing.
-    content = gzip.compress(raw.getvalue(), compresslevel=0 if wheels else 9, mtime=0)
-    return _file_asset(scope, construct_id, name="sourcedir.tar.gz", content=content)
+            archive.addfile(entry, io.BytesIO(content))
+    # Wheels are compressed already: compressing them again takes two seconds of each synth and saves nothing.
+    packed = gzip.compress(raw.getvalue(), compresslevel=0 if wheels else 9, mtime=0)
+    return _file_asset(scope, construct_id, name="sourcedir.tar.gz", content=packed)
 
 
-LOCK = ROOT / "requirements.lock"
+def zip_archive(
+    scope: Construct, construct_id: str, *, folder: Path, packages: Sequence[str], wheels: Sequence[Path] = ()
+) -> assets.Asset:
+    """Pack packages of `folder`, the contracts and unpacked wheels as a zip that Python imports from.
+
+    Args:
+        scope: the stack.
+        construct_id: the asset's id.
+        folder: the unit's source root.
+        packages: the packages below it that go to the archive's root.
+        wheels: pure-Python wheels, which are unpacked at the root.
+    """
+    members = unit_members(folder, packages)
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as archive:
+            # `<package>.data/` holds scripts for a shell.
+            members |= {name: archive.read(name) for name in archive.namelist() if ".data/" not in name}
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in sorted(members.items()):
+            entry = zipfile.ZipInfo(name, ZIP_EPOCH)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+    return _file_asset(scope, construct_id, name=f"{folder.name}.zip", content=packed.getvalue())
+
+
+def unit_members(folder: Path, packages: Sequence[str] = ("",)) -> Members:
+    """Return the files of a unit's archive: those of its packages, and the contracts at the root."""
+    roots = [(folder / package, folder) for package in packages] + [(CONTRACTS, CONTRACTS.parent)]
+    return {
+        path.relative_to(base).as_posix(): path.read_bytes()
+        for root, base in roots
+        for path in root.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
 
 
 def _pin(name: str, pins: str) -> tuple[str, str]:
-    """(version, hashes) of a package in the lock file's text."""
+    """Return (version, hashes) of a package in the lock file's text."""
     [(version, hashes)] = re.findall(rf"^{name}==(\S+)[^\n\\]*((?: \\\n    --hash=sha256:\w+)+)", pins, re.MULTILINE)
     return version, hashes
 
 
 def pinned_requirements(names: Sequence[str], *, lock: Path = LOCK) -> str:
-    """A requirements file with these packages as the lock file pins them, each with the hashes of its files."""
+    """Return a requirements file with these packages as the lock file pins them, each with the hashes of its files."""
     pins = lock.read_text(encoding="utf-8")
     return "".join("{}=={}{}\n".format(name, *_pin(name, pins)) for name in names)
 
 
-def numba_wheels(*, lock: Path = LOCK, folder: Path = ROOT / "build" / "wheels") -> list[Path]:
-    """The wheels of numba that the scikit-learn image's Python takes, as `make install` fetched them.
+def numba_wheels(*, lock: Path = LOCK, folder: Path = WHEELS) -> list[Path]:
+    """Return numba's wheels for the Python of SageMaker's scikit-learn image, as `make install` fetched them.
 
     Raises:
-        SettingsError: they are not there, or not those that the lock file pins.
+        SettingsError: a wheel is missing, or not the file that the lock file pins.
     """
-    remedy = 'run `make install` with the package index in reach, or set compute.numba = "off" to train and score slower'
+    tags = f"{IMAGE_PYTHON}-{IMAGE_PYTHON}-manylinux*_x86_64"
+    without = 'set compute.numba = "off" to train and score slower'
+    return _pinned_wheels(dict.fromkeys(("llvmlite", "numba"), tags), without=without, lock=lock, folder=folder)
+
+
+def powertools_wheels(*, lock: Path = LOCK, folder: Path = WHEELS) -> list[Path]:
+    """Return the wheels of AWS Lambda Powertools and what it needs, as `make install` fetched them. All are pure Python.
+
+    Raises:
+        SettingsError: a wheel is missing, or not the file that the lock file pins.
+    """
+    without = "set compute.bundle_powertools = false if the functions' Python has it"
+    return _pinned_wheels(dict.fromkeys(POWERTOOLS, "py3-none-any"), without=without, lock=lock, folder=folder)
+
+
+def _pinned_wheels(tags: Mapping[str, str], *, without: str, lock: Path, folder: Path) -> list[Path]:
+    """Find the wheel of each package by its platform tags, and check its hash."""
+    remedy = f"run `make install` with the package index in reach, or {without}"
     pins = lock.read_text(encoding="utf-8")
     wheels = []
-    for name in ("llvmlite", "numba"):
+    for name, tag in tags.items():
         version, hashes = _pin(name, pins)
-        found = sorted(folder.glob(f"{name}-{version}-{IMAGE_PYTHON}-{IMAGE_PYTHON}-manylinux*_x86_64.whl"))
-        if not found:
-            raise SettingsError(
-                f"{name} {version} for SageMaker's Python is not in {folder.parent.name}/{folder.name}/: {remedy}"
-            )
-        with found[0].open("rb") as content:
+        paths = sorted(folder.glob(f"{name.replace('-', '_')}-{version}-{tag}.whl"))
+        if not paths:
+            raise SettingsError(f"the wheel of {name} {version} is not in {folder.parent.name}/{folder.name}/: {remedy}")
+        with paths[0].open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         if digest not in hashes:
-            raise SettingsError(f"{found[0].name} is not the file that {lock.name} pins: delete it, then {remedy}")
-        wheels.append(found[0])
+            raise SettingsError(f"{paths[0].name} is not the file that {lock.name} pins: delete it, then {remedy}")
+        wheels.append(paths[0])
     return wheels
 
 
 def text_asset(scope: Construct, construct_id: str, *, name: str, content: str) -> assets.Asset:
-    """A small text file as an asset."""
+    """Store a small text file as an asset."""
     return _file_asset(scope, construct_id, name=name, content=content.encode())
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker.type_defs import ModelPackageSummaryTypeDef
 
-APPROVED, PENDING, REJECTED = "Approved", "PendingManualApproval", "Rejected"
+APPROVED: Final = "Approved"
+PENDING: Final = "PendingManualApproval"
+REJECTED: Final = "Rejected"
 
 
 def list_packages(client: SageMakerClient, group: str) -> list[ModelPackageSummaryTypeDef]:

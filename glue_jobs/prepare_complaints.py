@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
+from collections.abc import Iterator
 from typing import IO, Any
-from urllib.parse import urlparse
 
 import boto3
 from complaints_etl.job_settings import JobSettings
@@ -16,6 +15,19 @@ from complaints_etl.prepare import TooManyRejectsError, prepare, write
 from complaints_etl.publish import rejected_rows
 from complaints_etl.sources import SourceFile, s3_reader
 from pyspark.sql import DataFrame, SparkSession
+
+from ptmlops_contracts.keys import (
+    COMPLETE,
+    INDEX,
+    RARE,
+    PreparedKeys,
+    labelled_folder,
+    parse_s3_uri,
+    run_of_complete,
+    run_of_labelled_part,
+    s3_uri,
+)
+from ptmlops_contracts.ledger import Manifest
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
@@ -35,7 +47,7 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     started = time.time()
     bucket, run_id = arguments.prepared_bucket, arguments.run_id
     settings = JobSettings.from_tables(_json(s3, arguments.settings_uri))
-    manifest = _json(s3, f"s3://{bucket}/runs/{run_id}/manifest.json")
+    manifest: Manifest = _json(s3, s3_uri(bucket, PreparedKeys(run_id).manifest))
     files = [
         SourceFile(
             key=file["key"],
@@ -72,23 +84,22 @@ def _earlier(spark: SparkSession, s3: Any, bucket: str, run_id: str) -> tuple[Da
     """Of other runs (whole ones only, as Plan marked them): the indexes of their labelled rows, and the lines of rare labels."""
     pages = s3.get_paginator("list_objects_v2")
 
-    def runs(prefix: str, pattern: str) -> set[str]:
-        keys = (item["Key"] for page in pages.paginate(Bucket=bucket, Prefix=prefix) for item in page.get("Contents", []))
-        return {match[1] for key in keys if (match := re.match(pattern, key))}
+    def keys(prefix: str) -> Iterator[str]:
+        return (item["Key"] for page in pages.paginate(Bucket=bucket, Prefix=prefix) for item in page.get("Contents", []))
 
     def places(kind: str) -> list[str]:
-        found = runs(f"labelled/{kind}/", rf"labelled/{kind}/run_id=([^/]+)/")
-        return [f"s3://{bucket}/labelled/{kind}/run_id={run}" for run in sorted(whole & found)]
+        found = set(map(run_of_labelled_part, keys(labelled_folder(kind))))
+        return [s3_uri(bucket, PreparedKeys(run).labelled(kind)) for run in sorted(whole) if run in found]
 
-    whole = runs("labelled/complete/", r"labelled/complete/(.+)\.json$") - {run_id}
-    indexes, lines = places("index"), places("rare")
+    whole = set(map(run_of_complete, keys(COMPLETE))) - {run_id}
+    indexes, lines = places(INDEX), places(RARE)
     known = spark.read.parquet(*indexes) if indexes else None
     return known, spark.read.text(lines, lineSep="\n") if lines else None
 
 
 def _json(s3: Any, uri: str) -> Any:
-    place = urlparse(uri)
-    return json.loads(s3.get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))["Body"].read())
+    bucket, key = parse_s3_uri(uri)
+    return json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
 if __name__ == "__main__":

@@ -36,12 +36,12 @@ from complaints_etl.reading import (
     says_month_first,
 )
 from complaints_etl.spreadsheet import MARK, active
+from ptmlops_contracts.files import SEPARATORS
 
 _Octets = NDArray[np.uint8]
 _Places = NDArray[np.int64]
 # No column of a file can be called that: plain files hold no NUL.
 ROW_NUMBER, LINE_NUMBER, RECORD = "\0row", "\0line", "\0record"
-_SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _QUOTE, _NEWLINE, _RETURN = b'"\n\r'
 _FIRST_COMPOSABLE = 0xCC  # what leads the UTF-8 of U+0300 and above; every character below is composed as it is
 
@@ -90,7 +90,7 @@ def read(name: str, body: bytes, aliases: Mapping[str, Sequence[str]], *, dialec
         table = read_table(name, body[: places[: SNIFF_RECORDS + 1][-1] + 1], aliases, dialect=dialect)
     except UnreadableFileError:
         return None  # for the careful reader to say, who sees the whole file
-    separator = _SEPARATORS.get(table.dialect.partition(",")[0])
+    separator = SEPARATORS.get(table.dialect.partition(",")[0])
     if separator is None or not _quotes_are_plain(octets, quotes, ord(separator), after_mark=3 if marked else 0):
         return None
     rest = body[begins:]

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from complaints_etl.plans import keep
 from complaints_etl.spreadsheet import BYTE_ORDER_MARK, header_line, line
+from ptmlops_contracts.keys import OutputKeys
 
 # Read as a resource, because Glue imports this package from a zip.
 TABLE = resources.files("complaints_etl").joinpath("predictions_table.json")
@@ -59,11 +60,6 @@ class Run:
     model_version: str
     answered_at: datetime
     audit_sample: int
-
-    @property
-    def run_date(self) -> str:
-        """The day of the run, from its id: a redrive on another day publishes to the same place."""
-        return f"{self.run_id[:4]}-{self.run_id[4:6]}-{self.run_id[6:8]}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +211,7 @@ def separator(file: Mapping[str, Any]) -> str:
 
 def export_names(files: Sequence[Mapping[str, Any]], run_id: str) -> list[str]:
     """The keys of the exports: no two alike, none that leaves its folder, none too long; the same again in a redrive."""
-    prefix = f"exports/run_id={run_id}/"
+    prefix = OutputKeys(run_id).exports
     taken: set[str] = set()
     names = []
     for file in files:
@@ -353,8 +349,7 @@ def review_list(joined: DataFrame, run: Run, put: Put, *, mark: str = ",") -> tu
     first = next(found, None)
     if first is None:
         return [], counts
-    name = f"review/run_id={run.run_id}/review.csv"
-    keys, _ = write_parts(name, header_line(REVIEW_COLUMNS, mark), chain([first], found), put)
+    keys, _ = write_parts(OutputKeys(run.run_id).review, header_line(REVIEW_COLUMNS, mark), chain([first], found), put)
     return keys, counts
 
 
@@ -363,4 +358,4 @@ def rejected_rows(rejected: DataFrame, run_id: str, put: Put) -> list[str]:
     cells = F.array(*[F.col(name).cast("string") for name in REJECTED_COLUMNS])
     lines = rejected.orderBy("source_file", "source_version", "row_number").select(line(cells, F.lit(",")).alias("line"))
     texts = (row["line"] for row in lines.toLocalIterator(prefetchPartitions=True))
-    return write_parts(f"rejected/run_id={run_id}/rejected.csv", header_line(REJECTED_COLUMNS, ","), texts, put)[0]
+    return write_parts(OutputKeys(run_id).rejected, header_line(REJECTED_COLUMNS, ","), texts, put)[0]

@@ -17,16 +17,15 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from itertools import chain, islice
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from complaints_etl.redaction import redact
+from ptmlops_contracts.files import SEPARATOR_NAMES, SUPPORTED_ENDINGS
+from ptmlops_contracts.report import Reason
 
-# The command line refuses other endings before it uploads anything (tests/contract holds the two together).
-SUPPORTED_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".txt")
 MAX_UNPACKED_BYTES = 6 * 1024**3
 MAX_UNPACK_RATIO = 200
 # Below this nothing is a bomb: a thousand copies of one complaint pack 250 times smaller.
@@ -47,30 +46,6 @@ FEW_LINES = 4  # of a record; where it has more, it is looked at whether they ar
 
 Blocks = Callable[[], Iterator[bytes]]
 Aliases = Mapping[str, Sequence[str]]
-
-
-class Reason(StrEnum):
-    """Why a row or a whole file was rejected; docs/prepare.md explains each."""
-
-    UNSUPPORTED_FORMAT = "unsupported_format"
-    EMPTY_FILE = "empty_file"
-    BINARY_FILE = "binary_file"
-    BROKEN_ENCODING = "broken_encoding"
-    UNKNOWN_ENCODING = "unknown_encoding"
-    BROKEN_GZIP = "broken_gzip"
-    TRUNCATED_GZIP = "truncated_gzip"
-    GZIP_BOMB = "gzip_bomb"
-    NO_HEADER = "no_header"
-    NO_TEXT_COLUMN = "no_text_column"
-    TOO_MANY_COLUMNS = "too_many_columns"
-    NOT_JSON_LINES = "not_json_lines"
-    TOO_LONG = "too_long"
-    MALFORMED_ROW = "malformed_row"
-    WRONG_FIELD_COUNT = "wrong_field_count"
-    UNCLOSED_QUOTE = "unclosed_quote"
-    REPEATED_HEADER = "repeated_header"
-    EMPTY_TEXT = "empty_text"
-    UNKNOWN_LABEL = "unknown_label"
 
 
 class UnreadableFileError(Exception):
@@ -582,7 +557,6 @@ def _lines(texts: Iterable[str], newline: str) -> Iterator[str]:
     return chain.from_iterable(io.StringIO(text, newline=newline) for text in texts)
 
 
-_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _NO_SEPARATOR = "\x1f"  # of a file with one column: nothing in a cell may split it
 # Excel's line for the separator, and PowerShell's for what was exported.
 _SEPARATOR_LINE = re.compile(r'(?:"?sep=([^"\r\n])"?;*,*|#TYPE [\w.]+[,;]*)\s*', re.IGNORECASE)
@@ -673,7 +647,7 @@ def _separated(texts: Callable[[], Iterator[str]], dialect: Dialect, aliases: Al
     newline = "" if taken[-1].endswith("\r") else "\n"
     above = sum(1 for _ in _lines(["".join(taken)], newline))
     unnamed = tuple(not cell.strip() for cell in cells)
-    name = _SEPARATORS.get(separator, "one column" if separator == _NO_SEPARATOR else f"'{separator}'")
+    name = SEPARATOR_NAMES.get(separator, "one column" if separator == _NO_SEPARATOR else f"'{separator}'")
     told = f"{name}, quotes {'escaped by backslash' if dialect.escaped else 'doubled'}"
     told += f", {titles} line(s) of a title above the header" if titles else ""
     rest = islice(_lines(texts(), newline), above, None)
@@ -687,7 +661,7 @@ def _titles(lines: Sequence[str], aliases: Aliases) -> int:
 
     At most two cells of each are filled, fewer than the header has, which holds a text column; a row stands below it.
     """
-    return min(filter(None, (_header_at(lines, mark, aliases) for mark in _SEPARATORS)), default=1) - 1
+    return min(filter(None, (_header_at(lines, mark, aliases) for mark in SEPARATOR_NAMES)), default=1) - 1
 
 
 def _header_at(lines: Sequence[str], mark: str, aliases: Aliases) -> int:
@@ -729,7 +703,7 @@ def _separator(lines: list[str], dialect: Dialect, aliases: Aliases) -> str:
         return (len(found) if "text" in found else 0, round(alike, 1), len(header))
 
     widths: dict[str, int] = {}
-    best = max(_SEPARATORS, key=judged)
+    best = max(SEPARATOR_NAMES, key=judged)
     return _NO_SEPARATOR if widths[best] == 1 else best
 
 

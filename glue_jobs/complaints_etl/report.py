@@ -17,8 +17,8 @@ from urllib.parse import quote
 from complaints_etl.publish import Export
 from complaints_etl.report_words import WORDS
 from complaints_etl.run_facts import DRIFT_ROWS, RunFacts, drift, metrics_of
+from ptmlops_contracts.run import COST_MARK
 
-COST_MARK = "<!--run costs-->"
 SMALL_LABEL_ROWS = 30
 WEAK = 0.7
 MATRIX_LABELS = 20

@@ -10,9 +10,9 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from ptmlops_contracts.evaluation import LENGTH_BUCKETS
+
 CONFIDENCE_BINS = 10
-# The buckets of evaluation.json's by_length (training/complaint_model/evaluation.py), upper limits in words.
-LENGTHS = ((50, "under 50 words"), (150, "50 to 149 words"), (400, "150 to 399 words"), (math.inf, "400 words or more"))
 DRIFT_ROWS = 50  # fewer complaints, or fewer held-out rows, make an index that is chance
 
 
@@ -58,8 +58,8 @@ class RunFacts:
 def collect(scored: DataFrame) -> RunFacts:
     """Count the rows of the predictions table; two passes, because every Spark job costs a second however small."""
     words = F.size(F.split(F.trim("text"), r"\s+"))
-    length = F.lit(LENGTHS[-1][1])
-    for limit, name in reversed(LENGTHS[:-1]):
+    length = F.lit(LENGTH_BUCKETS[-1][1])
+    for limit, name in reversed(LENGTH_BUCKETS[:-1]):
         length = F.when(words < limit, name).otherwise(length)
     tenth = F.least(F.floor(F.col("confidence") * CONFIDENCE_BINS), F.lit(CONFIDENCE_BINS - 1)).cast("int")
     groups = (

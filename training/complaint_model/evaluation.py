@@ -18,10 +18,10 @@ from scipy.special import bdtr, bdtrc
 from complaint_model.classifier import Floats, Ints, Model, calibration_error, coverage_for, macro_f1
 from complaint_model.records import Labelled
 from complaint_model.scoring import score
+from ptmlops_contracts.evaluation import length_bucket
 
 DRAWS = 1000
 CALIBRATION_DRAWS = 200
-LENGTHS = ((50, "under 50 words"), (150, "50 to 149 words"), (400, "150 to 399 words"), (math.inf, "400 words or more"))
 CURVE_POINTS = 50
 NAMED_LABELS = 5  # in a sentence
 LONGEST_NAME = 50  # characters of a label in a sentence
@@ -298,7 +298,7 @@ def _by(parts: Sequence[str], truth: Ints, predicted: Ints, count: int) -> dict[
 
 def _length(text: str) -> str:
     words = len(text.split())
-    return next(name for limit, name in LENGTHS if words < limit)
+    return length_bucket(words)
 
 
 def named(labels: Sequence[str]) -> str:

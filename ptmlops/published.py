@@ -6,7 +6,7 @@ import csv
 import difflib
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,10 @@ from typing import Any
 from ptmlops import registry, runs
 from ptmlops.job_code import reach_jobs
 from ptmlops.target import OperatorError, Target
+from ptmlops_contracts.keys import EVALUATION_FILE, OutputKeys, parse_s3_uri
 
 # The spreadsheet's guard (glue_jobs/complaints_etl/publish.py) is taken off again when a list comes back.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-def predictions_prefix(run_id: str) -> str:
-    """Where a run's part of the table is: run ids begin with their day."""
-    return f"predictions/run_date={run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}/run_id={run_id}/"
 
 
 def predictions(target: Target, run_id: str, *, complaint_id: str | None = None) -> Any:
@@ -33,7 +29,7 @@ def predictions(target: Target, run_id: str, *, complaint_id: str | None = None)
     wanted = [("complaint_id", "=", complaint_id)] if complaint_id else None
     tables = [
         pq.read_table(io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read()), filters=wanted)
-        for key in runs.keys(target, bucket, predictions_prefix(run_id))
+        for key in runs.keys(target, bucket, OutputKeys(run_id).predictions)
         if key.endswith(".parquet")
     ]
     return pa.concat_tables(tables) if tables else pa.table({})
@@ -46,7 +42,7 @@ def newest_scored(target: Target) -> str:
         OperatorError: no run has any.
     """
     for run_id in runs.published_runs(target):
-        if runs.keys(target, target.outputs["OutputBucketName"], predictions_prefix(run_id)):
+        if runs.keys(target, target.outputs["OutputBucketName"], OutputKeys(run_id).predictions):
             return run_id
     raise OperatorError("no run has classified anything yet: drop a file with complaints to classify, and wait for its run")
 
@@ -94,16 +90,16 @@ def find(target: Target, complaint_id: str, run_id: str | None) -> Iterator[tupl
             return
 
 
-def fetch_one(target: Target, key: str, run_id: str | None) -> tuple[str, bytes]:
-    """(run, content) of `key`, in which `{run}` stands for the run's id: of this run, or of the newest that has one.
+def fetch_one(target: Target, key_of: Callable[[str], str], run_id: str | None) -> tuple[str, bytes]:
+    """(run, content) of the object whose key `key_of` makes of a run's id: of this run, or of the newest that has one.
 
     Raises:
         OperatorError: the run, or every run, is without.
     """
     bucket, s3 = target.outputs["OutputBucketName"], target.client("s3")
-    what = key.rsplit("/", 1)[-1]
+    what = key_of("").rsplit("/", 1)[-1]
     for name in [run_id] if run_id else runs.published_runs(target):
-        found = runs.keys(target, bucket, key.format(run=name))
+        found = runs.keys(target, bucket, key_of(name))
         if found:
             return name, s3.get_object(Bucket=bucket, Key=found[0])["Body"].read()
     if run_id:
@@ -159,8 +155,8 @@ def unknown_labels(target: Target, labels: Sequence[str]) -> dict[str, str]:
     serving = next((model for model in registry.versions(target) if model["serves"]), None)
     if not serving or not str(serving["evaluation_uri"]).startswith("s3://"):
         return {}
-    bucket, _, key = str(serving["evaluation_uri"]).removeprefix("s3://").partition("/")
-    key = key if key.endswith(".json") else key.rstrip("/") + "/evaluation.json"
+    bucket, key = parse_s3_uri(str(serving["evaluation_uri"]))
+    key = key if key.endswith(".json") else f"{key.rstrip('/')}/{EVALUATION_FILE}"
     evaluation = runs.read_json(target, bucket, key) or {}
     known = set(evaluation.get("candidate", {}).get("per_label", {}))
     if not known:

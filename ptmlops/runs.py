@@ -14,13 +14,14 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 from ptmlops.target import OperatorError, Target
+from ptmlops_contracts.files import SUPPORTED_ENDINGS, file_ending
+from ptmlops_contracts.keys import OUTPUT_RUNS, ModelKeys, OutputKeys, PreparedKeys, run_folder_id
+from ptmlops_contracts.ledger import file_key, run_key
+from ptmlops_contracts.run import ENDED
 
-# What Prepare reads (glue_jobs/complaints_etl/reading.py); tests/contract holds the two together.
-SUPPORTED_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".txt")
 POLL_SECONDS = 0.5
 # From a dropped file to a started run: the event, the batching window (at most 300 s), the function.
 START_SECONDS = 420
-ENDED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Dropped:
 
     @property
     def ledger_key(self) -> str:
-        return f"FILE#{self.bucket}/{self.key}#{self.version_id}"
+        return file_key(self.bucket, self.key, self.version_id)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def check_files(paths: Sequence[Path]) -> None:
             raise OperatorError(f"{path} is a folder: name the files in it")
         if path.stat().st_size == 0:
             raise OperatorError(f"{path} is empty")
-        if not path.name.lower().removesuffix(".gz").endswith(SUPPORTED_ENDINGS):
+        if file_ending(path.name) is None:
             endings = ", ".join(SUPPORTED_ENDINGS)
             raise OperatorError(f"{path} is not a complaint file: its name must end in {endings} or one of these with .gz")
 
@@ -180,7 +181,7 @@ def _said(target: Target, run_id: str, state: str, document: dict[str, Any]) -> 
     """What a step found, in a few words."""
     plan = document.get("plan", {})
     if state == "Prepare":
-        report = read_json(target, target.outputs["PreparedBucketName"], f"runs/{run_id}/report.json") or {}
+        report = read_json(target, target.outputs["PreparedBucketName"], PreparedKeys(run_id).report) or {}
         rows = report.get("rows", {})
         return ", ".join(f"{rows[name]:,} {name}" for name in ("read", "accepted", "rejected", "duplicates") if name in rows)
     if state == "Plan":
@@ -189,7 +190,7 @@ def _said(target: Target, run_id: str, state: str, document: dict[str, Any]) -> 
     if state in ("Train", "Train warm"):
         return f"best of the tuning job: macro-F1 {document['training']['objective']:.3f} on validation"
     if state == "Evaluate":
-        found = read_json(target, target.outputs["ModelsBucketName"], f"evaluations/{run_id}/evaluation.json") or {}
+        found = read_json(target, target.outputs["ModelsBucketName"], ModelKeys(run_id).evaluation_document) or {}
         score, rows = found.get("candidate", {}).get("macro_f1"), found.get("holdout", {}).get("rows", 0)
         return f"macro-F1 {score:.3f} on {rows:,} held-out rows" if score is not None else f"{rows:,} held-out rows"
     if state == "Promote":
@@ -198,7 +199,7 @@ def _said(target: Target, run_id: str, state: str, document: dict[str, Any]) -> 
     if state == "Score":
         return f"by model version {plan['champion']['version']}"
     if state == "Publish":
-        published = read_json(target, target.outputs["PreparedBucketName"], f"runs/{run_id}/publish.json") or {}
+        published = read_json(target, target.outputs["PreparedBucketName"], PreparedKeys(run_id).published) or {}
         return f"{published.get('scored', 0):,} classified, {published.get('needs_review', 0):,} to review"
     return ""
 
@@ -210,7 +211,7 @@ def run_document(target: Target, run_id: str, *, wait_seconds: float = 60) -> di
         OperatorError: there is no such run, it has not ended, or it left none.
     """
     deadline = time.monotonic() + wait_seconds
-    bucket, key = target.outputs["OutputBucketName"], f"runs/run_id={run_id}/run.json"
+    bucket, key = target.outputs["OutputBucketName"], OutputKeys(run_id).document
     while True:
         found = read_json(target, bucket, key)
         if found:
@@ -225,7 +226,7 @@ def run_document(target: Target, run_id: str, *, wait_seconds: float = 60) -> di
 
 def _require_claimed(target: Target, run_id: str) -> None:
     """A run is in the ledger before it starts, and stays there."""
-    item = target.client("dynamodb").get_item(TableName=target.outputs["LedgerTableName"], Key={"pk": {"S": f"RUN#{run_id}"}})
+    item = target.client("dynamodb").get_item(TableName=target.outputs["LedgerTableName"], Key={"pk": {"S": run_key(run_id)}})
     if "Item" in item:
         return
     known = ", ".join(run["name"] for run in list_runs(target, 3))
@@ -255,8 +256,8 @@ def newest(target: Target, *, succeeded: bool = False) -> str:
 def published_runs(target: Target) -> list[str]:
     """Runs that left something for people, newest first."""
     bucket = target.outputs["OutputBucketName"]
-    pages = target.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="runs/run_id=", Delimiter="/")
-    names = [found["Prefix"].removeprefix("runs/run_id=")[:-1] for page in pages for found in page.get("CommonPrefixes", [])]
+    pages = target.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=OUTPUT_RUNS, Delimiter="/")
+    names = [run_folder_id(found["Prefix"]) for page in pages for found in page.get("CommonPrefixes", [])]
     return sorted(names, reverse=True)  # run ids begin with their time
 
 
@@ -282,9 +283,8 @@ def copy_output(target: Target, folder: Path, *, run_id: str | None = None) -> l
     bucket = target.outputs["OutputBucketName"]
     prefixes = [""]
     if run_id:
-        day = f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
-        prefixes = [f"predictions/run_date={day}/run_id={run_id}/"]
-        prefixes += [f"{kind}/run_id={run_id}/" for kind in ("exports", "review", "rejected", "runs")]
+        run = OutputKeys(run_id)
+        prefixes = [run.predictions, *run.rewritten_folders]
     copied = []
     for key in [key for prefix in prefixes for key in keys(target, bucket, prefix)]:
         path = folder / key

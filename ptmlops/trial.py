@@ -31,6 +31,8 @@ from typing import TYPE_CHECKING, Any
 from local_aws import ROOT, java
 from ptmlops.job_code import reach_jobs
 from ptmlops.target import OperatorError
+from ptmlops_contracts.files import SEPARATORS
+from ptmlops_contracts.keys import ANY_RUN, PreparedKeys, labelled_folder
 from stacks.config import Settings
 
 if TYPE_CHECKING:
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
 OUR_COLUMNS = ("label", "confidence", "needs_review", "alternatives", "top_terms", "status", "reason")
 PREDICTIONS, EVALUATION = "predictions.csv", "evaluation.json"
 BATCH = 500
-SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}  # as Prepare's dialects name them
 
 # Opens a step that a person watches: it yields what tells news about it.
 Step = Callable[[str], AbstractContextManager[Callable[[str], None]]]
@@ -237,7 +238,7 @@ def _preparing(base: Path, files: Sequence[tuple[str, Path]], settings: Settings
 
 
 def _report(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(next(folder.glob("runs/*/report.json")).read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(next(folder.glob(PreparedKeys(ANY_RUN).report)).read_text(encoding="utf-8"))
     return found
 
 
@@ -265,7 +266,7 @@ def _learn(base: Path, settings: Settings, report: dict[str, Any], step: Step) -
     learn, held_out = given / "train", given / "test"
     learn.mkdir(parents=True)
     for split, target in (("train", learn / "train"), ("validation", learn / "validation"), ("test", held_out)):
-        source = base / "labelled" / "labelled" / split
+        source = base / "labelled" / labelled_folder(split)
         source.rename(target) if source.is_dir() else target.mkdir()
     request = {"run_id": "try", "champion_version": "none", "seed": chosen.seed, "target_precision": chosen.target_precision}
     (given / "request").mkdir()

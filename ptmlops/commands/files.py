@@ -39,6 +39,7 @@ from ptmlops.terminal import (
     target_of,
     where,
 )
+from ptmlops_contracts.keys import OutputKeys
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ def status(
         for column in table.columns[3:5]:
             column.justify = "right"
         for run in found:
-            document = runs.read_json(target, target.outputs["OutputBucketName"], f"runs/run_id={run['name']}/run.json") or {}
+            document = runs.read_json(target, target.outputs["OutputBucketName"], OutputKeys(run["name"]).document) or {}
             took = f"{document['seconds']:.0f} s" if document else ""
             rows = f"{document['rows']['read']:,}" if document else ""
             style = {"SUCCEEDED": "green", "RUNNING": "cyan"}.get(run["status"], "red")

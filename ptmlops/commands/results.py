@@ -34,6 +34,7 @@ from ptmlops.terminal import (
     target_of,
     where,
 )
+from ptmlops_contracts.keys import OutputKeys
 from stacks.config import load_settings
 
 
@@ -207,7 +208,7 @@ def report(
     """Fetch a run's report page; --open shows it."""
     with friendly():
         target = target_of(local, environment, profile, region)
-        run_id, page = published.fetch_one(target, "runs/run_id={run}/report.html", run_id)
+        run_id, page = published.fetch_one(target, lambda run: OutputKeys(run).report_page, run_id)
         path = out or Path(f"report-{run_id}.html")
         _save(path, page)
         typer.echo(path)
@@ -226,7 +227,7 @@ def pull(
     """Fetch the list of complaints that a person should read."""
     with friendly():
         target = target_of(local, environment, profile, region)
-        run_id, body = published.fetch_one(target, "review/run_id={run}/review.csv", run_id)
+        run_id, body = published.fetch_one(target, lambda run: OutputKeys(run).review, run_id)
         path = out or Path(f"review-{run_id}.csv")
         if path.exists():
             raise OperatorError(f"{path} exists, and somebody may have filled it in: move it away, or choose another --out")

@@ -28,6 +28,7 @@ from ptmlops.terminal import (
     quiet,
     step,
 )
+from ptmlops_contracts.keys import OutputKeys
 from stacks.config import Training, load_settings
 
 SHOWN_LABELS = 25
@@ -121,14 +122,16 @@ def demo(
         if not all(one.succeeded for one in ended):
             raise typer.Exit(RUN_FAILED)
         last = ended[-1]
-        files = sorted(path for path in (out / "out").rglob("*") if path.is_file() and f"run_id={last.run_id}" in str(path))
+        run = OutputKeys(last.run_id)
+        folders = [out / "out" / folder for folder in (run.predictions, *run.rewritten_folders)]
+        files = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
         Console().print()
         show_results(last.document, _predictions(files))
         model = last.document["model"]
         Console().print(f"\nModel version {model['version']}: macro-F1 {model['macro_f1']:.3f} on held-out complaints")
         for title, part in (
-            ("report", "report.html"), ("predictions", "predictions/"), ("spreadsheet", "exports/"),
-            ("to review", "review/"), ("rejected", "rejected/"),
+            ("report", run.report_page), ("predictions", run.predictions), ("spreadsheet", run.exports),
+            ("to review", run.review_folder), ("rejected", run.rejected_folder),
         ):  # fmt: skip
             for path in files:
                 if part in path.as_posix():

@@ -21,12 +21,11 @@ from complaints_etl.cleaning import clean, cut, exceeds, tokens
 from complaints_etl.duplicates import group
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.plans import keep
-from complaints_etl.reading import Reason
 from complaints_etl.redaction import TYPES as REDACTION_TYPES
 from complaints_etl.sources import PART_BYTES, SourceFile, file_facts, number_rows, read_files
 from complaints_etl.understanding import Understanding, understand
 from ptmlops_contracts.keys import INDEX, RARE, PreparedKeys, labelled_folders
-from ptmlops_contracts.report import REPORT_VERSION, SPLITS
+from ptmlops_contracts.report import REPORT_VERSION, SPLITS, Reason
 
 VERSION = "5"
 MIN_TEXT_CHARACTERS = 3

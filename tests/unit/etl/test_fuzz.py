@@ -12,9 +12,11 @@ import json
 import os
 
 import pytest
-from complaints_etl.reading import Reason, UnreadableFileError, read_table
+from complaints_etl.reading import UnreadableFileError, read_table
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+
+from ptmlops_contracts.report import Reason
 
 CASES = 2000 if os.environ.get("PTMLOPS_NIGHTLY") else 200
 ALIASES = {"text": ("text", "queja"), "label": ("label",), "complaint_id": ("id",), "received_at": ("date",)}

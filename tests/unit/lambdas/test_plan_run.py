@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator
 from types import ModuleType
@@ -266,3 +267,24 @@ def test_one_job_and_random_search_start_from_nothing(deployed: ModuleType, monk
     package("Approved", "r1", tuning_job="r1-0-0")
     monkeypatch.setenv("TUNING_SPACE", "null")
     assert parent(deployed) == "none"
+
+
+def test_log_lines_name_the_run_and_metrics_have_units(
+    deployed: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(deployed.LOGGER.registered_handler, "stream", written)
+    prepared("r1", 300, to_score=7)
+
+    plan(deployed, "r1")
+
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert lines
+    assert {line["run_id"] for line in lines} == {"r1"}
+    metrics = json.loads(capsys.readouterr().out.splitlines()[-1])
+    [declared] = metrics["_aws"]["CloudWatchMetrics"]
+    assert {metric["Name"]: metric["Unit"] for metric in declared["Metrics"]} == {
+        "ComplaintsToScore": "Count",
+        "LabelledRows": "Count",
+    }
+    assert metrics["ComplaintsToScore"] == [7]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from types import ModuleType
@@ -157,3 +158,16 @@ def test_a_message_that_is_no_arrival_fails_alone_and_is_not_quoted(
     logged = " ".join(str(record.__dict__) for record in caplog.records)
     assert "Peña" not in logged  # keys may hold names
     assert "yesterday" not in logged
+
+
+def test_a_started_run_is_named_in_the_log_and_its_files_are_not(
+    deployed: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(deployed.LOGGER.registered_handler, "stream", written)
+
+    deployed.lambda_handler({"Records": [message("Ana Peña.csv"), {"messageId": "bad", "body": "{}"}]}, CONTEXT)
+
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert [line.get("run_id") for line in lines if line["message"] == "run started"] == executions()
+    assert "Ana" not in written.getvalue()

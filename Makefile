@@ -15,7 +15,7 @@ CDK_READY := local_aws/node/node_modules/.package-lock.json
 WHEELS_READY := build/wheels/.ready
 BROWSER_READY := tests/unit/publish/node/node_modules/.package-lock.json
 
-.PHONY: demo test check fast lint synth install lock nightly clean help
+.PHONY: demo test check fast lint docs synth install lock nightly clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -42,7 +42,13 @@ fast: install
 lint: install
 	@ruff format --check .
 	@ruff check .
+	@codespell
+	@zizmor --quiet --offline .github
 	@mypy
+
+docs: install  ## the documentation site, into site/
+	@python docs/generate.py
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
 
 synth: install  ## the templates of ENVIRONMENT into cdk.out, with no account and no network
 	@PTMLOPS_ENVIRONMENT=$(ENVIRONMENT) CDK_OUTDIR=cdk.out python app.py

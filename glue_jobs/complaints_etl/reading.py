@@ -50,7 +50,7 @@ Aliases = Mapping[str, Sequence[str]]
 
 
 class Reason(StrEnum):
-    """Why a row or a whole file was rejected; docs/explanation/preparation.md explains each."""
+    """Why a row or a whole file was rejected; docs/prepare.md explains each."""
 
     UNSUPPORTED_FORMAT = "unsupported_format"
     EMPTY_FILE = "empty_file"

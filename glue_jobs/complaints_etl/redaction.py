@@ -1,7 +1,7 @@
 """Personal data out of text: typed placeholders for what identifies a person or opens an account; amounts and dates stay.
 
 Plain Python on one text. Checksums decide where a number has one, words nearby where it has none. Prepare calls it inside the
-one function that sees each text (understanding.py); docs/explanation/preparation.md has the measure and the reason.
+one function that sees each text (understanding.py); docs/prepare.md has the measure and the reason.
 """
 
 from __future__ import annotations

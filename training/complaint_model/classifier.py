@@ -34,7 +34,7 @@ Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 # Where the median text is shorter, spelling helps (+.014 macro-F1) and so do pairs of words that stand apart (+.008); in long
-# texts the first makes training three times as long for nothing, and the second add noise (docs/explanation/model.md).
+# texts the first makes training three times as long for nothing, and the second add noise (docs/model.md).
 SHORT_TEXT_WORDS = 60
 SHORT_TEXT_REACH, LONG_TEXT_REACH = 20, 1
 # A long complaint says first what it is about: its opening words count for more than the same words further down. In a short one
@@ -48,9 +48,7 @@ PASSES = 8  # over the rows; more change no label that fewer do not
 LINE_FLOATS = 16  # of 4 bytes: what a processor brings from memory at once
 MAX_WEIGHTS = 100_000_000  # of the table, 400 MB: with very many labels the rarest features go
 LEAST_ANSWERED = 30  # rows above the threshold in training: of fewer, no precision can be told
-BOUND_CONFIDENCE = (
-    0.8  # that the precision above the threshold is not below the target (measured in docs/explanation/model.md)
-)
+BOUND_CONFIDENCE = 0.8  # that the precision above the threshold is not below the target (measured in docs/model.md)
 OFFSET_GRID = np.linspace(-1.5, 1.5, 31)
 LABELS_OF_UNIT_PRIOR = 8  # with more labels than this, calibration's prior grows in proportion (measured at 9 and 77)
 FULL_CALIBRATION_LABELS = 200  # above, a label's probability looks at its own score only
@@ -381,7 +379,7 @@ def _fit_by_liblinear(
 def bayes_scale(matrix: csr_matrix, rows: NDArray[np.bool_], seen: Floats, power: float) -> Singles:
     """|log-count ratio| ** power of each feature for the label that `rows` carry, with mean 1: what kernels.bayes_scales does.
 
-    Counts are smoothed by 1 inside the label and by 2 outside of it: what docs/explanation/model.md was measured with.
+    Counts are smoothed by 1 inside the label and by 2 outside of it: what docs/model.md was measured with.
     """
     if power == 0:
         return np.ones(matrix.shape[1], dtype=np.float32)

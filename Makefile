@@ -29,8 +29,9 @@ demo:  ## set up, run the whole pipeline on local AWS, show the results
 	@$(MAKE) --no-print-directory install
 	@ptmlops demo
 
-test: install  ## set up, run every test
-	@$(MAKE) --no-print-directory fast
+# Format, lint and types run beside the fast tests: mypy uses one core for minutes.
+test: install  ## set up, check format, lint and types, run every test
+	@$(MAKE) --no-print-directory --output-sync=target -j2 lint fast
 	@pytest -q -m "e2e or slow" -n 2 --dist loadfile --durations=15
 
 check: install lint fast  ## the fast gate: format, lint, types, fast tests

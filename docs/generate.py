@@ -31,7 +31,6 @@ sys.path[:0] = [str(ROOT)]
 
 from ptmlops_contracts import report, run  # noqa: E402 - found through the path above
 from ptmlops_contracts.codes import Code  # noqa: E402
-
 from stacks.components.catalog import PREDICTIONS, RUNS  # noqa: E402
 from stacks.config import Settings  # noqa: E402
 

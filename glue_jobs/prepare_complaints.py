@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
 import boto3
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.prepare import SPLITS, Refusal, prepare, write
+from complaints_etl.prepare import Refusal, prepare, write
 from complaints_etl.publish.exports import rejected_rows
 from complaints_etl.readers.storage import SourceFile, s3_reader
 from complaints_etl.redaction import REDACTION_VERSION
 from complaints_etl.session import configure
 from complaints_etl.storage import read_json
 from pyspark.sql import DataFrame, SparkSession
+
+from ptmlops_contracts.keys import (
+    COMPLETE,
+    INDEX,
+    RARE,
+    PreparedKeys,
+    labelled_folder,
+    run_of_complete,
+    run_of_labelled_part,
+    s3_uri,
+)
+from ptmlops_contracts.ledger import Manifest
+from ptmlops_contracts.report import SPLITS
 
 
 class TooManyRejectsError(Exception):
@@ -42,7 +55,7 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     started = time.time()
     bucket, run_id = arguments.prepared_bucket, arguments.run_id
     settings = JobSettings.from_tables(read_json(s3, arguments.settings_uri))
-    manifest = read_json(s3, f"s3://{bucket}/runs/{run_id}/manifest.json")
+    manifest: Manifest = read_json(s3, s3_uri(bucket, PreparedKeys(run_id).manifest))
     files = [
         SourceFile(
             key=file["key"],
@@ -67,7 +80,7 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     report = write(result, prefix=f"s3://{bucket}", put=put, started=started)
     if isinstance(result, Refusal):
         keys = rejected_rows(result.rejected, run_id, put_list) if report["rows"]["rejected"] else []
-        address = f". Every rejected row with its reason: s3://{arguments.output_bucket}/{keys[0]}" if keys else ""
+        address = f". Every rejected row with its reason: {s3_uri(arguments.output_bucket, keys[0])}" if keys else ""
         raise TooManyRejectsError(f"{result.message}{address}")
     print(json.dumps({"run_id": run_id, "rows": report["rows"], "seconds": report["seconds"]}))  # noqa: T201 - the job's log
 
@@ -80,21 +93,20 @@ def earlier_runs(spark: SparkSession, s3: Any, bucket: str, run_id: str) -> tupl
     """
     pages = s3.get_paginator("list_objects_v2")
 
-    def runs(prefix: str, pattern: str) -> set[str]:
-        keys = (item["Key"] for page in pages.paginate(Bucket=bucket, Prefix=prefix) for item in page.get("Contents", []))
-        return {match[1] for key in keys if (match := re.match(pattern, key))}
+    def keys(prefix: str) -> Iterator[str]:
+        return (item["Key"] for page in pages.paginate(Bucket=bucket, Prefix=prefix) for item in page.get("Contents", []))
 
     def places(kind: str) -> list[str]:
-        found = runs(f"labelled/{kind}/", rf"labelled/{kind}/run_id=([^/]+)/")
-        return [f"s3://{bucket}/labelled/{kind}/run_id={run}" for run in sorted(whole & found)]
+        found = set(map(run_of_labelled_part, keys(labelled_folder(kind))))
+        return [s3_uri(bucket, PreparedKeys(run).labelled(kind)) for run in sorted(whole) if run in found]
 
-    marked = sorted(runs("labelled/complete/", r"labelled/complete/(.+)\.json$") - {run_id})
+    marked = sorted(set(map(run_of_complete, keys(COMPLETE))) - {run_id})
     with ThreadPoolExecutor(max_workers=8) as pool:  # one small object per run that there ever was
-        marks = list(pool.map(lambda run: read_json(s3, f"s3://{bucket}/labelled/complete/{run}.json"), marked))
+        marks = list(pool.map(lambda run: read_json(s3, s3_uri(bucket, PreparedKeys(run).complete)), marked))
     same = [mark.get("redaction_version") == REDACTION_VERSION for mark in marks]
     whole = {run for run, counts in zip(marked, same, strict=True) if counts}
     left_out = sum(mark.get(split, 0) for mark, counts in zip(marks, same, strict=True) if not counts for split in SPLITS)
-    indexes, lines = places("index"), places("rare")
+    indexes, lines = places(INDEX), places(RARE)
     known = spark.read.parquet(*indexes) if indexes else None
     return known, spark.read.text(lines, lineSep="\n") if lines else None, left_out
 

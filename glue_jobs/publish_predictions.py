@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -32,6 +32,10 @@ from complaints_etl.storage import delete_keys, list_keys, read_json, read_json_
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
+from ptmlops_contracts.keys import EVALUATION_FILE, RUNS, OutputKeys, PreparedKeys, run_folder_id, s3_uri
+from ptmlops_contracts.report import Report
+from ptmlops_contracts.state import NONE
+
 # The report compares with this many previous runs, among this many that it looks at.
 COMPARED_RUNS, LOOK_BACK_RUNS = 5, 30
 ARGUMENTS = (
@@ -45,7 +49,7 @@ class Inputs:
 
     run: Run
     settings: JobSettings
-    report: Mapping[str, Any]
+    report: Report
     records: DataFrame
     rejected: DataFrame
     answers: DataFrame
@@ -71,56 +75,55 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
 
 def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     """Load, check and join, write the results, then write the marker that makes them valid."""
-    home = f"runs/run_id={arguments.run_id}"
+    keys = OutputKeys(arguments.run_id)
     inputs = load(spark, s3, arguments)
     check_answers(inputs.records, inputs.answers)
-    previous = withdraw(s3, arguments, home)
+    previous = withdraw(s3, arguments)
     joined = keep(join_answers(inputs.records, inputs.answers), StorageLevel.DISK_ONLY)
     results = write(s3, arguments.output_bucket, inputs, joined)
-    results.files["numbers_file"] = [f"{home}/run.json"]  # Record writes it when the run has ended
-    write_report(s3, arguments, home, inputs, results)
-    current = {key for keys in results.files.values() for key in keys} | {f"{home}/report.html"}
+    results.files["numbers_file"] = [keys.document]  # Record writes it when the run has ended
+    write_report(s3, arguments, inputs, results)
+    current = {key for written in results.files.values() for key in written} | {keys.report_page}
     delete_keys(s3, arguments.output_bucket, previous - current)
-    mark(s3, arguments, home, results)
+    mark(s3, arguments, results)
 
 
 def load(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> Inputs:
     """Read what Prepare and Batch Transform wrote for the run."""
-    base = f"s3://{arguments.prepared_bucket}/runs/{arguments.run_id}"
+    bucket, keys = arguments.prepared_bucket, PreparedKeys(arguments.run_id)
     settings = JobSettings.from_tables(read_json(s3, arguments.settings_uri))
-    report = read_json(s3, f"{base}/report.json")
+    report: Report = read_json(s3, s3_uri(bucket, keys.report))
     return Inputs(
         run=Run(
             run_id=arguments.run_id,
             model_version=arguments.model_version,
-            answered_at=answered_at(s3, arguments.prepared_bucket, arguments.run_id, report),
+            answered_at=answered_at(s3, bucket, arguments.run_id, report),
             audit_sample=settings.audit_sample,
         ),
         settings=settings,
         report=report,
-        records=spark.read.parquet(f"{base}/records").drop("tokens"),  # half of each row, and not used here
-        rejected=spark.read.parquet(f"{base}/rejected"),
-        answers=read_answers(spark, f"{base}/scored") if report["to_score"] else no_answers(spark),
+        records=spark.read.parquet(s3_uri(bucket, keys.records)).drop("tokens"),  # half of each row, and not used here
+        rejected=spark.read.parquet(s3_uri(bucket, keys.rejected)),
+        answers=read_answers(spark, s3_uri(bucket, keys.scored)) if report["to_score"] else no_answers(spark),
     )
 
 
-def answered_at(s3: Any, bucket: str, run_id: str, report: Mapping[str, Any]) -> datetime:
+def answered_at(s3: Any, bucket: str, run_id: str, report: Report) -> datetime:
     """Return when the last answer was written, or the records if nothing was scored. A redrive returns the same."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"runs/{run_id}/scored/")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=PreparedKeys(run_id).scored)
     written = [item["LastModified"] for page in pages for item in page.get("Contents", [])]
     moment: datetime = max(written) if written and report["to_score"] else datetime.fromisoformat(report["finished_at"])
     return moment.astimezone(UTC).replace(microsecond=0)
 
 
-def withdraw(s3: Any, arguments: argparse.Namespace, home: str) -> set[str]:
+def withdraw(s3: Any, arguments: argparse.Namespace) -> set[str]:
     """Delete the markers of an earlier attempt, so that its results are not valid while this one replaces them.
 
     Returns:
         The keys that the earlier attempt wrote to the output bucket.
     """
-    parts = [f"{part}/run_id={arguments.run_id}/" for part in ("exports", "review", "rejected", "runs")]
-    previous = list_keys(s3, arguments.output_bucket, *parts)
-    for bucket, key in _markers(arguments, home):
+    previous = list_keys(s3, arguments.output_bucket, *OutputKeys(arguments.run_id).rewritten_folders)
+    for bucket, key in _markers(arguments):
         delete_keys(s3, bucket, list_keys(s3, bucket, key))
     return previous
 
@@ -135,8 +138,8 @@ def write(s3: Any, bucket: str, inputs: Inputs, joined: DataFrame) -> Results:
 
     scored = predictions(joined, run)
     if to_score:
-        table = f"predictions/run_date={run.run_date}/run_id={run.run_id}/"
-        write_table(scored, f"s3://{bucket}/{table}", to_score)
+        table = OutputKeys(run.run_id).predictions
+        write_table(scored, s3_uri(bucket, table), to_score)
         results.files["table_file"] = [table]
     results.exports = export_files(joined, inputs.rejected, report, run, put)
     results.files["export"] = [key for export in results.exports for key in export.keys]
@@ -151,9 +154,9 @@ def write(s3: Any, bucket: str, inputs: Inputs, joined: DataFrame) -> Results:
     return results
 
 
-def write_report(s3: Any, arguments: argparse.Namespace, home: str, inputs: Inputs, results: Results) -> None:
+def write_report(s3: Any, arguments: argparse.Namespace, inputs: Inputs, results: Results) -> None:
     """Write report.html."""
-    has_evaluation = arguments.evaluation_uri != "none"
+    has_evaluation = arguments.evaluation_uri != NONE
     page = Page(
         language=inputs.settings.results_language,
         run_id=inputs.run.run_id,
@@ -163,14 +166,14 @@ def write_report(s3: Any, arguments: argparse.Namespace, home: str, inputs: Inpu
         audit=results.review[AUDIT_SAMPLE],
         unanswered=results.review[NOT_ANSWERED],
         model_version=arguments.model_version,
-        evaluation=read_json_if_present(s3, f"{arguments.evaluation_uri}evaluation.json") if has_evaluation else None,
+        evaluation=read_json_if_present(s3, f"{arguments.evaluation_uri}{EVALUATION_FILE}") if has_evaluation else None,
         earlier=earlier_categories(s3, arguments.prepared_bucket, inputs.run.run_id),
         files=results.files,
         exports=results.exports,
     )
     s3.put_object(
         Bucket=arguments.output_bucket,
-        Key=f"{home}/report.html",
+        Key=OutputKeys(inputs.run.run_id).report_page,
         Body=render(page).encode(),
         ContentType="text/html; charset=utf-8",
     )
@@ -180,18 +183,18 @@ def earlier_categories(s3: Any, bucket: str, run_id: str) -> list[dict[str, int]
     """Return the complaints per label of the last runs before this one that scored something, newest first."""
 
     def scored_runs() -> Iterator[dict[str, int]]:
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="runs/", Delimiter="/")
-        names = [item["Prefix"].split("/")[1] for page in pages for item in page.get("CommonPrefixes", [])]
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=RUNS, Delimiter="/")
+        names = [run_folder_id(item["Prefix"]) for page in pages for item in page.get("CommonPrefixes", [])]
         # Run ids begin with their start time, so they sort by it.
         for name in sorted((name for name in names if name < run_id), reverse=True)[:LOOK_BACK_RUNS]:
-            marker = read_json_if_present(s3, f"s3://{bucket}/runs/{name}/publish.json")
+            marker = read_json_if_present(s3, s3_uri(bucket, PreparedKeys(name).published))
             if marker and marker.get("categories"):
                 yield marker["categories"]
 
     return list(islice(scored_runs(), COMPARED_RUNS))
 
 
-def mark(s3: Any, arguments: argparse.Namespace, home: str, results: Results) -> None:
+def mark(s3: Any, arguments: argparse.Namespace, results: Results) -> None:
     """Write the marker, last of all: a reader that finds it finds every file that it lists."""
     counts = {
         "run_id": arguments.run_id,
@@ -204,19 +207,19 @@ def mark(s3: Any, arguments: argparse.Namespace, home: str, results: Results) ->
         **counts,
         "categories": {label: category.complaints for label, category in results.statistics.categories.items()},
         "exports": [dataclasses.asdict(export) for export in results.exports],
-        "files": [f"{home}/report.html", *(key for keys in results.files.values() for key in keys)],
+        "files": [OutputKeys(arguments.run_id).report_page, *(key for keys in results.files.values() for key in keys)],
     }
     body = json.dumps(marker, ensure_ascii=False, indent=1).encode()
-    for bucket, key in _markers(arguments, home):
+    for bucket, key in _markers(arguments):
         s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
     print(json.dumps(counts))  # noqa: T201 - the job's log
 
 
-def _markers(arguments: argparse.Namespace, home: str) -> tuple[tuple[str, str], ...]:
+def _markers(arguments: argparse.Namespace) -> tuple[tuple[str, str], ...]:
     """(bucket, key) of the marker for users, and of its copy for Record and for later runs."""
     return (
-        (arguments.output_bucket, f"{home}/published.json"),
-        (arguments.prepared_bucket, f"runs/{arguments.run_id}/publish.json"),
+        (arguments.output_bucket, OutputKeys(arguments.run_id).marker),
+        (arguments.prepared_bucket, PreparedKeys(arguments.run_id).published),
     )
 
 

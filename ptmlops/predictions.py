@@ -5,15 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ptmlops import runs
 from ptmlops.errors import OperatorError
 from ptmlops.target import Target
-
-REPORT_KEY = "runs/run_id={run}/report.html"
-REVIEW_LIST_KEY = "review/run_id={run}/review.csv"
+from ptmlops_contracts.keys import OutputKeys
 
 
 def predictions(target: Target, run_id: str, *, complaint_id: str | None = None) -> Any:
@@ -25,7 +23,7 @@ def predictions(target: Target, run_id: str, *, complaint_id: str | None = None)
     wanted = [("complaint_id", "=", complaint_id)] if complaint_id else None
     tables = [
         pq.read_table(io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read()), filters=wanted)
-        for key in runs.keys(target, bucket, runs.predictions_prefix(run_id))
+        for key in runs.keys(target, bucket, OutputKeys(run_id).predictions)
         if key.endswith(".parquet")
     ]
     return pa.concat_tables(tables) if tables else pa.table({})
@@ -38,7 +36,7 @@ def newest_scored(target: Target) -> str:
         OperatorError: no run has predictions.
     """
     for run_id in runs.published_runs(target):
-        if runs.keys(target, target.outputs["OutputBucketName"], runs.predictions_prefix(run_id)):
+        if runs.keys(target, target.outputs["OutputBucketName"], OutputKeys(run_id).predictions):
             return run_id
     raise OperatorError("no run has classified anything yet: upload a file with unlabelled complaints, and wait for its run")
 
@@ -91,12 +89,12 @@ def find(target: Target, complaint_id: str, run_id: str | None) -> Iterator[tupl
             return
 
 
-def fetch_one(target: Target, key: str, run_id: str | None) -> tuple[str, bytes]:
+def fetch_one(target: Target, key_of: Callable[[str], str], run_id: str | None) -> tuple[str, bytes]:
     """Read one file of a run from the output bucket.
 
     Args:
         target: the deployment.
-        key: the file's key, with `{run}` in place of the run's id.
+        key_of: returns the file's key for a run's id.
         run_id: a run, or None for the newest run that has the file.
 
     Returns:
@@ -106,9 +104,9 @@ def fetch_one(target: Target, key: str, run_id: str | None) -> tuple[str, bytes]
         OperatorError: the run has no such file, or no run has one.
     """
     bucket, s3 = target.outputs["OutputBucketName"], target.client("s3")
-    name = key.rsplit("/", 1)[-1]
+    name = key_of("").rsplit("/", 1)[-1]
     for candidate in [run_id] if run_id else runs.published_runs(target):
-        keys = runs.keys(target, bucket, key.format(run=candidate))
+        keys = runs.keys(target, bucket, key_of(candidate))
         if keys:
             return candidate, s3.get_object(Bucket=bucket, Key=keys[0])["Body"].read()
     if run_id:

@@ -13,6 +13,7 @@ from ptmlops import registry, runs
 from ptmlops.errors import OperatorError
 from ptmlops.source_roots import add_source_roots_to_path
 from ptmlops.target import Target
+from ptmlops_contracts.keys import EVALUATION_FILE, parse_s3_uri
 
 # The characters that Publish guards with an apostrophe (glue_jobs/complaints_etl/publish.py).
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -62,8 +63,8 @@ def unknown_labels(target: Target, labels: Sequence[str]) -> dict[str, str]:
     serving = next((model for model in registry.versions(target) if model["serves"]), None)
     if not serving or not str(serving["evaluation_uri"]).startswith("s3://"):
         return {}
-    bucket, _, key = str(serving["evaluation_uri"]).removeprefix("s3://").partition("/")
-    key = key if key.endswith(".json") else key.rstrip("/") + "/evaluation.json"
+    bucket, key = parse_s3_uri(str(serving["evaluation_uri"]))
+    key = key if key.endswith(".json") else f"{key.rstrip('/')}/{EVALUATION_FILE}"
     evaluation = runs.read_json(target, bucket, key) or {}
     known = set(evaluation.get("candidate", {}).get("per_label", {}))
     if not known:

@@ -14,9 +14,11 @@ from botocore.exceptions import ClientError
 
 from ptmlops.errors import OperatorError
 from ptmlops.target import Target
+from ptmlops_contracts.keys import OUTPUT_RUNS, ModelKeys, OutputKeys, PreparedKeys, run_folder_id
+from ptmlops_contracts.ledger import run_key
+from ptmlops_contracts.run import ENDED
 
 POLL_SECONDS = 0.5
-ENDED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def _summary(target: Target, run_id: str, state: str, document: dict[str, Any]) 
     """Return the result of a state in a few words."""
     plan = document.get("plan", {})
     if state == "Prepare":
-        report = read_json(target, target.outputs["PreparedBucketName"], f"runs/{run_id}/report.json") or {}
+        report = read_json(target, target.outputs["PreparedBucketName"], PreparedKeys(run_id).report) or {}
         rows = report.get("rows", {})
         return ", ".join(f"{rows[name]:,} {name}" for name in ("read", "accepted", "rejected", "duplicates") if name in rows)
     if state == "Plan":
@@ -112,7 +114,7 @@ def _summary(target: Target, run_id: str, state: str, document: dict[str, Any]) 
     if state in ("Train", "Train warm"):
         return f"best of the tuning job: macro-F1 {document['training']['objective']:.3f} on validation"
     if state == "Evaluate":
-        evaluation = read_json(target, target.outputs["ModelsBucketName"], f"evaluations/{run_id}/evaluation.json") or {}
+        evaluation = read_json(target, target.outputs["ModelsBucketName"], ModelKeys(run_id).evaluation_document) or {}
         score, rows = evaluation.get("candidate", {}).get("macro_f1"), evaluation.get("holdout", {}).get("rows", 0)
         return f"macro-F1 {score:.3f} on {rows:,} held-out rows" if score is not None else f"{rows:,} held-out rows"
     if state == "Promote":
@@ -121,14 +123,14 @@ def _summary(target: Target, run_id: str, state: str, document: dict[str, Any]) 
     if state == "Score":
         return f"by model version {plan['champion']['version']}"
     if state == "Publish":
-        published = read_json(target, target.outputs["PreparedBucketName"], f"runs/{run_id}/publish.json") or {}
+        published = read_json(target, target.outputs["PreparedBucketName"], PreparedKeys(run_id).published) or {}
         return f"{published.get('scored', 0):,} classified, {published.get('needs_review', 0):,} to review"
     return ""
 
 
 def read_run_document(target: Target, run_id: str) -> dict[str, Any] | None:
     """Return a run's run.json, or None while there is none."""
-    return read_json(target, target.outputs["OutputBucketName"], f"runs/run_id={run_id}/run.json")
+    return read_json(target, target.outputs["OutputBucketName"], OutputKeys(run_id).document)
 
 
 def run_document(target: Target, run_id: str, *, wait_seconds: float = 60) -> dict[str, Any]:
@@ -150,7 +152,7 @@ def run_document(target: Target, run_id: str, *, wait_seconds: float = 60) -> di
 
 def _require_claimed(target: Target, run_id: str) -> None:
     """Refuse an unknown run. A run is in the ledger before it starts, and stays there."""
-    item = target.client("dynamodb").get_item(TableName=target.outputs["LedgerTableName"], Key={"pk": {"S": f"RUN#{run_id}"}})
+    item = target.client("dynamodb").get_item(TableName=target.outputs["LedgerTableName"], Key={"pk": {"S": run_key(run_id)}})
     if "Item" in item:
         return
     known = ", ".join(run["name"] for run in list_runs(target, 3))
@@ -180,8 +182,8 @@ def newest(target: Target, *, succeeded: bool = False) -> str:
 def published_runs(target: Target) -> list[str]:
     """Return the ids of the runs that wrote to the output bucket, newest first."""
     bucket = target.outputs["OutputBucketName"]
-    pages = target.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="runs/run_id=", Delimiter="/")
-    names = [item["Prefix"].removeprefix("runs/run_id=")[:-1] for page in pages for item in page.get("CommonPrefixes", [])]
+    pages = target.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=OUTPUT_RUNS, Delimiter="/")
+    names = [run_folder_id(item["Prefix"]) for page in pages for item in page.get("CommonPrefixes", [])]
     return sorted(names, reverse=True)  # run ids begin with their time
 
 
@@ -207,8 +209,8 @@ def copy_output(target: Target, folder: Path, *, run_id: str | None = None) -> l
     bucket = target.outputs["OutputBucketName"]
     prefixes = [""]
     if run_id:
-        prefixes = [predictions_prefix(run_id)]
-        prefixes += [f"{kind}/run_id={run_id}/" for kind in ("exports", "review", "rejected", "runs")]
+        run = OutputKeys(run_id)
+        prefixes = [run.predictions, *run.rewritten_folders]
     copied = []
     for key in [key for prefix in prefixes for key in keys(target, bucket, prefix)]:
         path = folder / key
@@ -216,11 +218,6 @@ def copy_output(target: Target, folder: Path, *, run_id: str | None = None) -> l
         target.client("s3").download_file(bucket, key, str(path))
         copied.append(path)
     return copied
-
-
-def predictions_prefix(run_id: str) -> str:
-    """Return where a run's rows of the predictions table are. A run id begins with its date."""
-    return f"predictions/run_date={run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}/run_id={run_id}/"
 
 
 def list_runs(target: Target, limit: int = 20) -> list[dict[str, Any]]:

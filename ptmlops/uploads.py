@@ -12,9 +12,9 @@ from boto3.exceptions import S3UploadFailedError
 from ptmlops.errors import OperatorError
 from ptmlops.target import Target
 from ptmlops.terminal import console
+from ptmlops_contracts.files import SUPPORTED_ENDINGS, file_ending
+from ptmlops_contracts.ledger import file_key
 
-# What Prepare reads; tests/contract holds the two together.
-SUPPORTED_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".txt")
 POLL_SECONDS = 0.5
 # From an upload to a started run: the event, the batching window (at most 300 s), the function.
 START_SECONDS = 420
@@ -32,7 +32,7 @@ class Upload:
 
     @property
     def ledger_key(self) -> str:
-        return f"FILE#{self.bucket}/{self.key}#{self.version_id}"
+        return file_key(self.bucket, self.key, self.version_id)
 
 
 def check_files(paths: Sequence[Path]) -> None:
@@ -51,7 +51,7 @@ def check_files(paths: Sequence[Path]) -> None:
             raise OperatorError(f"{path} is a folder: name the files in it")
         if path.stat().st_size == 0:
             raise OperatorError(f"{path} is empty")
-        if not path.name.lower().removesuffix(".gz").endswith(SUPPORTED_ENDINGS):
+        if file_ending(path.name) is None:
             endings = ", ".join(SUPPORTED_ENDINGS)
             raise OperatorError(f"{path} is not a complaint file: its name must end in {endings} or one of these with .gz")
 

@@ -9,13 +9,13 @@ from aws_cdk import aws_athena as athena
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from ptmlops_contracts.keys import PREDICTIONS, QUERY_RESULTS, RUN_HISTORY, s3_uri
 from stacks.components.common import EnvironmentStack, acknowledge
 from stacks.components.quicksight import QuickSight
 from stacks.config import Settings
 from stacks.storage_stack import Storage
 
 SAVED_QUERIES = Path(__file__).resolve().parent / "sql" / "saved"
-RESULTS = "athena"
 ENGINE = "Athena engine version 3"
 
 
@@ -77,7 +77,7 @@ class AnalyticsStack(EnvironmentStack):
                 bytes_scanned_cutoff_per_query=self.settings.analytics.bytes_scanned_limit,
                 engine_version=configuration.EngineVersionProperty(selected_engine_version=ENGINE),
                 result_configuration=configuration.ResultConfigurationProperty(
-                    output_location=f"s3://{self._storage.output.bucket_name}/{RESULTS}/",
+                    output_location=s3_uri(self._storage.output.bucket_name, QUERY_RESULTS),
                     expected_bucket_owner=self.account,
                     encryption_configuration=configuration.EncryptionConfigurationProperty(
                         encryption_option="SSE_KMS", kms_key=self._storage.key.key_arn
@@ -104,7 +104,7 @@ class AnalyticsStack(EnvironmentStack):
     def _question_statements(self) -> list[iam.PolicyStatement]:
         """To ask in this workgroup and read what the tables hold; Athena acts as the caller, in S3 and under the key too."""
         bucket, database = self._storage.output, self._storage.database_name
-        tables = ("predictions", "run_history")
+        tables = (PREDICTIONS, RUN_HISTORY)
 
         def statement(
             sid: str, actions: list[str], resources: list[str], **conditions: dict[str, object]
@@ -160,17 +160,17 @@ class AnalyticsStack(EnvironmentStack):
                     self.format_arn(service="glue", resource="table", resource_name=f"{database}/*"),
                 ],
             ),
-            statement("ReadTables", ["s3:GetObject"], [bucket.arn_for_objects(f"{prefix}/*") for prefix in tables]),
+            statement("ReadTables", ["s3:GetObject"], [bucket.arn_for_objects(f"{prefix}*") for prefix in tables]),
             statement(
                 "KeepResults",
                 ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
-                [bucket.arn_for_objects(f"{RESULTS}/*")],
+                [bucket.arn_for_objects(f"{QUERY_RESULTS}*")],
             ),
             statement(
                 "List",
                 ["s3:ListBucket"],
                 [bucket.bucket_arn],
-                StringLike={"s3:prefix": [f"{prefix}/*" for prefix in (*tables, RESULTS)]},
+                StringLike={"s3:prefix": [f"{prefix}*" for prefix in (*tables, QUERY_RESULTS)]},
             ),
             statement("FindBucket", ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], [bucket.bucket_arn]),
             statement(

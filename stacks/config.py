@@ -151,6 +151,9 @@ class Compute(_Table):
         description="where numba, which training requires, comes from: the Python of the jobs (off; SageMaker's image has none), the code of "
         "training and evaluation, or also each model, for faster Batch Transform: 64 MB per model, worth it from about 100,000 complaints per run",
     )
+    bundle_powertools: bool = Field(
+        default=True, description="pack AWS Lambda Powertools into the functions' code; false if the functions' Python has it"
+    )
 
 
 class Retention(_Table):

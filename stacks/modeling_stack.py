@@ -10,12 +10,12 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 from sagemaker.core import image_uris
 
+from ptmlops_contracts.keys import ANY_RUN, CHECKPOINTS, EVALUATIONS, LABELLED, TRAINING, PreparedKeys
 from stacks.components.code_assets import ROOT, numba_wheels, source_archive
 from stacks.components.common import EnvironmentStack, acknowledge, allow
 from stacks.config import Settings
 from stacks.storage_stack import Storage
 
-TRAINING = ROOT / "training"
 SKLEARN_VERSION = "1.9-0"
 
 
@@ -56,28 +56,28 @@ class ModelingStack(EnvironmentStack):
         self._repository_arn = f"arn:{self.partition}:ecr:{registry}:{account}:repository/{repository}"
         # The image has no numba, and a job without a network cannot install it (docs/decisions/0012-numba-travels-with-the-code.md).
         wheels = numba_wheels() if settings.compute.numba != "off" else []
-        code = source_archive(self, "TrainingCode", folder=TRAINING, wheels=wheels)
+        code = source_archive(self, "TrainingCode", folder=ROOT / "training", wheels=wheels)
         self._code_arn = code.bucket.arn_for_objects(code.s3_object_key)
         self._code_bucket_arn = code.bucket.bucket_arn
 
-        prepared, models = storage.prepared, storage.models
+        prepared, models, run = storage.prepared, storage.models, PreparedKeys(ANY_RUN)
         training = self._create_role(
             "TrainingRole",
             log_group="TrainingJobs",
-            reads=[(prepared, "labelled/*"), (prepared, "runs/*/plan/*"), (models, "checkpoints/*")],
-            writes=[(models, "training/*"), (models, "checkpoints/*")],
+            reads=[(prepared, f"{LABELLED}*"), (prepared, f"{run.plan}*"), (models, f"{CHECKPOINTS}*")],
+            writes=[(models, f"{TRAINING}*"), (models, f"{CHECKPOINTS}*")],
         )
         evaluation = self._create_role(
             "EvaluationRole",
             log_group="ProcessingJobs",
-            reads=[(prepared, "labelled/*"), (prepared, "runs/*/plan/*"), (models, "training/*")],
-            writes=[(models, "evaluations/*")],
+            reads=[(prepared, f"{LABELLED}*"), (prepared, f"{run.plan}*"), (models, f"{TRAINING}*")],
+            writes=[(models, f"{EVALUATIONS}*")],
         )
         model = self._create_role(
             "ModelRole",
             log_group="TransformJobs",
-            reads=[(prepared, "runs/*/to_score/*"), (models, "training/*")],
-            writes=[(prepared, "runs/*/scored/*")],
+            reads=[(prepared, f"{run.to_score}*"), (models, f"{TRAINING}*")],
+            writes=[(prepared, f"{run.scored}*")],
         )
         self.outputs = Modeling(
             image_uri=image_uri,

@@ -14,14 +14,13 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
-from stacks.components.code_assets import IGNORED, ROOT, glue_modules, glue_wheels, text_asset
+from ptmlops_contracts.keys import EVALUATIONS, LABELLED, PUBLISHED_FOLDERS, REJECTED, RUNS
+from stacks.components.code_assets import ROOT, glue_modules, glue_wheels, text_asset, zip_archive
 from stacks.components.common import EnvironmentStack, acknowledge, allow
 from stacks.config import Settings, SettingsError
 from stacks.storage_stack import Storage
 
 GLUE_JOBS = ROOT / "glue_jobs"
-# What Publish writes and may take away again: never a query's results, the history of runs, or anything else in the bucket.
-PUBLISHED = ("predictions", "exports", "review", "rejected", "runs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +59,7 @@ class PreparationStack(EnvironmentStack):
             ),
         )
         self._modules = glue_modules(self, "PythonModules", wheels=self._wheels())
-        # One archive with the shared package at its root; only the entry scripts stay out of it.
-        self._library = assets.Asset(self, "Library", path=str(GLUE_JOBS), exclude=[*IGNORED, "*.py", "!complaints_etl/**"])
+        self._library = zip_archive(self, "Library", folder=GLUE_JOBS, packages=["complaints_etl"])
         prepare = self._create_job(
             "Prepare",
             script="prepare_complaints.py",
@@ -71,9 +69,9 @@ class PreparationStack(EnvironmentStack):
             },
             reads=[(storage.raw, "*"), (storage.prepared, "*")],
             # People get the rejected rows of a run that is refused, and nothing else from this job.
-            writes=[(storage.prepared, "runs/*"), (storage.prepared, "labelled/*"), (storage.output, "rejected/*")],
+            writes=[(storage.prepared, f"{RUNS}*"), (storage.prepared, f"{LABELLED}*"), (storage.output, f"{REJECTED}*")],
         )
-        published = [(storage.output, f"{prefix}/*") for prefix in PUBLISHED]
+        published = [(storage.output, f"{folder}*") for folder in PUBLISHED_FOLDERS]
         publish = self._create_job(
             "Publish",
             script="publish_predictions.py",
@@ -83,8 +81,8 @@ class PreparationStack(EnvironmentStack):
                 "--output_bucket": storage.output.bucket_name,
             },
             # The whole output bucket, because S3A asks for each parent of a folder as if it were an object.
-            reads=[(storage.prepared, "runs/*"), (storage.models, "evaluations/*"), (storage.output, "*")],
-            writes=[*published, (storage.prepared, "runs/*")],
+            reads=[(storage.prepared, f"{RUNS}*"), (storage.models, f"{EVALUATIONS}*"), (storage.output, "*")],
+            writes=[*published, (storage.prepared, f"{RUNS}*")],
         )
         self.outputs = Jobs(
             prepare_name=prepare.ref,

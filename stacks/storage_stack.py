@@ -16,6 +16,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from ptmlops_contracts import keys
 from stacks.components.catalog import JSON_LINES, PARQUET, PREDICTIONS, RUNS, catalog_table
 from stacks.components.common import EnvironmentStack, acknowledge
 from stacks.config import Settings
@@ -56,9 +57,9 @@ class StorageStack(EnvironmentStack):
             event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
         )
         # Only what belongs to one run expires: the labelled rows are what later models learn from.
-        prepared = self._create_bucket("PreparedBucket", expire_days=keep.prepared_days, expire_prefix="runs/")
+        prepared = self._create_bucket("PreparedBucket", expire_days=keep.prepared_days, expire_prefix=keys.RUNS)
         models = self._create_bucket("ModelsBucket")
-        output = self._create_bucket("OutputBucket", expire_days=ATHENA_RESULT_DAYS, expire_prefix="athena/")
+        output = self._create_bucket("OutputBucket", expire_days=ATHENA_RESULT_DAYS, expire_prefix=keys.QUERY_RESULTS)
         ledger = self._create_ledger()
         topic = self._create_topic()
         database, tables = self._create_catalog(output)
@@ -230,7 +231,7 @@ class StorageStack(EnvironmentStack):
             schema=PREDICTIONS,
             formats=PARQUET,
             classification="parquet",
-            prefix="predictions",
+            prefix=keys.PREDICTIONS,
         )
         runs = table(
             "RunsTable",
@@ -239,6 +240,6 @@ class StorageStack(EnvironmentStack):
             schema=RUNS,
             formats=JSON_LINES,
             classification="json",
-            prefix="run_history",
+            prefix=keys.RUN_HISTORY,
         )
         return database, [predictions, runs]

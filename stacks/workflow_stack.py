@@ -16,6 +16,8 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from ptmlops_contracts.keys import COMPLETE, EVALUATIONS, RUN_HISTORY, RUNS, TRAINING
+from stacks.components.code_assets import ROOT, powertools_wheels, zip_archive
 from stacks.components.common import EnvironmentStack, acknowledge, allow, pass_role
 from stacks.components.prices import instance_price
 from stacks.components.run_definition import LAMBDA_SECONDS, run_definition, tuning_space
@@ -28,6 +30,7 @@ from stacks.storage_stack import Storage
 # A file whose run could not be started is tried this often before a person is called.
 MAX_RECEIVES = 5
 READ_BUCKET = ["s3:ListBucket"]
+FUNCTIONS = ("start_run", "plan_run", "promote_model", "record_run")  # packages of lambdas/
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,18 @@ class WorkflowStack(EnvironmentStack):
     ) -> None:
         super().__init__(scope, construct_id, settings=settings, env=env)
         self._storage, self._jobs, self._modeling = storage, jobs, modeling
+        self._code = zip_archive(
+            self,
+            "Code",
+            folder=ROOT / "lambdas",
+            packages=(*FUNCTIONS, "common"),
+            wheels=powertools_wheels() if settings.compute.bundle_powertools else [],
+        )
+        acknowledge(
+            self._code,
+            "Annotation::@aws-cdk/aws-lambda:codeFromBucketObjectVersionNotSpecified",
+            "the key is the hash of the content: other code has another key",
+        )
         dead_letters = self._create_queue("DeadLetters", retention=cdk.Duration.days(14))
         arrivals = self._create_queue(
             "Arrivals",
@@ -122,11 +137,12 @@ class WorkflowStack(EnvironmentStack):
             acknowledge(queue, "AwsSolutions-SQS3", "this is the dead-letter queue")
         return queue
 
-    def _function(self, name: str, *, folder: str, description: str, environment: Mapping[str, str]) -> UnitFunction:
+    def _function(self, name: str, *, package: str, description: str, environment: Mapping[str, str]) -> UnitFunction:
         function = UnitFunction(
             self,
             name,
-            folder=folder,
+            package=package,
+            code=self._code,
             description=description,
             key=self._storage.key,
             environment=environment,
@@ -136,7 +152,7 @@ class WorkflowStack(EnvironmentStack):
             function.role,
             "AwsSolutions-IAM5",
             "objects under fixed prefixes of our own buckets; executions, packages and jobs of our own whose names are made "
-            "per run; ListModelPackages takes no resource",
+            "per run; ListModelPackages and X-Ray's actions take no resource",
         )
         return function
 
@@ -147,7 +163,7 @@ class WorkflowStack(EnvironmentStack):
         storage, batching = self._storage, self.settings.arrivals
         start = self._function(
             "StartRun",
-            folder="start_run",
+            package="start_run",
             description="Turns a batch of dropped files into one run",
             environment={
                 "LEDGER_TABLE": storage.ledger.table_name,
@@ -161,7 +177,7 @@ class WorkflowStack(EnvironmentStack):
             ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem"],
             [storage.ledger.table_arn],
         )
-        allow(start.role, "Manifest", ["s3:PutObject"], [storage.prepared.arn_for_objects("runs/*")])
+        allow(start.role, "Manifest", ["s3:PutObject"], [storage.prepared.arn_for_objects(f"{RUNS}*")])
         allow(start.role, "Start", ["states:StartExecution"], [machine.state_machine_arn])
         allow(
             start.role,
@@ -185,12 +201,11 @@ class WorkflowStack(EnvironmentStack):
         storage, training = self._storage, self.settings.training
         plan = self._function(
             "PlanRun",
-            folder="plan_run",
+            package="plan_run",
             description="Decides whether a run trains, scores, or both, and with which champion",
             environment={
                 "PREPARED_BUCKET": storage.prepared.bucket_name,
                 "RAW_BUCKET": storage.raw.bucket_name,
-                "MODELS_BUCKET": storage.models.bucket_name,
                 "MODEL_PACKAGE_GROUP": self._storage.package_group_name,
                 "MIN_LABELLED_ROWS": str(training.min_labelled_rows),
                 "MIN_NEW_ROWS": str(training.min_new_rows),
@@ -200,8 +215,8 @@ class WorkflowStack(EnvironmentStack):
             },
         )
         places = [
-            storage.prepared.arn_for_objects("runs/*"),
-            storage.prepared.arn_for_objects("labelled/complete/*"),
+            storage.prepared.arn_for_objects(f"{RUNS}*"),
+            storage.prepared.arn_for_objects(f"{COMPLETE}*"),
         ]
         allow(plan.role, "Files", ["s3:GetObject", "s3:PutObject"], places)
         allow(plan.role, "List", READ_BUCKET, [storage.prepared.bucket_arn])
@@ -228,7 +243,7 @@ class WorkflowStack(EnvironmentStack):
         group = storage.package_group_name
         promote = self._function(
             "PromoteModel",
-            folder="promote_model",
+            package="promote_model",
             description="The gate: registers a candidate as approved, pending or rejected",
             environment={
                 "MODEL_PACKAGE_GROUP": group,
@@ -244,11 +259,11 @@ class WorkflowStack(EnvironmentStack):
         )
         role = promote.role
         evaluations, runs = (
-            storage.models.arn_for_objects("evaluations/*"),
-            storage.prepared.arn_for_objects("runs/*"),
+            storage.models.arn_for_objects(f"{EVALUATIONS}*"),
+            storage.prepared.arn_for_objects(f"{RUNS}*"),
         )
         allow(role, "Files", ["s3:GetObject", "s3:PutObject"], [evaluations, runs])
-        allow(role, "Artifact", ["s3:GetObject"], [storage.models.arn_for_objects("training/*")])
+        allow(role, "Artifact", ["s3:GetObject"], [storage.models.arn_for_objects(f"{TRAINING}*")])
         allow(role, "List", READ_BUCKET, [storage.models.bucket_arn, storage.prepared.bucket_arn])
         self._allow_registry_reads(role)
         allow(
@@ -305,7 +320,7 @@ class WorkflowStack(EnvironmentStack):
         }
         record = self._function(
             "RecordRun",
-            folder="record_run",
+            package="record_run",
             description="Writes down how a run ended and tells the subscribers",
             environment={
                 "OUTPUT_BUCKET": storage.output.bucket_name,
@@ -317,16 +332,15 @@ class WorkflowStack(EnvironmentStack):
             },
         )
         role = record.role
-        allow(role, "Facts", ["s3:GetObject"], [storage.prepared.arn_for_objects("runs/*")])
+        allow(role, "Facts", ["s3:GetObject"], [storage.prepared.arn_for_objects(f"{RUNS}*")])
         allow(role, "List", READ_BUCKET, [storage.prepared.bucket_arn])
         allow(
             role,
             "Results",
             ["s3:PutObject"],
-            [storage.output.arn_for_objects(f"{prefix}/*") for prefix in ("runs", "run_history")],
+            [storage.output.arn_for_objects(f"{prefix}*") for prefix in (RUNS, RUN_HISTORY)],
         )
-        allow(role, "Ledger", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.ledger.table_arn])
-        allow(role, "Glue", ["glue:GetJobRun"], [self._jobs.prepare_arn, self._jobs.publish_arn])
+        allow(role, "Ledger", ["dynamodb:UpdateItem"], [storage.ledger.table_arn])
         allow(
             role,
             "Trials",

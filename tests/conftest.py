@@ -43,7 +43,8 @@ def spark() -> Iterator[SparkSession]:
     from pyspark.sql import SparkSession
 
     # Python workers import what the jobs ship to them, as --extra-py-files does on Glue.
-    os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent / "glue_jobs")
+    root = Path(__file__).parent.parent
+    os.environ["PYTHONPATH"] = os.pathsep.join((str(root), str(root / "glue_jobs")))
     session = (
         SparkSession.builder.master("local[2]")
         .appName("ptmlops-tests")

@@ -19,6 +19,8 @@ from complaint_model.leakage import holdout_fingerprint, leaked_rows
 from complaint_model.notes import notes_of
 from complaint_model.records import DataError, Labelled, read_labelled
 
+from ptmlops_contracts.keys import EVALUATION_FILE
+
 log = logging.getLogger("evaluate")
 # The job unpacks the code to <base>/code, and its inputs and outputs are beside it.
 SOURCE = Path(__file__).resolve().parent
@@ -150,7 +152,7 @@ def _write(result: dict[str, Any], output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     for name, drawing in plots.draw(result).items():
         (output / name).write_text(drawing, encoding="utf-8")
-    (output / "evaluation.json").write_text(
+    (output / EVALUATION_FILE).write_text(
         json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
     )
     log.info("candidate macro_f1=%s on %d rows", result["candidate"]["macro_f1"], result["holdout"]["rows"])

@@ -41,7 +41,7 @@ _STEPS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 def _session() -> Any:
     """Spark with its defaults, as Glue has them, on two cores."""
-    os.environ["PYTHONPATH"] = GLUE_JOBS
+    os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), GLUE_JOBS))
     os.environ["PYSPARK_PYTHON"] = sys.executable
     from pyspark.sql import SparkSession
 

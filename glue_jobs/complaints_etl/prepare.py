@@ -21,7 +21,6 @@ from complaints_etl.duplicates import group
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.plans import keep
 from complaints_etl.readers.storage import SourceFile
-from complaints_etl.readers.table import Reason
 from complaints_etl.records import labels as record_labels
 from complaints_etl.records.raw_rows import PART_BYTES
 from complaints_etl.records.read import number_rows, read_files
@@ -29,9 +28,10 @@ from complaints_etl.redaction import REDACTION_VERSION
 from complaints_etl.redaction import TYPES as REDACTION_TYPES
 from complaints_etl.text.cells import BLANKS
 from complaints_etl.understanding import Understanding, understand
+from ptmlops_contracts.keys import INDEX, RARE, PreparedKeys, labelled_folders
+from ptmlops_contracts.report import REPORT_VERSION, SPLITS, Reason
 
 VERSION = "5"
-SPLITS = ("train", "validation", "test")
 MIN_TEXT_CHARACTERS = 3
 LENGTHS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # where the report's classes of length begin, in characters
 STEP = 50  # what they are multiples of
@@ -161,18 +161,13 @@ def write(result: Prepared | Refusal, *, prefix: str, put: Callable[[str, str], 
         started: when the job began (`time.time()`).
     """
     report, run_id = result.report, result.report["run_id"]
-    base = f"{prefix}/runs/{run_id}"
+    keys = PreparedKeys(run_id)
     # What an attempt that was killed has left must not be taken for this one's, least of all its report.
-    for place in (
-        f"{base}/report.json",
-        f"{base}/records",
-        f"{base}/to_score",
-        *(f"{prefix}/labelled/{name}/run_id={run_id}" for name in (*SPLITS, "rare", "index")),
-    ):
-        _delete(result.rejected.sparkSession, place)
+    for key in (keys.report, keys.records, keys.to_score, *labelled_folders(run_id)):
+        _delete(result.rejected.sparkSession, f"{prefix}/{key}")
     # Where none was rejected, no row need be looked at to say so.
     rejected = result.rejected if report["rows"]["rejected"] else result.rejected.limit(0)
-    rejected.write.mode("overwrite").parquet(f"{base}/rejected")
+    rejected.write.mode("overwrite").parquet(f"{prefix}/{keys.rejected}")
     if isinstance(result, Prepared):
         _write_records(result, prefix)
     finished = time.time()
@@ -182,21 +177,21 @@ def write(result: Prepared | Refusal, *, prefix: str, put: Callable[[str, str], 
         "finished_at": _iso(finished),
         "seconds": round(finished - started, 1),
     }
-    put(f"runs/{run_id}/report.json", json.dumps(report, ensure_ascii=False, indent=1))
+    put(keys.report, json.dumps(report, ensure_ascii=False, indent=1))
     return report
 
 
 def _write_records(prepared: Prepared, prefix: str) -> None:
-    records, report, run_id = prepared.records, prepared.report, prepared.report["run_id"]
-    base = f"{prefix}/runs/{run_id}"
+    records, report = prepared.records, prepared.report
+    keys = PreparedKeys(report["run_id"])
     # Half the bytes of Spark's usual compression, in no more time.
-    records.write.mode("overwrite").option("compression", "zstd").parquet(f"{base}/records")
+    records.write.mode("overwrite").option("compression", "zstd").parquet(f"{prefix}/{keys.records}")
     if report["to_score"]:
         waiting = records.where("status = 'accepted' AND label IS NULL")
         lines = waiting.select(F.to_json(F.struct("complaint_id", "text")).alias("value"))
-        _write_lines(lines, f"{base}/to_score", report["to_score"])
+        _write_lines(lines, f"{prefix}/{keys.to_score}", report["to_score"])
     if sum(report["labelled"].values()) or report["rare_labels"]:
-        prepared.index.coalesce(1).write.mode("overwrite").parquet(f"{prefix}/labelled/index/run_id={run_id}")
+        prepared.index.coalesce(1).write.mode("overwrite").parquet(f"{prefix}/{keys.labelled(INDEX)}")
     accepted = records.where("status = 'accepted'")
     for split in SPLITS:
         count = report["labelled"][split] + report["labelled_earlier"][split]
@@ -205,10 +200,10 @@ def _write_records(prepared: Prepared, prefix: str) -> None:
         lines = accepted.where((F.col("split") == split) & F.col("label").isNotNull()).select(_labelled_line(F.col("label")))
         if prepared.earlier is not None and report["labelled_earlier"][split]:
             lines = lines.unionByName(prepared.earlier.where(F.col("split") == split).select("value"))
-        _write_lines(lines, f"{prefix}/labelled/{split}/run_id={run_id}", count)
+        _write_lines(lines, f"{prefix}/{keys.labelled(split)}", count)
     if report["rare_labels"]:
         rare = prepared.rare.select(_labelled_line(F.col("given_label")))
-        _write_lines(rare, f"{prefix}/labelled/rare/run_id={run_id}", sum(report["rare_labels"].values()))
+        _write_lines(rare, f"{prefix}/{keys.labelled(RARE)}", sum(report["rare_labels"].values()))
 
 
 def _labelled_line(label: Column) -> Column:
@@ -541,6 +536,7 @@ def _report(
     if total["accepted"] != sum(splits.values()) + to_score:
         raise AccountingError("accepted rows are not labelled rows plus rows to score")
     return {
+        "schema_version": REPORT_VERSION,
         "run_id": run_id,
         "versions": {
             "prepare": VERSION,

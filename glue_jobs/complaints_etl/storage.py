@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from typing import Any
-from urllib.parse import urlparse
 
 from botocore.exceptions import ClientError
 
+from ptmlops_contracts.keys import parse_s3_uri
+
 
 def read_json(s3: Any, uri: str) -> Any:
-    """Return the content of the JSON object at `uri`, such as `s3://bucket/runs/x/report.json`."""
-    address = urlparse(uri)
-    return json.loads(s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read())
+    """Return the content of the JSON object at `uri`."""
+    bucket, key = parse_s3_uri(uri)
+    return json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
 def read_json_if_present(s3: Any, uri: str) -> Any:

@@ -1,4 +1,4 @@
-"""What a run does, decided from counts alone."""
+"""Decide what a run does, from counts alone."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ from dataclasses import dataclass
 
 
 class NoChampionError(Exception):
-    """Rows wait for a label, and there is no model to give them one."""
+    """Complaints wait for a label, and no model can give them one."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What the decision rests on; rows are counts, `totals` and `new` by split."""
+class RunCounts:
+    """What the decision depends on.
+
+    Attributes:
+        new: labelled rows of this run, per split.
+        totals: labelled rows of all runs, per split.
+        to_score: rows of this run without a label.
+        has_champion: a model is approved.
+        pending: versions that wait for approval, ascending.
+    """
 
     new: Mapping[str, int]
     totals: Mapping[str, int]
@@ -23,39 +31,42 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """Train, score, both or neither, and why it trains or does not, for people."""
+    """Whether the run trains and scores; `reason` says in a sentence why it trains or does not."""
 
     train: bool
     score: bool
     reason: str
 
 
-def decide(facts: Facts, *, min_labelled_rows: int, min_new_rows: int, raw_bucket: str) -> Decision:
-    """Training needs enough rows in all and enough new ones; without a champion, any new row will do.
+def decide(counts: RunCounts, *, min_labelled_rows: int, min_new_rows: int, raw_bucket: str) -> Decision:
+    """Train if there are enough labelled rows in all and enough new ones; score if rows have no label.
+
+    Without a champion, a single new row is enough.
 
     Raises:
-        NoChampionError: there are rows to score, and neither a champion nor training to serve them.
+        NoChampionError: rows are to be scored, there is no champion, and none can be trained.
     """
-    new, total = sum(facts.new.values()), sum(facts.totals.values())
-    empty = [split for split, rows in facts.totals.items() if not rows]
-    needed = min_new_rows if facts.has_champion else 1
+    new, total = sum(counts.new.values()), sum(counts.totals.values())
+    empty = [split for split, rows in counts.totals.items() if not rows]
+    needed = min_new_rows if counts.has_champion else 1
     if new < needed:
         train, reason = False, f"{new} new labelled rows; training starts at {needed}"
     elif total < min_labelled_rows:
         train, reason = False, f"{total} labelled rows in all; training starts at {min_labelled_rows}"
     elif empty:
-        train, reason = False, f"no labelled rows fell into {' and '.join(empty)}; drop more of them"
+        train, reason = False, f"no labelled rows fell into {' and '.join(empty)}; upload more of them"
     else:
         train, reason = True, f"{new} new labelled rows, {total} in all"
-    score = facts.to_score > 0
-    if score and not train and not facts.has_champion:
+    score = counts.to_score > 0
+    if score and not train and not counts.has_champion:
+        missing = max(min_labelled_rows - total, 1)
         way_out = (
-            f"Approve version {facts.pending[-1]} (`ptmlops promote {facts.pending[-1]}`)"
-            if facts.pending
-            else f"Drop a file with at least {max(min_labelled_rows - total, 1)} more labelled complaints into s3://{raw_bucket}/"
+            f"Approve version {counts.pending[-1]} (`ptmlops promote {counts.pending[-1]}`)"
+            if counts.pending
+            else f"Upload a file with at least {missing} more labelled complaints into s3://{raw_bucket}/"
         )
         raise NoChampionError(
-            f"{facts.to_score} complaints wait for a label, but no model is approved and none can be trained "
+            f"{counts.to_score} complaints wait for a label, but no model is approved and none can be trained "
             f"({reason}). {way_out}, then redrive this run."
         )
     return Decision(train=train, score=score, reason=reason)

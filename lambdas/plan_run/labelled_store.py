@@ -1,42 +1,39 @@
-"""The labelled rows of all runs: which runs' are whole, and the manifests that list exactly them.
+"""The labelled rows of all runs: which runs are complete, and which files hold the rows of a split.
 
-A run's labelled rows are whole once its report.json exists. That report expires with the run, the rows do not; so each
-run's Plan leaves a mark, `labelled/complete/<run>.json` with the rows of each split, that lives as long as they do.
+A run's labelled rows are complete once its report.json exists. The report expires with the run, the rows do not. So Plan leaves
+a marker per run, with the rows of each split, that is kept as long as they are.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from common.documents import list_keys, read_json, write_json
+
+from ptmlops_contracts.keys import COMPLETE, PreparedKeys, labelled_folder, run_of_complete, run_of_labelled_part
+from ptmlops_contracts.report import SPLITS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-SPLITS = ("train", "validation", "test")
-COMPLETE = "labelled/complete/"
 
 
 def mark_complete(client: S3Client, *, bucket: str, run_id: str, rows: Mapping[str, int], redaction_version: int) -> None:
     """Mark the labelled rows of this run as complete, and say which version of redaction made them."""
     mark = {split: rows.get(split, 0) for split in SPLITS} | {"redaction_version": redaction_version}
-    body = json.dumps(mark).encode()
-    client.put_object(Bucket=bucket, Key=f"{COMPLETE}{run_id}.json", Body=body, ContentType="application/json")
+    write_json(client, bucket, PreparedKeys(run_id).complete, mark)
 
 
 def complete_runs(client: S3Client, *, bucket: str) -> dict[str, dict[str, int]]:
-    """Rows of each split for every run whose labelled rows are whole."""
-    keys = list(_keys(client, bucket=bucket, prefix=COMPLETE))
+    """Return rows per split for every run whose labelled rows are complete."""
+    keys = list(list_keys(client, bucket, COMPLETE))
 
-    def rows(key: str) -> dict[str, int]:
-        found: dict[str, int] = json.loads(client.get_object(Bucket=bucket, Key=key)["Body"].read())
-        return found
+    def read(key: str) -> Any:
+        return read_json(client, bucket, key)
 
-    with ThreadPoolExecutor(max_workers=8) as pool:  # there is one small object for each run there ever was
-        contents = list(pool.map(rows, keys))
-    return {key.removeprefix(COMPLETE).removesuffix(".json"): content for key, content in zip(keys, contents, strict=True)}
+    with ThreadPoolExecutor(max_workers=8) as pool:  # one small object per run that there ever was
+        return dict(zip(map(run_of_complete, keys), pool.map(read, keys), strict=True))
 
 
 def of_version(runs: Mapping[str, Mapping[str, int]], redaction_version: int) -> tuple[dict[str, Mapping[str, int]], int]:
@@ -49,20 +46,6 @@ def of_version(runs: Mapping[str, Mapping[str, int]], redaction_version: int) ->
     return same, sum(mark[split] for run, mark in runs.items() if run not in same for split in SPLITS)
 
 
-def split_keys(client: S3Client, *, bucket: str, split: str, runs: Iterable[str]) -> list[str]:
-    """The files of one split that belong to these runs, sorted."""
-    wanted = set(runs)
-    pattern = re.compile(rf"labelled/{split}/run_id=([^/]+)/part-[^/]+")
-    found = ((key, pattern.fullmatch(key)) for key in _keys(client, bucket=bucket, prefix=f"labelled/{split}/run_id="))
-    return sorted(key for key, match in found if match and match[1] in wanted)
-
-
-def manifest(bucket: str, keys: Iterable[str]) -> bytes:
-    """A ManifestFile as S3DataSource of SageMaker's API defines it: a prefix, then what follows it."""
-    return json.dumps([{"prefix": f"s3://{bucket}/"}, *keys]).encode()
-
-
-def _keys(client: S3Client, *, bucket: str, prefix: str) -> Iterable[str]:
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for entry in page.get("Contents", []):
-            yield entry["Key"]
+def split_keys(client: S3Client, *, bucket: str, split: str, runs: Container[str]) -> list[str]:
+    """Return the data files of one split that belong to these runs, sorted."""
+    return sorted(key for key in list_keys(client, bucket, labelled_folder(split)) if run_of_labelled_part(key) in runs)

@@ -1,7 +1,7 @@
-"""The gate: whether an evaluated candidate may serve, decided from numbers alone; every refusal says which and by how much.
+"""The gate: decide from an evaluation's numbers whether the candidate may serve. A refusal names each number and its limit.
 
-Each limit is held beyond chance: a difference that the holdout is too small to tell from noise neither promotes nor refuses.
-An evaluation that is incomplete, or whose numbers contradict each other, is refused before any limit.
+A difference that chance explains on so few rows neither promotes nor refuses. An evaluation that is incomplete, or whose numbers
+contradict each other, is refused before any limit is checked.
 """
 
 from __future__ import annotations
@@ -9,21 +9,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from recall import Change, falls
+from common.model_registry import APPROVED, PENDING, REJECTED
 
-APPROVED, PENDING, REJECTED = "Approved", "PendingManualApproval", "Rejected"
-# Near-copies are left out of the evaluation; more than this share of them means that the split itself is broken.
+from promote_model.multiple_testing import RecallChange, labels_with_lower_recall
+from ptmlops_contracts.state import NONE
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.literals import ModelApprovalStatusType
+
+# Near-copies of training rows are left out of the evaluation. A larger share of them means that the split is broken.
 MAX_LEAKED_SHARE = 0.05
-# Counts above this are no counts.
+# A larger number is not a count of rows.
 LARGEST = 10**9
 # Evaluate rounds to six decimals: numbers that should be equal may be this far apart.
 ROUNDING = 1e-5
 SHA256 = re.compile(r"[0-9a-f]{64}")
 LONGEST_NAME, LONGEST_ERROR = 60, 300  # characters in a sentence
-NOTHING: Mapping[str, Any] = {}
-# What a candidate has once the holdout has rows: (lowest, highest).
+ABSENT: Mapping[str, Any] = {}
+# Metrics of a candidate on a holdout with rows: (lowest, highest).
 MEASURED = {
     "accuracy": (0, 1),
     "macro_f1": (0, 1),
@@ -38,7 +43,7 @@ MEASURED = {
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One thing that was looked at: the number, its limit, and a sentence. `value` is None where there is no such number."""
+    """One check: a number, its limit, and a sentence. `value` is None if the number is missing."""
 
     name: str
     value: float | None
@@ -49,15 +54,15 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The approval status that the candidate gets, why, and everything that was looked at."""
+    """The approval status of the candidate, the reasons, and every check."""
 
-    status: str
+    status: ModelApprovalStatusType
     reasons: tuple[str, ...]
     checks: tuple[Check, ...]
 
 
 class _Checks:
-    """The checks so far; a number that is missing or cannot be is a check that failed."""
+    """Read an evaluation's fields and collect the checks. A field that is missing or out of range is a failed check."""
 
     def __init__(self) -> None:
         self.made: list[Check] = []
@@ -73,7 +78,7 @@ class _Checks:
         if isinstance(found, Mapping):
             return found
         self.refuse(name, f"the evaluation has no {name}")
-        return NOTHING
+        return ABSENT
 
     def number(self, source: Mapping[str, Any], name: str, whose: str, *, low: float = 0, high: float = 1) -> float | None:
         value = source.get(name)
@@ -82,7 +87,7 @@ class _Checks:
         elif not _is_number(value):
             self.refuse(name, f"{whose} {name} is not a number")
         elif not low <= value <= high:  # true for NaN too, and for integers of any size
-            self.refuse(name, f"{whose} {name} is no number from {low:g} to {high:g}")
+            self.refuse(name, f"{whose} {name} is not a number from {low:g} to {high:g}")
         else:
             return float(value)
         return None
@@ -90,7 +95,7 @@ class _Checks:
     def count(self, source: Mapping[str, Any], name: str, whose: str, *, low: int = 0, high: int = LARGEST) -> int | None:
         value = self.number(source, name, whose, low=low, high=high)
         if value is not None and not value.is_integer():
-            self.refuse(name, f"{whose} {name} is {value:g} and no whole number")
+            self.refuse(name, f"{whose} {name} is {value:g}, not a whole number")
             return None
         return None if value is None else int(value)
 
@@ -98,7 +103,7 @@ class _Checks:
         match source.get(name):
             case [low, high] if _is_number(low) and _is_number(high) and lowest <= low <= high <= 1:
                 return float(low), float(high)
-        self.refuse(name, f"{whose} {name} is no pair of numbers from {lowest} to 1, the lower one first")
+        self.refuse(name, f"{whose} {name} is not a pair of numbers from {lowest} to 1, the lower one first")
         return None
 
     def text(self, source: Mapping[str, Any], name: str, whose: str) -> str | None:
@@ -111,31 +116,36 @@ class _Checks:
     def fingerprint(self, source: Mapping[str, Any], name: str, whose: str) -> None:
         value = self.text(source, name, whose)
         if value is not None and not SHA256.fullmatch(value):
-            self.refuse(name, f"{whose} {name} is no SHA-256")
+            self.refuse(name, f"{whose} {name} is not a SHA-256 digest")
 
 
 def judge(evaluation: object, policy: Mapping[str, Any], *, run_id: str, champion_version: str) -> Verdict:
-    """Hold an evaluation.json (docs/evaluation.schema.json) against the [promotion] table.
+    """Compare an evaluation.json (docs/evaluation.schema.json) with the limits of the settings.
 
-    It has to be the evaluation of `run_id`. `champion_version` is "none" or the version that the candidate had to be compared
-    with: an evaluation that is silent about it, or tells of another, does not promote. A champion that could not be read
-    leaves the decision to a person.
+    A champion that could not be read leaves the decision to a person.
+
+    Args:
+        evaluation: the document, as parsed from JSON.
+        policy: the `[promotion]` table of the environment.
+        run_id: the run that the evaluation must be of.
+        champion_version: the version that the candidate must be compared with, or "none". An evaluation without that comparison, or
+            with another version, does not promote.
     """
     document = evaluation if isinstance(evaluation, Mapping) else {}
     checks = _Checks()
-    said = checks.text(document, "run_id", "the evaluation's")
-    if said is not None and said != run_id:
-        checks.refuse("run_id", f"it is the evaluation of run {_short(said)} and not of {run_id}")
+    evaluated_run = checks.text(document, "run_id", "the evaluation's")
+    if evaluated_run is not None and evaluated_run != run_id:
+        checks.refuse("run_id", f"it is the evaluation of run {_short(evaluated_run)}, not of {run_id}")
     checks.number(document, "target_precision", "the evaluation's")
     candidate = checks.part(document, "candidate")
     rows, supports = _holdout(checks, document, policy)
-    if candidate is not NOTHING and rows != 0:  # on no row at all there is nothing to measure, and that has been refused
+    if candidate is not ABSENT and rows != 0:  # an empty holdout measures nothing, and has been refused
         _candidate(checks, candidate, policy)
     unread = None
-    if champion_version != "none":
+    if champion_version != NONE:
         unread = _champion(checks, document, champion_version, supports, policy["max_recall_drop"])
     elif document.get("champion") is not None or document.get("comparison") is not None:
-        checks.refuse("champion_version", "it was compared with a champion and this run was planned without one")
+        checks.refuse("champion_version", "it was compared with a champion, but this run was planned without one")
 
     made = tuple(checks.made)
     objections = tuple(check.says for check in made if not check.passed)
@@ -144,7 +154,7 @@ def judge(evaluation: object, policy: Mapping[str, Any], *, run_id: str, champio
     passed = f"macro-F1 {candidate['macro_f1']:.3f} on {rows} held-out rows"
     if unread:
         return Verdict(status=PENDING, reasons=(passed, f"{unread}: a person decides"), checks=made)
-    if champion_version == "none":
+    if champion_version == NONE:
         passed = f"first champion: {passed}"
     else:
         passed += f", {_change(document)} of version {champion_version} on the same rows"
@@ -156,13 +166,13 @@ def judge(evaluation: object, policy: Mapping[str, Any], *, run_id: str, champio
 def _holdout(
     checks: _Checks, document: Mapping[str, Any], policy: Mapping[str, Any]
 ) -> tuple[int | None, Mapping[str, int] | None]:
-    """The holdout's rows, and those of each label; None where they cannot be known."""
+    """Return the holdout's rows, and rows per label; None if they are missing or contradict each other."""
     holdout = checks.part(document, "holdout")
     rows = checks.count(holdout, "rows", "the holdout's")
     leaked = checks.count(checks.part(document, "leakage"), "rows", "the leakage check's")
     if rows is not None:
         needed = max(policy["min_holdout_rows"], 1)
-        says = f"the holdout has {rows} rows and deciding takes {needed}"
+        says = f"the holdout has {rows} rows; at least {needed} are needed"
         checks.add("holdout_rows", rows, needed, says, passed=rows >= needed)
     if rows is not None and leaked is not None:
         share = leaked / max(rows + leaked, 1)
@@ -176,7 +186,7 @@ def _holdout(
         label: checks.count({"rows": count}, "rows", f"the label {_short(label)}'s", low=1) for label, count in labels.items()
     }
     known = {label: support for label, support in supports.items() if support is not None}
-    if rows is None or labels is NOTHING or len(known) < len(supports):
+    if rows is None or labels is ABSENT or len(known) < len(supports):
         return rows, None
     if sum(known.values()) != rows:
         checks.refuse("labels", f"the holdout has {rows} rows and its labels have {sum(known.values())}")
@@ -190,13 +200,13 @@ def _candidate(checks: _Checks, candidate: Mapping[str, Any], policy: Mapping[st
     for name in ("accuracy_interval", "macro_f1_interval"):
         checks.interval(candidate, name, whose, lowest=0)
     accuracy, share = found["accuracy"], found["answered_share"]
-    if share:  # the precision of no answer cannot be said
+    if share:  # without answers there is no precision
         precision = checks.number(candidate, "answered_precision", whose)
-        # Of all rows, those that are not answered may be right, or wrong.
+        # The rows that are not answered may all be right, or all be wrong.
         if not (accuracy is None or precision is None) and not (
             accuracy - (1 - share) - ROUNDING <= share * precision <= accuracy + ROUNDING
         ):
-            says = f"an accuracy of {accuracy:g} does not go with a precision of {precision:g} in a share of {share:g}"
+            says = f"an accuracy of {accuracy:g} contradicts a precision of {precision:g} on a share of {share:g}"
             checks.refuse("answered_precision", says)
     checks.count(candidate, "training_rows", whose, low=1)
     checks.fingerprint(candidate, "data_fingerprint", whose)
@@ -205,14 +215,14 @@ def _candidate(checks: _Checks, candidate: Mapping[str, Any], policy: Mapping[st
     macro_f1 = found["macro_f1"]
     if macro_f1 is not None:
         floor = policy["min_macro_f1"]
-        value, limit = _apart(macro_f1, floor)
+        value, limit = _distinct(macro_f1, floor)
         says = f"macro-F1 {value} is {'under' if macro_f1 < floor else 'at or over'} the floor of {limit}"
         checks.add("macro_f1", macro_f1, floor, says, passed=macro_f1 >= floor)
-    # The measured error of a perfectly calibrated model is not 0: what chance alone gives on so many rows is allowed.
+    # A perfectly calibrated model has an error, too: what chance gives on so many rows is allowed.
     error, chance = found["expected_calibration_error"], found["expected_calibration_error_by_chance"]
     if error is not None and chance is not None:
         most = max(policy["max_calibration_error"], chance)
-        value, limit = _apart(error, most)
+        value, limit = _distinct(error, most)
         says = f"calibration error {value} is {'over' if error > most else 'within'} the limit of {limit}"
         checks.add("expected_calibration_error", error, most, says, passed=error <= most)
 
@@ -220,14 +230,16 @@ def _candidate(checks: _Checks, candidate: Mapping[str, Any], policy: Mapping[st
 def _champion(
     checks: _Checks, document: Mapping[str, Any], version: str, supports: Mapping[str, int] | None, max_recall_drop: float
 ) -> str | None:
-    """Compare with the champion; what to tell a person where it could not be read."""
+    """Check the comparison with the champion. Return why the champion could not be read, if it could not."""
     champion = checks.part(document, "champion")
-    if champion is NOTHING:
+    if champion is ABSENT:
         return None
     compared = checks.text(champion, "version", "the champion's")
     if compared is not None:
         same = compared == version
-        says = f"it was compared with version {_short(compared)}" + ("" if same else f" and the champion is version {version}")
+        says = f"it was compared with version {_short(compared)}" + (
+            "" if same else f", but the champion is version {version}"
+        )
         checks.add("champion_version", None, None, says, passed=same)
     if "error" in champion:
         error = checks.text(champion, "error", "the champion's")
@@ -235,18 +247,18 @@ def _champion(
             checks.refuse("comparison", "there is a comparison with a champion that could not be read")
         return error and f"version {version} could not be compared with it ({_short(error, LONGEST_ERROR)})"
     comparison = checks.part(document, "comparison")
-    if comparison is not NOTHING:
+    if comparison is not ABSENT:
         _difference(checks, document, version)
         checks.number(comparison, "p_value", "the comparison's")
         changes = checks.part(comparison, "recall")
-        if supports is not None and changes is not NOTHING:
+        if supports is not None and changes is not ABSENT:
             checks.count(comparison, "rows_answered_differently", "the comparison's", high=sum(supports.values()))
             _recalls(checks, changes, supports, max_recall_drop)
     return None
 
 
 def _difference(checks: _Checks, document: Mapping[str, Any], version: str) -> None:
-    """Macro-F1 is not worse by more than chance explains, said by numbers that agree."""
+    """Check that macro-F1 is not worse by more than chance explains, and that its numbers agree."""
     candidate, champion, comparison = document.get("candidate"), document["champion"], document["comparison"]
     before = checks.number(champion, "macro_f1", "the champion's")
     difference = checks.number(comparison, "macro_f1_difference", "the comparison's", low=-1)
@@ -256,7 +268,7 @@ def _difference(checks: _Checks, document: Mapping[str, Any], version: str) -> N
         return
     low, high = interval
     if abs(difference - (now - before)) > ROUNDING:
-        says = f"macro-F1 is said to change by {difference:+.6f}, from {before:.6f} to {now:.6f}"
+        says = f"macro-F1 is reported to change by {difference:+.6f}, from {before:.6f} to {now:.6f}"
         checks.refuse("macro_f1_difference", says)
     # A bootstrap of a perfect candidate over a thousand rare labels was .43 of its width beside the difference (decision 0004).
     if not low - (high - low) - ROUNDING <= difference <= high + (high - low) + ROUNDING:
@@ -268,27 +280,27 @@ def _difference(checks: _Checks, document: Mapping[str, Any], version: str) -> N
 
 
 def _recalls(checks: _Checks, changes: Mapping[str, Any], supports: Mapping[str, int], limit: float) -> None:
-    """No label's recall may fall by more than the limit, where chance does not explain the fall."""
+    """Check that no label's recall falls by more than the limit and more than chance explains."""
     compared = []
     for label in sorted({*supports, *changes}):
         if label not in supports:
-            checks.refuse("recall", f"recall of {_short(label)} is compared and the holdout has no row of it")
+            checks.refuse("recall", f"recall of {_short(label)} is compared, but the holdout has no row of it")
         elif change := _label_change(checks, label, changes.get(label), supports[label]):
             compared.append(change)
-    refused = falls(compared, limit)
+    refused = labels_with_lower_recall(compared, limit)
     for change in compared:
         name, fell = _short(change.label), change.label in refused
         says = f"recall of {name} changes by {-change.fall + 0.0:+.3f}"
         if fell:
-            fall, most = _apart(change.fall, limit)
+            fall, most = _distinct(change.fall, limit)
             says = f"recall of {name} falls by {fall}, more than {most} and more than chance explains"
         elif change.fall > limit:
             says += ": within what chance explains"
         checks.add(f"recall: {change.label}", -change.fall + 0.0, -limit, says, passed=not fell)
 
 
-def _label_change(checks: _Checks, label: str, change: object, support: int) -> Change | None:
-    """A label's change of recall, where its numbers are there and agree."""
+def _label_change(checks: _Checks, label: str, change: object, support: int) -> RecallChange | None:
+    """Return a label's change of recall if its numbers exist and agree."""
     name = _short(label)
     if not isinstance(change, Mapping):
         checks.refuse("recall", f"the change of recall of {name} is missing")
@@ -299,14 +311,14 @@ def _label_change(checks: _Checks, label: str, change: object, support: int) -> 
     chance = checks.number(change, "p_value", whose)
     if lost is None or gained is None or difference is None or chance is None:
         return None
-    counted = Change(label=label, lost=lost, gained=gained, support=support)
+    counted = RecallChange(label=label, lost=lost, gained=gained, support=support)
     facts = f"for {name}, {lost} rows lost and {gained} gained of {support}"
     if lost + gained > support:
-        checks.refuse("recall", f"{facts}: there are not so many")
+        checks.refuse("recall", f"{facts}: that is more than there are")
     elif abs(difference + counted.fall) > ROUNDING:
         checks.refuse("recall", f"{facts} do not change recall by {difference:+.6f}")
     elif abs(chance - counted.by_chance) > ROUNDING:
-        checks.refuse("recall", f"{facts} come of chance in a share of {counted.by_chance:.6f} and not of {chance:.6f}")
+        checks.refuse("recall", f"{facts} occur by chance with probability {counted.by_chance:.6f}, not {chance:.6f}")
     else:
         return counted
     return None
@@ -316,14 +328,14 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _apart(value: float, limit: float) -> tuple[str, str]:
-    """Both with as many decimals, at least three, as it takes to tell them apart."""
+def _distinct(value: float, limit: float) -> tuple[str, str]:
+    """Format both numbers with as many decimals as make them differ, at least three."""
     digits = next((n for n in range(3, 17) if value == limit or f"{value:.{n}f}" != f"{limit:.{n}f}"), 17)
     return f"{value:.{digits}f}", f"{limit:.{digits}f}"
 
 
 def _change(document: Mapping[str, Any]) -> str:
-    """The difference in words, from numbers that were checked; what is not 0 does not read as 0."""
+    """Describe the difference, with enough decimals that no number but 0 reads as 0. Its numbers have been checked."""
     comparison, champion = document["comparison"], document["champion"]
     numbers = comparison["macro_f1_difference"], *comparison["interval"]
     digits = next((n for n in range(3, 17) if all(round(number, n) for number in numbers if number)), 17)
@@ -333,6 +345,6 @@ def _change(document: Mapping[str, Any]) -> str:
 
 
 def _short(name: str, longest: int = LONGEST_NAME) -> str:
-    """A name in a sentence: one line, of bounded length."""
+    """Return a name fit for a sentence: one line of bounded length."""
     text = " ".join("".join(character if character.isprintable() else " " for character in name).split())
     return text[: longest - 1] + "…" if len(text) > longest else text or "(no name)"

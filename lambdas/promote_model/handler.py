@@ -1,15 +1,15 @@
-"""The gate: judges the evaluated candidate, registers it as a model package, and says which model serves from here on.
+"""Judge the evaluated candidate, register it as a model package, and say which model serves from here on.
 
-Event: `{"state": <the state document>}`. Answer: `$.plan` as it now stands (docs/contracts.md). Where the champion is no
-longer the one that the candidate was compared with, nothing is registered: the answer's `promotion.decision` is
-`ChampionChanged` and its `champion` the present one, and the state machine goes back to Evaluate.
+Event: `{"state": ptmlops_contracts.state.StateDocument}`. Answer: `ptmlops_contracts.state.Plan` as it now is. If the champion is
+no longer the one that the candidate was compared with, nothing is registered: `promotion.decision` is `ChampionChanged`,
+`champion` the present one, and the state machine goes back to Evaluate.
 
 Calls, for the role that this function needs:
 
 | action | resource |
 |---|---|
-| s3:GetObject | `<models>/evaluations/*`, `<prepared>/runs/*` |
-| s3:PutObject | `<models>/evaluations/*` (promotion.json: the decision and every number behind it), `<prepared>/runs/*` (request.json) |
+| s3:GetObject | evaluations in the models bucket, runs in the prepared bucket |
+| s3:PutObject | evaluations (promotion.json: the decision and every number behind it), runs (request.json) |
 | s3:ListBucket | the models and prepared buckets (so that a missing object is "not found" and not "access denied") |
 | kms:Decrypt, kms:GenerateDataKey, kms:DescribeKey | the key of models, prepared and topic |
 | kms:CreateGrant if kms:GrantIsForAWSResource | the same key (CreateModelPackage with our key) |
@@ -20,51 +20,61 @@ Calls, for the role that this function needs:
 | sagemaker:CreateModel, sagemaker:DescribeModel | `arn:…:model/<group>-v*` |
 | iam:PassRole to sagemaker.amazonaws.com | MODEL_ROLE_ARN |
 | sns:Publish | the notification topic |
-| s3:GetObject, s3:ListBucket | `<models>/training/*`, the models bucket: CreateModel and CreateModelPackage look at the artifact as the caller |
+| s3:GetObject, s3:ListBucket | trained models, the models bucket: CreateModel and CreateModelPackage look at the artifact as the caller |
 | ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:BatchCheckLayerAvailability, ecr:DescribeImages | the image's repository: CreateModelPackage resolves the image's digest as the caller |
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, cast
 
-import boto3
-from gate import APPROVED, PENDING, judge
-from registry import (
-    OVERTAKEN,
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from common.clients import Clients
+from common.documents import read_bytes, read_json, write_json
+from common.model_registry import APPROVED, PENDING
+from common.settings import read_settings
+
+from promote_model.gate import judge
+from promote_model.registry import (
+    Package,
     champion_of,
+    describe_packages,
     ensure_model,
-    model_name,
-    overtaking,
+    overtaking_package,
     package_of_run,
-    packages,
-    plan_entry,
     register,
     take_back,
 )
+from ptmlops_contracts.keys import ModelKeys, PreparedKeys, s3_uri
+from ptmlops_contracts.state import (
+    CHAMPION_CHANGED,
+    NONE,
+    EvaluationRequest,
+    Plan,
+    PromotionResult,
+    StateDocument,
+    champion_entry,
+    model_name,
+)
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sagemaker import SageMakerClient
-    from mypy_boto3_sns import SNSClient
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_sagemaker.literals import TransformInstanceTypeType
 
-LOGGER = logging.getLogger("promote_model")
-LOGGER.setLevel(logging.INFO)
+LOGGER, METRICS, CLIENTS = Logger(), Metrics(), Clients()
 
 
 class NoChampionError(Exception):
-    """Rows wait for a label, and the candidate that could have given one was not promoted."""
+    """Complaints wait for a label, and the candidate that could have given them one was not promoted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the template tells this function."""
+    """The function's environment variables."""
 
     model_package_group: str
     models_bucket: str
@@ -72,126 +82,85 @@ class Settings:
     inference_image: str
     model_role_arn: str
     scoring_instance: str
-    promotion_policy: Mapping[str, object]
+    promotion_policy: Mapping[str, Any]
     code_version: str
     notification_topic_arn: str
 
-    @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Every variable is needed: a KeyError names the missing one."""
-        return cls(
-            model_package_group=environ["MODEL_PACKAGE_GROUP"],
-            models_bucket=environ["MODELS_BUCKET"],
-            prepared_bucket=environ["PREPARED_BUCKET"],
-            inference_image=environ["INFERENCE_IMAGE"],
-            model_role_arn=environ["MODEL_ROLE_ARN"],
-            scoring_instance=environ["SCORING_INSTANCE"],
-            promotion_policy=json.loads(environ["PROMOTION_POLICY"]),
-            code_version=environ["CODE_VERSION"],
-            notification_topic_arn=environ["NOTIFICATION_TOPIC_ARN"],
-        )
 
-
-@dataclass(frozen=True, kw_only=True)
-class Clients:
-    """AWS, made once per process."""
-
-    s3: S3Client
-    sagemaker: SageMakerClient
-    sns: SNSClient
-
-
-@cache
-def _clients() -> Clients:
-    return Clients(s3=boto3.client("s3"), sagemaker=boto3.client("sagemaker"), sns=boto3.client("sns"))
-
-
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Judge, register, and answer with the plan as it now stands. Safe to repeat: a run registers one package.
+@LOGGER.inject_lambda_context(clear_state=True)
+@METRICS.log_metrics
+def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> Plan:
+    """Judge, register, and return the plan as it now is. Safe to repeat: a run registers one package.
 
     Raises:
-        NoChampionError: rows wait, the candidate was not promoted, and there is no champion.
+        NoChampionError: rows are to be scored, the candidate was not promoted, and there is no champion.
     """
-    settings, clients, state = Settings.from_environ(os.environ), _clients(), event["state"]
-    run_id, plan = state["run_id"], state["plan"]
-    group = settings.model_package_group
-    described = packages(clients.sagemaker, group)
-    champion = champion_of(described)
-    package = package_of_run(described, run_id)
+    settings, state = read_settings(Settings), event["state"]
+    LOGGER.append_keys(run_id=state["run_id"])
+    plan = _promote(state, settings)
+    promotion = plan["promotion"]
+    LOGGER.info("judged", version=promotion["candidate_version"], decision=promotion["decision"])
+    METRICS.add_metric(name="CandidatesPromoted", unit=MetricUnit.Count, value=int(promotion["promoted"]))
+    return plan
+
+
+def _promote(state: StateDocument, settings: Settings) -> Plan:
+    run_id, plan, group = state["run_id"], state["plan"], settings.model_package_group
+    packages = describe_packages(CLIENTS.sagemaker, group)
+    champion = champion_of(packages)
+    package = package_of_run(packages, run_id)
     if package is None:
-        present = str(champion["ModelPackageVersion"]) if champion else "none"
+        present = str(champion["ModelPackageVersion"]) if champion else NONE
         if present != plan["champion"]["version"]:
-            return _compare_again(plan, champion, settings, clients, run_id)
-        package = _register(state, settings, clients)
-        described = packages(clients.sagemaker, group)
+            return _compare_again(plan, champion, settings, run_id)
+        package = _register(state, settings)
+        packages = describe_packages(CLIENTS.sagemaker, group)
     status = package["ModelApprovalStatus"]
     # What a person approved stays approved, whatever was promoted meanwhile.
-    by_gate = package["CustomerMetadataProperties"]["decision"] == status == APPROVED
-    winner = overtaking(described, package, plan["champion"]["version"]) if by_gate else None
+    approved_by_gate = package["CustomerMetadataProperties"]["decision"] == status == APPROVED
+    winner = overtaking_package(packages, package, plan["champion"]["version"]) if approved_by_gate else None
     if winner:
-        take_back(clients.sagemaker, package, winner)
-        return _compare_again(plan, winner, settings, clients, run_id)
-    version = package["ModelPackageVersion"]
-    ensure_model(
-        clients.sagemaker,
-        name=model_name(package, group),
-        package=package,
-        role_arn=settings.model_role_arn,
+        take_back(CLIENTS.sagemaker, package, winner)
+        return _compare_again(plan, winner, settings, run_id)
+    ensure_model(CLIENTS.sagemaker, name=model_name(package), package=package, role_arn=settings.model_role_arn)
+    promotion = PromotionResult(
+        decision=status,
+        promoted=status == APPROVED,
+        # As _register wrote them, now or in an earlier try.
+        reasons=read_json(CLIENTS.s3, settings.models_bucket, ModelKeys(run_id).promotion)["reasons"],
+        candidate_version=str(package["ModelPackageVersion"]),
     )
-    reasons = _decision(settings, clients, run_id)["reasons"]
-    promotion = {
-        "decision": status,
-        "promoted": status == APPROVED,
-        "reasons": reasons,
-        "candidate_version": str(version),
-    }
-    serving = package if status == APPROVED else champion
+    serving = package if promotion["promoted"] else champion
     if serving is None and plan["score"]:
-        advice = (
-            f"Approve it with `ptmlops promote {version}`, then redrive this run"
-            if status == PENDING
-            else "Drop more labelled complaints"
-        )
-        raise NoChampionError(
-            f"{plan['rows']['to_score']} complaints wait for a label, but version {version} is {status} ({'; '.join(reasons)}) and no "
-            f"other model is approved. {advice}."
-        )
-    LOGGER.info("judged", extra={"run_id": run_id, "version": version, "decision": status})
-    return {**plan, "champion": plan_entry(serving, group) if serving else plan["champion"], "promotion": promotion}
+        raise NoChampionError(_no_champion_message(plan, promotion))
+    entry = champion_entry(serving, request_uri=plan["request_uri"]) if serving else plan["champion"]
+    return {**plan, "champion": entry, "promotion": promotion}
 
 
-def _decision(settings: Settings, clients: Clients, run_id: str) -> dict[str, Any]:
-    """What was decided and why, as _register left it."""
-    key = f"evaluations/{run_id}/promotion.json"
-    decision: dict[str, Any] = json.loads(clients.s3.get_object(Bucket=settings.models_bucket, Key=key)["Body"].read())
-    return decision
+def _no_champion_message(plan: Plan, promotion: PromotionResult) -> str:
+    version, status = promotion["candidate_version"], promotion["decision"]
+    advice = (
+        f"Approve it with `ptmlops promote {version}`, then redrive this run"
+        if status == PENDING
+        else "Upload more labelled complaints"
+    )
+    return (
+        f"{plan['rows']['to_score']} complaints wait for a label, but version {version} is {status} "
+        f"({'; '.join(promotion['reasons'])}) and no other model is approved. {advice}."
+    )
 
 
-def _register(state: Mapping[str, Any], settings: Settings, clients: Clients) -> dict[str, Any]:
-    """Judge, write promotion.json with every number that was looked at, and create the model package with what led to it."""
-    run_id, plan = state["run_id"], state["plan"]
-    prefix = f"evaluations/{run_id}"
-    evaluation_uri = f"s3://{settings.models_bucket}/{prefix}/"
-    body = clients.s3.get_object(Bucket=settings.models_bucket, Key=f"{prefix}/evaluation.json")["Body"].read()
-    evaluation = _document(body)
+def _register(state: StateDocument, settings: Settings) -> Package:
+    """Judge the candidate, write promotion.json, create the model package with its lineage."""
+    run_id, plan, training = state["run_id"], state["plan"], state["training"]
+    keys = ModelKeys(run_id)
+    evaluation = _evaluation(read_bytes(CLIENTS.s3, settings.models_bucket, keys.evaluation_document))
     verdict = judge(evaluation, settings.promotion_policy, run_id=run_id, champion_version=plan["champion"]["version"])
-    job = clients.sagemaker.describe_training_job(TrainingJobName=state["training"]["best_training_job"])
-    candidate, holdout = (_part(evaluation, name) for name in ("candidate", "holdout"))
+    job = CLIENTS.sagemaker.describe_training_job(TrainingJobName=training["best_training_job"])
     hyperparameters = {
         key: value for key, value in sorted(job["HyperParameters"].items()) if not key.startswith(("_", "sagemaker_"))
     }
-    lineage = {
-        "training_job": job["TrainingJobName"],
-        "tuning_job": state["training"]["tuning_job"],
-        "champion_version": plan["champion"]["version"],
-        "training_rows": _text(candidate.get("training_rows")),
-        "data_fingerprint": _text(candidate.get("data_fingerprint")),
-        "holdout_rows": _text(holdout.get("rows")),
-        "holdout_fingerprint": _text(holdout.get("fingerprint")),
-        "training_code_version": _text(candidate.get("code_version")),
-        "code_version": settings.code_version,
-        "evaluation_uri": evaluation_uri,
-    }
+    candidate, lineage = _part(evaluation, "candidate"), _lineage(state, evaluation, settings)
     decision = {
         "run_id": run_id,
         "decision": verdict.status,
@@ -199,40 +168,33 @@ def _register(state: Mapping[str, Any], settings: Settings, clients: Clients) ->
         "checks": [asdict(check) for check in verdict.checks],
         "policy": dict(settings.promotion_policy),
         "hyperparameters": hyperparameters,
-        "objective": state["training"]["objective"],
+        "objective": training["objective"],
         "manifests": plan["manifests"],
         **lineage,
     }
-    clients.s3.put_object(
-        Bucket=settings.models_bucket,
-        Key=f"{prefix}/promotion.json",
-        # Half a character in a label becomes the escape that JSON has for it.
-        Body=json.dumps(decision, indent=1, ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace"),
-        ContentType="application/json",
-    )
+    write_json(CLIENTS.s3, settings.models_bucket, keys.promotion, decision, indent=1)
     reason = "; ".join(verdict.reasons)
-    metadata = {
-        "run_id": run_id,
-        **{name: _text(candidate.get(name)) for name in ("macro_f1", "accuracy", "expected_calibration_error")},
-        **lineage,
-        "hyperparameters": " ".join(f"{key}={value}" for key, value in hyperparameters.items()),
-        "decision": verdict.status,
-        "reason": reason,
-    }
     package = register(
-        clients.sagemaker,
+        CLIENTS.sagemaker,
         group=settings.model_package_group,
         image=settings.inference_image,
         model_data_url=job["ModelArtifacts"]["S3ModelArtifacts"],
         status=verdict.status,
         description=f"Run {run_id}: {reason}",
-        metadata=metadata,
-        metrics_uri=f"{evaluation_uri}evaluation.json",
-        instance=settings.scoring_instance,
+        metadata={
+            "run_id": run_id,
+            **{name: _text(candidate.get(name)) for name in ("macro_f1", "accuracy", "expected_calibration_error")},
+            **lineage,
+            "hyperparameters": " ".join(f"{key}={value}" for key, value in hyperparameters.items()),
+            "decision": verdict.status,
+            "reason": reason,
+        },
+        metrics_uri=s3_uri(settings.models_bucket, keys.evaluation_document),
+        instance=cast("TransformInstanceTypeType", settings.scoring_instance),
     )
     if verdict.status == PENDING:
         version = package["ModelPackageVersion"]
-        clients.sns.publish(
+        CLIENTS.sns.publish(
             TopicArn=settings.notification_topic_arn,
             Subject=f"PTMLops: model version {version} waits for approval",
             Message=f"Run {run_id} trained version {version}: {reason}.\nApprove it with `ptmlops promote {version}`.",
@@ -240,46 +202,50 @@ def _register(state: Mapping[str, Any], settings: Settings, clients: Clients) ->
     return package
 
 
-def _compare_again(
-    plan: Mapping[str, Any], champion: Mapping[str, Any] | None, settings: Settings, clients: Clients, run_id: str
-) -> dict[str, Any]:
-    """The plan with the champion of now; request.json follows, for Evaluate reads the version there."""
-    bucket, key = settings.prepared_bucket, f"runs/{run_id}/plan/request.json"
-    request = json.loads(clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    entry = (
-        plan_entry(champion, settings.model_package_group)
-        if champion
-        else {
-            "version": "none",
-            "model_name": "none",
-            "model_data_url": plan["request_uri"],
-            "macro_f1": 0,
-            "evaluation_uri": "none",
-        }
-    )
-    request["champion_version"] = entry["version"]
-    clients.s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(request).encode(), ContentType="application/json")
-    promotion = {
-        "decision": OVERTAKEN,
-        "promoted": False,
-        "reasons": [f"the champion is version {entry['version']} now; the candidate is compared with it"],
-        "candidate_version": "none",
+def _lineage(state: StateDocument, evaluation: Mapping[str, Any], settings: Settings) -> dict[str, str]:
+    """What a version was made from: jobs, data, code, and the champion that it was compared with."""
+    candidate, holdout = _part(evaluation, "candidate"), _part(evaluation, "holdout")
+    return {
+        "training_job": state["training"]["best_training_job"],
+        "tuning_job": state["training"]["tuning_job"],
+        "champion_version": state["plan"]["champion"]["version"],
+        "training_rows": _text(candidate.get("training_rows")),
+        "data_fingerprint": _text(candidate.get("data_fingerprint")),
+        "holdout_rows": _text(holdout.get("rows")),
+        "holdout_fingerprint": _text(holdout.get("fingerprint")),
+        "training_code_version": _text(candidate.get("code_version")),
+        "code_version": settings.code_version,
+        "evaluation_uri": s3_uri(settings.models_bucket, ModelKeys(state["run_id"]).evaluation),
     }
+
+
+def _compare_again(plan: Plan, champion: Package | None, settings: Settings, run_id: str) -> Plan:
+    """Return the plan with the present champion, after writing its version to request.json, where Evaluate reads it."""
+    entry = champion_entry(champion, request_uri=plan["request_uri"])
+    key = PreparedKeys(run_id).request
+    request: EvaluationRequest = read_json(CLIENTS.s3, settings.prepared_bucket, key)
+    write_json(CLIENTS.s3, settings.prepared_bucket, key, {**request, "champion_version": entry["version"]})
+    promotion = PromotionResult(
+        decision=CHAMPION_CHANGED,
+        promoted=False,
+        reasons=[f"the champion is version {entry['version']} now; the candidate is compared with it"],
+        candidate_version=NONE,
+    )
     return {**plan, "champion": entry, "promotion": promotion}
 
 
-def _document(body: bytes) -> dict[str, Any]:
-    """evaluation.json, or nothing where it is not a JSON object: the gate then says what is missing."""
+def _evaluation(body: bytes) -> Mapping[str, Any]:
+    """Parse evaluation.json. Anything but a JSON object is an empty one: the gate then says what is missing."""
     try:
-        found: Any = json.loads(body)
+        document: Any = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = document.get(name)
-    return found if isinstance(found, dict) else {}
+    part = document.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _text(value: object) -> str:

@@ -1,24 +1,32 @@
-"""What an execution's history says: how long each state took, and which one failed, why."""
+"""Read an execution's history: how long each state took, which one failed, and why."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from ptmlops_contracts.run import Failure
+from ptmlops_contracts.state import NONE, StateDocument
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 MESSAGE_CHARACTERS = 1000
+# Functions and jobs report errors as JSON, with the sentence under one of these names.
+MESSAGE_FIELDS = ("errorMessage", "ErrorMessage", "FailureReason", "Message")
+
+Event = Mapping[str, Any]  # of GetExecutionHistory
 
 
-def read_events(client: SFNClient, execution_arn: str) -> list[dict[str, Any]]:
-    """All events, oldest first, without the data that passed through them where it is not needed."""
+def read_events(client: SFNClient, execution_arn: str) -> list[Event]:
+    """Return all events, oldest first."""
     pages = client.get_paginator("get_execution_history").paginate(executionArn=execution_arn)
-    return [dict(event) for page in pages for event in page["events"]]
+    return [cast("Event", event) for page in pages for event in page["events"]]
 
 
-def state_seconds(events: list[dict[str, Any]]) -> dict[str, float]:
-    """Seconds from entering a state to leaving it; a state that is entered again adds up."""
+def state_seconds(events: Sequence[Event]) -> dict[str, float]:
+    """Return seconds from entering each state to leaving it; those of a state that is entered again add up."""
     entered: dict[str, Any] = {}
     seconds: dict[str, float] = {}
     for event in events:
@@ -32,34 +40,31 @@ def state_seconds(events: list[dict[str, Any]]) -> dict[str, float]:
     return seconds
 
 
-def last_document(events: list[dict[str, Any]]) -> dict[str, Any]:
-    """The state document as the last entered state received it."""
+def last_document(events: Sequence[Event]) -> StateDocument | None:
+    """Return the state document as the state that was entered last received it."""
     for event in reversed(events):
         details = event.get("stateEnteredEventDetails")
         if details and details.get("input"):
-            document: dict[str, Any] = json.loads(details["input"])
-            return document
-    return {}
+            return cast("StateDocument", json.loads(details["input"]))
+    return None
 
 
-def failure(events: list[dict[str, Any]], error: str | None, cause: str | None) -> dict[str, str]:
-    """`{"state", "error", "message"}`: the state that was entered last, and the job's or function's own words."""
-    state = next(
-        (event["stateEnteredEventDetails"]["name"] for event in reversed(events) if "stateEnteredEventDetails" in event),
-        "none",
+def failure(events: Sequence[Event], error: str | None, cause: str | None) -> Failure:
+    """Return the state that was entered last, and the job's or function's own words."""
+    entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+    return Failure(
+        state=entered[-1] if entered else NONE,
+        error=error or "Unknown",
+        message=_message(cause or "")[:MESSAGE_CHARACTERS],
     )
-    return {"state": state, "error": error or "Unknown", "message": _message(cause or "")[:MESSAGE_CHARACTERS]}
 
 
 def _message(cause: str) -> str:
-    """Functions and jobs report JSON; the sentence in it is what a person needs."""
+    """Return the sentence in a JSON error, or the text itself."""
     try:
         parsed = json.loads(cause)
     except ValueError:
         return cause
     if not isinstance(parsed, dict):
         return cause
-    for name in ("errorMessage", "ErrorMessage", "FailureReason", "Message"):
-        if parsed.get(name):
-            return str(parsed[name])
-    return cause
+    return next((str(parsed[name]) for name in MESSAGE_FIELDS if parsed.get(name)), cause)

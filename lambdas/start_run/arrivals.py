@@ -1,25 +1,26 @@
-"""What arrived: EventBridge's "Object Created" events, as SQS hands them over, into files that a run can claim.
+"""Read "Object Created" events of EventBridge, as SQS delivers them.
 
-Source: "Amazon S3 event message structure for EventBridge" in the S3 user guide. Unlike S3's own notifications, these
-carry the key as it is, not URL-encoded.
+Source: "Amazon S3 event message structure for EventBridge" in the S3 user guide. Unlike in S3's own notifications, the key is
+not URL-encoded.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ptmlops_contracts.run_ids import make_run_id
+
 
 class MalformedArrivalError(ValueError):
-    """A message is not an "Object Created" event; the message names the part that is missing, never its content."""
+    """A message is not an "Object Created" event. The text names the missing part and quotes nothing of the message."""
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class FileVersion:
-    """One version of one object in the raw bucket: what is claimed, and processed exactly once."""
+    """One version of one object in the raw bucket: the unit that is claimed and processed exactly once."""
 
     bucket: str
     key: str
@@ -29,7 +30,7 @@ class FileVersion:
 
     @property
     def name(self) -> str:
-        """`bucket/key#version`, which is unique for ever."""
+        """`bucket/key#version`, which never repeats."""
         return f"{self.bucket}/{self.key}#{self.version_id}"
 
 
@@ -42,12 +43,12 @@ class Arrival:
 
     @property
     def is_folder(self) -> bool:
-        """Consoles make a zero-byte object whose key ends in "/" when a person creates a folder: nothing to read."""
+        """True for the zero-byte object, with a key that ends in "/", which a console makes for a new folder."""
         return self.file.key.endswith("/") and self.file.size == 0
 
 
-def arrival_from_body(body: str) -> Arrival:
-    """One SQS message's body.
+def parse_arrival(body: str) -> Arrival:
+    """Parse the body of one SQS message.
 
     Raises:
         MalformedArrivalError: it is not JSON, not an "Object Created" event, or lacks a part.
@@ -55,14 +56,14 @@ def arrival_from_body(body: str) -> Arrival:
     try:
         event = json.loads(body)
         kind = event["detail-type"]
-        found = event["detail"]["object"]
+        item = event["detail"]["object"]
         file = FileVersion(
             bucket=event["detail"]["bucket"]["name"],
-            key=found["key"],
-            # A bucket without versioning gives none; S3 itself calls that version "null".
-            version_id=found.get("version-id") or "null",
-            size=int(found["size"]),
-            etag=found["etag"],
+            key=item["key"],
+            # A bucket without versioning sends no version; S3 itself calls that version "null".
+            version_id=item.get("version-id") or "null",
+            size=int(item["size"]),
+            etag=item["etag"],
         )
         time = datetime.fromisoformat(event["time"]).astimezone(UTC)
     except KeyError as error:
@@ -76,8 +77,6 @@ def arrival_from_body(body: str) -> Arrival:
 
 
 def run_id_of(arrivals: Iterable[Arrival]) -> str:
-    """`YYYYMMDD-HHMMSS-xxxxxxxx`: the newest event's time, then what the files are. The same files give the same run."""
+    """Name the run of these files after them: the same files give the same run."""
     arrivals = list(arrivals)
-    newest = max(arrival.time for arrival in arrivals)
-    names = "\n".join(sorted(arrival.file.name for arrival in arrivals))
-    return f"{newest:%Y%m%d-%H%M%S}-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
+    return make_run_id(max(arrival.time for arrival in arrivals), (arrival.file.name for arrival in arrivals))

@@ -1,11 +1,14 @@
-"""Turns a batch of dropped files into one run: claims them in the ledger, writes the manifest, starts the state machine.
+"""Turn a batch of uploaded files into one run: claim them in the ledger, write the manifest, start the state machine.
+
+Event: a batch of SQS messages. Answer: the messages that are malformed; they return to the queue and end in the dead-letter
+queue.
 
 Calls, for the role that this function needs:
 
 | action | resource |
 |---|---|
 | dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:PutItem | the ledger table (PutItem is what TransactWriteItems asks for) |
-| s3:PutObject | `<prepared>/runs/*` |
+| s3:PutObject | the runs' folder of the prepared bucket |
 | kms:Decrypt, kms:GenerateDataKey | the key of ledger, queue and prepared bucket |
 | states:StartExecution | the state machine |
 | sqs:ReceiveMessage, sqs:DeleteMessage, sqs:GetQueueAttributes, sqs:ChangeMessageVisibility | the arrivals queue (its event source mapping, with ReportBatchItemFailures) |
@@ -15,88 +18,68 @@ Object keys may hold people's names: they go to the ledger and the manifest, nev
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-import boto3
-from arrivals import Arrival, MalformedArrivalError, arrival_from_body
-from ledger import Ledger
-from runs import ensure_started, runs_for
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from common.clients import Clients
+from common.settings import read_settings
+
+from start_run.arrivals import Arrival, MalformedArrivalError, parse_arrival
+from start_run.ledger import Ledger
+from start_run.runs import claim_runs, ensure_started
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_stepfunctions import SFNClient
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
-LOGGER = logging.getLogger("start_run")
-LOGGER.setLevel(logging.INFO)
+LOGGER, METRICS, CLIENTS = Logger(), Metrics(), Clients()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the template tells this function."""
+    """The function's environment variables."""
 
     ledger_table: str
     prepared_bucket: str
     state_machine_arn: str
 
-    @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Every variable is needed: a KeyError names the missing one."""
-        return cls(
-            ledger_table=environ["LEDGER_TABLE"],
-            prepared_bucket=environ["PREPARED_BUCKET"],
-            state_machine_arn=environ["STATE_MACHINE_ARN"],
-        )
 
-
-@dataclass(frozen=True, kw_only=True)
-class Clients:
-    """AWS, made once per process."""
-
-    dynamodb: DynamoDBClient
-    s3: S3Client
-    states: SFNClient
-
-
-@cache
-def _clients() -> Clients:
-    return Clients(dynamodb=boto3.client("dynamodb"), s3=boto3.client("s3"), states=boto3.client("stepfunctions"))
-
-
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """A batch of SQS messages. Answers with the messages that are not understood: they come back, and end in the
-    dead-letter queue. Any other error fails the whole batch, which is safe to repeat."""
-    settings, clients = Settings.from_environ(os.environ), _clients()
-    arrivals: list[Arrival] = []
-    failures = []
-    for record in event["Records"]:
-        try:
-            arrivals.append(arrival_from_body(record["body"]))
-        except MalformedArrivalError as error:
-            LOGGER.warning("message not understood", extra={"message_id": record["messageId"], "reason": str(error)})
-            failures.append({"itemIdentifier": record["messageId"]})
-
+@LOGGER.inject_lambda_context(clear_state=True)
+@METRICS.log_metrics
+def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Start the runs of a batch. An error fails the whole batch, which is safe to repeat."""
+    settings = read_settings(Settings)
+    arrivals, malformed = _parse(event["Records"])
     files = [arrival for arrival in arrivals if not arrival.is_folder]
-    ledger = Ledger(clients.dynamodb, settings.ledger_table)
-    for run_id in runs_for(files, ledger=ledger, now=datetime.now(UTC)):
+    ledger = Ledger(CLIENTS.dynamodb, settings.ledger_table)
+    started = 0
+    for run_id in claim_runs(files, ledger=ledger, now=datetime.now(UTC)):
         run = ledger.run(run_id)
-        started = ensure_started(
+        is_new = ensure_started(
             run,
-            s3=clients.s3,
+            s3=CLIENTS.s3,
             prepared_bucket=settings.prepared_bucket,
-            states=clients.states,
+            states=CLIENTS.states,
             state_machine_arn=settings.state_machine_arn,
         )
-        message = "run started" if started else "run has ended already"
-        LOGGER.info(message, extra={"run_id": run_id, "files": len(run.files)})
-    LOGGER.info(
-        "batch done",
-        extra={"messages": len(event["Records"]), "folders": len(arrivals) - len(files), "failed": len(failures)},
-    )
-    return {"batchItemFailures": failures}
+        started += is_new
+        LOGGER.info("run started" if is_new else "run has ended already", run_id=run_id, files=len(run.files))
+    folders = len(arrivals) - len(files)
+    LOGGER.info("batch done", messages=len(event["Records"]), folders=folders, malformed=len(malformed))
+    METRICS.add_metric(name="RunsStarted", unit=MetricUnit.Count, value=started)
+    METRICS.add_metric(name="MalformedMessages", unit=MetricUnit.Count, value=len(malformed))
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in malformed]}
+
+
+def _parse(records: list[dict[str, Any]]) -> tuple[list[Arrival], list[str]]:
+    """Return the arrivals, and the ids of malformed messages."""
+    arrivals, malformed = [], []
+    for record in records:
+        try:
+            arrivals.append(parse_arrival(record["body"]))
+        except MalformedArrivalError as error:
+            LOGGER.warning("malformed message", message_id=record["messageId"], reason=str(error))
+            malformed.append(record["messageId"])
+    return arrivals, malformed

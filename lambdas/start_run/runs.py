@@ -1,15 +1,19 @@
-"""From arrivals to started runs: each step may be repeated, and repeating it changes nothing."""
+"""From arrivals to started runs. Every step may be repeated without a second effect."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from arrivals import Arrival, run_id_of
-from ledger import MAX_FILES, STARTED, Ledger, Run
+from common.documents import write_json
+
+from ptmlops_contracts.keys import PreparedKeys
+from ptmlops_contracts.ledger import STARTED, Manifest
+from ptmlops_contracts.state import STATE_VERSION, StateInput
+from start_run.arrivals import Arrival, run_id_of
+from start_run.ledger import MAX_FILES, Ledger, Run, manifest_file
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -19,14 +23,17 @@ ATTEMPTS = 5
 
 
 class ContentionError(Exception):
-    """Others kept claiming the same files; the batch comes back and is tried again."""
+    """Other batches kept claiming the same files. This batch returns to the queue and is tried again."""
 
 
-def runs_for(arrivals: Sequence[Arrival], *, ledger: Ledger, now: datetime) -> list[str]:
-    """The ids of the runs that these files belong to: those that claimed them before, and new ones for the rest.
+def claim_runs(arrivals: Sequence[Arrival], *, ledger: Ledger, now: datetime) -> list[str]:
+    """Claim every file that no run has claimed yet.
+
+    Returns:
+        The ids of the runs that these files belong to, earlier and new ones.
 
     Raises:
-        ContentionError: a claim was lost again and again.
+        ContentionError: five claims in a row were lost to other batches.
     """
     waiting = {arrival.file: arrival for arrival in arrivals}
     run_ids: list[str] = []
@@ -36,39 +43,38 @@ def runs_for(arrivals: Sequence[Arrival], *, ledger: Ledger, now: datetime) -> l
         run_ids.extend(claimed.values())
         for file in claimed:
             del waiting[file]
-        chosen = sorted(waiting.values(), key=lambda arrival: arrival.file)[:MAX_FILES]
-        if not chosen:
+        batch = sorted(waiting.values(), key=lambda arrival: arrival.file)[:MAX_FILES]
+        if not batch:
             break
-        run_id = run_id_of(chosen)
-        if ledger.claim(run_id=run_id, files=[arrival.file for arrival in chosen], started_at=now):
+        run_id = run_id_of(batch)
+        if ledger.claim(run_id=run_id, files=[arrival.file for arrival in batch], started_at=now):
             run_ids.append(run_id)
-            for arrival in chosen:
+            for arrival in batch:
                 del waiting[arrival.file]
         else:
             attempts += 1
             if attempts == ATTEMPTS:
-                raise ContentionError(f"{len(chosen)} files could not be claimed in {ATTEMPTS} attempts")
+                raise ContentionError(f"{len(batch)} files could not be claimed in {ATTEMPTS} attempts")
     return sorted(set(run_ids))
 
 
-def manifest(run: Run) -> bytes:
-    """The run's manifest.json (docs/contracts.md); made from the ledger alone, so that it is the same every time."""
-    document = {"run_id": run.run_id, "created_at": run.started_at, "files": [asdict(file) for file in run.files]}
-    return json.dumps(document, ensure_ascii=False).encode()
-
-
 def ensure_started(run: Run, *, s3: S3Client, prepared_bucket: str, states: SFNClient, state_machine_arn: str) -> bool:
-    """Write the manifest and start the execution, also when both were done before. False: the run has ended already.
+    """Write the manifest and start the execution, even if both were done before.
 
-    StartExecution with a name and input that run already answers with the same execution; once that execution has
-    ended, it answers ExecutionAlreadyExists.
+    StartExecution with the name and input of a running execution returns that execution. Once it has ended, the call fails
+    with ExecutionAlreadyExists.
+
+    Returns:
+        False if the run has ended already.
     """
     if run.status != STARTED:
         return False
-    key = f"runs/{run.run_id}/manifest.json"
-    s3.put_object(Bucket=prepared_bucket, Key=key, Body=manifest(run), ContentType="application/json")
+    # From the ledger alone, so it is the same every time.
+    manifest = Manifest(run_id=run.run_id, created_at=run.started_at, files=[manifest_file(file) for file in run.files])
+    write_json(s3, prepared_bucket, PreparedKeys(run.run_id).manifest, manifest)
+    document = StateInput(run_id=run.run_id, schema_version=STATE_VERSION)
     try:
-        states.start_execution(stateMachineArn=state_machine_arn, name=run.run_id, input=json.dumps({"run_id": run.run_id}))
+        states.start_execution(stateMachineArn=state_machine_arn, name=run.run_id, input=json.dumps(document))
     except states.exceptions.ExecutionAlreadyExists:
         return False
     return True

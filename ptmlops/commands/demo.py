@@ -35,6 +35,7 @@ def demo(
     if not as_json:
         show_plan(rows, to_score, out)  # before the imports below, which take a second
     from ptmlops import file_runs, generator
+    from ptmlops_contracts.keys import OutputKeys
 
     labelled, unlabelled = out / "in" / "labelled.csv", out / "in" / "unlabelled.csv"
     generator.write_csv(labelled, rows, seed=7, broken=6)
@@ -43,7 +44,9 @@ def demo(
     if not all(one.succeeded for one in ended):
         raise typer.Exit(RUN_FAILED)
     last = ended[-1]
-    files = sorted(path for path in (out / "out").rglob("*") if path.is_file() and f"run_id={last.run_id}" in str(path))
+    run = OutputKeys(last.run_id)
+    folders = [out / "out" / folder for folder in (run.predictions, *run.rewritten_folders)]
+    files = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
     seconds = time.monotonic() - started
     if as_json:
         documents = [one.document for one in ended]

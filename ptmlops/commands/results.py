@@ -12,6 +12,7 @@ import typer
 from ptmlops.errors import OperatorError, report_errors
 from ptmlops.options import CommonOptions, RunId
 from ptmlops.terminal import console, print_json
+from ptmlops_contracts.keys import OutputKeys
 
 
 class Format(StrEnum):
@@ -133,7 +134,7 @@ def report(
     from ptmlops import predictions
 
     target = options.target()
-    run_id, page = predictions.fetch_one(target, predictions.REPORT_KEY, run_id)
+    run_id, page = predictions.fetch_one(target, lambda run: OutputKeys(run).report_page, run_id)
     path = out or Path(f"report-{run_id}.html")
     save(path, page)
     if options.as_json:

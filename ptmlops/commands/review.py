@@ -11,6 +11,7 @@ from ptmlops.commands.results import save
 from ptmlops.errors import RUN_FAILED, RUNS_CONTINUE, OperatorError, report_errors
 from ptmlops.options import CommonOptions, RunId, cli_options_for
 from ptmlops.terminal import console, print_command, print_json
+from ptmlops_contracts.keys import OutputKeys
 
 if TYPE_CHECKING:
     from ptmlops.review_list import Reviewed
@@ -33,7 +34,7 @@ def pull(
     from ptmlops import predictions
 
     target = options.target()
-    run_id, content = predictions.fetch_one(target, predictions.REVIEW_LIST_KEY, run_id)
+    run_id, content = predictions.fetch_one(target, lambda run: OutputKeys(run).review, run_id)
     path = out or Path(f"review-{run_id}.csv")
     if path.exists():
         raise OperatorError(f"{path} exists and may be filled in already: move it away, or choose another --out")

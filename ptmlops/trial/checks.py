@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptmlops.errors import OperatorError
+from ptmlops_contracts.keys import EVALUATION_FILE
 from stacks.config import Settings
 
 if TYPE_CHECKING:
     from complaints_etl.readers.table import Table
 
-PREDICTIONS, EVALUATION = "predictions.csv", "evaluation.json"
+PREDICTIONS, EVALUATION = "predictions.csv", EVALUATION_FILE
 
 
 def check_folder(out: Path, inputs: Sequence[Path]) -> None:

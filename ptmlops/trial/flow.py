@@ -19,6 +19,7 @@ from ptmlops.source_roots import add_source_roots_to_path
 from ptmlops.trial import checks, learning, scoring
 from ptmlops.trial.notes import notes_on
 from ptmlops.trial.preparation import preparing
+from ptmlops_contracts.keys import ANY_RUN, PreparedKeys
 from stacks.config import Settings
 
 # Opens a step that a person watches. It yields the function that reports what happens in the step.
@@ -90,7 +91,7 @@ def _write_results(out: Path, document: dict[str, Any], *, scored: bool) -> list
 
 
 def _prepare_report(folder: Path) -> dict[str, Any]:
-    report: dict[str, Any] = json.loads(next(folder.glob("runs/*/report.json")).read_text(encoding="utf-8"))
+    report: dict[str, Any] = json.loads(next(folder.glob(PreparedKeys(ANY_RUN).report)).read_text(encoding="utf-8"))
     return report
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptmlops.errors import OperatorError
+from ptmlops_contracts.keys import labelled_folder
+from ptmlops_contracts.state import NONE
 from stacks.config import Settings
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def train_and_evaluate(base: Path, settings: Settings, report: dict[str, Any], s
     chosen = settings.training
     parameters = parse_settings(["--seed", str(chosen.seed), "--target_precision", str(chosen.target_precision)])
     inputs = base / "evaluation" / "input"
-    _lay_out(inputs, base / "labelled" / "labelled")
+    _lay_out(inputs, base / "labelled")
     _write_request(inputs, settings)
     train_dir, test_dir = inputs / "train", inputs / "test"
     try:
@@ -74,12 +76,13 @@ def train_and_evaluate(base: Path, settings: Settings, report: dict[str, Any], s
     return document
 
 
-def _lay_out(inputs: Path, labelled: Path) -> None:
+def _lay_out(inputs: Path, prepared: Path) -> None:
     """Move the prepared splits to where evaluate.py reads: train and validation below train/, the held-out rows in test/."""
     (inputs / "train").mkdir(parents=True)
     for split, folder in (("train", "train/train"), ("validation", "train/validation"), ("test", "test")):
-        if (labelled / split).is_dir():
-            (labelled / split).rename(inputs / folder)
+        source = prepared / labelled_folder(split)
+        if source.is_dir():
+            source.rename(inputs / folder)
         else:
             (inputs / folder).mkdir()
 
@@ -88,7 +91,7 @@ def _write_request(inputs: Path, settings: Settings) -> None:
     training = settings.training
     request = {
         "run_id": "try",
-        "champion_version": "none",
+        "champion_version": NONE,
         "seed": training.seed,
         "target_precision": training.target_precision,
     }

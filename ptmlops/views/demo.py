@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ptmlops.terminal import console, print_file
+from ptmlops_contracts.keys import OutputKeys
 
 
 def show_plan(labelled: int, unlabelled: int, folder: Path) -> None:
@@ -45,9 +46,10 @@ def show_outcome(document: dict[str, Any], files: Sequence[Path], seconds: float
     model = document["model"]
     out.print(f"Model version {model['version']}: macro-F1 {model['macro_f1']:.3f} on held-out complaints")
     out.print("\nFiles")
+    run = OutputKeys(document["run_id"])
     for title, part in (
-        ("report", "report.html"), ("predictions", "predictions/"), ("spreadsheet", "exports/"),
-        ("to review", "review/"), ("rejected", "rejected/"),
+        ("report", run.report_page), ("predictions", run.predictions), ("spreadsheet", run.exports),
+        ("to review", run.review_folder), ("rejected", run.rejected_folder),
     ):  # fmt: skip
         for path in files:
             if part in path.as_posix():

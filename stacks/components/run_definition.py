@@ -1,4 +1,4 @@
-"""The state machine of a run in Amazon States Language; what docs/contracts.md calls the state document grows through it.
+"""The state machine of a run in Amazon States Language; the document of ptmlops_contracts/state.py grows through it.
 
 Written as data and not as CDK's task classes: there are none for tuning and processing jobs, and those there are add
 permissions of their own (the transform task attaches AmazonSageMakerFullAccess). JSONPath, because one definition must
@@ -12,7 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aws_cdk as cdk
+from aws_cdk import aws_s3 as s3
 
+from ptmlops_contracts.keys import RUN_PLACEHOLDER, ModelKeys, PreparedKeys, s3_uri
+from ptmlops_contracts.state import CHAMPION_CHANGED, NONE, Plan, Planned
 from stacks.components.code_assets import ROOT
 from stacks.config import Settings
 from stacks.modeling_stack import Modeling
@@ -23,8 +26,10 @@ State = dict[str, Any]
 PARTITION = cdk.Aws.PARTITION
 
 HYPERPARAMETERS = ROOT / "training" / "hyperparameters.json"
-# What the plan consists of (docs/contracts.md); Promote returns it again as it then stands.
-PLAN = ("train", "score", "rows", "manifests", "request_uri", "champion", "parent_tuning_job")
+# The fields of `$.plan` as Plan returns it, and as Promote does.
+PLANNED, PLAN = tuple(Planned.__annotations__), tuple(Plan.__annotations__)
+# Keys of "this run", to be filled in by States.Format.
+PREPARED_KEYS, MODEL_KEYS = PreparedKeys(RUN_PLACEHOLDER), ModelKeys(RUN_PLACEHOLDER)
 LAMBDA_SECONDS = 300
 VOLUME_GB = 30
 # A job's own time-out fires first and says more; the state's is there for a job that never answers.
@@ -45,11 +50,11 @@ def run_definition(
 ) -> dict[str, Any]:
     """The definition, holding CDK tokens where resources are named."""
     job_seconds = settings.compute.timeout_minutes * 60
-    plan = _invoke(plan_arn, {"state.$": "$"}, result_path="$.plan", keep=PLAN, then="Train?")
-    promote = _invoke(promote_arn, {"state.$": "$"}, result_path="$.plan", keep=(*PLAN, "promotion"), then="Same champion?")
+    plan = _invoke(plan_arn, {"state.$": "$"}, result_path="$.plan", keep=PLANNED, then="Train?")
+    promote = _invoke(promote_arn, {"state.$": "$"}, result_path="$.plan", keep=PLAN, then="Same champion?")
     record = _invoke(
         record_arn,
-        {"state.$": "$", "execution_arn.$": "$$.Execution.Id", "started_at.$": "$$.Execution.StartTime"},
+        {"state.$": "$", "execution_arn.$": "$$.Execution.Id"},
         result_path="$.record",
         keep=("status",),
         then=None,
@@ -63,7 +68,7 @@ def run_definition(
                 {
                     "And": [
                         {"Variable": "$.plan.train", "BooleanEquals": True},
-                        {"Not": {"Variable": "$.plan.parent_tuning_job", "StringEquals": "none"}},
+                        {"Not": {"Variable": "$.plan.parent_tuning_job", "StringEquals": NONE}},
                     ],
                     "Next": "Train warm",
                 },
@@ -82,7 +87,7 @@ def run_definition(
             "Choices": [
                 {
                     "Variable": "$.plan.promotion.decision",
-                    "StringEquals": "ChampionChanged",
+                    "StringEquals": CHAMPION_CHANGED,
                     "Next": "Evaluate",
                 }
             ],
@@ -198,6 +203,11 @@ def _tags(settings: Settings) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in {**settings.tags, "environment": settings.name}.items()]
 
 
+def _of_run(bucket: s3.IBucket, key: str, *more: str) -> str:
+    """Return the intrinsic function that fills the run's id, and the values at the paths in `more`, into a key."""
+    return f"States.Format('{s3_uri(bucket.bucket_name, key)}', {', '.join(('$.run_id', *more))})"
+
+
 def _s3_input(uri: object, *, data_type: str, dynamic: bool = True) -> State:
     return {
         "S3DataSource": {
@@ -263,7 +273,7 @@ def _tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, sec
     spot = {
         "EnableManagedSpotTraining": True,
         "CheckpointConfig": {
-            "S3Uri.$": f"States.Format('s3://{storage.models.bucket_name}/checkpoints/{{}}', $.run_id)",
+            "S3Uri.$": _of_run(storage.models, MODEL_KEYS.checkpoints.rstrip("/")),
             "LocalPath": "/opt/ml/checkpoints",
         },
     }
@@ -314,7 +324,7 @@ def _tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, sec
                 "RoleArn": modeling.training_role.role_arn,
                 "InputDataConfig": channels,
                 "OutputDataConfig": {
-                    "S3OutputPath.$": f"States.Format('s3://{storage.models.bucket_name}/training/{{}}', $.run_id)",
+                    "S3OutputPath.$": _of_run(storage.models, MODEL_KEYS.training.rstrip("/")),
                     "KmsKeyId": storage.key.key_arn,
                 },
                 "ResourceConfig": {
@@ -379,10 +389,7 @@ def _processing_job(settings: Settings, storage: Storage, modeling: Modeling, *,
             },
         }
 
-    candidate = (
-        f"States.Format('s3://{storage.models.bucket_name}/training/{{}}/{{}}/output/model.tar.gz', "
-        "$.run_id, $.training.best_training_job)"
-    )
+    candidate = _of_run(storage.models, MODEL_KEYS.artifact("{}"), "$.training.best_training_job")
     return {
         "Type": "Task",
         "Resource": f"arn:{PARTITION}:states:::sagemaker:createProcessingJob.sync",
@@ -418,7 +425,7 @@ def _processing_job(settings: Settings, storage: Storage, modeling: Modeling, *,
                 job_input("train", "$.plan.manifests.train", "ManifestFile"),
                 job_input("validation", "$.plan.manifests.validation", "ManifestFile"),
                 job_input("test", "$.plan.manifests.test", "ManifestFile"),
-                job_input("request", "States.Format('{}request.json', $.plan.request_uri)"),
+                job_input("request", _of_run(storage.prepared, PREPARED_KEYS.request)),
             ],
             "ProcessingOutputConfig": {
                 "KmsKeyId": storage.key.key_arn,
@@ -426,7 +433,7 @@ def _processing_job(settings: Settings, storage: Storage, modeling: Modeling, *,
                     {
                         "OutputName": "evaluation",
                         "S3Output": {
-                            "S3Uri.$": f"States.Format('s3://{storage.models.bucket_name}/evaluations/{{}}/', $.run_id)",
+                            "S3Uri.$": _of_run(storage.models, MODEL_KEYS.evaluation),
                             "LocalPath": f"{base}/output",
                             "S3UploadMode": "EndOfJob",
                         },
@@ -446,7 +453,6 @@ def _processing_job(settings: Settings, storage: Storage, modeling: Modeling, *,
 
 
 def _transform_job(settings: Settings, storage: Storage, *, seconds: int) -> State:
-    runs = f"s3://{storage.prepared.bucket_name}/runs"
     return {
         "Type": "Task",
         "Resource": f"arn:{PARTITION}:states:::sagemaker:createTransformJob.sync",
@@ -461,7 +467,7 @@ def _transform_job(settings: Settings, storage: Storage, *, seconds: int) -> Sta
                 "DataSource": {
                     "S3DataSource": {
                         "S3DataType": "S3Prefix",
-                        "S3Uri.$": f"States.Format('{runs}/{{}}/to_score/', $.run_id)",
+                        "S3Uri.$": _of_run(storage.prepared, PREPARED_KEYS.to_score),
                     }
                 },
                 "ContentType": "application/jsonlines",
@@ -469,7 +475,7 @@ def _transform_job(settings: Settings, storage: Storage, *, seconds: int) -> Sta
                 "SplitType": "Line",
             },
             "TransformOutput": {
-                "S3OutputPath.$": f"States.Format('{runs}/{{}}/scored/', $.run_id)",
+                "S3OutputPath.$": _of_run(storage.prepared, PREPARED_KEYS.scored),
                 "Accept": "application/jsonlines",
                 "AssembleWith": "Line",
                 "KmsKeyId": storage.key.key_arn,

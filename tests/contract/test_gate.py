@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from promote_model.gate import judge
 
-from local_aws import ROOT
 from tests.unit.training.test_jobs import give_champion, load, run_training, write_rows
 
 POLICY = {
@@ -23,16 +20,6 @@ POLICY = {
     "max_calibration_error": 0.05,
     "min_holdout_rows": 100,
 }
-
-
-@pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.syspath_prepend(str(ROOT / "lambdas/promote_model"))
-    import gate
-
-    yield gate
-    for name in ("gate", "recall"):
-        sys.modules.pop(name, None)
 
 
 @pytest.fixture(scope="module")
@@ -62,41 +49,37 @@ def evaluated(models: Path, base: Path, candidate: str, champion: Path | bytes |
     return json.loads(json.dumps(load("evaluate").evaluate(base), allow_nan=False))
 
 
-def judged(gate: ModuleType, evaluation: Any, champion: str) -> Any:
-    return gate.judge(evaluation, POLICY, run_id="run-1", champion_version=champion)
+def judged(evaluation: Any, champion: str) -> Any:
+    return judge(evaluation, POLICY, run_id="run-1", champion_version=champion)
 
 
-def test_a_first_candidate_passes(gate: ModuleType, models: Path, tmp_path: Path) -> None:
-    verdict = judged(gate, evaluated(models, tmp_path, "many", None), "none")
+def test_a_first_candidate_passes(models: Path, tmp_path: Path) -> None:
+    verdict = judged(evaluated(models, tmp_path, "many", None), "none")
     assert verdict.status == "Approved", verdict.reasons
 
 
-def test_a_better_candidate_passes(gate: ModuleType, models: Path, tmp_path: Path) -> None:
-    verdict = judged(gate, evaluated(models, tmp_path, "many", models / "few/model"), "3")
+def test_a_better_candidate_passes(models: Path, tmp_path: Path) -> None:
+    verdict = judged(evaluated(models, tmp_path, "many", models / "few/model"), "3")
     assert verdict.status == "Approved", verdict.reasons
     assert {"recall: access", "recall: billing", "recall: fraud"} <= {check.name for check in verdict.checks}
 
 
-def test_a_worse_candidate_is_refused_for_being_worse_and_for_nothing_else(
-    gate: ModuleType, models: Path, tmp_path: Path
-) -> None:
-    verdict = judged(gate, evaluated(models, tmp_path, "few", models / "many/model"), "3")
+def test_a_worse_candidate_is_refused_for_being_worse_and_for_nothing_else(models: Path, tmp_path: Path) -> None:
+    verdict = judged(evaluated(models, tmp_path, "few", models / "many/model"), "3")
     assert verdict.status == "Rejected"
     limits = ("under the floor", "over the limit", "more than chance explains")
     assert all(any(limit in reason for limit in limits) for reason in verdict.reasons), verdict.reasons
 
 
-def test_a_champion_that_cannot_be_read_is_left_to_a_person(gate: ModuleType, models: Path, tmp_path: Path) -> None:
-    verdict = judged(gate, evaluated(models, tmp_path, "many", b"damaged"), "3")
+def test_a_champion_that_cannot_be_read_is_left_to_a_person(models: Path, tmp_path: Path) -> None:
+    verdict = judged(evaluated(models, tmp_path, "many", b"damaged"), "3")
     assert verdict.status == "PendingManualApproval", verdict.reasons
 
 
 @pytest.mark.parametrize("champion", [False, True])
-def test_an_empty_holdout_is_refused_for_being_empty(
-    gate: ModuleType, models: Path, tmp_path: Path, *, champion: bool
-) -> None:
+def test_an_empty_holdout_is_refused_for_being_empty(models: Path, tmp_path: Path, *, champion: bool) -> None:
     evaluation = evaluated(models, tmp_path, "many", models / "few/model" if champion else None, rows=0)
-    verdict = judged(gate, evaluation, "3" if champion else "none")
+    verdict = judged(evaluation, "3" if champion else "none")
     assert verdict.status == "Rejected"
-    assert verdict.reasons[0] == "the holdout has 0 rows and deciding takes 100"
+    assert verdict.reasons[0] == "the holdout has 0 rows; at least 100 are needed"
     assert set(verdict.reasons[1:]) <= {"the evaluation has no comparison"}

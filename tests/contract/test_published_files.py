@@ -7,15 +7,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from complaints_etl.publish.join import TABLE, Run, table_columns
+from complaints_etl.publish.join import TABLE, table_columns
 from complaints_etl.publish.review import REVIEW_COLUMNS
-from complaints_etl.publish.statistics import LENGTHS
 from complaints_etl.readers import read_table
 from pyspark.sql.types import _parse_datatype_string
 
 from local_aws import ROOT
+from ptmlops_contracts.keys import OutputKeys
+from ptmlops_contracts.run_ids import run_date
 from stacks.config import load_settings
 from tests.stacks.conftest import Template
+
+RUN_ID = "20260715-093000-0123abcd"
 
 
 @pytest.fixture
@@ -51,19 +54,18 @@ def test_every_type_is_one_that_spark_and_the_catalog_write_alike(spark: Any) ->
 
 def test_athena_looks_where_publish_writes_without_a_crawler(table: dict[str, Any]) -> None:
     parameters = table["Parameters"]
-    run = Run(run_id="20260715-093000-0123abcd", model_version="1", answered_at=datetime.now(UTC), audit_sample=0)
     first, last = parameters["projection.run_date.range"].split(",")
 
     assert (parameters["projection.enabled"], parameters["projection.run_date.type"]) == ("true", "date")
     assert parameters["projection.run_date.format"] == "yyyy-MM-dd"
-    day = datetime.strptime(run.run_date, "%Y-%m-%d").replace(tzinfo=UTC)
+    day = datetime.strptime(run_date(RUN_ID), "%Y-%m-%d").replace(tzinfo=UTC)
     assert (day.year, day.month, day.day) == (2026, 7, 15)
     assert (first, last) == ("2026-01-01", "NOW")
     location = joined(parameters["storage.location.template"])
     assert location == "s3://<bucket>/predictions/run_date=${run_date}/"
     assert joined(table["StorageDescriptor"]["Location"]) == "s3://<bucket>/predictions/"
-    script = (ROOT / "glue_jobs" / "publish_predictions.py").read_text(encoding="utf-8")
-    assert 'table = f"predictions/run_date={run.run_date}/run_id={run.run_id}/"' in script
+    # publish_predictions.py writes to this key: tests/contract/test_contracts.py finds any other.
+    assert OutputKeys(RUN_ID).predictions.startswith("predictions/run_date=2026-07-15/")
 
 
 @pytest.mark.parametrize("environment", sorted(path.stem for path in (ROOT / "environments").glob("*.toml")))
@@ -73,9 +75,3 @@ def test_a_review_list_is_understood_by_every_environment(environment: str) -> N
     found = read_table("review.csv", ",".join(REVIEW_COLUMNS).encode(), aliases)
 
     assert found.columns == {name: name for name in ("complaint_id", "text", "label", "received_at")}
-
-
-def test_drift_counts_lengths_in_the_buckets_of_the_evaluation() -> None:
-    from complaint_model import evaluation
-
-    assert evaluation.LENGTHS == LENGTHS

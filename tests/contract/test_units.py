@@ -1,8 +1,9 @@
-"""The template and the code that it runs agree: variables, arguments, entry points, hyperparameters, endings, labels."""
+"""The template and the code that it runs agree: variables, arguments, settings, hyperparameters; units import nothing of others."""
 
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import json
 import re
@@ -13,36 +14,15 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from common.settings import read_settings
 
 from local_aws import ROOT
-from ptmlops import uploads
-from tests.stacks.conftest import Template, synthesize
+from tests.contract.conftest import Assembly
+from tests.contract.test_archives import FUNCTIONS
 
-FUNCTIONS = ("start_run", "plan_run", "promote_model", "record_run")
-SOURCE_ROOTS = ("glue_jobs", "training", *(f"lambdas/{name}" for name in FUNCTIONS))
-
-
-@pytest.fixture(scope="module")
-def assembly(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Template]]:
-    folder = tmp_path_factory.mktemp("contract")
-    return folder, synthesize("local", folder)
-
-
-def _handler(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """A function's handler module, imported as Lambda imports it; its siblings are not left behind for the next one."""
-    folder = ROOT / "lambdas" / name
-    monkeypatch.syspath_prepend(str(folder))
-    for sibling in folder.glob("*.py"):
-        monkeypatch.delitem(sys.modules, sibling.stem, raising=False)
-    specification = importlib.util.spec_from_file_location(f"{name}_handler", folder / "handler.py")
-    assert specification
-    assert specification.loader
-    module = importlib.util.module_from_spec(specification)
-    monkeypatch.setitem(sys.modules, f"{name}_handler", module)
-    specification.loader.exec_module(module)
-    for sibling in folder.glob("*.py"):
-        sys.modules.pop(sibling.stem, None)
-    return module
+SOURCE_ROOTS = ("glue_jobs", "training", "lambdas", "ptmlops_contracts")
+# Powertools reads them itself.
+POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
 
 
 class Recorded(Mapping[str, str]):
@@ -62,40 +42,31 @@ class Recorded(Mapping[str, str]):
         return 0
 
 
-def _function(assembly: tuple[Path, dict[str, Template]], name: str) -> dict[str, Any]:
-    """The function whose package is `lambdas/<name>`: its S3 key is the hash in the asset folder's name."""
-    folder, templates = assembly
-    wanted = {path.name for path in (ROOT / "lambdas" / name).glob("*.py")}
-    assets = [path for path in folder.glob("asset.*") if path.is_dir() and {file.name for file in path.glob("*.py")} == wanted]
-    hashes = {asset.name.removeprefix("asset.") for asset in assets}
-    functions = templates["workflow"].properties("AWS::Lambda::Function")
-    [function] = [found for found in functions if found["Code"]["S3Key"].removesuffix(".zip") in hashes]
-    return function
-
-
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_gets_exactly_the_variables_that_it_reads(
-    name: str, assembly: tuple[Path, dict[str, Template]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module = _handler(name, monkeypatch)
+def test_a_function_gets_exactly_the_variables_that_it_reads(name: str, assembly: Assembly) -> None:
     recorded = Recorded()
-    module.Settings.from_environ(recorded)
-    assert set(_function(assembly, name)["Environment"]["Variables"]) == recorded.asked
+    read_settings(importlib.import_module(f"{name}.handler").Settings, recorded)
+    functions = assembly.templates["workflow"].properties("AWS::Lambda::Function")
+    [variables] = [
+        function["Environment"]["Variables"]
+        for function in functions
+        if function["Handler"] == f"{name}.handler.lambda_handler"
+    ]
+    assert set(variables) == recorded.asked | POWERTOOLS
+    assert variables["POWERTOOLS_SERVICE_NAME"] == name
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_missing_variable_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_variable_is_named(name: str) -> None:
     with pytest.raises(KeyError):
-        _handler(name, monkeypatch).Settings.from_environ({})
+        read_settings(importlib.import_module(f"{name}.handler").Settings, {})
 
 
-def test_the_glue_jobs_get_exactly_their_arguments(
-    assembly: tuple[Path, dict[str, Template]], definition: dict[str, Any]
-) -> None:
+def test_the_glue_jobs_get_exactly_their_arguments(assembly: Assembly, definition: dict[str, Any]) -> None:
     own_of_glue = re.compile(
         r"--(job-language|extra-py-files|additional-python-modules|python-modules-installer-option|conf|TempDir|job-bookmark)"
     )
-    jobs = assembly[1]["preparation"].properties("AWS::Glue::Job")
+    jobs = assembly.templates["preparation"].properties("AWS::Glue::Job")
     for script, state in (("prepare_complaints", "Prepare"), ("publish_predictions", "Publish")):
         [defaults] = [
             job["DefaultArguments"]
@@ -109,11 +80,19 @@ def test_the_glue_jobs_get_exactly_their_arguments(
         assert {f"--{name}" for name in parsed} == given, script
 
 
-def test_the_settings_asset_is_what_the_jobs_read(assembly: tuple[Path, dict[str, Template]]) -> None:
+def _module(path: Path) -> ModuleType:
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    assert specification
+    assert specification.loader
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_the_settings_asset_is_what_the_jobs_read(assembly: Assembly) -> None:
     from complaints_etl.job_settings import JobSettings
 
-    folder, _ = assembly
-    found = folder.glob("asset.*.json")
+    found = assembly.folder.glob("asset.*.json")
     tables = [json.loads(path.read_text(encoding="utf-8")) for path in found]
     [settings] = [JobSettings.from_tables(table) for table in tables if "complaints" in table]
     assert settings.columns["label"][:2] == ("label", "category")
@@ -141,23 +120,10 @@ def test_every_tuned_and_static_hyperparameter_is_one_that_training_takes(defini
     assert found == {"validation:macro_f1": ["0.7412"], "validation:macro_f1_standard_error": ["0.0061"]}
 
 
-def test_entry_scripts_are_in_the_training_archive(
-    assembly: tuple[Path, dict[str, Template]], definition: dict[str, Any]
-) -> None:
-    import tarfile
-
-    folder, _ = assembly
-    names: set[str] = set()
-    for path in folder.rglob("*.tar.gz"):
-        with tarfile.open(path) as archive:
-            names |= {name.removeprefix("./") for name in archive.getnames()}
-    assert {"train.py", "evaluate.py", "inference.py", "complaint_model/fit.py"} <= names
-
-
 @pytest.mark.parametrize("root", SOURCE_ROOTS)
-def test_a_source_root_imports_nothing_of_another(root: str) -> None:
-    """What AWS mounts is one folder: an import across would work here and fail there."""
-    mine = {path.stem for path in (ROOT / root).iterdir()}
+def test_a_source_root_imports_itself_and_the_contracts(root: str) -> None:
+    """An archive holds one root and the contracts: an import across would work here and fail there."""
+    mine = {path.stem for path in (ROOT / root).iterdir()} | {"ptmlops_contracts"}
     others = {path.stem for other in SOURCE_ROOTS if other != root for path in (ROOT / other).iterdir()}
     foreign = (others | {"stacks", "local_aws", "ptmlops", "app"}) - mine - {"__pycache__"}
     for path in (ROOT / root).rglob("*.py"):
@@ -168,14 +134,26 @@ def test_a_source_root_imports_nothing_of_another(root: str) -> None:
                 assert name.split(".")[0] not in foreign, f"{path}: {name}"
 
 
-def test_the_command_line_refuses_what_prepare_cannot_read_and_nothing_else() -> None:
-    from complaints_etl.readers.table import SUPPORTED_ENDINGS
+def test_the_contracts_import_nothing_but_the_standard_library() -> None:
+    allowed = sys.stdlib_module_names | {"ptmlops_contracts"}
+    for path in (ROOT / "ptmlops_contracts").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            assert not (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] not in allowed), path
+            assert not (isinstance(node, ast.Import) and any(a.name.split(".")[0] not in allowed for a in node.names)), path
 
-    assert uploads.SUPPORTED_ENDINGS == SUPPORTED_ENDINGS
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_imports_itself_and_what_functions_share(name: str) -> None:
+    """Functions lie in one archive, and are still deployed, and understood, one by one."""
+    others = set(FUNCTIONS) - {name}
+    for path in [*(ROOT / "lambdas" / name).glob("*.py"), *(ROOT / "lambdas/common").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                assert (node.module or "").split(".")[0] not in others, f"{path}: {node.module}"
 
 
-def test_every_output_that_the_contract_names_is_there(assembly: tuple[Path, dict[str, Template]]) -> None:
+def test_every_output_that_the_contract_names_is_there(assembly: Assembly) -> None:
     text = (ROOT / "docs/contracts.md").read_text(encoding="utf-8")
     named = set(re.findall(r"[A-Za-z]+", re.search(r"## Stack outputs\s+`([^`]+)`", text)[1]))  # type: ignore[index]
-    found = {name for template in assembly[1].values() for name in template.body.get("Outputs", {})}
+    found = {name for template in assembly.templates.values() for name in template.body.get("Outputs", {})}
     assert named <= found

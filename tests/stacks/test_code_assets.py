@@ -1,4 +1,4 @@
-"""Wheels that travel with the code to SageMaker and Glue are exactly those that the lock file pins, or synth says what to do."""
+"""Code assets: the same bytes for the same content; wheels exactly as the lock file pins them, or synth says what to do."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -17,7 +19,16 @@ import pytest
 from botocore.session import get_session
 from packaging.requirements import Requirement
 
-from stacks.components.code_assets import GLUE_MODULES, ROOT, glue_modules, glue_wheels, numba_wheels, source_archive
+from stacks.components.code_assets import (
+    GLUE_MODULES,
+    ROOT,
+    glue_modules,
+    glue_wheels,
+    numba_wheels,
+    powertools_wheels,
+    source_archive,
+    zip_archive,
+)
 from stacks.components.run_definition import _tuning_job
 from stacks.config import Settings, SettingsError, load_settings
 from tests.stacks.conftest import Template, synthesize
@@ -44,15 +55,51 @@ def test_the_archive_holds_the_pinned_wheels_beside_the_code(tmp_path: Path) -> 
     assert {"train.py", "complaint_model/compiled/score.py"} <= names[1]
 
 
-def test_wheels_that_are_missing_or_not_the_pinned_ones_stop_the_synthesis(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"the wheel of llvmlite \S+ is not in .*: run `make install`"):
-        numba_wheels(folder=tmp_path)
-    for wheel in numba_wheels():
+def test_the_functions_bring_powertools_on_aws_and_not_on_local_aws() -> None:
+    assert {name: load_settings(name).compute.bundle_powertools for name in ("local", "dev", "prod")} == {
+        "local": False, "dev": True, "prod": True,
+    }  # fmt: skip
+
+
+def test_a_zip_holds_packages_contracts_and_wheels_at_its_root_and_is_the_same_each_time(tmp_path: Path) -> None:
+    stack = cdk.Stack(cdk.App(outdir=str(tmp_path)), "Stack")
+    assets = [
+        zip_archive(stack, name, folder=ROOT / "lambdas", packages=["start_run", "common"], wheels=powertools_wheels())
+        for name in ("One", "Two")
+    ]
+    assert assets[0].asset_hash == assets[1].asset_hash
+    with zipfile.ZipFile(tmp_path / assets[0].asset_path) as archive:
+        names = archive.namelist()
+    assert names == sorted(names)
+    assert {"start_run/handler.py", "common/settings.py", "ptmlops_contracts/py.typed", "typing_extensions.py"} <= set(names)
+    assert {name.split("/")[0] for name in names if not name.split("/")[0].endswith(".dist-info")} == {
+        "start_run", "common", "ptmlops_contracts", "aws_lambda_powertools", "jmespath", "typing_extensions.py",
+    }  # fmt: skip
+    assert not [name for name in names if "__pycache__" in name or name.endswith(".so")]
+
+
+@pytest.mark.parametrize(("wheels", "name"), [(numba_wheels, "llvmlite"), (powertools_wheels, "aws-lambda-powertools")])
+def test_wheels_that_are_missing_or_not_the_pinned_ones_stop_the_synthesis(
+    tmp_path: Path, wheels: Callable[..., list[Path]], name: str
+) -> None:
+    with pytest.raises(SettingsError, match=rf"the wheel of {name} \S+ is not in .*: run `make install`"):
+        wheels(folder=tmp_path)
+    for wheel in wheels():
         shutil.copy(wheel, tmp_path)
-    with (tmp_path / numba_wheels()[1].name).open("ab") as numba:
-        numba.write(b"more")
-    with pytest.raises(SettingsError, match=r"numba-\S+ is not the file that requirements.lock pins: delete it, then run"):
-        numba_wheels(folder=tmp_path)
+    with (tmp_path / wheels()[1].name).open("ab") as changed:
+        changed.write(b"more")
+    with pytest.raises(SettingsError, match=r"\S+\.whl is not the file that requirements.lock pins: delete it, then run"):
+        wheels(folder=tmp_path)
+
+
+def test_the_functions_wheels_are_all_that_powertools_needs() -> None:
+    """boto3 is part of Lambda's runtime. Whether Powertools imports on these alone is a matter for tests/contract."""
+    needed = {"aws-lambda-powertools"} | {
+        requirement.name
+        for requirement in map(Requirement, importlib.metadata.requires("aws-lambda-powertools") or ())
+        if not requirement.marker or requirement.marker.evaluate({"extra": ""})
+    }
+    assert needed == {wheel.name.split("-")[0].replace("_", "-") for wheel in powertools_wheels()}
 
 
 @pytest.fixture

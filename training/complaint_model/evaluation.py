@@ -22,9 +22,9 @@ from complaint_model.metrics import (
 from complaint_model.model import Model
 from complaint_model.records import Labelled
 from complaint_model.scoring import score
+from ptmlops_contracts.evaluation import length_bucket
 
 CALIBRATION_DRAWS = 200
-LENGTHS = ((50, "under 50 words"), (150, "50 to 149 words"), (400, "150 to 399 words"), (math.inf, "400 words or more"))
 RELIABILITY_BINS = 15
 CURVE_POINTS = 50
 
@@ -203,5 +203,4 @@ def _by(parts: Sequence[str], truth: Ints, predicted: Ints, count: int) -> dict[
 
 
 def _length(text: str) -> str:
-    words = len(text.split())
-    return next(name for limit, name in LENGTHS if words < limit)
+    return length_bucket(len(text.split()))

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from complaints_etl.publish.join import Run
 from complaints_etl.spreadsheet import BYTE_ORDER_MARK, header_line, line
+from ptmlops_contracts.keys import OutputKeys
 
 EXPORT_COLUMNS = (
     "ptmlops_status", "ptmlops_complaint_id", "ptmlops_label", "ptmlops_confidence", "ptmlops_needs_review",
@@ -86,7 +87,7 @@ def rejected_rows(rejected: DataFrame, run_id: str, put: Put) -> list[str]:
     cells = F.array(*[F.col(name).cast("string") for name in REJECTED_COLUMNS])
     lines = rejected.orderBy("source_file", "source_version", "row_number").select(line(cells, F.lit(",")).alias("line"))
     texts = (row["line"] for row in lines.toLocalIterator(prefetchPartitions=True))
-    return write_parts(f"rejected/run_id={run_id}/rejected.csv", header_line(REJECTED_COLUMNS, ","), texts, put)[0]
+    return write_parts(OutputKeys(run_id).rejected, header_line(REJECTED_COLUMNS, ","), texts, put)[0]
 
 
 def separator(file: Mapping[str, Any]) -> str:
@@ -97,9 +98,9 @@ def separator(file: Mapping[str, Any]) -> str:
 def export_names(files: Sequence[Mapping[str, Any]], run_id: str) -> list[str]:
     """Return the key of each file's export. Keys are unique, stay in the run's folder, and are the same in a redrive.
 
-    Example: `a.csv`, `a.csv.gz`, `../b.jsonl` → `a.csv`, `a (2).csv`, `_/b.jsonl.csv`, each below `exports/run_id=…/`.
+    Example: `a.csv`, `a.csv.gz`, `../b.jsonl` → `a.csv`, `a (2).csv`, `_/b.jsonl.csv`, each below `OutputKeys.exports`.
     """
-    prefix = f"exports/run_id={run_id}/"
+    prefix = OutputKeys(run_id).exports
     taken: set[str] = set()
     names = []
     for file in files:

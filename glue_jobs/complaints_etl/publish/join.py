@@ -40,11 +40,6 @@ class Run:
     answered_at: datetime
     audit_sample: int
 
-    @property
-    def run_date(self) -> str:
-        """The day of the run, from its id, so that a redrive on another day writes to the same partition."""
-        return f"{self.run_id[:4]}-{self.run_id[4:6]}-{self.run_id[6:8]}"
-
 
 def table_columns() -> list[tuple[str, str]]:
     """Return (name, type) of each column of the predictions table, in order. The catalog's table is made from the same file."""

@@ -126,7 +126,7 @@ def _resource(name: str) -> str:
 
 
 def _href(key: str) -> str:
-    """Return a link to `key` that works in the bucket and in a copy of it: the page is two folders below, in runs/run_id=…/."""
+    """Return a link to `key` that works in the bucket and in a copy of it: the page is two folders below (`OutputKeys.folder`)."""
     return f"../../{quote(key)}"
 
 

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from complaints_etl.publish.exports import Put, alternatives_cell, confidence_cell, terms_cell, write_parts
 from complaints_etl.publish.join import TO_SCORE, Run
 from complaints_etl.spreadsheet import header_line, line
+from ptmlops_contracts.keys import OutputKeys
 
 # Prepare accepts these names of text, label, complaint_id and received_at in every environment, so that the list can be uploaded.
 REVIEW_COLUMNS = (
@@ -64,6 +65,5 @@ def review_list(joined: DataFrame, run: Run, put: Put, *, separator: str = ",") 
     first = next(texts, None)
     if first is None:
         return [], counts
-    name = f"review/run_id={run.run_id}/review.csv"
-    keys, _ = write_parts(name, header_line(REVIEW_COLUMNS, separator), chain([first], texts), put)
+    keys, _ = write_parts(OutputKeys(run.run_id).review, header_line(REVIEW_COLUMNS, separator), chain([first], texts), put)
     return keys, counts

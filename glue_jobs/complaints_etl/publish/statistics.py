@@ -10,9 +10,9 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from ptmlops_contracts.evaluation import LENGTH_BUCKETS
+
 CONFIDENCE_BINS = 10
-# (upper limit in words, name) of each bucket of by_length in evaluation.json (training/complaint_model/evaluation.py).
-LENGTHS = ((50, "under 50 words"), (150, "50 to 149 words"), (400, "150 to 399 words"), (math.inf, "400 words or more"))
 DRIFT_ROWS = 50  # with fewer rows on either side the index is mostly noise
 
 
@@ -61,8 +61,8 @@ def collect_statistics(scored: DataFrame) -> RunStatistics:
     Counts all dimensions at once and sums them up here: each Spark job takes about a second, however small it is.
     """
     words = F.size(F.split(F.trim("text"), r"\s+"))
-    length = F.lit(LENGTHS[-1][1])
-    for limit, name in reversed(LENGTHS[:-1]):
+    length = F.lit(LENGTH_BUCKETS[-1][1])
+    for limit, name in reversed(LENGTH_BUCKETS[:-1]):
         length = F.when(words < limit, name).otherwise(length)
     tenth = F.least(F.floor(F.col("confidence") * CONFIDENCE_BINS), F.lit(CONFIDENCE_BINS - 1)).cast("int")
     groups = (

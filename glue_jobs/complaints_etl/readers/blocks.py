@@ -5,7 +5,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 
-from complaints_etl.readers.table import Blocks, Reason, UnreadableFileError
+from complaints_etl.readers.table import Blocks, UnreadableFileError
+from ptmlops_contracts.report import Reason
 
 BLOCK_BYTES = 4 * 1024**2
 MAX_UNPACKED_BYTES = 6 * 1024**3

@@ -23,8 +23,9 @@ from complaints_etl.readers.detect import SAMPLE_BYTES, detect
 from complaints_etl.readers.encoding import LONE_SURROGATE
 from complaints_etl.readers.evidence import Evidence
 from complaints_etl.readers.header import LONGEST_NAME, fold, header_end
-from complaints_etl.readers.table import MAX_CELL_CHARACTERS, SEPARATORS, Aliases, FileFormat, UnreadableFileError
+from complaints_etl.readers.table import MAX_CELL_CHARACTERS, Aliases, FileFormat, UnreadableFileError
 from complaints_etl.spreadsheet import MARK, active
+from ptmlops_contracts.files import SEPARATORS
 
 _Octets = NDArray[np.uint8]
 _Places = NDArray[np.int64]

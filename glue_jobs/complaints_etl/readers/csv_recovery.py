@@ -18,7 +18,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from complaints_etl.readers.csv_parser import CsvParser
-from complaints_etl.readers.table import MAX_CELL_CHARACTERS, Reason
+from complaints_etl.readers.table import MAX_CELL_CHARACTERS
+from ptmlops_contracts.report import Reason
 
 _MAX_BROKEN_LINES = 1000
 _MAX_REST_LINES = 50

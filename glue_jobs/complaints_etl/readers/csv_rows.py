@@ -10,7 +10,8 @@ from complaints_etl.readers.csv_parser import CsvParser
 from complaints_etl.readers.csv_recovery import RecordLines, Recovery, Rejection
 from complaints_etl.readers.encoding import LONE_SURROGATE, reject_bytes
 from complaints_etl.readers.header import LONGEST_NAME, fold
-from complaints_etl.readers.table import FileFormat, Reason, Row
+from complaints_etl.readers.table import FileFormat, Row
+from ptmlops_contracts.report import Reason
 
 
 class _Columns(NamedTuple):

@@ -15,7 +15,9 @@ from complaints_etl.readers.csv_parser import lines_of
 from complaints_etl.readers.encoding import as_utf8, encoding_by_mark, text_blocks
 from complaints_etl.readers.evidence import Evidence
 from complaints_etl.readers.header import SAMPLE_LINES, find_header, looks_like_table, name_columns, require_text_column
-from complaints_etl.readers.table import SUPPORTED_ENDINGS, Aliases, Blocks, FileFormat, Reason, UnreadableFileError
+from complaints_etl.readers.table import Aliases, Blocks, FileFormat, UnreadableFileError
+from ptmlops_contracts.files import SUPPORTED_ENDINGS, file_ending
+from ptmlops_contracts.report import Reason
 
 SAMPLE_BYTES = 64 * 1024
 # The first bytes of files that are not text, whatever their names say (from each format's definition).
@@ -88,8 +90,7 @@ def _with_csv_header(file_format: FileFormat, lines: Iterator[str], aliases: Ali
 
 
 def _ending(name: str) -> str:
-    lower = name.lower().removesuffix(".gz")
-    ending = next((ending for ending in SUPPORTED_ENDINGS if lower.endswith(ending)), None)
+    ending = file_ending(name)
     if ending is None:
         message = f"files end in {', '.join(SUPPORTED_ENDINGS)} or these with .gz"
         raise UnreadableFileError(Reason.UNSUPPORTED_FORMAT, message)

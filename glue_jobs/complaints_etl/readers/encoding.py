@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from complaints_etl.readers.blocks import whole_lines, with_first_of
-from complaints_etl.readers.table import Reason, Row, UnreadableFileError
+from complaints_etl.readers.table import Row, UnreadableFileError
+from ptmlops_contracts.report import Reason
 
 ONE_BYTE = ("cp1252", "cp850", "mac_roman")
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")

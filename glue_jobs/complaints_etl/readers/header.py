@@ -12,15 +12,9 @@ from itertools import chain, islice
 
 from complaints_etl.readers.csv_parser import CsvParser
 from complaints_etl.readers.encoding import LONE_SURROGATE
-from complaints_etl.readers.table import (
-    MAX_CELL_CHARACTERS,
-    MAX_COLUMNS,
-    SEPARATORS,
-    Aliases,
-    FileFormat,
-    Reason,
-    UnreadableFileError,
-)
+from complaints_etl.readers.table import MAX_CELL_CHARACTERS, MAX_COLUMNS, Aliases, FileFormat, UnreadableFileError
+from ptmlops_contracts.files import SEPARATORS
+from ptmlops_contracts.report import Reason
 
 SAMPLE_LINES = 100  # from which the separator is found
 LONGEST_NAME = 200  # characters of a title's cell, and of the first cell of a repeated header

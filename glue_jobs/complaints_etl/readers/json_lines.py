@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from complaints_etl.readers.encoding import LONE_SURROGATE, reject_bytes
 from complaints_etl.readers.header import check_column_count, fold, unique_name
-from complaints_etl.readers.table import MAX_CELL_CHARACTERS, FileFormat, Reason, Row, UnreadableFileError
+from complaints_etl.readers.table import MAX_CELL_CHARACTERS, FileFormat, Row, UnreadableFileError
+from ptmlops_contracts.report import Reason
 
 _AROUND = "\ufeff\r\n \t"
 _TOO_MUCH = "a number of it is too long, or it is nested too deeply"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from complaints_etl.readers.encoding import LONE_SURROGATE, reject_bytes
-from complaints_etl.readers.table import MAX_CELL_CHARACTERS, Reason, Row, UnreadableFileError
+from complaints_etl.readers.table import MAX_CELL_CHARACTERS, Row, UnreadableFileError
+from ptmlops_contracts.report import Reason
 
 
 def read_row(texts: Iterable[str]) -> Row:

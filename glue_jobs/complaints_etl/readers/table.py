@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import NamedTuple
 
-# The command line refuses other endings before it uploads anything (tests/contract compares the two lists).
-SUPPORTED_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".txt")
-SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+from ptmlops_contracts.files import SEPARATORS
+from ptmlops_contracts.report import Reason
+
 MAX_CELL_CHARACTERS = 2 * 1024**2
 MAX_COLUMNS = 1000
 
@@ -17,30 +16,6 @@ MAX_COLUMNS = 1000
 Blocks = Callable[[], Iterator[bytes]]
 # For each column of ours the names that a file may give it, in order of preference.
 Aliases = Mapping[str, Sequence[str]]
-
-
-class Reason(StrEnum):
-    """Why a row or a whole file was rejected. docs/prepare.md explains each."""
-
-    UNSUPPORTED_FORMAT = "unsupported_format"
-    EMPTY_FILE = "empty_file"
-    BINARY_FILE = "binary_file"
-    BROKEN_ENCODING = "broken_encoding"
-    UNKNOWN_ENCODING = "unknown_encoding"
-    BROKEN_GZIP = "broken_gzip"
-    TRUNCATED_GZIP = "truncated_gzip"
-    GZIP_BOMB = "gzip_bomb"
-    NO_HEADER = "no_header"
-    NO_TEXT_COLUMN = "no_text_column"
-    TOO_MANY_COLUMNS = "too_many_columns"
-    NOT_JSON_LINES = "not_json_lines"
-    TOO_LONG = "too_long"
-    MALFORMED_ROW = "malformed_row"
-    WRONG_FIELD_COUNT = "wrong_field_count"
-    UNCLOSED_QUOTE = "unclosed_quote"
-    REPEATED_HEADER = "repeated_header"
-    EMPTY_TEXT = "empty_text"
-    UNKNOWN_LABEL = "unknown_label"
 
 
 class UnreadableFileError(Exception):

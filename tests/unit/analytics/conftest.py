@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,13 +17,14 @@ from complaints_etl.publish.join import Run, join_answers, predictions, read_ans
 from complaints_etl.readers.storage import SourceFile
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
+from record_run.summary import run_document
 
+from ptmlops_contracts.keys import OutputKeys
 from tests.athena import Athena
 from tests.stacks.conftest import Template, templates
 from tests.unit.etl.conftest import settings
-from tests.unit.lambdas.conftest import unit
 
-__all__ = ["settings", "templates", "unit"]
+__all__ = ["settings", "templates"]
 
 TODAY = date(2026, 7, 15)  # a Wednesday; the runs below are of Mondays
 
@@ -114,7 +113,7 @@ def published(spark: SparkSession, settings: JobSettings, tmp_path_factory: pyte
         mine = records.where(F.col("complaint_id").isin(names))
         run = Run(run_id=run_id, model_version=str(version), answered_at=_published_at(run_id), audit_sample=0)
         table = predictions(join_answers(mine, read_answers(spark, str(answers.parent))), run)
-        table.coalesce(1).write.parquet(str(folder / f"output/predictions/run_date={run.run_date}/run_id={run_id}"))
+        table.coalesce(1).write.parquet(str(folder / "output" / OutputKeys(run_id).predictions))
         reasons = Counter(row["reason"] for row in rejected if row["source_file"] == f"{run_id}.csv")
         rows = {"read": len(found), "accepted": len(names), "rejected": reasons.total(), "duplicates": 0}
         reports[run_id] = {"rows": rows, "files": [{}], "rejects": dict(reasons)}
@@ -122,17 +121,20 @@ def published(spark: SparkSession, settings: JobSettings, tmp_path_factory: pyte
 
 
 @pytest.fixture
-def bucket(published: Published, unit: Callable[[str, str], ModuleType]) -> Path:
+def bucket(published: Published) -> Path:
     """The bucket with `run_history/` too, in the words of record_run."""
-    handler = unit("record_run", "handler")
     for (run_id, version), found in RUNS.items():
-        counts = {"scored": sum(bool(c.text) for c in found), "needs_review": sum(c.review for c in found)}
-        state = {"plan": {"champion": {"version": str(version), "macro_f1": 0.7 + version / 100}}}
-        run = handler._run_document(run_id, "SUCCEEDED", state, published.reports[run_id], counts)
+        counts: Any = {"scored": sum(bool(c.text) for c in found), "needs_review": sum(c.review for c in found)}
+        state: Any = {"run_id": run_id, "plan": {"champion": {"version": str(version), "macro_f1": 0.7 + version / 100}}}
         started = _published_at(run_id)
-        run |= {"started_at": handler._iso(started), "finished_at": handler._iso(started + timedelta(minutes=9))}
-        run |= {"seconds": 540.0, "states": {"Prepare": 61.0}, "cost": {"prepare": 0.02, "training": None}, "cost_usd": 0.02}
-        path = published.bucket / handler.history_key(run_id)
+        left = {"timestamp": started + timedelta(seconds=61), "stateExitedEventDetails": {"name": "Prepare"}}
+        run = run_document(
+            run_id, "SUCCEEDED", state, published.reports[run_id], counts,
+            started=started, ended=started + timedelta(minutes=9),
+            events=[{"timestamp": started, "stateEnteredEventDetails": {"name": "Prepare"}}, left],
+            cost={"prepare": 0.02, "training": None},
+        )  # fmt: skip
+        path = published.bucket / OutputKeys(run_id).history
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(run, ensure_ascii=False), encoding="utf-8")
     return published.bucket

@@ -13,9 +13,11 @@ import os
 
 import pytest
 from complaints_etl.readers import read_table
-from complaints_etl.readers.table import Reason, UnreadableFileError
+from complaints_etl.readers.table import UnreadableFileError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+
+from ptmlops_contracts.report import Reason
 
 CASES = 2000 if os.environ.get("PTMLOPS_NIGHTLY") else 200
 ALIASES = {"text": ("text", "queja"), "label": ("label",), "complaint_id": ("id",), "received_at": ("date",)}

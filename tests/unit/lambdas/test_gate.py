@@ -5,16 +5,15 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promote_model.gate import judge
+from promote_model.multiple_testing import RecallChange, labels_with_lower_recall
 
-Unit = Callable[[str, str], ModuleType]
 POLICY = {
     "mode": "automatic",
     "min_macro_f1": 0.6,
@@ -22,11 +21,6 @@ POLICY = {
     "max_calibration_error": 0.05,
     "min_holdout_rows": 100,
 }
-
-
-@pytest.fixture
-def gate(unit: Unit) -> ModuleType:
-    return unit("promote_model", "gate")
 
 
 def measured(**changes: Any) -> dict[str, Any]:
@@ -100,19 +94,19 @@ def recall(lost: int, gained: int, support: int) -> dict[str, Any]:
     }
 
 
-def judged(gate: ModuleType, evaluation: Any, champion: str = "3", **policy: Any) -> Any:
-    return gate.judge(evaluation, {**POLICY, **policy}, run_id="r", champion_version=champion)
+def judged(evaluation: Any, champion: str = "3", **policy: Any) -> Any:
+    return judge(evaluation, {**POLICY, **policy}, run_id="r", champion_version=champion)
 
 
-def test_a_first_candidate_over_the_floors_serves(gate: ModuleType) -> None:
-    verdict = judged(gate, first(), "none")
+def test_a_first_candidate_over_the_floors_serves() -> None:
+    verdict = judged(first(), "none")
     assert verdict.status == "Approved"
     assert verdict.reasons == ("first champion: macro-F1 0.800 on 300 held-out rows",)
     assert all(check.passed for check in verdict.checks)
 
 
-def test_the_settings_may_leave_it_to_a_person(gate: ModuleType) -> None:
-    verdict = judged(gate, first(), "none", mode="manual")
+def test_the_settings_may_leave_it_to_a_person() -> None:
+    verdict = judged(first(), "none", mode="manual")
     assert verdict.status == "PendingManualApproval"
     assert "approval by a person" in verdict.reasons[1]
 
@@ -120,7 +114,7 @@ def test_the_settings_may_leave_it_to_a_person(gate: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("change", "objection"),
     [
-        ({"holdout": holdout(fraud=99)}, "the holdout has 99 rows and deciding takes 100"),
+        ({"holdout": holdout(fraud=99)}, "the holdout has 99 rows; at least 100 are needed"),
         ({"candidate": measured(macro_f1=0.599)}, "macro-F1 0.599 is under the floor of 0.600"),
         ({"candidate": measured(expected_calibration_error=0.051)}, "calibration error 0.051 is over the limit of 0.050"),
         (
@@ -131,30 +125,28 @@ def test_the_settings_may_leave_it_to_a_person(gate: ModuleType) -> None:
     ],
 )
 @pytest.mark.parametrize("champion", [False, True])
-def test_floors_hold_with_and_without_a_champion(
-    gate: ModuleType, change: dict[str, Any], objection: str, *, champion: bool
-) -> None:
+def test_floors_hold_with_and_without_a_champion(change: dict[str, Any], objection: str, *, champion: bool) -> None:
     evaluation = {**first(), **change}
     if champion:
         versus = against(candidate=evaluation["candidate"], fraud=(0, 0, evaluation["holdout"]["rows"]))
         evaluation |= {part: versus[part] for part in ("champion", "comparison")}
-    verdict = judged(gate, evaluation, "3" if champion else "none")
+    verdict = judged(evaluation, "3" if champion else "none")
     assert verdict.status == "Rejected"
     assert verdict.reasons == (objection,)
 
 
-def test_a_limit_itself_is_within_the_limit(gate: ModuleType) -> None:
+def test_a_limit_itself_is_within_the_limit() -> None:
     edge = first(
         holdout=holdout(fraud=100),
         leakage={"rows": 5},
         candidate=measured(macro_f1=0.6, expected_calibration_error=0.05),
     )
-    assert judged(gate, edge, "none").status == "Approved"
+    assert judged(edge, "none").status == "Approved"
 
 
-def test_what_chance_gives_on_few_rows_is_no_lack_of_calibration(gate: ModuleType) -> None:
+def test_what_chance_gives_on_few_rows_is_no_lack_of_calibration() -> None:
     few = first(candidate=measured(expected_calibration_error=0.09, expected_calibration_error_by_chance=0.1))
-    assert judged(gate, few, "none").status == "Approved"
+    assert judged(few, "none").status == "Approved"
 
 
 @pytest.mark.parametrize(
@@ -168,10 +160,8 @@ def test_what_chance_gives_on_few_rows_is_no_lack_of_calibration(gate: ModuleTyp
         (-0.2, (-0.3, -0.1), "Rejected"),
     ],
 )
-def test_worse_is_what_chance_does_not_explain(
-    gate: ModuleType, difference: float, interval: tuple[float, float], status: str
-) -> None:
-    verdict = judged(gate, against(difference, interval))
+def test_worse_is_what_chance_does_not_explain(difference: float, interval: tuple[float, float], status: str) -> None:
+    verdict = judged(against(difference, interval))
     assert verdict.status == status
     digits = 4 if interval[1] == -0.0001 else 3
     assert f"{interval[0]:+.{digits}f} to {interval[1]:+.{digits}f}" in verdict.reasons[0]
@@ -189,19 +179,19 @@ def test_worse_is_what_chance_does_not_explain(
         ((11, 0, 100), "Rejected"),
     ],
 )
-def test_no_label_may_be_sacrificed(gate: ModuleType, change: tuple[int, int, int], status: str) -> None:
-    verdict = judged(gate, against(0.01, (-0.01, 0.03), access=change))
+def test_no_label_may_be_sacrificed(change: tuple[int, int, int], status: str) -> None:
+    verdict = judged(against(0.01, (-0.01, 0.03), access=change))
     assert verdict.status == status
     assert ("recall of access falls" in verdict.reasons[0]) == (status == "Rejected")
 
 
-def test_a_champion_that_cannot_be_read_leaves_it_to_a_person(gate: ModuleType) -> None:
+def test_a_champion_that_cannot_be_read_leaves_it_to_a_person() -> None:
     evaluation = first(champion={"version": "3", "error": "champion: weights.npy was changed after training"})
-    verdict = judged(gate, evaluation)
+    verdict = judged(evaluation)
     assert verdict.status == "PendingManualApproval"
     assert "weights.npy was changed" in verdict.reasons[1]
     below = {**evaluation, "candidate": measured(macro_f1=0.1)}
-    assert judged(gate, below).status == "Rejected"
+    assert judged(below).status == "Rejected"
 
 
 @pytest.mark.parametrize(
@@ -217,8 +207,8 @@ def test_a_champion_that_cannot_be_read_leaves_it_to_a_person(gate: ModuleType) 
         {**against(), "comparison": {**against()["comparison"], "recall": {"fraud": None}}},
     ],
 )
-def test_without_a_comparison_with_the_champion_nothing_is_promoted(gate: ModuleType, evaluation: Any) -> None:
-    assert judged(gate, evaluation).status == "Rejected"
+def test_without_a_comparison_with_the_champion_nothing_is_promoted(evaluation: Any) -> None:
+    assert judged(evaluation).status == "Rejected"
 
 
 def changed(*path_and_value: Any, evaluation: Any = None) -> dict[str, Any]:
@@ -235,31 +225,31 @@ def changed(*path_and_value: Any, evaluation: Any = None) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("evaluation", "objection"),
     [
-        (changed("run_id", "other"), "it is the evaluation of run other and not of r"),
+        (changed("run_id", "other"), "it is the evaluation of run other, not of r"),
         (changed("run_id", None), "the evaluation's run_id is missing or not text"),
-        (changed("holdout", "rows", 300.5), "the holdout's rows is 300.5 and no whole number"),
+        (changed("holdout", "rows", 300.5), "the holdout's rows is 300.5, not a whole number"),
         (changed("holdout", "rows", 301), "the holdout has 301 rows and its labels have 300"),
-        (changed("leakage", "rows", 0.4), "the leakage check's rows is 0.4 and no whole number"),
-        (changed("holdout", "fingerprint", "e" * 63), "the holdout's fingerprint is no SHA-256"),
-        (changed("candidate", "data_fingerprint", "none"), "the candidate's data_fingerprint is no SHA-256"),
+        (changed("leakage", "rows", 0.4), "the leakage check's rows is 0.4, not a whole number"),
+        (changed("holdout", "fingerprint", "e" * 63), "the holdout's fingerprint is not a SHA-256 digest"),
+        (changed("candidate", "data_fingerprint", "none"), "the candidate's data_fingerprint is not a SHA-256 digest"),
         (changed("candidate", "code_version", None), "the candidate's code_version is missing or not text"),
         (changed("candidate", "accuracy", None), "the candidate's accuracy is missing"),
-        (changed("candidate", "log_loss", math.inf), "the candidate's log_loss is no number from 0 to 1e+09"),
+        (changed("candidate", "log_loss", math.inf), "the candidate's log_loss is not a number from 0 to 1e+09"),
         (
             changed("candidate", "answered_precision", 0.0),
-            "an accuracy of 0.85 does not go with a precision of 0 in a share of 0.7",
+            "an accuracy of 0.85 contradicts a precision of 0 on a share of 0.7",
         ),
         (
             changed("candidate", "macro_f1_interval", [0.9, 0.7]),
-            "the candidate's macro_f1_interval is no pair of numbers from 0 to 1, the lower one first",
+            "the candidate's macro_f1_interval is not a pair of numbers from 0 to 1, the lower one first",
         ),
         (
             changed("comparison", "interval", [0.4, 0.0]),
-            "the comparison's interval is no pair of numbers from -1 to 1, the lower one first",
+            "the comparison's interval is not a pair of numbers from -1 to 1, the lower one first",
         ),
         (
             changed("comparison", "macro_f1_difference", -0.02, evaluation=against(0.02, (-0.03, 0.03))),
-            "macro-F1 is said to change by -0.020000, from 0.780000 to 0.800000",
+            "macro-F1 is reported to change by -0.020000, from 0.780000 to 0.800000",
         ),
         (
             against(-0.2, (-0.02, 0.02)),
@@ -272,11 +262,11 @@ def changed(*path_and_value: Any, evaluation: Any = None) -> dict[str, Any]:
         ),
         (
             changed("comparison", "recall", "gone", recall(0, 0, 1)),
-            "recall of gone is compared and the holdout has no row of it",
+            "recall of gone is compared, but the holdout has no row of it",
         ),
         (
             changed("comparison", "recall", "access", recall(60, 50, 100)),
-            "60 rows lost and 50 gained of 100: there are not so many",
+            "60 rows lost and 50 gained of 100: that is more than there are",
         ),
         (
             changed("comparison", "recall", "access", {**recall(20, 0, 100), "difference": 0.0}),
@@ -284,9 +274,9 @@ def changed(*path_and_value: Any, evaluation: Any = None) -> dict[str, Any]:
         ),
         (
             changed("comparison", "recall", "access", {**recall(100, 0, 100), "p_value": 1.0}),
-            "100 rows lost and 0 gained of 100 come of chance in a share of 0.000000 and not of 1.000000",
+            "100 rows lost and 0 gained of 100 occur by chance with probability 0.000000, not 1.000000",
         ),
-        (changed("champion", "version", "2"), "it was compared with version 2 and the champion is version 3"),
+        (changed("champion", "version", "2"), "it was compared with version 2, but the champion is version 3"),
         (changed("champion", "version", 3), "the champion's version is missing or not text"),
         (changed("champion", "error", ""), "the champion's error is missing or not text"),
         (
@@ -295,31 +285,29 @@ def changed(*path_and_value: Any, evaluation: Any = None) -> dict[str, Any]:
         ),
     ],
 )
-def test_an_evaluation_that_lacks_a_part_or_contradicts_itself_is_refused(
-    gate: ModuleType, evaluation: Any, objection: str
-) -> None:
-    verdict = judged(gate, evaluation)
+def test_an_evaluation_that_lacks_a_part_or_contradicts_itself_is_refused(evaluation: Any, objection: str) -> None:
+    verdict = judged(evaluation)
     assert verdict.status == "Rejected"
     assert objection in verdict.reasons[0]
 
 
 @pytest.mark.parametrize("part", ["champion", "comparison"])
-def test_a_first_candidate_was_compared_with_nothing(gate: ModuleType, part: str) -> None:
-    verdict = judged(gate, first(**{part: against()[part]}), "none")
+def test_a_first_candidate_was_compared_with_nothing(part: str) -> None:
+    verdict = judged(first(**{part: against()[part]}), "none")
     assert verdict.status == "Rejected"
-    assert verdict.reasons == ("it was compared with a champion and this run was planned without one",)
+    assert verdict.reasons == ("it was compared with a champion, but this run was planned without one",)
 
 
-def test_an_empty_holdout_is_one_objection(gate: ModuleType) -> None:
+def test_an_empty_holdout_is_one_objection() -> None:
     """What Evaluate writes then: nulls, which nobody needs to be told one by one."""
     nothing = dict.fromkeys(measured())
-    verdict = judged(gate, first(holdout=holdout(), candidate=nothing), "none", min_holdout_rows=0)
-    assert verdict.reasons == ("the holdout has 0 rows and deciding takes 1",)
+    verdict = judged(first(holdout=holdout(), candidate=nothing), "none", min_holdout_rows=0)
+    assert verdict.reasons == ("the holdout has 0 rows; at least 1 are needed",)
 
 
-def test_a_model_that_answers_nothing_has_no_precision(gate: ModuleType) -> None:
+def test_a_model_that_answers_nothing_has_no_precision() -> None:
     candidate = measured(threshold=1.0, answered_share=0.0, answered_precision=None)
-    assert judged(gate, first(candidate=candidate), "none").status == "Approved"
+    assert judged(first(candidate=candidate), "none").status == "Approved"
 
 
 @pytest.mark.parametrize(
@@ -353,15 +341,15 @@ def test_a_model_that_answers_nothing_has_no_precision(gate: ModuleType) -> None
         ),
     ],
 )
-def test_a_sentence_shows_what_it_says(gate: ModuleType, evaluation: Any, sentence: str) -> None:
-    verdict = judged(gate, evaluation, "3" if evaluation["champion"] else "none")
+def test_a_sentence_shows_what_it_says(evaluation: Any, sentence: str) -> None:
+    verdict = judged(evaluation, "3" if evaluation["champion"] else "none")
     assert sentence in [check.says for check in verdict.checks]
 
 
-def test_every_objection_is_said_and_every_number_kept(gate: ModuleType) -> None:
+def test_every_objection_is_said_and_every_number_kept() -> None:
     candidate = measured(macro_f1=0.5, expected_calibration_error=0.2)
     evaluation = against(-0.2, (-0.3, -0.1), candidate, access=(20, 0, 40))
-    verdict = judged(gate, evaluation)
+    verdict = judged(evaluation)
     assert len(verdict.reasons) == 4
     kept = {check.name: (check.value, check.limit) for check in verdict.checks}
     assert kept["macro_f1"] == (0.5, 0.6)
@@ -430,9 +418,9 @@ def _replaced(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", [*NUMBERS, *PARTS], ids=lambda path: ".".join(map(str, path)))
 @pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: repr(value)[:12])
-def test_what_is_no_number_never_promotes(gate: ModuleType, path: tuple[Any, ...], value: Any) -> None:
+def test_what_is_no_number_never_promotes(path: tuple[Any, ...], value: Any) -> None:
     for mode in ("automatic", "manual"):
-        verdict = judged(gate, _replaced(path, value), mode=mode)
+        verdict = judged(_replaced(path, value), mode=mode)
         assert verdict.status == "Rejected", value
         assert all(verdict.reasons)
     json.dumps([check.value for check in verdict.checks], allow_nan=False)  # promotion.json can be written
@@ -440,14 +428,14 @@ def test_what_is_no_number_never_promotes(gate: ModuleType, path: tuple[Any, ...
 
 @pytest.mark.parametrize("part", ["holdout", "leakage", "candidate", "champion", "comparison"])
 @pytest.mark.parametrize("value", [None, math.nan, "text", 1, [], True])
-def test_what_is_no_part_never_promotes(gate: ModuleType, part: str, value: Any) -> None:
-    assert judged(gate, {**against(), part: value}).status == "Rejected"
+def test_what_is_no_part_never_promotes(part: str, value: Any) -> None:
+    assert judged({**against(), part: value}).status == "Rejected"
 
 
 @pytest.mark.parametrize("document", [None, [], "x", 3, math.nan, {}])
-def test_what_is_no_evaluation_never_promotes(gate: ModuleType, document: Any) -> None:
+def test_what_is_no_evaluation_never_promotes(document: Any) -> None:
     for version in ("none", "3"):
-        assert judged(gate, document, version).status == "Rejected"
+        assert judged(document, version).status == "Rejected"
 
 
 ANYTHING = st.recursive(
@@ -461,44 +449,39 @@ def _sound(value: Any, low: float, high: float) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
-def test_whatever_stands_in_the_evaluation_only_sound_numbers_promote(gate: ModuleType) -> None:
+def test_whatever_stands_in_the_evaluation_only_sound_numbers_promote() -> None:
     """Any JSON in any place: no crash, and an approval only where the value there is a number that may be."""
 
     @settings(max_examples=400, deadline=None)
     @given(path=st.sampled_from(list(NUMBERS)), value=ANYTHING)
     def check(path: tuple[Any, ...], value: Any) -> None:
-        verdict = judged(gate, _replaced(path, value))
+        verdict = judged(_replaced(path, value))
         if verdict.status != "Rejected":
             assert _sound(value, *NUMBERS[path])
 
     check()
 
 
-def test_a_whole_evaluation_of_anything_never_promotes(gate: ModuleType) -> None:
+def test_a_whole_evaluation_of_anything_never_promotes() -> None:
     @settings(max_examples=200, deadline=None)
     @given(document=ANYTHING)
     def check(document: Any) -> None:
-        assert judged(gate, document).status == "Rejected"
+        assert judged(document).status == "Rejected"
 
     check()
 
 
-@pytest.fixture
-def recalls(unit: Unit) -> ModuleType:
-    return unit("promote_model", "recall")
-
-
-def test_the_chance_of_a_fall_is_exact(recalls: ModuleType) -> None:
+def test_the_chance_of_a_fall_is_exact() -> None:
     for total in (*range(12), 77, 400):
         for lost in range(total + 1):
             exact = sum(math.comb(total, k) for k in range(lost, total + 1)) / 2**total
-            change = recalls.Change(label="a", lost=lost, gained=total - lost, support=max(total, 1))
+            change = RecallChange(label="a", lost=lost, gained=total - lost, support=max(total, 1))
             assert change.by_chance == pytest.approx(exact, rel=1e-9)
-    many = recalls.Change(label="a", lost=500_000_000, gained=500_000_000, support=10**9)
+    many = RecallChange(label="a", lost=500_000_000, gained=500_000_000, support=10**9)
     assert many.by_chance == pytest.approx(0.5, abs=1e-4)
 
 
-def holdouts(recalls: ModuleType, labels: int, rows: int, contested: float, *, fall: bool = False) -> int:
+def holdouts(labels: int, rows: int, contested: float, *, fall: bool = False) -> int:
     """Of 200 simulated holdouts, those with a fallen label.
 
     Both models are right or wrong on the same rows, but on a share of `contested` rows, where each tosses its own coin. With
@@ -510,13 +493,13 @@ def holdouts(recalls: ModuleType, labels: int, rows: int, contested: float, *, f
     found = 0
     for differ, less in zip(differing.tolist(), lost.tolist(), strict=True):
         changes = [
-            recalls.Change(label=str(label), lost=down, gained=total - down, support=rows)
+            RecallChange(label=str(label), lost=down, gained=total - down, support=rows)
             for label, (total, down) in enumerate(zip(differ, less, strict=True))
         ]
         if fall:
             down = int(random.binomial(50, 0.3))
-            changes[0] = recalls.Change(label="0", lost=down, gained=int(random.binomial(5, 0.1)), support=50)
-        fallen = recalls.falls(changes, 0.1)
+            changes[0] = RecallChange(label="0", lost=down, gained=int(random.binomial(5, 0.1)), support=50)
+        fallen = labels_with_lower_recall(changes, 0.1)
         found += "0" in fallen if fall else bool(fallen)
     return found
 
@@ -524,25 +507,25 @@ def holdouts(recalls: ModuleType, labels: int, rows: int, contested: float, *, f
 @pytest.mark.parametrize(
     ("labels", "rows", "contested"), [(9, 30, 0.12), (77, 40, 0.16), (77, 40, 0.3), (200, 30, 0.15), (500, 50, 0.3)]
 )
-def test_many_labels_do_not_refuse_an_equal_candidate(recalls: ModuleType, labels: int, rows: int, contested: float) -> None:
+def test_many_labels_do_not_refuse_an_equal_candidate(labels: int, rows: int, contested: float) -> None:
     """Looked at one by one, 30% to 100% of those with 77 labels or more had a fallen one."""
-    assert holdouts(recalls, labels, rows, contested) <= 16  # 5%, and two standard errors of the simulation
+    assert holdouts(labels, rows, contested) <= 16  # 5%, and two standard errors of the simulation
 
 
 @pytest.mark.parametrize(("labels", "contested"), [(9, 0.12), (77, 0.1), (77, 0.16), (200, 0.15), (500, 0.2)])
-def test_a_real_fall_is_seen_among_many_labels(recalls: ModuleType, labels: int, contested: float) -> None:
-    assert holdouts(recalls, labels, 50, contested, fall=True) >= (180 if labels == 500 else 190)
+def test_a_real_fall_is_seen_among_many_labels(labels: int, contested: float) -> None:
+    assert holdouts(labels, 50, contested, fall=True) >= (180 if labels == 500 else 190)
 
 
-def test_a_label_that_hardly_differs_takes_nothing_from_the_others(recalls: ModuleType) -> None:
-    fallen = recalls.Change(label="fallen", lost=6, gained=0, support=30)
-    same = [recalls.Change(label=str(label), lost=2, gained=2, support=30) for label in range(500)]
-    differing = [recalls.Change(label=str(label), lost=5, gained=5, support=30) for label in range(500)]
-    assert recalls.falls([fallen, *same], 0.1) == {"fallen"}
-    assert recalls.falls([fallen, *differing], 0.1) == set()
+def test_a_label_that_hardly_differs_takes_nothing_from_the_others() -> None:
+    fallen = RecallChange(label="fallen", lost=6, gained=0, support=30)
+    same = [RecallChange(label=str(label), lost=2, gained=2, support=30) for label in range(500)]
+    differing = [RecallChange(label=str(label), lost=5, gained=5, support=30) for label in range(500)]
+    assert labels_with_lower_recall([fallen, *same], 0.1) == {"fallen"}
+    assert labels_with_lower_recall([fallen, *differing], 0.1) == set()
 
 
-def test_all_that_fell_are_named(recalls: ModuleType) -> None:
-    changes = [recalls.Change(label=str(label), lost=9 + label, gained=0, support=40) for label in range(4)]
-    assert recalls.falls(changes, 0.1) == {"0", "1", "2", "3"}
-    assert recalls.falls([], 0.1) == set()
+def test_all_that_fell_are_named() -> None:
+    changes = [RecallChange(label=str(label), lost=9 + label, gained=0, support=40) for label in range(4)]
+    assert labels_with_lower_recall(changes, 0.1) == {"0", "1", "2", "3"}
+    assert labels_with_lower_recall([], 0.1) == set()

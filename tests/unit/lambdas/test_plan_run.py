@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import boto3
 import pytest
+from common.clients import Clients
 from moto import mock_aws
+from plan_run import decision, handler
+from plan_run.decision import RunCounts
 
-Unit = Callable[[str, str], ModuleType]
+from ptmlops_contracts.report import SPLITS
+from tests.unit.lambdas.conftest import CONTEXT
+
 BUCKET, GROUP = "prepared-bucket", "models"
-SPLITS = ("train", "validation", "test")
 SPACE = {"objective": "f1", "static": ["sagemaker_program", "seed"], "tuned": {"cost": "Continuous"}, "environment": {}}
 
 
-@pytest.fixture
-def decision(unit: Unit) -> ModuleType:
-    return unit("plan_run", "decision")
-
-
-def decide(decision: ModuleType, *, new: int, total: int, to_score: int = 0, champion: bool = False, pending: Any = ()) -> Any:
+def decide(*, new: int, total: int, to_score: int = 0, champion: bool = False, pending: Any = ()) -> Any:
     def spread(rows: int) -> dict[str, int]:
         return {"train": rows - 2 * (rows // 10), "validation": rows // 10, "test": rows // 10}
 
-    facts = decision.Facts(new=spread(new), totals=spread(total), to_score=to_score, has_champion=champion, pending=pending)
-    return decision.decide(facts, min_labelled_rows=200, min_new_rows=50, raw_bucket="raw")
+    counts = RunCounts(new=spread(new), totals=spread(total), to_score=to_score, has_champion=champion, pending=pending)
+    return decision.decide(counts, min_labelled_rows=200, min_new_rows=50, raw_bucket="raw")
 
 
 @pytest.mark.parametrize(
@@ -44,46 +44,43 @@ def decide(decision: ModuleType, *, new: int, total: int, to_score: int = 0, cha
         (0, 0, 0, False, False, False),  # nothing at all
     ],
 )
-def test_the_decision(
-    decision: ModuleType, *, new: int, total: int, to_score: int, champion: bool, train: bool, score: bool
-) -> None:
-    found = decide(decision, new=new, total=total, to_score=to_score, champion=champion)
+def test_the_decision(*, new: int, total: int, to_score: int, champion: bool, train: bool, score: bool) -> None:
+    found = decide(new=new, total=total, to_score=to_score, champion=champion)
     assert (found.train, found.score) == (train, score)
     assert found.reason
 
 
-def test_rows_that_nothing_can_label_are_an_error_that_says_what_to_drop(decision: ModuleType) -> None:
+def test_rows_that_nothing_can_label_are_an_error_that_says_what_to_drop() -> None:
     with pytest.raises(decision.NoChampionError, match=r"at least 80 more labelled complaints into s3://raw/"):
-        decide(decision, new=0, total=120, to_score=9)
+        decide(new=0, total=120, to_score=9)
 
 
-def test_a_version_that_waits_for_approval_is_the_way_out(decision: ModuleType) -> None:
+def test_a_version_that_waits_for_approval_is_the_way_out() -> None:
     with pytest.raises(decision.NoChampionError, match=r"ptmlops promote 4"):
-        decide(decision, new=0, total=300, to_score=9, pending=(3, 4))
+        decide(new=0, total=300, to_score=9, pending=(3, 4))
 
 
-def test_a_split_without_rows_cannot_be_trained_on(decision: ModuleType) -> None:
-    facts = decision.Facts(
+def test_a_split_without_rows_cannot_be_trained_on() -> None:
+    counts = RunCounts(
         new={"train": 300, "validation": 5, "test": 0},
         totals={"train": 300, "validation": 5, "test": 0},
         to_score=0,
         has_champion=False,
         pending=(),
     )
-    found = decision.decide(facts, min_labelled_rows=200, min_new_rows=50, raw_bucket="raw")
+    found = decision.decide(counts, min_labelled_rows=200, min_new_rows=50, raw_bucket="raw")
     assert not found.train
     assert "test" in found.reason
 
 
 @pytest.fixture
-def deployed(monkeypatch: pytest.MonkeyPatch, unit: Unit) -> Iterator[ModuleType]:
+def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     with mock_aws():
         boto3.client("s3").create_bucket(Bucket=BUCKET)
         boto3.client("sagemaker").create_model_package_group(ModelPackageGroupName=GROUP)
         for name, value in {
             "PREPARED_BUCKET": BUCKET,
             "RAW_BUCKET": "raw",
-            "MODELS_BUCKET": "models-bucket",
             "MODEL_PACKAGE_GROUP": GROUP,
             "MIN_LABELLED_ROWS": "200",
             "MIN_NEW_ROWS": "50",
@@ -92,7 +89,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch, unit: Unit) -> Iterator[ModuleType
             "TUNING_SPACE": json.dumps(SPACE),
         }.items():
             monkeypatch.setenv(name, value)
-        yield unit("plan_run", "handler")
+        monkeypatch.setattr(handler, "CLIENTS", Clients())
+        yield handler
 
 
 def put(key: str, document: Any = "x") -> None:
@@ -116,7 +114,7 @@ def read(key: str) -> Any:
 
 
 def plan(deployed: ModuleType, run_id: str) -> Any:
-    return deployed.lambda_handler({"state": {"run_id": run_id}}, None)
+    return deployed.lambda_handler({"state": {"run_id": run_id}}, CONTEXT)
 
 
 def package(status: str, run_id: str = "r0", **metadata: str) -> None:
@@ -177,7 +175,7 @@ def test_a_redriven_plan_does_not_count_its_own_rows_twice(deployed: ModuleType)
 
 def test_the_champion_is_the_newest_approved_version(deployed: ModuleType) -> None:
     for status, run in (("Approved", "r1"), ("Approved", "r2"), ("Rejected", "r3"), ("PendingManualApproval", "r4")):
-        package(status, run)
+        package(status, run, evaluation_uri=f"s3://models-bucket/evaluations/{run}/")
     prepared("r9", 0, to_score=5)
 
     champion = plan(deployed, "r9")["champion"]
@@ -289,3 +287,24 @@ def test_one_job_and_random_search_start_from_nothing(deployed: ModuleType, monk
     package("Approved", "r1", tuning_job="r1-0-0")
     monkeypatch.setenv("TUNING_SPACE", "null")
     assert parent(deployed) == "none"
+
+
+def test_log_lines_name_the_run_and_metrics_have_units(
+    deployed: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(deployed.LOGGER.registered_handler, "stream", written)
+    prepared("r1", 300, to_score=7)
+
+    plan(deployed, "r1")
+
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert lines
+    assert {line["run_id"] for line in lines} == {"r1"}
+    metrics = json.loads(capsys.readouterr().out.splitlines()[-1])
+    [declared] = metrics["_aws"]["CloudWatchMetrics"]
+    assert {metric["Name"]: metric["Unit"] for metric in declared["Metrics"]} == {
+        "ComplaintsToScore": "Count",
+        "LabelledRows": "Count",
+    }
+    assert metrics["ComplaintsToScore"] == [7]

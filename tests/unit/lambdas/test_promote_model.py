@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import boto3
 import pytest
+from common.clients import Clients
 from moto import mock_aws
+from promote_model import handler
 
 from local_aws import validation
+from tests.unit.lambdas.conftest import CONTEXT
 from tests.unit.lambdas.test_gate import POLICY, against, first, measured
 
-Unit = Callable[[str, str], ModuleType]
 MODELS, PREPARED, GROUP = "models-bucket", "prepared-bucket", "ptmlops-test"
 ROLE = "arn:aws:iam::123456789012:role/model-role"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 
 
 @pytest.fixture
-def deployed(monkeypatch: pytest.MonkeyPatch, unit: Unit) -> Iterator[ModuleType]:
+def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     with mock_aws():
         for bucket in (MODELS, PREPARED):
             boto3.client("s3").create_bucket(Bucket=bucket)
@@ -46,9 +48,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch, unit: Unit) -> Iterator[ModuleType
             "NOTIFICATION_TOPIC_ARN": topic,
         }.items():
             monkeypatch.setenv(name, value)
-        module = unit("promote_model", "handler")
-        module._clients.cache_clear()
-        yield module
+        monkeypatch.setattr(handler, "CLIENTS", Clients())
+        yield handler
 
 
 def read(bucket: str, key: str) -> Any:
@@ -110,12 +111,12 @@ def notices() -> list[str]:
 
 
 def promote(deployed: ModuleType, event: Any) -> Any:
-    return deployed.lambda_handler(json.loads(json.dumps(event)), None)
+    return deployed.lambda_handler(json.loads(json.dumps(event)), CONTEXT)
 
 
 def test_a_first_candidate_is_registered_and_serves(deployed: ModuleType) -> None:
     models: list[Any] = []
-    deployed._clients().sagemaker.meta.events.register(
+    deployed.CLIENTS.sagemaker.meta.events.register(
         "provide-client-params.sagemaker.CreateModel", lambda params, **_: models.append(params)
     )
     made = promote(deployed, trained("run-1", first()))
@@ -235,7 +236,7 @@ def test_rows_that_wait_for_a_model_that_waits_fail_the_run_and_say_how_to_go_on
 
 
 def test_rows_that_wait_behind_a_refused_candidate_fail_the_run(deployed: ModuleType) -> None:
-    with pytest.raises(deployed.NoChampionError, match=r"under the floor.*Drop more labelled"):
+    with pytest.raises(deployed.NoChampionError, match=r"under the floor.*Upload more labelled"):
         promote(deployed, trained("run-1", first(candidate=measured(macro_f1=0.1))))
 
 
@@ -346,7 +347,7 @@ def test_the_evaluation_of_another_run_never_promotes(deployed: ModuleType) -> N
     evaluate("run-1", None, json.dumps(first(run_id="run-0")).encode())
     made = promote(deployed, event)
     assert made["promotion"]["decision"] == "Rejected"
-    assert made["promotion"]["reasons"] == ["it is the evaluation of run run-0 and not of run-1"]
+    assert made["promotion"]["reasons"] == ["it is the evaluation of run run-0, not of run-1"]
 
 
 @pytest.mark.parametrize(
@@ -358,7 +359,7 @@ def test_no_label_makes_a_request_that_the_service_refuses(
 ) -> None:
     """A label's name reaches the description and the metadata; the service takes few characters there."""
     requests: list[Any] = []
-    client = deployed._clients().sagemaker
+    client = deployed.CLIENTS.sagemaker
     client.meta.events.register(
         "provide-client-params.sagemaker.CreateModelPackage", lambda params, **_: requests.append(params)
     )

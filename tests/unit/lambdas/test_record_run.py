@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
+from record_run import handler
 
 from stacks.components.catalog import RUNS
+from tests.unit.lambdas.conftest import CONTEXT
 
 RUN = "20260715-093000-0123abcd"
 ARN = f"arn:aws:states:us-east-1:123456789012:execution:machine:{RUN}"
@@ -71,16 +73,13 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture
-def record(
-    unit: Callable[[str, str], ModuleType], aws: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Execution, dict[str, Any]], dict[str, Any]]:
+def record(aws: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[Execution, dict[str, Any]], dict[str, Any]]:
     """Run the handler against the execution; gives run.json."""
-    handler = unit("record_run", "handler")
 
     def work(execution: Execution, event: dict[str, Any]) -> dict[str, Any]:
-        clients = handler.Clients(**{name: aws[name] for name in ("dynamodb", "s3", "sagemaker", "sns")}, states=execution)
-        monkeypatch.setattr(handler, "_clients", lambda: clients)
-        handler.lambda_handler(event, None)
+        clients = {name: aws[name] for name in ("dynamodb", "s3", "sagemaker", "sns")}
+        monkeypatch.setattr(handler, "CLIENTS", SimpleNamespace(**clients, states=execution))
+        handler.lambda_handler(event, CONTEXT)
         body = aws["s3"].get_object(Bucket="output", Key=f"runs/run_id={RUN}/run.json")["Body"].read()
         document: dict[str, Any] = json.loads(body)
         return document

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from complaints_etl.publish.report_page import Page, load_texts, render
 from complaints_etl.publish.statistics import RunStatistics, drift, stability_index
-from complaints_etl.reading import Reason
 
 from local_aws import ROOT
+from ptmlops_contracts.report import Reason
 
 VOID = {"wbr", "meta", "br", "circle", "rect", "line"}
 

@@ -244,6 +244,7 @@ def test_a_broken_line_is_named_by_its_place_and_not_by_its_content(tmp_path: Pa
 def processing(job: tuple[Path, str], tmp_path: Path) -> Path:
     base = tmp_path / "processing"
     shutil.copytree(TRAINING, base / "code", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "ptmlops_contracts", base / "code/ptmlops_contracts")  # as the source archive has it
     for name in ("candidate", "champion", "request"):
         (base / "input" / name).mkdir(parents=True)
     with tarfile.open(base / "input/candidate/model.tar.gz", "w:gz") as tar:

@@ -1,0 +1,1 @@
+"""plan_run: decides what a run does after Prepare."""

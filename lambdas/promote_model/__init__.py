@@ -1,0 +1,1 @@
+"""promote_model: judges an evaluated candidate and registers it."""

@@ -1,0 +1,1 @@
+"""record_run: writes down how a run ended, and tells the subscribers."""

@@ -1,0 +1,108 @@
+"""What is written down of a run: run.json for programs, and the notice for subscribers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ptmlops_contracts.keys import OutputKeys, s3_uri
+from ptmlops_contracts.report import Report, Rows
+from ptmlops_contracts.run import RUN_VERSION, ModelInUse, PromotionSummary, Published, RunDocument
+from ptmlops_contracts.state import NONE, StateDocument
+from record_run.history import Event, state_seconds
+
+NO_ROWS = Rows(read=0, accepted=0, rejected=0, duplicates=0)
+
+
+def run_document(
+    run_id: str,
+    status: str,
+    state: StateDocument | None,
+    report: Report | None,
+    published: Published | None,
+    *,
+    started: datetime,
+    ended: datetime,
+    events: Sequence[Event],
+    cost: dict[str, float | None],
+) -> RunDocument:
+    """Gather run.json, but for its error.
+
+    Args:
+        run_id: the run.
+        status: how the execution ended.
+        state: the state document, or None if the run ended before its first state.
+        report: Prepare's report, or None if the run did not get so far.
+        published: what Publish wrote, or None if the run did not get so far.
+        started: when the execution started.
+        ended: when it ended.
+        events: its history.
+        cost: USD per part.
+    """
+    document: Mapping[str, Any] = state or {}
+    plan = document.get("plan") or {}
+    promotion = plan.get("promotion") or {}
+    counts: Mapping[str, Any] = published or {}
+    facts: Mapping[str, Any] = report or {}
+    return RunDocument(
+        schema_version=RUN_VERSION,
+        run_id=run_id,
+        status=status,
+        rows=facts.get("rows", NO_ROWS),
+        rejects=facts.get("rejects", {}),
+        files=len(facts.get("files", [])),
+        model=_model_in_use(plan.get("champion") or {}),
+        trained="training" in document,
+        promoted=bool(promotion.get("promoted", False)),
+        promotion=PromotionSummary(decision=promotion.get("decision", NONE), reasons=promotion.get("reasons", [])),
+        # Publish writes its counts last: without them the output bucket may hold a part of the results.
+        published=published is not None,
+        scored=counts.get("scored", 0),
+        needs_review=counts.get("needs_review", 0),
+        not_answered=counts.get("not_answered", 0),
+        versions=facts.get("versions", {}),
+        started_at=_iso(started),
+        finished_at=_iso(ended),
+        seconds=round((ended - started).total_seconds(), 1),
+        states=state_seconds(events),
+        cost=cost,
+        cost_usd=round(sum(part for part in cost.values() if part), 4),
+    )
+
+
+def notice(run: RunDocument, *, output_bucket: str, environment: str) -> str:
+    """Write the message to subscribers: counts, duration, cost and where the results are. It holds no personal data."""
+    rows = run["rows"]
+    lines = [
+        f"Run {run['run_id']} {run['status'].lower()} after {run['seconds']:.0f} s; about USD {run['cost_usd']:.2f}.",
+        f"Rows: {rows['read']} read, {rows['accepted']} accepted, {rows['rejected']} rejected, {rows['duplicates']} duplicates.",
+    ]
+    if run["scored"]:
+        lines.append(f"{run['scored']} complaints classified; {run['needs_review']} wait for a person.")
+    if run["not_answered"]:
+        lines.append(f"{run['not_answered']} complaints got no answer; they are first in the review list.")
+    if run["trained"]:
+        lines.append(f"A model was trained: {run['promotion']['decision']} ({'; '.join(run['promotion']['reasons'])}).")
+    keys = OutputKeys(run["run_id"])
+    if "error" in run:
+        # Not the job's own words, which may quote a file: only those who may read the results may read them.
+        details = s3_uri(output_bucket, keys.document)
+        lines.append(f"{run['error']['state']} failed: {run['error']['error']}. Its message: {details}")
+        if not run["published"]:
+            lines.append("No results were published. Repair the cause, then redrive the run, or upload the repaired file.")
+    else:
+        lines.append(f"Fetch the results with: ptmlops results {run['run_id']} --environment {environment} --out DIR")
+        lines.append(f"Results: {s3_uri(output_bucket, keys.folder)}")
+    return "\n".join(lines)
+
+
+def _model_in_use(champion: Mapping[str, Any]) -> ModelInUse:
+    version = str(champion.get("version", NONE))
+    if version == NONE:
+        return ModelInUse(version=None, macro_f1=None)
+    return ModelInUse(version=int(version), macro_f1=champion.get("macro_f1"))
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,144 @@
+"""evaluation.json, which Evaluate writes: candidate and champion on the same held-out rows.
+
+docs/evaluation.schema.json has the ranges. A number that cannot be computed, as on an empty holdout, is null, and a null never
+promotes. Intervals are 95%, by bootstrap over rows.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Optional, TypedDict
+
+# Buckets of `by_length`: (words, name); a text is in the first bucket that has more words than it.
+LENGTH_BUCKETS = (
+    (50, "under 50 words"),
+    (150, "50 to 149 words"),
+    (400, "150 to 399 words"),
+    (math.inf, "400 words or more"),
+)
+
+Number = Optional[float]  # noqa: UP045 - evaluated at import, which Python 3.9 cannot do with `|`
+Interval = Optional["list[float]"]
+
+
+class LabelMetrics(TypedDict):
+    """A label's precision, recall and F1; `support` is its held-out rows."""
+
+    precision: Number
+    recall: Number
+    f1: Number
+    support: int
+
+
+class Part(TypedDict):
+    """Metrics of a part of the holdout: a language, a length bucket."""
+
+    rows: int
+    accuracy: Number
+    macro_f1: Number
+
+
+class Bin(TypedDict):
+    """A bin of the reliability diagram: mean confidence, share right, rows."""
+
+    confidence: Number
+    accuracy: Number
+    rows: int
+
+
+class Coverage(TypedDict):
+    """A point of the coverage curve: answering from `threshold` on covers a share of rows, at a precision."""
+
+    coverage: Number
+    precision: Number
+    threshold: Number
+
+
+class Measured(TypedDict):
+    """A model on the holdout, and where it comes from."""
+
+    accuracy: Number
+    accuracy_interval: Interval
+    macro_f1: Number
+    macro_f1_interval: Interval
+    expected_calibration_error: Number
+    expected_calibration_error_by_chance: Number
+    log_loss: Number
+    coverage_at_target_precision: Number
+    threshold: float
+    answered_share: Number
+    answered_precision: Number
+    per_label: dict[str, LabelMetrics]
+    confusion: dict[str, dict[str, int]]
+    reliability: list[Bin]
+    coverage_curve: list[Coverage]
+    by_language: dict[str, Part]
+    by_length: dict[str, Part]
+    training_rows: int | None
+    data_fingerprint: str | None
+    code_version: str | None
+    settings: dict[str, Any] | None
+
+
+class MeasuredChampion(Measured):
+    """The champion on the holdout."""
+
+    version: str
+
+
+class UnreadChampion(TypedDict):
+    """A champion that could not be read, and why."""
+
+    version: str
+    error: str
+
+
+class RecallChange(TypedDict):
+    """A label's recall, candidate minus champion; `lost` only the champion has right, `gained` only the candidate."""
+
+    difference: float
+    p_value: float
+    lost: int
+    gained: int
+
+
+class Comparison(TypedDict):
+    """Candidate minus champion on the same rows."""
+
+    macro_f1_difference: float
+    interval: list[float]
+    p_value: float
+    rows_answered_differently: int
+    recall: dict[str, RecallChange]
+
+
+class Holdout(TypedDict):
+    """The test rows of all runs, without near-copies of training rows."""
+
+    rows: int
+    labels: dict[str, int]
+    fingerprint: str
+
+
+class Leakage(TypedDict):
+    """Test rows that are near-copies of training rows: they are left out."""
+
+    rows: int
+
+
+class Evaluation(TypedDict):
+    """evaluation.json."""
+
+    run_id: str | None
+    target_precision: float
+    holdout: Holdout
+    candidate: Measured
+    champion: MeasuredChampion | UnreadChampion | None
+    comparison: Comparison | None
+    leakage: Leakage
+    notes: list[str]
+
+
+def length_bucket(words: int) -> str:
+    """Return the bucket of a text with so many words."""
+    return next(name for limit, name in LENGTH_BUCKETS if words < limit)

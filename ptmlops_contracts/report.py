@@ -1,0 +1,144 @@
+"""report.json, which Prepare writes last: what was read, what became of it, and why."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict
+
+from ptmlops_contracts.codes import Code
+
+# A report without `schema_version` was written before version 0.2.0 of the software; it has the fields of version 1.
+REPORT_VERSION = 1
+SPLITS = ("train", "validation", "test")
+
+
+class Reason(Code):
+    """Why a row or a whole file was rejected."""
+
+    UNSUPPORTED_FORMAT = "unsupported_format", "File: its name has no supported ending. Export it as CSV or JSON Lines."
+    EMPTY_FILE = "empty_file", "File: it is empty. Upload the file that was meant."
+    BINARY_FILE = "binary_file", "File: it is not text, whatever its name says."
+    BROKEN_ENCODING = (
+        "broken_encoding",
+        "File or row: UTF-16 that ends inside a character (upload the file again), or a row with bytes of another encoding.",
+    )
+    UNKNOWN_ENCODING = "unknown_encoding", "File: no supported encoding reads it. Save it as UTF-8."
+    BROKEN_GZIP = "broken_gzip", "File: its compressed data is damaged. Compress and upload it again."
+    TRUNCATED_GZIP = "truncated_gzip", "File: its compressed data ends too early. Compress and upload it again."
+    GZIP_BOMB = (
+        "gzip_bomb",
+        "File: it unpacks to over 200 times its size and 16 MB, or to over 6 GB. Upload it uncompressed, in parts.",
+    )
+    NO_HEADER = "no_header", "File: its first line does not hold the column names. Add them."
+    NO_TEXT_COLUMN = (
+        "no_text_column",
+        "File: no column has a name of the text column. Rename it, add its name to the settings, or remove lines above the header.",
+    )
+    TOO_MANY_COLUMNS = "too_many_columns", "File: it has over 1,000 columns. Remove those that are not about complaints."
+    NOT_JSON_LINES = "not_json_lines", "File: it is not one JSON object per line, without a list around them."
+    TOO_LONG = (
+        "too_long",
+        "File or row: a cell or a text file has over 2,097,152 characters, or a line has over 64 MB.",
+    )
+    MALFORMED_ROW = (
+        "malformed_row",
+        "Row: a quote in it is not doubled, it is not JSON, or it has a key twice. Repair the line.",
+    )
+    WRONG_FIELD_COUNT = "wrong_field_count", "Row: it has more or fewer fields than the header."
+    UNCLOSED_QUOTE = "unclosed_quote", "Row: a quote is not closed."
+    REPEATED_HEADER = (
+        "repeated_header",
+        "Row: it repeats the header, because two files were joined. Nothing has to be done.",
+    )
+    EMPTY_TEXT = (
+        "empty_text",
+        "Row: fewer than 3 characters are left after cleaning, or the text is a placeholder such as `N/A`, `null` or `-----`.",
+    )
+    UNKNOWN_LABEL = (
+        "unknown_label",
+        "Row: its label is not in the label map, and `unknown_labels` is `reject`; or the label has over 80 characters.",
+    )
+
+
+class Flag(Code):
+    """What an accepted row has that a reader may want to know."""
+
+    TRUNCATED = "truncated", "The text was longer than `max_text_characters` and was cut."
+    OTHER_LANGUAGE = "other_language", "The text is in none of the settings' languages."
+    RARE_LABEL = "rare_label", "The label has fewer rows than `min_label_rows`: the row is scored instead of learned from."
+    UNKNOWN_LABEL = "unknown_label", "The label is not in the label map."
+    CONFLICTING_LABEL = "conflicting_label", "The same text came with another label, in this run or an earlier one."
+    UNREAD_DATE = "unread_date", "The date could not be read: `received_at` is null."
+
+
+class RecordStatus(Code):
+    """What became of a row that was not rejected."""
+
+    ACCEPTED = "accepted", "The row is learned from or scored."
+    DUPLICATE = "duplicate", "Another row of the run is the same complaint; `duplicate_of` names it."
+
+
+class Rows(TypedDict):
+    """Counts of rows: read = accepted + rejected + duplicates."""
+
+    read: Annotated[int, "data rows read"]
+    accepted: Annotated[int, "rows that are learned from or scored"]
+    rejected: Annotated[int, "rows with a reason code"]
+    duplicates: Annotated[int, "rows that are the same complaint as another of the run"]
+
+
+class _AnyFile(TypedDict):
+    bucket: str
+    key: Annotated[str, "key in the raw bucket"]
+    version_id: str
+    size: Annotated[int, "bytes"]
+    header: Annotated[list[str], "columns in their order"]
+    columns: Annotated[dict[str, str], "the file's column for each of ours: `complaint_id`, `text`, `label`, `received_at`"]
+    rejected_whole: Annotated[str | None, "reason code if the whole file was rejected"]
+    rows: Rows
+
+
+class FileReport(_AnyFile, total=False):
+    """One file of the run. How it is written is absent if the whole file was rejected."""
+
+    format: Annotated[str, "csv, jsonl or text"]
+    encoding: Annotated[str, "encoding that the file was read with"]
+    separator: Annotated[str, "of a CSV; empty if the file has one column"]
+    quoting: Annotated[str, "how a CSV writes a quote inside a quoted cell: doubled or backslash"]
+    title_lines: Annotated[int, "lines of a title above the header"]
+    dialect: Annotated[str, "separator, quoting and title lines in words, for people"]
+    month_first: Annotated[bool, "true if 03/04/2026 is March 4"]
+
+
+class Counted(TypedDict):
+    """The counts of a report, before Prepare knows when it ended."""
+
+    schema_version: Annotated[int, "version of this document"]
+    run_id: str
+    versions: Annotated[dict[str, str | int], "versions of Prepare, redaction, Spark and Python"]
+    rows: Annotated[Rows, "all files together"]
+    labelled: Annotated[dict[str, int], "labelled rows per split"]
+    labelled_earlier: Annotated[dict[str, int], "rows of earlier runs per split, whose labels were rare until this run"]
+    to_score: Annotated[int, "accepted rows without a label"]
+    refused: Annotated[str | None, "why the run was refused: more rows were rejected than the settings allow"]
+    files: list[FileReport]
+    labels: Annotated[dict[str, int], "rows per label"]
+    rare_labels: Annotated[dict[str, int], "rows per label that has fewer than `min_label_rows`"]
+    min_label_rows: Annotated[int, "rows that a label needs to be learned"]
+    unknown_labels: Annotated[dict[str, int], "accepted and rejected rows per label that the label map does not name"]
+    label_variants: Annotated[list[list[str]], "labels that differ in case, accents, punctuation or white space alone"]
+    blank_labels: Annotated[int, "rows of files with a label column, without a label"]
+    conflicting_texts: Annotated[int, "rows whose text came with another label, too"]
+    languages: Annotated[dict[str, int], "accepted rows per language; `und` if it is not certain"]
+    characters: Annotated[dict[str, int], "accepted rows per class of length"]
+    flags: Annotated[dict[str, int], "accepted rows per flag"]
+    rejects: Annotated[dict[str, int], "rejected rows per reason code"]
+    redactions: Annotated[dict[str, int], "redactions in texts of accepted rows, per kind of personal data"]
+
+
+class Report(Counted):
+    """report.json."""
+
+    labelled_left_out: Annotated[int, "labelled rows of earlier runs that another version of redaction made"]
+    started_at: Annotated[str, "ISO 8601, UTC"]
+    finished_at: Annotated[str, "ISO 8601, UTC"]
+    seconds: Annotated[float, "duration of Prepare"]

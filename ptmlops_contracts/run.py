@@ -1,0 +1,106 @@
+"""What Publish and Record leave in the output bucket: published.json and run.json."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict
+
+from ptmlops_contracts.codes import Code
+from ptmlops_contracts.report import Rows
+
+RUN_VERSION = 1
+
+
+class RunStatus(Code):
+    """How an execution ended, as Step Functions names it."""
+
+    SUCCEEDED = "SUCCEEDED", "The run did what it planned."
+    FAILED = "FAILED", "A state failed; `error` says which and why. The run can be redriven."
+    TIMED_OUT = "TIMED_OUT", "The run took longer than the state machine allows."
+    ABORTED = "ABORTED", "A person stopped the run."
+
+
+ENDED = tuple(status.value for status in RunStatus)
+
+
+class ExportStatus(Code):
+    """`ptmlops_status` of a line of an export."""
+
+    SCORED = "scored", "The model answered."
+    DUPLICATE = "duplicate", "The row is the same complaint as another of the run, whose answer it carries."
+    LABELLED = "labelled", "The row came with its label."
+    REJECTED = "rejected", "The row was rejected; `ptmlops_reason` says why."
+    NOT_SCORED = "not scored", "The model did not answer."
+
+
+class Export(TypedDict):
+    """What was written of one uploaded file."""
+
+    source_file: Annotated[str, "key in the raw bucket"]
+    source_version: str
+    rows: Annotated[int, "lines, one per row of the file"]
+    keys: Annotated[list[str], "keys in the output bucket; more than one if the file is large"]
+
+
+class Published(TypedDict):
+    """published.json: the files that Publish wrote. A reader takes those that it lists, and no others."""
+
+    run_id: str
+    scored: Annotated[int, "complaints that the model answered"]
+    needs_review: Annotated[int, "answers under the confidence that needs no person"]
+    not_answered: Annotated[int, "complaints that the model could not answer"]
+    audit: Annotated[int, "answers drawn at random for review"]
+    categories: Annotated[dict[str, int], "complaints per label"]
+    exports: list[Export]
+    files: Annotated[list[str], "keys of every file"]
+
+
+class ModelInUse(TypedDict):
+    """The model in use at the end of the run; both null if there is none."""
+
+    version: int | None
+    macro_f1: Annotated[float | None, "macro-F1 on held-out complaints"]
+
+
+class PromotionSummary(TypedDict):
+    """What the gate decided; decision `none` if the run did not train."""
+
+    decision: str
+    reasons: list[str]
+
+
+class Failure(TypedDict):
+    """Where and why a run ended."""
+
+    state: str
+    error: str
+    message: Annotated[str, "the job's own words, at most 1,000 characters"]
+
+
+class _Ended(TypedDict):
+    schema_version: Annotated[int, "version of this document"]
+    run_id: str
+    status: Annotated[str, "SUCCEEDED, FAILED, TIMED_OUT or ABORTED"]
+    rows: Rows
+    rejects: Annotated[dict[str, int], "rejected rows per reason code"]
+    files: Annotated[int, "files of the run"]
+    model: ModelInUse
+    trained: Annotated[bool, "the run trained a model"]
+    promoted: Annotated[bool, "that model serves"]
+    promotion: PromotionSummary
+    published: Annotated[bool, "the results are complete: published.json lists their files"]
+    scored: Annotated[int, "complaints that the model answered"]
+    needs_review: Annotated[int, "answers under the confidence that needs no person"]
+    not_answered: Annotated[int, "complaints that the model could not answer"]
+    versions: Annotated[dict[str, str | int], "versions of Prepare, redaction, Spark and Python"]
+    started_at: Annotated[str, "ISO 8601, UTC"]
+    finished_at: Annotated[str, "ISO 8601, UTC"]
+    seconds: Annotated[float, "from start to end, waiting included"]
+    states: Annotated[dict[str, float], "seconds per state"]
+    cost: Annotated[dict[str, float | None], "USD per part, estimated from list prices; null if a price is not known"]
+    cost_usd: Annotated[float, "USD in all, estimated from list prices"]
+
+
+class RunDocument(_Ended, total=False):
+    """run.json. `error` is absent if the run succeeded."""
+
+    error: Failure

@@ -1,0 +1,166 @@
+"""The state document: the JSON that grows through the state machine. It holds ids and counts, no personal data, no file names."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+# A document without `schema_version` was started before version 0.2.0 of the software; it has the fields of version 1.
+STATE_VERSION = 1
+# A path of the state machine must find a value, so what does not exist is this text and not null.
+NONE = "none"
+# `promotion.decision` if another version was promoted while the candidate was evaluated: Evaluate repeats.
+CHAMPION_CHANGED = "ChampionChanged"
+
+
+class Champion(TypedDict):
+    """The model that serves."""
+
+    version: str
+    model_name: str
+    model_data_url: str
+    macro_f1: float
+    evaluation_uri: str
+
+
+class PlannedRows(TypedDict):
+    """Counts that Plan decides by."""
+
+    labelled_new: int
+    labelled_total: int
+    labelled_left_out: int  # rows of other versions of redaction
+    to_score: int
+
+
+class PromotionResult(TypedDict):
+    """What the gate decided: an approval status of the model registry, or CHAMPION_CHANGED."""
+
+    decision: str
+    promoted: bool
+    reasons: list[str]
+    candidate_version: str
+
+
+class Planned(TypedDict):
+    """`$.plan` as Plan returns it."""
+
+    train: bool
+    score: bool
+    reason: str
+    rows: PlannedRows
+    manifests: dict[str, str]
+    request_uri: str
+    champion: Champion
+    parent_tuning_job: str
+
+
+class Plan(Planned, total=False):
+    """`$.plan`; Promote replaces it with the plan as it then is."""
+
+    promotion: PromotionResult
+
+
+class JobRun(TypedDict):
+    """A finished Glue job run; ExecutionTime is in seconds."""
+
+    JobRunId: str
+    ExecutionTime: int
+
+
+class Tuning(TypedDict):
+    """The finished tuning job; `objective` is its best job's macro-F1 on validation."""
+
+    tuning_job: str
+    best_training_job: str
+    objective: float
+
+
+class EvaluationJob(TypedDict):
+    """The finished processing job."""
+
+    processing_job: str
+
+
+class ScoringJob(TypedDict):
+    """The finished transform job."""
+
+    transform_job: str
+
+
+class StateInput(TypedDict):
+    """What start_run starts an execution with."""
+
+    run_id: str
+    schema_version: int
+
+
+class StateDocument(StateInput, total=False):
+    """The document; each part appears once its state has ended."""
+
+    prepare: JobRun
+    plan: Plan
+    training: Tuning
+    evaluation: EvaluationJob
+    scoring: ScoringJob
+    publish: JobRun
+
+
+class EvaluationRequest(TypedDict):
+    """request.json: what Evaluate has to know besides its data."""
+
+    run_id: str
+    champion_version: str
+    target_precision: float
+    seed: int
+
+
+# The champion's entry if there is none. A processing job's input must exist, so `champion_entry` sets `model_data_url` to the
+# folder of request.json: Evaluate finds no model there.
+NO_CHAMPION = Champion(version=NONE, model_name=NONE, model_data_url=NONE, macro_f1=0, evaluation_uri=NONE)
+
+
+def champion_entry(package: Mapping[str, Any] | None, *, request_uri: str) -> Champion:
+    """Describe the model that serves, for `$.plan.champion`.
+
+    `evaluation_uri` is the address that was recorded when the package was registered, not one derived from its run: a package
+    may be registered without an evaluation, and Publish must not look for one.
+
+    Args:
+        package: the answer of DescribeModelPackage, or None if no version is approved.
+        request_uri: the folder of this run's request.json.
+    """
+    if package is None:
+        return Champion(**{**NO_CHAMPION, "model_data_url": request_uri})
+    metadata = package.get("CustomerMetadataProperties", {})
+    recorded = str(metadata.get("evaluation_uri", NONE))
+    return Champion(
+        version=str(package["ModelPackageVersion"]),
+        model_name=model_name(package),
+        model_data_url=_artifact(package),
+        macro_f1=_number(metadata.get("macro_f1")),
+        evaluation_uri=recorded if recorded.startswith("s3://") else NONE,
+    )
+
+
+def model_name(package: Mapping[str, Any]) -> str:
+    """Return the name of the SageMaker Model that serves a package: `<group>-v<version>-<8 digits>`.
+
+    The digits come from the artifact's address: a group that is deleted and made again counts versions from 1 again.
+    """
+    digest = hashlib.sha256(_artifact(package).encode()).hexdigest()
+    return f"{package['ModelPackageGroupName']}-v{package['ModelPackageVersion']}-{digest[:8]}"
+
+
+def _artifact(package: Mapping[str, Any]) -> str:
+    return str(package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
+
+
+def _number(text: str | None) -> float:
+    """Return a number of a package's metadata; 0 if a person registered the version without it."""
+    try:
+        value = float(text or 0)
+    except ValueError:
+        return 0.0
+    return value if math.isfinite(value) else 0.0

@@ -7,12 +7,14 @@ import os
 import re
 import shutil
 import uuid
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 from botocore.exceptions import ClientError
+from packaging.utils import parse_wheel_filename
 
 from local_aws import ROOT
 from local_aws import process as jobs
@@ -137,16 +139,19 @@ class JobRun:
 
 
 def check_modules(client: Any, arguments: dict[str, str], folder: Path) -> None:
-    """Check that the Python modules that the run asks pip for are installed here, in the version that it asks for.
+    """Check that the Python modules of a run are installed here, in the versions that it names. Nothing is installed.
+
+    `--additional-python-modules` holds requirements, or the address of a zip of wheels that Glue installs from.
 
     Raises:
-        CannotStartError: One is not. Nothing is installed for a run.
+        CannotStartError: A module is missing or has another version, or pip could fetch from the internet.
     """
     modules = [part for part in arguments.get("--additional-python-modules", "").split(",") if part]
-    if arguments.get("--python-modules-installer-option", "").split()[-1:] == ["-r"]:
-        fetch(client, modules[0], folder / "requirements.txt")
-        lines = (folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
-        modules = [line.removesuffix("\\").strip() for line in lines if line and not line.startswith((" ", "#"))]
+    if modules and modules[0].endswith(".gluewheels.zip"):
+        if "--no-index" not in arguments.get("--python-modules-installer-option", "").split():
+            raise CannotStartError("--python-modules-installer-option: a zip of wheels needs --no-index")
+        fetch(client, modules[0], folder / "modules.zip")
+        modules = packed_modules(folder / "modules.zip")
     for module in modules:
         name, _, version = module.partition("==")
         try:
@@ -155,6 +160,22 @@ def check_modules(client: Any, arguments: dict[str, str], folder: Path) -> None:
             raise CannotStartError(f"--additional-python-modules: {name} is not installed here") from None
         if version and installed != version:
             raise CannotStartError(f"--additional-python-modules: {name} is {installed} here, not {version}")
+
+
+def packed_modules(path: Path) -> list[str]:
+    """Return the requirements of a zip of wheels, such as `jinja2==3.1.6`.
+
+    Raises:
+        CannotStartError: A requirement has no wheel. A zip without any wheel is accepted: synthesis for local AWS makes such a zip.
+    """
+    with zipfile.ZipFile(path) as archive:
+        required = archive.read("wheels/requirements.txt").decode().split()
+        wheels = [Path(name).name for name in archive.namelist() if name.endswith(".whl")]
+    packed = {f"{name}=={version}" for name, version, *_ in map(parse_wheel_filename, wheels)}
+    missing = sorted(set(required) - packed) if packed else []
+    if missing:
+        raise CannotStartError(f"--additional-python-modules: no wheel of {', '.join(missing)}")
+    return required
 
 
 def fetch(client: Any, address: str, target: Path) -> None:

@@ -111,14 +111,27 @@ def test_a_module_that_is_not_as_pinned_fails_the_run(sandbox: Sandbox) -> None:
     assert "jinja2 is" in sandbox.glue_run(job)["ErrorMessage"]
 
 
-def test_a_requirements_file_is_held_to_what_is_there(sandbox: Sandbox) -> None:
-    options = {"--additional-python-modules": "s3://none/none", "--python-modules-installer-option": "--no-deps -r"}
+@pytest.mark.parametrize(
+    ("option", "wheels", "error"),
+    [
+        ("--no-deps", [], "needs --no-index"),
+        ("--no-index --no-deps", [], "jinja2 is"),
+        ("--no-index --no-deps", ["pyspark-3.5.6-py3-none-any.whl"], "no wheel of jinja2==0.1"),
+    ],
+)
+def test_a_zip_of_wheels_is_held_to_what_is_there(sandbox: Sandbox, option: str, wheels: list[str], error: str) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("wheels/requirements.txt", "pyspark==3.5.6\njinja2==0.1\n")
+        for wheel in wheels:
+            archive.writestr(f"wheels/{wheel}", b"")
+    options = {"--additional-python-modules": "s3://none/none", "--python-modules-installer-option": option}
     job, bucket = sandbox.glue_job("print('never')\n", DefaultArguments=options)
-    file = sandbox.put(
-        bucket, "requirements.txt", "pyspark==3.5.6 \\\n    --hash=sha256:00\njinja2==0.1 \\\n    --hash=sha256:11\n"
-    )
-    run = sandbox.glue_run(job, **{"additional-python-modules": file})
-    assert "jinja2 is" in run["ErrorMessage"]
+    address = sandbox.put(bucket, "modules.gluewheels.zip", content.getvalue())
+
+    run = sandbox.glue_run(job, **{"additional-python-modules": address})
+
+    assert error in run["ErrorMessage"]
     assert run["LogGroupName"] == "/aws-glue/jobs/output"
 
 

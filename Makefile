@@ -17,7 +17,7 @@ GLUE_WHEELS_READY := build/wheels/.glue
 FUNCTION_WHEELS_READY := build/wheels/.functions
 BROWSER_READY := tests/unit/publish/node/node_modules/.package-lock.json
 
-.PHONY: demo test check fast lint synth install lock nightly clean help
+.PHONY: demo test check fast lint docs synth install lock nightly clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -31,8 +31,9 @@ demo:  ## set up, run the whole pipeline on local AWS, show the results
 	@$(MAKE) --no-print-directory install
 	@ptmlops demo
 
-test: install  ## set up, run every test
-	@$(MAKE) --no-print-directory fast
+# Format, lint and types run beside the fast tests: mypy uses one core for minutes.
+test: install  ## set up, check format, lint and types, run every test
+	@$(MAKE) --no-print-directory --output-sync=target -j2 lint fast
 	@pytest -q -m "e2e or slow" -n 2 --dist loadfile --durations=15
 
 check: install lint fast  ## the fast gate: format, lint, types, fast tests
@@ -44,7 +45,13 @@ fast: install
 lint: install
 	@ruff format --check .
 	@ruff check .
+	@codespell
+	@zizmor --quiet --offline .github
 	@mypy
+
+docs: install  ## the documentation site, into site/
+	@python docs/generate.py
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
 
 synth: install  ## the templates of ENVIRONMENT into cdk.out, with no account and no network
 	@PTMLOPS_ENVIRONMENT=$(ENVIRONMENT) CDK_OUTDIR=cdk.out python app.py

@@ -1,7 +1,8 @@
-"""The settings of an environment: `environments/<name>.toml`, read once, checked, frozen.
+"""Define, read and validate the settings of an environment (`environments/<name>.toml`).
 
-Every key has its meaning here and its default where one is safe. A key or environment that is not known, a value of the
-wrong type or out of range ends in a `SettingsError` of one line: the file, the key, what is allowed.
+Each key has its default and its meaning here, and nowhere else. An environment's file holds only the keys that differ.
+`docs/generate.py` renders these models into docs/reference/settings.md. An unknown key or environment, a wrong type or a value
+out of range raises a `SettingsError` of one line: the file, the key and what is allowed.
 """
 
 from __future__ import annotations
@@ -16,104 +17,159 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 ENVIRONMENTS = Path(__file__).resolve().parent.parent / "environments"
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
-Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 
-
-def _takes_our_key(instance_type: str) -> str:
+def _accepts_customer_key(instance_type: str) -> str:
     if not re.match(r"ml\.[cmrt]\d(i|n|in)?\.", instance_type):
         raise ValueError(
-            "an x86 type of the families m, c, r or t without disks of its own is needed, as ml.m5.xlarge: the jobs' image is for x86, "
-            "and the service refuses our key for an instance's own disks"
+            "an x86 type of the families m, c, r or t without local disks is required, for example ml.m5.xlarge: the jobs' image is for "
+            "x86, and SageMaker refuses a customer-managed key for local disks"
         )
     return instance_type
 
 
-InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9]+\.[a-z0-9]+$"), AfterValidator(_takes_our_key)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+Days = Annotated[int, Field(ge=0)]
+Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
+InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9]+\.[a-z0-9]+$"), AfterValidator(_accepts_customer_key)]
+PrincipalArn = Annotated[str, Field(pattern=r"^arn:aws[\w-]*:quicksight:[\w-]+:\d{12}:(user|group)/.+$")]
 
 # The retention periods that CloudWatch Logs accepts (PutRetentionPolicy), in days.
 LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
 
 
 class SettingsError(Exception):
-    """An environment's settings cannot be used; the message is one line that says which, where and what is allowed."""
+    """Report settings that cannot be used: one line with the file, the key and what is allowed."""
 
 
 class _Table(BaseModel):
-    """A table of the file: frozen, and closed to keys that it does not name."""
+    """Base of every table: frozen, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
 class Environment(_Table):
-    """Where it is deployed, and whether its data may be destroyed with it."""
+    """Where the stacks are deployed, and whether their data may be destroyed with them."""
 
-    disposable: bool = Field(default=False, description="true: destroying the stacks destroys the data")
-    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
+    disposable: bool = Field(False, description="`true`: destroying the stacks destroys the data")
+    region: str = Field("us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="AWS region of the stacks")
     account: Annotated[str, Field(pattern=r"^\d{12}$")] | None = Field(
-        default=None, description="the only account that it may be deployed to; absent: the one of the caller"
+        None, description="The only account that the stacks may be deployed to. Without it: the account of the caller"
     )
 
 
 class Columns(_Table):
-    """Names under which a column may appear in a file, in order of preference; case and accents do not matter."""
+    """Column names that Prepare recognises, in order of preference. Case, accents and punctuation do not matter."""
 
-    complaint_id: Names = ("complaint_id", "id")
-    text: Annotated[Names, Field(min_length=1)] = ("text",)
-    label: Names = ("label", "category")
-    received_at: Names = ("received_at", "date")
+    complaint_id: Names = Field(
+        (
+            *("complaint_id", "id", "radicado", "numero de radicado", "ticket", "ticket id", "case id", "case number", "caso"),
+            "numero de caso",
+        ),
+        description="The complaint's id. Without such a column, Prepare makes ids",
+    )
+    text: Names = Field(
+        (
+            *("text", "consumer complaint narrative", "narrative", "texto de la queja", "descripcion de la queja"),
+            *("detalle de la queja", "texto", "queja", "descripcion", "complaint", "message", "description", "reclamo"),
+            *("mensaje", "comentario", "comentarios", "detalle", "hechos", "relato"),
+        ),
+        min_length=1,
+        description="The complaint's text. A file without such a column is rejected",
+    )
+    label: Names = Field(
+        (
+            *("label", "category", "categoria", "etiqueta", "product", "producto", "motivo", "motivo de la queja"),
+            *("tipo de queja", "tipologia"),
+        ),
+        description="The category. Rows with a label are training data; rows without are classified",
+    )
+    received_at: Names = Field(
+        (
+            *("received_at", "date received", "fecha", "fecha de recepcion", "received", "date", "created at", "opened at"),
+            *("fecha de radicacion", "fecha de creacion"),
+        ),
+        description="When the complaint was received",
+    )
 
 
 class Complaints(_Table):
-    """What Prepare must know to read, clean and label complaints."""
+    """How Prepare reads, cleans and labels complaints."""
 
     columns: Columns = Columns()
-    label_map: dict[str, str] = Field(default_factory=dict, description="old name = canonical label")
-    languages: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]{2}$")], ...], Field(min_length=1)] = (
-        "es",
-        "en",
+    label_map: dict[str, str] = Field(
+        default_factory=dict, description="Renames labels: old name = canonical label. Case does not matter"
     )
-    max_reject_share: Share = 0.2
-    max_text_characters: Annotated[int, Field(ge=100, le=100_000)] = 20_000
-    unknown_labels: Literal["keep", "reject", "other"] = "keep"
-    min_label_rows: Positive = 10
-    products: Names = ()
-    channels: Names = ()
+    languages: tuple[Language, ...] = Field(
+        ("es", "en"), min_length=1, description="Expected languages. Texts in others are kept and flagged `other_language`"
+    )
+    max_reject_share: Share = Field(
+        0.2, description="If a larger share of a run's rows is rejected, the run stops before it costs anything"
+    )
+    max_text_characters: int = Field(20_000, ge=100, le=100_000, description="Longer texts are cut and flagged `truncated`")
+    unknown_labels: Literal["keep", "reject", "other"] = Field(
+        "keep", description="What to do with a label that `label_map` does not contain, if `label_map` is not empty"
+    )
+    min_label_rows: Positive = Field(
+        10,
+        description="Labels with fewer different texts are not trained on. Their rows are classified and flagged `rare_label`",
+    )
+    products: Names = Field(
+        (
+            *("tarjeta de crédito", "tarjeta débito", "billetera", "préstamo"),
+            *("credit card", "debit card", "wallet", "loan"),
+        ),
+        description="Product names that Prepare finds in texts",
+    )
+    channels: Names = Field(
+        ("app", "web", "corresponsal", "call center", "sucursal", "branch", "chat", "email"),
+        description="Service channels that Prepare finds in texts",
+    )
 
 
 class Results(_Table):
-    """How results are told."""
+    """How results are presented."""
 
-    language: Literal["es", "en"] = "es"
-    audit_sample: Annotated[int, Field(ge=0, le=10_000)] = 50
+    language: Literal["es", "en"] = Field("es", description="Language of report.html")
+    audit_sample: int = Field(
+        50, ge=0, le=10_000, description="Rows drawn at random for review, in addition to the uncertain ones"
+    )
 
 
 class Arrivals(_Table):
-    """How dropped files are gathered into runs. Limits: Lambda's batching window, DynamoDB's transaction size."""
+    """How uploaded files are gathered into runs."""
 
-    window_seconds: Annotated[int, Field(ge=1, le=300)] = 60
-    max_files: Annotated[int, Field(ge=1, le=99)] = 50
+    window_seconds: int = Field(
+        60, ge=1, le=300, description="How long to gather files into one run (Lambda's batching window)"
+    )
+    max_files: int = Field(50, ge=1, le=99, description="Files per run at most (DynamoDB's limit on a transaction)")
 
 
 class Training(_Table):
-    """When a run trains, and for which precision the review threshold is chosen."""
+    """When a run trains, and how the review threshold is chosen."""
 
-    min_labelled_rows: Positive = 500
-    min_new_rows: Positive = 100
-    target_precision: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 20
-    spot: bool = False
+    min_labelled_rows: Positive = Field(500, description="Train only if there are at least so many labelled rows in all runs")
+    min_new_rows: Positive = Field(100, description="Train only if this run adds at least so many labelled rows")
+    target_precision: float = Field(
+        0.95, gt=0.5, lt=1, description="Precision that answers without review must keep. The other answers go to review"
+    )
+    seed: int = Field(20, ge=0, le=2**31 - 1, description="Seed of training, tuning and evaluation")
+    spot: bool = Field(False, description="Train on spot instances: cheaper, and an interrupted job resumes")
 
 
 class Tuning(_Table):
-    """The tuning job's budget."""
+    """The budget of the tuning job."""
 
-    strategy: Literal["Bayesian", "Random", "Hyperband"] = "Bayesian"
-    # A job's parent counts against the service's limit of 750 training jobs a tuning job.
-    max_jobs: Annotated[int, Field(ge=1, le=375, description="1: a single training job, with the default hyperparameters")] = 8
-    max_parallel_jobs: Annotated[int, Field(ge=1, le=100)] = 2
+    strategy: Literal["Bayesian", "Random", "Hyperband"] = Field(
+        "Bayesian", description="Search strategy of SageMaker. Only `Bayesian` starts from the last tuning job"
+    )
+    # A job's parent counts against the service's limit of 750 training jobs per tuning job.
+    max_jobs: int = Field(
+        8, ge=1, le=375, description="Trials per tuning job. `1`: one trial, with the default hyperparameters"
+    )
+    max_parallel_jobs: int = Field(2, ge=1, le=100, description="Trials at the same time")
 
     @model_validator(mode="after")
     def _parallel_within_budget(self) -> Self:
@@ -123,70 +179,82 @@ class Tuning(_Table):
 
 
 class Promotion(_Table):
-    """The gate that a candidate passes before it serves anyone (lambdas/promote_model/gate.py).
+    """The gate that a candidate must pass before it serves.
 
-    Against a champion, macro-F1 may not be worse by more than chance explains: the 95% interval of the paired difference
-    must reach 0. There is no margin to set: a larger holdout makes the interval narrower.
+    Against a champion there is no margin for macro-F1 to set: the 95% interval of the paired difference must reach 0.
     """
 
-    mode: Literal["automatic", "manual"] = "manual"
-    min_macro_f1: Share = Field(default=0.6, description="a floor, with or without a champion")
-    max_recall_drop: Share = Field(default=0.1, description="of any label, where chance does not explain the fall")
-    max_calibration_error: Share = Field(default=0.05, description="or what chance gives on so few rows, where that is more")
-    min_holdout_rows: Positive = Field(default=100, description="fewer cannot decide anything")
+    mode: Literal["automatic", "manual"] = Field(
+        "manual", description="`manual`: a candidate that passes the gate waits until a person approves it"
+    )
+    min_macro_f1: Share = Field(0.6, description="Lowest macro-F1, with or without a champion")
+    max_recall_drop: Share = Field(
+        0.1, description="Largest fall of any label's recall against the champion, unless chance explains the fall"
+    )
+    max_calibration_error: Share = Field(
+        0.05, description="Largest expected calibration error, or what chance alone gives on so few rows if that is more"
+    )
+    min_holdout_rows: Positive = Field(100, description="Fewest held-out rows that can decide")
 
 
 class Compute(_Table):
     """Sizes of the jobs."""
 
-    prepare_worker: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = "G.1X"
-    prepare_workers: Annotated[int, Field(ge=2, le=299)] = 2
-    training_instance: InstanceType = "ml.m5.xlarge"
-    evaluation_instance: InstanceType = "ml.m5.large"
-    scoring_instance: InstanceType = "ml.m5.large"
-    scoring_instances: Annotated[int, Field(ge=1, le=100)] = 1
-    timeout_minutes: Annotated[int, Field(ge=1, le=2880)] = 120
+    prepare_worker: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = Field("G.1X", description="Worker type of both Glue jobs")
+    prepare_workers: int = Field(2, ge=2, le=299, description="Workers of each Glue job")
+    training_instance: InstanceType = Field("ml.m5.xlarge", description="Instance type of training jobs")
+    evaluation_instance: InstanceType = Field("ml.m5.large", description="Instance type of the evaluation job")
+    scoring_instance: InstanceType = Field("ml.m5.large", description="Instance type of Batch Transform")
+    scoring_instances: int = Field(1, ge=1, le=100, description="Instances of Batch Transform")
+    timeout_minutes: int = Field(120, ge=1, le=2880, description="Time limit of each job")
     numba: Literal["off", "jobs", "models"] = Field(
-        default="jobs",
-        description="where numba, which training requires, comes from: the Python of the jobs (off; SageMaker's image has none), the code of "
-        "training and evaluation, or also each model, for faster Batch Transform: 64 MB per model, worth it from about 100,000 complaints per run",
+        "jobs",
+        description="Where numba comes from, which training requires and SageMaker's image lacks. `off`: the Python of the jobs. `jobs`: the "
+        "code of training and evaluation. `models`: each model as well, for Batch Transform (64 MB per model; worth it from about "
+        "100,000 complaints per run)",
     )
     bundle_powertools: bool = Field(
-        default=True, description="pack AWS Lambda Powertools into the functions' code; false if the functions' Python has it"
+        True, description="Pack AWS Lambda Powertools into the functions' code. `false` if the functions' Python has it"
     )
 
 
 class Retention(_Table):
-    """Days after which data goes; 0 keeps it for good."""
+    """Days until data is deleted. `0` keeps it."""
 
-    raw_days: Annotated[int, Field(ge=0)] = 0
-    prepared_days: Annotated[int, Field(ge=0)] = 0
-    noncurrent_days: Positive = 90
-    log_days: LogDays = 365
+    raw_days: Days = Field(0, description="Uploaded files")
+    prepared_days: Days = Field(0, description="Prepared data of a run, except for labelled rows, which are kept")
+    noncurrent_days: Positive = Field(90, description="Overwritten and deleted object versions")
+    log_days: LogDays = Field(365, description="Logs, including S3 access logs")
 
 
 class Alarms(_Table):
-    """Who hears of failures, and how long a dropped file may wait."""
+    """Who receives alarms and notices, and how long an uploaded file may wait."""
 
-    emails: tuple[Email, ...] = ()
-    oldest_arrival_minutes: Positive = 30
+    emails: tuple[Email, ...] = Field(
+        (), description="E-mail addresses. Each must confirm its subscription. Without any, alarms reach nobody"
+    )
+    oldest_arrival_minutes: Positive = Field(30, description="Raise an alarm if an uploaded file waits longer")
 
 
 class Analytics(_Table):
-    """Athena's limit; QuickSight's data every day at a time, where there is a principal to share its dashboard with."""
+    """Athena's limit, and the optional QuickSight dashboard."""
 
-    bytes_scanned_limit: Annotated[int, Field(ge=10_000_000)] = 10_000_000_000
-    quicksight_principal: Annotated[str, Field(pattern=r"^arn:aws[\w-]*:quicksight:[\w-]+:\d{12}:(user|group)/.+$")] | None = (
-        None
+    bytes_scanned_limit: int = Field(
+        10_000_000_000, ge=10_000_000, description="Athena stops a query that reads more bytes than this"
     )
-    refresh_time: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "05:30"
-    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z]+(/[A-Za-z_+-]+)*$")] = "America/Bogota"
+    quicksight_principal: PrincipalArn | None = Field(
+        None, description="ARN of the QuickSight user or group that sees the dashboard. Without it there is no dashboard"
+    )
+    refresh_time: str = Field(
+        "05:30", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="When the dashboard's data is refreshed, daily"
+    )
+    time_zone: str = Field("America/Bogota", pattern=r"^[A-Za-z]+(/[A-Za-z_+-]+)*$", description="Time zone of `refresh_time`")
 
 
 class Settings(_Table):
     """All settings of one environment."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")]
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,19}$", description="Name of the file")
     environment: Environment
     complaints: Complaints = Complaints()
     results: Results = Results()
@@ -198,25 +266,27 @@ class Settings(_Table):
     retention: Retention = Retention()
     alarms: Alarms = Alarms()
     analytics: Analytics = Analytics()
-    tags: dict[str, Annotated[str, Field(max_length=256)]] = Field(default_factory=dict)
+    tags: dict[str, Annotated[str, Field(max_length=256)]] = Field(
+        {"application": "ptmlops"}, description="Tags of every resource, beside `environment`"
+    )
 
     @model_validator(mode="after")
-    def _principal_of_the_account(self) -> Self:
+    def _principal_belongs_to_account(self) -> Self:
         account, principal = self.environment.account, self.analytics.quicksight_principal
         if account and principal and principal.split(":")[4] != account:
             raise ValueError(
-                f"analytics.quicksight_principal is of account {principal.split(':')[4]}, environment.account is {account}: "
+                f"analytics.quicksight_principal belongs to account {principal.split(':')[4]}, environment.account is {account}: "
                 "QuickSight shares only with its own account's users and groups"
             )
         return self
 
     @property
     def prefix(self) -> str:
-        """What every stack's name starts with."""
+        """Return the prefix of every stack's name."""
         return f"ptmlops-{self.name}"
 
     def job_settings(self) -> str:
-        """The tables that the Glue jobs read, as JSON with sorted keys: the same settings give the same asset."""
+        """Return the tables that the Glue jobs read, as JSON. Keys are sorted so that the same settings give the same asset."""
         tables = {
             "complaints": self.complaints.model_dump(mode="json"),
             "results": self.results.model_dump(mode="json"),
@@ -225,10 +295,10 @@ class Settings(_Table):
 
 
 def load_settings(name: str, *, folder: Path = ENVIRONMENTS) -> Settings:
-    """Read `<folder>/<name>.toml`.
+    """Read and validate `<folder>/<name>.toml`.
 
     Raises:
-        SettingsError: no such environment, not TOML, or a key or value that is not allowed.
+        SettingsError: The environment is unknown, the file is not TOML, or a key or value is not allowed.
     """
     path = folder / f"{name}.toml"
     if not path.is_file():
@@ -240,7 +310,7 @@ def load_settings(name: str, *, folder: Path = ENVIRONMENTS) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{where} is not TOML: {error}") from None
     if "name" in tables:
-        raise SettingsError(f"{where}: unknown key name: the environment's name is its file's")
+        raise SettingsError(f"{where}: unknown key name: the file's name is the environment's name")
     try:
         return Settings.model_validate({"name": name, **tables})
     except ValidationError as error:
@@ -248,7 +318,7 @@ def load_settings(name: str, *, folder: Path = ENVIRONMENTS) -> Settings:
 
 
 def _explain(error: ValidationError) -> str:
-    """The first problem in one line; the others will show when it is solved."""
+    """Describe the first problem in one line. The others appear once it is solved."""
     problem = error.errors()[0]
     location = problem["loc"]
     key = ".".join(str(part) for part in location) or "the file"

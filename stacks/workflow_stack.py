@@ -19,7 +19,7 @@ from constructs import Construct
 from ptmlops_contracts.keys import COMPLETE, EVALUATIONS, RUN_HISTORY, RUNS, TRAINING
 from stacks.components.code_assets import ROOT, powertools_wheels, zip_archive
 from stacks.components.common import EnvironmentStack, acknowledge, allow, pass_role
-from stacks.components.prices import instance_price
+from stacks.components.prices import GLUE_DPU_HOUR, instance_price
 from stacks.components.run_definition import LAMBDA_SECONDS, run_definition, tuning_space
 from stacks.components.unit_function import UnitFunction
 from stacks.config import Settings
@@ -309,7 +309,7 @@ class WorkflowStack(EnvironmentStack):
         dpus = compute.prepare_workers * {"G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8}[compute.prepare_worker]
         used = {compute.training_instance, compute.evaluation_instance, compute.scoring_instance}
         prices = {
-            "glue_dpu_hour": 0.44,
+            "glue_dpu_hour": GLUE_DPU_HOUR,
             "glue_prepare_dpus": dpus,
             "glue_publish_dpus": dpus,
             "instances": {name: instance_price(name) for name in sorted(used)},

@@ -1,9 +1,13 @@
-"""Speed of the job Prepare against merely copying with Spark, pandas and polars: `python -m benchmarks.prepare [--rows N] [--json PATH]`.
+"""Compare the speed of Prepare with a Spark copy, pandas and polars: `python -m benchmarks.prepare [--rows N] [--json PATH]`.
 
-Each contender runs in a process of its own, in turns, over the same generated CSV; seconds count from a started session to the last
-byte written; CPU seconds are those of all its processes, start included, for machines that do other work too. Memory is the largest resident size of the driver: the JVM (in local mode it holds the executors too) or the Python
-process. Goals (docs/prepare.md): within 3 times of the copy, faster than pandas, cost per row at full size within 1.2 times of that at
-a tenth of it.
+Each contender runs in its own process, in turns, on the same generated CSV.
+
+- Seconds: from a started session to the last byte written.
+- CPU seconds: of all its processes, start included. Other work on the machine changes them little.
+- Memory: the largest resident size of the driver, which is the JVM (in local mode it holds the executors, too) or the Python process.
+
+Goals (docs/explanation/measurements.md): at most 3 times the copy; faster than pandas; a cost per row at full size of at most 1.2
+times that at a tenth of it.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks.measurement import write_measurement
 from benchmarks.prepare.contenders import CONTENDERS, ROOT
 from benchmarks.prepare.data import write_csv
 
@@ -105,7 +110,7 @@ def main() -> None:
     for goal, (value, met) in result["goals"].items():
         print(f"{'met   ' if met else 'MISSED'}  {goal}: {value}")
     if given.json:
-        given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_measurement(given.json, result)
 
 
 def summary(runs: dict[tuple[str, int], list[dict[str, Any]]], sizes: tuple[int, int]) -> dict[str, Any]:

@@ -17,7 +17,6 @@ import resource
 import sys
 import tempfile
 import time
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,9 +76,10 @@ def prepare(path: Path, folder: Path) -> tuple[float, int]:
     from complaints_etl.readers.storage import SourceFile
     from complaints_etl.session import configure
 
+    from stacks.config import load_settings
+
     spark = configure(_session())
-    tables = tomllib.loads((ROOT / "environments" / "local.toml").read_text(encoding="utf-8"))
-    settings = JobSettings.from_tables(tables)
+    settings = JobSettings.from_tables(json.loads(load_settings("local").job_settings()))
 
     def read(start: int, end: int) -> bytes:
         with path.open("rb") as file:

@@ -1,35 +1,23 @@
-"""List prices of SageMaker instances for the cost estimate in run.json.
+"""Look up list prices for the cost estimate in run.json.
 
-US East (N. Virginia), on demand, USD an hour, from the service's public price list. An estimate is what run.json
-promises: regions differ by some tens of per cent, spot and savings plans by more.
+The prices are data: prices.json names their source, their region and the day they were recorded. An environment in another region differs by some tens of
+per cent, one with spot instances or savings plans by more.
 """
 
 from __future__ import annotations
 
-_BASE = {
-    "m5": 0.23 / 4,
-    "c5": 0.204 / 4,
-    "m6i": 0.23 / 4,
-    "c6i": 0.204 / 4,
-    "r5": 0.302 / 4,
-    "m7i": 0.242 / 4,
-    "c7i": 0.214 / 4,
-}
-_VCPUS = {
-    "large": 2,
-    "xlarge": 4,
-    "2xlarge": 8,
-    "4xlarge": 16,
-    "8xlarge": 32,
-    "12xlarge": 48,
-    "16xlarge": 64,
-    "24xlarge": 96,
-}
+import json
+from pathlib import Path
+from typing import Any
+
+_PRICES: dict[str, Any] = json.loads(Path(__file__).with_name("prices.json").read_text(encoding="utf-8"))
+
+# AWS Glue: USD per hour of a data processing unit.
+GLUE_DPU_HOUR: float = _PRICES["glue_dpu_hour"]
 
 
 def instance_price(instance_type: str) -> float | None:
-    """USD an hour of `ml.<family>.<size>`; None where it is not in the table, and the estimate then says so."""
+    """Return the USD per hour of `ml.<family>.<size>`, or None if prices.json does not have it: then there is no estimate."""
     _, family, size = instance_type.split(".")
-    if family not in _BASE or size not in _VCPUS:
-        return None
-    return round(_BASE[family] * _VCPUS[size], 4)
+    per_vcpu, vcpus = _PRICES["instance_vcpu_hour"].get(family), _PRICES["instance_vcpus"].get(size)
+    return None if per_vcpu is None or vcpus is None else round(per_vcpu * vcpus, 4)

@@ -4,13 +4,44 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from stacks.config import ENVIRONMENTS, Settings, SettingsError, load_settings
 
-LOCAL = (ENVIRONMENTS / "local.toml").read_text(encoding="utf-8")
+VALID = """
+[environment]
+disposable = true
+region = "us-east-1"
+
+[complaints.columns]
+text = ["text", "queja"]
+
+[arrivals]
+max_files = 50
+
+[training]
+seed = 20
+
+[tuning]
+strategy = "Bayesian"
+max_jobs = 2
+max_parallel_jobs = 1
+
+[compute]
+training_instance = "ml.m5.xlarge"
+scoring_instance = "ml.m5.large"
+
+[retention]
+log_days = 30
+
+[tags]
+application = "ptmlops"
+"""
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in ENVIRONMENTS.glob("*.toml")))
@@ -33,7 +64,7 @@ def test_shipped_environments_load(name: str) -> None:
         (
             'scoring_instance = "ml.m5.large"',
             'scoring_instance = "ml.m5d.large"',
-            ["compute.scoring_instance", "disks of its own", "ml.m5d.large"],
+            ["compute.scoring_instance", "local disks", "ml.m5d.large"],
         ),
         (
             'training_instance = "ml.m5.xlarge"',
@@ -51,10 +82,10 @@ def test_shipped_environments_load(name: str) -> None:
     ],
 )
 def test_a_wrong_setting_is_one_line_that_helps(tmp_path: Path, old: str, new: str, told: list[str]) -> None:
-    assert old in LOCAL
+    assert old in VALID
     folder = tmp_path / "environments"
     folder.mkdir()
-    (folder / "x.toml").write_text(LOCAL.replace(old, new, 1), encoding="utf-8")
+    (folder / "x.toml").write_text(VALID.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
         load_settings("x", folder=folder)
     message = str(caught.value)
@@ -67,6 +98,33 @@ def test_a_wrong_setting_is_one_line_that_helps(tmp_path: Path, old: str, new: s
 def test_an_unknown_environment_lists_the_known_ones() -> None:
     with pytest.raises(SettingsError, match=r"'staging' is not known: environments/ has dev, local, prod"):
         load_settings("staging")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in ENVIRONMENTS.glob("*.toml")))
+def test_an_environment_holds_only_what_differs_from_the_defaults(name: str) -> None:
+    tables = tomllib.loads((ENVIRONMENTS / f"{name}.toml").read_text(encoding="utf-8"))
+    defaults = Settings.model_validate({"name": name, "environment": {}}).model_dump(mode="json")
+    repeated = [
+        f"{table}.{key}"
+        for table, keys in tables.items()
+        if table not in {"environment", "tags"}  # where it runs, whether it may be destroyed and its tags are always stated
+        for key, value in keys.items()
+        if value == defaults[table][key]
+    ]
+    assert repeated == []
+
+
+def test_every_setting_says_what_it_means() -> None:
+    assert list(_undescribed(Settings)) == []
+
+
+def _undescribed(table: type[BaseModel]) -> Iterator[str]:
+    for name, field in table.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            assert field.annotation.__doc__
+            yield from _undescribed(field.annotation)
+        elif not field.description:
+            yield f"{table.__name__}.{name}"
 
 
 def test_settings_are_frozen() -> None:

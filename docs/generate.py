@@ -1,0 +1,411 @@
+"""Write the generated parts of the documentation: `python docs/generate.py [--check]`.
+
+A page marks a generated part with two comments and keeps its own prose around them:
+
+    <!-- generated: settings -->
+    ...
+    <!-- end -->
+
+What stands between them comes from the code (settings, codes, report fields, catalog tables) or from docs/measurements/*.json.
+With `--check` nothing is written, and a page that is not up to date is an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+sys.path[:0] = [str(ROOT)]
+
+from ptmlops_contracts import report, run  # noqa: E402 - found through the path above
+from ptmlops_contracts.codes import Code  # noqa: E402
+from stacks.components.catalog import PREDICTIONS, RUNS  # noqa: E402
+from stacks.config import Settings  # noqa: E402
+
+PART = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main() -> int:
+    """Write or check all pages; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="fail if a page is not up to date, and write nothing")
+    outdated = [path for path, text in pages() if text != path.read_text(encoding="utf-8")]
+    if parser.parse_args().check:
+        for path in outdated:
+            print(f"{path.relative_to(ROOT)} is not up to date: run `python docs/generate.py`", file=sys.stderr)
+        return 1 if outdated else 0
+    for path, text in pages():
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+def pages() -> Iterable[tuple[Path, str]]:
+    """Yield each page with generated parts, and its text with those parts as they should be."""
+    for path in sorted(DOCS.rglob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        if "<!-- generated: " in text:
+            yield path, PART.sub(lambda part: f"{part[1]}{GENERATORS[part['name']]()}\n{part[3]}", text)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Render a Markdown table."""
+    lines = [f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}"]
+    lines += [f"| {' | '.join(str(cell).replace('|', r'&#124;') for cell in row)} |" for row in rows]
+    return "\n".join(lines)
+
+
+# Settings
+
+
+def settings() -> str:
+    """Render one section per table of the settings, in the order of the models."""
+    sections = []
+    for heading, model in settings_tables(Settings, ()):
+        rows = [
+            (f"`{key}`", allowed_values(field), default_value(field), f"{field.description}.")
+            for key, field in model.model_fields.items()
+            if not _is_table(field.annotation) and key != "name"
+        ]
+        if model is Settings:
+            section = f"## Top level\n\nThe file's name is the environment's name: `{_pattern(model.model_fields['name'])}`."
+        else:
+            section = f"## [{heading}]\n\n{' '.join((model.__doc__ or '').split())}"
+        sections.append(f"{section}\n\n{table(('Key', 'Values', 'Default', 'Meaning'), rows)}")
+    return "\n\n".join(sections)
+
+
+def settings_tables(model: type[BaseModel], path: tuple[str, ...]) -> Iterable[tuple[str, type[BaseModel]]]:
+    """Yield each table's name in the file and its model, depth first; the file itself comes last."""
+    for key, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and _is_table(field.annotation):
+            if any(not _is_table(inner.annotation) for inner in field.annotation.model_fields.values()):
+                yield ".".join((*path, key)), field.annotation
+            yield from ((name, inner) for name, inner in settings_tables(field.annotation, (*path, key)))
+    if not path:
+        yield "", model
+
+
+def _is_table(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def allowed_values(field: FieldInfo) -> str:
+    """Describe a field's type and limits, for example `1 to 300`."""
+    kind = next((part for part in (field.annotation, *get_args(field.annotation)) if part is not type(None)), None)
+    if get_origin(kind) in (Union, UnionType):
+        kind = next(part for part in get_args(kind) if part is not type(None))
+    limits = list(field.metadata)
+    if get_origin(kind) is Annotated:
+        kind, *more = get_args(kind)
+        limits += more
+    for limit in list(limits):
+        limits += getattr(limit, "metadata", [])
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(kind))
+    if kind in (int, float):
+        return _number_range("integer" if kind is int else "number", limits)
+    if get_origin(kind) is tuple:
+        return "list of texts" + (", at least one" if any(isinstance(limit, MinLen) for limit in limits) else "")
+    if get_origin(kind) is dict:
+        return "table of texts"
+    return {bool: "`true`, `false`", str: "text"}[kind or str]
+
+
+def _number_range(noun: str, limits: Sequence[Any]) -> str:
+    low = high = None
+    for limit in limits:
+        for part in limit if isinstance(limit, Interval) else (limit,):
+            if isinstance(part, Ge):
+                low = f"{part.ge}"
+            elif isinstance(part, Gt):
+                low = f"more than {part.gt}"
+            elif isinstance(part, Le):
+                high = f"{part.le}"
+            elif isinstance(part, Lt):
+                high = f"less than {part.lt}"
+    if low and high:
+        return f"{noun}, {low} to {high}"
+    return f"{noun}, at least {low}" if low else noun
+
+
+def _pattern(field: FieldInfo) -> str:
+    return next(str(part.pattern) for part in field.metadata if getattr(part, "pattern", None))
+
+
+def default_value(field: FieldInfo) -> str:
+    """Render a default as TOML."""
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is None:
+        return "none"
+    if isinstance(value, dict):
+        return ", ".join(f"`{key} = {_toml(item)}`" for key, item in value.items()) or "empty"
+    return f"`{_toml(value)}`"
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+
+
+# Codes and documents
+
+
+def codes(kind: type[Code]) -> str:
+    """Render an enumeration of codes with their descriptions."""
+    return table(("Code", "Meaning"), ((f"`{code.value}`", code.description) for code in kind))
+
+
+def fields(document: type) -> str:
+    """Render the fields of a document; nested documents follow as `outer.inner`."""
+    return table(("Field", "Type", "Meaning"), document_fields(document, ""))
+
+
+def document_fields(document: type, prefix: str) -> Iterable[tuple[str, str, str]]:
+    """Yield name, type and meaning of each field of a TypedDict, depth first."""
+    for name, hint in get_type_hints(document, include_extras=True).items():
+        kind, meaning = hint, ""
+        while get_origin(kind) in (Annotated, NotRequired):
+            kind, *notes = get_args(kind)
+            meaning = next((note for note in notes if isinstance(note, str)), meaning)
+        inner = next((part for part in (kind, *get_args(kind)) if is_typeddict(part)), None)
+        if inner and not meaning:
+            meaning = " ".join((inner.__doc__ or "").split()).rstrip(".")
+        yield f"`{prefix}{name}`", _type_name(kind), meaning
+        if inner:
+            yield from document_fields(inner, f"{prefix}{name}{'[]' if get_origin(kind) is list else ''}.")
+
+
+def _type_name(kind: Any) -> str:
+    if get_origin(kind) in (Union, UnionType):
+        return " or ".join(_type_name(part) for part in get_args(kind))
+    if get_origin(kind) is list:
+        return f"list of {_type_name(get_args(kind)[0])}"
+    if get_origin(kind) is dict:
+        return f"object of {_type_name(get_args(kind)[1])}"
+    if is_typeddict(kind):
+        return "object"
+    return {str: "text", int: "integer", float: "number", bool: "boolean", type(None): "null"}.get(kind, "any")
+
+
+def evaluation_fields() -> str:
+    """Render evaluation.schema.json."""
+    schema = json.loads((DOCS / "evaluation.schema.json").read_text(encoding="utf-8"))
+    rows = [*_schema_fields(schema, "")]
+    for name, part in schema["$defs"].items():
+        rows += _schema_fields(part, f"*{name}*.")
+    return table(("Field", "Type", "Meaning"), rows)
+
+
+def _schema_fields(node: dict[str, Any], prefix: str) -> Iterable[tuple[str, str, str]]:
+    for name, part in node.get("properties", {}).items():
+        kinds = part.get("type", "any")
+        reference = json.dumps(part).partition("#/$defs/")[2].partition('"')[0]
+        kind = (
+            " or ".join([kinds] if isinstance(kinds, str) else kinds)
+            if "type" in part
+            else f"*{reference}*"
+            if reference
+            else "any"
+        )
+        yield f"`{prefix}{name}`" if "*" not in prefix else f"{prefix}`{name}`", kind, part.get("description", "")
+        if part.get("properties"):
+            yield from _schema_fields(part, f"{prefix}{name}.")
+
+
+def catalog(schema: Path) -> str:
+    """Render the columns of a table of the Glue catalog."""
+    definition = json.loads(schema.read_text(encoding="utf-8"))
+    columns = [*definition["columns"], {"name": "run_date", "type": "date", "comment": "Partition: the day of the run, UTC"}]
+    return table(("Column", "Type", "Meaning"), ((f"`{c['name']}`", f"`{c['type']}`", c["comment"]) for c in columns))
+
+
+# Measurements
+
+
+def measurement(name: str) -> dict[str, Any]:
+    """Read a file of docs/measurements/."""
+    data: dict[str, Any] = json.loads((DOCS / "measurements" / f"{name}.json").read_text(encoding="utf-8"))
+    return data
+
+
+def source(*names: str) -> str:
+    """Say when, where and how measurements were made."""
+    lines = []
+    for name in names:
+        data = measurement(name)["measured"]
+        lines.append(f"{data['date']}, {data['machine']}: `{data['command']}` ([data](../measurements/{name}.json)).")
+    return "Measured " + " ".join(dict.fromkeys(lines))
+
+
+def decimal(value: float | None, digits: int = 3) -> str:
+    """Format a number, or nothing if it was not measured."""
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def model_quality() -> str:
+    """Render quality by cross-fitting."""
+    names = ("model-quality-cfpb", "model-quality-cfpb-prepared", "model-quality-banking77")
+    rows = []
+    for data in map(measurement, names):
+        error = data.get("macro_f1_standard_error")
+        rows.append(
+            (
+                data["data"],
+                decimal(data.get("rows"), 0),
+                data["labels"],
+                decimal(data["macro_f1"]) + (f" ± {error:.3f}" if error else ""),
+                *(decimal(data[key]) for key in ("accuracy", "expected_calibration_error", "coverage_at_95_precision")),
+            )
+        )
+    headings = ("Data", "Rows", "Labels", "Macro-F1", "Accuracy", "Calibration error", "Coverage at 95% precision")
+    return f"{table(headings, rows)}\n\n{source(*names)}"
+
+
+def model_try() -> str:
+    """Render quality and time of `ptmlops try`."""
+    keys = ("macro_f1", "accuracy", "expected_calibration_error", "coverage_at_95_precision")
+    rows = [(row["data"], *(decimal(row[key]) for key in keys), row["seconds"]) for row in measurement("model-try")["rows"]]
+    headings = ("Data", "Macro-F1", "Accuracy", "Calibration error", "Coverage at 95% precision", "Seconds")
+    return f"{table(headings, rows)}\n\n{source('model-try')}"
+
+
+def model_speed() -> str:
+    """Render training seconds and rows per second, with ratios to the peers."""
+    data = measurement("model-speed-cfpb")
+    peers = data["peers"]
+    rows: list[tuple[object, ...]] = []
+    for name, row in peers.items():
+        rows.append((name, decimal(row["train_seconds"], 1), decimal(row["rows_per_second"], 0), *[""] * len(peers)))
+    parts = {
+        "rows_per_second_of_texts_not_learned": "texts that it has not learned",
+        "rows_per_second_with_reasons": "with the reasons for each answer",
+        "lines_per_second_in_batch_inference": "batch inference, JSON Lines in and out",
+        "rows_per_second_without_numba": "without numba",
+    }
+    for name, row in data["ours"].items():
+        ratios = [f"{row['rows_per_second'] / peer['rows_per_second']:.1f}" for peer in peers.values()]
+        rows.append((f"**{name}**", decimal(row["train_seconds"], 1), decimal(row["rows_per_second"], 0), *ratios))
+        rows += [(f"… {text}", "", decimal(row[key], 0), *[""] * len(peers)) for key, text in parts.items() if key in row]
+    headings = ("", "Train, s", "Rows per s", *(f"Times {name.partition(':')[2].strip() or name}" for name in peers))
+    return f"{table(headings, rows)}\n\nSeconds of one core; texts of {data['characters']} characters. {source('model-speed-cfpb')}"
+
+
+def model_growth() -> str:
+    """Render time and memory against the number of rows."""
+    data = measurement("model-speed-curve")
+    rows = [
+        (
+            decimal(point["rows"], 0),
+            decimal(point["train_seconds"], 1),
+            decimal(point["score_seconds"], 2),
+            decimal(point["megabytes"] / 1024, 1),
+        )
+        for point in data["curve"]["points"]
+    ]
+    rows.append(("Exponent (1 is linear)", *(decimal(value, 2) for value in data["curve"]["exponents"].values())))
+    return f"{table(('Rows', 'Train, s', 'Score, s', 'Peak memory, GB'), rows)}\n\n{source('model-speed-curve')}"
+
+
+def model_ablations() -> str:
+    """Render what each part of the model adds."""
+    rows = []
+    for row in measurement("model-ablations")["rows"]:
+        difference = row.get("difference", round(row.get("after", 0) - row.get("before", 0), 4))
+        rows.append(
+            (row["data"], row["change"], row["metric"], row.get("before", ""), row.get("after", ""), f"{difference:+.3f}")
+        )
+    headings = ("Data", "Change", "Metric", "Without", "With", "Difference")
+    return f"{table(headings, rows)}\n\n{source('model-ablations')}"
+
+
+def model_alternatives() -> str:
+    """Render models that were tried and not taken."""
+    rows = [(row["alternative"], row["macro_f1"]) for row in measurement("model-alternatives")["rows"]]
+    return f"{table(('Alternative', 'Macro-F1'), rows)}\n\n{source('model-alternatives')}"
+
+
+def prepare_speed() -> str:
+    """Render Prepare against its contenders, and the benchmark's goals."""
+    titles = {"spark_copy": "Spark copies CSV to Parquet", "prepare": "Prepare", "pandas": "pandas", "polars": "polars"}
+    data = measurement("prepare")
+    rows = [
+        (
+            titles[row["name"]],
+            decimal(row["input_rows"], 0),
+            decimal(row["seconds"], 1),
+            decimal(row.get("times_copy"), 1),
+            decimal(row.get("cpu_seconds"), 0),
+        )
+        for row in data["runs"]
+    ]
+    goals = [(name, value, "met" if met else "missed") for name, (value, met) in data["goals"].items()]
+    runs = table(("", "Rows", "Seconds", "Times the copy", "CPU seconds"), rows)
+    return f"{runs}\n\n{table(('Goal', 'Measured', ''), goals)}\n\n{source('prepare')}"
+
+
+def redaction_first_sight() -> str:
+    """Render recall and precision on complaints whose rules had not been adapted to them."""
+    parts = measurement("redaction-first-sight")["parts"]
+    kinds = list(parts[0]["recall"])
+    rows = []
+    for part in parts:
+        cells = [
+            f"{part['recall'][kind]:.2f}" + (f" ({part['precision'][kind]:.2f})" if kind in part["precision"] else "")
+            for kind in kinds
+        ]
+        rows.append((part["part"], part["content"], *cells))
+    headings = ("Part", "Content", *(f"`{kind}`" if kind.isupper() else f"{kind}, lowest" for kind in kinds))
+    return f"{table(headings, rows)}\n\n{source('redaction-first-sight')}"
+
+
+def redaction_now() -> str:
+    """Render recall and precision of today's rules on all sets of the benchmark."""
+    data = measurement("redaction")
+    sets = {name: result["redaction"] for name, result in data.items() if name != "measured"}
+    kinds = list(next(iter(sets.values())))
+    rows = []
+    for kind in kinds:
+        cells = [f"{decimal(result[kind]['recall'])} / {decimal(result[kind]['precision'])}" for result in sets.values()]
+        rows.append((f"`{kind}`", *cells))
+    return f"{table(('Kind', *sets), rows)}\n\nEach cell: recall / precision. {source('redaction')}"
+
+
+GENERATORS: dict[str, Callable[[], str]] = {
+    "settings": settings,
+    "reason-codes": lambda: codes(report.Reason),
+    "flags": lambda: codes(report.Flag),
+    "record-statuses": lambda: codes(report.RecordStatus),
+    "export-statuses": lambda: codes(run.ExportStatus),
+    "run-statuses": lambda: codes(run.RunStatus),
+    "report-fields": lambda: fields(report.Report),
+    "run-fields": lambda: fields(run.RunDocument),
+    "published-fields": lambda: fields(run.Published),
+    "evaluation-fields": evaluation_fields,
+    "catalog-predictions": lambda: catalog(PREDICTIONS),
+    "catalog-runs": lambda: catalog(RUNS),
+    "model-quality": model_quality,
+    "model-try": model_try,
+    "model-speed": model_speed,
+    "model-growth": model_growth,
+    "model-ablations": model_ablations,
+    "model-alternatives": model_alternatives,
+    "prepare-speed": prepare_speed,
+    "redaction-first-sight": redaction_first_sight,
+    "redaction-now": redaction_now,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

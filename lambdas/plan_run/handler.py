@@ -78,7 +78,7 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
     report: Report = read_json(CLIENTS.s3, bucket, keys.report)
     # Labelled rows of earlier runs, whose labels were rare until this run, are among its own.
     labelled = {split: report["labelled"].get(split, 0) + report["labelled_earlier"].get(split, 0) for split in SPLITS}
-    version = report["versions"].get("redaction", 1)
+    version = int(report.get("versions", {}).get("redaction", 1))
     mark_complete(CLIENTS.s3, bucket=bucket, run_id=run_id, rows=labelled, redaction_version=version)
     runs, left_out = of_version(complete_runs(CLIENTS.s3, bucket=bucket), version)
     registry = read_registry(CLIENTS.sagemaker, settings.model_package_group)

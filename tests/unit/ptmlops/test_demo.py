@@ -18,6 +18,7 @@ from ptmlops.views.run_progress import EndedRun
 
 RUN = "20261128-101500-1a2b3c4d"
 DOCUMENT: dict[str, Any] = {
+    "run_id": RUN,
     "status": "SUCCEEDED",
     "rows": {"read": 3, "accepted": 3, "rejected": 0, "duplicates": 0},
     "scored": 3,

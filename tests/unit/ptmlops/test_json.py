@@ -27,7 +27,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ..
     monkeypatch.setattr(registry, "rollback", lambda _: (4, 3))
     monkeypatch.setattr(runs, "redrive", lambda _, run_id: noted.append(("redrive", run_id)))
     monkeypatch.setattr(dead_letters, "resend", lambda _: 2)
-    monkeypatch.setattr(predictions, "fetch_one", lambda _, key, run_id: (run_id or RUN, key.encode()))
+    monkeypatch.setattr(predictions, "fetch_one", lambda _, key_of, run_id: (run_id or RUN, key_of(run_id or RUN).encode()))
     return noted
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import pickle
 import re
-import shutil
 import subprocess
 import sys
+import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from complaints_etl.publish.statistics import RunStatistics, drift, stability_in
 
 from local_aws import ROOT
 from ptmlops_contracts.report import Reason
+from stacks.components.code_assets import unit_members
 
 VOID = {"wbr", "meta", "br", "circle", "rect", "line"}
 
@@ -142,7 +143,10 @@ def test_a_run_that_scored_nothing_and_has_no_model_has_a_page_too(page: Page) -
 
 def test_the_page_renders_from_a_zip_archive_as_glue_imports_it(page: Page, tmp_path: Path) -> None:
     """Template, style and texts come out of the archive; the working directory has no copy of them."""
-    archive = shutil.make_archive(str(tmp_path / "library"), "zip", ROOT / "glue_jobs")
+    archive = str(tmp_path / "library.zip")
+    with zipfile.ZipFile(archive, "w") as library:
+        for name, content in unit_members(ROOT / "glue_jobs", ["complaints_etl"]).items():
+            library.writestr(name, content)
     (tmp_path / "page.pickle").write_bytes(pickle.dumps(page))
     script = (
         "import pickle, sys; sys.path.insert(0, sys.argv[1])\n"

@@ -1,7 +1,7 @@
 """One pass over each text in Python: redaction, language, facts, and the MinHash signature that finds its near-copies.
 
 Spark SQL cleans; this is the one Arrow function after reading, because language identification has no SQL form, checksums and dates
-in SQL would be unreadable, and a text that crosses to Python once may as well have all of it done (docs/prepare.md: measured).
+in SQL would be unreadable, and a text that crosses to Python once may as well have all of it done (docs/explanation/preparation.md: measured).
 """
 
 from __future__ import annotations

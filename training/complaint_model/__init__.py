@@ -1,4 +1,4 @@
-"""The complaint classifier: hashed n-grams, linear weights, calibrated probabilities, explanations that add up (docs/model.md).
+"""The complaint classifier: hashed n-grams, linear weights, calibrated probabilities, explanations that add up (docs/explanation/model.md).
 
 Start with fit.py, the recipe, and scoring.py, the answers.
 

@@ -16,7 +16,7 @@ OFFSET_GRID = np.linspace(-1.5, 1.5, 31)
 OFFSET_ROUNDS = 2
 PLATEAU = 5e-4  # macro-F1 that makes no difference between offsets
 MIN_ANSWERED_ROWS = 30  # above the threshold in training: fewer rows cannot show a precision
-BOUND_CONFIDENCE = 0.8  # that the precision above the threshold reaches the target (measured in docs/model.md)
+BOUND_CONFIDENCE = 0.8  # that the precision above the threshold reaches the target (measured in docs/explanation/model.md)
 
 
 def calibrate(scores: Floats, labels: Ints, fitted_on: Bools, applied_to: Bools) -> tuple[Floats, Ints]:

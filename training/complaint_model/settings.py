@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 # Below this median length, character n-grams help (+.014 macro-F1), and so do skip-bigrams (+.008). In longer texts the
-# former make training three times as long for nothing, and the latter add noise (docs/model.md).
+# former make training three times as long for nothing, and the latter add noise (docs/explanation/model.md).
 SHORT_TEXT_WORDS = 60
 SHORT_TEXT_MAX_SKIP, LONG_TEXT_MAX_SKIP = 20, 1
 # A long complaint states its subject first: its lead words count for more than the same words further down. In a short one all

@@ -16,7 +16,7 @@ def bayes_scales(starts: Ints, columns: Int32s, labels: Ints, power: float, scal
     """Fill `scales` (features, labels) with squared naive Bayes scales: |log-count ratio| ** power, with mean 1 per label, squared.
 
     The log-count ratio (Wang and Manning, 2012) says how much more often a feature occurs in rows of the label than in the others. Counts
-    are smoothed by 1 inside the label and by 2 outside: what docs/model.md was measured with.
+    are smoothed by 1 inside the label and by 2 outside: what docs/explanation/model.md was measured with.
 
     Args:
         starts: (rows + 1,) where each row begins in `columns`, as in a CSR matrix.

@@ -53,10 +53,10 @@ class _Table(BaseModel):
 class Environment(_Table):
     """Where the stacks are deployed, and whether their data may be destroyed with them."""
 
-    disposable: bool = Field(False, description="`true`: destroying the stacks destroys the data")
-    region: str = Field("us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="AWS region of the stacks")
+    disposable: bool = Field(default=False, description="`true`: destroying the stacks destroys the data")
+    region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="AWS region of the stacks")
     account: Annotated[str, Field(pattern=r"^\d{12}$")] | None = Field(
-        None, description="The only account that the stacks may be deployed to. Without it: the account of the caller"
+        default=None, description="The only account that the stacks may be deployed to. Without it: the account of the caller"
     )
 
 
@@ -64,14 +64,14 @@ class Columns(_Table):
     """Column names that Prepare recognises, in order of preference. Case, accents and punctuation do not matter."""
 
     complaint_id: Names = Field(
-        (
+        default=(
             *("complaint_id", "id", "radicado", "numero de radicado", "ticket", "ticket id", "case id", "case number", "caso"),
             "numero de caso",
         ),
         description="The complaint's id. Without such a column, Prepare makes ids",
     )
     text: Names = Field(
-        (
+        default=(
             *("text", "consumer complaint narrative", "narrative", "texto de la queja", "descripcion de la queja"),
             *("detalle de la queja", "texto", "queja", "descripcion", "complaint", "message", "description", "reclamo"),
             *("mensaje", "comentario", "comentarios", "detalle", "hechos", "relato"),
@@ -80,14 +80,14 @@ class Columns(_Table):
         description="The complaint's text. A file without such a column is rejected",
     )
     label: Names = Field(
-        (
+        default=(
             *("label", "category", "categoria", "etiqueta", "product", "producto", "motivo", "motivo de la queja"),
             *("tipo de queja", "tipologia"),
         ),
         description="The category. Rows with a label are training data; rows without are classified",
     )
     received_at: Names = Field(
-        (
+        default=(
             *("received_at", "date received", "fecha", "fecha de recepcion", "received", "date", "created at", "opened at"),
             *("fecha de radicacion", "fecha de creacion"),
         ),
@@ -103,28 +103,32 @@ class Complaints(_Table):
         default_factory=dict, description="Renames labels: old name = canonical label. Case does not matter"
     )
     languages: tuple[Language, ...] = Field(
-        ("es", "en"), min_length=1, description="Expected languages. Texts in others are kept and flagged `other_language`"
+        default=("es", "en"),
+        min_length=1,
+        description="Expected languages. Texts in others are kept and flagged `other_language`",
     )
     max_reject_share: Share = Field(
-        0.2, description="If a larger share of a run's rows is rejected, the run stops before it costs anything"
+        default=0.2, description="If a larger share of a run's rows is rejected, the run stops before it costs anything"
     )
-    max_text_characters: int = Field(20_000, ge=100, le=100_000, description="Longer texts are cut and flagged `truncated`")
+    max_text_characters: int = Field(
+        default=20_000, ge=100, le=100_000, description="Longer texts are cut and flagged `truncated`"
+    )
     unknown_labels: Literal["keep", "reject", "other"] = Field(
-        "keep", description="What to do with a label that `label_map` does not contain, if `label_map` is not empty"
+        default="keep", description="What to do with a label that `label_map` does not contain, if `label_map` is not empty"
     )
     min_label_rows: Positive = Field(
-        10,
+        default=10,
         description="Labels with fewer different texts are not trained on. Their rows are classified and flagged `rare_label`",
     )
     products: Names = Field(
-        (
+        default=(
             *("tarjeta de crédito", "tarjeta débito", "billetera", "préstamo"),
             *("credit card", "debit card", "wallet", "loan"),
         ),
         description="Product names that Prepare finds in texts",
     )
     channels: Names = Field(
-        ("app", "web", "corresponsal", "call center", "sucursal", "branch", "chat", "email"),
+        default=("app", "web", "corresponsal", "call center", "sucursal", "branch", "chat", "email"),
         description="Service channels that Prepare finds in texts",
     )
 
@@ -132,9 +136,9 @@ class Complaints(_Table):
 class Results(_Table):
     """How results are presented."""
 
-    language: Literal["es", "en"] = Field("es", description="Language of report.html")
+    language: Literal["es", "en"] = Field(default="es", description="Language of report.html")
     audit_sample: int = Field(
-        50, ge=0, le=10_000, description="Rows drawn at random for review, in addition to the uncertain ones"
+        default=50, ge=0, le=10_000, description="Rows drawn at random for review, in addition to the uncertain ones"
     )
 
 
@@ -142,34 +146,39 @@ class Arrivals(_Table):
     """How uploaded files are gathered into runs."""
 
     window_seconds: int = Field(
-        60, ge=1, le=300, description="How long to gather files into one run (Lambda's batching window)"
+        default=60, ge=1, le=300, description="How long to gather files into one run (Lambda's batching window)"
     )
-    max_files: int = Field(50, ge=1, le=99, description="Files per run at most (DynamoDB's limit on a transaction)")
+    max_files: int = Field(default=50, ge=1, le=99, description="Files per run at most (DynamoDB's limit on a transaction)")
 
 
 class Training(_Table):
     """When a run trains, and how the review threshold is chosen."""
 
-    min_labelled_rows: Positive = Field(500, description="Train only if there are at least so many labelled rows in all runs")
-    min_new_rows: Positive = Field(100, description="Train only if this run adds at least so many labelled rows")
-    target_precision: float = Field(
-        0.95, gt=0.5, lt=1, description="Precision that answers without review must keep. The other answers go to review"
+    min_labelled_rows: Positive = Field(
+        default=500, description="Train only if there are at least so many labelled rows in all runs"
     )
-    seed: int = Field(20, ge=0, le=2**31 - 1, description="Seed of training, tuning and evaluation")
-    spot: bool = Field(False, description="Train on spot instances: cheaper, and an interrupted job resumes")
+    min_new_rows: Positive = Field(default=100, description="Train only if this run adds at least so many labelled rows")
+    target_precision: float = Field(
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description="Precision that answers without review must keep. The other answers go to review",
+    )
+    seed: int = Field(default=20, ge=0, le=2**31 - 1, description="Seed of training, tuning and evaluation")
+    spot: bool = Field(default=False, description="Train on spot instances: cheaper, and an interrupted job resumes")
 
 
 class Tuning(_Table):
     """The budget of the tuning job."""
 
     strategy: Literal["Bayesian", "Random", "Hyperband"] = Field(
-        "Bayesian", description="Search strategy of SageMaker. Only `Bayesian` starts from the last tuning job"
+        default="Bayesian", description="Search strategy of SageMaker. Only `Bayesian` starts from the last tuning job"
     )
     # A job's parent counts against the service's limit of 750 training jobs per tuning job.
     max_jobs: int = Field(
-        8, ge=1, le=375, description="Trials per tuning job. `1`: one trial, with the default hyperparameters"
+        default=8, ge=1, le=375, description="Trials per tuning job. `1`: one trial, with the default hyperparameters"
     )
-    max_parallel_jobs: int = Field(2, ge=1, le=100, description="Trials at the same time")
+    max_parallel_jobs: int = Field(default=2, ge=1, le=100, description="Trials at the same time")
 
     @model_validator(mode="after")
     def _parallel_within_budget(self) -> Self:
@@ -185,70 +194,77 @@ class Promotion(_Table):
     """
 
     mode: Literal["automatic", "manual"] = Field(
-        "manual", description="`manual`: a candidate that passes the gate waits until a person approves it"
+        default="manual", description="`manual`: a candidate that passes the gate waits until a person approves it"
     )
-    min_macro_f1: Share = Field(0.6, description="Lowest macro-F1, with or without a champion")
+    min_macro_f1: Share = Field(default=0.6, description="Lowest macro-F1, with or without a champion")
     max_recall_drop: Share = Field(
-        0.1, description="Largest fall of any label's recall against the champion, unless chance explains the fall"
+        default=0.1, description="Largest fall of any label's recall against the champion, unless chance explains the fall"
     )
     max_calibration_error: Share = Field(
-        0.05, description="Largest expected calibration error, or what chance alone gives on so few rows if that is more"
+        default=0.05,
+        description="Largest expected calibration error, or what chance alone gives on so few rows if that is more",
     )
-    min_holdout_rows: Positive = Field(100, description="Fewest held-out rows that can decide")
+    min_holdout_rows: Positive = Field(default=100, description="Fewest held-out rows that can decide")
 
 
 class Compute(_Table):
     """Sizes of the jobs."""
 
-    prepare_worker: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = Field("G.1X", description="Worker type of both Glue jobs")
-    prepare_workers: int = Field(2, ge=2, le=299, description="Workers of each Glue job")
-    training_instance: InstanceType = Field("ml.m5.xlarge", description="Instance type of training jobs")
-    evaluation_instance: InstanceType = Field("ml.m5.large", description="Instance type of the evaluation job")
-    scoring_instance: InstanceType = Field("ml.m5.large", description="Instance type of Batch Transform")
-    scoring_instances: int = Field(1, ge=1, le=100, description="Instances of Batch Transform")
-    timeout_minutes: int = Field(120, ge=1, le=2880, description="Time limit of each job")
+    prepare_worker: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = Field(
+        default="G.1X", description="Worker type of both Glue jobs"
+    )
+    prepare_workers: int = Field(default=2, ge=2, le=299, description="Workers of each Glue job")
+    training_instance: InstanceType = Field(default="ml.m5.xlarge", description="Instance type of training jobs")
+    evaluation_instance: InstanceType = Field(default="ml.m5.large", description="Instance type of the evaluation job")
+    scoring_instance: InstanceType = Field(default="ml.m5.large", description="Instance type of Batch Transform")
+    scoring_instances: int = Field(default=1, ge=1, le=100, description="Instances of Batch Transform")
+    timeout_minutes: int = Field(default=120, ge=1, le=2880, description="Time limit of each job")
     numba: Literal["off", "jobs", "models"] = Field(
-        "jobs",
+        default="jobs",
         description="Where numba comes from, which training requires and SageMaker's image lacks. `off`: the Python of the jobs. `jobs`: the "
         "code of training and evaluation. `models`: each model as well, for Batch Transform (64 MB per model; worth it from about "
         "100,000 complaints per run)",
     )
     bundle_powertools: bool = Field(
-        True, description="Pack AWS Lambda Powertools into the functions' code. `false` if the functions' Python has it"
+        default=True,
+        description="Pack AWS Lambda Powertools into the functions' code. `false` if the functions' Python has it",
     )
 
 
 class Retention(_Table):
     """Days until data is deleted. `0` keeps it."""
 
-    raw_days: Days = Field(0, description="Uploaded files")
-    prepared_days: Days = Field(0, description="Prepared data of a run, except for labelled rows, which are kept")
-    noncurrent_days: Positive = Field(90, description="Overwritten and deleted object versions")
-    log_days: LogDays = Field(365, description="Logs, including S3 access logs")
+    raw_days: Days = Field(default=0, description="Uploaded files")
+    prepared_days: Days = Field(default=0, description="Prepared data of a run, except for labelled rows, which are kept")
+    noncurrent_days: Positive = Field(default=90, description="Overwritten and deleted object versions")
+    log_days: LogDays = Field(default=365, description="Logs, including S3 access logs")
 
 
 class Alarms(_Table):
     """Who receives alarms and notices, and how long an uploaded file may wait."""
 
     emails: tuple[Email, ...] = Field(
-        (), description="E-mail addresses. Each must confirm its subscription. Without any, alarms reach nobody"
+        default=(), description="E-mail addresses. Each must confirm its subscription. Without any, alarms reach nobody"
     )
-    oldest_arrival_minutes: Positive = Field(30, description="Raise an alarm if an uploaded file waits longer")
+    oldest_arrival_minutes: Positive = Field(default=30, description="Raise an alarm if an uploaded file waits longer")
 
 
 class Analytics(_Table):
     """Athena's limit, and the optional QuickSight dashboard."""
 
     bytes_scanned_limit: int = Field(
-        10_000_000_000, ge=10_000_000, description="Athena stops a query that reads more bytes than this"
+        default=10_000_000_000, ge=10_000_000, description="Athena stops a query that reads more bytes than this"
     )
     quicksight_principal: PrincipalArn | None = Field(
-        None, description="ARN of the QuickSight user or group that sees the dashboard. Without it there is no dashboard"
+        default=None,
+        description="ARN of the QuickSight user or group that sees the dashboard. Without it there is no dashboard",
     )
     refresh_time: str = Field(
-        "05:30", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="When the dashboard's data is refreshed, daily"
+        default="05:30", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="When the dashboard's data is refreshed, daily"
     )
-    time_zone: str = Field("America/Bogota", pattern=r"^[A-Za-z]+(/[A-Za-z_+-]+)*$", description="Time zone of `refresh_time`")
+    time_zone: str = Field(
+        default="America/Bogota", pattern=r"^[A-Za-z]+(/[A-Za-z_+-]+)*$", description="Time zone of `refresh_time`"
+    )
 
 
 class Settings(_Table):
@@ -267,7 +283,7 @@ class Settings(_Table):
     alarms: Alarms = Alarms()
     analytics: Analytics = Analytics()
     tags: dict[str, Annotated[str, Field(max_length=256)]] = Field(
-        {"application": "ptmlops"}, description="Tags of every resource, beside `environment`"
+        default={"application": "ptmlops"}, description="Tags of every resource, beside `environment`"
     )
 
     @model_validator(mode="after")

@@ -49,7 +49,7 @@ def attach_spark(buckets: list[str]) -> None:
         self.environment.update({name: value for name, value in os.environ.items() if not name.startswith("PYSPARK_GATEWAY")})
         return context
 
-    SparkContext._initialize_context = use_running_context
+    setattr(SparkContext, "_initialize_context", use_running_context)  # noqa: B010 - to mypy, methods cannot be assigned
 
 
 def mount(hadoop: Any, buckets: list[str]) -> None:

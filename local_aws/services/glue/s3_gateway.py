@@ -17,8 +17,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn, Protocol
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from botocore.exceptions import ClientError
@@ -28,6 +29,14 @@ BLOCK_BYTES = 128 * 1024 * 1024
 PIECE_BYTES = 1024 * 1024
 UNCOMMITTED = "_temporary"
 ACCESS_CONTROL = "org.apache.hadoop.security.AccessControlException"
+
+
+class Readable(Protocol):
+    """What S3 uploads read from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes."""
+        ...
 
 
 class RemoteError(Exception):
@@ -126,7 +135,7 @@ class S3FileSystem:
             raise
         return found["ContentLength"], found["Body"].iter_chunks(PIECE_BYTES)
 
-    def write(self, path: str, body: IO[bytes]) -> None:
+    def write(self, path: str, body: Readable) -> None:
         """Write a file from a readable stream: to S3 or, if it is not committed yet, to local disk."""
         if self._is_staged(path):
             target = self._staged(path)
@@ -294,7 +303,7 @@ class _Handler(BaseHTTPRequestHandler):
             host = self.headers["Host"]
             self._send(307, None, Location=f"http://{host}{PREFIX}/{quote(f'{self.server.token}/{path}')}?op=CREATE&data=true")
         elif operation == "CREATE":
-            files.write(path, _Body(self.rfile, self.headers))  # type: ignore[arg-type] - has the one method that is called
+            files.write(path, _Body(self.rfile, self.headers))
             self._send(201, None)
         elif operation == "MKDIRS":
             files.make_folder(path)
@@ -335,7 +344,7 @@ class _Handler(BaseHTTPRequestHandler):
 class _Body:
     """The body of a request as a stream, whether its length is known or it comes in chunks (RFC 9112, section 7.1)."""
 
-    def __init__(self, stream: IO[bytes], headers: Any) -> None:
+    def __init__(self, stream: BufferedIOBase, headers: Any) -> None:
         self._stream = stream
         self._chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
         self._left = 0 if self._chunked else int(headers.get("Content-Length", 0))

@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -40,7 +40,7 @@ class SparkHost:
         self._spark = SparkSession.builder.getOrCreate()
         self._context = self._spark.sparkContext
         self._context.setLogLevel("WARN")
-        self._java: Any = self._context._jvm
+        self._java = cast("Any", self._context._jvm)
         self._scala: Any = self._context._jsc.sc()
         self._connection: Any = None
         hadoop = self._scala.hadoopConfiguration()

@@ -48,8 +48,8 @@ def test_rows_of_another_version_of_redaction_are_not_compared_with_and_are_coun
     *_, left_out = earlier_runs(spark, bucket, "prepared", "this")
 
     assert left_out == 20
-    spark.read.parquet.assert_called_once_with("s3://prepared/labelled/index/run_id=same")
-    spark.read.text.assert_called_once_with(["s3://prepared/labelled/rare/run_id=same"], lineSep="\n")
+    spark.read.parquet.assert_called_once_with("s3://prepared/labelled/index/run_id=same/")
+    spark.read.text.assert_called_once_with(["s3://prepared/labelled/rare/run_id=same/"], lineSep="\n")
 
 
 def test_a_first_run_has_nothing_to_compare_with(bucket: Any) -> None:

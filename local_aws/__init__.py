@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -144,46 +144,38 @@ class LocalAws:
         Raises:
             LocalAwsError: with the CLI's last lines, and where all of them are.
         """
-        if assembly is None:
-            on_progress("synthesizing the template")
-            assembly = self.folder / "cdk.out"
-            self._run(
-                [sys.executable, "app.py"], "synthesis", {"CDK_OUTDIR": str(assembly), "PTMLOPS_ENVIRONMENT": environment}
-            )
         account, region = self._state["account_id"], self._state["region"]
-        on_progress("bootstrapping (cdk bootstrap)")
-        self._cdk("bootstrap", f"aws://{account}/{region}", "--app", str(assembly))
+        # Bootstrapping needs no template, so it goes on while the template is made.
+        bootstrap = self._cdk("bootstrap", f"aws://{account}/{region}", log="bootstrap.log")
+        with bootstrap:
+            if assembly is None:
+                on_progress("synthesizing the template")
+                assembly = self.folder / "cdk.out"
+                extra = {"CDK_OUTDIR": str(assembly), "PTMLOPS_ENVIRONMENT": environment}
+                with self._command([sys.executable, "app.py"], "synthesis", extra=extra) as synthesis:
+                    synthesis.wait()
+            on_progress("bootstrapping (cdk bootstrap)")
+            bootstrap.wait()
         on_progress("deploying six stacks (cdk deploy)")
-        self._cdk(
+        with self._cdk(
             "deploy", "--all", "--app", str(assembly), "--require-approval", "never", "--concurrency", "4",
             "--method", "direct", "--progress", "events",
-        )  # fmt: skip
+        ) as deployment:  # fmt: skip
+            deployment.wait()
 
-    def _cdk(self, *arguments: str) -> None:
+    def _cdk(self, *arguments: str, log: str = "deploy.log") -> _Command:
         cdk = NODE / "node_modules" / ".bin" / "cdk"
         if not cdk.exists():
             raise LocalAwsError("the CDK CLI is not installed: run `make install`")
-        self._run(
-            [str(cdk), *arguments, "--no-notices", "--no-version-reporting", "--ci", "--no-color"], f"cdk {arguments[0]}", {}
-        )
+        options = ("--no-notices", "--no-version-reporting", "--ci", "--no-color")
+        return self._command([str(cdk), *arguments, *options], f"cdk {arguments[0]}", log=log)
 
-    def _run(self, command: list[str], title: str, extra: dict[str, str]) -> None:
-        environment = {**_environment(self._state["region"]), **self.environment, **extra}
-        log = self.folder / "deploy.log"
-        with log.open("ab") as output:
-            # The CLI finds the app's modules and its own credentials; nothing of the user's AWS configuration is read.
-            process = subprocess.Popen(
-                command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
-            try:
-                status = process.wait()
-            except BaseException:
-                process.terminate()
-                process.wait()
-                raise
-        if status:
-            lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-            raise LocalAwsError(f"{title} failed with status {status}; {log} ends with:\n" + "\n".join(lines[-8:]))
+    def _command(
+        self, command: list[str], title: str, *, extra: Mapping[str, str] | None = None, log: str = "deploy.log"
+    ) -> _Command:
+        # The CLI finds the app's modules and its own credentials; nothing of the user's AWS configuration is read.
+        environment = {**_environment(self._state["region"]), **self.environment, **(extra or {})}
+        return _Command(command, title, environment=environment, log=self.folder / log)
 
     def stop(self) -> None:
         """End the server and everything it started; safe to call twice."""
@@ -211,6 +203,37 @@ class LocalAws:
 
     def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         self.stop()
+
+
+class _Command:
+    """A program of the deployment, which starts at once. It ends with the `with` block that holds it."""
+
+    def __init__(self, command: list[str], title: str, *, environment: Mapping[str, str], log: Path) -> None:
+        self._title, self._log = title, log
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+
+    def wait(self) -> None:
+        """Wait for its end.
+
+        Raises:
+            LocalAwsError: it failed; the message ends with its last lines.
+        """
+        status = self._process.wait()
+        if status:
+            text = self._log.read_text(encoding="utf-8", errors="replace")
+            lines = [line for line in text.splitlines() if line.strip()]
+            raise LocalAwsError(f"{self._title} failed with status {status}; {self._log} ends with:\n" + "\n".join(lines[-8:]))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait()
 
 
 def _read_state(folder: Path) -> dict[str, Any] | None:

@@ -2,16 +2,16 @@
 
     python -m local_aws.server FOLDER PORT [--detached]
 
-Every extension of moto is installed here and nowhere else, so this list is what to read first:
+Every extension of moto is installed here and nowhere else. Read this list first; it says what moto does without each module:
 
-| module | what moto does without it |
+| module | moto without it |
 |---|---|
 | cloudformation | skips resource types in silence |
 | access | evaluates policies against `*` only |
 | events | sends S3 events in another shape than AWS's |
 | functions | answers Lambda calls with a canned text |
 | workflow | cannot wait for Glue and SageMaker jobs |
-| glue, sagemaker | call jobs finished that never ran |
+| services.glue, sagemaker | call jobs finished that never ran |
 | validation | accepts names and sizes that AWS refuses |
 """
 
@@ -111,7 +111,7 @@ def _quiet(handler: type) -> type:
 
 
 def _create_administrator(context: Any) -> dict[str, str]:
-    """The person who deploys and operates: an IAM user that may do everything, as a founder's first user may."""
+    """Create the administrator: an IAM user that may do everything."""
     iam = context.backend("iam")
     iam.create_user(context.region, "operator")
     everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}

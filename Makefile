@@ -13,6 +13,7 @@ UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
 CDK_READY := local_aws/node/node_modules/.package-lock.json
 WHEELS_READY := build/wheels/.ready
+ASSEMBLY_READY := build/assembly/.ready
 GLUE_WHEELS_READY := build/wheels/.glue
 FUNCTION_WHEELS_READY := build/wheels/.functions
 BROWSER_READY := tests/unit/publish/node/node_modules/.package-lock.json
@@ -61,7 +62,7 @@ nightly: install  ## what is too slow for every change
 
 install: $(READY)
 	@$(MAKE) --silent --no-print-directory -j4 $(CDK_READY) $(BROWSER_READY) $(WHEELS_READY) $(GLUE_WHEELS_READY) \
-		$(FUNCTION_WHEELS_READY)
+		$(FUNCTION_WHEELS_READY) $(ASSEMBLY_READY)
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "PTMLops needs Python 3.11: install it, or set PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -101,6 +102,11 @@ $(GLUE_WHEELS_READY): requirements.lock $(READY)
 $(FUNCTION_WHEELS_READY): requirements.lock $(READY)
 	@$(call fetch,Powertools for Lambda,aws-lambda-powertools|jmespath|typing-extensions,\
 		--python-version 3.14 --abi none --platform any)
+
+# The first deployment to local AWS finds the template synthesized; a failure shows there, with its message.
+ASSEMBLY_INPUTS := $(shell find app.py cdk.json stacks environments glue_jobs lambdas training ptmlops_contracts -type f -not -path '*/__pycache__/*')
+$(ASSEMBLY_READY): $(READY) $(WHEELS_READY) $(GLUE_WHEELS_READY) $(FUNCTION_WHEELS_READY) $(ASSEMBLY_INPUTS)
+	@$(call step,template of local AWS,mkdir -p $(@D); python -m local_aws.assembly && touch $@ || true)
 
 lock: $(READY)  ## pin every dependency again, with hashes and without addresses
 	@uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --universal \

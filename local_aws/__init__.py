@@ -74,7 +74,7 @@ class LocalAws:
             process = subprocess.Popen(
                 [sys.executable, "-m", "local_aws.server", str(folder), str(port), *(["--detached"] if detached else [])],
                 cwd=ROOT,
-                env=_environment(region),
+                env=clean_environment(region),
                 stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -137,7 +137,7 @@ class LocalAws:
         """`cdk bootstrap` and `cdk deploy`, by the CLI that deploys to AWS.
 
         Args:
-            assembly: a synthesized app; None synthesizes the app of `environment` first.
+            assembly: a synthesized app; None takes that of `environment`, and synthesizes it if its sources changed.
             environment: which settings to synthesize with.
             on_progress: told what happens, in a few words.
 
@@ -149,11 +149,15 @@ class LocalAws:
         bootstrap = self._cdk("bootstrap", f"aws://{account}/{region}", log="bootstrap.log")
         with bootstrap:
             if assembly is None:
-                on_progress("synthesizing the template")
-                assembly = self.folder / "cdk.out"
-                extra = {"CDK_OUTDIR": str(assembly), "PTMLOPS_ENVIRONMENT": environment}
-                with self._command([sys.executable, "app.py"], "synthesis", extra=extra) as synthesis:
-                    synthesis.wait()
+                from local_aws.assembly import find_or_synthesize
+
+                def synthesize(folder: Path) -> None:
+                    on_progress("synthesizing the template")
+                    extra = {"CDK_OUTDIR": str(folder), "PTMLOPS_ENVIRONMENT": environment}
+                    with self._command([sys.executable, "app.py"], "synthesis", extra=extra) as synthesis:
+                        synthesis.wait()
+
+                assembly = find_or_synthesize(environment, synthesize)
             on_progress("bootstrapping (cdk bootstrap)")
             bootstrap.wait()
         on_progress("deploying six stacks (cdk deploy)")
@@ -174,7 +178,7 @@ class LocalAws:
         self, command: list[str], title: str, *, extra: Mapping[str, str] | None = None, log: str = "deploy.log"
     ) -> _Command:
         # The CLI finds the app's modules and its own credentials; nothing of the user's AWS configuration is read.
-        environment = {**_environment(self._state["region"]), **self.environment, **(extra or {})}
+        environment = {**clean_environment(self._state["region"]), **self.environment, **(extra or {})}
         return _Command(command, title, environment=environment, log=self.folder / log)
 
     def stop(self) -> None:
@@ -268,7 +272,7 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _environment(region: str) -> dict[str, str]:
+def clean_environment(region: str) -> dict[str, str]:
     """The caller's environment without its AWS: neither profile nor credentials of a real account come near."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MOTO_", "SPARK_"))}
     node = shutil.which("node", path=str(Path(sys.executable).parent)) or shutil.which("node")

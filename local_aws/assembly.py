@@ -1,0 +1,92 @@
+"""The synthesized app, kept until something that it is made from changes: synthesis is half of a deployment.
+
+    python -m local_aws.assembly [ENVIRONMENT]
+
+`make install` calls it, so that the first deployment finds the assembly. A deployment calls `find_or_synthesize`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from local_aws import ROOT
+
+KEPT = ROOT / "build" / "assembly"
+UNUSED_SECONDS = 24 * 3600
+# All that app.py reads. Wheels are named by their version, and synthesis checks their hashes, so their names suffice.
+INPUTS = (
+    "app.py", "cdk.json", "requirements.lock", "stacks", "environments", "glue_jobs", "lambdas", "training", "ptmlops_contracts",
+)  # fmt: skip
+WHEELS = "build/wheels"
+
+Synthesize = Callable[[Path], None]
+
+
+def fingerprint(environment: str, root: Path = ROOT) -> str:
+    """Return a hash of everything that the assembly of an environment is made from."""
+    digest = hashlib.sha256(f"{environment} {sys.version}".encode())
+    for path in _files(root):
+        content = b"" if path.suffix == ".whl" else path.read_bytes()
+        digest.update(f"\0{path.relative_to(root).as_posix()} {len(content)}\0".encode() + content)
+    return digest.hexdigest()[:20]
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for name in INPUTS:
+        path = root / name
+        if path.is_file():
+            yield path
+        else:
+            yield from sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    yield from sorted((root / WHEELS).glob("*.whl"))
+
+
+def find_or_synthesize(environment: str, synthesize: Synthesize, *, kept: Path = KEPT, root: Path = ROOT) -> Path:
+    """Return the assembly of an environment, and make it if there is none of the current inputs.
+
+    Args:
+        environment: A file of environments/, without .toml.
+        synthesize: Writes the assembly into the folder that it is called with.
+        kept: Where assemblies are kept.
+        root: The checkout.
+    """
+    assembly = kept / f"{environment}-{fingerprint(environment, root)}"
+    if not assembly.is_dir():
+        kept.mkdir(parents=True, exist_ok=True)
+        # Two deployments may synthesize at the same time. Only a finished assembly gets the name that is looked for.
+        part = kept / f"part-{uuid.uuid4().hex}"
+        try:
+            synthesize(part)
+            if not assembly.is_dir():
+                part.rename(assembly)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    assembly.touch()
+    for other in kept.iterdir():
+        if time.time() - other.stat().st_mtime > UNUSED_SECONDS:
+            shutil.rmtree(other, ignore_errors=True)
+    return assembly
+
+
+def main() -> None:
+    """Synthesize for local AWS, if that has not been done."""
+    environment = sys.argv[1] if len(sys.argv) > 1 else "local"
+
+    def synthesize(folder: Path) -> None:
+        from local_aws import clean_environment
+
+        variables = {**clean_environment("us-east-1"), "CDK_OUTDIR": str(folder), "PTMLOPS_ENVIRONMENT": environment}
+        subprocess.run([sys.executable, "app.py"], cwd=ROOT, env=variables, check=True, capture_output=True)
+
+    find_or_synthesize(environment, synthesize)
+
+
+if __name__ == "__main__":
+    main()

@@ -295,7 +295,8 @@ def test_the_marker_lists_what_is_there_and_a_retry_of_publish_leaves_the_same(s
 def test_what_is_published_as_the_reason_is_the_models_own(scored: Run, target: Target, tmp_path: Path) -> None:
     """The terms' contributions are those of the model that serves, and with its bias they sum to the score."""
     import numpy as np
-    from complaint_model import artifact, scoring
+    from complaint_model import artifact
+    from complaint_model.explain import explain
 
     [package] = target.client("sagemaker").list_model_packages(ModelPackageGroupName=target.outputs["ModelPackageGroupName"])[
         "ModelPackageSummaryList"
@@ -308,7 +309,7 @@ def test_what_is_published_as_the_reason_is_the_models_own(scored: Run, target: 
     for row in published_rows(target, scored[0], tmp_path / "out")[:20]:
         logits = []
         for index, label in enumerate(model.labels):
-            terms, bias = scoring.explain(model, row["text"], index)
+            terms, bias = explain(model, row["text"], index)
             logits.append(sum(term.contribution for term in terms) + bias)
             if label == row["label"]:
                 known = {(term.term, round(term.contribution, 4)) for term in terms}

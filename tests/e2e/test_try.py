@@ -144,7 +144,7 @@ def test_the_evaluation_is_that_of_a_run_and_more(tried: Tried) -> None:
     ("labelled", "more", "says"),
     [
         (b"text,amount\nhello,1\n", (), "labelled.csv has no label column: name one label, category"),
-        (b"amount,label\n1,fees\n", (), "is a text column: name one text"),
+        (b"amount,label\n1,fees\n", (), "is a text column: the first line must be a header, and one of its names text"),
         (TWO_LABELS, ("--score", "missing.csv"), "missing.csv does not exist"),
         (TWO_LABELS, ("--score", "notext.csv"), "notext.csv cannot be used"),
         (TWO_LABELS, ("--score", "sub/labelled.csv"), "sub/labelled.csv cannot be used"),

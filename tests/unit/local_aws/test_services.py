@@ -206,6 +206,6 @@ def test_it_ends_when_its_owner_is_killed(tmp_path: Path) -> None:
 
 def test_nothing_of_the_users_aws_configuration_reaches_it(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
-    from local_aws import _environment
+    from local_aws import clean_environment
 
-    assert "AWS_PROFILE" not in _environment("us-east-1")
+    assert "AWS_PROFILE" not in clean_environment("us-east-1")

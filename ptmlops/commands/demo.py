@@ -21,7 +21,7 @@ def demo(
 ) -> None:
     """Run the whole pipeline on made-up complaints.
 
-    It needs no AWS account and takes 2 to 4 minutes.
+    It needs no AWS account and takes 1 to 3 minutes.
 
     Examples:
         ptmlops demo

@@ -30,7 +30,7 @@ def show_plan(labelled: int, unlabelled: int, folder: Path) -> None:
         steps.add_row(f"  {number}.", step)
     console().print("PTMLops demo: the whole pipeline on this machine, without an AWS account.")
     console().print(steps)
-    console().print(f"It usually takes 2 to 4 minutes. Everything is written to {folder}/.", markup=False)
+    console().print(f"It usually takes 1 to 3 minutes. Everything is written to {folder}/.", markup=False)
     console().print("Ctrl-C ends the demo and everything that it started.\n")
 
 

@@ -11,7 +11,7 @@ later).
 | `state` | the document that grows through the state machine, and its champion entry |
 | `ledger` | keys and items of the ledger table; a run's manifest |
 | `report` | report.json of Prepare: reason codes, flags, splits |
-| `evaluation` | evaluation.json of Evaluate: length buckets |
+| `evaluation` | evaluation.json of Evaluate: length buckets, level of the recall test |
 | `run` | published.json of Publish, run.json of Record, statuses |
 | `files` | file endings and separators |
 """

@@ -9,6 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any, Optional, TypedDict
 
+# A document without `schema_version` is of version 1: it has no `comparison.lower_recall`, and the gate refuses it.
+EVALUATION_VERSION = 2
+# Of evaluations of two equal models, at most this share names any label in `lower_recall`.
+RECALL_ALPHA = 0.05
 # Buckets of `by_length`: (words, name); a text is in the first bucket that has more words than it.
 LENGTH_BUCKETS = (
     (50, "under 50 words"),
@@ -102,6 +106,13 @@ class RecallChange(TypedDict):
     gained: int
 
 
+class LowerRecall(TypedDict):
+    """The labels whose recall falls by more than `max_drop` and by more than chance explains, with their `RecallChange.p_value`."""
+
+    max_drop: float
+    labels: dict[str, float]
+
+
 class Comparison(TypedDict):
     """Candidate minus champion on the same rows."""
 
@@ -110,6 +121,7 @@ class Comparison(TypedDict):
     p_value: float
     rows_answered_differently: int
     recall: dict[str, RecallChange]
+    lower_recall: LowerRecall
 
 
 class Holdout(TypedDict):
@@ -129,6 +141,7 @@ class Leakage(TypedDict):
 class Evaluation(TypedDict):
     """evaluation.json."""
 
+    schema_version: int
     run_id: str | None
     target_precision: float
     holdout: Holdout

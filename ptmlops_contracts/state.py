@@ -113,6 +113,7 @@ class EvaluationRequest(TypedDict):
     run_id: str
     champion_version: str
     target_precision: float
+    max_recall_drop: float
     seed: int
 
 

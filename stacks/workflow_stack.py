@@ -210,6 +210,7 @@ class WorkflowStack(EnvironmentStack):
                 "MIN_LABELLED_ROWS": str(training.min_labelled_rows),
                 "MIN_NEW_ROWS": str(training.min_new_rows),
                 "TARGET_PRECISION": str(training.target_precision),
+                "MAX_RECALL_DROP": str(self.settings.promotion.max_recall_drop),
                 "SEED": str(training.seed),
                 "TUNING_SPACE": json.dumps(tuning_space(self.settings), sort_keys=True),
             },

@@ -19,7 +19,9 @@ from complaint_model.leakage import holdout_fingerprint, leaked_rows
 from complaint_model.notes import notes_of
 from complaint_model.records import DataError, Labelled, read_labelled
 
+from ptmlops_contracts.evaluation import EVALUATION_VERSION
 from ptmlops_contracts.keys import EVALUATION_FILE
+from ptmlops_contracts.state import NONE
 
 log = logging.getLogger("evaluate")
 # The job unpacks the code to <base>/code, and its inputs and outputs are beside it.
@@ -51,6 +53,7 @@ def evaluate(base: Path) -> dict[str, Any]:
     answers, candidate_metrics = measure(candidate)
     supports = dict(sorted(Counter(row.label for row in rows).items()))
     result: dict[str, Any] = {
+        "schema_version": EVALUATION_VERSION,
         "run_id": request["run_id"],
         "target_precision": target,
         "holdout": {"rows": len(rows), "labels": supports, "fingerprint": holdout_fingerprint(rows)},
@@ -63,7 +66,14 @@ def evaluate(base: Path) -> dict[str, Any]:
     if champion:
         champion_answers, champion_metrics = measure(champion)
         result["champion"] = {**champion_metrics, "version": version}
-        result["comparison"] = compare_answers(answers.predicted, champion_answers.predicted, truth, labels, seed)
+        result["comparison"] = compare_answers(
+            answers.predicted,
+            champion_answers.predicted,
+            truth,
+            labels,
+            max_recall_drop=request["max_recall_drop"],
+            seed=seed,
+        )
     elif error:
         result["champion"] = {"version": version, "error": error}
     known = champion.model.labels if champion else ()
@@ -90,11 +100,12 @@ def _request(folder: Path) -> dict[str, Any]:
         raise DataError("request.json is missing or not JSON: run the run's Plan again") from error
     if not isinstance(request, dict):
         raise DataError("request.json is not a JSON object: run the run's Plan again")
-    target, seed = request.get("target_precision"), request.get("seed")
+    target, drop, seed = (request.get(name) for name in ("target_precision", "max_recall_drop", "seed"))
     for name, good in {
         "run_id": isinstance(request.get("run_id"), str),
         "champion_version": isinstance(request.get("champion_version"), str),
         "target_precision": isinstance(target, float) and 0 < target < 1,
+        "max_recall_drop": isinstance(drop, float) and 0 <= drop <= 1,
         "seed": type(seed) is int and 0 <= seed < 1 << 32,
     }.items():
         if not good:
@@ -106,7 +117,7 @@ def _request(folder: Path) -> dict[str, Any]:
 
 def _champion(folder: Path, version: str) -> tuple[Artifact | None, str | None]:
     """Return the champion, or why it cannot be read. A candidate is measured in either case."""
-    if version == "none":
+    if version == NONE:
         return None, None
     try:
         champion = _model(folder)

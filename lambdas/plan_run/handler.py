@@ -49,6 +49,7 @@ class Settings:
     min_labelled_rows: int
     min_new_rows: int
     target_precision: float
+    max_recall_drop: float
     seed: int
     tuning_space: Mapping[str, Any] | None
 
@@ -103,6 +104,7 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
         run_id=run_id,
         champion_version=champion["version"],
         target_precision=settings.target_precision,
+        max_recall_drop=settings.max_recall_drop,
         seed=settings.seed,
     )
     write_json(CLIENTS.s3, bucket, keys.request, request)

@@ -6,14 +6,15 @@ contradict each other, is refused before any limit is checked.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from common.model_registry import APPROVED, PENDING, REJECTED
 
-from promote_model.multiple_testing import RecallChange, labels_with_lower_recall
+from promote_model.checks import ABSENT, LARGEST, ROUNDING, Check, Checks, distinct, is_number, short_name
+from promote_model.recall import check_recalls
+from ptmlops_contracts.evaluation import EVALUATION_VERSION
 from ptmlops_contracts.state import NONE
 
 if TYPE_CHECKING:
@@ -21,13 +22,7 @@ if TYPE_CHECKING:
 
 # Near-copies of training rows are left out of the evaluation. A larger share of them means that the split is broken.
 MAX_LEAKED_SHARE = 0.05
-# A larger number is not a count of rows.
-LARGEST = 10**9
-# Evaluate rounds to six decimals: numbers that should be equal may be this far apart.
-ROUNDING = 1e-5
-SHA256 = re.compile(r"[0-9a-f]{64}")
-LONGEST_NAME, LONGEST_ERROR = 60, 300  # characters in a sentence
-ABSENT: Mapping[str, Any] = {}
+LONGEST_ERROR = 300  # characters in a sentence
 # Metrics of a candidate on a holdout with rows: (lowest, highest).
 MEASURED = {
     "accuracy": (0, 1),
@@ -42,81 +37,12 @@ MEASURED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
-    """One check: a number, its limit, and a sentence. `value` is None if the number is missing."""
-
-    name: str
-    value: float | None
-    limit: float | None
-    passed: bool
-    says: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """The approval status of the candidate, the reasons, and every check."""
 
     status: ModelApprovalStatusType
     reasons: tuple[str, ...]
     checks: tuple[Check, ...]
-
-
-class _Checks:
-    """Read an evaluation's fields and collect the checks. A field that is missing or out of range is a failed check."""
-
-    def __init__(self) -> None:
-        self.made: list[Check] = []
-
-    def add(self, name: str, value: float | None, limit: float | None, says: str, *, passed: bool) -> None:
-        self.made.append(Check(name=name, value=value, limit=limit, passed=passed, says=says))
-
-    def refuse(self, name: str, says: str) -> None:
-        self.add(name, None, None, says, passed=False)
-
-    def part(self, source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-        found = source.get(name)
-        if isinstance(found, Mapping):
-            return found
-        self.refuse(name, f"the evaluation has no {name}")
-        return ABSENT
-
-    def number(self, source: Mapping[str, Any], name: str, whose: str, *, low: float = 0, high: float = 1) -> float | None:
-        value = source.get(name)
-        if value is None:
-            self.refuse(name, f"{whose} {name} is missing")
-        elif not _is_number(value):
-            self.refuse(name, f"{whose} {name} is not a number")
-        elif not low <= value <= high:  # true for NaN too, and for integers of any size
-            self.refuse(name, f"{whose} {name} is not a number from {low:g} to {high:g}")
-        else:
-            return float(value)
-        return None
-
-    def count(self, source: Mapping[str, Any], name: str, whose: str, *, low: int = 0, high: int = LARGEST) -> int | None:
-        value = self.number(source, name, whose, low=low, high=high)
-        if value is not None and not value.is_integer():
-            self.refuse(name, f"{whose} {name} is {value:g}, not a whole number")
-            return None
-        return None if value is None else int(value)
-
-    def interval(self, source: Mapping[str, Any], name: str, whose: str, *, lowest: int) -> tuple[float, float] | None:
-        match source.get(name):
-            case [low, high] if _is_number(low) and _is_number(high) and lowest <= low <= high <= 1:
-                return float(low), float(high)
-        self.refuse(name, f"{whose} {name} is not a pair of numbers from {lowest} to 1, the lower one first")
-        return None
-
-    def text(self, source: Mapping[str, Any], name: str, whose: str) -> str | None:
-        value = source.get(name)
-        if isinstance(value, str) and value:
-            return value
-        self.refuse(name, f"{whose} {name} is missing or not text")
-        return None
-
-    def fingerprint(self, source: Mapping[str, Any], name: str, whose: str) -> None:
-        value = self.text(source, name, whose)
-        if value is not None and not SHA256.fullmatch(value):
-            self.refuse(name, f"{whose} {name} is not a SHA-256 digest")
 
 
 def judge(evaluation: object, policy: Mapping[str, Any], *, run_id: str, champion_version: str) -> Verdict:
@@ -132,10 +58,14 @@ def judge(evaluation: object, policy: Mapping[str, Any], *, run_id: str, champio
             with another version, does not promote.
     """
     document = evaluation if isinstance(evaluation, Mapping) else {}
-    checks = _Checks()
+    checks = Checks()
+    version = checks.count({"schema_version": 1, **document}, "schema_version", "the evaluation's")
+    if version is not None and version != EVALUATION_VERSION:
+        says = f"the evaluation has version {version} and the gate reads version {EVALUATION_VERSION}: evaluate in a new run"
+        checks.refuse("schema_version", says)
     evaluated_run = checks.text(document, "run_id", "the evaluation's")
     if evaluated_run is not None and evaluated_run != run_id:
-        checks.refuse("run_id", f"it is the evaluation of run {_short(evaluated_run)}, not of {run_id}")
+        checks.refuse("run_id", f"it is the evaluation of run {short_name(evaluated_run)}, not of {run_id}")
     checks.number(document, "target_precision", "the evaluation's")
     candidate = checks.part(document, "candidate")
     rows, supports = _holdout(checks, document, policy)
@@ -164,7 +94,7 @@ def judge(evaluation: object, policy: Mapping[str, Any], *, run_id: str, champio
 
 
 def _holdout(
-    checks: _Checks, document: Mapping[str, Any], policy: Mapping[str, Any]
+    checks: Checks, document: Mapping[str, Any], policy: Mapping[str, Any]
 ) -> tuple[int | None, Mapping[str, int] | None]:
     """Return the holdout's rows, and rows per label; None if they are missing or contradict each other."""
     holdout = checks.part(document, "holdout")
@@ -183,7 +113,8 @@ def _holdout(
     checks.fingerprint(holdout, "fingerprint", "the holdout's")
     labels = checks.part(holdout, "labels")
     supports = {
-        label: checks.count({"rows": count}, "rows", f"the label {_short(label)}'s", low=1) for label, count in labels.items()
+        label: checks.count({"rows": count}, "rows", f"the label {short_name(label)}'s", low=1)
+        for label, count in labels.items()
     }
     known = {label: support for label, support in supports.items() if support is not None}
     if rows is None or labels is ABSENT or len(known) < len(supports):
@@ -194,7 +125,7 @@ def _holdout(
     return rows, known
 
 
-def _candidate(checks: _Checks, candidate: Mapping[str, Any], policy: Mapping[str, Any]) -> None:
+def _candidate(checks: Checks, candidate: Mapping[str, Any], policy: Mapping[str, Any]) -> None:
     whose = "the candidate's"
     found = {name: checks.number(candidate, name, whose, low=low, high=high) for name, (low, high) in MEASURED.items()}
     for name in ("accuracy_interval", "macro_f1_interval"):
@@ -215,20 +146,20 @@ def _candidate(checks: _Checks, candidate: Mapping[str, Any], policy: Mapping[st
     macro_f1 = found["macro_f1"]
     if macro_f1 is not None:
         floor = policy["min_macro_f1"]
-        value, limit = _distinct(macro_f1, floor)
+        value, limit = distinct(macro_f1, floor)
         says = f"macro-F1 {value} is {'under' if macro_f1 < floor else 'at or over'} the floor of {limit}"
         checks.add("macro_f1", macro_f1, floor, says, passed=macro_f1 >= floor)
     # A perfectly calibrated model has an error, too: what chance gives on so many rows is allowed.
     error, chance = found["expected_calibration_error"], found["expected_calibration_error_by_chance"]
     if error is not None and chance is not None:
         most = max(policy["max_calibration_error"], chance)
-        value, limit = _distinct(error, most)
+        value, limit = distinct(error, most)
         says = f"calibration error {value} is {'over' if error > most else 'within'} the limit of {limit}"
         checks.add("expected_calibration_error", error, most, says, passed=error <= most)
 
 
 def _champion(
-    checks: _Checks, document: Mapping[str, Any], version: str, supports: Mapping[str, int] | None, max_recall_drop: float
+    checks: Checks, document: Mapping[str, Any], version: str, supports: Mapping[str, int] | None, max_recall_drop: float
 ) -> str | None:
     """Check the comparison with the champion. Return why the champion could not be read, if it could not."""
     champion = checks.part(document, "champion")
@@ -237,7 +168,7 @@ def _champion(
     compared = checks.text(champion, "version", "the champion's")
     if compared is not None:
         same = compared == version
-        says = f"it was compared with version {_short(compared)}" + (
+        says = f"it was compared with version {short_name(compared)}" + (
             "" if same else f", but the champion is version {version}"
         )
         checks.add("champion_version", None, None, says, passed=same)
@@ -245,7 +176,7 @@ def _champion(
         error = checks.text(champion, "error", "the champion's")
         if document.get("comparison") is not None:
             checks.refuse("comparison", "there is a comparison with a champion that could not be read")
-        return error and f"version {version} could not be compared with it ({_short(error, LONGEST_ERROR)})"
+        return error and f"version {version} could not be compared with it ({short_name(error, LONGEST_ERROR)})"
     comparison = checks.part(document, "comparison")
     if comparison is not ABSENT:
         _difference(checks, document, version)
@@ -253,18 +184,18 @@ def _champion(
         changes = checks.part(comparison, "recall")
         if supports is not None and changes is not ABSENT:
             checks.count(comparison, "rows_answered_differently", "the comparison's", high=sum(supports.values()))
-            _recalls(checks, changes, supports, max_recall_drop)
+            check_recalls(checks, comparison, supports, max_recall_drop)
     return None
 
 
-def _difference(checks: _Checks, document: Mapping[str, Any], version: str) -> None:
+def _difference(checks: Checks, document: Mapping[str, Any], version: str) -> None:
     """Check that macro-F1 is not worse by more than chance explains, and that its numbers agree."""
     candidate, champion, comparison = document.get("candidate"), document["champion"], document["comparison"]
     before = checks.number(champion, "macro_f1", "the champion's")
     difference = checks.number(comparison, "macro_f1_difference", "the comparison's", low=-1)
     interval = checks.interval(comparison, "interval", "the comparison's", lowest=-1)
     now: Any = candidate.get("macro_f1") if isinstance(candidate, Mapping) else None
-    if before is None or difference is None or interval is None or not _is_number(now) or not 0 <= now <= 1:
+    if before is None or difference is None or interval is None or not is_number(now) or not 0 <= now <= 1:
         return
     low, high = interval
     if abs(difference - (now - before)) > ROUNDING:
@@ -279,61 +210,6 @@ def _difference(checks: _Checks, document: Mapping[str, Any], version: str) -> N
     checks.add("macro_f1_difference", difference, None, says, passed=high >= 0)
 
 
-def _recalls(checks: _Checks, changes: Mapping[str, Any], supports: Mapping[str, int], limit: float) -> None:
-    """Check that no label's recall falls by more than the limit and more than chance explains."""
-    compared = []
-    for label in sorted({*supports, *changes}):
-        if label not in supports:
-            checks.refuse("recall", f"recall of {_short(label)} is compared, but the holdout has no row of it")
-        elif change := _label_change(checks, label, changes.get(label), supports[label]):
-            compared.append(change)
-    refused = labels_with_lower_recall(compared, limit)
-    for change in compared:
-        name, fell = _short(change.label), change.label in refused
-        says = f"recall of {name} changes by {-change.fall + 0.0:+.3f}"
-        if fell:
-            fall, most = _distinct(change.fall, limit)
-            says = f"recall of {name} falls by {fall}, more than {most} and more than chance explains"
-        elif change.fall > limit:
-            says += ": within what chance explains"
-        checks.add(f"recall: {change.label}", -change.fall + 0.0, -limit, says, passed=not fell)
-
-
-def _label_change(checks: _Checks, label: str, change: object, support: int) -> RecallChange | None:
-    """Return a label's change of recall if its numbers exist and agree."""
-    name = _short(label)
-    if not isinstance(change, Mapping):
-        checks.refuse("recall", f"the change of recall of {name} is missing")
-        return None
-    whose = f"for {name}, the recall's"
-    lost, gained = (checks.count(change, side, whose, high=support) for side in ("lost", "gained"))
-    difference = checks.number(change, "difference", whose, low=-1)
-    chance = checks.number(change, "p_value", whose)
-    if lost is None or gained is None or difference is None or chance is None:
-        return None
-    counted = RecallChange(label=label, lost=lost, gained=gained, support=support)
-    facts = f"for {name}, {lost} rows lost and {gained} gained of {support}"
-    if lost + gained > support:
-        checks.refuse("recall", f"{facts}: that is more than there are")
-    elif abs(difference + counted.fall) > ROUNDING:
-        checks.refuse("recall", f"{facts} do not change recall by {difference:+.6f}")
-    elif abs(chance - counted.by_chance) > ROUNDING:
-        checks.refuse("recall", f"{facts} occur by chance with probability {counted.by_chance:.6f}, not {chance:.6f}")
-    else:
-        return counted
-    return None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _distinct(value: float, limit: float) -> tuple[str, str]:
-    """Format both numbers with as many decimals as make them differ, at least three."""
-    digits = next((n for n in range(3, 17) if value == limit or f"{value:.{n}f}" != f"{limit:.{n}f}"), 17)
-    return f"{value:.{digits}f}", f"{limit:.{digits}f}"
-
-
 def _change(document: Mapping[str, Any]) -> str:
     """Describe the difference, with enough decimals that no number but 0 reads as 0. Its numbers have been checked."""
     comparison, champion = document["comparison"], document["champion"]
@@ -342,9 +218,3 @@ def _change(document: Mapping[str, Any]) -> str:
     difference, low, high = (number + 0.0 for number in numbers)  # -0.0 reads as 0
     place = f"{abs(difference):.{digits}f} {'below' if difference < 0 else 'above'}" if difference else "equal to"
     return f"{place} the {champion['macro_f1']:.3f} (95% interval {low:+.{digits}f} to {high:+.{digits}f})"
-
-
-def _short(name: str, longest: int = LONGEST_NAME) -> str:
-    """Return a name fit for a sentence: one line of bounded length."""
-    text = " ".join("".join(character if character.isprintable() else " " for character in name).split())
-    return text[: longest - 1] + "…" if len(text) > longest else text or "(no name)"

@@ -220,11 +220,16 @@ def _lineage(state: StateDocument, evaluation: Mapping[str, Any], settings: Sett
 
 
 def _compare_again(plan: Plan, champion: Package | None, settings: Settings, run_id: str) -> Plan:
-    """Return the plan with the present champion, after writing its version to request.json, where Evaluate reads it."""
+    """Return the plan with the present champion, after writing to request.json what Evaluate needs to compare with it."""
     entry = champion_entry(champion, request_uri=plan["request_uri"])
     key = PreparedKeys(run_id).request
     request: EvaluationRequest = read_json(CLIENTS.s3, settings.prepared_bucket, key)
-    write_json(CLIENTS.s3, settings.prepared_bucket, key, {**request, "champion_version": entry["version"]})
+    request = {
+        **request,
+        "champion_version": entry["version"],
+        "max_recall_drop": float(settings.promotion_policy["max_recall_drop"]),
+    }
+    write_json(CLIENTS.s3, settings.prepared_bucket, key, request)
     promotion = PromotionResult(
         decision=CHAMPION_CHANGED,
         promoted=False,

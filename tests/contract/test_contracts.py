@@ -162,8 +162,10 @@ def test_the_types_of_the_evaluation_have_the_fields_of_its_schema() -> None:
         (evaluation.Part, schema["$defs"]["parts"]["additionalProperties"]["properties"]),
         (evaluation.Comparison, schema["$defs"]["comparison"]["properties"]),
         (evaluation.RecallChange, recall),
+        (evaluation.LowerRecall, schema["$defs"]["comparison"]["properties"]["lower_recall"]["properties"]),
     ):
         assert _fields(document).keys() == properties.keys(), document
+    assert schema["properties"]["schema_version"]["const"] == evaluation.EVALUATION_VERSION
 
 
 def test_the_separators_of_files_have_one_name_each() -> None:

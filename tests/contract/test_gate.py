@@ -13,7 +13,7 @@ from promote_model.gate import judge
 
 from tests.unit.training.test_jobs import give_champion, load, run_training, write_rows
 
-POLICY = {
+POLICY: dict[str, Any] = {
     "mode": "automatic",
     "min_macro_f1": 0.6,
     "max_recall_drop": 0.1,
@@ -34,7 +34,15 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base
 
 
-def evaluated(models: Path, base: Path, candidate: str, champion: Path | bytes | None, rows: int = 120) -> Any:
+def evaluated(
+    models: Path,
+    base: Path,
+    candidate: str,
+    champion: Path | bytes | None,
+    *,
+    rows: int = 120,
+    max_recall_drop: float = POLICY["max_recall_drop"],
+) -> Any:
     for name in ("candidate", "champion", "request"):
         (base / "input" / name).mkdir(parents=True)
     with tarfile.open(base / "input/candidate/model.tar.gz", "w:gz") as tar:
@@ -42,15 +50,21 @@ def evaluated(models: Path, base: Path, candidate: str, champion: Path | bytes |
     for channel in ("train", "validation"):
         shutil.copytree(models / candidate / "input/data" / channel, base / "input" / channel)
     write_rows(base / "input/test/run_id=one", rows, 3, "test")
-    request = {"run_id": "run-1", "champion_version": "none", "target_precision": 0.9, "seed": 20}
+    request = {
+        "run_id": "run-1",
+        "champion_version": "none",
+        "target_precision": 0.9,
+        "max_recall_drop": max_recall_drop,
+        "seed": 20,
+    }
     (base / "input/request/request.json").write_text(json.dumps(request))
     if champion is not None:
         give_champion(base, champion)
     return json.loads(json.dumps(load("evaluate").evaluate(base), allow_nan=False))
 
 
-def judged(evaluation: Any, champion: str) -> Any:
-    return judge(evaluation, POLICY, run_id="run-1", champion_version=champion)
+def judged(evaluation: Any, champion: str, **policy: Any) -> Any:
+    return judge(evaluation, {**POLICY, **policy}, run_id="run-1", champion_version=champion)
 
 
 def test_a_first_candidate_passes(models: Path, tmp_path: Path) -> None:
@@ -69,6 +83,15 @@ def test_a_worse_candidate_is_refused_for_being_worse_and_for_nothing_else(model
     assert verdict.status == "Rejected"
     limits = ("under the floor", "over the limit", "more than chance explains")
     assert all(any(limit in reason for limit in limits) for reason in verdict.reasons), verdict.reasons
+
+
+def test_labels_that_evaluate_finds_to_have_fallen_are_what_the_gate_refuses(models: Path, tmp_path: Path) -> None:
+    evaluation = evaluated(models, tmp_path, "few", models / "many/model", rows=600, max_recall_drop=0.0)
+    lower = evaluation["comparison"]["lower_recall"]["labels"]
+    assert lower
+    verdict = judged(evaluation, "3", max_recall_drop=0.0)
+    reasons = [reason for reason in verdict.reasons if reason.startswith("recall of ")]
+    assert [reason.split()[2] for reason in reasons] == sorted(lower)
 
 
 def test_a_champion_that_cannot_be_read_is_left_to_a_person(models: Path, tmp_path: Path) -> None:

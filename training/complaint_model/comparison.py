@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
-from scipy.special import bdtrc
 
 from complaint_model.arrays import Bools, Floats, Ints
+from complaint_model.bootstrap import DRAWS, macro_f1_of_cells
+from complaint_model.multiple_testing import RecallCounts, labels_with_lower_recall
 
-DRAWS = 1000
 
-
-def compare_answers(candidate: Ints, champion: Ints, truth: Ints, names: Sequence[str], seed: int) -> dict[str, Any] | None:
+def compare_answers(
+    candidate: Ints, champion: Ints, truth: Ints, names: Sequence[str], *, max_recall_drop: float, seed: int
+) -> dict[str, Any] | None:
     """Return candidate minus champion, as in evaluation.json's `comparison`, or None without rows.
 
     The interval is 95% by paired bootstrap. The p-value is two-sided, by approximate randomisation (Noreen, 1989): if both models were
@@ -26,6 +26,7 @@ def compare_answers(candidate: Ints, champion: Ints, truth: Ints, names: Sequenc
         champion: (rows,)
         truth: (rows,)
         names: The labels.
+        max_recall_drop: Smaller falls of a label's recall are not tested.
         seed: Of the draws.
     """
     if not len(truth):
@@ -36,8 +37,8 @@ def compare_answers(candidate: Ints, champion: Ints, truth: Ints, names: Sequenc
     present = np.bincount(truth, minlength=labels) > 0
 
     def difference(ours: Floats, theirs: Floats) -> Floats:
-        mine = _macro_f1_of_cells(true, (first, second), ours, theirs, present)
-        return mine - _macro_f1_of_cells(true, (second, first), ours, theirs, present)
+        mine = macro_f1_of_cells(true, (first, second), ours, theirs, present)
+        return mine - macro_f1_of_cells(true, (second, first), ours, theirs, present)
 
     random = np.random.default_rng(seed)
     observed = float(difference(count[None, :].astype(float), np.zeros((1, len(count))))[0])
@@ -50,63 +51,44 @@ def compare_answers(candidate: Ints, champion: Ints, truth: Ints, names: Sequenc
         "interval": [round(float(interval[0]), 6), round(float(interval[1]), 6)],
         "p_value": round(float((1 + (np.abs(shuffled) >= abs(observed) - 1e-12).sum()) / (1 + DRAWS)), 6),
         "rows_answered_differently": int((candidate != champion).sum()),
-        "recall": _recall_changes(candidate, champion, truth, names),
+        **_recall_changes(candidate == truth, champion == truth, truth, names, max_recall_drop),
     }
 
 
-def _recall_changes(candidate: Ints, champion: Ints, truth: Ints, names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return candidate minus champion in recall for each label that has rows.
-
-    The p-value is one-sided and exact (McNemar): the chance of so large a fall if rows were lost as often as gained.
-    """
-    ours, theirs = candidate == truth, champion == truth
-    support = np.bincount(truth, minlength=len(names))
-    lost = np.bincount(truth[theirs & ~ours], minlength=len(names))
-    gained = np.bincount(truth[ours & ~theirs], minlength=len(names))
-    by_chance = bdtrc(lost - 1.0, lost + gained, 0.5)  # binomial: P(at least `lost` of the rows answered differently)
-    return {
-        names[label]: {
-            "difference": round(float((gained[label] - lost[label]) / support[label]), 6),
-            "p_value": round(float(by_chance[label]), 6),
-            "lost": int(lost[label]),
-            "gained": int(gained[label]),
-        }
-        for label in np.flatnonzero(support).tolist()
-    }
-
-
-def draw_macro_f1(truth: Ints, predicted: Ints, count: int, seed: int) -> Floats:
-    """Return macro-F1 in DRAWS bootstrap draws of the rows."""
-    if not len(truth):
-        return np.zeros(0)
-    keys, cells = np.unique(truth * count + predicted, return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(len(truth), cells / len(truth), size=DRAWS).astype(float)
-    present = np.bincount(truth, minlength=count) > 0
-    answers = keys % count
-    return _macro_f1_of_cells(keys // count, (answers, answers), drawn, np.zeros_like(drawn), present)
-
-
-def _macro_f1_of_cells(true: Ints, answers: tuple[Ints, Ints], ours: Floats, theirs: Floats, present: Bools) -> Floats:
-    """Return macro-F1 for each draw.
+def _recall_changes(ours: Bools, theirs: Bools, truth: Ints, names: Sequence[str], max_drop: float) -> dict[str, Any]:
+    """Return candidate minus champion in recall for each label that has rows, and the labels whose recall is lower.
 
     Args:
-        true: (cells,) truth of the rows of a cell.
-        answers: (cells,) and (cells,) the two answers that its rows may have.
-        ours: (draws, cells) rows with the first answer.
-        theirs: (draws, cells) rows with the second answer.
-        present: (labels,) which labels have rows.
+        ours: (rows,) whether the candidate is right.
+        theirs: (rows,) whether the champion is right.
+        truth: (rows,)
+        names: The labels.
+        max_drop: Smaller falls are not tested.
     """
-    count = len(present)
-    first, second = answers
 
-    def sums(by: Ints, weights: Floats) -> Floats:
-        cells = csr_matrix((np.ones(len(by)), (np.arange(len(by)), by)), shape=(len(by), count))
-        return np.asarray(weights @ cells)
+    def rows_per_label(rows: Ints) -> Ints:
+        return np.bincount(rows, minlength=len(names))
 
-    support = sums(true, ours + theirs)
-    predicted = sums(first, ours) + sums(second, theirs)
-    right = sums(true, ours * (first == true) + theirs * (second == true))
-    f1 = 2 * right / np.maximum(support + predicted, 1e-12)
-    # A label without rows in a draw does not count in that draw.
-    there = present & (support > 0)
-    return np.asarray((f1 * there).sum(1) / np.maximum(there.sum(1), 1))
+    support = rows_per_label(truth)
+    labels = np.flatnonzero(support)
+    counts = RecallCounts(
+        lost=rows_per_label(truth[theirs & ~ours])[labels],
+        gained=rows_per_label(truth[ours & ~theirs])[labels],
+        support=support[labels],
+    )
+    changes = {
+        names[label]: {
+            "difference": round(-float(fall) + 0.0, 6),
+            "p_value": round(float(p_value), 6),
+            "lost": int(lost),
+            "gained": int(gained),
+        }
+        for label, fall, p_value, lost, gained in zip(
+            labels, counts.fall, counts.p_values, counts.lost, counts.gained, strict=True
+        )
+    }
+    lower = sorted(names[labels[place]] for place in labels_with_lower_recall(counts, max_drop))
+    return {
+        "recall": changes,
+        "lower_recall": {"max_drop": max_drop, "labels": {name: changes[name]["p_value"] for name in lower}},
+    }

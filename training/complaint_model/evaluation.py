@@ -8,17 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
 from complaint_model.arrays import MIN_PROBABILITY, Bools, Floats, Ints
-from complaint_model.comparison import DRAWS, draw_macro_f1
-from complaint_model.metrics import (
-    calibration_error,
-    confidence_bins,
-    confusion_counts,
-    coverage_at,
-    f1_scores,
-    macro_f1,
-)
+from complaint_model.bootstrap import DRAWS, draw_macro_f1
+from complaint_model.metrics import calibration_error, confidence_bins, coverage_at
 from complaint_model.model import Model
 from complaint_model.records import Labelled
 from complaint_model.scoring import score
@@ -83,12 +77,11 @@ def metrics(
         seed: Of bootstrap draws.
     """
     right = answers.predicted == truth
-    confusion = confusion_counts(truth, answers.predicted, len(labels))
     answered = answers.confidence >= threshold
     return {
         "accuracy": _number(right.mean() if len(right) else math.nan),
         "accuracy_interval": _interval(_draw_means(right, seed)),
-        "macro_f1": _number(macro_f1(confusion)),
+        "macro_f1": _number(_macro_f1(truth, answers.predicted)),
         "macro_f1_interval": _interval(draw_macro_f1(truth, answers.predicted, len(labels), seed)),
         "expected_calibration_error": _number(calibration_error(answers.confidence, right)),
         "expected_calibration_error_by_chance": _number(_calibration_error_by_chance(answers.confidence, seed)),
@@ -101,20 +94,28 @@ def metrics(
         "threshold": threshold,
         "answered_share": _number(answered.mean() if len(right) else math.nan),
         "answered_precision": _number(right[answered].mean() if answered.any() else math.nan),
-        "per_label": _per_label(confusion, labels),
-        "confusion": _nonzero(confusion, labels),
+        "per_label": _per_label(truth, answers.predicted, labels),
+        "confusion": _confusion(truth, answers.predicted, labels),
         "reliability": _reliability(answers.confidence, right),
         "coverage_curve": _coverage_curve(answers.confidence, right),
-        "by_language": _by([row.language or "unknown" for row in rows], truth, answers.predicted, len(labels)),
-        "by_length": _by([_length(row.text) for row in rows], truth, answers.predicted, len(labels)),
+        "by_language": _by([row.language or "unknown" for row in rows], truth, answers.predicted),
+        "by_length": _by([_length(row.text) for row in rows], truth, answers.predicted),
     }
 
 
-def _nonzero(confusion: Floats, labels: Sequence[str]) -> dict[str, dict[str, int]]:
+def _macro_f1(truth: Ints, predicted: Ints) -> float:
+    """Return the mean F1 over the labels that have rows."""
+    if not len(truth):
+        return math.nan
+    return float(f1_score(truth, predicted, labels=np.unique(truth), average="macro", zero_division=0))
+
+
+def _confusion(truth: Ints, predicted: Ints, labels: Sequence[str]) -> dict[str, dict[str, int]]:
     """Return true label -> answer -> rows, without zeros: a square of 1,000 labels would be a million numbers."""
+    confusion = confusion_matrix(truth, predicted, labels=range(len(labels))) if len(truth) else np.zeros((0, 0))
     counts: dict[str, dict[str, int]] = {}
-    for truth, answer in np.argwhere(confusion).tolist():
-        counts.setdefault(labels[truth], {})[labels[answer]] = int(confusion[truth, answer])
+    for true, answer in np.argwhere(confusion).tolist():
+        counts.setdefault(labels[true], {})[labels[answer]] = int(confusion[true, answer])
     return counts
 
 
@@ -147,16 +148,19 @@ def _number(value: float) -> float | None:
     return round(float(value), 6) if math.isfinite(value) else None
 
 
-def _per_label(confusion: Floats, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
-    support, predicted, right = confusion.sum(1), confusion.sum(0), np.diag(confusion)
+def _per_label(truth: Ints, predicted: Ints, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
+    count = len(labels)
+    columns: Sequence[Floats] = (*np.full((3, count), math.nan), np.zeros(count))
+    if len(truth):  # scikit-learn refuses an empty holdout
+        columns = precision_recall_fscore_support(truth, predicted, labels=range(count), zero_division=math.nan)
     return {
         label: {
-            "precision": _number(right[index] / predicted[index] if predicted[index] else math.nan),
-            "recall": _number(right[index] / support[index] if support[index] else math.nan),
-            "f1": _number(float(f1_scores(right[index], support[index], predicted[index])) if support[index] else math.nan),
-            "support": int(support[index]),
+            "precision": _number(precision),
+            "recall": _number(recall),
+            "f1": _number(f1 if support else math.nan),
+            "support": int(support),
         }
-        for index, label in enumerate(labels)
+        for label, precision, recall, f1, support in zip(labels, *columns, strict=True)
     }
 
 
@@ -189,15 +193,15 @@ def _coverage_curve(confidence: Floats, right: Bools) -> list[dict[str, Any]]:
     ]
 
 
-def _by(parts: Sequence[str], truth: Ints, predicted: Ints, count: int) -> dict[str, dict[str, Any]]:
+def _by(parts: Sequence[str], truth: Ints, predicted: Ints) -> dict[str, dict[str, Any]]:
     of = np.asarray(parts, dtype=object)
     result = {}
     for part in sorted(set(parts)):
         rows = of == part
         result[part] = {
             "rows": int(rows.sum()),
-            "accuracy": _number((truth[rows] == predicted[rows]).mean()),
-            "macro_f1": _number(macro_f1(confusion_counts(truth[rows], predicted[rows], count))),
+            "accuracy": _number(accuracy_score(truth[rows], predicted[rows])),
+            "macro_f1": _number(_macro_f1(truth[rows], predicted[rows])),
         }
     return result
 

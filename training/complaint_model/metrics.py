@@ -1,6 +1,7 @@
 """Metrics of answers and of their confidence, for training and evaluation.
 
-Training calls these thousands of times, on counts, so they are written with NumPy; the tests compare them with scikit-learn and SciPy.
+Training calls these thousands of times, on counts, so they are written with NumPy; tests compare them with scikit-learn and SciPy.
+Evaluate takes from scikit-learn what it has.
 """
 
 from __future__ import annotations
@@ -28,18 +29,6 @@ def macro_f1(confusion: Floats) -> float:
     support, predicted, right = confusion.sum(1), confusion.sum(0), np.diag(confusion)
     occurs = support > 0
     return float(f1_scores(right[occurs], support[occurs], predicted[occurs]).mean()) if occurs.any() else float("nan")
-
-
-def standard_error_of_macro_f1(truth: Ints, predicted: Ints, count: int, seed: int) -> float:
-    """Bootstrap over rows. Counts of (true, predicted) pairs are drawn, which is the same as drawing rows."""
-    pairs, cells = np.unique(truth * count + predicted, return_counts=True)
-    draws = np.random.default_rng(seed).multinomial(len(truth), cells / len(truth), size=200)
-    values = []
-    for draw in draws:
-        confusion = np.zeros(count * count)
-        confusion[pairs] = draw
-        values.append(macro_f1(confusion.reshape(count, count)))
-    return float(np.std(values))
 
 
 def calibration_error(confidence: Floats, right: Bools, bins: int = 15) -> float:

@@ -85,6 +85,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
             "MIN_LABELLED_ROWS": "200",
             "MIN_NEW_ROWS": "50",
             "TARGET_PRECISION": "0.95",
+            "MAX_RECALL_DROP": "0.1",
             "SEED": "20",
             "TUNING_SPACE": json.dumps(SPACE),
         }.items():
@@ -195,7 +196,13 @@ def test_without_a_champion_every_later_state_still_gets_its_values(deployed: Mo
     assert made["train"] is True
     assert made["champion"]["version"] == "none"
     assert made["champion"]["model_data_url"] == made["request_uri"] == f"s3://{BUCKET}/runs/r1/plan/"
-    assert read("runs/r1/plan/request.json")["champion_version"] == "none"
+    assert read("runs/r1/plan/request.json") == {
+        "run_id": "r1",
+        "champion_version": "none",
+        "target_precision": 0.95,
+        "max_recall_drop": 0.1,
+        "seed": 20,
+    }
 
 
 def test_a_champion_that_a_person_approved_without_numbers_is_a_champion(deployed: ModuleType) -> None:

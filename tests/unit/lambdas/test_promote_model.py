@@ -255,7 +255,9 @@ def test_the_second_of_two_candidates_is_compared_with_the_winner_of_the_first(d
 
     assert again["promotion"]["decision"] == "ChampionChanged"
     assert again["champion"]["version"] == "1"
-    assert read(PREPARED, "runs/run-2/plan/request.json")["champion_version"] == "1"
+    request = read(PREPARED, "runs/run-2/plan/request.json")
+    assert request["champion_version"] == "1"
+    assert request["max_recall_drop"] == POLICY["max_recall_drop"]  # also if a run of an earlier version wrote the request
     assert len(packages()) == 1
 
     compared = against(-0.2, (-0.3, -0.1))

@@ -37,7 +37,9 @@ def compare(candidate: Any, champion: Any, truth: Any, labels: int, seed: int = 
     from complaint_model.comparison import compare_answers
 
     names = [f"label {number}" for number in range(labels)]
-    return compare_answers(candidate.predicted, champion.predicted, np.asarray(truth, dtype=np.int64), names, seed)
+    return compare_answers(
+        candidate.predicted, champion.predicted, np.asarray(truth, dtype=np.int64), names, max_recall_drop=0.1, seed=seed
+    )
 
 
 @pytest.mark.parametrize("labels", [2, 9, 77])
@@ -150,6 +152,8 @@ def test_a_label_that_only_one_model_knows_speaks_for_or_against_it() -> None:
     assert better["recall"]["label 2"]["difference"] == 1
     worse = compare(ignorant, knows, truth, 3)
     assert worse["recall"]["label 2"]["p_value"] < 1e-5
+    assert worse["lower_recall"] == {"max_drop": 0.1, "labels": {"label 2": worse["recall"]["label 2"]["p_value"]}}
+    assert better["lower_recall"]["labels"] == {}
 
 
 def test_a_holdout_of_one_label_or_one_row_has_its_numbers() -> None:

@@ -252,7 +252,7 @@ def processing(job: tuple[Path, str], tmp_path: Path) -> Path:
     for name in ("train", "validation"):
         shutil.copytree(job[0] / "input/data" / name, base / "input" / name)
     write_rows(base / "input/test/run_id=one", 120, 3, "test")
-    request = {"run_id": "r", "champion_version": "none", "target_precision": 0.9, "seed": 20}
+    request = {"run_id": "r", "champion_version": "none", "target_precision": 0.9, "max_recall_drop": 0.1, "seed": 20}
     for name in ("champion", "request"):
         (base / "input" / name / "request.json").write_text(json.dumps(request))
     return base
@@ -314,6 +314,7 @@ def test_champion_and_candidate_are_compared_on_the_same_rows(processing: Path, 
     assert comparison["macro_f1_difference"] == pytest.approx(expected, abs=1e-5)
     assert comparison["interval"][0] <= comparison["macro_f1_difference"] <= comparison["interval"][1]
     assert 0 < comparison["p_value"] <= 1
+    assert comparison["lower_recall"] == {"max_drop": 0.1, "labels": {}}
     assert (processing / "output/confusion-champion.svg").is_file()
 
 
@@ -460,13 +461,14 @@ def test_a_label_that_no_model_knows_counts_as_wrong_and_is_named(processing: Pa
     ("name", "value"),
     [
         *(("target_precision", value) for value in ("x", None, float("nan"), 1.0)),
+        *(("max_recall_drop", value) for value in ("x", None, float("nan"), 1.5, -0.1, True)),
         *(("seed", value) for value in (-1, None, 1 << 40, True)),
         ("champion_version", 3),
     ],
 )
 def test_a_request_that_cannot_be_used_is_refused(tmp_path: Path, name: str, value: Any) -> None:
     evaluate = load("evaluate")
-    request = {"run_id": "r", "champion_version": "none", "target_precision": 0.9, "seed": 20}
+    request = {"run_id": "r", "champion_version": "none", "target_precision": 0.9, "max_recall_drop": 0.1, "seed": 20}
     (tmp_path / "request.json").write_text(json.dumps({**request, name: value}))
     with pytest.raises(evaluate.DataError, match=f"no usable {name}"):
         evaluate._request(tmp_path)

@@ -52,7 +52,7 @@ def parent_tuning_job(client: SageMakerClient, registry: Registry, space: Mappin
     Args:
         client: SageMaker.
         registry: the model package group.
-        space: what both jobs must share (stacks/components/run_definition.py), or None if nothing is to start from. The service
+        space: what both jobs must share (stacks/components/search_space.py), or None if nothing is to start from. The service
             refuses a parent with another objective, other hyperparameters or other variables, and a run must not fail for want
             of a hint.
     """

@@ -15,7 +15,7 @@ HOUR = 3600
 # Glue bills a run by the second, and at least a minute.
 GLUE_MINIMUM_SECONDS = 60
 
-Prices = Mapping[str, Any]  # made by stacks/workflow_stack.py
+Prices = Mapping[str, Any]  # made by stacks/components/run_functions.py
 
 
 def run_costs(document: StateDocument, client: SageMakerClient, prices: Prices) -> dict[str, float | None]:

@@ -38,6 +38,10 @@ class EnvironmentStack(cdk.Stack):
         """An output under exactly this name, for the command line to find."""
         cdk.CfnOutput(self, name, value=value).override_logical_id(name)
 
+    def sagemaker_arn(self, kind: str, name: str) -> str:
+        """Return the ARN of a SageMaker resource of this account and region."""
+        return self.format_arn(service="sagemaker", resource=kind, resource_name=name)
+
     def log_group(
         self, scope: Construct, construct_id: str, *, key: cdk.aws_kms.IKey, name: str | None = None
     ) -> logs.LogGroup:

@@ -29,7 +29,7 @@ from stacks.components.code_assets import (
     source_archive,
     zip_archive,
 )
-from stacks.components.run_definition import _tuning_job
+from stacks.components.sagemaker_states import tuning_job
 from stacks.config import Settings, SettingsError, load_settings
 from tests.stacks.conftest import Template, synthesize
 
@@ -199,7 +199,7 @@ def test_models_bring_numba_only_where_the_settings_say_so(numba: str) -> None:
     tables = load_settings("prod").model_dump(mode="json")
     tables["compute"]["numba"] = numba
     named = MagicMock()  # buckets, roles and keys have no part in it
-    state = _tuning_job(Settings.model_validate(tables), named, named, seconds=60)
+    state = tuning_job(Settings.model_validate(tables), named, named, seconds=60)
     definition = state["Parameters"]["TrainingJobDefinition"]
     assert definition.get("Environment") == ({"PTMLOPS_MODEL_BRINGS_NUMBA": "true"} if numba == "models" else None)
     members = get_session().get_service_model("sagemaker").shape_for("HyperParameterTrainingJobDefinition").members

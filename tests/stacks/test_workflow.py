@@ -114,21 +114,21 @@ def test_a_tuning_job_starts_from_the_last_one_where_there_is_one(definition: di
 
 
 def _tuning(**changes: Any) -> Any:
-    from stacks.components import run_definition
+    from stacks.components.search_space import search_space, tuning_space
     from stacks.config import Tuning
 
     settings = load_settings("local").model_copy(update={"tuning": Tuning.model_validate(changes)})
-    return run_definition._knobs(settings), run_definition.tuning_space(settings)
+    return search_space(settings), tuning_space(settings)
 
 
 def test_one_job_tries_the_defaults_and_starts_from_nothing() -> None:
     from train import parse_settings
 
-    knobs, space = _tuning(max_jobs=1, max_parallel_jobs=1)
+    searched, space = _tuning(max_jobs=1, max_parallel_jobs=1)
     assert space is None
-    arguments = [part for knob in knobs["tuned"] for part in (f"--{knob['name']}", str(knob["values"][0]))]
+    arguments = [part for tuned in searched["tuned"] for part in (f"--{tuned['name']}", str(tuned["values"][0]))]
     assert parse_settings(arguments) == parse_settings([])
-    assert {(knob["type"], len(knob["values"])) for knob in knobs["tuned"]} == {("Categorical", 1)}
+    assert {(tuned["type"], len(tuned["values"])) for tuned in searched["tuned"]} == {("Categorical", 1)}
 
 
 def test_only_bayesian_search_starts_warm() -> None:

@@ -70,7 +70,7 @@ def _recall_changes(ours: Bools, theirs: Bools, truth: Ints, names: Sequence[str
         return np.bincount(rows, minlength=len(names))
 
     support = rows_per_label(truth)
-    labels = np.flatnonzero(support)
+    labels = np.flatnonzero(support).tolist()
     counts = RecallCounts(
         lost=rows_per_label(truth[theirs & ~ours])[labels],
         gained=rows_per_label(truth[ours & ~theirs])[labels],

@@ -1,0 +1,265 @@
+"""The four Lambda functions of a run. Each role may do what the docstring of its handler lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+
+from ptmlops_contracts.keys import COMPLETE, EVALUATIONS, RUN_HISTORY, RUNS, TRAINING
+from stacks.components.code_assets import ROOT, powertools_wheels, zip_archive
+from stacks.components.common import EnvironmentStack, acknowledge, allow, pass_role
+from stacks.components.prices import GLUE_DPU_HOUR, instance_price
+from stacks.components.search_space import tuning_space
+from stacks.components.states import LAMBDA_SECONDS
+from stacks.components.unit_function import UnitFunction
+from stacks.modeling_stack import Modeling
+from stacks.storage_stack import Storage
+
+READ_BUCKET = ["s3:ListBucket"]
+FUNCTIONS = ("start_run", "plan_run", "promote_model", "record_run")  # packages of lambdas/
+
+
+class RunFunctions:
+    """Creates the functions in a stack, with one code asset for all."""
+
+    def __init__(self, stack: EnvironmentStack, *, storage: Storage, modeling: Modeling) -> None:
+        self._stack, self._storage, self._modeling = stack, storage, modeling
+        self._code = zip_archive(
+            stack,
+            "Code",
+            folder=ROOT / "lambdas",
+            packages=(*FUNCTIONS, "common"),
+            wheels=powertools_wheels() if stack.settings.compute.bundle_powertools else [],
+        )
+        acknowledge(
+            self._code,
+            "Annotation::@aws-cdk/aws-lambda:codeFromBucketObjectVersionNotSpecified",
+            "the key is the hash of the content: other code has another key",
+        )
+
+    def create_start(self, arrivals: sqs.Queue, machine: sfn.StateMachine) -> UnitFunction:
+        """Create start_run, which reads the arrivals queue."""
+        storage, batching = self._storage, self._stack.settings.arrivals
+        start = self._function(
+            "StartRun",
+            package="start_run",
+            description="Turns a batch of dropped files into one run",
+            environment={
+                "LEDGER_TABLE": storage.ledger.table_name,
+                "PREPARED_BUCKET": storage.prepared.bucket_name,
+                "STATE_MACHINE_ARN": machine.state_machine_arn,
+            },
+        )
+        allow(
+            start.role,
+            "Claim",
+            ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem"],
+            [storage.ledger.table_arn],
+        )
+        allow(start.role, "Manifest", ["s3:PutObject"], [storage.prepared.arn_for_objects(f"{RUNS}*")])
+        allow(start.role, "Start", ["states:StartExecution"], [machine.state_machine_arn])
+        allow(
+            start.role,
+            "Receive",
+            ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"],
+            [arrivals.queue_arn],
+        )
+        lambda_.EventSourceMapping(
+            self._stack,
+            "ArrivalsToStartRun",
+            target=start.function,
+            event_source_arn=arrivals.queue_arn,
+            batch_size=batching.max_files,
+            max_batching_window=cdk.Duration.seconds(batching.window_seconds),
+            report_batch_item_failures=True,
+            max_concurrency=2,
+        ).node.add_dependency(start.role)
+        return start
+
+    def create_plan(self) -> UnitFunction:
+        """Create plan_run."""
+        storage, training = self._storage, self._stack.settings.training
+        plan = self._function(
+            "PlanRun",
+            package="plan_run",
+            description="Decides whether a run trains, scores, or both, and with which champion",
+            environment={
+                "PREPARED_BUCKET": storage.prepared.bucket_name,
+                "RAW_BUCKET": storage.raw.bucket_name,
+                "MODEL_PACKAGE_GROUP": self._storage.package_group_name,
+                "MIN_LABELLED_ROWS": str(training.min_labelled_rows),
+                "MIN_NEW_ROWS": str(training.min_new_rows),
+                "TARGET_PRECISION": str(training.target_precision),
+                "MAX_RECALL_DROP": str(self._stack.settings.promotion.max_recall_drop),
+                "SEED": str(training.seed),
+                "TUNING_SPACE": json.dumps(tuning_space(self._stack.settings), sort_keys=True),
+            },
+        )
+        places = [
+            storage.prepared.arn_for_objects(f"{RUNS}*"),
+            storage.prepared.arn_for_objects(f"{COMPLETE}*"),
+        ]
+        allow(plan.role, "Files", ["s3:GetObject", "s3:PutObject"], places)
+        allow(plan.role, "List", READ_BUCKET, [storage.prepared.bucket_arn])
+        self._allow_registry_reads(plan.role)
+        allow(
+            plan.role,
+            "LastTuning",
+            ["sagemaker:DescribeHyperParameterTuningJob"],
+            [self._stack.sagemaker_arn("hyper-parameter-tuning-job", "*")],
+        )
+        return plan
+
+    def create_promote(self) -> UnitFunction:
+        """Create promote_model."""
+        storage, modeling = self._storage, self._modeling
+        group = storage.package_group_name
+        promote = self._function(
+            "PromoteModel",
+            package="promote_model",
+            description="The gate: registers a candidate as approved, pending or rejected",
+            environment={
+                "MODEL_PACKAGE_GROUP": group,
+                "MODELS_BUCKET": storage.models.bucket_name,
+                "PREPARED_BUCKET": storage.prepared.bucket_name,
+                "INFERENCE_IMAGE": modeling.image_uri,
+                "MODEL_ROLE_ARN": modeling.model_role.role_arn,
+                "SCORING_INSTANCE": self._stack.settings.compute.scoring_instance,
+                "PROMOTION_POLICY": self._stack.settings.promotion.model_dump_json(),
+                "CODE_VERSION": modeling.code_version,
+                "NOTIFICATION_TOPIC_ARN": storage.topic.topic_arn,
+            },
+        )
+        role = promote.role
+        evaluations, runs = (
+            storage.models.arn_for_objects(f"{EVALUATIONS}*"),
+            storage.prepared.arn_for_objects(f"{RUNS}*"),
+        )
+        allow(role, "Files", ["s3:GetObject", "s3:PutObject"], [evaluations, runs])
+        allow(role, "Artifact", ["s3:GetObject"], [storage.models.arn_for_objects(f"{TRAINING}*")])
+        allow(role, "List", READ_BUCKET, [storage.models.bucket_arn, storage.prepared.bucket_arn])
+        self._allow_registry_reads(role)
+        allow(
+            role,
+            "Register",
+            ["sagemaker:CreateModelPackage", "sagemaker:UpdateModelPackage"],
+            [
+                self._stack.sagemaker_arn("model-package", f"{group}/*"),
+                self._stack.sagemaker_arn("model-package-group", group),
+            ],
+        )
+        allow(role, "Lineage", ["sagemaker:DescribeTrainingJob"], [self._stack.sagemaker_arn("training-job", "*")])
+        allow(
+            role,
+            "Models",
+            ["sagemaker:CreateModel", "sagemaker:DescribeModel"],
+            [self._stack.sagemaker_arn("model", f"{group}-v*")],
+        )
+        allow(
+            role,
+            "Grant",
+            ["kms:CreateGrant"],
+            [storage.key.key_arn],
+            {"Bool": {"kms:GrantIsForAWSResource": "true"}},
+        )
+        allow(
+            role,
+            "Image",
+            [
+                "ecr:BatchGetImage",
+                "ecr:GetDownloadUrlForLayer",
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:DescribeImages",
+            ],
+            [modeling.repository_arn],
+        )
+        allow(role, "Notify", ["sns:Publish"], [storage.topic.topic_arn])
+        pass_role(role, modeling.model_role, "sagemaker.amazonaws.com")
+        return promote
+
+    def create_record(self) -> UnitFunction:
+        """Create record_run."""
+        storage, compute = self._storage, self._stack.settings.compute
+        dpus = compute.prepare_workers * {"G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8}[compute.prepare_worker]
+        used = {compute.training_instance, compute.evaluation_instance, compute.scoring_instance}
+        prices = {
+            "glue_dpu_hour": GLUE_DPU_HOUR,
+            "glue_prepare_dpus": dpus,
+            "glue_publish_dpus": dpus,
+            "instances": {name: instance_price(name) for name in sorted(used)},
+            "training_instance": compute.training_instance,
+            "evaluation_instance": compute.evaluation_instance,
+            "scoring_instance": compute.scoring_instance,
+            "scoring_instances": compute.scoring_instances,
+        }
+        record = self._function(
+            "RecordRun",
+            package="record_run",
+            description="Writes down how a run ended and tells the subscribers",
+            environment={
+                "OUTPUT_BUCKET": storage.output.bucket_name,
+                "PREPARED_BUCKET": storage.prepared.bucket_name,
+                "LEDGER_TABLE": storage.ledger.table_name,
+                "NOTIFICATION_TOPIC_ARN": storage.topic.topic_arn,
+                "PRICES": json.dumps(prices, sort_keys=True),
+                "ENVIRONMENT": self._stack.settings.name,
+            },
+        )
+        role = record.role
+        allow(role, "Facts", ["s3:GetObject"], [storage.prepared.arn_for_objects(f"{RUNS}*")])
+        allow(role, "List", READ_BUCKET, [storage.prepared.bucket_arn])
+        allow(
+            role,
+            "Results",
+            ["s3:PutObject"],
+            [storage.output.arn_for_objects(f"{prefix}*") for prefix in (RUNS, RUN_HISTORY)],
+        )
+        allow(role, "Ledger", ["dynamodb:UpdateItem"], [storage.ledger.table_arn])
+        allow(
+            role,
+            "Trials",
+            ["sagemaker:ListTrainingJobsForHyperParameterTuningJob"],
+            [self._stack.sagemaker_arn("hyper-parameter-tuning-job", "*")],
+        )
+        allow(
+            role,
+            "Jobs",
+            ["sagemaker:DescribeTrainingJob", "sagemaker:DescribeProcessingJob", "sagemaker:DescribeTransformJob"],
+            [self._stack.sagemaker_arn(f"{kind}-job", "*") for kind in ("training", "processing", "transform")],
+        )
+        allow(role, "Notify", ["sns:Publish"], [storage.topic.topic_arn])
+        return record
+
+    def _function(self, name: str, *, package: str, description: str, environment: Mapping[str, str]) -> UnitFunction:
+        function = UnitFunction(
+            self._stack,
+            name,
+            package=package,
+            code=self._code,
+            description=description,
+            key=self._storage.key,
+            environment=environment,
+            timeout=cdk.Duration.seconds(LAMBDA_SECONDS),
+        )
+        acknowledge(
+            function.role,
+            "AwsSolutions-IAM5",
+            "objects under fixed prefixes of our own buckets; executions, packages and jobs of our own whose names are made "
+            "per run; ListModelPackages and X-Ray's actions take no resource",
+        )
+        return function
+
+    def _allow_registry_reads(self, role: iam.Role) -> None:
+        allow(role, "Registry", ["sagemaker:ListModelPackages"], ["*"])
+        allow(
+            role,
+            "Packages",
+            ["sagemaker:DescribeModelPackage"],
+            [self._stack.sagemaker_arn("model-package", f"{self._storage.package_group_name}/*")],
+        )

@@ -1,0 +1,160 @@
+"""The state machine of a run, its role, and the rule that records runs that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+
+from ptmlops_contracts.run import RunStatus
+from stacks.components.common import EnvironmentStack, acknowledge, allow, pass_role
+from stacks.components.run_definition import run_definition
+from stacks.components.unit_function import UnitFunction
+from stacks.modeling_stack import Modeling
+from stacks.preparation_stack import Jobs
+from stacks.storage_stack import Storage
+
+
+def create_state_machine(
+    stack: EnvironmentStack,
+    *,
+    storage: Storage,
+    jobs: Jobs,
+    modeling: Modeling,
+    plan: UnitFunction,
+    promote: UnitFunction,
+    record: UnitFunction,
+) -> sfn.StateMachine:
+    """Create the state machine and its role, which may call the functions and start, watch and stop the jobs."""
+    role = _machine_role(stack, jobs=jobs, modeling=modeling, functions=(plan, promote, record))
+    allow(role, "Key", ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"], [storage.key.key_arn])
+    definition = run_definition(
+        settings=stack.settings,
+        storage=storage,
+        jobs=jobs,
+        modeling=modeling,
+        plan_arn=plan.function.function_arn,
+        promote_arn=promote.function.function_arn,
+        record_arn=record.function.function_arn,
+    )
+    machine = sfn.StateMachine(
+        stack,
+        "Run",
+        comment="From dropped complaint files to published predictions",
+        definition_body=sfn.DefinitionBody.from_string(stack.to_json_string(definition)),
+        role=role,
+        tracing_enabled=True,
+        logs=sfn.LogOptions(
+            # AWS delivers these logs only to groups under this prefix without running into a policy size limit.
+            # The end of the stack's id is in the name: a retained group would block the next stack of the same name.
+            destination=stack.log_group(
+                stack,
+                "RunLogs",
+                key=storage.key,
+                name=f"/aws/vendedlogs/states/{stack.settings.prefix}/{cdk.Fn.select(2, cdk.Fn.split('/', stack.stack_id))}",
+            ),
+            level=sfn.LogLevel.ALL,
+            include_execution_data=False,
+        ),
+    )
+    acknowledge(
+        role,
+        "AwsSolutions-IAM5",
+        "jobs are named per run, so their ARNs end in a wildcard; log delivery and X-Ray take no resource",
+    )
+    return machine
+
+
+def _machine_role(stack: EnvironmentStack, *, jobs: Jobs, modeling: Modeling, functions: Sequence[UnitFunction]) -> iam.Role:
+    role = iam.Role(
+        stack,
+        "StateMachineRole",
+        assumed_by=iam.ServicePrincipal(
+            "states.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack.account}}
+        ),
+    )
+    allow(
+        role,
+        "Invoke",
+        ["lambda:InvokeFunction"],
+        [unit.function.function_arn for unit in functions],
+    )
+    allow(
+        role,
+        "Glue",
+        ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"],
+        [jobs.prepare_arn, jobs.publish_arn],
+    )
+    for title, kind, name in (
+        ("HyperParameterTuningJob", "hyper-parameter-tuning-job", "Tuning"),
+        ("ProcessingJob", "processing-job", "Processing"),
+        ("TransformJob", "transform-job", "Transform"),
+    ):
+        actions = [f"sagemaker:{verb}{title}" for verb in ("Create", "Describe", "Stop")]
+        allow(role, name, [*actions, "sagemaker:ListTags", "sagemaker:AddTags"], [stack.sagemaker_arn(kind, "*")])
+    # Step Functions learns from these rules that a job ended. It manages them under fixed names.
+    allow(
+        role,
+        "JobEvents",
+        ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
+        [
+            stack.format_arn(
+                service="events",
+                resource="rule",
+                resource_name=f"StepFunctionsGetEventsForSageMaker{kind}JobsRule",
+            )
+            for kind in ("Tuning", "Processing", "Transform")
+        ],
+    )
+    for passed in (modeling.training_role, modeling.evaluation_role):
+        pass_role(role, passed, "sagemaker.amazonaws.com")
+    return role
+
+
+def record_failures(
+    stack: EnvironmentStack, machine: sfn.StateMachine, record: UnitFunction, dead_letters: sqs.Queue
+) -> events.Rule:
+    """Create the rule that calls record_run when a run ends without success."""
+    # Not a Catch: the Fail state behind it would be what a redrive repeats, and it would miss time-outs and aborts
+    # (docs/decisions/0001-failures-are-recorded-by-event.md).
+    rule = events.Rule(
+        stack,
+        "RunFailed",
+        description="A run ended without success",
+        event_pattern=events.EventPattern(
+            source=["aws.states"],
+            detail_type=["Step Functions Execution Status Change"],
+            detail={
+                "stateMachineArn": [machine.state_machine_arn],
+                "status": [status.value for status in RunStatus if status is not RunStatus.SUCCEEDED],
+            },
+        ),
+        targets=[targets.LambdaFunction(record.function, retry_attempts=8, dead_letter_queue=dead_letters)],
+    )
+    # The rule sends to the queue what it cannot deliver. Lambda sends what makes the function fail three times.
+    record.function.configure_async_invoke(on_failure=destinations.SqsDestination(dead_letters), retry_attempts=2)
+    allow(record.role, "NotRecorded", ["sqs:SendMessage"], [dead_letters.queue_arn])
+    # A policy of its own: in the role's own one, function, role and state machine would wait for each other.
+    history = iam.Policy(stack, "ReadExecutions", roles=[record.role])
+    history.add_statements(
+        iam.PolicyStatement(
+            sid="History",
+            actions=["states:DescribeExecution", "states:GetExecutionHistory"],
+            resources=[
+                stack.format_arn(
+                    service="states",
+                    resource="execution",
+                    resource_name=f"{machine.state_machine_name}:*",
+                    arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+                )
+            ],
+        )
+    )
+    acknowledge(history, "AwsSolutions-IAM5", "executions of our own state machine, named per run")
+    return rule

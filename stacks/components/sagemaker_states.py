@@ -1,0 +1,259 @@
+"""The states that run SageMaker jobs: tuning (Train), processing (Evaluate), batch transform (Score)."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+
+from stacks.components.search_space import parameter_ranges, search_space, static_hyperparameters, training_environment
+from stacks.components.states import GRACE_SECONDS, MODEL_KEYS, PREPARED_KEYS, State, of_run, retry
+from stacks.config import Settings
+from stacks.modeling_stack import Modeling
+from stacks.storage_stack import Storage
+
+VOLUME_GB = 30
+# A redrive and a retry each get a job name of their own: SageMaker never forgets one.
+JOB_NAME = "States.Format('{}-{}-{}', $.run_id, $$.Execution.RedriveCount, $$.State.RetryCount)"
+
+
+def tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, seconds: int, warm: bool = False) -> State:
+    """Return the state that tunes and trains; `warm` starts from the tuning job that Plan found."""
+    space = search_space(settings)
+    training, tuning = settings.training, settings.tuning
+    objective = {"Type": "Maximize", "MetricName": space["objective"]["name"]}
+    # The data has grown since, so TransferLearning: the parent's results are a hint, not measurements of the same thing.
+    parents = [{"HyperParameterTuningJobName.$": "$.plan.parent_tuning_job"}]
+    warm_start = {"WarmStartType": "TransferLearning", "ParentHyperParameterTuningJobs": parents}
+    spot = {
+        "EnableManagedSpotTraining": True,
+        "CheckpointConfig": {
+            "S3Uri.$": of_run(storage.models, MODEL_KEYS.checkpoints.rstrip("/")),
+            "LocalPath": "/opt/ml/checkpoints",
+        },
+    }
+    stopping = {"MaxRuntimeInSeconds": seconds}
+    if training.spot:
+        # Spot capacity may have to be waited for; twice the run time is what the wait may cost.
+        stopping["MaxWaitTimeInSeconds"] = 2 * seconds
+    channels = [
+        {"ChannelName": "code", "DataSource": _s3_input(modeling.code_uri, data_type="S3Prefix", dynamic=False)},
+        {"ChannelName": "train", "DataSource": _s3_input("$.plan.manifests.train", data_type="ManifestFile")},
+        {
+            "ChannelName": "validation",
+            "DataSource": _s3_input("$.plan.manifests.validation", data_type="ManifestFile"),
+        },
+    ]
+    return {
+        "Type": "Task",
+        "Resource": f"arn:{cdk.Aws.PARTITION}:states:::sagemaker:createHyperParameterTuningJob.sync",
+        "Parameters": {
+            "HyperParameterTuningJobName.$": JOB_NAME,
+            "HyperParameterTuningJobConfig": {
+                "Strategy": tuning.strategy,
+                "HyperParameterTuningJobObjective": objective,
+                "ResourceLimits": {
+                    "MaxNumberOfTrainingJobs": tuning.max_jobs,
+                    "MaxParallelTrainingJobs": tuning.max_parallel_jobs,
+                },
+                "ParameterRanges": parameter_ranges(space["tuned"]),
+                "RandomSeed": training.seed,
+                # Hyperband stops jobs by a rule of its own, and refuses the other. A job that reaches MaxResource is stopped
+                # before it has a model: more than how often the objective is logged, from the second fold to the end.
+                **(
+                    {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 10}}}
+                    if tuning.strategy == "Hyperband"
+                    else {"TrainingJobEarlyStoppingType": "Auto"}
+                ),
+            },
+            "TrainingJobDefinition": {
+                "StaticHyperParameters": static_hyperparameters(settings, space, code_file=modeling.code_file),
+                "AlgorithmSpecification": {
+                    "TrainingImage": modeling.image_uri,
+                    "TrainingInputMode": "File",
+                    "MetricDefinitions": [
+                        {"Name": metric["name"], "Regex": metric["regex"]}
+                        for metric in (space["objective"], *space["metrics"])
+                    ],
+                },
+                "RoleArn": modeling.training_role.role_arn,
+                "InputDataConfig": channels,
+                "OutputDataConfig": {
+                    "S3OutputPath.$": of_run(storage.models, MODEL_KEYS.training.rstrip("/")),
+                    "KmsKeyId": storage.key.key_arn,
+                },
+                "ResourceConfig": {
+                    "InstanceType": settings.compute.training_instance,
+                    "InstanceCount": 1,
+                    "VolumeSizeInGB": VOLUME_GB,
+                    "VolumeKmsKeyId": storage.key.key_arn,
+                },
+                "StoppingCondition": stopping,
+                **({"Environment": training_environment(settings)} if training_environment(settings) else {}),
+                "EnableNetworkIsolation": True,
+                "EnableInterContainerTrafficEncryption": True,
+                **(spot if training.spot else {}),
+            },
+            **({"WarmStartConfig": warm_start} if warm else {}),
+            "Tags": job_tags(settings),
+        },
+        "ResultSelector": {
+            "tuning_job.$": "$.HyperParameterTuningJobName",
+            "best_training_job.$": "$.BestTrainingJob.TrainingJobName",
+            "objective.$": "$.BestTrainingJob.FinalHyperParameterTuningJobObjectiveMetric.Value",
+        },
+        "ResultPath": "$.training",
+        # One training job after another, at the worst.
+        "TimeoutSeconds": (2 if training.spot else 1) * seconds * -(-tuning.max_jobs // tuning.max_parallel_jobs)
+        + GRACE_SECONDS,
+        "Retry": _retries(),
+        "Next": "Evaluate",
+    }
+
+
+def processing_job(settings: Settings, storage: Storage, modeling: Modeling, *, seconds: int) -> State:
+    """Return the state that evaluates the candidate and the champion."""
+    base = "/opt/ml/processing"
+
+    def job_input(name: str, uri: object, data_type: str = "S3Prefix", *, dynamic: bool = True) -> State:
+        return {
+            "InputName": name,
+            "S3Input": {
+                ("S3Uri.$" if dynamic else "S3Uri"): uri,
+                "LocalPath": f"{base}/input/{name}",
+                "S3DataType": data_type,
+                "S3InputMode": "File",
+                "S3DataDistributionType": "FullyReplicated",
+                "S3CompressionType": "None",
+            },
+        }
+
+    candidate = of_run(storage.models, MODEL_KEYS.artifact("{}"), "$.training.best_training_job")
+    return {
+        "Type": "Task",
+        "Resource": f"arn:{cdk.Aws.PARTITION}:states:::sagemaker:createProcessingJob.sync",
+        "Parameters": {
+            # The champion is part of the name: a second evaluation in the same run is one against another champion.
+            "ProcessingJobName.$": (
+                "States.Format('{}-{}-{}-vs-{}', "
+                "$.run_id, $$.Execution.RedriveCount, $$.State.RetryCount, $.plan.champion.version)"
+            ),
+            "RoleArn": modeling.evaluation_role.role_arn,
+            "AppSpecification": {
+                "ImageUri": modeling.image_uri,
+                "ContainerEntrypoint": [
+                    "/bin/bash",
+                    "-c",
+                    f"mkdir -p {base}/code && tar -xzf {base}/input/code/*.gz -C {base}/code && "
+                    f"exec python3 {base}/code/evaluate.py",
+                ],
+            },
+            "ProcessingResources": {
+                "ClusterConfig": {
+                    "InstanceType": settings.compute.evaluation_instance,
+                    "InstanceCount": 1,
+                    "VolumeSizeInGB": VOLUME_GB,
+                    "VolumeKmsKeyId": storage.key.key_arn,
+                }
+            },
+            "ProcessingInputs": [
+                job_input("code", modeling.code_uri, dynamic=False),
+                job_input("candidate", candidate),
+                job_input("champion", "$.plan.champion.model_data_url"),
+                # What the candidate learned from: held-out rows that are near-copies are left out.
+                job_input("train", "$.plan.manifests.train", "ManifestFile"),
+                job_input("validation", "$.plan.manifests.validation", "ManifestFile"),
+                job_input("test", "$.plan.manifests.test", "ManifestFile"),
+                job_input("request", of_run(storage.prepared, PREPARED_KEYS.request)),
+            ],
+            "ProcessingOutputConfig": {
+                "KmsKeyId": storage.key.key_arn,
+                "Outputs": [
+                    {
+                        "OutputName": "evaluation",
+                        "S3Output": {
+                            "S3Uri.$": of_run(storage.models, MODEL_KEYS.evaluation),
+                            "LocalPath": f"{base}/output",
+                            "S3UploadMode": "EndOfJob",
+                        },
+                    }
+                ],
+            },
+            "NetworkConfig": {"EnableNetworkIsolation": True, "EnableInterContainerTrafficEncryption": True},
+            "StoppingCondition": {"MaxRuntimeInSeconds": seconds},
+            "Tags": job_tags(settings),
+        },
+        "ResultSelector": {"processing_job.$": "$.ProcessingJobName"},
+        "ResultPath": "$.evaluation",
+        "TimeoutSeconds": seconds + GRACE_SECONDS,
+        "Retry": _retries(),
+        "Next": "Promote",
+    }
+
+
+def transform_job(settings: Settings, storage: Storage, *, seconds: int) -> State:
+    """Return the state that scores with the champion."""
+    return {
+        "Type": "Task",
+        "Resource": f"arn:{cdk.Aws.PARTITION}:states:::sagemaker:createTransformJob.sync",
+        "Parameters": {
+            "TransformJobName.$": JOB_NAME,
+            "ModelName.$": "$.plan.champion.model_name",
+            "BatchStrategy": "MultiRecord",
+            "MaxPayloadInMB": 6,
+            "MaxConcurrentTransforms": 2,
+            "ModelClientConfig": {"InvocationsTimeoutInSeconds": 600, "InvocationsMaxRetries": 2},
+            "TransformInput": {
+                "DataSource": {
+                    "S3DataSource": {
+                        "S3DataType": "S3Prefix",
+                        "S3Uri.$": of_run(storage.prepared, PREPARED_KEYS.to_score),
+                    }
+                },
+                "ContentType": "application/jsonlines",
+                "CompressionType": "None",
+                "SplitType": "Line",
+            },
+            "TransformOutput": {
+                "S3OutputPath.$": of_run(storage.prepared, PREPARED_KEYS.scored),
+                "Accept": "application/jsonlines",
+                "AssembleWith": "Line",
+                "KmsKeyId": storage.key.key_arn,
+            },
+            "TransformResources": {
+                "InstanceType": settings.compute.scoring_instance,
+                "InstanceCount": settings.compute.scoring_instances,
+                "VolumeKmsKeyId": storage.key.key_arn,
+            },
+            "Tags": job_tags(settings),
+        },
+        "ResultSelector": {"transform_job.$": "$.TransformJobName"},
+        "ResultPath": "$.scoring",
+        "TimeoutSeconds": seconds + GRACE_SECONDS,
+        "Retry": _retries(),
+        "Next": "Publish",
+    }
+
+
+def _retries() -> list[State]:
+    return [
+        retry(
+            "SageMaker.ResourceLimitExceeded",
+            "SageMaker.ResourceLimitExceededException",
+            seconds=60, attempts=10, longest=900,
+        ),
+        retry("SageMaker.AmazonSageMakerException", seconds=10, attempts=4, longest=120),
+    ]  # fmt: skip
+
+
+def job_tags(settings: Settings) -> list[dict[str, str]]:
+    """Return the tags of the stacks: Step Functions does not tag the jobs that it starts, and jobs are most of the bill."""
+    return [{"Key": key, "Value": value} for key, value in {**settings.tags, "environment": settings.name}.items()]
+
+
+def _s3_input(uri: object, *, data_type: str, dynamic: bool = True) -> State:
+    return {
+        "S3DataSource": {
+            "S3DataType": data_type,
+            ("S3Uri.$" if dynamic else "S3Uri"): uri,
+            "S3DataDistributionType": "FullyReplicated",
+        }
+    }

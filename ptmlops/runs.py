@@ -16,7 +16,7 @@ from ptmlops.errors import OperatorError
 from ptmlops.target import Target
 from ptmlops_contracts.keys import OUTPUT_RUNS, ModelKeys, OutputKeys, PreparedKeys, run_folder_id
 from ptmlops_contracts.ledger import run_key
-from ptmlops_contracts.run import ENDED
+from ptmlops_contracts.run import ENDED, RunStatus
 
 POLL_SECONDS = 0.5
 
@@ -172,7 +172,7 @@ def newest(target: Target, *, succeeded: bool = False) -> str:
     if not executions:
         raise OperatorError("no run has started yet: upload a file with `ptmlops drop FILE`")
     for run in executions:
-        if not succeeded or run["status"] == "SUCCEEDED":
+        if not succeeded or run["status"] == RunStatus.SUCCEEDED:
             return str(run["name"])
     raise OperatorError(
         f"no run has succeeded yet; the newest is {executions[0]['name']} ({executions[0]['status']}): see `ptmlops status`"

@@ -99,6 +99,7 @@ def _status_table(target: Target, executions: list[dict[str, Any]]) -> Table:
     from rich.text import Text
 
     from ptmlops import runs
+    from ptmlops_contracts.run import RunStatus
 
     table = Table("run", "status", "started", "rows", "took", "outcome", box=None, padding=(0, 1, 0, 0))
     table.columns[0].no_wrap = True
@@ -108,7 +109,7 @@ def _status_table(target: Target, executions: list[dict[str, Any]]) -> Table:
         document = runs.read_run_document(target, run["name"]) or {}
         seconds = f"{document['seconds']:.0f} s" if document else ""
         rows = f"{document['rows']['read']:,}" if document else ""
-        style = {"SUCCEEDED": "green", "RUNNING": "cyan"}.get(run["status"], "red")
+        style = {RunStatus.SUCCEEDED.value: "green", "RUNNING": "cyan"}.get(run["status"], "red")
         state = Text(run["status"].replace("_", " ").lower(), style)
         table.add_row(run["name"], state, f"{run['startDate']:%m-%d %H:%M}", rows, seconds, Text(_outcome(document)))
     return table

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ptmlops.errors import OperatorError
 from ptmlops_contracts.keys import labelled_folder
-from ptmlops_contracts.state import NONE
+from ptmlops_contracts.report import SPLITS
+from ptmlops_contracts.state import NONE, EvaluationRequest
 from stacks.config import Settings
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def train_and_evaluate(base: Path, settings: Settings, report: dict[str, Any], s
 def _lay_out(inputs: Path, prepared: Path) -> None:
     """Move the prepared splits to where evaluate.py reads: train and validation below train/, the held-out rows in test/."""
     (inputs / "train").mkdir(parents=True)
-    for split, folder in (("train", "train/train"), ("validation", "train/validation"), ("test", "test")):
+    for split, folder in zip(SPLITS, ("train/train", "train/validation", "test"), strict=True):
         source = prepared / labelled_folder(split)
         if source.is_dir():
             source.rename(inputs / folder)
@@ -88,13 +89,13 @@ def _lay_out(inputs: Path, prepared: Path) -> None:
 
 
 def _write_request(inputs: Path, settings: Settings) -> None:
-    training = settings.training
-    request = {
-        "run_id": "try",
-        "champion_version": NONE,
-        "seed": training.seed,
-        "target_precision": training.target_precision,
-    }
+    request = EvaluationRequest(
+        run_id="try",
+        champion_version=NONE,
+        target_precision=settings.training.target_precision,
+        max_recall_drop=settings.promotion.max_recall_drop,
+        seed=settings.training.seed,
+    )
     (inputs / "request").mkdir()
     (inputs / "request" / "request.json").write_text(json.dumps(request), encoding="utf-8")
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from ptmlops.errors import OperatorError
 from ptmlops.trial.checks import read_file
+from ptmlops_contracts.report import RecordStatus
+from ptmlops_contracts.run import ExportStatus
 from stacks.config import Settings
 
 if TYPE_CHECKING:
@@ -45,10 +47,13 @@ def score(base: Path, path: Path, out: Path, settings: Settings, report_progress
     records = {row["row_number"]: row for row in ds.dataset(folder / "records").to_table(columns=columns).to_pylist()}
     rejected = ds.dataset(folder / "rejected").to_table(columns=["row_number", "reason", "detail"]).to_pylist()
     reasons = {row["row_number"]: f"{row['reason']}: {row['detail']}" for row in rejected}
-    accepted = [row for row in records.values() if row["status"] == "accepted"]
+    accepted = [row for row in records.values() if row["status"] == RecordStatus.ACCEPTED]
     answers = _predict(base / "model", accepted, report_progress)
     report_progress("writing")
-    counts = {"rows": 0, "scored": 0, "duplicate": 0, "rejected": 0, "needs_review": 0}
+    scored, duplicate, refused = (
+        status.value for status in (ExportStatus.SCORED, ExportStatus.DUPLICATE, ExportStatus.REJECTED)
+    )
+    counts = {"rows": 0, scored: 0, duplicate: 0, refused: 0, "needs_review": 0}
 
     def lines(table: Table) -> Iterator[list[str]]:
         yield [*file_header(redact_names(table.header)), *ANSWER_COLUMNS]
@@ -59,19 +64,19 @@ def score(base: Path, path: Path, out: Path, settings: Settings, report_progress
                     f"row {row.number} of {path} was lost during preparation: this is a defect, please report it"
                 )
             answer = answers[record["duplicate_of"] or record["complaint_id"]] if record else None
-            status = "duplicate" if record and record["status"] == "duplicate" else "scored"
+            status = duplicate if record and record["status"] == RecordStatus.DUPLICATE else scored
             if answer is None or answer["error"]:
-                status, reason = "rejected", reason or str(answer and answer["error"])
+                status, reason = refused, reason or str(answer and answer["error"])
             counts["rows"] += 1
             counts[status] += 1
             counts["needs_review"] += bool(answer and answer["needs_review"])
             cells, surplus = file_cells(row, table)
-            yield [*cells, *_answer_cells(answer if status != "rejected" else None, status, reason + surplus)]
+            yield [*cells, *_answer_cells(answer if status != refused else None, status, reason + surplus)]
 
     _write_csv(out, lines(read_file(path, settings)))
     labelled = _labelled_texts(base / "evaluation" / "input")
     counts["also_labelled"] = sum(row["text"].lower() in labelled for row in accepted)
-    report_progress(f"{counts['scored']:,} scored, {counts['duplicate']:,} duplicates, {counts['rejected']:,} rejected")
+    report_progress(f"{counts[scored]:,} scored, {counts[duplicate]:,} duplicates, {counts[refused]:,} rejected")
     return counts
 
 

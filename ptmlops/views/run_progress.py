@@ -15,6 +15,7 @@ from rich.text import Text
 from ptmlops import runs
 from ptmlops.target import Target
 from ptmlops.terminal import console
+from ptmlops_contracts.run import RunStatus
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class EndedRun:
 
     @property
     def succeeded(self) -> bool:
-        return bool(self.document["status"] == "SUCCEEDED")
+        return bool(self.document["status"] == RunStatus.SUCCEEDED)
 
 
 def follow_run(target: Target, run_id: str, *, quiet: bool = False) -> EndedRun:
@@ -60,7 +61,7 @@ def _line(step: runs.Step) -> Text:
 
 
 def _show_end(document: dict[str, Any]) -> None:
-    if document["status"] == "SUCCEEDED":
+    if document["status"] == RunStatus.SUCCEEDED:
         console().print(
             f"[green]Succeeded[/green] in {document['seconds']:.0f} s; estimated cost on AWS: USD {document['cost_usd']:.2f}"
         )

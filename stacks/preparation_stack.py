@@ -68,6 +68,7 @@ class PreparationStack(EnvironmentStack):
                 "--output_bucket": storage.output.bucket_name,
             },
             reads=[(storage.raw, "*"), (storage.prepared, "*")],
+            reads_versions=[storage.raw.arn_for_objects("*")],
             # People get the rejected rows of a run that is refused, and nothing else from this job.
             writes=[(storage.prepared, f"{RUNS}*"), (storage.prepared, f"{LABELLED}*"), (storage.output, f"{REJECTED}*")],
         )
@@ -111,6 +112,7 @@ class PreparationStack(EnvironmentStack):
         arguments: Mapping[str, str],
         reads: Sequence[tuple[s3.IBucket, str]],
         writes: Sequence[tuple[s3.IBucket, str]],
+        reads_versions: Sequence[str] = (),
     ) -> glue.CfnJob:
         settings, key = self.settings, self._storage.key
         role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("glue.amazonaws.com"))
@@ -152,7 +154,9 @@ class PreparationStack(EnvironmentStack):
         code = [asset.bucket.arn_for_objects(asset.s3_object_key) for asset in parts]
         allow(role, "Code", ["s3:GetObject"], [*code, self._modules.arn])
         objects = [bucket.arn_for_objects(pattern) for bucket, pattern in reads]
-        allow(role, "Read", ["s3:GetObject", "s3:GetObjectVersion"], objects)
+        allow(role, "Read", ["s3:GetObject"], objects)
+        if reads_versions:
+            allow(role, "ReadVersions", ["s3:GetObjectVersion"], reads_versions)
         allow(
             role,
             "List",

@@ -154,6 +154,7 @@ class RunFunctions:
                 self._stack.sagemaker_arn("model-package-group", group),
             ],
         )
+        allow(role, "RegisterKey", ["kms:DescribeKey"], [storage.key.key_arn])
         allow(role, "Lineage", ["sagemaker:DescribeTrainingJob"], [self._stack.sagemaker_arn("training-job", "*")])
         allow(
             role,

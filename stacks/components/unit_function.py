@@ -33,7 +33,7 @@ class UnitFunction(Construct):
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         group = scope.log_group(self, "Logs", key=key)
         allow(self.role, "Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], [group.log_group_arn])
-        allow(self.role, "Key", ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"], [key.key_arn])
+        allow(self.role, "Key", ["kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn])
         allow(self.role, "Traces", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"])  # they take no resource
         self.function = lambda_.Function(
             self,

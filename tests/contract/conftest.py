@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stacks.conftest import Template, definition, synthesize, templates
+from tests.stacks.conftest import Template, definition, kept_assembly, read_templates, templates
 
 __all__ = ["definition", "templates"]
 
@@ -25,6 +25,6 @@ class Assembly:
 
 
 @pytest.fixture(scope="session")
-def assembly(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
-    folder = tmp_path_factory.mktemp("contract")
-    return Assembly(folder, synthesize("prod", folder))
+def assembly() -> Assembly:
+    folder = kept_assembly("prod")
+    return Assembly(folder, read_templates("prod", folder))

@@ -29,8 +29,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, rows, seed in (("many", 300, 1), ("few", 40, 4)):
         write_rows(base / name / "input/data/train/run_id=one", rows, seed, name)
         write_rows(base / name / "input/data/validation/run_id=one", 30, seed + 10, f"{name}-validation")
-        done = run_training(base / name)
-        assert done.returncode == 0, done.stdout + done.stderr
+        code, log = run_training(base / name)
+        assert code == 0, log
     return base
 
 

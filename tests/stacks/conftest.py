@@ -1,13 +1,17 @@
-"""One synthesis of the real app for all stack tests: jsii and cdk-nag take seconds, reading a template takes none."""
+"""Syntheses of the real app: jsii and cdk-nag take seconds, so one is kept until something that it is made from changes."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from local_aws import ROOT
+from local_aws.assembly import find_or_synthesize
 
 STACKS = ("storage", "preparation", "modeling", "workflow", "monitoring", "analytics")
 
@@ -42,30 +46,44 @@ def synthesize(environment: str, folder: Path, **analytics: str) -> dict[str, Te
     tables = load_settings(environment).model_dump(mode="json")
     tables["analytics"] |= analytics
     PtmlopsApp(chosen=Settings.model_validate(tables), outdir=str(folder)).synth()
+    return read_templates(environment, folder)
+
+
+def read_templates(environment: str, folder: Path) -> dict[str, Template]:
     return {
         stack: Template(json.loads((folder / f"ptmlops-{environment}-{stack}.template.json").read_text(encoding="utf-8")))
         for stack in STACKS
     }
 
 
+def kept_assembly(environment: str, **analytics: str) -> Path:
+    """The folder of a synthesis, which processes and test runs share; one that failed is not kept."""
+
+    def write(folder: Path) -> None:
+        synthesize(environment, folder, **analytics)
+
+    changes = hashlib.sha256(json.dumps(analytics, sort_keys=True).encode()).hexdigest()[:8]
+    return find_or_synthesize(f"{environment}-{changes}", write, kept=ROOT / "build" / "assembly-of-tests")
+
+
 @pytest.fixture(scope="session")
-def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
+def templates() -> dict[str, Template]:
     """The stacks of the local environment; cdk-nag has passed when this returns."""
-    return synthesize("local", tmp_path_factory.mktemp("cdk-local"))
+    return read_templates("local", kept_assembly("local"))
 
 
 @pytest.fixture(scope="session")
-def prod_templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
-    return synthesize("prod", tmp_path_factory.mktemp("cdk-prod"))
+def prod_templates() -> dict[str, Template]:
+    return read_templates("prod", kept_assembly("prod"))
 
 
 PRINCIPAL = "arn:aws:quicksight:us-east-1:123456789012:group/default/customer-care"
 
 
 @pytest.fixture(scope="session")
-def shared_templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
+def shared_templates() -> dict[str, Template]:
     """The stacks of prod where QuickSight has a principal."""
-    return synthesize("prod", tmp_path_factory.mktemp("cdk-shared"), quicksight_principal=PRINCIPAL)
+    return read_templates("prod", kept_assembly("prod", quicksight_principal=PRINCIPAL))
 
 
 @pytest.fixture(scope="session")

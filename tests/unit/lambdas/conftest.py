@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from types import SimpleNamespace
 
+import boto3
+import moto.core  # noqa: F401 - clients that exist before it are not mocked
 import pytest
 
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "ptmlops-test")  # read while a handler is imported
@@ -17,9 +20,16 @@ CONTEXT = SimpleNamespace(
 )
 
 
+@cache
+def _client(service: str) -> object:
+    """One client per service for all tests: to create one takes longer than a test, and mock_aws answers it all the same."""
+    return boto3.Session().client(service)
+
+
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setattr(boto3, "client", _client)

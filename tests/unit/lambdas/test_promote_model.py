@@ -116,6 +116,7 @@ def promote(deployed: ModuleType, event: Any) -> Any:
 
 def test_a_first_candidate_is_registered_and_serves(deployed: ModuleType) -> None:
     models: list[Any] = []
+    deployed.CLIENTS.sagemaker = boto3.Session().client("sagemaker")  # not shared: other tests are not to be recorded
     deployed.CLIENTS.sagemaker.meta.events.register(
         "provide-client-params.sagemaker.CreateModel", lambda params, **_: models.append(params)
     )
@@ -361,7 +362,7 @@ def test_no_label_makes_a_request_that_the_service_refuses(
 ) -> None:
     """A label's name reaches the description and the metadata; the service takes few characters there."""
     requests: list[Any] = []
-    client = deployed.CLIENTS.sagemaker
+    client = deployed.CLIENTS.sagemaker = boto3.Session().client("sagemaker")  # not shared, as above
     client.meta.events.register(
         "provide-client-params.sagemaker.CreateModelPackage", lambda params, **_: requests.append(params)
     )

@@ -52,7 +52,7 @@ class Execution:
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     with mock_aws():
-        clients = {name: boto3.client(name, region_name="us-east-1") for name in ("s3", "dynamodb", "sns", "sqs", "sagemaker")}
+        clients = {name: boto3.client(name) for name in ("s3", "dynamodb", "sns", "sqs", "sagemaker")}
         for bucket in ("prepared", "output"):
             clients["s3"].create_bucket(Bucket=bucket)
         clients["dynamodb"].create_table(

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gzip
 import importlib.util
+import io
 import json
+import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import jsonschema
 import numpy as np
@@ -26,9 +31,9 @@ TRAINING = ROOT / "training"
 EVALUATION_SCHEMA = json.loads((ROOT / "docs/evaluation.schema.json").read_text(encoding="utf-8"))
 
 
-def load(name: str) -> ModuleType:
+def load(name: str, folder: Path = TRAINING) -> ModuleType:
     """An entry script as a module of its own name, so that it cannot collide with another `train` or `evaluate`."""
-    spec = importlib.util.spec_from_file_location(f"entry_{name}", TRAINING / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"entry_{name}", folder / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -61,7 +66,33 @@ def training_environment(base: Path) -> dict[str, str]:
     return {**os.environ, **channels, "SM_MODEL_DIR": str(base / "model")}
 
 
-def run_training(base: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+@contextlib.contextmanager
+def logged() -> Iterator[io.StringIO]:
+    """What is logged, as a job writes it to its standard output."""
+    log, root = io.StringIO(), logging.getLogger()
+    handler, level = logging.StreamHandler(log), root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield log
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
+
+
+def run_training(base: Path, *arguments: str) -> tuple[int, str]:
+    """Run the training job in this process, which has loaded its libraries. Returns (exit code, log)."""
+    with (
+        logged() as log,
+        patch.dict(os.environ, training_environment(base)),
+        patch.object(sys, "argv", ["train.py", *arguments]),
+    ):
+        code: int = load("train").main()
+    return code, log.getvalue()
+
+
+def start_training(base: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the training job in a process of its own, as SageMaker does."""
     return subprocess.run(
         [sys.executable, str(TRAINING / "train.py"), *arguments],
         env=training_environment(base),
@@ -78,7 +109,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     write_rows(base / "input/data/train/run_id=one", 300, 1, "train")
     write_rows(base / "input/data/validation/run_id=one", 60, 2, "validation")
     (base / "checkpoints").mkdir()
-    done = run_training(base, "--cost", "0.4", "--seed", "20", "--target_precision", "0.9")
+    done = start_training(base, "--cost", "0.4", "--seed", "20", "--target_precision", "0.9")
     assert done.returncode == 0, done.stdout + done.stderr
     return base, done.stdout
 
@@ -143,7 +174,7 @@ def test_an_interrupted_job_goes_on_from_its_checkpoints_and_ends_in_the_same_by
 
     second = instance("second")
     shutil.copytree(first / "checkpoints", second / "checkpoints", dirs_exist_ok=True)
-    done = run_training(second, *arguments)
+    done = start_training(second, *arguments)
 
     assert done.returncode == 0, done.stdout
     taken = done.stdout.count("read from the checkpoint")
@@ -164,9 +195,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_checkpoint_of_other_settings_is_not_taken(job: tuple[Path, str], tmp_path: Path) -> None:
     shutil.copytree(job[0] / "input", tmp_path / "input")
     shutil.copytree(job[0] / "checkpoints", tmp_path / "checkpoints")
-    done = run_training(tmp_path, "--cost", "0.5", "--seed", "20", "--target_precision", "0.9")
-    assert done.returncode == 0
-    assert "read from the checkpoint" not in done.stdout
+    code, log = run_training(tmp_path, "--cost", "0.5", "--seed", "20", "--target_precision", "0.9")
+    assert code == 0, log
+    assert "trained on" in log
+    assert "read from the checkpoint" not in log
 
 
 @pytest.mark.parametrize(
@@ -178,9 +210,16 @@ def test_a_checkpoint_of_other_settings_is_not_taken(job: tuple[Path, str], tmp_
     ],
 )
 def test_a_failure_leaves_its_reason_where_sagemaker_reads_it(tmp_path: Path, arguments: tuple[str, ...], reason: str) -> None:
-    done = run_training(tmp_path, *arguments)
-    assert done.returncode == 1
+    code, log = run_training(tmp_path, *arguments)
+    assert code == 1
     assert reason in (tmp_path / "output/failure").read_text()
+    assert "Traceback" not in log
+
+
+def test_a_process_that_fails_exits_with_1_and_without_a_traceback(tmp_path: Path) -> None:
+    done = start_training(tmp_path, "--cots", "1")
+    assert done.returncode == 1
+    assert "unrecognized arguments" in (tmp_path / "output/failure").read_text()
     assert "Traceback" not in done.stdout + done.stderr
 
 
@@ -205,7 +244,7 @@ def test_a_hyperparameter_out_of_its_range_is_refused_before_anything_is_read(na
 def test_an_unexpected_error_leaves_a_reason_too(tmp_path: Path) -> None:
     write_rows(tmp_path / "input/data/train/run_id=one", 60, 1, "train")
     (tmp_path / "model").write_text("a file where the model's folder should be")
-    assert run_training(tmp_path).returncode == 1
+    assert run_training(tmp_path)[0] == 1
     assert "Unexpected FileExistsError during training" in (tmp_path / "output/failure").read_text()
 
 
@@ -230,7 +269,7 @@ def test_a_broken_line_is_named_by_its_place_and_not_by_its_content(tmp_path: Pa
     folder = tmp_path / "input/data/train"
     folder.mkdir(parents=True)
     (folder / "maria-perez.jsonl").write_text('{"complaint_id": "1", "text": "secret"}\n')
-    assert run_training(tmp_path).returncode == 1
+    assert run_training(tmp_path)[0] == 1
     reason = (tmp_path / "output/failure").read_text()
     assert "line 1 of file 1 in train/" in reason
     assert "secret" not in reason
@@ -259,10 +298,19 @@ def processing(job: tuple[Path, str], tmp_path: Path) -> Path:
 
 
 def run_evaluation(base: Path) -> tuple[int, str]:
+    """Run the evaluation job in this process, which has loaded its libraries. Returns (exit code, log)."""
+    with logged() as log:
+        code: int = load("evaluate", base / "code").main()
+    assert "Traceback" not in log.getvalue(), log.getvalue()
+    if code == 0:
+        jsonschema.validate(evaluation_of(base), EVALUATION_SCHEMA)
+    return code, log.getvalue()
+
+
+def start_evaluation(base: Path) -> tuple[int, str]:
+    """Run the evaluation job in a process of its own, as SageMaker does."""
     done = subprocess.run([sys.executable, str(base / "code/evaluate.py")], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr, done.stderr
-    if done.returncode == 0:
-        jsonschema.validate(evaluation_of(base), EVALUATION_SCHEMA)
     return done.returncode, done.stdout
 
 
@@ -284,9 +332,10 @@ def give_champion(base: Path, model: Path | bytes, version: str = "3") -> None:
 
 
 def test_a_first_candidate_is_measured_alone(processing: Path) -> None:
-    code, log = run_evaluation(processing)
+    code, log = start_evaluation(processing)
     assert code == 0, log
-    result = json.loads((processing / "output/evaluation.json").read_text())
+    result = evaluation_of(processing)
+    jsonschema.validate(result, EVALUATION_SCHEMA)
     candidate = result["candidate"]
     assert result["champion"] is None
     assert result["comparison"] is None
@@ -303,7 +352,7 @@ def test_a_first_candidate_is_measured_alone(processing: Path) -> None:
 def test_champion_and_candidate_are_compared_on_the_same_rows(processing: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     write_rows(other / "input/data/train/run_id=one", 40, 4, "other")
-    assert run_training(other, "--cost", "0.01").returncode == 0
+    assert run_training(other, "--cost", "0.01")[0] == 0
     give_champion(processing, other / "model")
     assert run_evaluation(processing)[0] == 0
     result = evaluation_of(processing)
@@ -367,7 +416,7 @@ def test_labels_that_one_of_the_two_does_not_know_are_named(processing: Path, tm
     write_rows(other / "input/data/train/run_id=one", 200, 5, "other")
     lines = (other / "input/data/train/run_id=one/part-0.jsonl").read_bytes().replace(b'"access"', b'"signing in"')
     (other / "input/data/train/run_id=one/part-0.jsonl").write_bytes(lines)
-    assert run_training(other).returncode == 0
+    assert run_training(other)[0] == 0
     give_champion(processing, other / "model")
     assert run_evaluation(processing)[0] == 0
     result = evaluation_of(processing)
@@ -391,7 +440,7 @@ def test_what_a_model_does_not_keep_is_noted(processing: Path, tmp_path: Path) -
 
     strict = tmp_path / "strict"
     shutil.copytree(processing / "input/train", strict / "input/data/train")
-    assert run_training(strict, "--target_precision", "0.9999").returncode == 0
+    assert run_training(strict, "--target_precision", "0.9999")[0] == 0
     with tarfile.open(processing / "input/candidate/model.tar.gz", "w:gz") as tar:
         tar.add(strict / "model", arcname=".")
     assert run_evaluation(processing)[0] == 0
@@ -482,7 +531,7 @@ def test_an_unusable_request_ends_in_a_message(processing: Path) -> None:
 
 def test_a_damaged_candidate_ends_in_a_message(processing: Path) -> None:
     (processing / "input/candidate/model.tar.gz").write_bytes(b"damaged")
-    assert run_evaluation(processing)[0] == 1
+    assert start_evaluation(processing)[0] == 1
     assert "candidate: model.tar.gz cannot be unpacked" in (processing.parent / "output/message").read_text()
 
 

@@ -66,8 +66,8 @@ def _headers(content_type: str, accept: str | None) -> dict[str, str]:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("served")
     write_rows(base / "input/data/train/run_id=one", 200, 1, "train")
-    done = run_training(base)
-    assert done.returncode == 0, done.stdout
+    code, log = run_training(base)
+    assert code == 0, log
     return base / "model"
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.athena import text
-from tests.stacks.conftest import synthesize
+from tests.stacks.conftest import kept_assembly
 
 
 def _buckets(templates: dict[str, Any]) -> dict[str, Any]:
@@ -221,9 +220,8 @@ def test_every_role_trusts_one_service_of_its_own(shared_templates: dict[str, An
                 assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
-def test_stacks_of_prod_refuse_to_be_deleted(tmp_path: Path) -> None:
-    synthesize("prod", tmp_path)
-    manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+def test_stacks_of_prod_refuse_to_be_deleted() -> None:
+    manifest = json.loads((kept_assembly("prod") / "manifest.json").read_text(encoding="utf-8"))
     protected = {
         name: artifact["properties"].get("terminationProtection", False)
         for name, artifact in manifest["artifacts"].items()

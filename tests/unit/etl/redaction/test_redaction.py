@@ -59,6 +59,7 @@ def test_redacting_twice_changes_nothing() -> None:
         assert redact(once) == (once, {})
 
 
+@pytest.mark.slow
 def test_hostile_texts_take_no_time() -> None:
     """Patterns that backtrack would take minutes on these."""
     started = time.process_time()

@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from local_aws import ROOT
+from local_aws.paths import ROOT, clean_environment
 
 KEPT = ROOT / "build" / "assembly"
 UNUSED_SECONDS = 24 * 3600
@@ -80,8 +80,6 @@ def main() -> None:
     environment = sys.argv[1] if len(sys.argv) > 1 else "local"
 
     def synthesize(folder: Path) -> None:
-        from local_aws import clean_environment
-
         variables = {**clean_environment("us-east-1"), "CDK_OUTDIR": str(folder), "PTMLOPS_ENVIRONMENT": environment}
         subprocess.run([sys.executable, "app.py"], cwd=ROOT, env=variables, check=True, capture_output=True)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import sys
-import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,14 @@ from botocore.config import Config
 from botocore.credentials import DeferredRefreshableCredentials
 from botocore.loaders import Loader
 
+from local_aws.credentials import assume_role, check_trust, operator_credentials
+
 # The executions that run at once share a client, and each of them may hold a connection.
 _CLIENT_CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 3}, connect_timeout=5, read_timeout=900, max_pool_connections=50
 )
 # Clients that are kept. Reading a service's model takes most of the time that it takes to make one.
 _CACHED_CLIENTS = 64
-_loader = Loader()
-
-
-class RoleNotAssumableError(Exception):
-    """A service was handed a role that does not exist or does not trust it."""
 
 
 @dataclass(frozen=True)
@@ -48,25 +46,23 @@ class LocalContext:
         return sys.executable
 
     def scratch(self, *parts: str) -> Path:
-        """A folder for work in progress, made if missing."""
+        """Return a folder for work in progress, made if missing."""
         path = self.folder.joinpath(*parts)
         path.mkdir(parents=True, exist_ok=True)
         return path
 
     def role_environment(self, role_arn: str, service: str, session_name: str | None = None) -> dict[str, str]:
-        """Environment variables with temporary credentials of a role, as the service would hand them to its work.
+        """Return environment variables with temporary credentials of a role, as the service would hand them to its work.
 
         Args:
-            role_arn: the role.
-            service: the principal that assumes it, for instance `lambda.amazonaws.com`.
-            session_name: what the session is called in error messages.
+            role_arn: The role.
+            service: The principal that assumes it, for instance `lambda.amazonaws.com`.
+            session_name: What the session is called in error messages.
 
         Raises:
-            RoleNotAssumableError: there is no such role, or its trust policy does not name the service.
+            RoleNotAssumableError: There is no such role, or its trust policy does not name the service.
         """
-        from local_aws.access import assume_role
-
-        session = assume_role(self, role_arn, service, session_name or f"local-{uuid.uuid4().hex[:8]}")
+        session = assume_role(self.account_id, self.region, role_arn, service, session_name)
         return {
             "AWS_ACCESS_KEY_ID": session.access_key_id,
             "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
@@ -81,54 +77,57 @@ class LocalContext:
         """Return a boto3 client that calls with the credentials of a role. It renews them before they expire.
 
         Raises:
-            RoleNotAssumableError: there is no such role, or its trust policy does not name the service.
+            RoleNotAssumableError: There is no such role, or its trust policy does not name the service.
         """
-        from local_aws.access import check_trust
-
-        check_trust(self, role_arn, service)  # each time, because a role may have changed since its client was made
-        return _client_of_role(self, name, role_arn, service)
+        check_trust(self.account_id, role_arn, service)  # each time, because a role may have changed since its client was made
+        return self._clients(name, role_arn, service)
 
     def client_of_operator(self, name: str) -> Any:
         """Return a boto3 client with the operator's credentials, for what the platform itself looks up."""
-        return _client_of_operator(self, name)
+        return self._clients(name, None, "")
 
     def backend(self, service: str) -> Any:
-        """moto's own store of a service, for what the service itself does (writing a log, moving a state)."""
+        """Return moto's own store of a service, for what the service itself does (writing a log, moving a state)."""
         from moto.backends import get_backend
 
         region = "aws" if service in ("iam", "sts", "s3") else self.region
         return get_backend(service)[self.account_id][region]
 
+    @cached_property
+    def _loader(self) -> Loader:
+        return Loader()
 
-@functools.lru_cache(_CACHED_CLIENTS)
-def _client_of_role(context: LocalContext, name: str, role_arn: str, service: str) -> Any:
-    from local_aws.access import assume_role
+    @cached_property
+    def _clients(self) -> Callable[[str, str | None, str], Any]:
+        return functools.lru_cache(_CACHED_CLIENTS)(self._make_client)
 
-    def assume() -> dict[str, str]:
-        session = assume_role(context, role_arn, service, f"local-{uuid.uuid4().hex[:8]}")
+    def _make_client(self, name: str, role_arn: str | None, service: str) -> Any:
+        session = botocore.session.Session()
+        session.register_component("data_loader", self._loader)
+        if role_arn is None:
+            session.set_credentials(*operator_credentials(self.folder))
+        else:
+            session.register_component("credential_provider", _RoleCredentials(self, role_arn, service))
+        made = boto3.Session(botocore_session=session, region_name=self.region)
+        return made.client(name, endpoint_url=self.endpoint_url, config=_CLIENT_CONFIG)  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class _RoleCredentials:
+    """botocore's source of credentials for one role."""
+
+    context: LocalContext
+    role_arn: str
+    service: str
+
+    def load_credentials(self) -> DeferredRefreshableCredentials:
+        return DeferredRefreshableCredentials(self._assume, "assume-role")
+
+    def _assume(self) -> dict[str, str]:
+        session = assume_role(self.context.account_id, self.context.region, self.role_arn, self.service)
         return {
             "access_key": session.access_key_id,
             "secret_key": session.secret_access_key,
             "token": session.session_token,
             "expiry_time": f"{session.expiration:%Y-%m-%dT%H:%M:%SZ}",
         }
-
-    session = botocore.session.Session()
-    session._credentials = DeferredRefreshableCredentials(assume, "assume-role")  # type: ignore[attr-defined] # there is no public way
-    return _client(context, name, session)
-
-
-@functools.lru_cache(_CACHED_CLIENTS)
-def _client_of_operator(context: LocalContext, name: str) -> Any:
-    from local_aws.server import administrator_credentials
-
-    credentials = administrator_credentials(context.folder)
-    session = botocore.session.Session()
-    session.set_credentials(credentials["aws_access_key_id"], credentials["aws_secret_access_key"])
-    return _client(context, name, session)
-
-
-def _client(context: LocalContext, name: str, session: botocore.session.Session) -> Any:
-    session.register_component("data_loader", _loader)
-    made = boto3.Session(botocore_session=session, region_name=context.region)
-    return made.client(name, endpoint_url=context.endpoint_url, config=_CLIENT_CONFIG)  # type: ignore[call-overload]

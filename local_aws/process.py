@@ -14,18 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from local_aws.context import LocalContext
-from local_aws.functions import write_log
+from local_aws.logs import write_log
 
 FLUSH_SECONDS = 0.5
-# SageMaker and Glue both ask first and then insist; two minutes on AWS, less where somebody waits at a prompt.
+# SageMaker and Glue send SIGTERM and then SIGKILL: after two minutes on AWS, sooner here.
 TERM_SECONDS = 10
-
-_running: set[JobProcess] = set()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a process ended. `lines` is all it printed."""
+    """How a process ended. `lines` holds all that it printed."""
 
     returncode: int
     timed_out: bool
@@ -52,7 +50,15 @@ class JobProcess:
         timeout: float,
         on_line: Callable[[str], None] = lambda _: None,
     ) -> Outcome:
-        """Run to the end. `timeout` in seconds."""
+        """Run to the end.
+
+        Args:
+            command: The program and its arguments.
+            environment: All of its variables.
+            folder: Its working directory.
+            timeout: Seconds until it is ended.
+            on_line: Called with each line that it prints.
+        """
         lines: list[str] = []
         timed_out = False
         if not self.stopping.is_set():
@@ -68,7 +74,6 @@ class JobProcess:
                 errors="replace",
                 start_new_session=True,
             )
-            _running.add(self)
             reader = threading.Thread(target=self._read, args=(lines, on_line), daemon=True)
             reader.start()
             try:
@@ -77,8 +82,7 @@ class JobProcess:
                 timed_out = True
                 self._end()
             reader.join(5)
-            _kill_group(self._process.pid)  # whatever it left behind goes with it
-            _running.discard(self)
+            _kill_group(self._process.pid)  # processes that it left behind
         code = self._process.returncode if self._process else -signal.SIGTERM
         return Outcome(code, timed_out, self.stopping.is_set(), lines)
 
@@ -87,9 +91,16 @@ class JobProcess:
         write_log(self.context, self.group, self.stream, [line])
 
     def stop(self) -> None:
-        """Ask it to end, and make it end where it does not."""
+        """Ask it to end, and kill it if it does not end."""
         self.stopping.set()
         self._end()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.stopping.set()
+        process = self._process
+        if process is not None and process.poll() is None:
+            _kill_group(process.pid)
 
     def _end(self) -> None:
         process = self._process
@@ -118,29 +129,21 @@ class JobProcess:
         write_log(self.context, self.group, self.stream, waiting)
 
 
-def shutdown() -> None:
-    """Kill every process that still runs."""
-    for job in list(_running):
-        job.stopping.set()
-        if job._process:
-            _kill_group(job._process.pid)
-
-
 def download(client: Any, bucket: str, key: str, target: Path) -> None:
-    """One object to a file, folders made."""
+    """Download one object to a file, and make its folders."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as file:
         client.download_fileobj(bucket, key, file)
 
 
 def objects(client: Any, bucket: str, prefix: str) -> list[str]:
-    """Keys below a prefix, without the "folders" that consoles make."""
+    """Return the keys below a prefix, without the "folders" that consoles make."""
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return [item["Key"] for page in pages for item in page.get("Contents", []) if not item["Key"].endswith("/")]
 
 
 def _signal_group(group: int, which: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):  # nobody is left in it
+    with contextlib.suppress(ProcessLookupError):  # all have ended
         os.killpg(group, which)
 
 

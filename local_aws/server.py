@@ -2,17 +2,17 @@
 
     python -m local_aws.server FOLDER PORT [--detached]
 
-Every extension of moto is installed here and nowhere else. Read this list first; it says what moto does without each module:
+Every service is created here and nowhere else. The table says what moto does without each of them:
 
-| module | moto without it |
+| service | moto without it |
 |---|---|
-| cloudformation | skips resource types in silence |
-| access | evaluates policies against `*` only |
-| events | sends S3 events in another shape than AWS's |
-| functions | answers Lambda calls with a canned text |
-| workflow | cannot wait for Glue and SageMaker jobs |
-| services.glue, sagemaker | call jobs finished that never ran |
+| cloudformation | skips resource types without a word |
+| lambda_ | answers calls of functions with a canned text |
+| eventbridge | calls no functions, and sends S3 events in another form than AWS |
+| glue, sagemaker | report jobs as finished that never ran |
+| stepfunctions | cannot wait for Glue and SageMaker jobs |
 | validation | accepts names and sizes that AWS refuses |
+| iam | evaluates policies against `*` only |
 """
 
 from __future__ import annotations
@@ -24,16 +24,12 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+
+from local_aws.context import LocalContext
+from local_aws.paths import STATE
+from local_aws.services.base import Service
 
 ACCOUNT_ID = "123456789012"
-STATE = "state.json"
-
-
-def administrator_credentials(folder: Path) -> dict[str, str]:
-    """boto3's credential arguments for whoever operates this local AWS."""
-    state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    return {"aws_access_key_id": state["access_key_id"], "aws_secret_access_key": state["secret_access_key"]}
 
 
 def main() -> None:
@@ -45,8 +41,9 @@ def main() -> None:
         MOTO_PORT=str(port),
         MOTO_ACCOUNT_ID=ACCOUNT_ID,
         MOTO_ENABLE_ISO_REGIONS="false",
-        # CDK's bootstrap roles use managed policies of AWS's.
+        # CDK's bootstrap roles use managed policies of AWS.
         MOTO_IAM_LOAD_MANAGED_POLICIES="true",
+        INITIAL_NO_AUTH_ACTION_COUNT="0",  # check the permissions of every request
         AWS_ACCESS_KEY_ID="none",
         AWS_SECRET_ACCESS_KEY="none",  # noqa: S106 - no credentials of the user's may be found by accident
     )
@@ -54,17 +51,11 @@ def main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
 
-    from local_aws import access, cloudformation, events, functions, sagemaker, validation, workflow
-    from local_aws.context import LocalContext
-    from local_aws.services.glue import GlueService
-
     context = LocalContext(folder=folder, port=port, account_id=ACCOUNT_ID, region=region)
-    modules: tuple[Any, ...] = (cloudformation, events, functions, workflow, sagemaker, validation, access)
     credentials = _create_administrator(context)
-    for module in modules:
-        module.install(context)
-    glue = GlueService(context)
-    glue.install()
+    services = create_services(context)
+    for service in services:
+        service.install()
 
     class Dispatcher(DomainDispatcherApplication):
         # moto lists the folders of its package for each request.
@@ -97,20 +88,44 @@ def main() -> None:
     try:
         server.serve_forever()
     finally:
-        glue.shutdown()
-        for module in reversed(modules):
-            getattr(module, "shutdown", lambda: None)()
+        for service in reversed(services):
+            service.shutdown()
         (folder / STATE).unlink(missing_ok=True)
         # Interpreter threads of moto are not daemons and would keep the process alive.
         os._exit(0)
 
 
+def create_services(context: LocalContext) -> list[Service]:
+    """Return the services of one local AWS, in the order in which they extend moto."""
+    from local_aws.services.cloudformation import CloudFormationService
+    from local_aws.services.eventbridge import EventBridgeService
+    from local_aws.services.glue import GlueService
+    from local_aws.services.iam import IamService
+    from local_aws.services.lambda_ import LambdaService
+    from local_aws.services.sagemaker import SageMakerService
+    from local_aws.services.stepfunctions import StepFunctionsService
+    from local_aws.validation import RequestValidation
+
+    functions, glue, sagemaker = LambdaService(context), GlueService(context), SageMakerService(context)
+    events = EventBridgeService(context, functions)
+    return [
+        CloudFormationService(context),
+        functions,
+        events,
+        glue,
+        sagemaker,
+        StepFunctionsService(context, glue=glue, sagemaker=sagemaker, events=events),
+        RequestValidation(context),
+        IamService(context),
+    ]
+
+
 def _quiet(handler: type) -> type:
-    """No line per request: the log is for what went wrong."""
+    """Return a handler that logs no requests: the log is for what went wrong."""
     return type("QuietHandler", (handler,), {"log_request": lambda *_args, **_kwargs: None})
 
 
-def _create_administrator(context: Any) -> dict[str, str]:
+def _create_administrator(context: LocalContext) -> dict[str, str]:
     """Create the administrator: an IAM user that may do everything."""
     iam = context.backend("iam")
     iam.create_user(context.region, "operator")

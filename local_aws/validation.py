@@ -1,7 +1,7 @@
-"""Refuses what AWS refuses: requests held against botocore's model of the service, patterns and lengths included.
+"""Refuse what AWS refuses: check requests against botocore's model of the service, with patterns and lengths.
 
-botocore's own check in the client knows required fields and types only. The server side of AWS also refuses a name that does not
-match its pattern or is too long; moto accepts it. One function over the model does for all JSON services of this app.
+The check in botocore's client covers required fields and types only. The server side of AWS also refuses a name that does not match
+its pattern or is too long; moto accepts it. One function over the model covers all JSON services of this app.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any
 import botocore.session
 from botocore.model import Shape
 
-from local_aws.context import LocalContext
+from local_aws import patching
+from local_aws.services.base import Service
 
 # Services whose requests are one JSON body named by X-Amz-Target.
 SERVICES = ("glue", "sagemaker", "stepfunctions", "athena")
@@ -33,15 +34,15 @@ def service_model(service: str) -> Any:
 
 
 def problems(service: str, operation: str, request: dict[str, Any]) -> list[str]:
-    """What the service would refuse in a request, each as `field: why`; empty where it would accept it."""
+    """Return what the service would refuse in a request, each as `field: reason`. The list is empty if it would accept the request."""
     model = service_model(service)
     if operation not in model.operation_names:
         return []
     shape = model.operation_model(operation).input_shape
-    found = list(_check(shape, request, "")) if shape else []
+    refused = list(_check(shape, request, "")) if shape else []
     if operation == "StartExecution" and len(str(request.get("input", "")).encode()) > EXECUTION_INPUT_BYTES:
-        found.append(f"input: larger than {EXECUTION_INPUT_BYTES} bytes")
-    return found
+        refused.append(f"input: larger than {EXECUTION_INPUT_BYTES} bytes")
+    return refused
 
 
 def _check(shape: Shape, value: Any, path: str) -> Iterator[str]:
@@ -93,7 +94,7 @@ def _matches(pattern: str, value: str) -> bool:
 
 @functools.cache
 def _python_pattern(pattern: str) -> str:
-    """The models hold Java patterns; these few classes are what they use that Python has not."""
+    """Rewrite the Java patterns of the models. These classes are all that they use and Python lacks."""
     for java, python in {r"\p{Alpha}": "A-Za-z", r"\p{Digit}": "0-9", r"\p{Alnum}": "A-Za-z0-9"}.items():
         pattern = pattern.replace(java, python)
     pattern = re.sub(r"\\p\{([LMNPSZC])\}", lambda match: _category(match.group(1)), pattern)
@@ -103,7 +104,7 @@ def _python_pattern(pattern: str) -> str:
 
 @functools.cache
 def _category(letter: str) -> str:
-    """The characters of a general category of Unicode, as ranges to stand between square brackets."""
+    """Return the characters of a general category of Unicode, as ranges for use between square brackets."""
     members = [code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == letter]
     ranges: list[list[int]] = []
     for code in members:
@@ -114,23 +115,23 @@ def _category(letter: str) -> str:
     return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
 
 
-def install(_context: LocalContext) -> None:
-    """Look at every request before moto does."""
-    from moto.core.responses import BaseResponse
+class RequestValidation(Service):
+    """Checks every request of SERVICES before moto answers it."""
 
-    moto_call = BaseResponse.call_action
+    def install(self) -> None:
+        """Extend the place where moto starts to answer a request."""
+        from moto.core.responses import BaseResponse
 
-    def call_action(self: Any) -> Any:
-        target = str(self.headers.get("X-Amz-Target") or "")
-        prefix, _, operation = target.partition(".")
-        service = _TARGETS.get(prefix)
-        if service:
-            body = self.body.decode() if isinstance(self.body, bytes) else self.body
-            found = problems(service, operation, json.loads(body or "{}"))
-            if found:
-                message = f"{len(found)} validation error{'s' if len(found) > 1 else ''} detected: " + "; ".join(found[:5])
-                answer = {"__type": "ValidationException", "message": message}
-                return 400, {"x-amzn-errortype": "ValidationException"}, json.dumps(answer)
-        return moto_call(self)
-
-    BaseResponse.call_action = call_action
+        @patching.extend(BaseResponse, "call_action")
+        def call_action(moto_call: Any, self: Any) -> Any:
+            target = str(self.headers.get("X-Amz-Target") or "")
+            prefix, _, operation = target.partition(".")
+            service = _TARGETS.get(prefix)
+            if service:
+                body = self.body.decode() if isinstance(self.body, bytes) else self.body
+                refused = problems(service, operation, json.loads(body or "{}"))
+                if refused:
+                    message = f"{len(refused)} validation error{'s' if len(refused) > 1 else ''} detected: "
+                    answer = {"__type": "ValidationException", "message": message + "; ".join(refused[:5])}
+                    return 400, {"x-amzn-errortype": "ValidationException"}, json.dumps(answer)
+            return moto_call(self)

@@ -1,1 +1,1 @@
-"""The services behind local AWS's APIs: one file or folder per service."""
+"""The services of local AWS, a file or a folder each."""

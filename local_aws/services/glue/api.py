@@ -5,17 +5,18 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from local_aws import process as jobs
+from local_aws import patching
 from local_aws.context import LocalContext
+from local_aws.services.base import Service
 from local_aws.services.glue.runs import JobRun
 from local_aws.services.glue.spark_pool import SparkPool
 
 
-class GlueService:
+class GlueService(Service):
     """The job runs of one local AWS, and the Sparks that they run on."""
 
     def __init__(self, context: LocalContext) -> None:
-        self._context = context
+        super().__init__(context)
         self.pool = SparkPool(context)
         self._runs: dict[str, list[JobRun]] = {}
         self._lock = threading.Lock()
@@ -24,49 +25,38 @@ class GlueService:
         """Answer the run calls of moto's Glue API from here on, and start a Spark as soon as a deployment begins."""
         from moto.cloudformation.responses import CloudFormationResponse
         from moto.core.responses import ActionResult
-        from moto.glue.exceptions import JobRunNotFoundException
         from moto.glue.responses import GlueResponse
 
-        def start_job_run(response: Any) -> Any:
-            job = response.glue_backend.get_job(response._get_param("JobName"))
-            arguments = {**job.default_arguments, **(response._get_param("Arguments") or {})}
-            run = self.start(job, arguments, response._get_param("Timeout"))
+        @patching.extend(CloudFormationResponse, "create_change_set")
+        def create_change_set(moto_create: Any, self_: Any) -> Any:
+            self.pool.warm()
+            return moto_create(self_)
+
+        @patching.replace(GlueResponse, "start_job_run")
+        def start_job_run(self_: Any) -> Any:
+            job = self_.glue_backend.get_job(self_._get_param("JobName"))
+            arguments = {**job.default_arguments, **(self_._get_param("Arguments") or {})}
+            run = self.start(job, arguments, self_._get_param("Timeout"))
             return ActionResult({"JobRunId": run.record["Id"]})
 
-        def find(response: Any, run_id: str) -> JobRun:
-            for run in self.runs_of(response._get_param("JobName")):
-                if run.record["Id"] == run_id:
-                    return run
-            raise JobRunNotFoundException(run_id)
+        @patching.replace(GlueResponse, "get_job_run")
+        def get_job_run(self_: Any) -> Any:
+            run = self.find(self_._get_param("JobName"), self_._get_param("RunId"))
+            return ActionResult({"JobRun": dict(run.record)})
 
-        def get_job_run(response: Any) -> Any:
-            return ActionResult({"JobRun": dict(find(response, response._get_param("RunId")).record)})
-
-        def get_job_runs(response: Any) -> Any:
-            newest_first = reversed(self.runs_of(response._get_param("JobName")))
+        @patching.replace(GlueResponse, "get_job_runs")
+        def get_job_runs(self_: Any) -> Any:
+            newest_first = reversed(self.runs_of(self_._get_param("JobName")))
             return ActionResult({"JobRuns": [dict(run.record) for run in newest_first]})
 
-        def batch_stop_job_run(response: Any) -> Any:
+        @patching.add(GlueResponse, "batch_stop_job_run")
+        def batch_stop_job_run(self_: Any) -> Any:
             submissions = []
-            for run_id in response._get_param("JobRunIds"):
-                run = find(response, run_id)
-                if not run.ended:
-                    run.record["JobRunState"] = "STOPPING"
-                    threading.Thread(target=run.stop, daemon=True).start()
+            for run_id in self_._get_param("JobRunIds"):
+                run = self.find(self_._get_param("JobName"), run_id)
+                run.stop()
                 submissions.append({"JobName": run.record["JobName"], "JobRunId": run_id})
             return ActionResult({"SuccessfulSubmissions": submissions, "Errors": []})
-
-        create_change_set = CloudFormationResponse.create_change_set
-
-        def create_change_set_and_warm(response: Any) -> Any:
-            self.pool.warm()
-            return create_change_set(response)
-
-        CloudFormationResponse.create_change_set = create_change_set_and_warm
-        GlueResponse.start_job_run = start_job_run
-        GlueResponse.get_job_run = get_job_run
-        GlueResponse.get_job_runs = get_job_runs
-        GlueResponse.batch_stop_job_run = batch_stop_job_run
 
     def start(self, job: Any, arguments: dict[str, str], timeout: int | None) -> JobRun:
         """Start a run in the background.
@@ -77,10 +67,10 @@ class GlueService:
         from moto.glue.exceptions import ConcurrentRunsExceededException
 
         with self._lock:
-            running = [run for run in self._runs.get(job.name, []) if not run.ended]
+            running = [run for run in self._runs.get(job.name, []) if not run.finished.is_set()]
             if len(running) >= (job.execution_property or {}).get("MaxConcurrentRuns", 1):
                 raise ConcurrentRunsExceededException(f"Concurrent runs exceeded for {job.name}")
-            run = JobRun(self._context, job, arguments, timeout)
+            run = JobRun(self.context, job, arguments, timeout)
             self._runs.setdefault(job.name, []).append(run)
         threading.Thread(target=self._work, args=(job, run), name=f"glue-{job.name}", daemon=True).start()
         return run
@@ -90,9 +80,25 @@ class GlueService:
         with self._lock:
             return list(self._runs.get(job_name, []))
 
+    def find(self, job_name: str, run_id: str) -> JobRun:
+        """Return a run.
+
+        Raises:
+            JobRunNotFoundException: There is no such run.
+        """
+        from moto.glue.exceptions import JobRunNotFoundException
+
+        for run in self.runs_of(job_name):
+            if run.record["Id"] == run_id:
+                return run
+        raise JobRunNotFoundException(run_id)
+
     def shutdown(self) -> None:
         """End every run and every Spark."""
-        jobs.shutdown()
+        with self._lock:
+            runs = [run for of_job in self._runs.values() for run in of_job]
+        for run in runs:
+            run.kill()
         self.pool.close()
 
     def _work(self, job: Any, run: JobRun) -> None:
@@ -100,9 +106,9 @@ class GlueService:
         state = run.execute(self.pool)
         retry = None
         if state == "FAILED" and run.record["Attempt"] < (job.max_retries or 0):
-            retry = JobRun(self._context, job, run.record["Arguments"], run.record["Timeout"], previous=run)
+            retry = JobRun(self.context, job, run.record["Arguments"], run.record["Timeout"], previous=run)
             with self._lock:
                 self._runs[job.name].append(retry)
-        run.record["JobRunState"] = state
+        run.end(state)
         if retry:
             self._work(job, retry)

@@ -41,15 +41,16 @@ def attach_spark(buckets: list[str]) -> None:
     """
     from pyspark import SparkContext
 
-    def use_running_context(self: Any, _configuration: Any) -> Any:
+    from local_aws import patching
+
+    @patching.replace(SparkContext, "_initialize_context")
+    def use_running_context(self: Any, jconf: Any) -> Any:
         java = self._jvm
         context = java.JavaSparkContext.fromSparkContext(java.org.apache.spark.SparkContext.getOrCreate())
         mount(context.hadoopConfiguration(), buckets)
         # Python workers get these variables from the driver, each run new ones: so no worker serves two runs.
         self.environment.update({name: value for name, value in os.environ.items() if not name.startswith("PYSPARK_GATEWAY")})
         return context
-
-    setattr(SparkContext, "_initialize_context", use_running_context)  # noqa: B010 - to mypy, methods cannot be assigned
 
 
 def mount(hadoop: Any, buckets: list[str]) -> None:

@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import re
 import shutil
+import threading
 import uuid
 import zipfile
 from datetime import UTC, datetime
@@ -16,14 +17,14 @@ from urllib.parse import urlparse
 from botocore.exceptions import ClientError
 from packaging.utils import parse_wheel_filename
 
-from local_aws import ROOT
-from local_aws import process as jobs
-from local_aws.context import LocalContext, RoleNotAssumableError
+from local_aws.context import LocalContext
+from local_aws.credentials import RoleNotAssumableError
+from local_aws.paths import ROOT
+from local_aws.process import JobProcess, download
 from local_aws.services.glue import driver
 from local_aws.services.glue.spark_pool import SparkPool, SparkStartError
 
 GLUE_VERSION = "5.1"
-ENDED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT")
 
 
 class CannotStartError(Exception):
@@ -31,7 +32,12 @@ class CannotStartError(Exception):
 
 
 class JobRun:
-    """A run. `record` is what GetJobRun answers."""
+    """A run.
+
+    Attributes:
+        record: What GetJobRun returns.
+        finished: Set once `record` has a final state.
+    """
 
     def __init__(
         self, context: LocalContext, job: Any, arguments: dict[str, str], timeout: int | None, previous: JobRun | None = None
@@ -61,16 +67,23 @@ class JobRun:
             "LogGroupName": self._log_group,
         }
         self.record: dict[str, Any] = {name: value for name, value in record.items() if value is not None}
-        self._process = jobs.JobProcess(context, self._log_group, f"{self.record['Id']}-driver")
-
-    @property
-    def ended(self) -> bool:
-        """Whether the run is in a final state."""
-        return self.record["JobRunState"] in ENDED
+        self.finished = threading.Event()
+        self._process = JobProcess(context, self._log_group, f"{self.record['Id']}-driver")
 
     def stop(self) -> None:
-        """End the script; `execute` then ends in STOPPED."""
-        self._process.stop()
+        """Ask the script to end, if the run has not ended. `execute` then returns STOPPED."""
+        if not self.finished.is_set():
+            self.record["JobRunState"] = "STOPPING"
+            threading.Thread(target=self._process.stop, daemon=True).start()
+
+    def kill(self) -> None:
+        """End the script at once."""
+        self._process.kill()
+
+    def end(self, state: str) -> None:
+        """Set the final state."""
+        self.record["JobRunState"] = state
+        self.finished.set()
 
     def execute(self, pool: SparkPool) -> str:
         """Run the script. Whatever happens, return the final state; the caller sets it in `record`."""
@@ -181,7 +194,7 @@ def packed_modules(path: Path) -> list[str]:
 def fetch(client: Any, address: str, target: Path) -> None:
     """Download one `s3://` address."""
     location = urlparse(address)
-    jobs.download(client, location.netloc, location.path.lstrip("/"), target)
+    download(client, location.netloc, location.path.lstrip("/"), target)
 
 
 def error_message(lines: list[str]) -> str:

@@ -1,7 +1,7 @@
 """Give Spark an S3 file system: Hadoop's WebHDFS protocol, answered from S3 with the credentials of the job run.
 
 Spark from PyPI has no S3 client, but it has one for WebHDFS (https://hadoop.apache.org/docs/r3.3.4/hadoop-project-dist/hadoop-hdfs/WebHDFS.html).
-Each operation becomes the S3 calls that Hadoop's own S3A client would make, so a job reads only what it opens, and S3 allows or
+Each operation becomes the S3 calls that Hadoop's S3A client would make, so a job reads only what it opens, and S3 allows or
 denies each call. Spark writes first to a folder named `_temporary` and renames what is complete: such files stay on local disk until
 they are renamed, as with the committers that Glue uses.
 
@@ -80,12 +80,12 @@ class S3FileSystem:
         if not key:
             return _folder_status("")
         try:
-            found = self._client.head_object(Bucket=bucket, Key=key)
+            head = self._client.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("404", "NoSuchKey", "NotFound"):
                 raise
         else:
-            return _file_status("", found["ContentLength"], found["LastModified"])
+            return _file_status("", head["ContentLength"], head["LastModified"])
         if path in self._folders or next(self._pages(bucket, f"{key}/", MaxKeys=1)).get("Contents"):
             return _folder_status("")
         _not_found(path)
@@ -97,9 +97,9 @@ class S3FileSystem:
             if not here.is_dir():
                 return [self._staged_status(path)]
             return [self._staged_status(f"{path}/{entry.name}", entry.name) for entry in sorted(here.iterdir())]
-        own = self.status(path)
-        if own["type"] == "FILE":
-            return [own]
+        status = self.status(path)
+        if status["type"] == "FILE":
+            return [status]
         bucket, _, key = path.partition("/")
         prefix = f"{key}/" if key else ""
         entries: dict[str, dict[str, Any]] = {}
@@ -125,7 +125,7 @@ class S3FileSystem:
         bucket, _, key = path.partition("/")
         span = f"bytes={start}-" if length is None else f"bytes={start}-{start + length - 1}"
         try:
-            found = self._client.get_object(Bucket=bucket, Key=key, Range=span)
+            answer = self._client.get_object(Bucket=bucket, Key=key, Range=span)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "InvalidRange":
@@ -133,7 +133,7 @@ class S3FileSystem:
             if code == "NoSuchKey":
                 _not_found(path)
             raise
-        return found["ContentLength"], found["Body"].iter_chunks(PIECE_BYTES)
+        return answer["ContentLength"], answer["Body"].iter_chunks(PIECE_BYTES)
 
     def write(self, path: str, body: Readable) -> None:
         """Write a file from a readable stream: to S3 or, if it is not committed yet, to local disk."""

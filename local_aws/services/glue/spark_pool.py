@@ -20,8 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from local_aws import ROOT
 from local_aws.context import LocalContext
+from local_aws.paths import ROOT
 
 START_SECONDS, ANSWER_SECONDS = 300, 60
 # A second Spark stays for the next run of a burst, and no longer: an idle one holds 0.7 GB.

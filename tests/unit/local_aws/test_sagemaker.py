@@ -12,6 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws import ROOT
+from local_aws.services.sagemaker.early_stopping import is_below_median
+from local_aws.services.sagemaker.optimizer import Optimizer
 from tests.unit.local_aws.conftest import Sandbox, allow, archive, data_role, eventually
 from tests.unit.training.conftest import make_complaints
 
@@ -259,18 +261,14 @@ def test_a_warm_start_knows_what_its_parent_found(sandbox: Sandbox) -> None:
     assert 5 <= float(narrow["BestTrainingJob"]["TunedHyperParameters"]["depth"]) <= 6
 
 
-def test_the_trials_of_parents_are_observations_before_the_first_trial(monkeypatch: pytest.MonkeyPatch) -> None:
-    import optuna
-
-    from local_aws import sagemaker
-
-    monkeypatch.setitem(sagemaker._warm, "one", [({"depth": "2.5"}, 0.9), ({"depth": "9"}, 0.1), ({"width": "1"}, 0.2)])
-    monkeypatch.setitem(sagemaker._warm, "two", [({"depth": "0.5"}, 0.7)])
-    study = optuna.create_study(direction="maximize")
+def test_the_trials_of_parents_are_observations_before_the_first_trial() -> None:
     ranges = {"ContinuousParameterRanges": [{"Name": "depth", "MinValue": "0", "MaxValue": "6"}]}
-    sagemaker._start_warm(_parents("one", "two"), study, ranges)
-    # What lies outside of the ranges of now, or is of other hyperparameters, says nothing.
-    assert [(trial.params, trial.value) for trial in study.trials] == [({"depth": 2.5}, 0.9), ({"depth": 0.5}, 0.7)]
+    goal = {"Type": "Maximize", "MetricName": "score"}
+    optimizer = Optimizer({"Strategy": "Bayesian", "HyperParameterTuningJobObjective": goal, "ParameterRanges": ranges})
+    optimizer.observe([({"depth": "2.5"}, 0.9), ({"depth": "9"}, 0.1), ({"width": "1"}, 0.2)])
+    optimizer.observe([({"depth": "0.5"}, 0.7)])
+    # Values outside of the present ranges, and those of other hyperparameters, are ignored.
+    assert [(trial.params, trial.value) for trial in optimizer.study.trials] == [({"depth": 2.5}, 0.9), ({"depth": 0.5}, 0.7)]
 
 
 def test_a_parent_that_the_service_would_refuse_is_refused(sandbox: Sandbox) -> None:
@@ -337,11 +335,9 @@ def test_unpromising_trials_are_stopped_and_a_whole_one_wins(sandbox: Sandbox, c
 def test_a_trial_is_stopped_by_the_median_of_running_averages(
     values: list[float], earlier: list[list[float]], worse: bool
 ) -> None:
-    from local_aws.sagemaker import _below_median
-
-    assert _below_median(values, earlier, "Maximize") is worse
+    assert is_below_median(values, earlier, "Maximize") is worse
     mirrored = [[-value for value in other] for other in earlier]
-    assert _below_median([-value for value in values], mirrored, "Minimize") is worse
+    assert is_below_median([-value for value in values], mirrored, "Minimize") is worse
 
 
 def test_our_training_is_stopped_after_two_folds_where_it_is_worse_and_a_whole_trial_wins(sandbox: Sandbox) -> None:

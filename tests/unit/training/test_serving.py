@@ -98,7 +98,14 @@ def toolkit(model: Path) -> Iterator[Ask]:
 def local(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     """Ask local AWS's server: (status, content type, body)."""
     port = tmp_path_factory.mktemp("port") / "port"
-    command = [sys.executable, str(ROOT / "local_aws/serving.py"), str(model), str(model / "code"), "inference.py", str(port)]
+    command = [
+        sys.executable,
+        str(ROOT / "local_aws/services/sagemaker/serving.py"),
+        str(model),
+        str(model / "code"),
+        "inference.py",
+        str(port),
+    ]
     with subprocess.Popen(command, env=_environment(model), stderr=subprocess.DEVNULL) as process:
         while not port.exists():
             assert process.poll() is None

@@ -1,4 +1,4 @@
-"""Lambda's runtime API for one invocation: what AWS's own runtime client (awslambdaric) asks the service for.
+"""Lambda's runtime API for one invocation: what AWS's runtime client (awslambdaric) asks the service for.
 
 The client is the one that AWS's Python images run: it imports the packaged handler, makes the context, formats logs and reports
 errors. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
@@ -19,10 +19,18 @@ RESPONSE_BYTES = 6 * 1024 * 1024
 
 
 class RuntimeApi:
-    """Serves one event, once; `done` is set when the function has answered, `payload` and `failed` say what."""
+    """Serves one event, once.
+
+    Attributes:
+        done: Set when the function has answered.
+        done_or_ended: Set with `done`, and by the runner if the process ends without an answer.
+        payload: The answer.
+        failed: Whether the answer is an error.
+    """
 
     def __init__(self, event: bytes, *, request_id: str, function_arn: str, timeout_seconds: float) -> None:
         self.done = threading.Event()
+        self.done_or_ended = threading.Event()
         self.payload = b""
         self.failed = False
         self._event = event
@@ -32,7 +40,7 @@ class RuntimeApi:
             "Lambda-Runtime-Deadline-Ms": str(int((time.time() + timeout_seconds) * 1000)),
             "Content-Type": "application/json",
         }
-        self._given = False
+        self._sent = False
         self._ended = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -58,6 +66,7 @@ class RuntimeApi:
             failed = True
         self.payload, self.failed = payload, failed
         self.done.set()
+        self.done_or_ended.set()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         api = self
@@ -68,10 +77,10 @@ class RuntimeApi:
             def do_GET(self) -> None:
                 if self.path != f"{VERSION}/invocation/next":
                     self._send(404, b"")
-                elif api._given:
-                    api._ended.wait()  # as on AWS, the environment is frozen until there is more to do: here there never is
+                elif api._sent:
+                    api._ended.wait()  # AWS freezes the environment until the next event; here there is none
                 else:
-                    api._given = True
+                    api._sent = True
                     self._send(200, api._event, api._headers)
 
             def do_POST(self) -> None:

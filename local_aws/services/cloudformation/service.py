@@ -1,0 +1,108 @@
+"""Which class creates a resource type, and repairs of types that moto creates incompletely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from local_aws import patching
+from local_aws.context import LocalContext
+from local_aws.services.base import Service
+from local_aws.services.cloudformation.definitions import ACCEPTED, resource_classes
+from local_aws.services.cloudformation.resources import Accepted, Properties
+
+
+class CloudFormationService(Service):
+    """The resource types of one local AWS."""
+
+    def __init__(self, context: LocalContext) -> None:
+        super().__init__(context)
+        self._classes = resource_classes(context)
+
+    def install(self) -> None:
+        """Take over the look-up of every resource type, and repair some of moto's types."""
+        from moto.cloudformation import parsing
+        from moto.cloudformation.exceptions import ValidationError
+
+        @patching.extend(parsing, "resource_class_from_type")
+        def resource_class_from_type(moto_class: Any, resource_type: str) -> Any:
+            if resource_type in ACCEPTED:
+                return Accepted
+            if resource_type in self._classes:
+                return self._classes[resource_type]
+            if resource_type in parsing.get_model_map() or resource_type in parsing.NULL_MODELS:
+                return moto_class(resource_type)
+            raise ValidationError(
+                message=f"local AWS cannot create {resource_type}: add it to local_aws/services/cloudformation/definitions.py, "
+                "or remove it from the template"
+            )
+
+        @patching.extend(parsing, "resource_name_property_from_type")
+        def resource_name_property_from_type(moto_property: Any, resource_type: str) -> Any:
+            if resource_type in ACCEPTED:
+                return None
+            if resource_type in self._classes:
+                return self._classes[resource_type].cloudformation_name_type() or None
+            return moto_property(resource_type)
+
+        self._repair_moto_types()
+
+    def _repair_moto_types(self) -> None:
+        from moto.awslambda.models import LambdaFunction
+        from moto.iam.models import Role
+        from moto.kms.models import Key
+        from moto.s3.models import FakeBucket
+
+        def configure(bucket: Any, properties: Properties) -> None:
+            # moto forgets that a bucket keeps versions and sends events to EventBridge.
+            client = self.context.client_of_operator("s3")
+            if "VersioningConfiguration" in properties:
+                client.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration=properties["VersioningConfiguration"])
+            notifications = properties.get("NotificationConfiguration", {})
+            if notifications.get("EventBridgeConfiguration", {}).get("EventBridgeEnabled"):
+                client.put_bucket_notification_configuration(
+                    Bucket=bucket.name, NotificationConfiguration={"EventBridgeConfiguration": {}}
+                )
+
+        def rename_tag_fields(properties: Properties) -> None:
+            # CloudFormation calls them Key and Value, the KMS API TagKey and TagValue. moto passes on the former as the latter.
+            properties["Tags"] = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in properties.get("Tags", [])]
+
+        def attach(role: Any, properties: Properties) -> None:
+            # moto forgets ManagedPolicyArns, which give the deploy role of `cdk bootstrap` its permissions.
+            for arn in properties.get("ManagedPolicyArns", []):
+                self.context.backend("iam").attach_role_policy(arn, role.name)
+
+        def keep_logging(function: Any, properties: Properties) -> None:
+            # moto passes on the properties that it knows, and LoggingConfig is not one of them.
+            function.logging_configuration = properties.get("LoggingConfig")
+
+        _wrap_create(LambdaFunction, after=keep_logging)
+        _wrap_create(Key, before=rename_tag_fields)
+        _wrap_create(Role, after=attach)
+        _wrap_create(FakeBucket, after=configure)
+
+
+def _wrap_create(
+    model: Any,
+    *,
+    before: Callable[[Properties], None] = lambda _: None,
+    after: Callable[[Any, Properties], None] = lambda *_: None,
+) -> None:
+    """Call `before` with the properties of each new resource of a moto type, and `after` with the resource and its properties."""
+
+    @patching.extend(model, "create_from_cloudformation_json")
+    def create(
+        moto_create: Any,
+        cls: Any,
+        resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+        **kwargs: Any,
+    ) -> Any:
+        properties = cloudformation_json.setdefault("Properties", {})
+        before(properties)
+        resource = moto_create(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs)
+        after(resource, properties)
+        return resource

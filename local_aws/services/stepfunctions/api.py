@@ -1,0 +1,137 @@
+"""moto's interpreter of state machines, extended by what it lacks.
+
+It lacks `.sync` for Glue and SageMaker (its own Glue task fails on an endpoint that does not exist), calls with the role of the state
+machine, `$$.Execution.RedriveCount`, the "Execution Status Change" events of EventBridge, and RedriveExecution.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from local_aws import patching
+from local_aws.context import LocalContext
+from local_aws.services.base import Service
+from local_aws.services.eventbridge import EventBridgeService
+from local_aws.services.glue import GlueService
+from local_aws.services.sagemaker import SageMakerService
+from local_aws.services.stepfunctions.integrations import integrations
+from local_aws.services.stepfunctions.job_task import job_task_class
+from local_aws.services.stepfunctions.redrive import ENDED_BADLY, full_history, redrive, redrive_count
+
+
+class StepFunctionsService(Service):
+    """The executions of one local AWS. Their state is moto's."""
+
+    def __init__(
+        self, context: LocalContext, *, glue: GlueService, sagemaker: SageMakerService, events: EventBridgeService
+    ) -> None:
+        super().__init__(context)
+        self._integrations = integrations(glue, sagemaker)
+        self._events = events
+
+    def install(self) -> None:
+        """Extend moto's interpreter."""
+        from moto.core.config import default_user_config
+        from moto.stepfunctions import models
+        from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+        default_user_config["stepfunctions"]["execute_state_machine"] = True
+        # Without it CloudFormation creates state machines in a store that executes none.
+        patching.set_value(models, "stepfunctions_backends", stepfunctions_parser_backends)
+        self._run_jobs()
+        self._call_with_role_of_state_machine()
+        self._announce_status()
+        self._redrive()
+
+    def _run_jobs(self) -> None:
+        from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task_factory
+
+        job_task = job_task_class(self.context, self._integrations)
+
+        @patching.extend(state_task_factory, "state_task_service_for")
+        def state_task_service_for(moto_task_for: Any, service_name: str) -> Any:
+            return job_task() if service_name in ("glue", "sagemaker") else moto_task_for(service_name)
+
+    def _call_with_role_of_state_machine(self) -> None:
+        def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:
+            return self.context.client(service, state_credentials.role_arn, "states.amazonaws.com")
+
+        for name, module in list(sys.modules.items()):
+            if name.startswith("moto.stepfunctions.parser.") and hasattr(module, "boto_client_for"):
+                patching.replace(module, "boto_client_for")(boto_client_for)
+
+    def _announce_status(self) -> None:
+        from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
+
+        @patching.extend(BaseExecutionWorkerCommunication, "terminated")
+        def terminated(moto_terminated: Any, self_: Any) -> None:
+            moto_terminated(self_)
+            self._send_status(self_.execution)
+
+        @patching.extend(Execution, "start")
+        def start(moto_start: Any, self_: Any) -> None:
+            moto_start(self_)
+            self._send_status(self_)
+
+    def _redrive(self) -> None:
+        from moto.core.responses import ActionResult
+        from moto.stepfunctions.parser.backend.execution import Execution
+        from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+        from moto.stepfunctions.responses import StepFunctionResponse
+
+        @patching.add(StepFunctionResponse, "redrive_execution")
+        def redrive_execution(self: Any) -> Any:
+            redrive(self.stepfunction_backend.describe_execution(self._get_param("executionArn")))
+            return ActionResult({"redriveDate": datetime.now(UTC)})
+
+        @patching.extend(ExecutionWorker, "_get_evaluation_environment")
+        def evaluation_environment(moto_environment: Any, self: Any) -> Any:
+            environment = moto_environment(self)
+            count = redrive_count(self._execution_communication.execution)
+            environment.states.context_object.context_object_data["Execution"]["RedriveCount"] = count
+            return environment
+
+        @patching.extend(Execution, "to_history_output")
+        def history(moto_history: Any, self: Any) -> Any:
+            # There is no history until the worker's thread has made its environment.
+            started = self.exec_worker and self.exec_worker.env
+            return {"events": full_history(self, moto_history(self)["events"] if started else [])}
+
+        @patching.extend(Execution, "to_describe_output")
+        def describe(moto_describe: Any, self: Any) -> Any:
+            answer = moto_describe(self)
+            redrivable = "REDRIVABLE" if answer["status"] in ENDED_BADLY else "NOT_REDRIVABLE"
+            return {**answer, "redriveCount": redrive_count(self), "redriveStatus": redrivable}
+
+    def _send_status(self, execution: Any) -> None:
+        """Send the execution's status to EventBridge, in the documented form of aws.states events."""
+
+        def milliseconds(moment: datetime | None) -> int | None:
+            return int(moment.timestamp() * 1000) if moment else None
+
+        status = str(getattr(execution.exec_status, "value", execution.exec_status))
+        succeeded = status == "SUCCEEDED"
+        detail = {
+            "executionArn": execution.exec_arn,
+            "stateMachineArn": execution.state_machine_arn,
+            "name": execution.name,
+            "status": status,
+            "startDate": milliseconds(execution.start_date),
+            "stopDate": milliseconds(execution.stop_date),
+            "input": json.dumps(execution.input_data),
+            "inputDetails": {"included": True},
+            "output": json.dumps(execution.output) if succeeded else None,
+            "outputDetails": {"included": True} if succeeded else None,
+            "error": execution.error,
+            "cause": execution.cause,
+            "redriveCount": redrive_count(execution),
+        }
+        self._events.send(
+            source="aws.states",
+            detail_type="Step Functions Execution Status Change",
+            resource=execution.exec_arn,
+            detail=detail,
+        )

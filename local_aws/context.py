@@ -28,12 +28,17 @@ _CACHED_CLIENTS = 64
 
 @dataclass(frozen=True)
 class LocalContext:
-    """One local AWS: its folder, its port, its account. Used inside the server's process."""
+    """One local AWS: its folder, its port, its account. Used inside the server's process.
+
+    Attributes:
+        minute: Seconds in a minute of a Glue job's time limit.
+    """
 
     folder: Path
     port: int
     account_id: str
     region: str
+    minute: float = 60
 
     @property
     def endpoint_url(self) -> str:

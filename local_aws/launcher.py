@@ -38,7 +38,15 @@ class LocalAws:
         self._process = process
 
     @classmethod
-    def start(cls, folder: Path, *, environment: str = "local", region: str | None = None, detached: bool = False) -> Self:
+    def start(
+        cls,
+        folder: Path,
+        *,
+        environment: str = "local",
+        region: str | None = None,
+        detached: bool = False,
+        minute: float = 60,
+    ) -> Self:
         """Start a server whose state lives in `folder`, made if missing.
 
         Args:
@@ -46,6 +54,7 @@ class LocalAws:
             environment: The settings that define the region.
             region: Another region than that of the settings.
             detached: Whether it continues when this process ends.
+            minute: Seconds in a minute of a Glue job's time limit. Tests shorten it.
 
         Raises:
             LocalAwsError: The folder is in use, or the server did not start.
@@ -64,9 +73,10 @@ class LocalAws:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
+        options = ["--minute", str(minute), *(["--detached"] if detached else [])]
         with (folder / LOG).open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "local_aws.server", str(folder), str(port), *(["--detached"] if detached else [])],
+                [sys.executable, "-m", "local_aws.server", str(folder), str(port), *options],
                 cwd=ROOT,
                 env=clean_environment(region),
                 stdin=subprocess.DEVNULL if detached else subprocess.PIPE,

@@ -1,6 +1,6 @@
 """The server of one local AWS: moto's APIs on localhost with our extensions, until its owner ends or stops it.
 
-    python -m local_aws.server FOLDER PORT [--detached]
+    python -m local_aws.server FOLDER PORT [--detached] [--minute SECONDS]
 
 Every service is created here and nowhere else. The table says what moto does without each of them:
 
@@ -17,6 +17,7 @@ Every service is created here and nowhere else. The table says what moto does wi
 
 from __future__ import annotations
 
+import argparse
 import functools
 import json
 import os
@@ -34,7 +35,13 @@ ACCOUNT_ID = "123456789012"
 
 def main() -> None:
     """Serve until standard input closes (an attached owner died) or a signal comes."""
-    folder, port = Path(sys.argv[1]), int(sys.argv[2])
+    parser = argparse.ArgumentParser(prog="python -m local_aws.server", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path, help="everything that the server writes")
+    parser.add_argument("port", type=int)
+    parser.add_argument("--detached", action="store_true", help="continue when standard input closes")
+    parser.add_argument("--minute", type=float, default=60, help="seconds in a minute of a Glue job's time limit")
+    arguments = parser.parse_args()
+    folder, port = arguments.folder, arguments.port
     region = os.environ["AWS_DEFAULT_REGION"]
     # moto reads these while it is imported.
     os.environ.update(
@@ -51,7 +58,7 @@ def main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
 
-    context = LocalContext(folder=folder, port=port, account_id=ACCOUNT_ID, region=region)
+    context = LocalContext(folder=folder, port=port, account_id=ACCOUNT_ID, region=region, minute=arguments.minute)
     credentials = _create_administrator(context)
     services = create_services(context)
     for service in services:
@@ -72,7 +79,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    if "--detached" not in sys.argv:
+    if not arguments.detached:
 
         def watch_owner() -> None:
             sys.stdin.read()

@@ -7,7 +7,7 @@
 | spark_pool | the Sparks that wait for runs |
 | spark_host | the process that keeps one Spark running |
 | driver | the process that runs the script of one run |
-| s3_gateway | the S3 file system of a run |
+| s3_gateway, s3_files | the S3 file system of a run |
 """
 
 from local_aws.services.glue.api import GlueService

@@ -140,7 +140,8 @@ class JobRun:
         try:
             environment |= spark.lend(self._process.log)
             record["JobRunState"] = "RUNNING"
-            outcome = self._process.run(command, environment=environment, folder=folder, timeout=record["Timeout"] * 60)
+            limit = record["Timeout"] * self._context.minute
+            outcome = self._process.run(command, environment=environment, folder=folder, timeout=limit)
             reusable = outcome.returncode == 0 and not outcome.stopped and not outcome.timed_out
         finally:
             pool.give_back(spark, reusable=reusable)

@@ -1,8 +1,8 @@
 """The scikit-learn serving container's contract in one process: `serving.py MODEL_DIR SOURCE_DIR PROGRAM PORT_FILE`.
 
-GET /ping, POST /invocations. model_fn is called once, then for each request input_fn, predict_fn, output_fn, with the defaults of
-sagemaker-inference where the program has none; tests/unit/training/test_serving.py holds both to the same answers. Imports nothing
-of local AWS.
+GET /ping, POST /invocations. model_fn is called once, and input_fn, predict_fn and output_fn for each request. Functions that the program
+lacks are those of sagemaker-inference. tests/unit/training/test_serving.py compares the answers of both. This file imports nothing of
+local AWS.
 """
 
 from __future__ import annotations

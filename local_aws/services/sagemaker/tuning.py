@@ -45,7 +45,7 @@ class TuningJob(Job):
         check_image(definition["AlgorithmSpecification"].get("TrainingImage", "no image"))
         configuration = request["HyperParameterTuningJobConfig"]
         if configuration["Strategy"] == "Hyperband" and configuration.get("TrainingJobEarlyStoppingType", "Off") != "Off":
-            raise JobFailedError("TrainingJobEarlyStoppingType must be Off where the strategy is Hyperband")
+            raise JobFailedError("TrainingJobEarlyStoppingType must be Off if the strategy is Hyperband")
         for name in _parent_names(request):
             _check_parent(request, name, jobs.get(cls.kind, name))
 

@@ -17,6 +17,9 @@ import pytest
 
 from local_aws import LocalAws
 
+# Seconds in a minute of a Glue job's time limit.
+MINUTE = 10
+
 
 @dataclass
 class Sandbox:
@@ -159,5 +162,5 @@ def eventually(check: Callable[[], Any], seconds: float = 30) -> Any:
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with LocalAws.start(tmp_path_factory.mktemp("bare-aws")) as aws:
+    with LocalAws.start(tmp_path_factory.mktemp("bare-aws"), minute=MINUTE) as aws:
         yield Sandbox(aws)

@@ -1,4 +1,4 @@
-"""Lambda in local AWS: what a handler sees, how its failures are told, and how queues feed it."""
+"""Lambda in local AWS: what a handler sees, how its failures are reported, and how queues feed it."""
 
 from __future__ import annotations
 

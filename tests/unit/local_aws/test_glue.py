@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.unit.local_aws.conftest import Sandbox, allow, eventually
+from local_aws import ROOT
+from local_aws.services.glue import driver
+from local_aws.services.glue.spark_pool import WarmSpark
+from tests.unit.local_aws.conftest import MINUTE, Sandbox, allow, eventually
 
 pytestmark = pytest.mark.slow  # every test starts processes
 
@@ -82,15 +89,21 @@ def test_spark_reads_and_writes_s3_addresses(sandbox: Sandbox) -> None:
     assert sorted(row["n"] for table in tables for row in table.to_pylist()) == [2, 40]
 
 
-def test_a_script_that_fails_is_a_failed_run_with_its_last_words(sandbox: Sandbox) -> None:
-    job, _ = sandbox.glue_job("raise ValueError('the file has no text column')\n", MaxRetries=1)
+def test_a_script_that_fails_is_a_failed_run_with_its_error_and_its_retry_gets_another_spark(sandbox: Sandbox) -> None:
+    fail = "raise ValueError('the file has no text column')\n"
+    started = "boto3.client('s3').put_object(Bucket=bucket, Key=f\"java/{arguments['--JOB_RUN_ID']}\", Body=str(java))\n"
+    job, bucket = sandbox.glue_job(HEAD + started + fail, MaxRetries=1)
+    glue = sandbox.client("glue")
 
-    run = sandbox.glue_run(job)
+    run = sandbox.glue_run(job, bucket=bucket)
 
     assert run["JobRunState"] == "FAILED"
     assert "ValueError: the file has no text column" in run["ErrorMessage"]
-    runs = eventually(lambda: len(sandbox.client("glue").get_job_runs(JobName=job)["JobRuns"]) == 2)
-    assert runs  # MaxRetries
+    retry, first = eventually(lambda: len(runs := glue.get_job_runs(JobName=job)["JobRuns"]) == 2 and runs)  # MaxRetries
+    assert (first["Id"], retry["PreviousRunId"], retry["Attempt"]) == (run["Id"], run["Id"], 1)
+    ended = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT")
+    eventually(lambda: glue.get_job_run(JobName=job, RunId=retry["Id"])["JobRun"]["JobRunState"] in ended, 60)
+    assert sandbox.get(bucket, f"java/{first['Id']}") != sandbox.get(bucket, f"java/{retry['Id']}")
 
 
 def test_more_runs_than_allowed_are_refused_and_a_stopped_run_stops(sandbox: Sandbox) -> None:
@@ -256,36 +269,50 @@ report(
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "left",
-    [
-        "spark.sql('CREATE TABLE left_behind (n INT) USING parquet')",
-        "spark.sparkContext.addFile(__file__)",
-        "spark._jvm.System.setProperty('left.by', 'the first run')",
-        "spark.sparkContext.setLogLevel('OFF')",
-    ],
-)
-def test_a_spark_that_cannot_be_restored_is_replaced(sandbox: Sandbox, left: str) -> None:
-    before = succeed(sandbox, f"{left}\nreport()\n")
+def test_a_spark_that_cannot_be_restored_is_replaced(sandbox: Sandbox) -> None:
+    before = succeed(sandbox, "spark.sql('CREATE TABLE left_behind (n INT) USING parquet')\nreport()\n")
     after = succeed(sandbox, "report(tables=len(spark.catalog.listTables()))\n")
     assert after["java"] != before["java"]
     assert after["tables"] == 0
 
 
-@pytest.mark.parametrize(
-    ("end", "state"),
-    [
-        ("raise ValueError('a mistake')", "FAILED"),
-        ("spark._jvm.java.lang.Runtime.getRuntime().halt(1)", "FAILED"),
-        ("os.kill(os.getpid(), 9)", "FAILED"),
-    ],
-)
-def test_a_run_that_crashes_takes_its_spark_with_it(sandbox: Sandbox, end: str, state: str) -> None:
-    job, bucket = sandbox.glue_job(f"{HEAD}report()\n{end}\n")
-    run = sandbox.glue_run(job, bucket=bucket)
-    assert run["JobRunState"] == state
-    assert run["ErrorMessage"]
-    assert succeed(sandbox, "report()\n")["java"] != reported(sandbox, bucket)["java"]
+LEFT = {
+    "tables": "spark.sql('CREATE TABLE left_behind (n INT) USING parquet')",
+    "added files": "spark.sparkContext.addFile(__file__)",
+    "system properties": "spark._jvm.System.setProperty('left.by', 'the first run')",
+    "the log level": "spark.sparkContext.setLogLevel('OFF')",
+}
+
+
+def test_everything_that_a_run_leaves_and_that_cannot_be_restored_is_reported(tmp_path: Path) -> None:
+    """The pool replaces a Spark with any such report."""
+    spark = WarmSpark(tmp_path / "spark")
+    try:
+        spark.wait_until_ready()
+        left_over: list[set[str]] = []
+        for number, left in enumerate(LEFT.values()):
+            script = tmp_path / f"{number}.py"
+            script.write_text(f"from pyspark.sql import SparkSession\nspark = SparkSession.builder.getOrCreate()\n{left}\n")
+            variables = {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT), driver.BUCKETS: "", "AWS_REGION": "us-east-1"}
+            environment = {**os.environ, **variables, **spark.lend(print)}
+            subprocess.run([sys.executable, "-m", driver.__name__, str(script)], env=environment, check=True, cwd=tmp_path)
+            left_over.append(set(spark.restore()))
+    finally:
+        spark.end()
+    assert left_over == [set(list(LEFT)[: count + 1]) for count in range(len(LEFT))]
+
+
+def test_a_run_that_crashes_takes_its_spark_with_it(sandbox: Sandbox) -> None:
+    """Whether Java or the script crashes. The failure of a script is in the test of retries."""
+    seen = []
+    for end in ("spark._jvm.java.lang.Runtime.getRuntime().halt(1)", "os.kill(os.getpid(), 9)"):
+        job, bucket = sandbox.glue_job(f"{HEAD}report()\n{end}\n")
+        run = sandbox.glue_run(job, bucket=bucket)
+        assert run["JobRunState"] == "FAILED"
+        assert run["ErrorMessage"]
+        seen.append(reported(sandbox, bucket)["java"])
+    seen.append(succeed(sandbox, "report()\n")["java"])
+    assert len(set(seen)) == 3
 
 
 def test_a_run_over_its_time_is_timed_out_and_the_next_run_works(sandbox: Sandbox) -> None:
@@ -293,7 +320,7 @@ def test_a_run_over_its_time_is_timed_out_and_the_next_run_works(sandbox: Sandbo
     job, bucket = sandbox.glue_job(f"{HEAD}import time\nreport()\ntime.sleep(600)\n", Timeout=1)
     run = sandbox.glue_run(job, bucket=bucket)
     assert run["JobRunState"] == "TIMEOUT"
-    assert run["ExecutionTime"] >= 60
+    assert run["ExecutionTime"] >= MINUTE
     assert reported(sandbox, bucket)["java"] == before["java"]
     assert succeed(sandbox, "report()\n")["java"] != before["java"]
 

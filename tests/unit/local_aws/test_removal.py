@@ -35,9 +35,9 @@ def test_nothing_is_left_of_a_disposable_environment_and_all_of_another(sandbox:
             )
     with pytest.raises(ClientError, match="ConflictException"):
         sagemaker.delete_model_package_group(ModelPackageGroupName=group)
-    told: list[str] = []
+    messages: list[str] = []
 
-    counts = removal.empty(target, told.append)
+    counts = removal.empty(target, messages.append)
 
     assert counts == {"object versions": 3 * len(buckets), "model versions": 2, "models": 2}
     for bucket in buckets.values():
@@ -47,4 +47,4 @@ def test_nothing_is_left_of_a_disposable_environment_and_all_of_another(sandbox:
     # moto's list knows no NameContains: other tests' Models are in it.
     left = [model["ModelName"] for model in sagemaker.list_models()["Models"] if group in model["ModelName"]]
     assert sorted(left) == [f"{other}-v1-abc", f"{other}-v2-abc"]
-    assert told
+    assert messages

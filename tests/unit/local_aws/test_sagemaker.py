@@ -1,4 +1,4 @@
-"""SageMaker in local AWS: the code really runs, under the container's contract, and ends as the service would say."""
+"""SageMaker in local AWS: the code really runs, under the container's contract, and ends as on the service."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from local_aws import ROOT
 from local_aws.services.sagemaker.early_stopping import is_below_median
 from local_aws.services.sagemaker.optimizer import Optimizer
-from tests.unit.local_aws.conftest import Sandbox, allow, archive, data_role, eventually
+from tests.unit.local_aws.conftest import Sandbox, archive, data_role, eventually
 from tests.unit.training.conftest import make_complaints
 
 pytestmark = pytest.mark.slow  # every test starts processes
@@ -205,7 +205,7 @@ def test_tuning_trains_every_trial_and_the_best_wins(sandbox: Sandbox) -> None:
     assert len(scores) == 4
     best = job["BestTrainingJob"]
     assert best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] == max(scores)
-    # The objective is what the code printed for the value that it was given: nothing here is made up.
+    # The objective is what the code printed for the value that it received.
     depth = float(best["TunedHyperParameters"]["depth"])
     assert max(scores) == pytest.approx(1 - abs(depth - 3) / 10, abs=1e-3)
 
@@ -252,7 +252,7 @@ def test_a_warm_start_knows_what_its_parent_found(sandbox: Sandbox) -> None:
 
     cold, warmed = _tuning(sandbox, definition, jobs=1), _tuning(sandbox, definition, jobs=1, **warm)
 
-    # One seed, one trial each: what differs is what the parent's trials told the optimiser.
+    # One seed, one trial each: what differs is what the optimizer learned from the parent's trials.
     proposed = [job["BestTrainingJob"]["TunedHyperParameters"]["depth"] for job in (cold, warmed)]
     assert proposed[0] != proposed[1]
     assert len(warmed["trials"]) == 1
@@ -304,7 +304,7 @@ HYPERBAND = {
 
 
 @pytest.mark.parametrize("configuration", [{"TrainingJobEarlyStoppingType": "Auto"}, HYPERBAND], ids=["Bayesian", "Hyperband"])
-def test_unpromising_trials_are_stopped_and_a_whole_one_wins(sandbox: Sandbox, configuration: dict[str, Any]) -> None:
+def test_unpromising_trials_are_stopped_and_a_complete_one_wins(sandbox: Sandbox, configuration: dict[str, Any]) -> None:
     job = _tuning(sandbox, _training(sandbox, EPOCHS, sandbox.bucket()), jobs=8, parallel=2, configuration=configuration)
     assert job["HyperParameterTuningJobStatus"] == "Completed", job.get("FailureReason")
     by_status: dict[str, list[float]] = {"Completed": [], "Stopped": []}
@@ -340,8 +340,8 @@ def test_a_trial_is_stopped_by_the_median_of_running_averages(
     assert is_below_median([-value for value in values], mirrored, "Minimize") is worse
 
 
-def test_our_training_is_stopped_after_two_folds_where_it_is_worse_and_a_whole_trial_wins(sandbox: Sandbox) -> None:
-    """The template's tuning job in small: our code, its knobs, the log line that the service reads."""
+def test_our_training_is_stopped_after_two_folds_if_it_is_worse_and_a_complete_trial_wins(sandbox: Sandbox) -> None:
+    """The template's tuning job in small: our code, its hyperparameters, the log line that the service reads."""
     bucket = sandbox.bucket()
     definition = _training(sandbox, "", bucket)
     content = io.BytesIO()
@@ -355,8 +355,8 @@ def test_our_training_is_stopped_after_two_folds_where_it_is_worse_and_a_whole_t
         for index, (text, label) in enumerate(zip(texts, labels, strict=True))
     )
     sandbox.put(bucket, "train/a.jsonl", "\n".join(map(json.dumps, rows)))
-    knobs = json.loads((ROOT / "training/hyperparameters.json").read_text(encoding="utf-8"))
-    objective = {"Name": "score", "Regex": knobs["objective"]["regex"]}
+    published = json.loads((ROOT / "training/hyperparameters.json").read_text(encoding="utf-8"))
+    objective = {"Name": "score", "Regex": published["objective"]["regex"]}
     definition["AlgorithmSpecification"]["MetricDefinitions"] = [objective]
     # By this seed a trial of the ordinary cost, one that learns the noise by heart, and the same again.
     ranges = {"CategoricalParameterRanges": [{"Name": "cost", "Values": ["0.6", "200"]}]}
@@ -375,7 +375,7 @@ def test_our_training_is_stopped_after_two_folds_where_it_is_worse_and_a_whole_t
     assert described["SecondaryStatus"] == "Stopped"
 
 
-def test_one_job_with_one_value_a_knob_is_one_training_job_with_that_value(sandbox: Sandbox) -> None:
+def test_one_job_with_one_value_per_hyperparameter_is_one_training_job_with_that_value(sandbox: Sandbox) -> None:
     """The form of `tuning.max_jobs = 1`."""
     ranges = {"CategoricalParameterRanges": [{"Name": "depth", "Values": ["2.5"]}]}
     definition = _training(sandbox, TRAIN, sandbox.bucket())
@@ -454,7 +454,7 @@ def test_batch_transform_splits_by_line_within_the_payload_and_keeps_the_order(s
     assert json.loads(sandbox.get(bucket, "out/b.jsonl.out"))["line"] == 9
 
 
-def test_one_record_a_request_where_that_is_asked_for(sandbox: Sandbox) -> None:
+def test_one_record_per_request_if_the_strategy_is_single_record(sandbox: Sandbox) -> None:
     bucket = sandbox.bucket()
     sandbox.put(bucket, "in/a.jsonl", '{"n": 1}\n{"n": 2}\n')
     assert _transform(sandbox, bucket, BatchStrategy="SingleRecord")["TransformJobStatus"] == "Completed"
@@ -482,7 +482,7 @@ def test_another_image_is_refused_rather_than_pretended(sandbox: Sandbox) -> Non
         sandbox.client("sagemaker").create_training_job(TrainingJobName=sandbox.name(), HyperParameters=SCRIPT, **request)
 
 
-def test_processing_moves_inputs_and_outputs_and_tells_its_message(sandbox: Sandbox) -> None:
+def test_processing_moves_inputs_and_outputs_and_reports_its_message(sandbox: Sandbox) -> None:
     bucket, sagemaker = sandbox.bucket(), sandbox.client("sagemaker")
     sandbox.put(bucket, "in/n.txt", "20")
     code = (
@@ -530,34 +530,3 @@ def test_processing_moves_inputs_and_outputs_and_tells_its_message(sandbox: Sand
     failed = run("/opt/ml/processing/nowhere")
     assert failed["ProcessingJobStatus"] == "Failed"
     assert "exit code: 1" in failed["FailureReason"]
-
-
-# -- step functions -------------------------------------------------------------------------------------------------------
-
-
-def test_a_state_machine_waits_for_a_job_and_reports_its_failure(sandbox: Sandbox) -> None:
-    good, _ = sandbox.glue_job("print('done')\n")
-    bad, _ = sandbox.glue_job("raise SystemExit('out of milk')\n")
-    states = sandbox.client("stepfunctions")
-    role = sandbox.role("states", allow("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"))
-
-    def run(job: str) -> dict[str, Any]:
-        resource = "arn:aws:states:::glue:startJobRun.sync"
-        definition = {
-            "StartAt": "Job",
-            "States": {"Job": {"Type": "Task", "Resource": resource, "Parameters": {"JobName": job}, "End": True}},
-        }
-        name = sandbox.name("machine")
-        arn = states.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)["stateMachineArn"]
-        execution = states.start_execution(stateMachineArn=arn)["executionArn"]
-        found: dict[str, Any] = eventually(
-            lambda: (d := states.describe_execution(executionArn=execution))["status"] != "RUNNING" and d, 60
-        )
-        return found
-
-    done = run(good)
-    assert done["status"] == "SUCCEEDED"
-    assert json.loads(done["output"])["JobRunState"] == "SUCCEEDED"
-    failed = run(bad)
-    assert (failed["status"], failed["error"]) == ("FAILED", "States.TaskFailed")
-    assert "out of milk" in failed["cause"]

@@ -134,7 +134,7 @@ def test_a_resource_type_that_cannot_be_made_here_is_refused_by_name(sandbox: Sa
     )
 
 
-def test_a_bucket_tells_eventbridge_of_an_object_in_awss_words(sandbox: Sandbox) -> None:
+def test_a_bucket_sends_eventbridge_the_documented_event_of_an_object(sandbox: Sandbox) -> None:
     events, sqs = sandbox.client("events"), sandbox.client("sqs")
     bucket, rule = sandbox.bucket(), sandbox.name("rule")
     sandbox.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -158,7 +158,7 @@ def test_a_bucket_tells_eventbridge_of_an_object_in_awss_words(sandbox: Sandbox)
     assert event["detail"]["bucket"] == {"name": bucket}
     assert event["time"].endswith("Z")
 
-    # A large file comes in parts, and is told of once, when it is whole.
+    # A large file comes in parts, and causes one event, when it is complete.
     sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     megabytes = 6
     in_parts = TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=5 << 20)

@@ -1,0 +1,69 @@
+"""Step Functions on local AWS: a state waits for its job, with the state machine's role."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.local_aws.conftest import Sandbox, allow, eventually
+
+pytestmark = pytest.mark.slow  # every test starts processes
+
+
+def start(sandbox: Sandbox, job: str, role: str, **parameters: Any) -> str:
+    """Start an execution with one state, which runs a Glue job. Returns the execution's ARN."""
+    states = sandbox.client("stepfunctions")
+    resource = "arn:aws:states:::glue:startJobRun.sync"
+    state = {"Type": "Task", "Resource": resource, "Parameters": {"JobName": job, **parameters}, "End": True}
+    definition = json.dumps({"StartAt": "Job", "States": {"Job": state}})
+    arn = states.create_state_machine(name=sandbox.name("machine"), definition=definition, roleArn=role)["stateMachineArn"]
+    return str(states.start_execution(stateMachineArn=arn)["executionArn"])
+
+
+def end(sandbox: Sandbox, execution: str) -> dict[str, Any]:
+    """Return the description of an execution that has ended."""
+    states = sandbox.client("stepfunctions")
+    ended: dict[str, Any] = eventually(
+        lambda: (d := states.describe_execution(executionArn=execution))["status"] != "RUNNING" and d, 60
+    )
+    return ended
+
+
+def test_a_state_machine_waits_for_a_job_and_reports_its_failure(sandbox: Sandbox) -> None:
+    good, _ = sandbox.glue_job("print('done')\n")
+    bad, _ = sandbox.glue_job("raise SystemExit('out of milk')\n")
+    role = sandbox.role("states", allow("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"))
+
+    done = end(sandbox, start(sandbox, good, role))
+    assert done["status"] == "SUCCEEDED"
+    assert json.loads(done["output"])["JobRunState"] == "SUCCEEDED"
+    failed = end(sandbox, start(sandbox, bad, role))
+    assert (failed["status"], failed["error"]) == ("FAILED", "States.TaskFailed")
+    assert "out of milk" in failed["cause"]
+
+
+def test_a_role_that_may_start_a_job_and_not_look_at_it_fails_the_state(sandbox: Sandbox) -> None:
+    """As on AWS, where the state machine polls the job. Here it waits in memory between two looks."""
+    job, _ = sandbox.glue_job("print('never')\n", DefaultArguments={"--additional-python-modules": "jinja2==0.1"})
+    failed = end(sandbox, start(sandbox, job, sandbox.role("states", allow("glue:StartJobRun"))))
+    assert (failed["status"], failed["error"]) == ("FAILED", "Glue.AccessDeniedException")
+    assert "glue:GetJobRun" in failed["cause"]
+
+
+def test_stopping_an_execution_stops_the_job_that_it_waits_for(sandbox: Sandbox) -> None:
+    job, bucket = sandbox.glue_job(
+        "import boto3, sys, time\n"
+        "bucket = dict(zip(sys.argv[1::2], sys.argv[2::2]))['--bucket']\n"
+        "boto3.client('s3').put_object(Bucket=bucket, Key='started')\n"
+        "time.sleep(300)\n"
+    )
+    role = sandbox.role("states", allow("glue:StartJobRun", "glue:GetJobRun", "glue:BatchStopJobRun"))
+    execution = start(sandbox, job, role, Arguments={"--bucket": bucket})
+    eventually(lambda: sandbox.client("s3").list_objects_v2(Bucket=bucket, Prefix="started")["KeyCount"], 60)
+
+    sandbox.client("stepfunctions").stop_execution(executionArn=execution)
+
+    assert end(sandbox, execution)["status"] == "ABORTED"
+    eventually(lambda: sandbox.client("glue").get_job_runs(JobName=job)["JobRuns"][0]["JobRunState"] == "STOPPED")

@@ -5,7 +5,21 @@ with LocalAws.start(folder) as aws:
     aws.session().client("s3").upload_file(…)
 """
 
-from local_aws.launcher import LocalAws, LocalAwsError
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from local_aws.paths import ROOT, STATE, clean_environment
 
+if TYPE_CHECKING:
+    from local_aws.launcher import LocalAws, LocalAwsError
+
 __all__ = ["ROOT", "STATE", "LocalAws", "LocalAwsError", "clean_environment"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the launcher when it is used: the processes of jobs import this package, and do not need it."""
+    if name in ("LocalAws", "LocalAwsError"):
+        return getattr(importlib.import_module("local_aws.launcher"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

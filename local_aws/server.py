@@ -104,13 +104,13 @@ def main() -> None:
 
 def create_services(context: LocalContext) -> list[Service]:
     """Return the services of one local AWS, in the order in which they extend moto."""
-    from local_aws.services.cloudformation import CloudFormationService
+    from local_aws.services.cloudformation.service import CloudFormationService
     from local_aws.services.eventbridge import EventBridgeService
-    from local_aws.services.glue import GlueService
+    from local_aws.services.glue.service import GlueService
     from local_aws.services.iam import IamService
-    from local_aws.services.lambda_ import LambdaService
-    from local_aws.services.sagemaker import SageMakerService
-    from local_aws.services.stepfunctions import StepFunctionsService
+    from local_aws.services.lambda_.service import LambdaService
+    from local_aws.services.sagemaker.service import SageMakerService
+    from local_aws.services.stepfunctions.service import StepFunctionsService
     from local_aws.validation import RequestValidation
 
     functions, glue, sagemaker = LambdaService(context), GlueService(context), SageMakerService(context)

@@ -14,7 +14,7 @@ from typing import Any
 from local_aws import patching
 from local_aws.context import LocalContext
 from local_aws.services.base import Service
-from local_aws.services.lambda_ import LambdaService
+from local_aws.services.lambda_.service import LambdaService
 
 # EventBridge's `reason` for each of S3's event names.
 _REASONS = {

@@ -6,7 +6,3 @@
 | definitions | the types that local AWS adds, and the types whose absence changes nothing |
 | resources | the classes behind these types |
 """
-
-from local_aws.services.cloudformation.service import CloudFormationService
-
-__all__ = ["CloudFormationService"]

@@ -68,13 +68,16 @@ class JobRun:
         }
         self.record: dict[str, Any] = {name: value for name, value in record.items() if value is not None}
         self.finished = threading.Event()
+        self._lock = threading.Lock()  # guards the state
         self._process = JobProcess(context, self._log_group, f"{self.record['Id']}-driver")
 
     def stop(self) -> None:
         """Ask the script to end, if the run has not ended. `execute` then returns STOPPED."""
-        if not self.finished.is_set():
+        with self._lock:
+            if self.finished.is_set():
+                return
             self.record["JobRunState"] = "STOPPING"
-            threading.Thread(target=self._process.stop, daemon=True).start()
+        threading.Thread(target=self._process.stop, daemon=True).start()
 
     def kill(self) -> None:
         """End the script at once."""
@@ -82,8 +85,9 @@ class JobRun:
 
     def end(self, state: str) -> None:
         """Set the final state."""
-        self.record["JobRunState"] = state
-        self.finished.set()
+        with self._lock:
+            self.record["JobRunState"] = state
+            self.finished.set()
 
     def execute(self, pool: SparkPool) -> str:
         """Run the script. Whatever happens, return the final state; the caller sets it in `record`."""
@@ -139,7 +143,9 @@ class JobRun:
         reusable = False
         try:
             environment |= spark.lend(self._process.log)
-            record["JobRunState"] = "RUNNING"
+            with self._lock:
+                if record["JobRunState"] == "STARTING":
+                    record["JobRunState"] = "RUNNING"
             limit = record["Timeout"] * self._context.minute
             outcome = self._process.run(command, environment=environment, folder=folder, timeout=limit)
             reusable = outcome.returncode == 0 and not outcome.stopped and not outcome.timed_out

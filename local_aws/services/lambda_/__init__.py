@@ -2,12 +2,8 @@
 
 | module | |
 |---|---|
-| api | answers the Lambda API, and owns the functions' processes and pollers |
+| service | answers the Lambda API, and owns the functions' processes and pollers |
 | runner | one invocation, from the event to the logged report |
 | runtime_api | what AWS's runtime client asks the service for |
 | queues | reads SQS queues for functions |
 """
-
-from local_aws.services.lambda_.api import LambdaService
-
-__all__ = ["LambdaService"]

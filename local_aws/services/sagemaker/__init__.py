@@ -5,7 +5,7 @@ with the credentials of the job's role. The process of an isolated job gets no c
 
 | module | |
 |---|---|
-| api | answers the job calls of the SageMaker API |
+| service | answers the job calls of the SageMaker API |
 | job | what all kinds of job have in common, and the jobs that exist |
 | container | the contract between a job and its code: folders, variables, failure |
 | training, processing, transform | one kind of job each |
@@ -15,7 +15,3 @@ with the credentials of the job's role. The process of an isolated job gets no c
 | files | moves inputs and outputs between S3 and folders |
 | serving | the model server of Batch Transform, in a process of its own |
 """
-
-from local_aws.services.sagemaker.api import SageMakerService
-
-__all__ = ["SageMakerService"]

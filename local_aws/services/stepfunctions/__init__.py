@@ -2,12 +2,8 @@
 
 | module | |
 |---|---|
-| api | extends moto's interpreter, and adds RedriveExecution |
+| service | extends moto's interpreter, and adds RedriveExecution |
 | integrations | how a state starts, watches and stops each kind of job |
 | job_task | a state that waits for a job |
 | redrive | continues an execution from the state that failed |
 """
-
-from local_aws.services.stepfunctions.api import StepFunctionsService
-
-__all__ = ["StepFunctionsService"]

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from local_aws.services.glue import GlueService
-from local_aws.services.sagemaker import SageMakerService
+from local_aws.services.glue.service import GlueService
+from local_aws.services.sagemaker.service import SageMakerService
 
 Fields = dict[str, Any]
 

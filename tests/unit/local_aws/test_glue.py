@@ -63,7 +63,9 @@ def test_a_glue_run_gets_its_arguments_and_role_and_logs(sandbox: Sandbox) -> No
 
     assert run["JobRunState"] == "SUCCEEDED", run.get("ErrorMessage")
     assert sandbox.get(bucket, "out") == job
-    assert "hola ñ d" in sandbox.logs("/glue/test/output")
+    logs = sandbox.logs("/glue/test/output")
+    assert "hola ñ d" in logs
+    assert "RuntimeWarning" not in logs  # the log holds what the script prints
     assert run["ExecutionTime"] >= 1
 
 
@@ -87,36 +89,6 @@ def test_spark_reads_and_writes_s3_addresses(sandbox: Sandbox) -> None:
         pq.read_table(io.BytesIO(sandbox.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())) for key in parts
     ]
     assert sorted(row["n"] for table in tables for row in table.to_pylist()) == [2, 40]
-
-
-def test_a_script_that_fails_is_a_failed_run_with_its_error_and_its_retry_gets_another_spark(sandbox: Sandbox) -> None:
-    fail = "raise ValueError('the file has no text column')\n"
-    started = "boto3.client('s3').put_object(Bucket=bucket, Key=f\"java/{arguments['--JOB_RUN_ID']}\", Body=str(java))\n"
-    job, bucket = sandbox.glue_job(HEAD + started + fail, MaxRetries=1)
-    glue = sandbox.client("glue")
-
-    run = sandbox.glue_run(job, bucket=bucket)
-
-    assert run["JobRunState"] == "FAILED"
-    assert "ValueError: the file has no text column" in run["ErrorMessage"]
-    retry, first = eventually(lambda: len(runs := glue.get_job_runs(JobName=job)["JobRuns"]) == 2 and runs)  # MaxRetries
-    assert (first["Id"], retry["PreviousRunId"], retry["Attempt"]) == (run["Id"], run["Id"], 1)
-    ended = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT")
-    eventually(lambda: glue.get_job_run(JobName=job, RunId=retry["Id"])["JobRun"]["JobRunState"] in ended, 60)
-    assert sandbox.get(bucket, f"java/{first['Id']}") != sandbox.get(bucket, f"java/{retry['Id']}")
-
-
-def test_more_runs_than_allowed_are_refused_and_a_stopped_run_stops(sandbox: Sandbox) -> None:
-    job, _ = sandbox.glue_job("import time; time.sleep(300)\n", ExecutionProperty={"MaxConcurrentRuns": 1})
-    glue = sandbox.client("glue")
-    run = glue.start_job_run(JobName=job)["JobRunId"]
-
-    with pytest.raises(ClientError, match="ConcurrentRunsExceededException"):
-        glue.start_job_run(JobName=job)
-    eventually(lambda: glue.get_job_run(JobName=job, RunId=run)["JobRun"]["JobRunState"] == "RUNNING")
-    assert glue.batch_stop_job_run(JobName=job, JobRunIds=[run])["SuccessfulSubmissions"]
-
-    assert eventually(lambda: glue.get_job_run(JobName=job, RunId=run)["JobRun"]["JobRunState"] == "STOPPED")
 
 
 def test_a_module_that_is_not_as_pinned_fails_the_run(sandbox: Sandbox) -> None:
@@ -146,6 +118,42 @@ def test_a_zip_of_wheels_is_held_to_what_is_there(sandbox: Sandbox, option: str,
 
     assert error in run["ErrorMessage"]
     assert run["LogGroupName"] == "/aws-glue/jobs/output"
+
+
+def test_a_run_copies_nothing_that_it_does_not_open(sandbox: Sandbox) -> None:
+    job, bucket = sandbox.glue_job(
+        HEAD
+        + """
+rows = spark.read.json(f's3://{bucket}/in/').count()
+report(rows=rows, copied=sorted(path.name for path in pathlib.Path.home().rglob('*') if path.is_file()))
+"""
+    )
+    sandbox.put(bucket, "in/a.json", '{"n": 1}')
+    for number in range(50):
+        sandbox.put(bucket, f"history/{number}.json", '{"n": 1}')
+    assert sandbox.glue_run(job, bucket=bucket)["JobRunState"] == "SUCCEEDED"
+    found = reported(sandbox, bucket)
+    assert (found["rows"], found["copied"]) == (1, ["script.py"])
+
+
+def test_spark_overwrites_appends_and_renames_on_s3(sandbox: Sandbox) -> None:
+    """With keys that need quoting, and an empty result."""
+    found = succeed(
+        sandbox,
+        """
+out = f's3://{bucket}/año=1/a b'
+spark.range(5).repartition(3).write.parquet(out)
+spark.range(2).write.mode('append').parquet(out)
+appended = spark.read.parquet(out).count()
+spark.range(3).write.mode('overwrite').parquet(out)
+spark.range(0).write.mode('overwrite').json(f's3://{bucket}/empty')
+keys = [item['Key'] for item in boto3.client('s3').list_objects_v2(Bucket=bucket)['Contents']]
+report(appended=appended, rows=spark.read.parquet(out).count(), keys=keys)
+""",
+    )
+    assert (found["appended"], found["rows"]) == (7, 3)
+    assert "año=1/a b/_SUCCESS" in found["keys"]
+    assert not [key for key in found["keys"] if "_temporary" in key or key.endswith(".crc")]
 
 
 # -- one warm Spark, many runs ----------------------------------------------------------------------------------------------
@@ -269,6 +277,36 @@ report(
     }  # fmt: skip
 
 
+def test_runs_at_the_same_time_have_a_spark_each(sandbox: Sandbox) -> None:
+    script = (
+        HEAD
+        + """
+import time
+client = boto3.client('s3')
+client.put_object(Bucket=bucket, Key=f"started/{arguments['--name']}", Body=b'')
+while client.list_objects_v2(Bucket=bucket, Prefix='started/')['KeyCount'] < 2:
+    time.sleep(0.2)
+client.put_object(Bucket=bucket, Key=f"java/{arguments['--name']}", Body=str(java).encode())
+"""
+    )
+    job, bucket = sandbox.glue_job(script, ExecutionProperty={"MaxConcurrentRuns": 2})
+    glue = sandbox.client("glue")
+    started = [
+        glue.start_job_run(JobName=job, Arguments={"--bucket": bucket, "--name": name})["JobRunId"] for name in ("a", "b")
+    ]
+
+    def ended() -> bool:
+        states = [glue.get_job_run(JobName=job, RunId=run)["JobRun"]["JobRunState"] for run in started]
+        assert not {"FAILED", "STOPPED", "TIMEOUT"} & set(states)
+        return states == ["SUCCEEDED", "SUCCEEDED"]
+
+    eventually(ended, 180)
+    assert sandbox.get(bucket, "java/a") != sandbox.get(bucket, "java/b")
+
+
+# -- runs that take their Spark with them: last, so that the tests above share one --------------------------------------------
+
+
 def test_a_spark_that_cannot_be_restored_is_replaced(sandbox: Sandbox) -> None:
     before = succeed(sandbox, "spark.sql('CREATE TABLE left_behind (n INT) USING parquet')\nreport()\n")
     after = succeed(sandbox, "report(tables=len(spark.catalog.listTables()))\n")
@@ -302,6 +340,36 @@ def test_everything_that_a_run_leaves_and_that_cannot_be_restored_is_reported(tm
     assert left_over == [set(list(LEFT)[: count + 1]) for count in range(len(LEFT))]
 
 
+def test_a_script_that_fails_is_a_failed_run_with_its_error_and_its_retry_gets_another_spark(sandbox: Sandbox) -> None:
+    fail = "raise ValueError('the file has no text column')\n"
+    started = "boto3.client('s3').put_object(Bucket=bucket, Key=f\"java/{arguments['--JOB_RUN_ID']}\", Body=str(java))\n"
+    job, bucket = sandbox.glue_job(HEAD + started + fail, MaxRetries=1)
+    glue = sandbox.client("glue")
+
+    run = sandbox.glue_run(job, bucket=bucket)
+
+    assert run["JobRunState"] == "FAILED"
+    assert "ValueError: the file has no text column" in run["ErrorMessage"]
+    retry, first = eventually(lambda: len(runs := glue.get_job_runs(JobName=job)["JobRuns"]) == 2 and runs)  # MaxRetries
+    assert (first["Id"], retry["PreviousRunId"], retry["Attempt"]) == (run["Id"], run["Id"], 1)
+    ended = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT")
+    eventually(lambda: glue.get_job_run(JobName=job, RunId=retry["Id"])["JobRun"]["JobRunState"] in ended, 60)
+    assert sandbox.get(bucket, f"java/{first['Id']}") != sandbox.get(bucket, f"java/{retry['Id']}")
+
+
+def test_more_runs_than_allowed_are_refused_and_a_stopped_run_stops(sandbox: Sandbox) -> None:
+    job, _ = sandbox.glue_job("import time; time.sleep(300)\n", ExecutionProperty={"MaxConcurrentRuns": 1})
+    glue = sandbox.client("glue")
+    run = glue.start_job_run(JobName=job)["JobRunId"]
+
+    with pytest.raises(ClientError, match="ConcurrentRunsExceededException"):
+        glue.start_job_run(JobName=job)
+    eventually(lambda: glue.get_job_run(JobName=job, RunId=run)["JobRun"]["JobRunState"] == "RUNNING")
+    assert glue.batch_stop_job_run(JobName=job, JobRunIds=[run])["SuccessfulSubmissions"]
+
+    assert eventually(lambda: glue.get_job_run(JobName=job, RunId=run)["JobRun"]["JobRunState"] == "STOPPED")
+
+
 def test_a_run_that_crashes_takes_its_spark_with_it(sandbox: Sandbox) -> None:
     """Whether Java or the script crashes. The failure of a script is in the test of retries."""
     seen = []
@@ -323,69 +391,6 @@ def test_a_run_over_its_time_is_timed_out_and_the_next_run_works(sandbox: Sandbo
     assert run["ExecutionTime"] >= MINUTE
     assert reported(sandbox, bucket)["java"] == before["java"]
     assert succeed(sandbox, "report()\n")["java"] != before["java"]
-
-
-def test_runs_at_the_same_time_have_a_spark_each(sandbox: Sandbox) -> None:
-    script = (
-        HEAD
-        + """
-import time
-client = boto3.client('s3')
-client.put_object(Bucket=bucket, Key=f"started/{arguments['--name']}", Body=b'')
-while client.list_objects_v2(Bucket=bucket, Prefix='started/')['KeyCount'] < 2:
-    time.sleep(0.2)
-client.put_object(Bucket=bucket, Key=f"java/{arguments['--name']}", Body=str(java).encode())
-"""
-    )
-    job, bucket = sandbox.glue_job(script, ExecutionProperty={"MaxConcurrentRuns": 2})
-    glue = sandbox.client("glue")
-    started = [
-        glue.start_job_run(JobName=job, Arguments={"--bucket": bucket, "--name": name})["JobRunId"] for name in ("a", "b")
-    ]
-
-    def ended() -> bool:
-        states = [glue.get_job_run(JobName=job, RunId=run)["JobRun"]["JobRunState"] for run in started]
-        assert not {"FAILED", "STOPPED", "TIMEOUT"} & set(states)
-        return states == ["SUCCEEDED", "SUCCEEDED"]
-
-    eventually(ended, 180)
-    assert sandbox.get(bucket, "java/a") != sandbox.get(bucket, "java/b")
-
-
-def test_a_run_copies_nothing_that_it_does_not_open(sandbox: Sandbox) -> None:
-    job, bucket = sandbox.glue_job(
-        HEAD
-        + """
-rows = spark.read.json(f's3://{bucket}/in/').count()
-report(rows=rows, copied=sorted(path.name for path in pathlib.Path.home().rglob('*') if path.is_file()))
-"""
-    )
-    sandbox.put(bucket, "in/a.json", '{"n": 1}')
-    for number in range(50):
-        sandbox.put(bucket, f"history/{number}.json", '{"n": 1}')
-    assert sandbox.glue_run(job, bucket=bucket)["JobRunState"] == "SUCCEEDED"
-    found = reported(sandbox, bucket)
-    assert (found["rows"], found["copied"]) == (1, ["script.py"])
-
-
-def test_spark_overwrites_appends_and_renames_on_s3(sandbox: Sandbox) -> None:
-    """With keys that need quoting, and an empty result."""
-    found = succeed(
-        sandbox,
-        """
-out = f's3://{bucket}/año=1/a b'
-spark.range(5).repartition(3).write.parquet(out)
-spark.range(2).write.mode('append').parquet(out)
-appended = spark.read.parquet(out).count()
-spark.range(3).write.mode('overwrite').parquet(out)
-spark.range(0).write.mode('overwrite').json(f's3://{bucket}/empty')
-keys = [item['Key'] for item in boto3.client('s3').list_objects_v2(Bucket=bucket)['Contents']]
-report(appended=appended, rows=spark.read.parquet(out).count(), keys=keys)
-""",
-    )
-    assert (found["appended"], found["rows"]) == (7, 3)
-    assert "año=1/a b/_SUCCESS" in found["keys"]
-    assert not [key for key in found["keys"] if "_temporary" in key or key.endswith(".crc")]
 
 
 def test_a_role_that_may_not_write_gets_the_denial_as_the_error(sandbox: Sandbox) -> None:

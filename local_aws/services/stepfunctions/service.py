@@ -15,8 +15,8 @@ from local_aws import patching
 from local_aws.context import LocalContext
 from local_aws.services.base import Service
 from local_aws.services.eventbridge import EventBridgeService
-from local_aws.services.glue import GlueService
-from local_aws.services.sagemaker import SageMakerService
+from local_aws.services.glue.service import GlueService
+from local_aws.services.sagemaker.service import SageMakerService
 from local_aws.services.stepfunctions.integrations import integrations
 from local_aws.services.stepfunctions.job_task import job_task_class
 from local_aws.services.stepfunctions.redrive import ENDED_BADLY, full_history, redrive, redrive_count

@@ -55,7 +55,7 @@ class TransformJob(Job):
                 self._transform_objects(client, url)
         finally:
             self.record["TransformEndTime"] = datetime.now(UTC)
-        self.end("Completed")
+        self.end("Stopped" if self.stopping.is_set() else "Completed")
 
     @contextmanager
     def _model_server(self, model: Any, container: Mapping[str, Any]) -> Iterator[str]:

@@ -74,6 +74,12 @@ def _ended(describe: Any, field: str) -> dict[str, Any]:
     return found
 
 
+def _logged(sandbox: Sandbox, group: str, text: str) -> bool:
+    with contextlib.suppress(ClientError):  # the first line makes the log group
+        return text in sandbox.logs(group)
+    return False
+
+
 def _train(sandbox: Sandbox, request: dict[str, Any], **hyperparameters: str) -> dict[str, Any]:
     sagemaker, name = sandbox.client("sagemaker"), sandbox.name("training")
     sagemaker.create_training_job(TrainingJobName=name, HyperParameters={**SCRIPT, **hyperparameters}, **request)
@@ -151,12 +157,7 @@ def test_a_stopped_job_leaves_its_checkpoints_to_the_next(sandbox: Sandbox) -> N
     sagemaker, name = sandbox.client("sagemaker"), sandbox.name("training")
     sagemaker.create_training_job(TrainingJobName=name, HyperParameters=SCRIPT, **request)
 
-    def written() -> bool:
-        with contextlib.suppress(ClientError):  # the first line makes the log group
-            return "fold written" in sandbox.logs("/aws/sagemaker/TrainingJobs")
-        return False
-
-    eventually(written, 60)
+    eventually(lambda: _logged(sandbox, "/aws/sagemaker/TrainingJobs", "fold written"), 60)
     sagemaker.stop_training_job(TrainingJobName=name)
     stopped = _ended(lambda: sagemaker.describe_training_job(TrainingJobName=name), "TrainingJobStatus")
     assert stopped["TrainingJobStatus"] == "Stopped"
@@ -413,9 +414,12 @@ def output_fn(rows, accept): return "\\n".join(map(json.dumps, rows)) + "\\n", a
 """
 
 
-def _transform(sandbox: Sandbox, bucket: str, *, role: str | None = None, **more: Any) -> dict[str, Any]:
+def _transform(
+    sandbox: Sandbox, bucket: str, *, role: str | None = None, serve: str = SERVE, stop_at: str = "", **more: Any
+) -> dict[str, Any]:
+    """A transform job, to its end. It is stopped when its log contains `stop_at`, if that is not empty."""
     sagemaker, model, job = sandbox.client("sagemaker"), sandbox.name("model"), sandbox.name("transform")
-    url = sandbox.put(bucket, "model.tar.gz", archive(**{"about_json": "m1", "code/inference_py": SERVE}))
+    url = sandbox.put(bucket, "model.tar.gz", archive(**{"about_json": "m1", "code/inference_py": serve}))
     sagemaker.create_model(
         ModelName=model,
         ExecutionRoleArn=role or data_role(sandbox, "sagemaker", bucket),
@@ -434,6 +438,9 @@ def _transform(sandbox: Sandbox, bucket: str, *, role: str | None = None, **more
         TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
         **more,
     )
+    if stop_at:
+        eventually(lambda: _logged(sandbox, "/aws/sagemaker/TransformJobs", stop_at), 60)
+        sagemaker.stop_transform_job(TransformJobName=job)
     return _ended(lambda: sagemaker.describe_transform_job(TransformJobName=job), "TransformJobStatus")
 
 
@@ -474,6 +481,18 @@ def test_a_request_that_the_code_refuses_fails_the_job(sandbox: Sandbox) -> None
     sandbox.put(bucket, "in/a.jsonl", "not json\n")
     job = _transform(sandbox, bucket)
     assert job["TransformJobStatus"] == "Failed"
+
+
+def test_a_stopped_transform_writes_nothing_for_what_it_had_not_finished(sandbox: Sandbox) -> None:
+    bucket = sandbox.bucket()
+    sandbox.put(bucket, "in/a.jsonl", '{"n": 1}\n')
+    slow = SERVE.replace("def predict_fn", "def slow_predict_fn")
+    slow += (
+        "import time\ndef predict_fn(*_):\n    while True:\n        print('predicting', flush=True)\n        time.sleep(0.3)\n"
+    )
+    job = _transform(sandbox, bucket, serve=slow, stop_at="predicting")
+    assert (job["TransformJobStatus"], job.get("FailureReason")) == ("Stopped", None)
+    assert "Contents" not in sandbox.client("s3").list_objects_v2(Bucket=bucket, Prefix="out/")
 
 
 def test_another_image_is_refused_rather_than_pretended(sandbox: Sandbox) -> None:

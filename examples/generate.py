@@ -87,7 +87,7 @@ def section(name: str, record: Mapping[str, Any] | None, rejected: Mapping[str, 
 
 
 def _entities(record: Mapping[str, Any]) -> dict[str, list[str]]:
-    found = record["facts"]
+    found = record["entities"]
     return {
         "amounts": [f"{amount['value']} {amount['currency'] or '(currency unknown)'}" for amount in found["amounts"]],
         "dates": [str(date) for date in found["dates"]],

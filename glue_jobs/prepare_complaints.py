@@ -12,7 +12,8 @@ from typing import IO, Any
 
 import boto3
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.prepare import Refusal, prepare, write
+from complaints_etl.prepare import Refusal, prepare
+from complaints_etl.prepare_output import write
 from complaints_etl.publish.exports import rejected_rows
 from complaints_etl.readers.storage import SourceFile, s3_reader
 from complaints_etl.redaction import REDACTION_VERSION

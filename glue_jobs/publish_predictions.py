@@ -13,8 +13,8 @@ from itertools import islice
 from typing import IO, Any
 
 import boto3
+from complaints_etl.checkpoint import checkpoint
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.plans import keep
 from complaints_etl.publish.exports import Export, export_files, rejected_rows, separator
 from complaints_etl.publish.join import (
     Run,
@@ -79,7 +79,7 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     inputs = load(spark, s3, arguments)
     check_answers(inputs.records, inputs.answers)
     previous = withdraw(s3, arguments)
-    joined = keep(join_answers(inputs.records, inputs.answers), StorageLevel.DISK_ONLY)
+    joined = checkpoint(join_answers(inputs.records, inputs.answers), StorageLevel.DISK_ONLY)
     results = write(s3, arguments.output_bucket, inputs, joined)
     results.files["numbers_file"] = [keys.document]  # Record writes it when the run has ended
     write_report(s3, arguments, inputs, results)

@@ -54,6 +54,7 @@ def spark() -> Iterator[SparkSession]:
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.sql.adaptive.enabled", "false")  # as local AWS has it (local_aws/services/glue/)
+        .config("spark.sql.codegen.cache.maxEntries", "3000")
         .config("spark.sql.shuffle.partitions", "2")  # tiny data: 200 empty tasks would be most of the time
         .config("spark.sql.session.timeZone", "UTC")
         .getOrCreate()

@@ -26,8 +26,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "glue_jobs"), str(ROOT / "training")]
 from complaint_model.fit import fit
 from complaint_model.records import Rows, columns_of, read_labelled
 from complaint_model.settings import Settings
-from complaints_etl.duplicates import SIMILARITY
-from complaints_etl.understanding import BAND_ROWS, BANDS, SIGNATURE, signature
+from complaints_etl.minhash import BAND_ROWS, BANDS, SIGNATURE_SIZE, signature
+from complaints_etl.near_copies import SIMILARITY
 
 from local_aws import java
 from stacks.config import load_settings
@@ -49,7 +49,7 @@ def groups_of(texts: Sequence[str]) -> list[str]:
         for index, values in enumerate(signatures):
             head = heads.setdefault(tuple(values[band * BAND_ROWS : (band + 1) * BAND_ROWS]), index)
             alike = sum(ours == theirs for ours, theirs in zip(values, signatures[head], strict=True))
-            if head != index and alike >= SIMILARITY * SIGNATURE:
+            if head != index and alike >= SIMILARITY * SIGNATURE_SIZE:
                 parent[root(index)] = root(head)
     return [str(root(index)) for index in range(len(texts))]
 

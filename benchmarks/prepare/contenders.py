@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GLUE_JOBS = str(ROOT / "glue_jobs")
 sys.path.insert(0, GLUE_JOBS)
 
-# What cleaning.py does, in Python's notation.
+# What text/cleaning.py does, in Python's notation.
 _STEPS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"</?[a-z][a-z0-9]*(\s[^<>]*)?/?>"), " "),
     (re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]"), ""),
@@ -71,8 +71,9 @@ def spark_copy(path: Path, folder: Path) -> tuple[float, int]:
 
 def prepare(path: Path, folder: Path) -> tuple[float, int]:
     """Seconds, accepted rows."""
-    from complaints_etl import prepare as job
     from complaints_etl.job_settings import JobSettings
+    from complaints_etl.prepare import prepare as prepare_files
+    from complaints_etl.prepare_output import write
     from complaints_etl.readers.storage import SourceFile
     from complaints_etl.session import configure
 
@@ -92,8 +93,8 @@ def prepare(path: Path, folder: Path) -> tuple[float, int]:
 
     began = time.perf_counter()
     source = SourceFile(key=path.name, version_id="1", size=path.stat().st_size, read=read, bucket="raw")
-    prepared = job.prepare(spark, [source], settings, run_id="benchmark", salt="salt")
-    report = job.write(prepared, prefix=folder.as_uri(), put=put, started=time.time())
+    prepared = prepare_files(spark, [source], settings, run_id="benchmark", salt="salt")
+    report = write(prepared, prefix=folder.as_uri(), put=put, started=time.time())
     return time.perf_counter() - began, report["rows"]["accepted"]
 
 

@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.prepare import Refusal, prepare, write
+from complaints_etl.prepare import Refusal, prepare
+from complaints_etl.prepare_output import write
 from complaints_etl.readers.storage import SourceFile
 from complaints_etl.session import configure
 from pyspark.sql import SparkSession

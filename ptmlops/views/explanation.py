@@ -30,7 +30,7 @@ def show_explanation(row: dict[str, Any]) -> None:
             "because it would hardly ever be found otherwise[/dim]"
         )
     _show_bars(out, "terms that led to the label", [(item["term"], item["contribution"]) for item in row["top_terms"] or []])
-    about = [(name, _values(values)) for name, values in (row.get("facts") or {}).items() if values]
+    about = [(name, _values(values)) for name, values in (row.get("entities") or {}).items() if values]
     about += [("language", row["language"]), ("run", row["run_id"]), ("file", row["source_file"])]
     table = Table.grid(padding=(0, 2, 0, 0))
     for name, shown in [*about, ("model version", str(row["model_version"]))]:

@@ -210,7 +210,7 @@ def _result_cells(run: Run) -> Column:
         .when(file_label.isNotNull(), "the label is the file's own")
         .when(predicted.isNull(), "the model could not read it")
     )
-    amounts = F.transform("facts.amounts", lambda amount: F.concat_ws(" ", amount["value"], amount["currency"]))
+    amounts = F.transform("entities.amounts", lambda amount: F.concat_ws(" ", amount["value"], amount["currency"]))
     cells = (
         state,
         F.when(~rejected, F.col("complaint_id")),

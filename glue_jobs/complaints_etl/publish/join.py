@@ -11,7 +11,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from complaints_etl.plans import keep
+from complaints_etl.checkpoint import checkpoint
 
 # Read as a resource, because Glue imports this package from a zip archive.
 TABLE = resources.files("complaints_etl.publish").joinpath("predictions_table.json")
@@ -49,7 +49,7 @@ def table_columns() -> list[tuple[str, str]]:
 def read_answers(spark: SparkSession, location: str) -> DataFrame:
     """Read the output lines of Batch Transform below `location`."""
     lines = spark.read.option("lineSep", "\n").text(location).where(F.length("value") > 0)
-    return keep(lines.select(F.from_json("value", ANSWER).alias("answer")).select("answer.*"), StorageLevel.DISK_ONLY)
+    return checkpoint(lines.select(F.from_json("value", ANSWER).alias("answer")).select("answer.*"), StorageLevel.DISK_ONLY)
 
 
 def no_answers(spark: SparkSession) -> DataFrame:

@@ -99,7 +99,7 @@ def collect_statistics(scored: DataFrame) -> RunStatistics:
 
 def _amounts(scored: DataFrame) -> list[Amounts]:
     rows = (
-        scored.select("label", F.explode("facts.amounts").alias("amount"))
+        scored.select("label", F.explode("entities.amounts").alias("amount"))
         .select("label", F.col("amount.currency").alias("currency"), F.col("amount.value").cast("double").alias("value"))
         .where("value IS NOT NULL")
         .groupBy("label", "currency")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from complaints_etl.lexicon import LEXICON
-from complaints_etl.text.cells import is_blank
+from complaints_etl.text.blank import is_blank
 from complaints_etl.text.normalize import fold
 
 _FIRST_SERIAL, _SERIALS = datetime(1899, 12, 30), range(20_000, 80_001)  # a spreadsheet's days: 1954 to 2119

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from complaints_etl.redaction import redact, redact_value
-from complaints_etl.text.cells import clean_cell
+from complaints_etl.text.cleaning import clean_cell
 
 # An id without any of these characters is not redacted: digits tell rows apart, whatever else they may be.
 MAY_BE_PERSONAL = "[@+. \u00a0]"

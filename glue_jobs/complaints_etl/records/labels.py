@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 from complaints_etl.redaction import redact
-from complaints_etl.text.cells import clean_cell, is_blank
+from complaints_etl.text.blank import is_blank
+from complaints_etl.text.cleaning import clean_cell
+
+MAX_CHARACTERS = 80
+TOO_LONG = f"(over {MAX_CHARACTERS} characters)"  # stands for labels that are too long to be shown
 
 
 @lru_cache(maxsize=10_000)
@@ -20,3 +26,42 @@ def label_as_written(cell: str | None) -> str | None:
     """Return the cell itself, for exports, redacted if it contains personal data."""
     redacted, counts = redact(clean_cell(cell or ""))
     return redacted if counts else cell
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """The canonical label of each label in the files.
+
+    Attributes:
+        canonical: lower-case label to canonical label; empty if every label counts as it is.
+        other: the canonical label of those that are not in the map; None if they stay as they are.
+    """
+
+    canonical: Mapping[str, str]
+    other: str | None = None
+
+    @classmethod
+    def of(cls, label_map: Mapping[str, str], *, unknown_labels: str) -> LabelMap:
+        """Make the map from the settings. Canonical labels map to themselves.
+
+        Args:
+            label_map: label in the files to canonical label.
+            unknown_labels: `other` maps labels that are not in the map to `other`.
+        """
+        canonical = {(label(name) or "").lower(): name for name in label_map.values()}
+        canonical |= {(label(old) or "").lower(): new for old, new in label_map.items()}
+        return cls(canonical, "other" if label_map and unknown_labels == "other" else None)
+
+    def resolve(self, given: str | None) -> tuple[str | None, str | None]:
+        """Return (canonical label, name under which the report lists an unknown one).
+
+        A text in the label's column is not a label: one over MAX_CHARACTERS gives `(None, TOO_LONG)`.
+        """
+        if given is None:
+            return None, None
+        if len(given) > MAX_CHARACTERS:
+            return None, TOO_LONG
+        if not self.canonical:
+            return given, None
+        known = self.canonical.get(given.lower())
+        return (known, None) if known is not None else (self.other or given, given)

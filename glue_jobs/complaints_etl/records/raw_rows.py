@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from complaints_etl.oddities import oddities
 from complaints_etl.readers import csv_arrow, read_rows
 from complaints_etl.readers.blocks import blocks_of
 from complaints_etl.readers.csv_parser import lines_of
@@ -34,13 +33,13 @@ from complaints_etl.spreadsheet import active
 
 # A part's text, its rows and its share of a batch fit a worker's Python several times over.
 PART_BYTES = 16 * 1024**2
-_BATCH_ROWS = 5000
+_BATCH_ROWS = 2000  # which annotate.py looks at together
 _BATCH_CHARACTERS = 16 * 1024**2
 _FIRST_COMPOSABLE = 0xCC  # the first byte in UTF-8 of U+0300 and above; characters below are composed already
 
 RAW_SCHEMA = (
     "source_index int, part int, row_number bigint, line_number bigint, source_file string, source_version string, "
-    "original_id string, raw_text string, oddities int, label_original string, label_read string, received_at timestamp, "
+    "original_id string, raw_text string, label_original string, label_read string, received_at timestamp, "
     "unread_date boolean, carried_raw map<string,string>, reason string, detail string, record string"
 )
 _ARROW = pa.schema(
@@ -49,9 +48,10 @@ _ARROW = pa.schema(
         ("part", pa.int32()),
         ("row_number", pa.int64()),
         ("line_number", pa.int64()),
-        *((name, pa.string()) for name in ("source_file", "source_version", "original_id", "raw_text")),
-        ("oddities", pa.int32()),
-        *((name, pa.string()) for name in ("label_original", "label_read")),
+        *(
+            (name, pa.string())
+            for name in ("source_file", "source_version", "original_id", "raw_text", "label_original", "label_read")
+        ),
         ("received_at", pa.timestamp("us", "UTC")),
         ("unread_date", pa.bool_()),
         ("carried_raw", pa.map_(pa.string(), pa.string())),
@@ -166,12 +166,10 @@ def _value(values: Mapping[str, str], column: str | None) -> str | None:
 
 
 def _to_arrow(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
-    """Return rows as RAW_SCHEMA; `oddities` is computed from the text."""
-    fields = [field for field in _ARROW if field.name != "oddities"]
-    columns = zip(*rows, strict=True) if rows else [()] * len(fields)
-    arrays = {field.name: pa.array(values, field.type) for values, field in zip(columns, fields, strict=True)}
-    arrays["oddities"] = oddities(arrays["raw_text"])
-    return pa.RecordBatch.from_arrays([arrays[field.name] for field in _ARROW], schema=_ARROW)
+    """Return rows as RAW_SCHEMA."""
+    columns = zip(*rows, strict=True) if rows else [()] * len(_ARROW)
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, _ARROW, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=_ARROW)
 
 
 # -- in bulk ----------------------------------------------------------------------------------------------------------
@@ -201,7 +199,6 @@ def _plain_batches(
             pa.array([file.version_id] * size),
             _identities(own_id),
             text,
-            oddities(text),
             *(_map_distinct(labels, pa.string(), read) for read in (label_as_written, label)),
             _map_distinct(dates, _ARROW.field("received_at").type, lambda cell: received(cell, month_first)),
             _map_distinct(dates, pa.bool_(), lambda cell: is_unread(cell, month_first)),

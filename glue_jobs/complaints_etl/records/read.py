@@ -15,6 +15,7 @@ from complaints_etl.readers.evidence import Evidence
 from complaints_etl.readers.parts import Part, Range, cut
 from complaints_etl.readers.storage import SourceFile
 from complaints_etl.readers.table import Aliases
+from complaints_etl.records.annotate import ANNOTATED_SCHEMA, AnnotationOptions, annotate
 from complaints_etl.records.raw_rows import PART_BYTES, RAW_SCHEMA, PartSummary, read_batches, redact_names
 
 _SHARED_BYTES = 256 * 1024  # less is not worth a shuffle
@@ -34,7 +35,7 @@ class _SummariesParam(AccumulatorParam[_Summaries]):
 
 @dataclass(frozen=True)
 class FilesRead:
-    """The raw rows of a run's files (RAW_SCHEMA); the summaries are complete once all rows have been computed."""
+    """The annotated rows of a run's files (ANNOTATED_SCHEMA); the summaries are complete once all rows have been computed."""
 
     rows: DataFrame
     files: Sequence[SourceFile]
@@ -53,14 +54,20 @@ class FilesRead:
 
 
 def read_files(
-    spark: SparkSession, files: Sequence[SourceFile], aliases: Aliases, *, part_bytes: int = PART_BYTES
+    spark: SparkSession,
+    files: Sequence[SourceFile],
+    aliases: Aliases,
+    options: AnnotationOptions,
+    *,
+    part_bytes: int = PART_BYTES,
 ) -> FilesRead:
-    """Read all files. `row_number` counts from a part's beginning, until `number_rows` knows the rows of all parts.
+    """Read and annotate all files. `row_number` counts from a part's beginning, until `number_rows` knows the rows of all parts.
 
     Args:
         spark: the session.
         files: the run's.
         aliases: for each column of ours the names that it may have.
+        options: for the annotation.
         part_bytes: how much of a large file one task reads.
     """
     context = spark.sparkContext
@@ -78,16 +85,24 @@ def read_files(
     def summarize(part: Part, summary: PartSummary) -> None:
         summaries.add({(part.file, part.number): summary})
 
-    def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for task in batch.column(0).to_pylist():
                 for part in tasks[task]:
                     yield from read_batches(sources[part.file], part, aliases, summarize)
 
-    rows = spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(work, RAW_SCHEMA)
+    def annotate_raw(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return annotate(batches, options)
+
+    numbers = spark.range(0, len(tasks), 1, len(tasks))
     if len(tasks) < cores and total >= _SHARED_BYTES:
-        # One packed file is read by one task; what comes after is the work of all.
-        rows = rows.repartition(cores).sortWithinPartitions("source_index", "part", "row_number")
+        # A packed file is read by one task. All cores annotate its rows.
+        raw = (
+            numbers.mapInArrow(read, RAW_SCHEMA).repartition(cores).sortWithinPartitions("source_index", "part", "row_number")
+        )
+        rows = raw.mapInArrow(annotate_raw, ANNOTATED_SCHEMA)
+    else:
+        rows = numbers.mapInArrow(lambda batches: annotate_raw(read(batches)), ANNOTATED_SCHEMA)
     return FilesRead(rows, sources, summaries)
 
 

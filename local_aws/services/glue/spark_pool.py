@@ -34,7 +34,9 @@ SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.extraJavaOptions": JAVA_OPTIONS,
-    "spark.sql.shuffle.partitions": "4",  # a laptop's share of Glue's default of 200
+    "spark.sql.shuffle.partitions": "2",  # runs are small: a task of a shuffle costs more than its rows
+    # Each run compiles over 100 classes, and Spark's default is to keep 100: the next run would compile all of them again.
+    "spark.sql.codegen.cache.maxEntries": "3000",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.sources.ignoreDataLocality": "true",  # S3 has no block locations
     "spark.ui.enabled": "false",

@@ -14,5 +14,5 @@ SELECT
   amount.currency,
   CAST(amount.value AS double) AS amount
 FROM latest
-CROSS JOIN UNNEST(facts.amounts) AS amount (value, currency)
+CROSS JOIN UNNEST(entities.amounts) AS amount (value, currency)
 WHERE newest = 1

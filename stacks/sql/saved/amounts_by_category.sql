@@ -13,7 +13,7 @@ SELECT
   max(amount.value) AS largest,
   sum(amount.value) AS total
 FROM latest
-CROSS JOIN UNNEST(facts.amounts) AS amount (value, currency)
+CROSS JOIN UNNEST(entities.amounts) AS amount (value, currency)
 WHERE newest = 1
 GROUP BY label, amount.currency
 ORDER BY mentions DESC, label, currency

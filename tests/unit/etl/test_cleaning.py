@@ -5,31 +5,16 @@ from __future__ import annotations
 import random
 import time
 
-import pyarrow as pa
 import pytest
-from complaints_etl.cleaning import clean, cut
-from complaints_etl.oddities import UNUSUAL, oddities
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
-
-pytestmark = pytest.mark.slow  # every test is a Spark job or more
+from complaints_etl.text.cleaning import clean_cell, clean_text
 
 LATIN = "".join(map(chr, range(0xA0, 0x100)))
 MARKS = "‘’“”–—…•€™‚„†‡‰‹›Œœžˆ˜ƒ"
 SYMBOLS = ["✅", "→", "★", "\ufffd", "😀", "🙏🏽", "❤\ufe0f", "👨\u200d👩\u200d👧"]
 
 
-def cleaned(spark: SparkSession, texts: list[str], *, cap: int = 1000) -> list[str]:
-    """As Prepare does it; where all steps are done for every text, the same has to come out."""
-    rows = list(zip(range(len(texts)), texts, oddities(pa.array(texts)).to_pylist(), strict=True))
-    frame = spark.createDataFrame(rows, "i int, t string, o int")
-
-    for name, steps in (("marked", F.col("o")), ("all", F.lit(7))):
-        frame = frame.withColumn(name, clean(F.trim("t"), steps, max_characters=cap))
-        frame = frame.withColumn(name, cut(F.col(name), max_characters=cap))
-    found = frame.orderBy("i").collect()
-    assert [row["marked"] for row in found] == [row["all"] for row in found]
-    return [row["all"] for row in found]
+def cleaned(texts: list[str], *, cap: int = 1000) -> list[str]:
+    return [clean_text(text, max_characters=cap)[0] for text in texts]
 
 
 def misread(text: str) -> str:
@@ -97,30 +82,30 @@ ENTITIES = [("&frac14; &sup1; &amp;lt; &amp;amp; R&D; &#8364;&euro;&unknown;", "
 
 
 @pytest.mark.parametrize("cases", [MAIL_PARTS, TAGS, MOJIBAKE, ENTITIES], ids=["mail", "tags", "mojibake", "entities"])
-def test_what_goes_and_what_stays(spark: SparkSession, cases: list[tuple[str, str]]) -> None:
-    assert cleaned(spark, [raw for raw, _ in cases]) == [expected for _, expected in cases]
+def test_what_goes_and_what_stays(cases: list[tuple[str, str]]) -> None:
+    assert cleaned([raw for raw, _ in cases]) == [expected for _, expected in cases]
 
 
-def test_characters_read_in_the_wrong_encoding_once_or_twice_are_repaired(spark: SparkSession) -> None:
+def test_characters_read_in_the_wrong_encoding_once_or_twice_are_repaired() -> None:
     signs = [sign for sign in [*LATIN, *MARKS, *SYMBOLS] if sign not in "\xa0\xad"]
     wrong = [f"me {misread(sign)} co" for sign in signs] + [f"me{misread(misread(sign))}co" for sign in signs]
     wrong += [f"me{sign.encode().decode('latin-1')}co" for sign in signs]
     # Å and Ã before a closing mark are a letter and a mark where no letter is beside them.
     right = [f"me {misread(sign) if misread(sign)[0] == 'Ã' and misread(sign)[1] in '’”…–—›»' else sign} co" for sign in signs]
-    assert cleaned(spark, wrong) == right + [f"me{sign}co" for sign in signs] * 2
-    assert all(mark & UNUSUAL for mark in oddities(pa.array(wrong)).to_pylist())
+    assert cleaned(wrong) == right + [f"me{sign}co" for sign in signs] * 2
+    assert [clean_cell(text) for text in wrong] == cleaned(wrong)  # labels and ids are repaired alike
 
 
-def test_correct_texts_are_no_mojibake(spark: SparkSession) -> None:
+def test_correct_texts_are_no_mojibake() -> None:
     draw = random.Random(5)  # noqa: S311 - test data
     letters = [*"aeñéíóúÁÉÍÓÚÑüÜçÇàèìòùâêîôûäëïößãõÃÕ"]
     words = ["".join(draw.sample(letters, k=draw.randint(1, 6))) for _ in range(3000)]
     texts = [f"“{word}” «{word}» ‘{word}’ {word}… {word}–{word.lower()} ¿{word}? {word}. {word}’s" for word in words]
     texts = [text for text in texts if "Ã–" not in text and "Ã’s" not in text]  # before a letter these are Ö and Ò
-    assert cleaned(spark, texts) == texts
+    assert cleaned(texts) == texts
 
 
-def test_a_cut_loses_the_last_number_or_word_and_little_else(spark: SparkSession) -> None:
+def test_a_cut_loses_the_last_number_or_word_and_little_else() -> None:
     figures = "Estado de cuenta: " + "500 1200 33.5 77 -20 (15) " * 20
     texts = [
         figures,
@@ -130,20 +115,20 @@ def test_a_cut_loses_the_last_number_or_word_and_little_else(spark: SparkSession
         "hola " * 38 + "4111 1111 1111 1111",
         "ab " * 100,
     ]
-    found = cleaned(spark, texts, cap=200)
+    found = cleaned(texts, cap=200)
     assert all(len(short) >= 140 and text.startswith(short) for text, short in zip(texts, found, strict=True))
     assert figures[: len(found[0]) + 1].endswith(" ")
     assert found[1:] == ["9" * 200, "ab" * 45 + "9" * 110, "ab" * 90, ("hola " * 38).strip(), ("ab " * 66 + "ab").strip()]
 
 
-def test_no_cut_leaves_part_of_a_number(spark: SparkSession) -> None:
+def test_no_cut_leaves_part_of_a_number() -> None:
     numbers = [
         "4111 1111 1111 1111", "4111 - 1111 - 1111 - 1111", "+57 (310) 555-1234", "79.123.456", "ES91 2100 0418 4502 0005 1332",
         "ana.maria@example.com",
     ]  # fmt: skip
     begun = "me robaron la plata y nadie da la cara "
     texts = [(begun * 3)[:at].rstrip() + f" {number} de Ana" for number in numbers for at in range(65, 100)]
-    for text, short in zip(texts, cleaned(spark, texts, cap=100), strict=True):
+    for text, short in zip(texts, cleaned(texts, cap=100), strict=True):
         [number] = [number for number in numbers if number in text]
         assert text.startswith(short)
         assert number in short or len(short) < text.index(number)
@@ -184,12 +169,77 @@ HOSTILE = [
 ]
 
 
-def test_the_time_grows_with_the_length_alone(spark: SparkSession) -> None:
+def test_the_time_grows_with_the_length_alone() -> None:
     """Of what grows with its square, one such text alone takes minutes."""
     size = 300_000
     texts = [before + again * (size // len(again)) + after for before, again, after in HOSTILE]
     texts.append("".join(f"&#{code};" for code in range(200, 200 + size // 8)))
-    frame = spark.createDataFrame([(text,) for text in texts], "t string")
     start = time.monotonic()
-    frame.select(clean(F.col("t"), F.lit(7), max_characters=20_000)).collect()
-    assert time.monotonic() - start < 180  # 62 s were seen beside eight other processes on two cores
+    for text in texts:
+        clean_text(text, max_characters=20_000)
+    assert time.monotonic() - start < 60
+
+
+CLEANED = [
+    ("  Mañana   no\tabrió ", "Mañana no abrió"),
+    ("MaÃ±ana no abriÃ³ el cajero", "Mañana no abrió el cajero"),
+    ("&lt;b&gt; 5 &amp; 6 &nbsp; fin", "5 & 6 fin"),
+    ("<p>Hola <b>amigos</b></p>", "Hola amigos"),
+    ("cero\u200bancho\ufeff y \u0007control", "ceroancho y control"),
+    ("noooooo!!!!!!!! por qué????", "noo!!! por qué???"),
+    ("XXXX XXXX 1234 el XX/XX/XXXX, siiiii xxxx", "XXXX XXXX 1234 el XX/XX/XXXX, sii xxxx"),
+    ("Nadie responde 😡 ni por €5 ni por $10", "Nadie responde 😡 ni por €5 ni por $10"),
+    ("Hola\nDe: banco@example.com\nAsunto: queja\nno llegó", "Hola queja no llegó"),
+    ("No llegó la tarjeta\n--\nAna Peña\nGerente", "No llegó la tarjeta"),
+    (
+        "aquí &aacute;&#225;&#xE1;&ntilde; &euro;5 &#8364; &#146; &#128545; &nada; &amp;lt; R&D; fin",
+        "aquí áááñ €5 € ’ 😡 &nada; &lt; R&D; fin",
+    ),
+    ("&#0;uno &#x110000; dos&#xD800;", "uno \ufffd dos\ufffd"),
+    ("LÃ\x81STIMA, MÃ‘AÃ‘A, â€œsÃ\xadâ€\x9d y â‚¬5", "LÁSTIMA, MÑAÑA, “sí” y €5"),
+    (
+        "<P>Hola<BR/>a <mi asesor> y <EMAIL>, 3 <b 4<!-- x --></P><script>var a;</script>",
+        "Hola a <mi asesor> y <EMAIL>, 3 <b 4",
+    ),
+    ("familia 👨\u200d👩\u200d👧 y 🏳️\u200d🌈 a\u200db \u2067oculto\u2069", "familia 👨\u200d👩\u200d👧 y 🏳️\u200d🌈 ab oculto"),
+    ("uno\u2028dos\u3000tres\u0085cuatro", "uno dos tres cuatro"),
+    ("Para: quien corresponda, mi tarjeta no llegó", "Para: quien corresponda, mi tarjeta no llegó"),
+    ("Asunto: no llegó\nDe: mí", "no llegó"),
+    (
+        "Primero pasó esto\n--\n" + "y luego todo lo demás " * 30,
+        "Primero pasó esto -- " + "y luego todo lo demás " * 29 + "y luego todo lo demás",
+    ),
+    ("Gracias\nEl lun, 3 mar 2026 a las 10:00, Banco <a@b.co> escribió:\n> respuesta", "Gracias > respuesta"),
+]
+
+
+@pytest.mark.parametrize(("raw", "expected"), CLEANED)
+def test_what_is_cleaned(raw: str, expected: str) -> None:
+    assert clean_text(raw, max_characters=1000) == (expected, False)
+
+
+def test_a_text_is_cut_before_the_word_and_the_number_that_the_limit_goes_through() -> None:
+    texts = ["uno dos tres", "tarjeta 4111 1111 1111 1111", "abcdefgh" * 5, "justo aquí!"]
+    assert cleaned(texts, cap=20) == ["uno dos tres", "tarjeta", "abcdefghabcdefghabcd", "justo aquí!"]
+    assert cleaned(texts, cap=11) == ["uno dos", "tarjeta", "abcdefghabc", "justo aquí!"]
+
+
+def test_a_text_is_cut_only_if_it_is_longer_than_the_limit() -> None:
+    assert clean_text("uno dos", max_characters=7) == ("uno dos", False)
+    assert clean_text("uno dos ", max_characters=7) == ("uno dos", False)
+    assert clean_text("uno dos!", max_characters=7) == ("uno", True)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected", "why"),
+    [
+        ("  CrÃ©dito&nbsp; de  consumo ", "Crédito de consumo", "wrong decoding, a reference, white space"),
+        ("R&D <b>", "R&D <b>", "no reference, and tags are the writer's"),
+        ("uno\u200b\ufeffdos\x07", "unodos", "invisible characters"),
+        ("cafe\u0301", "café", "a combining accent"),
+        ("-----", "-----", "repetitions stay"),
+        ("De: a\nPara: b", "De: a Para: b", "mail parts stay"),
+    ],
+)
+def test_cells_are_cleaned_without_what_only_texts_have(raw: str, expected: str, why: str) -> None:
+    assert clean_cell(raw) == expected, why

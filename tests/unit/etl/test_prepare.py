@@ -7,7 +7,6 @@ import dataclasses
 import gzip
 import io
 import json
-import random
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -15,16 +14,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from complaints_etl import redaction
-from complaints_etl.cleaning import CODES, DIGIT, MASK, SUM, classes_of, clean, cut, tokens
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.oddities import oddities
-from complaints_etl.prepare import Prepared, Refusal, prepare, write
+from complaints_etl.prepare import Prepared, Refusal, prepare
+from complaints_etl.prepare_output import write
 from complaints_etl.readers.storage import SourceFile
-from complaints_etl.redaction.scanner import ScannedText, prefix_index
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -438,7 +433,7 @@ def test_personal_data_is_gone_from_text_and_carried_columns_and_amounts_and_dat
     assert "312" not in json.dumps(prepared.report)
 
 
-def test_facts_and_language(run: Run) -> None:
+def test_entities_and_language(run: Run) -> None:
     spanish, english, french = collected(
         run(
             {
@@ -455,12 +450,12 @@ def test_facts_and_language(run: Run) -> None:
     )
     assert (spanish["language"], english["language"], french["language"]) == ("es", "en", "fr")
     assert french["flags"] == ["other_language"]
-    assert spanish["facts"]["amounts"][0].asDict() == {"value": 50000, "currency": "COP"}
-    assert spanish["facts"]["dates"] == english["facts"]["dates"] == [date(2026, 6, 16)]
-    assert len(spanish["facts"]["references"]) == 1
+    assert spanish["entities"]["amounts"][0].asDict() == {"value": 50000, "currency": "COP"}
+    assert spanish["entities"]["dates"] == english["entities"]["dates"] == [date(2026, 6, 16)]
+    assert len(spanish["entities"]["references"]) == 1
     assert "3481713" not in str(spanish)
-    assert spanish["facts"]["channels"] == ["app"]
-    assert english["facts"]["products"] == ["credit card"]
+    assert spanish["entities"]["channels"] == ["app"]
+    assert english["entities"]["products"] == ["credit card"]
 
 
 def test_a_rerun_writes_the_same_lines(spark: SparkSession, settings: JobSettings, tmp_path: Path) -> None:
@@ -492,64 +487,6 @@ def test_a_rerun_writes_the_same_lines(spark: SparkSession, settings: JobSetting
     assert written[0]
 
 
-CLEANED = [
-    ("  Mañana   no\tabrió ", "Mañana no abrió"),
-    ("MaÃ±ana no abriÃ³ el cajero", "Mañana no abrió el cajero"),
-    ("&lt;b&gt; 5 &amp; 6 &nbsp; fin", "5 & 6 fin"),
-    ("<p>Hola <b>amigos</b></p>", "Hola amigos"),
-    ("cero\u200bancho\ufeff y \u0007control", "ceroancho y control"),
-    ("noooooo!!!!!!!! por qué????", "noo!!! por qué???"),
-    ("XXXX XXXX 1234 el XX/XX/XXXX, siiiii xxxx", "XXXX XXXX 1234 el XX/XX/XXXX, sii xxxx"),
-    ("Nadie responde 😡 ni por €5 ni por $10", "Nadie responde 😡 ni por €5 ni por $10"),
-    ("Hola\nDe: banco@example.com\nAsunto: queja\nno llegó", "Hola queja no llegó"),
-    ("No llegó la tarjeta\n--\nAna Peña\nGerente", "No llegó la tarjeta"),
-    (
-        "aquí &aacute;&#225;&#xE1;&ntilde; &euro;5 &#8364; &#146; &#128545; &nada; &amp;lt; R&D; fin",
-        "aquí áááñ €5 € ’ 😡 &nada; &lt; R&D; fin",
-    ),
-    ("&#0;uno &#x110000; dos&#xD800;", "uno \ufffd dos?"),
-    ("LÃ\x81STIMA, MÃ‘AÃ‘A, â€œsÃ\xadâ€\x9d y â‚¬5", "LÁSTIMA, MÑAÑA, “sí” y €5"),
-    (
-        "<P>Hola<BR/>a <mi asesor> y <EMAIL>, 3 <b 4<!-- x --></P><script>var a;</script>",
-        "Hola a <mi asesor> y <EMAIL>, 3 <b 4",
-    ),
-    ("familia 👨\u200d👩\u200d👧 y 🏳️\u200d🌈 a\u200db \u2067oculto\u2069", "familia 👨\u200d👩\u200d👧 y 🏳️\u200d🌈 ab oculto"),
-    ("uno\u2028dos\u3000tres\u0085cuatro", "uno dos tres cuatro"),
-    ("Para: quien corresponda, mi tarjeta no llegó", "Para: quien corresponda, mi tarjeta no llegó"),
-    ("Asunto: no llegó\nDe: mí", "no llegó"),
-    (
-        "Primero pasó esto\n--\n" + "y luego todo lo demás " * 30,
-        "Primero pasó esto -- " + "y luego todo lo demás " * 29 + "y luego todo lo demás",
-    ),
-    ("Gracias\nEl lun, 3 mar 2026 a las 10:00, Banco <a@b.co> escribió:\n> respuesta", "Gracias > respuesta"),
-]
-
-
-def test_cleaning(spark: SparkSession) -> None:
-    """All at once: a Spark job costs as much as a thousand texts."""
-    marks = oddities(pa.array([raw for raw, _ in CLEANED])).to_pylist()
-    rows = [(i, raw, mark) for i, ((raw, _), mark) in enumerate(zip(CLEANED, marks, strict=True))]
-    frame = spark.createDataFrame(rows, "i int, t string, o int")
-    for steps in (F.col("o"), F.lit(7)):  # as marked, and everything for every text
-        found = frame.select("i", clean(F.col("t"), steps, max_characters=1000).alias("t")).orderBy("i").collect()
-        assert [row["t"] for row in found] == [expected for _, expected in CLEANED]
-
-
-def test_a_text_is_cut_before_the_word_and_the_number_that_the_limit_goes_through(spark: SparkSession) -> None:
-    texts = ["uno dos tres", "tarjeta 4111 1111 1111 1111", "abcdefgh" * 5, "justo aquí!"]
-    frame = spark.createDataFrame(list(enumerate(texts)), "i int, t string")
-    for limit, expected in (
-        (20, ["uno dos tres", "tarjeta", "abcdefghabcdefghabcd", "justo aquí!"]),
-        (11, ["uno dos", "tarjeta", "abcdefghabc", "justo aquí!"]),
-    ):
-        found = (
-            frame.select("i", cut(clean(F.col("t"), F.lit(0), max_characters=limit), max_characters=limit).alias("t"))
-            .orderBy("i")
-            .collect()
-        )
-        assert [row["t"] for row in found] == expected
-
-
 def test_what_an_export_gives_back_is_carried_as_it_was_written(run: Run) -> None:
     [row] = collected(run({"a.csv": table({"text": LONG, "fecha": "27/04/2026", "canal": "web"})}))
     assert row["carried"] == {"fecha": "27/04/2026", "canal": "web"}
@@ -567,21 +504,3 @@ def test_the_length_cap_is_flagged(run: Run) -> None:
     cut, whole = collected(run({"a.csv": table({"text": "palabra " * 100}, {"text": fits})}, max_text_characters=100))
     assert (cut["text"], cut["flags"]) == (("palabra " * 12).strip(), ["truncated"])
     assert (whole["text"], whole["flags"]) == ("mi correo es <EMAIL> " + "ah" * 30, [])
-
-
-def test_classes_that_a_text_is_said_not_to_hold_are_not_in_it(spark: SparkSession) -> None:
-    draw = random.Random(11)  # noqa: S311 - test data
-    bits = [*"aCEUXxñé123 ,/-_$€漢\u0301\n²İ", "COP", "USD", "US", "cop", "1.200", "XX", "<PHONE>"]
-    texts = ["".join(draw.choices(bits, k=draw.randint(1, 14))) for _ in range(5000)]
-    rows = [(seen.text, classes_of(seen)) for seen in prefix_index((*redaction.PREFIXES, CODES)).scan(texts)]
-    frame = spark.createDataFrame(rows, "t string, c int")
-    assert frame.where(tokens(F.col("t"), F.col("c")) != tokens(F.col("t"), F.lit(SUM | MASK | DIGIT))).count() == 0
-
-
-def test_tokens_put_numbers_amounts_placeholders_and_masks_into_classes(spark: SparkSession) -> None:
-    text = "Cobraron $1.200 el 03/04/2026 a XXXX, tel <PHONE>; ñandú 24h"
-    row = (text, classes_of(ScannedText(text)))
-    frame = spark.createDataFrame([row], "t string, c int").select(tokens(F.col("t"), F.col("c")).alias("t"))
-    assert frame.first()["t"] == [  # type: ignore[index]
-        "cobraron", "<amount>", "el", "<number>", "a", "<mask>", "tel", "<phone>", "ñandú", "24h",
-    ]  # fmt: skip

@@ -20,7 +20,7 @@ from complaints_etl.records.dates import is_unread, received
 from complaints_etl.records.identifiers import carried, identity
 from complaints_etl.records.labels import label, label_as_written
 from complaints_etl.records.raw_rows import read_batches, redact_names
-from complaints_etl.text.cells import BLANKS
+from complaints_etl.text.blank import BLANKS
 
 ALIASES = {
     "text": ("text", "queja", "descripcion"),

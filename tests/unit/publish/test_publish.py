@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from complaints_etl import spreadsheet
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.prepare import prepare, write
+from complaints_etl.prepare import prepare
+from complaints_etl.prepare_output import write
 from complaints_etl.publish.exports import (
     EXPORT_COLUMNS,
     LostRowsError,
@@ -394,7 +395,7 @@ def physical(folder: Path) -> list[Any]:
 def test_every_run_writes_the_same_types(spark: SparkSession, prepared: Prepared, answers: DataFrame, tmp_path: Path) -> None:
     """A run with no amount, no date and no answer infers nothing else: the types are the table's and not the data's."""
     joined = join_answers(prepared.records, answers)
-    bare = joined.withColumn("facts", F.lit(None)).withColumn("received_at", F.lit(None)).withColumn("confidence", F.lit(1))
+    bare = joined.withColumn("entities", F.lit(None)).withColumn("received_at", F.lit(None)).withColumn("confidence", F.lit(1))
     for name, frame in (("full", joined), ("bare", bare), ("none", joined.where("false"))):
         write_table(predictions(frame, RUN), str(tmp_path / name), rows=3)
     schemas = [schema for name in ("full", "bare", "none") for schema in physical(tmp_path / name)]

@@ -1,0 +1,189 @@
+"""The counts of report.json, and the check that no row was lost."""
+
+from __future__ import annotations
+
+import platform
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from complaints_etl.job_settings import JobSettings
+from complaints_etl.redaction import REDACTION_VERSION
+from complaints_etl.redaction import TYPES as REDACTION_TYPES
+from ptmlops_contracts.report import REPORT_VERSION, SPLITS, RecordStatus
+
+PREPARE_VERSION = "6"
+_LENGTHS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # lower ends of the report's classes of length, in characters
+_LENGTH_STEP = 50  # all of _LENGTHS are multiples of it
+_MAX_LABELS = 100
+
+
+class AccountingError(Exception):
+    """Rows were lost or invented. This is a defect of the job; no file can cause it."""
+
+
+@dataclass
+class _Totals:
+    """Sums over the groups of rows."""
+
+    by_file: Counter[tuple[str, str]] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+    all_labels: set[str] = field(default_factory=set)
+    rare: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+    splits: Counter[str] = field(default_factory=Counter)
+    languages: Counter[str] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
+    rejects: Counter[str] = field(default_factory=Counter)
+    redactions: Counter[str] = field(default_factory=Counter)
+    lengths: Counter[str] = field(default_factory=Counter)
+    to_score: int = 0
+    conflicts: int = 0
+    blank_labels: int = 0
+
+
+def build_report(
+    finished: DataFrame, counted: Sequence[Any], file_entries: list[dict[str, Any]], run_id: str, settings: JobSettings
+) -> dict[str, Any]:
+    """Return the report (`ptmlops_contracts.report.Counted`), from one aggregation: each Spark job takes a second however small it is.
+
+    Args:
+        finished: accepted and duplicate rows.
+        counted: rows per file, reason and unknown_label, with their `count`, as they were read.
+        file_entries: an entry per file, with the number of rows `read`.
+        run_id: the run.
+        settings: the environment's.
+
+    Raises:
+        AccountingError: rows read are not equal to rows accounted for.
+    """
+    with_labels = {_file_id(entry["key"], entry["version_id"]) for entry in file_entries if "label" in entry["columns"]}
+    totals = _Totals()
+    for group in _groups(finished):
+        _add_records(totals, group, with_labels)
+    for group in counted:
+        if group["reason"]:
+            totals.by_file[(_file_id(group["source_file"], group["source_version"]), "rejected")] += group["count"]
+            totals.rejects[group["reason"]] += group["count"]
+            if group["unknown_label"] is not None:
+                totals.unknown[group["unknown_label"]] += group["count"]
+    files, rows = _account(file_entries, totals)
+    return {
+        "schema_version": REPORT_VERSION,
+        "run_id": run_id,
+        "versions": {
+            "prepare": PREPARE_VERSION,
+            "redaction": REDACTION_VERSION,
+            "spark": finished.sparkSession.version,
+            "python": platform.python_version(),
+        },
+        "rows": rows,
+        "labelled": {split: totals.splits[split] for split in SPLITS},
+        "to_score": totals.to_score,
+        "files": files,
+        "labels": _sorted(totals.labels),
+        "rare_labels": _most_frequent(totals.rare),
+        "min_label_rows": settings.min_label_rows,
+        "unknown_labels": _most_frequent(totals.unknown),
+        "label_variants": _variants(totals.all_labels),
+        "blank_labels": totals.blank_labels,
+        "conflicting_texts": totals.conflicts,
+        "languages": _sorted(totals.languages),
+        "characters": {name: totals.lengths[name] for name in (_length_class(1), *(f"over_{edge}" for edge in _LENGTHS))},
+        "flags": _sorted(totals.flags),
+        "rejects": _sorted(totals.rejects),
+        "redactions": _sorted(+totals.redactions),
+    }
+
+
+def _groups(records: DataFrame) -> list[Any]:
+    """Return rows that are equal in all that the report counts, with their number `n`, length `step` and `redacted_<TYPE>`."""
+    keys = (
+        "source_file", "source_version", "status", "label", "given_label", "unknown_label", "conflict", "split", "language", "flags",
+    )  # fmt: skip
+    # SQL, because each call of a function in pyspark is a message to Java.
+    sums = [F.expr(f"sum(if(size(redactions) > 0, redactions['{kind}'], 0)) AS redacted_{kind}") for kind in REDACTION_TYPES]
+    step = F.least(F.ceil(F.col("characters") / _LENGTH_STEP), F.lit(_LENGTHS[-1] // _LENGTH_STEP + 1))
+    return records.groupBy(*keys, step.alias("step")).agg(F.count("*").alias("n"), *sums).collect()
+
+
+def _add_records(totals: _Totals, group: Any, with_labels: set[str]) -> None:
+    rows, file = group["n"], _file_id(group["source_file"], group["source_version"])
+    totals.by_file[(file, group["status"])] += rows
+    if group["status"] != RecordStatus.ACCEPTED:
+        return
+    totals.lengths[_length_class(group["step"])] += rows
+    totals.languages[group["language"]] += rows
+    totals.flags.update(dict.fromkeys(group["flags"], rows))
+    totals.redactions.update({kind: group[f"redacted_{kind}"] or 0 for kind in REDACTION_TYPES})
+    totals.conflicts += rows if group["conflict"] else 0
+    label, given = group["label"], group["given_label"]
+    if group["unknown_label"] is not None:
+        totals.unknown[group["unknown_label"]] += rows
+    elif given is None and file in with_labels:
+        totals.blank_labels += rows
+    if given is not None:
+        totals.all_labels.add(given)
+    if label is not None:
+        totals.labels[label] += rows
+        totals.splits[group["split"]] += rows
+    else:
+        totals.to_score += rows
+        if given is not None:
+            totals.rare[given] += rows
+
+
+def _account(file_entries: list[dict[str, Any]], totals: _Totals) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """Return the files' entries with their rows, and the rows in total."""
+    files = []
+    total: Counter[str] = Counter()
+    for entry in file_entries:
+        name = _file_id(entry["key"], entry["version_id"])
+        rows = {
+            "accepted": totals.by_file[(name, RecordStatus.ACCEPTED)],
+            "rejected": totals.by_file[(name, "rejected")],
+            "duplicates": totals.by_file[(name, RecordStatus.DUPLICATE)],
+        }
+        # Rows are counted as read by the reader, not summed up from their results, so that a lost row is noticed.
+        read = entry["read"]
+        if sum(rows.values()) != read:
+            raise AccountingError(f"{read} rows were read of one file, and {sum(rows.values())} accounted for")
+        total.update(rows, read=read)
+        files.append({**{name: value for name, value in entry.items() if name != "read"}, "rows": {"read": read, **rows}})
+    if total["accepted"] != totals.splits.total() + totals.to_score:
+        raise AccountingError("accepted rows are not equal to labelled rows plus rows to score")
+    return files, {name: total[name] for name in ("read", "accepted", "rejected", "duplicates")}
+
+
+def _file_id(key: str, version_id: str) -> str:
+    return f"{key}#{version_id}"
+
+
+def _length_class(step: int) -> str:
+    longest = max((edge for edge in _LENGTHS if step * _LENGTH_STEP > edge), default=None)
+    return f"over_{longest}" if longest else f"up_to_{_LENGTHS[0]}"
+
+
+def _sorted(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items()))
+
+
+def _most_frequent(labels: Counter[str]) -> dict[str, int]:
+    """Return the most frequent labels with their rows: a column of notes that is taken for labels must not fill the report."""
+    names = sorted(+labels, key=lambda name: (-labels[name], name))
+    others = sum(labels[name] for name in names[_MAX_LABELS:])
+    return {**{name: labels[name] for name in sorted(names[:_MAX_LABELS])}, **({"(others)": others} if others else {})}
+
+
+def _variants(labels: Iterable[str]) -> list[list[str]]:
+    """Return groups of labels that differ only in case, accents, punctuation or white space: each is most likely one label."""
+    alike: dict[str, list[str]] = {}
+    for label in sorted(labels):
+        letters = "".join(filter(str.isalnum, unicodedata.normalize("NFKD", label.casefold())))
+        alike.setdefault(letters or label, []).append(label)
+    return [names for names in alike.values() if len(names) > 1][:_MAX_LABELS]

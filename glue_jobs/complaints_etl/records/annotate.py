@@ -1,0 +1,191 @@
+"""Raw rows → annotated rows, in one pass over each text: clean, redact, and find language, entities, tokens and MinHash signature.
+
+The pass is Python on Arrow batches, in the same worker that reads the files: a text crosses to Java once, when it is finished.
+docs/decisions/0014-one-pass-over-a-text.md has the measurement against Spark SQL.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+
+from complaints_etl import entities
+from complaints_etl.minhash import signature
+from complaints_etl.records.identifiers import carried as redact_carried
+from complaints_etl.records.labels import LabelMap
+from complaints_etl.redaction import PREFIXES, redact_and_list
+from complaints_etl.redaction.scanner import ScannedText, prefix_index
+from complaints_etl.text.blank import is_blank
+from complaints_etl.text.cleaning import clean_text
+from complaints_etl.text.language import UNDETERMINED, identify_language
+from complaints_etl.text.tokens import tokens
+from ptmlops_contracts.report import Reason
+
+MIN_TEXT_CHARACTERS = 3
+
+_ENTITIES = pa.struct(
+    [
+        ("amounts", pa.list_(pa.struct([("value", pa.decimal128(20, 2)), ("currency", pa.string())]))),
+        ("dates", pa.list_(pa.date32())),
+        *((name, pa.list_(pa.string())) for name in ("references", "products", "channels")),
+    ]
+)
+# Column, its type in Arrow, its type in Spark SQL.
+_KEPT = (
+    ("source_index", pa.int32(), "int"),
+    ("part", pa.int32(), "int"),
+    ("row_number", pa.int64(), "bigint"),
+    ("line_number", pa.int64(), "bigint"),
+    ("source_file", pa.string(), "string"),
+    ("source_version", pa.string(), "string"),
+    ("original_id", pa.string(), "string"),
+    ("label_original", pa.string(), "string"),
+    ("received_at", pa.timestamp("us", "UTC"), "timestamp"),
+    ("unread_date", pa.bool_(), "boolean"),
+)
+_ADDED = (
+    ("reason", pa.string(), "string"),
+    ("detail", pa.string(), "string"),
+    ("record", pa.string(), "string"),
+    ("label", pa.string(), "string"),
+    ("unknown_label", pa.string(), "string"),
+    ("text", pa.string(), "string"),
+    ("truncated", pa.bool_(), "boolean"),
+    ("characters", pa.int32(), "int"),
+    ("language", pa.string(), "string"),
+    ("language_confidence", pa.float64(), "double"),
+    ("other_language", pa.bool_(), "boolean"),
+    (
+        "entities",
+        _ENTITIES,
+        "struct<amounts:array<struct<value:decimal(20,2),currency:string>>,dates:array<date>,references:array<string>,"
+        "products:array<string>,channels:array<string>>",
+    ),
+    ("redactions", pa.map_(pa.string(), pa.int32()), "map<string,int>"),
+    ("tokens", pa.list_(pa.string()), "array<string>"),
+    ("signature", pa.list_(pa.int32()), "array<int>"),
+)
+_CARRIED = ("carried", pa.map_(pa.string(), pa.string()), "map<string,string>")
+_COLUMNS = (*_KEPT, *_ADDED, _CARRIED)
+_SCHEMA = pa.schema([(name, kind) for name, kind, _ in _COLUMNS])
+ANNOTATED_SCHEMA = ", ".join(f"{name} {kind}" for name, _, kind in _COLUMNS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnotationOptions:
+    """What the pass needs of the environment's settings; sent to the workers.
+
+    Attributes:
+        languages: of the settings; other languages are flagged.
+        products: names to look for.
+        channels: as `products`.
+        salt: what reference numbers are hashed with.
+        max_text_characters: longer texts are cut.
+        labels: canonical labels.
+        reject_unknown_labels: a row whose label is not in the map is rejected.
+    """
+
+    languages: tuple[str, ...]
+    products: tuple[str, ...]
+    channels: tuple[str, ...]
+    salt: str
+    max_text_characters: int
+    labels: LabelMap
+    reject_unknown_labels: bool
+
+
+def annotate(batches: Iterable[pa.RecordBatch], options: AnnotationOptions) -> Iterator[pa.RecordBatch]:
+    """Yield annotated rows (ANNOTATED_SCHEMA) of raw rows (RAW_SCHEMA).
+
+    A rejected row has no text; the others lose their `record`.
+    """
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        gc.disable()  # thousands of small objects live until the batch is done: collecting them again and again costs a tenth
+        try:
+            annotated = _annotate_batch(batch, options)
+        finally:
+            gc.enable()
+        yield annotated
+
+
+def _annotate_batch(raw: pa.RecordBatch, options: AnnotationOptions) -> pa.RecordBatch:
+    columns = {name: raw.column(name) for name in raw.schema.names}
+    cells = (columns[name].to_pylist() for name in ("raw_text", "label_read", "reason", "detail", "record"))
+    rows = [_check(row, options) for row in zip(*cells, strict=True)]
+    products, channels = entities.Names.of(options.products), entities.Names.of(options.channels)
+    index = prefix_index((*PREFIXES, *entities.PREFIXES, products.prefixes, channels.prefixes))
+    scanned = index.scan([row["text"] for row in rows])
+    received = columns["received_at"].cast(pa.date32()).to_pylist()
+    for row, text, day in zip(rows, scanned, received, strict=True):
+        row.update(_read_text(text, day, products, channels, options))
+        # Only labelled rows are split, so only they need a group of near-copies.
+        row["signature"] = None if row["label"] is None else signature(row["text"])
+    arrays = [columns[name] for name, *_ in _KEPT]
+    arrays += [pa.array([row[name] for row in rows], kind) for name, kind, _ in _ADDED]
+    return pa.RecordBatch.from_arrays([*arrays, _redact_values(columns["carried_raw"])], schema=_SCHEMA)
+
+
+def _check(row: tuple[str | None, ...], options: AnnotationOptions) -> dict[str, Any]:
+    """Return a row's clean text and label, or the reason to reject the row."""
+    text, given, reason, detail, record = row
+    clean, truncated = clean_text(text or "", max_characters=options.max_text_characters)
+    label, unknown = options.labels.resolve(given)
+    if reason is None and (len(clean) < MIN_TEXT_CHARACTERS or is_blank(clean)):
+        reason, detail = str(Reason.EMPTY_TEXT), "the text column holds no text"
+    elif reason is None and unknown is not None and options.reject_unknown_labels:
+        reason, detail = str(Reason.UNKNOWN_LABEL), "its label is not in the label map"
+    return {
+        "reason": reason,
+        "detail": detail,
+        "record": record if reason else None,
+        "label": label,
+        "unknown_label": unknown,
+        "text": "" if reason else clean,
+        "truncated": truncated,
+    }
+
+
+def _read_text(
+    text: ScannedText, received: date | None, products: entities.Names, channels: entities.Names, options: AnnotationOptions
+) -> dict[str, Any]:
+    """Return what the text says, and the text without personal data."""
+    language, confidence = identify_language(text.text)
+    redacted, counts, references = redact_and_list(text)
+    named = entities.extract(
+        text,
+        language=language,
+        received=received,
+        products=products,
+        channels=channels,
+        salt=options.salt,
+        references=references,
+    )
+    return {
+        "text": redacted,
+        "characters": len(redacted),
+        "language": language,
+        "language_confidence": confidence,
+        "other_language": language != UNDETERMINED and language not in options.languages,
+        "entities": {**named._asdict(), "amounts": [{"value": value, "currency": code} for value, code in named.amounts]},
+        "redactions": list(counts.items()),
+        "tokens": tokens(redacted),
+    }
+
+
+_SHORT = 64  # longer values are rarely repeated
+_redact_carried_once = lru_cache(maxsize=50_000)(redact_carried)
+
+
+def _redact_values(carried: pa.MapArray) -> pa.MapArray:
+    """Redact the values of the other columns. Most of these values are repeated often."""
+    pairs = zip(carried.keys.to_pylist(), carried.items.to_pylist(), strict=True)
+    items = [(_redact_carried_once if len(value) < _SHORT else redact_carried)(name, value) for name, value in pairs]
+    return pa.MapArray.from_arrays(carried.offsets, carried.keys, pa.array(items, pa.string()))

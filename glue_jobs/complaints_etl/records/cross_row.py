@@ -1,0 +1,146 @@
+"""Compare rows with each other: repeated texts and ids, conflicting labels, rare labels, near-copies.
+
+Most rows have nothing in common with others. Only ids, fingerprints and labels are sorted and joined here, and only the exceptions come
+out, so texts never move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from complaints_etl.checkpoint import checkpoint
+from complaints_etl.near_copies import group_near_copies
+from complaints_etl.records.splits import split_of
+
+# So many exceptions are sent to every worker (150 bytes each). More of them are joined by a shuffle of the texts.
+_BROADCAST_ROWS = 300_000
+_ROW = ("source_index", "row_number")
+
+
+def usual_id() -> Column:
+    """Return the id of a row: its own, or one made of its text and date.
+
+    A file that is uploaded again, repaired or not, gets the same made ids. A redacted id (`<EMAIL>`) does not identify a row.
+    """
+    own = F.when(~F.col("original_id").rlike("<[A-Z_]+>"), F.col("original_id"))
+    return F.coalesce(own, _made_id("fingerprint", "received_at"))
+
+
+def _unique_id() -> Column:
+    """Return the id of a row whose usual id belongs to another row: made of its file, position and text."""
+    return _made_id("source_file", "source_version", "row_number", "fingerprint")
+
+
+def _made_id(*columns: str) -> Column:
+    return F.concat(F.lit("c-"), F.substring(F.sha2(F.concat_ws("|", *columns), 256), 1, 16))
+
+
+def usual_group() -> Column:
+    """Return the group of a row without near-copies."""
+    return F.substring("fingerprint", 1, 16)
+
+
+def find_exceptions(rows: DataFrame, known: DataFrame | None, *, min_label_rows: int, has_labels: bool) -> DataFrame:
+    """Return the rows that have something in common with other rows.
+
+    Args:
+        rows: annotated rows that are not rejected, with fingerprint.
+        known: the indexes of earlier runs, or None.
+        min_label_rows: a label with fewer texts is rare.
+        has_labels: whether any file has a label column. Only labelled rows are split, so others need no groups.
+
+    Returns:
+        source_index, row_number, complaint_id, duplicate_of (null: not a duplicate), conflict, rare, group_id; cached.
+    """
+    keys = rows.select(
+        *_ROW, "source_file", "source_version", "fingerprint", "original_id", "label", "received_at", "signature"
+    )  # fmt: skip
+    own_id = usual_id()
+    same_id = Window.partitionBy(own_id).orderBy(*_ROW)
+    # A labelled row stands for its duplicates; of several, the newest one does.
+    same_text = Window.partitionBy("fingerprint").orderBy(
+        F.col("label").isNull(), F.col("received_at").desc_nulls_last(), *_ROW
+    )
+    all_of_text = same_text.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    labels_differ = F.min("label").over(all_of_text) != F.max("label").over(all_of_text)
+    compared = (
+        keys.withColumn("complaint_id", F.when(F.row_number().over(same_id) == 1, own_id).otherwise(_unique_id()))
+        .withColumn("order", F.row_number().over(same_text))
+        .withColumn("duplicate_of", F.when(F.col("order") > 1, F.first("complaint_id").over(same_text)))
+        .withColumn("conflict", F.coalesce(labels_differ, F.lit(False)))
+    )
+    group_id, rare = usual_group(), F.lit(False)
+    if has_labels:
+        signed = keys.where("signature IS NOT NULL").select("fingerprint", "signature").dropDuplicates(["fingerprint"])
+        compared = compared.join(group_near_copies(signed, known), "fingerprint", "left")
+        compared = compared.join(_count_label_rows(compared, known), F.col("label") == F.col("counted_label"), "left")
+        group_id = F.coalesce("group_id", group_id)
+        rare = F.coalesce(F.col("label_rows") < min_label_rows, F.lit(False))
+        if known is not None:
+            compared = _with_earlier_conflicts(compared, known)
+    compared = compared.withColumn("group_id", group_id).withColumn("rare", rare)
+    is_exception = (
+        F.col("duplicate_of").isNotNull()
+        | (F.col("complaint_id") != own_id)
+        | F.col("conflict")
+        | F.col("rare")
+        | (F.col("group_id") != usual_group())
+    )
+    exceptions = checkpoint(
+        compared.where(is_exception).select(*_ROW, "complaint_id", "duplicate_of", "conflict", "rare", "group_id")
+    )
+    return F.broadcast(exceptions) if exceptions.count() <= _BROADCAST_ROWS else exceptions
+
+
+def _with_earlier_conflicts(rows: DataFrame, known: DataFrame) -> DataFrame:
+    """Set `conflict` also if an earlier run has the text with another label."""
+    before = known.groupBy("fingerprint").agg(F.min("label").alias("least"), F.max("label").alias("most"))
+    differs = (F.col("label") != F.col("least")) | (F.col("label") != F.col("most"))
+    joined = rows.join(before, "fingerprint", "left")
+    return joined.withColumn("conflict", F.col("conflict") | F.coalesce(differs, F.lit(False))).drop("least", "most")
+
+
+def _count_label_rows(rows: DataFrame, known: DataFrame | None) -> DataFrame:
+    """Return counted_label, label_rows: distinct texts per label in this run and all earlier ones.
+
+    A label that comes in small files, such as filled-in review lists, is learned once all of them together have enough rows.
+    """
+    labels = rows.where("order = 1 AND label IS NOT NULL").select("label", "fingerprint")
+    if known is not None:
+        labels = labels.unionByName(known.where("label IS NOT NULL").select("label", "fingerprint")).distinct()
+    counted = labels.groupBy("label").agg(F.count("*").alias("label_rows"))
+    return counted.withColumnRenamed("label", "counted_label")
+
+
+def find_rows_no_longer_rare(
+    waiting: DataFrame, known: DataFrame, index: DataFrame, labels: Mapping[str, int], min_label_rows: int
+) -> DataFrame | None:
+    """Return the lines of earlier runs whose label had too few texts until this run.
+
+    Args:
+        waiting: `value`, lines of earlier runs with rare labels.
+        known: the indexes of earlier runs.
+        index: this run's.
+        labels: this run's rows per label that is not rare.
+        min_label_rows: a label with fewer texts is rare.
+
+    Returns:
+        value, split; None if no label stopped being rare.
+    """
+    counted = known.where("label IS NOT NULL").select("label", "fingerprint").distinct().groupBy("label").count().collect()
+    before = {row["label"]: row["count"] for row in counted}
+    learned_now = [label for label in labels if 0 < before.get(label, 0) < min_label_rows]
+    if not learned_now:
+        return None
+    line = F.from_json("value", "text string, label string, group_id string")
+    rows = waiting.select("value", line.alias("line")).where(F.col("line.label").isin(learned_now))
+    rows = rows.groupBy(F.sha2(F.lower("line.text"), 256).alias("fingerprint")).agg(F.min("value").alias("value"))
+    # A text that has another label since, or is in this run too, is learned with that label.
+    relabelled = known.groupBy("fingerprint").agg(F.count_distinct("label").alias("labels")).where("labels > 1")
+    superseded = relabelled.select("fingerprint").unionByName(index.select("fingerprint"))
+    group_id = F.from_json("value", "group_id string")["group_id"]
+    rows = rows.join(superseded, "fingerprint", "left_anti").select("value", split_of(group_id))
+    return checkpoint(rows.orderBy("value"))

@@ -1,0 +1,41 @@
+"""Split a clean, redacted text into the words that the records' column `tokens` holds."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+
+_NO_WORD_BEFORE = r"(?<![\w\u0300-\u036f])"
+_AMOUNT = re.compile(rf"(?:[$€]\s?|{_NO_WORD_BEFORE}(?:COP|USD|EUR)\s{{0,2}}(?:[$€]\s?)?|{_NO_WORD_BEFORE}US[$€]\s?)\d[\d.,]*")
+_CURRENCIES = ("$", "€", "COP", "USD", "EUR")
+_MASK = re.compile(rf"{_NO_WORD_BEFORE}[Xx]{{2,}}\b(?:/[Xx]{{2,}})*")
+_DIGIT = re.compile(r"\d")
+_NUMBER = re.compile(r"(?<![^\W_])\d[\d.,/\-]*(?![^\W_])")
+_WORD = re.compile(r"<[a-z_]+>|[^\W_]+")
+_BEYOND_LATIN = re.compile("[\u0250-\U0010ffff]")
+_MARKS_END = 0x1F000  # combining marks of all scripts that are written; emoji begin here
+
+
+def tokens(text: str) -> list[str]:
+    """Return the words in lower case; amounts, numbers, masks and placeholders become one class each.
+
+    Example:
+        `tokens("Cobraron $1.200 a XXXX, tel <PHONE>")` returns `["cobraron", "<amount>", "a", "<mask>", "tel", "<phone>"]`.
+    """
+    has_digits = _DIGIT.search(text)
+    if has_digits and any(sign in text for sign in _CURRENCIES):
+        text = _AMOUNT.sub(" <amount> ", text)
+    if "xx" in text.lower():
+        text = _MASK.sub(" <mask> ", text)
+    if has_digits:
+        text = _NUMBER.sub(" <number> ", text)
+    lower = text.lower()
+    return (_word_with_marks() if _BEYOND_LATIN.search(lower) else _WORD).findall(lower)
+
+
+@cache
+def _word_with_marks() -> re.Pattern[str]:
+    """As `_WORD`, with the combining marks of other scripts, which Python's `\\w` leaves out. Made once, only if a text needs it."""
+    marks = "".join(mark for mark in map(chr, range(0x300, _MARKS_END)) if unicodedata.category(mark)[0] == "M")
+    return re.compile(rf"<[a-z_]+>|(?:[^\W_]|[{marks}])+")

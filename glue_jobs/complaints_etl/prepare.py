@@ -205,5 +205,8 @@ def _finish(good: DataFrame, exceptions: DataFrame, run_id: str) -> DataFrame:
         .withColumn("label", F.when(is_rare, None).otherwise(F.col("label")))
         .withColumn("split", F.when(F.col("label").isNotNull(), split_of("group_id")))
         .withColumn("flags", F.array_compact(F.array(*[F.when(is_set, str(flag)) for flag, is_set in flags.items()])))
+        .withColumn(
+            "tokens", F.when(F.col("token_text") == "", F.array().cast("array<string>")).otherwise(F.split("token_text", " "))
+        )
         .select(*RECORD_COLUMNS, "fingerprint", "signature", "given_label", "unknown_label", "conflict", "characters")
     )

@@ -6,12 +6,15 @@ import re
 import unicodedata
 from functools import cache
 
-_NO_WORD_BEFORE = r"(?<![\w\u0300-\u036f])"
-_AMOUNT = re.compile(rf"(?:[$€]\s?|{_NO_WORD_BEFORE}(?:COP|USD|EUR)\s{{0,2}}(?:[$€]\s?)?|{_NO_WORD_BEFORE}US[$€]\s?)\d[\d.,]*")
+# Each pattern begins with its first character and looks back from there: a lookbehind at the beginning is tried at every character.
+_WORD_BEFORE = r"[\w\u0300-\u036f]"
+_AMOUNT = re.compile(
+    rf"[$€CUE](?:(?<=[$€])\s?|(?<!{_WORD_BEFORE}[CUE])(?:(?:(?<=C)OP|(?<=U)SD|(?<=E)UR)\s{{0,2}}(?:[$€]\s?)?|(?<=U)S[$€]\s?))\d[\d.,]*"
+)
 _CURRENCIES = ("$", "€", "COP", "USD", "EUR")
-_MASK = re.compile(rf"{_NO_WORD_BEFORE}[Xx]{{2,}}\b(?:/[Xx]{{2,}})*")
+_MASK = re.compile(rf"[Xx](?<!{_WORD_BEFORE}[Xx])[Xx]+\b(?:/[Xx]{{2,}})*")
 _DIGIT = re.compile(r"\d")
-_NUMBER = re.compile(r"(?<![^\W_])\d[\d.,/\-]*(?![^\W_])")
+_NUMBER = re.compile(r"\d(?<![^\W_]\d)[\d.,/\-]*(?![^\W_])")
 _WORD = re.compile(r"<[a-z_]+>|[^\W_]+")
 _BEYOND_LATIN = re.compile("[\u0250-\U0010ffff]")
 _MARKS_END = 0x1F000  # combining marks of all scripts that are written; emoji begin here

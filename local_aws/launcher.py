@@ -21,6 +21,8 @@ from local_aws.assembly import find_or_synthesize
 from local_aws.paths import LOG, NODE, ROOT, STATE, clean_environment
 
 START_SECONDS = 60
+CDK = NODE / "node_modules" / ".bin" / "cdk"
+BOOTSTRAP_STACK = "CDKToolkit"
 
 Progress = Callable[[str], None]
 
@@ -138,7 +140,7 @@ class LocalAws:
     def deploy(
         self, assembly: Path | None = None, *, environment: str = "local", on_progress: Progress = lambda _: None
     ) -> None:
-        """Run `cdk bootstrap` and `cdk deploy`, by the CLI that deploys to AWS.
+        """Bootstrap the account and run `cdk deploy`, by the CLI that deploys to AWS.
 
         Args:
             assembly: A synthesized app. None takes that of `environment`, and synthesizes it if its sources changed.
@@ -148,41 +150,69 @@ class LocalAws:
         Raises:
             LocalAwsError: A step failed. The message has the CLI's last lines and the file with all of them.
         """
-        account, region = self._state["account_id"], self._state["region"]
-        # Bootstrapping needs no template, so it goes on while the template is made.
-        bootstrap = self._cdk("bootstrap", f"aws://{account}/{region}", log="bootstrap.log")
-        with bootstrap:
-            if assembly is None:
+        if not CDK.exists():
+            raise LocalAwsError("the CDK CLI is not installed: run `make install`")
+        on_progress("bootstrapping the account")
+        self._bootstrap()
+        if assembly is None:
 
-                def synthesize(folder: Path) -> None:
-                    on_progress("synthesizing the template")
-                    extra = {"CDK_OUTDIR": str(folder), "PTMLOPS_ENVIRONMENT": environment}
-                    with self._command([sys.executable, "app.py"], "synthesis", extra=extra) as synthesis:
-                        synthesis.wait()
+            def synthesize(folder: Path) -> None:
+                on_progress("synthesizing the template")
+                extra = {"CDK_OUTDIR": str(folder), "PTMLOPS_ENVIRONMENT": environment}
+                self._run([sys.executable, "app.py"], "synthesis", extra=extra)
 
-                assembly = find_or_synthesize(environment, synthesize)
-            on_progress("bootstrapping (cdk bootstrap)")
-            bootstrap.wait()
+            assembly = find_or_synthesize(environment, synthesize)
         on_progress("deploying six stacks (cdk deploy)")
-        with self._cdk(
+        self.cdk(
             "deploy", "--all", "--app", str(assembly), "--require-approval", "never", "--concurrency", "4",
             "--method", "direct", "--progress", "events",
-        ) as deployment:  # fmt: skip
-            deployment.wait()
+        )  # fmt: skip
 
-    def _cdk(self, *arguments: str, log: str = "deploy.log") -> _Command:
-        cdk = NODE / "node_modules" / ".bin" / "cdk"
-        if not cdk.exists():
-            raise LocalAwsError("the CDK CLI is not installed: run `make install`")
+    def _bootstrap(self) -> None:
+        """Create the stack of `cdk bootstrap` from the template that the CLI carries, as AWS documents for accounts without the CLI.
+
+        The CLI would wait in intervals of seconds for a stack that is there at once. A test runs it afterwards: it finds no change.
+        """
+        cloudformation = self.client("cloudformation")
+        if any(stack["StackName"] == BOOTSTRAP_STACK for stack in cloudformation.describe_stacks()["Stacks"]):
+            return
+        template = NODE / "node_modules/aws-cdk/lib/api/bootstrap/bootstrap-template.yaml"
+        parameters = {
+            "CloudFormationExecutionPolicies": "arn:aws:iam::aws:policy/AdministratorAccess",
+            "FileAssetsBucketKmsKeyId": "AWS_MANAGED_KEY",
+            "PublicAccessBlockConfiguration": "true",
+        }
+        cloudformation.create_stack(
+            StackName=BOOTSTRAP_STACK,
+            TemplateBody=template.read_text(encoding="utf-8"),
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+
+    def cdk(self, *arguments: str) -> str:
+        """Run the CDK CLI against this local AWS. Return what it has written.
+
+        Raises:
+            LocalAwsError: It failed.
+        """
         options = ("--no-notices", "--no-version-reporting", "--ci", "--no-color")
-        return self._command([str(cdk), *arguments, *options], f"cdk {arguments[0]}", log=log)
+        return self._run([str(CDK), *arguments, *options], f"cdk {arguments[0]}")
 
-    def _command(
-        self, command: list[str], title: str, *, extra: Mapping[str, str] | None = None, log: str = "deploy.log"
-    ) -> _Command:
+    def _run(self, command: list[str], title: str, *, extra: Mapping[str, str] | None = None) -> str:
+        """Run a program of the deployment. Its output is added to deploy.log."""
         # The CLI gets the app's modules and the operator's credentials, and reads nothing of the user's AWS configuration.
         environment = {**clean_environment(self._state["region"]), **self.environment, **(extra or {})}
-        return _Command(command, title, environment=environment, log=self.folder / log)
+        log = self.folder / "deploy.log"
+        with log.open("ab") as output:
+            begins = output.tell()
+            done = subprocess.run(
+                command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+            )
+        text = log.read_bytes()[begins:].decode("utf-8", "replace")
+        if done.returncode:
+            lines = [line for line in text.splitlines() if line.strip()]
+            raise LocalAwsError(f"{title} failed with status {done.returncode}; {log} ends with:\n" + "\n".join(lines[-8:]))
+        return text
 
     def stop(self) -> None:
         """End the server and everything it started. A second call does nothing."""
@@ -210,37 +240,6 @@ class LocalAws:
 
     def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         self.stop()
-
-
-class _Command:
-    """A program of the deployment, which starts at once. It ends with the `with` block that holds it."""
-
-    def __init__(self, command: list[str], title: str, *, environment: Mapping[str, str], log: Path) -> None:
-        self._title, self._log = title, log
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                command, cwd=ROOT, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
-
-    def wait(self) -> None:
-        """Wait for its end.
-
-        Raises:
-            LocalAwsError: It failed. The message ends with its last lines.
-        """
-        status = self._process.wait()
-        if status:
-            text = self._log.read_text(encoding="utf-8", errors="replace")
-            lines = [line for line in text.splitlines() if line.strip()]
-            raise LocalAwsError(f"{self._title} failed with status {status}; {self._log} ends with:\n" + "\n".join(lines[-8:]))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
-        if self._process.poll() is None:
-            self._process.terminate()
-            self._process.wait()
 
 
 def _read_state(folder: Path) -> dict[str, Any] | None:

@@ -27,8 +27,8 @@ class GlueService(Service):
         from moto.core.responses import ActionResult
         from moto.glue.responses import GlueResponse
 
-        @patching.extend(CloudFormationResponse, "create_change_set")
-        def create_change_set(moto_create: Any, self_: Any) -> Any:
+        @patching.extend(CloudFormationResponse, "create_stack")
+        def create_stack(moto_create: Any, self_: Any) -> Any:
             self.pool.warm()
             return moto_create(self_)
 

@@ -20,13 +20,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any, cast
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import SparkSession
 
 # A session that keeps more than this after a garbage collection has kept something of an earlier run.
 MAX_HEAP_BYTES = 400 * 1024 * 1024
@@ -48,11 +45,6 @@ class SparkHost:
         self._clean_state: dict[str, str] = {}
         self.restore()
         self._clean_state = self._state()
-
-    def warm_up(self) -> dict[str, Any]:
-        """Let Java load and compile what most jobs use: it takes longer than the work of a small run."""
-        exercise(self._spark.newSession())
-        return self.restore()
 
     def lend(self) -> dict[str, Any]:
         """Make what one run needs.
@@ -131,38 +123,13 @@ def _private_field(instance: Any, name: str) -> Any:
     return field
 
 
-def exercise(spark: SparkSession) -> None:
-    """Read, transform, join, aggregate and write a few rows."""
-
-    def same(batches: Any) -> Any:
-        yield from batches
-
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        rows: DataFrame = spark.range(200).select(
-            F.col("id"),
-            (F.col("id") % 7).alias("part"),
-            F.concat(F.lit("text "), F.col("id").cast("string")).alias("text"),
-            F.array(F.lit("a"), F.lit("b")).alias("words"),
-        )
-        for _ in range(2):
-            marked = rows.mapInArrow(same, rows.schema).withColumn("hash", F.sha2("text", 256))
-            grouped = marked.groupBy("part").agg(F.count("*").alias("n"), F.collect_list("id").alias("ids"))
-            joined = marked.join(grouped, "part").withColumn("word", F.explode("words")).dropDuplicates(["hash", "word"])
-            joined.persist()
-            joined.write.mode("overwrite").parquet(f"file://{folder}/parquet")
-            joined.select(F.to_json(F.struct("id", "text"))).write.mode("overwrite").text(f"file://{folder}/text")
-            spark.read.parquet(f"file://{folder}/parquet").orderBy("id").collect()
-            spark.read.json(f"file://{folder}/text").filter(F.col("text").rlike("^text [0-9]+$")).count()
-            joined.unpersist()
-
-
 def main() -> None:
     """Answer commands until standard input ends."""
     with os.fdopen(int(sys.argv[1]), "w", buffering=1, encoding="utf-8") as answers:
         host = SparkHost()
         print(json.dumps({"ready": True}), file=answers)
         for line in sys.stdin:
-            command = {"warm_up": host.warm_up, "lend": host.lend, "restore": host.restore}[line.strip()]
+            command = {"lend": host.lend, "restore": host.restore}[line.strip()]
             print(json.dumps(command()), file=answers)
 
 

@@ -21,14 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from local_aws.context import LocalContext
+from local_aws.java import SHORT_JOBS
 from local_aws.paths import ROOT
 
 START_SECONDS, ANSWER_SECONDS = 300, 60
 # A second Spark stays for the next run of a burst, and no longer: an idle one holds 0.7 GB.
 SPARE_SECONDS = 60
 
-# Runs here are small and many. Better code and plans that change under way cost such runs more than they gain.
-JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=30"
+# Java gives back memory that a run used, so that an idle Spark is small.
+JAVA_OPTIONS = f"{SHORT_JOBS} -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=30"
 SETTINGS = {
     "spark.driver.memory": "2g",
     "spark.driver.bindAddress": "127.0.0.1",
@@ -37,7 +38,7 @@ SETTINGS = {
     "spark.sql.shuffle.partitions": "2",  # runs are small: a task of a shuffle costs more than its rows
     # Each run compiles over 100 classes, and Spark's default is to keep 100: the next run would compile all of them again.
     "spark.sql.codegen.cache.maxEntries": "3000",
-    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.adaptive.enabled": "false",  # plans that change while they run cost small runs more than they save
     "spark.sql.sources.ignoreDataLocality": "true",  # S3 has no block locations
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -119,10 +120,6 @@ class WarmSpark:
         self._on_line = on_line
         connection = self._ask("lend")
         return {"PYSPARK_GATEWAY_PORT": str(connection["port"]), "PYSPARK_GATEWAY_SECRET": connection["secret"]}
-
-    def warm_up(self) -> None:
-        """Let Java load and compile what most jobs use."""
-        self._ask("warm_up")
 
     def restore(self) -> dict[str, str]:
         """Remove what the last run left.
@@ -263,17 +260,13 @@ class SparkPool:
             threading.Thread(target=self._start, name="spark-start", daemon=True).start()
 
     def _start(self) -> None:
-        """Start a Spark and, if no run waits for it, let it warm up."""
+        """Start a Spark."""
         spark = WarmSpark(self._context.scratch("glue") / f"spark-{uuid.uuid4().hex[:8]}")
         failure = None
         with self._changed:
             self._every.add(spark)
         try:
             spark.wait_until_ready()
-            with self._changed:
-                wanted = self._waiting_runs > len(self._idle)
-            if not wanted:
-                spark.warm_up()
         except SparkStartError as error:
             failure = error
             self._end(spark)

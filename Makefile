@@ -32,12 +32,12 @@ demo:  ## set up, run the whole pipeline on local AWS, show the results
 	@$(MAKE) --no-print-directory install
 	@ptmlops demo
 
-# Format, lint and types run beside the fast tests: mypy uses one core for minutes.
-test: install  ## set up, check format, lint and types, run every test
-	@$(MAKE) --no-print-directory --output-sync=target -j2 lint fast
+test: check  ## set up, check format, lint and types, run every test
 	@pytest -q -m "e2e or slow" -n 2 --dist loadfile --durations=15
 
-check: install lint fast  ## the fast gate: format, lint, types, fast tests
+# Format, lint and types run beside the fast tests: mypy uses one core for minutes, the first time.
+check: install  ## the fast gate: format, lint, types, fast tests
+	@$(MAKE) --no-print-directory --output-sync=target -j2 lint fast
 
 # Two at a time: tests that share what was set up in one process (tests/conftest.py).
 fast: install

@@ -28,6 +28,9 @@ class _Handler(BaseHTTPRequestHandler):
     """One WebHDFS request. The first part of the path is the secret of this gateway."""
 
     protocol_version = "HTTP/1.1"
+    # Header and body leave in one packet, at once: else each of a run's hundred answers waits up to 40 ms for an acknowledgement.
+    disable_nagle_algorithm = True
+    wbufsize = -1
     server: _Server
 
     def do_GET(self) -> None:

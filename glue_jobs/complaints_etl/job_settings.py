@@ -1,4 +1,4 @@
-"""The settings that reach the Glue jobs, read from the JSON asset once and checked at the edge."""
+"""The settings of the Glue jobs. They are parsed and checked once, when a job starts, from a JSON asset of the deployment."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Self
 
 
 class SettingsKeyError(Exception):
-    """The settings asset lacks a key; the template and the job are not of the same version."""
+    """The settings asset lacks a key: the template and the job have different versions."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobSettings:
-    """`[complaints]` and `[results]` of the environment's file; stacks/config.py says what each key means."""
+    """Tables `[complaints]` and `[results]` of the environment's file. stacks/config.py documents each key."""
 
     columns: Mapping[str, tuple[str, ...]]
     label_map: Mapping[str, str]
@@ -29,10 +29,10 @@ class JobSettings:
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, Any]) -> Self:
-        """From `{"complaints": {…}, "results": {…}}`.
+        """Parse the asset's content, `{"complaints": {…}, "results": {…}}`.
 
         Raises:
-            SettingsKeyError: names the missing key.
+            SettingsKeyError: a key is missing. The message names it.
         """
         try:
             complaints, results = tables["complaints"], tables["results"]

@@ -1,4 +1,4 @@
-"""Array types, and the tables that NumPy code and compiled kernels hand to each other."""
+"""Array types, and the groups of arrays that NumPy code passes to compiled kernels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MIN_CONTRIBUTION = 1e-6  # terms that add less to a logit are not shown
 
 
 class PackedTexts(NamedTuple):
-    """A batch of texts as one UTF-8 buffer, with the tables that hash their words."""
+    """A batch of texts as one UTF-8 buffer, with the tables that hashing their words needs."""
 
     data: UInt8s  # UTF-8 of all texts
     starts: Ints  # (texts + 1,) first byte of each text, then the end of the last
@@ -33,12 +33,13 @@ class PackedTexts(NamedTuple):
 
 
 class ScoringTables(NamedTuple):
-    """A model as the scoring kernel reads it.
+    """A model's arrays as the scoring kernel reads them.
 
-    `directory` (buckets / 64, 2) finds a bucket's row: a word of 64 bits, one per bucket, and the number of rows before that word.
-    `entries` (features + 2, width) holds idf and one weight per label. Its last two rows are a word that training did not see,
-    and zeros for every other unknown feature. `char_directory` and `char_entries` are the same for character n-grams, without
-    those two rows.
+    `directory` (buckets / 64, 2) maps a bucket to its row of `entries`. Each of its rows covers 64 buckets: a bit mask of the
+    buckets that have a row, and the number of rows of all buckets before them.
+    `entries` (features + 2, width) holds idf and one weight per label. Its last two rows belong to a word that training did not
+    see, and to every other unknown feature (zeros). `char_directory` and `char_entries` are the same for character n-grams,
+    without those two rows.
     """
 
     max_skip: int
@@ -57,5 +58,5 @@ class ScoreArrays(NamedTuple):
     probabilities: Floats  # (texts, labels)
     label: Ints  # (texts,)
     recognised: Bools  # (texts,)
-    contributions: Floats  # (texts, terms) of the strongest terms, 0 after the last; no terms: nothing is explained
-    spans: Ints  # (texts, terms, 5) bytes where the left and the right word begin and end, and how many words apart they are
+    contributions: Floats  # (texts, terms) of the strongest terms, padded with 0; (texts, 0) if nothing is explained
+    spans: Ints  # (texts, terms, 5) start and end byte of the left word and of the right word, and their distance in words

@@ -1,4 +1,4 @@
-"""Identify what a model was made of: the data and the code."""
+"""Identify the training data and the code that a model was made with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from complaint_model.records import Rows
 
 
 def code_version(source: Path) -> str:
-    """Return the first 12 digits of the SHA-256 of the Python files below `source`. The machines that train have no git."""
+    """Return the first 12 digits of a SHA-256 of the Python files below `source`. A training instance has no git commit to name."""
     digest = hashlib.sha256()
     for path in sorted(source.rglob("*.py")):
         digest.update(path.relative_to(source).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
@@ -17,7 +17,7 @@ def code_version(source: Path) -> str:
 
 
 def fingerprint(rows: Rows, extra: str = "") -> str:
-    """Return the SHA-256 of the rows, in any order."""
+    """Return a SHA-256 of the rows, independent of their order, and of `extra`."""
     digests = sorted(
         hashlib.sha256("\0".join(row).encode("utf-8", "surrogatepass")).digest()
         for row in zip(rows.labels, rows.texts, rows.groups, strict=True)

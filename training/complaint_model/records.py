@@ -10,7 +10,7 @@ from typing import Any
 
 
 class DataError(Exception):
-    """The prepared data does not follow docs/contracts.md. The message has the place, never the content."""
+    """The prepared data does not follow docs/contracts.md. The message names folder, file and line, never the content."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Rows:
-    """Labelled texts in columns, as training takes them; `groups` has the same value for near-duplicates."""
+    """Labelled texts as columns of equal length. Near-duplicates have the same value in `groups`."""
 
     texts: Sequence[str]
     labels: Sequence[str]
@@ -53,31 +53,34 @@ def read_labelled(*folders: Path) -> list[Labelled]:
     """
     rows: dict[str, Labelled] = {}
     for folder in folders:
-        # A name may come from a customer's file, so an error counts files instead of naming them.
-        # Spark chooses the names of its parts; files that start with a dot or an underscore are its bookkeeping.
+        # Spark chooses the names of its files. Those that start with a dot or an underscore are its bookkeeping.
         paths = sorted(path for path in folder.rglob("[!._]*") if path.is_file()) if folder.is_dir() else []
-        for place, path in enumerate(paths, start=1):
+        for file_number, path in enumerate(paths, start=1):
             # Only \n ends a line: texts may contain U+2028, at which str.splitlines splits.
-            for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+            for line_number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
                 if line.strip():
-                    row = _labelled(line, f"line {number} of file {place} in {folder.name}/")
+                    # Errors number the files: a name may come from a customer's file.
+                    row = _parse_line(line, f"line {line_number} of file {file_number} in {folder.name}/")
                     rows[row.text.lower()] = row
     return sorted(rows.values(), key=lambda row: (row.complaint_id, row.label, row.text))
 
 
-def _labelled(line: bytes, place: str) -> Labelled:
+def _parse_line(line: bytes, location: str) -> Labelled:
+    """Return the complaint of a JSON line. `location` names the line in errors."""
     try:
         record: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{place} is not JSON: run Prepare again for this run") from error
+        raise DataError(f"{location} is not JSON: run Prepare again for this run") from error
     keys = ("complaint_id", "text", "label")
     if not isinstance(record, dict) or not all(isinstance(record.get(key), str) for key in keys) or not record["complaint_id"]:
-        raise DataError(f"{place} lacks complaint_id, text or label: run Prepare again for this run")
+        raise DataError(f"{location} lacks complaint_id, text or label: run Prepare again for this run")
     language = str(record.get("language") or "")
     try:
-        f"{record['label']}{language}".encode()  # both are written to JSON documents
+        f"{record['label']}{language}".encode()  # a lone surrogate cannot be written to a JSON document in UTF-8
     except UnicodeEncodeError as error:
-        raise DataError(f"{place} has half a character in its label or language: correct it in the uploaded file") from error
+        raise DataError(
+            f"{location} has half a character in its label or language: correct it in the uploaded file"
+        ) from error
     return Labelled(
         complaint_id=record["complaint_id"],
         text=record["text"],

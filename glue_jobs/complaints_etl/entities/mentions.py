@@ -16,9 +16,9 @@ class Names:
     """Names to look for, from the settings.
 
     Args:
-        names: as they are written in the settings.
-        pattern: finds them in a folded text; group `n0` is the first name.
-        prefixes: what they begin with.
+        names: as the settings spell them.
+        pattern: matches any of them in a folded text; group `n0` is the first name.
+        prefixes: the first word of each name, folded.
     """
 
     names: tuple[str, ...]
@@ -30,7 +30,7 @@ class Names:
     def of(cls, names: tuple[str, ...]) -> Self:
         """Compile the pattern, once per process for the same names."""
         longest_first = sorted(enumerate(names), key=lambda pair: -len(pair[1]))
-        # Tarjetas de crédito, credit cards.
+        # Each word may end in a plural: tarjetas de crédito, credit cards.
         words = {index: r"(?:e?s)?\s+".join(map(re.escape, fold(name).split())) for index, name in longest_first}
         parts = [f"(?P<n{index}>{words[index]}(?:e?s)?)" for index, _ in longest_first]
         return cls(
@@ -41,13 +41,15 @@ class Names:
 
 
 def find_mentions(scanned: ScannedText, names: Names) -> tuple[str, ...]:
-    """Return the names that the text mentions, in the order of the list."""
+    """Return the names that the text mentions, in the order of `names.names`."""
     if not scanned.may_contain(names.prefixes):
         return ()
-    # Removing accents of other languages than Spanish moves positions; it is rare.
-    moved = scanned.plain != scanned.folded
+    # If other than Spanish accents are removed, positions move, and the scanner's positions of prefixes do not apply. This is rare.
+    positions_moved = scanned.plain != scanned.folded
     matches = (
-        names.pattern.finditer(scanned.plain) if moved else scanned.matches(names.pattern, names.prefixes, scanned.folded)
+        names.pattern.finditer(scanned.plain)
+        if positions_moved
+        else scanned.matches(names.pattern, names.prefixes, scanned.folded)
     )
     mentioned = {match.lastgroup for match in matches}
     return tuple(name for index, name in enumerate(names.names) if f"n{index}" in mentioned) if mentioned else ()

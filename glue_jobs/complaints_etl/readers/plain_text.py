@@ -1,4 +1,4 @@
-"""A text file that is not a table: the whole file is one complaint."""
+"""Read a text file that is not a table: its content is one complaint."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ptmlops_contracts.report import Reason
 
 
 def read_row(texts: Iterable[str]) -> Row:
-    """Return the file's one row.
+    """Return the file's only row.
 
     Raises:
         UnreadableFileError: the text is too long for a complaint.

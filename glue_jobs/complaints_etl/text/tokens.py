@@ -1,4 +1,4 @@
-"""Split a clean, redacted text into the words that the records' column `tokens` holds."""
+"""Split a clean, redacted text into words, for the column `tokens` of the records."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import unicodedata
 from functools import cache
 
-# Each pattern begins with its first character and looks back from there: a lookbehind at the beginning is tried at every character.
+# For speed, each pattern starts with a character and only then looks back: a leading lookbehind is tried at every position.
 _WORD_BEFORE = r"[\w\u0300-\u036f]"
 _AMOUNT = re.compile(
     rf"[$€CUE](?:(?<=[$€])\s?|(?<!{_WORD_BEFORE}[CUE])(?:(?:(?<=C)OP|(?<=U)SD|(?<=E)UR)\s{{0,2}}(?:[$€]\s?)?|(?<=U)S[$€]\s?))\d[\d.,]*"
@@ -17,11 +17,11 @@ _DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d(?<![^\W_]\d)[\d.,/\-]*(?![^\W_])")
 _WORD = re.compile(r"<[a-z_]+>|[^\W_]+")
 _BEYOND_LATIN = re.compile("[\u0250-\U0010ffff]")
-_MARKS_END = 0x1F000  # combining marks of all scripts that are written; emoji begin here
+_MARKS_END = 0x1F000  # the combining marks that texts use have lower code points; emoji begin here
 
 
 def tokens(text: str) -> list[str]:
-    """Return the words in lower case; amounts, numbers, masks and placeholders become one class each.
+    """Return the words in lower case. An amount, a number or a mask becomes one token for its class.
 
     Example:
         `tokens("Cobraron $1.200 a XXXX, tel <PHONE>")` returns `["cobraron", "<amount>", "a", "<mask>", "tel", "<phone>"]`.
@@ -39,6 +39,6 @@ def tokens(text: str) -> list[str]:
 
 @cache
 def _word_with_marks() -> re.Pattern[str]:
-    """As `_WORD`, with the combining marks of other scripts, which Python's `\\w` leaves out. Made once, only if a text needs it."""
+    """Return `_WORD` extended by the combining marks of all scripts, which Python's `\\w` does not match."""
     marks = "".join(mark for mark in map(chr, range(0x300, _MARKS_END)) if unicodedata.category(mark)[0] == "M")
     return re.compile(rf"<[a-z_]+>|(?:[^\W_]|[{marks}])+")

@@ -1,4 +1,4 @@
-"""SECRET: PINs, one-time codes and the digits on the back of a card, some words behind their keyword.
+"""SECRET: PINs, one-time codes and the digits on the back of a card, a few words after their keyword.
 
 Positive: `el código que me llegó fue 834112`. Negative: `error code 40312`, `la clave cambió en 2019`, `PIN por 20000 pesos`.
 """
@@ -37,8 +37,8 @@ def _is_sent_code(match: re.Match[str]) -> bool:
     """Return True for a code of six digits, or one that was sent, read or dictated."""
     if not _is_code(match):
         return False
-    before = max(match.start() - 40, 0), match.end("keep")
-    return sum(map(str.isdigit, match["value"])) == 6 or bool(_SENT.search(match.string, *before))
+    begin, end = max(match.start() - 40, 0), match.end("keep")
+    return sum(map(str.isdigit, match["value"])) == 6 or bool(_SENT.search(match.string, begin, end))
 
 
 RULES = (

@@ -12,16 +12,16 @@ from complaints_etl.minhash import BAND_ROWS, BANDS, SIGNATURE_SIZE
 # large does less harm than a leak between splits.
 SIMILARITY = 0.7
 _HOPS = 3  # how far a chain of near-copies is followed
-# SQL, because each call of a function in pyspark is a message to Java: these would be most of the messages of a small run.
+# SQL, because each call of a pyspark function is a message to the JVM. These expressions would take most of a small run's messages.
 _BAND_HASHES = f"transform(sequence(0, {BANDS - 1}), band -> xxhash64(slice(signature, 1 + band * {BAND_ROWS}, {BAND_ROWS})))"
 _EQUAL_VALUES = "size(filter(zip_with(signature, head.signature, (a, b) -> a = b), is_equal -> is_equal))"
 
 
 def group_near_copies(rows: DataFrame, known: DataFrame | None) -> DataFrame:
-    """Return the group of each text: that of a known near-copy if there is one, else the smallest fingerprint of its near-copies.
+    """Return the group of each text: the group of a known near-copy, or else the smallest fingerprint among its near-copies.
 
-    Candidates share a band of their signatures. Each is compared with the first text of the band, not with all, so that a template with
-    a million copies takes a million comparisons.
+    Candidates share a band of their signatures. Each is compared only with the first text of the band, so that a template with a
+    million copies takes a million comparisons.
 
     Args:
         rows: fingerprint (unique), signature (array<int>).
@@ -30,14 +30,15 @@ def group_near_copies(rows: DataFrame, known: DataFrame | None) -> DataFrame:
     Returns:
         fingerprint, group_id (16 hexadecimal digits).
     """
-    mine = rows.select("fingerprint", "signature", F.lit(None).cast("string").alias("group_id"))
-    nodes = mine.unionByName(known.select("fingerprint", "signature", "group_id")) if known is not None else mine
+    new = rows.select("fingerprint", "signature", F.lit(None).cast("string").alias("group_id"))
+    nodes = new.unionByName(known.select("fingerprint", "signature", "group_id")) if known is not None else new
     # Known texts sort before new ones, so they come first in their bands.
     ranked = nodes.withColumn("rank", F.concat(F.when(F.col("group_id").isNull(), "1").otherwise("0"), "fingerprint"))
     bands = ranked.select("rank", "signature", "group_id", F.posexplode(F.expr(_BAND_HASHES)).alias("band", "value"))
     heads = bands.groupBy("band", "value").agg(
         F.min(F.struct("rank", "signature", "group_id")).alias("head"), F.count("*").alias("size")
     )
+    # A text that is similar to the first text of a band gets it as its parent.
     edges = checkpoint(
         bands.join(heads.where("size > 1"), ["band", "value"])
         .where((F.col("rank") != F.col("head.rank")) & (F.expr(_EQUAL_VALUES) >= SIMILARITY * SIGNATURE_SIZE))
@@ -46,11 +47,14 @@ def group_near_copies(rows: DataFrame, known: DataFrame | None) -> DataFrame:
     )
     parents = ranked.where("group_id IS NULL").select("fingerprint", "rank").join(edges, "rank", "left")
     parents = parents.withColumn("parent", F.coalesce("parent", "rank"))
+    # Replace each parent by its own parent, to reach the first text of a chain.
     for _ in range(_HOPS):
         above = edges.select(F.col("rank").alias("parent"), F.col("parent").alias("above"))
         parents = parents.join(above, "parent", "left").withColumn("parent", F.coalesce("above", "parent")).drop("above")
-    names = ranked.where("group_id IS NOT NULL").select(F.col("rank").alias("parent"), F.col("group_id").alias("known_group"))
-    named = parents.join(names.dropDuplicates(["parent"]), "parent", "left")
-    return named.select(
+    known_groups = ranked.where("group_id IS NOT NULL").select(
+        F.col("rank").alias("parent"), F.col("group_id").alias("known_group")
+    )
+    grouped = parents.join(known_groups.dropDuplicates(["parent"]), "parent", "left")
+    return grouped.select(
         "fingerprint", F.coalesce("known_group", F.substring("parent", 2, 16)).alias("group_id")
     ).dropDuplicates(["fingerprint"])

@@ -1,8 +1,8 @@
 """Turn texts into hashed words, skip-bigrams and character n-grams, in any script, with NumPy.
 
 Differences that do not distinguish complaints are folded away first: case, accents, apostrophes, spaces, the digits of a number, and
-what a mask (`XXXX`, `<EMAIL>`) replaced. `count_features` and `spell`, which training calls, run compiled; the other
-functions are what scoring uses without numba and what the tests compare the kernels with.
+what a mask (`XXXX`, `<EMAIL>`) replaced. `count_features` and `spell`, for training, call compiled kernels. Scoring without numba uses
+the other functions, and the tests compare the kernels with them.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Tokens:
 class Occurrences:
     """Occurrences of features: entry i is feature `bucket[i]` in text `document[i]`, made of the tokens `left[i]` to `right[i]`.
 
-    `term` is the bucket under which the occurrence is explained. A lead word is explained as that word.
+    `term` is the bucket of the word or pair that an explanation shows. For a lead feature it is that of the same word or pair elsewhere.
     """
 
     document: Ints
@@ -75,7 +75,7 @@ class Occurrences:
 
 @cache
 def fold_table() -> UInt32s:
-    """Return the folded letter, SEPARATOR or SKIP of each of the first TABLE_SIZE code points, by this Python's Unicode."""
+    """Return the folded letter, SEPARATOR or SKIP of each of the first TABLE_SIZE code points, by the Unicode version of this Python."""
     table = np.zeros(TABLE_SIZE + 1, dtype=np.uint32)
     for code in range(TABLE_SIZE):
         character = chr(code)
@@ -145,7 +145,7 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     folded = fold_table()[np.minimum(codes, TABLE_SIZE)]
     folded = np.where(codes >= TABLE_SIZE, codes, folded)
     kept = np.flatnonzero(folded != SKIP)
-    # A run of digits counts as one digit: the size of an amount says little.
+    # A run of digits counts as one digit: the size of an amount is weak evidence.
     digits = folded[kept] == ord("0")
     repeated = np.zeros(len(kept), dtype=bool)
     repeated[1:] = digits[1:] & digits[:-1]
@@ -163,18 +163,18 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     hashes[kind == MASK] = MASK_HASH
     document = np.searchsorted(document_starts, first, side="right") - 1
     # 1,234.50 is one number and XX/XX/XXXX one mask, not three.
-    same = np.zeros(len(start), dtype=bool)
-    same[1:] = (kind[1:] != WORD) & (kind[1:] == kind[:-1]) & (document[1:] == document[:-1])
-    tokens = ~same
+    continues = np.zeros(len(start), dtype=bool)
+    continues[1:] = (kind[1:] != WORD) & (kind[1:] == kind[:-1]) & (document[1:] == document[:-1])
+    first_words = ~continues
     return Tokens(
-        document=document[tokens],
-        start=first[tokens],
-        end=last[tokens],
-        hash=hashes[tokens],
-        kind=kind[tokens],
+        document=document[first_words],
+        start=first[first_words],
+        end=last[first_words],
+        hash=hashes[first_words],
+        kind=kind[first_words],
         folded=folded,
-        folded_start=start[tokens],
-        folded_end=end[tokens],
+        folded_start=start[first_words],
+        folded_end=end[first_words],
     )
 
 
@@ -205,71 +205,76 @@ def _kinds(codes: UInt32s, kept: Ints, folded: UInt32s, start: Ints, end: Ints) 
 def word_occurrences(tokens: Tokens, max_skip: int, lead_words: int) -> Occurrences:
     """List the occurrences of words, skip-bigrams and lead features.
 
-    In this order: every word; every pair of words at most `max_skip` apart, neighbours (1 apart) first; then, as features of
-    their own, the first `lead_words` words of each text and the pairs of neighbours among them. If `max_skip` is above 1, only those
-    pairs are lead features.
+    In this order: every word; every pair of words at most `max_skip` apart, neighbours (1 apart) first; then the lead features,
+    which are the first `lead_words` words of each text and the pairs of neighbours among them. If `max_skip` is above 1, only
+    the pairs are lead features.
     """
     every = np.arange(len(tokens.hash))
     left, right = [every], [every]
     buckets = [_bucket(tokens.hash + WORD_SALT, WORD_BITS)]
     for step in range(1, max_skip + 1):
-        one = np.flatnonzero(tokens.document[step:] == tokens.document[:-step])
-        if not len(one):
+        begins = np.flatnonzero(tokens.document[step:] == tokens.document[:-step])
+        if not len(begins):
             break
-        left.append(one)
-        right.append(one + step)
-        buckets.append(_pair_bucket(mix(tokens.hash[one] * PAIR_LEFT) * PAIR_RIGHT + tokens.hash[one + step]))
+        left.append(begins)
+        right.append(begins + step)
+        buckets.append(_pair_bucket(_pair_hash(tokens, begins, step)))
     terms = list(buckets)
-    place_in_text = every - np.searchsorted(tokens.document, tokens.document)
-    first = np.flatnonzero(place_in_text < (lead_words if max_skip <= 1 else 0))
-    left.append(first)
-    right.append(first)
-    buckets.append(_pair_bucket(tokens.hash[first] + LEAD_SALT))
-    terms.append(buckets[0][first])
-    one = np.flatnonzero((place_in_text[1:] < lead_words) & (place_in_text[1:] > 0)) if max_skip else first[:0]
-    left.append(one)
-    right.append(one + 1)
-    pair = mix(tokens.hash[one] * PAIR_LEFT) * PAIR_RIGHT + tokens.hash[one + 1]
+    position_in_text = every - np.searchsorted(tokens.document, tokens.document)
+    lead = np.flatnonzero(position_in_text < (lead_words if max_skip <= 1 else 0))
+    left.append(lead)
+    right.append(lead)
+    buckets.append(_pair_bucket(tokens.hash[lead] + LEAD_SALT))
+    terms.append(buckets[0][lead])
+    begins = np.flatnonzero((position_in_text[1:] < lead_words) & (position_in_text[1:] > 0)) if max_skip else lead[:0]
+    left.append(begins)
+    right.append(begins + 1)
+    pair = _pair_hash(tokens, begins, 1)
     buckets.append(_pair_bucket(pair + LEAD_SALT))
     terms.append(_pair_bucket(pair))
-    place = np.concatenate(left)
+    first_token = np.concatenate(left)
     return Occurrences(
-        document=tokens.document[place],
+        document=tokens.document[first_token],
         bucket=np.concatenate(buckets),
-        left=place,
+        left=first_token,
         right=np.concatenate(right),
         term=np.concatenate(terms),
     )
 
 
-def char_ngrams(tokens: Tokens, places: Ints) -> tuple[Ints, Ints]:
+def _pair_hash(tokens: Tokens, begins: Ints, step: int) -> UInts:
+    """Return the hash of each pair of the tokens at `begins` and at `begins + step`."""
+    return mix(tokens.hash[begins] * PAIR_LEFT) * PAIR_RIGHT + tokens.hash[begins + step]
+
+
+def char_ngrams(tokens: Tokens, chosen: Ints) -> tuple[Ints, Ints]:
     """List the character 2-, 3- and 4-grams of some tokens, with an edge on either side.
 
     A number is one digit and a mask one letter. Example: "no" has `_n no o_ _no no_ _no_`.
 
     Args:
         tokens: The tokens of a batch.
-        places: (words,) which of them.
+        chosen: (words,) indexes of the tokens to spell.
 
     Returns:
-        (n,) index into `places`, and (n,) bucket, of each n-gram.
+        (n,) index into `chosen`, and (n,) bucket, of each n-gram.
     """
-    plain = tokens.kind[places] != MASK
-    length = np.where(plain, tokens.folded_end[places] - tokens.folded_start[places], 1)
+    plain = tokens.kind[chosen] != MASK
+    length = np.where(plain, tokens.folded_end[chosen] - tokens.folded_start[chosen], 1)
     offsets = np.concatenate(([0], np.cumsum(length + 2)))
-    word = np.repeat(np.arange(len(places)), length + 2)
+    word = np.repeat(np.arange(len(chosen)), length + 2)
     within = np.arange(offsets[-1]) - offsets[word]
-    source = np.clip(tokens.folded_start[places][word] + within - 1, 0, max(len(tokens.folded) - 1, 0))
+    source = np.clip(tokens.folded_start[chosen][word] + within - 1, 0, max(len(tokens.folded) - 1, 0))
     letters = np.where(plain[word], tokens.folded[source] if len(word) else 0, np.uint32(MASK_LETTER))
     letters = np.where((within == 0) | (within == 1 + length[word]), np.uint32(EDGE), letters).astype(np.uint64)
     words: list[Ints] = []
     buckets: list[Ints] = []
     for size in CHAR_SIZES:
-        at = np.flatnonzero(within + size <= 2 + length[word])
-        value = np.full(len(at), (int(CHAR_SALT) * size) % (1 << 64), dtype=np.uint64)
+        begins = np.flatnonzero(within + size <= 2 + length[word])
+        value = np.full(len(begins), (int(CHAR_SALT) * size) % (1 << 64), dtype=np.uint64)
         for step in range(size):
-            value += letters[at + step] * np.uint64(pow(int(MULTIPLIER), step, 1 << 64))
-        words.append(word[at])
+            value += letters[begins + step] * np.uint64(pow(int(MULTIPLIER), step, 1 << 64))
+        words.append(word[begins])
         buckets.append(_bucket(value, CHAR_BITS))
     return np.concatenate(words), np.concatenate(buckets)
 

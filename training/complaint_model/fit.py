@@ -1,7 +1,8 @@
 """Train the classifier: features, cross-fitting, calibration, and a final fit whose weights fold into one table.
 
 One-vs-rest linear SVMs (squared hinge) on words and skip-bigrams and, for short texts, character n-grams. Cross-fitted scores train a
-softmax over all labels' scores, and an offset per label. All of it is linear, so scales, n-grams, weights and softmax fold into one table.
+softmax over all labels' scores, and an offset per label. The steps from features to logits are linear, so scales, n-grams, weights
+and the softmax's slopes multiply into one table of weights.
 """
 
 from __future__ import annotations
@@ -25,16 +26,17 @@ from complaint_model.records import Rows
 from complaint_model.settings import Settings, TrainingError, feature_settings
 from complaint_model.vocabulary import WORD_BUCKETS, Vocabulary, learn_vocabulary
 
-MAX_WEIGHTS = 100_000_000  # of the table, 400 MB: with very many labels, the rarest features are dropped
+MAX_WEIGHTS = 100_000_000  # 400 MB; with very many labels, the rarest features are dropped to stay below
 
 
 @contextmanager
 def _one_blas_thread() -> Iterator[None]:
-    """Let BLAS use one core: the last digits of a sum that cores share depend on their number.
+    """Limit BLAS to one thread, because the rounding of a sum depends on the number of threads.
 
-    It is faster, too: matrices here are long and thin, and folds are fitted in parallel (Banking77: 26 s of processor time, not 60).
+    One thread is also faster: the matrices are long and thin, and folds are fitted in parallel (Banking77: 26 s of processor time,
+    not 60).
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415  scoring has no need of it
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415  scoring does not need it
 
     with threadpool_limits(limits=1, user_api="blas"):
         yield
@@ -68,8 +70,8 @@ def fit(
             f"training needs rows of at least 2 labels and got {len(names)}, in {len(set(rows.texts))} different texts: "
             "upload labelled complaints of another label"
         )
-    number = {name: index for index, name in enumerate(names)}
-    labels = np.fromiter((number[label] for label in rows.labels), dtype=np.int64, count=len(rows.labels))
+    index_of = {name: index for index, name in enumerate(names)}
+    labels = np.fromiter((index_of[label] for label in rows.labels), dtype=np.int64, count=len(rows.labels))
     wanted = feature_settings(rows.texts, settings.char_ngrams)
     most = max(1, MAX_WEIGHTS // len(names))
     vocabulary = learn_vocabulary(rows.texts, wanted, min_rows=settings.min_rows, most=most)
@@ -80,8 +82,8 @@ def fit(
     settings = replace(settings, folds=max(2, min(settings.folds, len(set(rows.groups)))))
     fold = assign_folds(labels, rows.groups, settings.folds, settings.seed)
     # A redrive after a deployment finds the checkpoints of the earlier code in the same folder.
-    made_by = (code_version(Path(__file__).parent), compiled.version(), np.__version__)
-    key = fingerprint(rows, repr((sorted(asdict(settings).items()), made_by)))[:16]
+    versions = (code_version(Path(__file__).parent), compiled.version(), np.__version__)
+    key = fingerprint(rows, repr((sorted(asdict(settings).items()), versions)))[:16]
     so_far = FoldsSoFar(labels, fold, progress)
     scores = cross_fit_scores(matrix, labels, fold, settings, folder=checkpoints, key=key, after=so_far)
     crossfit = evaluate_cross_fit(scores, labels, fold, settings)
@@ -102,8 +104,13 @@ def fit(
 
 
 def _fold_weights(vocabulary: Vocabulary, weights: Floats) -> dict[str, Any]:
-    """Return a model's arrays: (columns, labels) weights times shares and idf, plus, for a word, the weights of its n-grams."""
-    # A constant added to all labels' logits changes no probability; without it, a contribution speaks for one label.
+    """Return a model's arrays of features: each weight times the feature's share and idf. A word's weights include its n-grams'.
+
+    Args:
+        vocabulary: the features.
+        weights: (columns of the training matrix, labels).
+    """
+    # A constant added to all labels' logits changes no probability; without it, a contribution is evidence for or against one label.
     weights = (weights - weights.mean(axis=1, keepdims=True))[vocabulary.columns]
     count, char_ngrams = len(vocabulary.buckets), vocabulary.char_ngrams
     folded = weights[:count] * vocabulary.shares[:, None]

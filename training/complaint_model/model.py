@@ -17,9 +17,9 @@ LINE_FLOATS = 16  # of 4 bytes: a cache line
 class Model:
     """A linear classifier over hashed features.
 
-    Row i of `weights` belongs to bucket `buckets[i]`: what the feature, occurring once in a text whose vector of such features has
-    length 1, adds to each label's logit. A word's weights include those of its character n-grams. A word that training did not see has
-    only the latter: the sum of its n-grams' weights, divided by the length of their idfs.
+    Row i of `weights` belongs to bucket `buckets[i]`. It is what the feature adds to each label's logit if it occurs once and the text's
+    vector of such features has length 1. A word's weights include those of its character n-grams. A word that training did not see
+    has only the latter: the sum of its n-grams' weights, divided by the Euclidean norm of their idfs.
     `offsets` are added to log-probabilities to choose the label. They never change a reported probability.
     """
 
@@ -27,7 +27,7 @@ class Model:
     buckets: UInt32s  # (features,) ascending
     idf: Singles  # (features,) already in the weights, and needed for a vector's length
     weights: Singles  # (features, labels)
-    new_word_idf: float  # of a word that training did not see
+    new_word_idf: float  # the idf of a word that training did not see
     char_buckets: UInt32s  # (n-grams,) ascending; empty if the model has no character n-grams
     char_idf: Singles  # (n-grams,)
     char_weights: Singles  # (n-grams, labels)
@@ -57,16 +57,19 @@ class Model:
 
 
 def _table(bits: int, buckets: UInt32s, idf: Singles, weights: Singles, more: Singles) -> tuple[UInts, Singles]:
-    """Return a directory small enough for the processor's cache, and rows (idf, weights; then `more`) that begin at cache lines."""
-    cells, places = np.divmod(buckets.astype(np.int64), 64)
+    """Return the directory and the entries of `ScoringTables`.
+
+    The directory is small enough for the processor's cache. Each row of the entries (idf, weights; then `more`) starts at a cache line.
+    """
+    blocks, bits_in_block = np.divmod(buckets.astype(np.int64), 64)
     directory = np.zeros((1 << (bits - 6), 2), dtype=np.uint64)
-    np.bitwise_or.at(directory[:, 0], cells, np.uint64(1) << places.astype(np.uint64))
-    directory[:, 1] = np.searchsorted(cells, np.arange(len(directory)))
+    np.bitwise_or.at(directory[:, 0], blocks, np.uint64(1) << bits_in_block.astype(np.uint64))
+    directory[:, 1] = np.searchsorted(blocks, np.arange(len(directory)))
     known, count, size = len(buckets), len(buckets) + len(more), 1 + weights.shape[1]
     width = -(-size // LINE_FLOATS) * LINE_FLOATS
-    room = np.zeros(count * width + LINE_FLOATS, dtype=np.float32)
-    begin = -(room.ctypes.data // room.itemsize) % LINE_FLOATS
-    entries = room[begin : begin + count * width].reshape(count, width)
+    buffer = np.zeros(count * width + LINE_FLOATS, dtype=np.float32)
+    begin = -(buffer.ctypes.data // buffer.itemsize) % LINE_FLOATS
+    entries = buffer[begin : begin + count * width].reshape(count, width)
     entries[:known, 0], entries[:known, 1:size], entries[known:, :size] = idf, weights, more
     return directory, entries
 

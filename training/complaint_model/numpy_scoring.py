@@ -1,4 +1,4 @@
-"""Score texts with NumPy alone: for machines without numba, and what the tests compare compiled/score.py with."""
+"""Score texts with NumPy alone: for Python without numba, and as the reference in tests of compiled/score.py."""
 
 from __future__ import annotations
 
@@ -102,18 +102,18 @@ def find_features(model: Model, tokens: Tokens) -> FoundFeatures:
     )
 
 
-def _spell(model: Model, tokens: Tokens, places: Ints) -> Floats:
-    """Return (words, labels) weights of the words at `places` from their character n-grams."""
-    word, bucket = features.char_ngrams(tokens, places)
+def _spell(model: Model, tokens: Tokens, chosen: Ints) -> Floats:
+    """Return (words, labels) weights of the tokens `chosen` from their character n-grams."""
+    word, bucket = features.char_ngrams(tokens, chosen)
     row = np.searchsorted(model.char_buckets, bucket)
     known = row < len(model.char_buckets)
     known[known] = model.char_buckets[row[known]] == bucket[known]
     word, row = word[known], row[known]
-    length = np.sqrt(np.bincount(word, weights=model.char_idf[row].astype(np.float64) ** 2, minlength=len(places)))
+    length = np.sqrt(np.bincount(word, weights=model.char_idf[row].astype(np.float64) ** 2, minlength=len(chosen)))
     length[length == 0] = 1.0
-    weights = np.zeros((len(places), len(model.labels)))
+    weights = np.zeros((len(chosen), len(model.labels)))
     for label in range(len(model.labels)):
-        weights[:, label] = np.bincount(word, weights=model.char_weights[row, label], minlength=len(places)) / length
+        weights[:, label] = np.bincount(word, weights=model.char_weights[row, label], minlength=len(chosen)) / length
     return weights
 
 

@@ -1,4 +1,4 @@
-"""Records of a CSV file to cells: Python's csv module, with backslash escapes and a lenient reading of stray quotes."""
+"""Parse records of a CSV file into cells: Python's csv module, plus backslash escapes and a lenient reading of stray quotes."""
 
 from __future__ import annotations
 
@@ -10,54 +10,57 @@ from itertools import chain
 
 from complaints_etl.readers.table import MAX_CELL_CHARACTERS, MAX_COLUMNS
 
-_NO_SEPARATOR = "\x1f"  # of a file with one column: nothing in a cell may split it
-# A backslash escapes a quote or itself. Before anything else it is a backslash: paths would lose theirs. The escape character of
-# the csv module makes no such difference, so escaped characters are hidden as code points that no text may hold (Unicode, D14).
+_NO_SEPARATOR = "\x1f"  # for a file with one column: a control character (unit separator), so that commas do not split a cell
+# A backslash escapes only a quote or a backslash. Before any other character it is kept, as in a Windows path. The csv module's
+# `escapechar` would remove it there, too. So escaped characters are hidden as noncharacters, which no text may hold (Unicode, D14).
 _ESCAPE = re.compile(r'\\(["\\])')
 _HIDDEN = {'"': "\ufdd0", "\\": "\ufdd1"}
 _SHOWN = str.maketrans({hidden: character for character, hidden in _HIDDEN.items()})
 
 
 def lines_of(texts: Iterable[str], newline: str) -> Iterator[str]:
-    """Yield lines with their ends; `newline` is "\\n", or "" to end lines at a lone carriage return too."""
+    """Yield lines with their ends. `newline` is "\\n", or "" if a lone carriage return ends a line, too."""
     return chain.from_iterable(io.StringIO(text, newline=newline) for text in texts)
 
 
 class CsvParser:
-    """Parses records with one separator; line ends inside cells stay as they are."""
+    """Parses records with one separator. Line ends inside cells stay as they are."""
 
     def __init__(self, separator: str, *, escaped: bool) -> None:
-        """`separator` is "" for a file with one column; `escaped` as in `FileFormat`."""
+        """Set the separator ("" for a file with one column), and `escaped` as in `FileFormat`."""
         self.separator = separator or _NO_SEPARATOR
         self._escaped = escaped
-        mark = re.escape(self.separator)
+        between = re.escape(self.separator)
         # A quoted cell may hold quotes that do not end it; an unquoted one holds them as they are. For example, with commas,
         # `"said "no" twice",a` has the cells `said "no" twice` and `a`. The pattern is unambiguous, so it cannot backtrack.
-        # (Python 3.11.2 drops groups inside possessive quantifiers, so it has none.)
-        self._cell = re.compile(rf'(?:"((?:[^"]|""|"(?!"|{mark}|\Z))*)"|([^{mark}]*))(?:{mark}|\Z)')
+        # (It has no possessive quantifiers, because Python 3.11.2 drops groups inside them.)
+        self._cell = re.compile(rf'(?:"((?:[^"]|""|"(?!"|{between}|\Z))*)"|([^{between}]*))(?:{between}|\Z)')
 
     def records(self, lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str]]:
         """Yield the cells of each record.
 
         Raises:
-            csv.Error: while iterating, at a record that breaks the rules or has a cell over MAX_CELL_CHARACTERS.
+            csv.Error: while iterating, at a malformed record or a cell over MAX_CELL_CHARACTERS.
         """
         csv.field_size_limit(MAX_CELL_CHARACTERS)
         if not self._escaped:
             return csv.reader(lines, delimiter=self.separator, strict=strict)
         hidden = (_ESCAPE.sub(lambda match: _HIDDEN[match[1]], line) for line in lines)
-        read = csv.reader(hidden, delimiter=self.separator, strict=strict)
-        return ([cell.translate(_SHOWN) for cell in cells] for cells in read)
+        records = csv.reader(hidden, delimiter=self.separator, strict=strict)
+        return ([cell.translate(_SHOWN) for cell in cells] for cells in records)
 
     def complete_record(self, line: str) -> list[str] | None:
-        """Return the cells of a line that is a record by itself, or None."""
+        """Return the cells of a line that is a complete record, or None."""
         try:
             return next(self.records([line]))
         except (csv.Error, StopIteration):
             return None
 
     def lenient_cells(self, record: str) -> list[str]:
-        """Return the cells if a quote opens and closes only beside a separator; [] if the cells stay unclear."""
+        """Return the cells of a record with stray quotes, or [] if it is ambiguous.
+
+        Only a quote next to a separator opens or closes a cell.
+        """
         cells, position = [], 0
         while True:
             match = self._cell.match(record, position)

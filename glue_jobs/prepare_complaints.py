@@ -1,4 +1,4 @@
-"""Glue job Prepare: `--run_id` of a run whose manifest lies in the prepared bucket → its records, rejects and report."""
+"""Glue job Prepare: reads the files of a run's manifest and writes the run's records, rejected rows and report."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import compress
 from typing import IO, Any
 
 import boto3
@@ -36,11 +37,11 @@ from ptmlops_contracts.report import SPLITS
 
 
 class TooManyRejectsError(Exception):
-    """The run is refused: more rows were rejected than the settings allow."""
+    """The run is refused: more rows were rejected than the settings allow, or its files have no rows."""
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
-    """The job's own arguments; Glue adds others, which are its business."""
+    """Parse the job's own arguments. Glue passes others, which are ignored."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     for name in ("run_id", "prepared_bucket", "output_bucket", "settings_uri"):
         parser.add_argument(f"--{name}", required=True)
@@ -48,10 +49,10 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
 
 
 def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
-    """Load the manifest's files, prepare their rows, save the result; report.json comes last.
+    """Read the manifest's files, prepare their rows, and write the result. report.json comes last.
 
     Raises:
-        TooManyRejectsError: the run is refused. People get the rejected rows, each with its reason.
+        TooManyRejectsError: the run is refused. The output bucket then has a list of the rejected rows with their reasons.
     """
     started = time.time()
     bucket, run_id = arguments.prepared_bucket, arguments.run_id
@@ -67,8 +68,8 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
         )
         for file in manifest["files"]
     ]
-    # The bucket's name is as hard to guess as anything that needs no secret store; it never leaves with the results.
     known, waiting, left_out = earlier_runs(spark, s3, bucket, run_id)
+    # The prepared bucket's name is the salt: it is hard to guess, needs no secret store, and does not occur in the results.
     result = prepare(spark, files, settings, run_id=run_id, salt=bucket, known=known, waiting=waiting)
     result.report["labelled_left_out"] = left_out
 
@@ -87,27 +88,29 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
 
 
 def earlier_runs(spark: SparkSession, s3: Any, bucket: str, run_id: str) -> tuple[DataFrame | None, DataFrame | None, int]:
-    """Return the indexes of other runs' labelled rows, the lines of their rare labels, and how many rows are left out.
+    """Read the labelled rows of other runs that Plan marked as complete.
 
-    Only runs that Plan marked as complete count. Rows that another version of redaction made cannot be compared with this run's, because
-    equal complaints have other texts: they are left out.
+    Rows of another version of redaction are left out: the same complaint has another text there, so the rows cannot be compared.
+
+    Returns:
+        The indexes of labelled rows, the lines with rare labels (each None if there are none), and the number of rows left out.
     """
     pages = s3.get_paginator("list_objects_v2")
 
     def keys(prefix: str) -> Iterator[str]:
         return (item["Key"] for page in pages.paginate(Bucket=bucket, Prefix=prefix) for item in page.get("Contents", []))
 
-    def places(kind: str) -> list[str]:
-        found = set(map(run_of_labelled_part, keys(labelled_folder(kind))))
-        return [s3_uri(bucket, PreparedKeys(run).labelled(kind)) for run in sorted(whole) if run in found]
+    def folders(kind: str) -> list[str]:
+        present = set(map(run_of_labelled_part, keys(labelled_folder(kind))))
+        return [s3_uri(bucket, PreparedKeys(run).labelled(kind)) for run in sorted(comparable) if run in present]
 
     marked = sorted(set(map(run_of_complete, keys(COMPLETE))) - {run_id})
-    with ThreadPoolExecutor(max_workers=8) as pool:  # one small object per run that there ever was
+    with ThreadPoolExecutor(max_workers=8) as pool:  # one small object for each run so far
         marks = list(pool.map(lambda run: read_json(s3, s3_uri(bucket, PreparedKeys(run).complete)), marked))
-    same = [mark.get("redaction_version") == REDACTION_VERSION for mark in marks]
-    whole = {run for run, counts in zip(marked, same, strict=True) if counts}
-    left_out = sum(mark.get(split, 0) for mark, counts in zip(marks, same, strict=True) if not counts for split in SPLITS)
-    indexes, lines = places(INDEX), places(RARE)
+    is_comparable = [mark.get("redaction_version") == REDACTION_VERSION for mark in marks]
+    comparable = set(compress(marked, is_comparable))
+    left_out = sum(mark.get(split, 0) for mark, same in zip(marks, is_comparable, strict=True) if not same for split in SPLITS)
+    indexes, lines = folders(INDEX), folders(RARE)
     known = spark.read.parquet(*indexes) if indexes else None
     return known, spark.read.text(lines, lineSep="\n") if lines else None, left_out
 

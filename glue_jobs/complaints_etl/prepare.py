@@ -1,4 +1,4 @@
-"""Prepare: the files of a run → clean, redacted, deduplicated, split records; every row read is accounted for."""
+"""Prepare: turn the files of a run into clean, redacted, deduplicated, split records, and account for every row."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Prepared:
 
     Attributes:
         records: accepted and duplicate rows (RECORD_COLUMNS).
-        rare: this run's rows whose label has too few rows to be learned.
-        index: what later runs must know of this run's labelled rows: fingerprint, signature, group_id, label, redaction_version.
-        earlier: `value`, `split`: labelled lines of earlier runs whose label is not rare any more; None if there are none.
+        rare: this run's rows with a label that has too few rows to be learned.
+        index: this run's labelled rows as later runs compare with them: fingerprint, signature, group_id, label, redaction_version.
+        earlier: `value`, `split`: lines of earlier runs with labels that are not rare any more; None if there are none.
         rejected: rejected rows (REJECTED_COLUMNS).
         report: report.json without the durations.
     """
@@ -59,12 +59,12 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A run that ends here, before it costs more: too many rows were rejected, or its files hold no row.
+    """A run that ends here, before it costs more: too many rows were rejected, or its files have no rows.
 
     Attributes:
         message: why, with the three most common reasons and an example line of each.
-        rejected: the rejected rows.
-        report: as of a prepared run. It counts rows that are not written.
+        rejected: the rejected rows (REJECTED_COLUMNS).
+        report: as in `Prepared`. It counts rows that are not written.
     """
 
     message: str
@@ -87,37 +87,37 @@ def prepare(
 
     Args:
         spark: the session, with `session.SETTINGS`.
-        files: the run's.
-        settings: the environment's.
-        run_id: goes into every row.
-        salt: what reference numbers are hashed with.
+        files: the run's files.
+        settings: the environment's settings.
+        run_id: written to every row.
+        salt: for the hashes of reference numbers.
         known: the indexes of earlier runs, or None; a near-copy of their rows takes their group, and so their split.
-        waiting: lines (value) of earlier runs' rows whose labels were rare, or None.
+        waiting: `value`, lines of earlier runs with labels that were rare, or None.
         part_bytes: how much of a large file one task reads.
 
     Raises:
         AccountingError: rows read are not equal to rows accounted for.
     """
-    read = read_files(spark, files, settings.columns, _annotation_options(settings, salt), part_bytes=part_bytes)
-    # All later passes read these rows. They are cached on disk, which is as fast: in memory Spark keeps them in pieces of 1 MB, each of
-    # which takes 2 MB of a heap with regions of 1 MB, so that 2.5 million rows end in OutOfMemoryError.
-    annotated = checkpoint(read.rows.withColumn("fingerprint", F.sha2(F.lower("text"), 256)), StorageLevel.DISK_ONLY)
-    counted = _count(annotated)
-    file_entries, rows_before = read.metadata()  # complete, because all rows have been counted
+    files_read = read_files(spark, files, settings.columns, _annotation_options(settings, salt), part_bytes=part_bytes)
+    # All later passes read these rows. They are cached on disk, which is as fast as in memory. In memory, Spark keeps them in pieces of
+    # 1 MB. Each takes 2 MB of a heap with regions of 1 MB, so that 2.5 million rows end in OutOfMemoryError.
+    annotated = checkpoint(files_read.rows.withColumn("fingerprint", F.sha2(F.lower("text"), 256)), StorageLevel.DISK_ONLY)
+    row_counts = _count_rows(annotated)
+    file_entries, rows_before = files_read.metadata()  # complete, because all rows have been counted
     rows = number_rows(annotated, rows_before)
     rejected = rows.where("reason IS NOT NULL").withColumn("run_id", F.lit(run_id)).select(*REJECTED_COLUMNS)
-    refusal = _refusal(rows, counted, settings, files)
+    refusal = _refusal(rows, row_counts, settings, files)
 
-    good = rows.where("reason IS NULL")
+    valid = rows.where("reason IS NULL")
     has_labels = any("label" in entry["columns"] for entry in file_entries)
-    exceptions = find_exceptions(good, known, min_label_rows=settings.min_label_rows, has_labels=has_labels)
-    finished = _finish(good, exceptions, run_id)
+    exceptions = find_exceptions(valid, known, min_label_rows=settings.min_label_rows, has_labels=has_labels)
+    finished = _finish(valid, exceptions, run_id)
     labelled = finished.where((F.col("status") == RecordStatus.ACCEPTED) & F.col("given_label").isNotNull())
     # Rows with a rare label are in the index, too, so that later runs count them.
     index = labelled.select("fingerprint", "signature", "group_id", F.col("given_label").alias("label"))
     index = index.withColumn("redaction_version", F.lit(REDACTION_VERSION))
 
-    report = {**build_report(finished, counted, file_entries, run_id, settings), "refused": refusal}
+    report = {**build_report(finished, row_counts, file_entries, run_id, settings), "refused": refusal}
     earlier = None
     if known is not None and waiting is not None:
         earlier = find_rows_no_longer_rare(waiting, known, index, report["labels"], settings.min_label_rows)
@@ -147,16 +147,16 @@ def _annotation_options(settings: JobSettings, salt: str) -> AnnotationOptions:
     )
 
 
-def _count(annotated: DataFrame) -> list[Any]:
-    """Count rows per file, reason and unknown label. Labels are only counted if the settings do not know them."""
+def _count_rows(annotated: DataFrame) -> list[Any]:
+    """Count rows per file, reason of rejection and, for rows rejected for an unknown label, that label."""
     unknown = F.when(F.col("reason") == Reason.UNKNOWN_LABEL, F.col("unknown_label")).alias("unknown_label")
     return annotated.groupBy("source_file", "source_version", "reason", unknown).count().collect()
 
 
-def _refusal(rows: DataFrame, counted: Sequence[Any], settings: JobSettings, files: Sequence[SourceFile]) -> str | None:
-    """Return why the run ends here, or None. `counted` are the numbers of rows per reason."""
+def _refusal(rows: DataFrame, row_counts: Sequence[Any], settings: JobSettings, files: Sequence[SourceFile]) -> str | None:
+    """Return why the run is refused, or None if it is not. `row_counts` is the result of `_count_rows`."""
     counts = Counter[str | None]()
-    for group in counted:
+    for group in row_counts:
         counts[group["reason"]] += group["count"]
     total = counts.total()
     if not total:
@@ -164,14 +164,14 @@ def _refusal(rows: DataFrame, counted: Sequence[Any], settings: JobSettings, fil
     share = (total - counts[None]) / total
     if share <= settings.max_reject_share:
         return None
-    # The message quotes nothing of a file, not even its name, which may be a person's. It names files by their place in the manifest.
-    places = {file.key: f" of file {place} of {len(files)}" for place, file in enumerate(files, start=1)}
+    # The message numbers files as in the manifest and quotes nothing of them: even a file's name may be that of a person.
+    numbered = {file.key: f" of file {number} of {len(files)}" for number, file in enumerate(files, start=1)}
     first = F.min(F.struct("source_file", "line_number", "detail")).alias("first")
     examples = rows.where("reason IS NOT NULL").groupBy("reason").agg(first).collect()
     examples.sort(key=lambda row: (-counts[row["reason"]], row["reason"]))
     reasons = "; ".join(
         f"{row['reason']} ({counts[row['reason']]} rows, for instance line {row['first']['line_number']}"
-        f"{places[row['first']['source_file']] if len(files) > 1 else ''}"
+        f"{numbered[row['first']['source_file']] if len(files) > 1 else ''}"
         f"{': ' + row['first']['detail'] if row['first']['detail'] else ''})"
         for row in examples[:3]
     )
@@ -181,8 +181,8 @@ def _refusal(rows: DataFrame, counted: Sequence[Any], settings: JobSettings, fil
     )
 
 
-def _finish(good: DataFrame, exceptions: DataFrame, run_id: str) -> DataFrame:
-    """Return accepted and duplicate rows with RECORD_COLUMNS and what the report and the index need."""
+def _finish(valid: DataFrame, exceptions: DataFrame, run_id: str) -> DataFrame:
+    """Return accepted and duplicate rows: RECORD_COLUMNS, and columns that only the report and the index need."""
     is_rare = F.coalesce("rare", F.lit(False))
     flags = {
         Flag.TRUNCATED: F.col("truncated"),
@@ -193,7 +193,7 @@ def _finish(good: DataFrame, exceptions: DataFrame, run_id: str) -> DataFrame:
         Flag.UNREAD_DATE: F.col("unread_date"),
     }
     return (
-        good.join(exceptions, ["source_index", "row_number"], "left")
+        valid.join(exceptions, ["source_index", "row_number"], "left")
         .withColumn("run_id", F.lit(run_id))
         .withColumn("complaint_id", F.coalesce("complaint_id", usual_id()))
         .withColumn("group_id", F.coalesce("group_id", usual_group()))

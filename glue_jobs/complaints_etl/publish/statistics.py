@@ -13,12 +13,12 @@ from pyspark.sql import functions as F
 from ptmlops_contracts.evaluation import LENGTH_BUCKETS
 
 CONFIDENCE_BINS = 10
-DRIFT_ROWS = 50  # with fewer rows on either side the index is mostly noise
+DRIFT_ROWS = 50  # with fewer rows on either side, the index is mostly noise
 
 
 @dataclass(frozen=True, kw_only=True)
 class Category:
-    """The complaints that were given one label. `confidence` is the mean."""
+    """The complaints with one predicted label. `confidence` is their mean."""
 
     complaints: int
     confidence: float
@@ -27,7 +27,7 @@ class Category:
 
 @dataclass(frozen=True, kw_only=True)
 class Amounts:
-    """Amounts of one currency in the texts of one label."""
+    """Amounts of one currency in the texts with one predicted label."""
 
     label: str
     currency: str
@@ -38,7 +38,7 @@ class Amounts:
 
 @dataclass(frozen=True, kw_only=True)
 class RunStatistics:
-    """Counts over the predictions of a run. `confidence[i]`: complaints with a confidence from i/10 to (i+1)/10."""
+    """Counts over the predictions of a run. `confidence[i]` counts complaints with a confidence from i/10 to (i+1)/10."""
 
     categories: Mapping[str, Category] = field(default_factory=dict)
     languages: Mapping[str, int] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class RunStatistics:
 def collect_statistics(scored: DataFrame) -> RunStatistics:
     """Count the rows of the predictions table.
 
-    Counts all dimensions at once and sums them up here: each Spark job takes about a second, however small it is.
+    One Spark job counts all dimensions together, and Python sums them up: each Spark job takes about a second, however small it is.
     """
     words = F.size(F.split(F.trim("text"), r"\s+"))
     length = F.lit(LENGTH_BUCKETS[-1][1])
@@ -143,10 +143,23 @@ def stability_index(expected: Mapping[str, float], actual: Mapping[str, float]) 
 
 
 def drift(statistics: RunStatistics, metrics: Mapping[str, Any]) -> dict[str, float | None]:
-    """Return the PSI of categories, languages, text lengths and confidence against the held-out rows of the model.
+    """Return the PSI of categories, languages, text lengths and confidence against the held-out rows of the model."""
+    expected = _held_out_rows(metrics)
+    # An evaluation may count undetermined languages as "unknown".
+    undetermined = "und" if "und" in expected["languages"] else "unknown"
+    actual: dict[str, Mapping[str, float]] = {
+        "categories": {label: category.complaints for label, category in statistics.categories.items()},
+        "languages": {undetermined if name == "und" else name: rows for name, rows in statistics.languages.items()},
+        "length": statistics.lengths,
+        "confidence": {str(index): rows for index, rows in enumerate(statistics.confidence)},
+    }
+    return {name: stability_index(expected[name], rows) for name, rows in actual.items()}
 
-    Predicted labels are compared with predicted labels, not with true ones, so that a bias of the model towards a label does not
-    count as drift.
+
+def _held_out_rows(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
+    """Return the held-out rows per bucket of each distribution that `drift` compares.
+
+    Categories are predicted labels, not true ones, so that a bias of the model towards a label does not count as drift.
     """
     predicted: dict[str, float] = dict.fromkeys(metrics["per_label"], 0.0)
     for predictions in metrics["confusion"].values():
@@ -156,23 +169,15 @@ def drift(statistics: RunStatistics, metrics: Mapping[str, Any]) -> dict[str, fl
     for point in metrics.get("reliability") or []:
         tenth = str(min(int(point["confidence"] * CONFIDENCE_BINS), CONFIDENCE_BINS - 1))
         tenths[tenth] = tenths.get(tenth, 0) + point["rows"]
-    sizes = {
-        part: {name: float(numbers["rows"]) for name, numbers in (metrics.get(part) or {}).items()}
+    languages, lengths = (
+        {name: float(numbers["rows"]) for name, numbers in (metrics.get(part) or {}).items()}
         for part in ("by_language", "by_length")
-    }
-    return {
-        "categories": stability_index(predicted, {label: one.complaints for label, one in statistics.categories.items()}),
-        "languages": stability_index(
-            sizes["by_language"], {"unknown" if name == "und" and "und" not in sizes["by_language"] else name: n
-                                   for name, n in statistics.languages.items()}
-        ),
-        "length": stability_index(sizes["by_length"], statistics.lengths),
-        "confidence": stability_index(tenths, {str(index): n for index, n in enumerate(statistics.confidence)}),
-    }  # fmt: skip
+    )
+    return {"categories": predicted, "languages": languages, "length": lengths, "confidence": tenths}
 
 
 def serving_metrics(evaluation: Mapping[str, Any], version: str) -> Mapping[str, Any]:
-    """Return the metrics of the model that answered: the champion's if it has this version, else the candidate's."""
+    """Return the metrics of the model that scored the run: the champion's if it has this version, else the candidate's."""
     champion = evaluation.get("champion")
     metrics: Mapping[str, Any] = (
         champion if champion and str(champion.get("version")) == str(version) else evaluation["candidate"]

@@ -1,6 +1,6 @@
-"""Raw rows → annotated rows, in one pass over each text: clean, redact, and find language, entities, tokens and MinHash signature.
+"""Turn raw rows into annotated rows in one pass over each text: clean it, redact it, and find its language, entities, tokens, signature.
 
-The pass is Python on Arrow batches, in the same worker that reads the files: a text crosses to Java once, when it is finished.
+The pass is Python on Arrow batches, in the same worker that reads the files: a text is sent to the JVM once, when it is finished.
 docs/decisions/0014-one-pass-over-a-text.md has the measurement against Spark SQL.
 """
 
@@ -79,16 +79,16 @@ ANNOTATED_SCHEMA = ", ".join(f"{name} {kind}" for name, _, kind in _COLUMNS)
 
 @dataclass(frozen=True, kw_only=True)
 class AnnotationOptions:
-    """What the pass needs of the environment's settings; sent to the workers.
+    """The settings that annotation needs. They are sent to the workers.
 
     Attributes:
-        languages: of the settings; other languages are flagged.
-        products: names to look for.
-        channels: as `products`.
-        salt: what reference numbers are hashed with.
+        languages: expected languages; a text in another one is flagged.
+        products: names of products to look for.
+        channels: names of channels to look for.
+        salt: for the hashes of reference numbers.
         max_text_characters: longer texts are cut.
-        labels: canonical labels.
-        reject_unknown_labels: a row whose label is not in the map is rejected.
+        labels: maps labels to canonical ones.
+        reject_unknown_labels: reject a row with a label that is not in the map.
     """
 
     languages: tuple[str, ...]
@@ -103,12 +103,12 @@ class AnnotationOptions:
 def annotate(batches: Iterable[pa.RecordBatch], options: AnnotationOptions) -> Iterator[pa.RecordBatch]:
     """Yield annotated rows (ANNOTATED_SCHEMA) of raw rows (RAW_SCHEMA).
 
-    A rejected row has no text; the others lose their `record`.
+    A rejected row has an empty text; an accepted row has no `record`.
     """
     for batch in batches:
         if not batch.num_rows:
             continue
-        gc.disable()  # thousands of small objects live until the batch is done: collecting them again and again costs a tenth
+        gc.disable()  # many small objects live as long as the batch: scanning them repeatedly takes a tenth of the time
         try:
             annotated = _annotate_batch(batch, options)
         finally:
@@ -135,9 +135,9 @@ def _annotate_batch(raw: pa.RecordBatch, options: AnnotationOptions) -> pa.Recor
 
 def _check(row: tuple[str | None, ...], options: AnnotationOptions) -> dict[str, Any]:
     """Return a row's clean text and label, or the reason to reject the row."""
-    text, given, reason, detail, record = row
+    text, label_cell, reason, detail, record = row
     clean, truncated = clean_text(text or "", max_characters=options.max_text_characters)
-    label, unknown = options.labels.resolve(given)
+    label, unknown = options.labels.resolve(label_cell)
     if reason is None and (len(clean) < MIN_TEXT_CHARACTERS or is_blank(clean)):
         reason, detail = str(Reason.EMPTY_TEXT), "the text column holds no text"
     elif reason is None and unknown is not None and options.reject_unknown_labels:
@@ -156,10 +156,10 @@ def _check(row: tuple[str | None, ...], options: AnnotationOptions) -> dict[str,
 def _read_text(
     text: ScannedText, received: date | None, products: entities.Names, channels: entities.Names, options: AnnotationOptions
 ) -> dict[str, Any]:
-    """Return what the text says, and the text without personal data."""
+    """Return the redacted text, its language, entities, tokens, and how many values were redacted."""
     language, confidence = identify_language(text.text)
     redacted, counts, references = redact_and_list(text)
-    named = entities.extract(
+    extracted = entities.extract(
         text,
         language=language,
         received=received,
@@ -174,18 +174,21 @@ def _read_text(
         "language": language,
         "language_confidence": confidence,
         "other_language": language != UNDETERMINED and language not in options.languages,
-        "entities": {**named._asdict(), "amounts": [{"value": value, "currency": code} for value, code in named.amounts]},
+        "entities": {
+            **extracted._asdict(),
+            "amounts": [{"value": value, "currency": code} for value, code in extracted.amounts],
+        },
         "redactions": list(counts.items()),
         "token_text": " ".join(tokens(redacted)),
     }
 
 
-_SHORT = 64  # longer values are rarely repeated
+_SHORT = 64  # characters; longer values are rarely repeated
 _redact_carried_once = lru_cache(maxsize=50_000)(redact_carried)
 
 
 def _redact_values(carried: pa.MapArray) -> pa.MapArray:
-    """Redact the values of the other columns. Most of these values are repeated often."""
+    """Redact the values of the carried columns. Results for short values are cached, because most of them are repeated often."""
     pairs = zip(carried.keys.to_pylist(), carried.items.to_pylist(), strict=True)
     items = [(_redact_carried_once if len(value) < _SHORT else redact_carried)(name, value) for name, value in pairs]
     return pa.MapArray.from_arrays(carried.offsets, carried.keys, pa.array(items, pa.string()))

@@ -1,7 +1,7 @@
 """Compare rows with each other: repeated texts and ids, conflicting labels, rare labels, near-copies.
 
-Most rows have nothing in common with others. Only ids, fingerprints and labels are sorted and joined here, and only the exceptions come
-out, so texts never move.
+Most rows have nothing in common with others. Only ids, fingerprints and labels are sorted and joined here, and only the exceptions are
+returned, so texts are not shuffled.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from complaints_etl.checkpoint import checkpoint
 from complaints_etl.near_copies import group_near_copies
 from complaints_etl.records.splits import split_of
 
-# So many exceptions are sent to every worker (150 bytes each). More of them are joined by a shuffle of the texts.
+# Up to this many exceptions (150 bytes each) are broadcast. For more, the join shuffles the texts.
 _BROADCAST_ROWS = 300_000
 _ROW = ("source_index", "row_number")
 
 
 def usual_id() -> Column:
-    """Return the id of a row: its own, or one made of its text and date.
+    """Return the id of a row: the one in its file, or else a hash of its text and date.
 
-    A file that is uploaded again, repaired or not, gets the same made ids. A redacted id (`<EMAIL>`) does not identify a row.
+    If a file is uploaded again, repaired or not, its rows get the same hashes. A redacted id (`<EMAIL>`) does not identify a row.
     """
-    own = F.when(~F.col("original_id").rlike("<[A-Z_]+>"), F.col("original_id"))
-    return F.coalesce(own, _made_id("fingerprint", "received_at"))
+    from_file = F.when(~F.col("original_id").rlike("<[A-Z_]+>"), F.col("original_id"))
+    return F.coalesce(from_file, _made_id("fingerprint", "received_at"))
 
 
 def _unique_id() -> Column:
-    """Return the id of a row whose usual id belongs to another row: made of its file, position and text."""
+    """Return the id of a row if another row has its usual id: a hash of its file, position and text."""
     return _made_id("source_file", "source_version", "row_number", "fingerprint")
 
 
@@ -58,16 +58,16 @@ def find_exceptions(rows: DataFrame, known: DataFrame | None, *, min_label_rows:
     keys = rows.select(
         *_ROW, "source_file", "source_version", "fingerprint", "original_id", "label", "received_at", "signature"
     )  # fmt: skip
-    own_id = usual_id()
-    same_id = Window.partitionBy(own_id).orderBy(*_ROW)
-    # A labelled row stands for its duplicates; of several, the newest one does.
+    first_id = usual_id()
+    same_id = Window.partitionBy(first_id).orderBy(*_ROW)
+    # Of rows with the same text, the first is kept: labelled before unlabelled, then the newest.
     same_text = Window.partitionBy("fingerprint").orderBy(
         F.col("label").isNull(), F.col("received_at").desc_nulls_last(), *_ROW
     )
     all_of_text = same_text.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     labels_differ = F.min("label").over(all_of_text) != F.max("label").over(all_of_text)
     compared = (
-        keys.withColumn("complaint_id", F.when(F.row_number().over(same_id) == 1, own_id).otherwise(_unique_id()))
+        keys.withColumn("complaint_id", F.when(F.row_number().over(same_id) == 1, first_id).otherwise(_unique_id()))
         .withColumn("order", F.row_number().over(same_text))
         .withColumn("duplicate_of", F.when(F.col("order") > 1, F.first("complaint_id").over(same_text)))
         .withColumn("conflict", F.coalesce(labels_differ, F.lit(False)))
@@ -84,7 +84,7 @@ def find_exceptions(rows: DataFrame, known: DataFrame | None, *, min_label_rows:
     compared = compared.withColumn("group_id", group_id).withColumn("rare", rare)
     is_exception = (
         F.col("duplicate_of").isNotNull()
-        | (F.col("complaint_id") != own_id)
+        | (F.col("complaint_id") != first_id)
         | F.col("conflict")
         | F.col("rare")
         | (F.col("group_id") != usual_group())
@@ -118,13 +118,13 @@ def _count_label_rows(rows: DataFrame, known: DataFrame | None) -> DataFrame:
 def find_rows_no_longer_rare(
     waiting: DataFrame, known: DataFrame, index: DataFrame, labels: Mapping[str, int], min_label_rows: int
 ) -> DataFrame | None:
-    """Return the lines of earlier runs whose label had too few texts until this run.
+    """Return the lines of earlier runs with a label that had too few texts until this run.
 
     Args:
         waiting: `value`, lines of earlier runs with rare labels.
         known: the indexes of earlier runs.
-        index: this run's.
-        labels: this run's rows per label that is not rare.
+        index: the index of this run.
+        labels: this run's rows per label, without rare labels.
         min_label_rows: a label with fewer texts is rare.
 
     Returns:

@@ -1,7 +1,7 @@
-"""Rows as a file has them → raw rows (RAW_SCHEMA): our columns by our names, the others as they are, in Arrow batches.
+"""Read the rows of a file as raw rows (RAW_SCHEMA) in Arrow batches: our columns under our names, the others unchanged.
 
 A plain CSV is parsed in bulk (readers/csv_arrow.py), everything else row by row; the raw rows are the same. Column names may hold
-personal data (a survey's answer, a customer's name), so they are redacted here, before they go anywhere.
+personal data (a survey's answer, a customer's name), so they are redacted here.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from complaints_etl.spreadsheet import active
 
 # A part's text, its rows and its share of a batch fit a worker's Python several times over.
 PART_BYTES = 16 * 1024**2
-_BATCH_ROWS = 2000  # which annotate.py looks at together
+_BATCH_ROWS = 2000  # annotate.py processes a batch at once
 _BATCH_CHARACTERS = 16 * 1024**2
-_FIRST_COMPOSABLE = 0xCC  # the first byte in UTF-8 of U+0300 and above; characters below are composed already
+_FIRST_COMPOSABLE = 0xCC  # first byte of U+0300 in UTF-8; a text of characters below is composed already
 
 RAW_SCHEMA = (
     "source_index int, part int, row_number bigint, line_number bigint, source_file string, source_version string, "
@@ -62,7 +62,7 @@ _ARROW = pa.schema(
 
 @dataclass(frozen=True)
 class PartSummary:
-    """What reading a part found: its number of rows, and the file's format, or the reason why the file is rejected."""
+    """The number of rows of a part, and the format of its file, or the reason why the file is rejected."""
 
     rows: int
     format: FileFormat | None = None
@@ -83,11 +83,11 @@ def read_batches(
             count += batch.num_rows
             yield batch
     except UnreadableFileError as error:
-        # The file counts as one row: it was uploaded, and must not vanish from the accounts.
+        # The file counts as one row, so that the report accounts for it.
         count, file_format, rejected = 1, None, str(error.reason)
-        place = (part.file, part.number, 1, 1, file.key, file.version_id)
-        nothing: tuple[Any, ...] = (*(None,) * 6, [])
-        yield _to_arrow([(*place, *nothing, rejected, str(error), error.record)])
+        position = (part.file, part.number, 1, 1, file.key, file.version_id)
+        no_cells: tuple[Any, ...] = (*(None,) * 6, [])
+        yield _to_arrow([(*position, *no_cells, rejected, str(error), error.record)])
     summarize(part, PartSummary(count, file_format, rejected))
 
 
@@ -102,8 +102,8 @@ def _open(file: SourceFile, part: Part, aliases: Aliases) -> tuple[FileFormat, I
     blocks = file.blocks
     if file.size <= PART_BYTES:
         content = file.read(0, file.size)
-        if found := csv_arrow.read_plain_file(file.key, content, aliases):
-            file_format, plain = found
+        if format_and_rows := csv_arrow.read_plain_file(file.key, content, aliases):
+            file_format, plain = format_and_rows
             return file_format, _plain_batches(file, part, file_format, plain, file_format.first_row_line - 1)
         blocks = blocks_of(content)
     file_format = detect(file.key, blocks, aliases)
@@ -125,12 +125,14 @@ def redact_names(header: Sequence[str]) -> tuple[str, ...]:
 def _row_batches(file: SourceFile, part: Part, file_format: FileFormat, rows: Iterator[Row]) -> Iterator[pa.RecordBatch]:
     names = dict(zip(file_format.header, redact_names(file_format.header), strict=True))
     columns = file_format.columns
-    # The date is parsed into a column of its own; the export gives it back as it was written.
+    # The cell of the date is also carried, because the export shows it as it was written.
     ours = {name for column, name in columns.items() if column != "received_at"}
     batch: list[tuple[Any, ...]] = []
     characters = 0
     for row in rows:
-        own_id, named, date = (_value(row.values, columns.get(column)) for column in ("complaint_id", "label", "received_at"))
+        id_cell, label_cell, date_cell = (
+            _value(row.values, columns.get(column)) for column in ("complaint_id", "label", "received_at")
+        )
         batch.append(
             (
                 part.file,
@@ -139,12 +141,12 @@ def _row_batches(file: SourceFile, part: Part, file_format: FileFormat, rows: It
                 row.line,
                 file.key,
                 file.version_id,
-                identity(own_id),
+                identity(id_cell),
                 _value(row.values, columns.get("text")),
-                label_as_written(named),
-                label(named),
-                received(date, file_format.month_first),
-                is_unread(date, file_format.month_first) if date else None,
+                label_as_written(label_cell),
+                label(label_cell),
+                received(date_cell, file_format.month_first),
+                is_unread(date_cell, file_format.month_first) if date_cell else None,
                 [(names[name], active(value)) for name, value in row.values.items() if name not in ours],
                 str(row.reason) if row.reason else None,
                 row.detail,
@@ -159,8 +161,8 @@ def _row_batches(file: SourceFile, part: Part, file_format: FileFormat, rows: It
 
 
 def _value(values: Mapping[str, str], column: str | None) -> str | None:
-    """Return a cell without white space around it, composed (NFC): Spark SQL has no function for that."""
-    # What a review list or an export marked as text, so that no spreadsheet computes it, comes back as it was.
+    """Return a cell without white space around it, composed (NFC), or None if it is empty."""
+    # `active` undoes the mark that exports and review lists add so that no spreadsheet computes the cell.
     value = active(values.get(column, "").replace("\x00", "")) if column else ""
     return unicodedata.normalize("NFC", value.strip()) or None
 
@@ -184,9 +186,9 @@ def _plain_batches(
     for rows in plain.batches(_BATCH_ROWS, above):
         size = rows.num_rows
         cells = {name: rows.column(name) for name in file_format.header}
-        nothing = pa.nulls(size, pa.string())
-        text, own_id, label_cells, date_cells = (
-            _values(cells[columns[column]]) if column in columns else nothing
+        nulls = pa.nulls(size, pa.string())
+        text, id_cells, label_cells, date_cells = (
+            _values(cells[columns[column]]) if column in columns else nulls
             for column in ("text", "complaint_id", "label", "received_at")
         )
         labels, dates = label_cells.dictionary_encode(), date_cells.dictionary_encode()
@@ -197,21 +199,21 @@ def _plain_batches(
             rows.column(csv_arrow.LINE_NUMBER),
             pa.array([file.key] * size),
             pa.array([file.version_id] * size),
-            _identities(own_id),
+            _identities(id_cells),
             text,
             *(_map_distinct(labels, pa.string(), read) for read in (label_as_written, label)),
             _map_distinct(dates, _ARROW.field("received_at").type, lambda cell: received(cell, month_first)),
             _map_distinct(dates, pa.bool_(), lambda cell: is_unread(cell, month_first)),
             _maps({names[name]: array for name, array in cells.items() if name not in ours}, size),
-            nothing,
-            nothing,
+            nulls,  # reason
+            nulls,  # detail
             rows.column(csv_arrow.RECORD),
         ]
         yield pa.RecordBatch.from_arrays(arrays, schema=_ARROW)
 
 
 def _values(cells: pa.Array) -> pa.Array:
-    """Return the cells without white space around them, composed (NFC), null if nothing is left."""
+    """Return the cells without white space around them, composed (NFC), and null for an empty cell."""
     trimmed = pc.utf8_trim_whitespace(cells)
     trimmed = pc.if_else(pc.equal(pc.binary_length(trimmed), 0), pa.scalar(None, pa.string()), trimmed)
     offsets = np.frombuffer(trimmed.buffers()[1], np.int32)[trimmed.offset : trimmed.offset + len(trimmed) + 1]
@@ -235,7 +237,7 @@ def _identities(cells: pa.Array) -> pa.Array:
 
 
 def _map_distinct(encoded: pa.DictionaryArray, kind: pa.DataType, function: Callable[[str], object]) -> pa.Array:
-    """Apply a function to every cell; it is called once for each distinct one."""
+    """Apply a function to every cell, with one call per distinct cell."""
     return pa.array([function(cell) for cell in encoded.dictionary.to_pylist()], kind).take(encoded.indices)
 
 

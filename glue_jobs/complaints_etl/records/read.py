@@ -1,4 +1,4 @@
-"""Reads the files of a run with Spark: a file, or a part of a large one, is read by one task."""
+"""Read the files of a run with Spark. One task reads a file, or a part of a large file."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from complaints_etl.readers.table import Aliases
 from complaints_etl.records.annotate import ANNOTATED_SCHEMA, AnnotationOptions, annotate
 from complaints_etl.records.raw_rows import PART_BYTES, RAW_SCHEMA, PartSummary, read_batches, redact_names
 
-_SHARED_BYTES = 256 * 1024  # less is not worth a shuffle
+_SHARED_BYTES = 256 * 1024  # below this size, a shuffle costs more than it saves
 
-# By file and part. Assigned, never added up: a task that Spark runs again reports the same.
+# By (file, part). An update replaces an entry, so a task that Spark runs again changes nothing.
 _Summaries = dict[tuple[int, int], PartSummary]
 
 
@@ -61,12 +61,12 @@ def read_files(
     *,
     part_bytes: int = PART_BYTES,
 ) -> FilesRead:
-    """Read and annotate all files. `row_number` counts from a part's beginning, until `number_rows` knows the rows of all parts.
+    """Read and annotate all files. `row_number` counts from the beginning of a part; `number_rows` corrects that later.
 
     Args:
         spark: the session.
-        files: the run's.
-        aliases: for each column of ours the names that it may have.
+        files: the run's files.
+        aliases: for each column of ours, the names that it may have in a file.
         options: for the annotation.
         part_bytes: how much of a large file one task reads.
     """
@@ -96,7 +96,7 @@ def read_files(
 
     numbers = spark.range(0, len(tasks), 1, len(tasks))
     if len(tasks) < cores and total >= _SHARED_BYTES:
-        # A packed file is read by one task. All cores annotate its rows.
+        # Only a few tasks read, for example one for a packed file. A shuffle lets all cores annotate the rows.
         raw = (
             numbers.mapInArrow(read, RAW_SCHEMA).repartition(cores).sortWithinPartitions("source_index", "part", "row_number")
         )
@@ -107,17 +107,17 @@ def read_files(
 
 
 def number_rows(rows: DataFrame, before: Mapping[tuple[int, int], int]) -> DataFrame:
-    """Return `rows` with `row_number` counted from the file's beginning; `before` has the number of rows before each part."""
+    """Return `rows` with `row_number` counted from the beginning of the file. `before` has the number of rows before each part."""
     offsets = {f"{file}.{part}": count for (file, part), count in before.items() if count}
     if not offsets:
         return rows
-    known = F.create_map(*[F.lit(value) for pair in offsets.items() for value in pair])
-    place = F.concat_ws(".", F.col("source_index"), F.col("part"))
-    return rows.withColumn("row_number", F.col("row_number") + F.coalesce(F.element_at(known, place), F.lit(0)))
+    offset_of = F.create_map(*[F.lit(value) for pair in offsets.items() for value in pair])
+    part = F.concat_ws(".", F.col("source_index"), F.col("part"))
+    return rows.withColumn("row_number", F.col("row_number") + F.coalesce(F.element_at(offset_of, part), F.lit(0)))
 
 
 def _tasks(parts: Sequence[Part], task_bytes: int) -> list[list[Part]]:
-    """Return the parts in their order, as many to a task as make up `task_bytes`: 1,000 small files are not 1,000 tasks."""
+    """Group the parts, in their order, into tasks of about `task_bytes`, so that 1,000 small files are not 1,000 tasks."""
     tasks: list[list[Part]] = []
     filled = task_bytes
     for part in parts:
@@ -130,22 +130,22 @@ def _tasks(parts: Sequence[Part], task_bytes: int) -> list[list[Part]]:
 
 
 def _file_entry(file: SourceFile, summary: PartSummary) -> dict[str, Any]:
-    """Return what report.json says about a file, without its rows."""
+    """Return the entry of a file in report.json, without its counts of rows."""
     entry = {"bucket": file.bucket, "key": file.key, "version_id": file.version_id, "size": file.size}
-    found = summary.format
-    if found is None:
+    file_format = summary.format
+    if file_format is None:
         return {**entry, "rejected_whole": summary.rejected, "header": [], "columns": {}}
-    names = dict(zip(found.header, redact_names(found.header), strict=True))
+    names = dict(zip(file_format.header, redact_names(file_format.header), strict=True))
     return {
         **entry,
-        "format": found.kind,
-        "encoding": found.encoding,
-        "separator": found.separator,
-        "quoting": found.quoting,
-        "title_lines": found.title_lines,
-        "dialect": found.description,
+        "format": file_format.kind,
+        "encoding": file_format.encoding,
+        "separator": file_format.separator,
+        "quoting": file_format.quoting,
+        "title_lines": file_format.title_lines,
+        "dialect": file_format.description,
         "header": list(names.values()),
-        "columns": {ours: names[theirs] for ours, theirs in found.columns.items()},
-        "month_first": found.month_first,
+        "columns": {ours: names[theirs] for ours, theirs in file_format.columns.items()},
+        "month_first": file_format.month_first,
         "rejected_whole": None,
     }

@@ -39,8 +39,8 @@ def input_fn(request_body: bytes | str, content_type: str | None) -> list[bytes]
 
 
 def predict_fn(lines: list[bytes], model: Model) -> list[str]:
-    """Return an answer for each line, as JSON: a prediction, or what is wrong with the line."""
-    # The answers of a batch are a hundred thousand small objects without cycles. Looking for one takes a third of the time.
+    """Return an answer for each line, as JSON: a prediction, or the reason why there is none."""
+    # A batch makes a hundred thousand small objects without cycles. The garbage collector would take a third of the time for them.
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -58,7 +58,7 @@ def _answers(lines: list[bytes], model: Model) -> list[str]:
     ranked_by[np.arange(len(ranked_by)), scores.label] = 2.0
     ranking = (-ranked_by).argsort(axis=1, kind="stable")[:, :ALTERNATIVES]
     probabilities = np.take_along_axis(scores.probabilities, ranking, axis=1).round(6).tolist()
-    # A text without a known word gets the most frequent label at best: a person should look.
+    # For a text without a word from training, the label is a guess, so a person should review it.
     needs_review = ((scores.confidence < model.threshold) | ~scores.recognised).tolist()
     labels = [_quoted(label) for label in model.labels]
     scored = zip(ranking.tolist(), probabilities, needs_review, terms, strict=True)
@@ -72,7 +72,7 @@ def _answers(lines: list[bytes], model: Model) -> list[str]:
 
 
 def _prediction(complaint_id: str, labels: list[str], scored: tuple[list[int], list[float], bool, list[Term]]) -> str:
-    """Write the line that docs/contracts.md describes. Labels are quoted already. This takes half the time of encoding an object."""
+    """Return the answer that docs/contracts.md describes. `labels` are quoted. A format string takes half the time of `json.dumps`."""
     ranked, chances, needs_review, terms = scored
     others = ", ".join(
         [f'{{"label": {labels[label]}, "probability": {chance!r}}}' for label, chance in zip(ranked, chances, strict=True)]
@@ -98,7 +98,7 @@ def output_fn(prediction: list[str], accept: str) -> tuple[str, str]:
 
 
 def _parse(line: bytes) -> tuple[str | None, str | None, str]:
-    """Return the complaint id if it is readable, the text if it is usable, and what is wrong."""
+    """Return (complaint id or None, text or None if it cannot be scored, reason why it cannot)."""
     record: Any = None
     try:
         written = line.decode("utf-8").removeprefix("\ufeff").strip(" \t\r")

@@ -75,7 +75,7 @@ def _follow_runs(
 ) -> dict[str, Any]:
     """Upload the files through the real trigger and wait for the runs that they start."""
     target = Target.local(aws, "local")
-    bucket, machine = target.outputs["RawBucketName"], target.outputs["StateMachineArn"]
+    bucket, state_machine = target.outputs["RawBucketName"], target.outputs["StateMachineArn"]
     s3, states = target.client("s3"), target.client("stepfunctions")
     path = folder / "complaints.csv"
     generator.write_csv(path, ROWS_PER_FILE, labelled=False)
@@ -85,12 +85,12 @@ def _follow_runs(
         for group in range(run_count):
             keys = [f"group-{group}/complaints-{number}.csv" for number in range(files_per_run)]
             list(pool.map(lambda key: s3.put_object(Bucket=bucket, Key=key, Body=body), keys))
-            while len(_executions(states, machine)) <= group:  # files that arrive later are the next run's
+            while len(_executions(states, state_machine)) <= group:  # files that arrive later are the next run's
                 if time.monotonic() > began + limit_seconds:
                     raise SystemExit("the files started no run within the limit")
                 time.sleep(0.5)
     while time.monotonic() < began + limit_seconds:
-        statuses = [execution["status"] for execution in _executions(states, machine)]
+        statuses = [execution["status"] for execution in _executions(states, state_machine)]
         if "RUNNING" not in statuses:
             break
         time.sleep(2)
@@ -106,8 +106,8 @@ def _follow_runs(
     }
 
 
-def _executions(states: Any, machine: str) -> list[dict[str, Any]]:
-    executions: list[dict[str, Any]] = states.list_executions(stateMachineArn=machine)["executions"]
+def _executions(states: Any, state_machine: str) -> list[dict[str, Any]]:
+    executions: list[dict[str, Any]] = states.list_executions(stateMachineArn=state_machine)["executions"]
     return executions
 
 

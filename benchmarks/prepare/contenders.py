@@ -3,7 +3,7 @@
 | name | what it does |
 |---|---|
 | spark_copy | the same Spark session reads the CSV with default options and writes it as Parquet: no cleaning, wrong rows at line breaks |
-| prepare | the whole of the job: read, clean, redact, facts, language, tokens, ids, duplicates, report, Parquet and JSON Lines |
+| prepare | the whole of the job: read, clean, redact, entities, language, tokens, ids, duplicates, report, Parquet and JSON Lines |
 | pandas | reads, cleans by the same patterns, redacts by the job's own redact(), drops equal texts, writes Parquet |
 | polars | as pandas, with its own expressions where its pattern language has what is needed |
 """
@@ -143,7 +143,7 @@ CONTENDERS: dict[str, Callable[[Path, Path], tuple[float, int]]] = {
 
 
 def main() -> None:
-    """Run one and say what it took."""
+    """Run one contender and print its time, rows and peak memory as JSON."""
     name, path, folder = sys.argv[1:]
     seconds, rows = CONTENDERS[name](Path(path), Path(folder))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

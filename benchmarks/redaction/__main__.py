@@ -20,27 +20,27 @@ from complaints_etl.redaction import TYPES, redact
 from benchmarks.redaction.frames import framed
 from benchmarks.redaction.sentences import RECEIVED, Sentence, in_capitals, sentences
 
-NOBODY = entities.Names.of(())
-ROUNDS = 3  # each complaint that often, with other values
+NO_NAMES = entities.Names.of(())
+ROUNDS = 3  # how often each complaint is used, with other values each time
 KINDS = ("amounts", "dates", "references")
 
 
-def measure(found: list[Sentence], misses: list[str] | None = None) -> dict[str, Any]:
+def measure(labelled_sentences: list[Sentence], misses: list[str] | None = None) -> dict[str, Any]:
     """`{"redaction": {type: {precision, recall, n}}, "facts": {kind: {f1, n}}, "destroyed": n}` over labelled sentences."""
-    right, wanted, given = Counter[str](), Counter[str](), Counter[str]()
+    right, wanted, replaced = Counter[str](), Counter[str](), Counter[str]()
     both, expected, extracted = Counter[str](), Counter[str](), Counter[str]()
     destroyed = 0
-    for sentence in found:
+    for sentence in labelled_sentences:
         text, counts = redact(sentence.text)
         labelled = Counter(kind for kind, value in sentence.personal)
         gone = Counter(kind for kind, value in sentence.personal if value not in text)
         wanted.update(labelled)
-        given.update(counts)
+        replaced.update(counts)
         right.update({kind: min(counts.get(kind, 0), gone[kind]) for kind in labelled})
         lost = [part for part in sentence.kept if part not in text]
         destroyed += len(lost)
         stated = entities.extract(
-            sentence.text, language=sentence.language, received=RECEIVED, products=NOBODY, channels=NOBODY, salt=""
+            sentence.text, language=sentence.language, received=RECEIVED, products=NO_NAMES, channels=NO_NAMES, salt=""
         )
         numbers = [entities.hashed_reference("", number) for number in sentence.references]
         pairs = {
@@ -62,7 +62,7 @@ def measure(found: list[Sentence], misses: list[str] | None = None) -> dict[str,
     return {
         "redaction": {
             kind: {
-                "precision": round(right[kind] / max(given[kind], 1), 4),
+                "precision": round(right[kind] / max(replaced[kind], 1), 4),
                 "recall": round(right[kind] / max(wanted[kind], 1), 4),
                 "n": wanted[kind],
             }
@@ -92,10 +92,10 @@ def main() -> None:
     }
     sets["the same in capitals"] = list(map(in_capitals, sets["complaints written without sight of the patterns"]))
     results = {}
-    for name, found in sets.items():
+    for name, chosen in sets.items():
         misses: list[str] = []
-        results[name] = result = measure(found, misses)
-        print(f"{name}: {len(found)}\n\n{'type':<12}{'precision':>10}{'recall':>10}{'n':>7}")
+        results[name] = result = measure(chosen, misses)
+        print(f"{name}: {len(chosen)}\n\n{'type':<12}{'precision':>10}{'recall':>10}{'n':>7}")
         for kind, row in result["redaction"].items():
             print(f"{kind:<12}{row['precision']:>10.3f}{row['recall']:>10.3f}{row['n']:>7}")
         print(f"\n{'fact':<12}{'F1':>10}{'n':>17}")

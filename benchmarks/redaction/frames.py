@@ -1,7 +1,7 @@
-"""Complaints as people write them, with places for values: `frames/<language>.txt`, a complaint a line, filled at random.
+"""Fill templates of complaints with random values: `frames/<language>.txt`, one complaint per line.
 
-They were written without sight of the patterns. A place is `[P TYPE kind]` (a personal value, which must go), `[A]` (an amount), `[D]` (a
-date) or `[K text]` (what must stay); `[A text|value CUR]` and `[D text|date]` say how it is written, `[P TYPE=value]` what it is.
+Their author did not know the patterns of redaction. A slot is `[P TYPE kind]` (a personal value, to be redacted), `[A]` (an amount), `[D]`
+(a date) or `[K text]` (text to be kept). `[P TYPE=value]`, `[A text|value CUR]` and `[D text|date]` set the value instead.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.redaction import sentences as values
 from benchmarks.redaction.sentences import RECEIVED, Rng, Sentence, digits
 
 FRAMES = Path(__file__).parent / "frames"
-_PLACE = re.compile(r"\[([PAKD]) ?([^\]]*)\]")
+_SLOT = re.compile(r"\[([PAKD]) ?([^\]]*)\]")
 _PERSONAL: dict[str, Callable[[Rng], str]] = {
     "EMAIL": values.email,
     "PHONE co": values.mobile,
@@ -48,7 +48,7 @@ _PERSONAL: dict[str, Callable[[Rng], str]] = {
 
 
 def framed(seed: int = 5) -> Iterator[Sentence]:
-    """Every frame once, with other values for another seed."""
+    """Yield every frame once. Another seed gives other values."""
     rng = random.Random(seed)
     for language in ("es", "en"):
         for frame in (FRAMES / f"{language}.txt").read_text(encoding="utf-8").splitlines():
@@ -59,38 +59,38 @@ def framed(seed: int = 5) -> Iterator[Sentence]:
 
 
 def _ambiguous(sentence: Sentence) -> bool:
-    """Two values that are one string, or a number that ends in zeros as sums do: nobody could say what is right."""
-    found = [value for _, value in sentence.personal]
-    round_number = any(re.sub(r"\D", "", value).endswith("000") for value in found)
-    return round_number or any(sentence.text.count(value) > 1 for value in found)
+    """Return True if the right result is unclear: a value occurs twice, or a number ends in zeros as sums do."""
+    personal = [value for _, value in sentence.personal]
+    round_number = any(re.sub(r"\D", "", value).endswith("000") for value in personal)
+    return round_number or any(sentence.text.count(value) > 1 for value in personal)
 
 
 def _filled(rng: Rng, language: str, frame: str) -> Sentence:
     sentence = Sentence("", language)
-    sentence.text = _PLACE.sub(lambda place: _written(rng, sentence, place[1], place[2]), frame)
+    sentence.text = _SLOT.sub(lambda slot: _fill_slot(rng, sentence, slot[1], slot[2]), frame)
     return sentence
 
 
-def _written(rng: Rng, sentence: Sentence, sort: str, given: str) -> str:
-    """What stands in a place; `sentence` learns of it."""
-    written, _, told = given.partition("|")
+def _fill_slot(rng: Rng, sentence: Sentence, sort: str, content: str) -> str:
+    """Return the text for a slot, and record the expected result in `sentence`."""
+    written, _, value_text = content.partition("|")
     written = written.strip()
     if sort == "P":
-        kind, _, value = given.partition("=")
+        kind, _, value = content.partition("=")
         value = value or _PERSONAL[kind](rng)
         sentence.personal.append((kind.split()[0], value))
         if kind.startswith("REFERENCE"):
             sentence.references.append(value.upper())
         return value
     if sort == "A":
-        if told:
-            number, currency = told.split()
+        if value_text:
+            number, currency = value_text.split()
             amount = Decimal(number)
         else:
             written, amount, currency = values.amount(rng, sentence.language)
         sentence.amounts.append((amount, currency))
     elif sort == "D":
-        written, when = (written, date.fromisoformat(told)) if told else _day(rng, sentence.language)
+        written, when = (written, date.fromisoformat(value_text)) if value_text else _day(rng, sentence.language)
         if when not in sentence.dates:
             sentence.dates.append(when)
     if written:
@@ -99,7 +99,7 @@ def _written(rng: Rng, sentence: Sentence, sort: str, given: str) -> str:
 
 
 def _day(rng: Rng, language: str) -> tuple[str, date]:
-    """A date as it stands behind a verb."""
+    """Return a date as it is written after a verb, and the date."""
     relative = {"es": {"ayer": 1, "anteayer": 2, "hace 4 días": 4}, "en": {"yesterday": 1, "two days ago": 2, "4 days ago": 4}}
     if rng.random() < 0.3:
         written, days = rng.choice(list(relative[language].items()))

@@ -56,7 +56,7 @@ def fit_softmax(scores: Floats, labels: Ints) -> tuple[Floats, Floats]:
 
     first = np.concatenate(([3.0], np.zeros(count)))
     start = minimize(loss_of_slope, first, jac=True, method="L-BFGS-B", options={"maxiter": 50}).x
-    # Scores that contradict the labels say nothing: each label is as likely as it is frequent.
+    # Scores that contradict the labels carry no information: each label's probability is its frequency.
     if start[0] <= 0:
         return np.zeros((count, count)), np.log(np.bincount(labels, minlength=count) + 1.0)
     prior = np.eye(count) * start[0]

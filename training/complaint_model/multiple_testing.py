@@ -45,7 +45,7 @@ class RecallCounts:
 
 
 def labels_with_lower_recall(counts: RecallCounts, max_drop: float) -> list[int]:
-    """Return the places of labels whose recall fell by more than `max_drop` and by more than chance explains.
+    """Return the indexes of labels with a fall in recall of more than `max_drop` that chance does not explain.
 
     Example:
         >>> fell = RecallCounts(lost=np.array([5, 1]), gained=np.array([0, 1]), support=np.array([30, 30]))
@@ -59,7 +59,7 @@ def labels_with_lower_recall(counts: RecallCounts, max_drop: float) -> list[int]
     suspects = np.flatnonzero(counts.fall > max_drop)
     for label in suspects[np.argsort(p_values[suspects], kind="stable")].tolist():
         level = p_values[label]
-        # No label's chance exceeds the level, so if their number times the level is small enough, nothing has to be summed.
+        # No label's chance exceeds the level. So if their number times the level is small enough, the sum need not be computed.
         if level * remaining.sum() > RECALL_ALPHA and _chances(counts, level, max_drop)[remaining].sum() > RECALL_ALPHA:
             break
         remaining[label] = False
@@ -70,13 +70,13 @@ def labels_with_lower_recall(counts: RecallCounts, max_drop: float) -> list[int]
 def _chances(counts: RecallCounts, level: float, max_drop: float) -> Floats:
     """Return for each label the chance that it falls by more than `max_drop` with a p-value of at most `level`, by chance alone."""
     total = counts.lost + counts.gained
-    # The fewest lost rows that do so, by bisection of all labels at once; total + 1 if not even all would.
+    # Find the fewest lost rows with that result, by bisection for all labels at once; total + 1 if even all lost rows are too few.
     fewest, enough = np.zeros_like(total), total + 1
     while (fewest < enough).any():
         middle = (fewest + enough) // 2
         falls = (2 * middle - total) / counts.support > max_drop
-        reaches = falls & (_upper_tail(middle, total) <= level * TOLERANCE)
-        fewest, enough = np.where(reaches | (fewest == enough), fewest, middle + 1), np.where(reaches, middle, enough)
+        is_enough = falls & (_upper_tail(middle, total) <= level * TOLERANCE)
+        fewest, enough = np.where(is_enough | (fewest == enough), fewest, middle + 1), np.where(is_enough, middle, enough)
     return _upper_tail(fewest, total)
 
 

@@ -13,7 +13,7 @@ from complaint_model.explain import Term, terms_of
 from complaint_model.model import Model
 
 TOP_TERMS = 5
-BATCH_CHARACTERS = 500_000  # that the processor's cache holds
+BATCH_CHARACTERS = 500_000  # a batch fits the processor's cache
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def score(model: Model, texts: Sequence[str]) -> Scores:
 
 
 def score_and_explain(model: Model, texts: Sequence[str]) -> tuple[Scores, list[list[Term]]]:
-    """Return `score`, and for each text up to TOP_TERMS terms that speak for its label, strongest first."""
+    """Return the scores, and for each text up to TOP_TERMS terms that add most to its label's logit, strongest first."""
     return _score(model, texts, terms=TOP_TERMS)
 
 

@@ -15,7 +15,7 @@ LEAD_WORDS = 15
 
 
 class TrainingError(Exception):
-    """The data cannot be learned from; the message says why and what to do."""
+    """The data cannot be learned from. The message has the reason and what to do."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Writes CSV files for spreadsheets: an export per uploaded file, and the list of rejected rows."""
+"""Write CSV files for spreadsheets: an export per uploaded file, and the list of rejected rows."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def export_files(
 
 
 def rejected_rows(rejected: DataFrame, run_id: str, put: Put) -> list[str]:
-    """Store every rejected row with its reason and its original record. Returns the keys."""
+    """Store every rejected row with its reason and its original record, and return the keys."""
     cells = F.array(*[F.col(name).cast("string") for name in REJECTED_COLUMNS])
     lines = rejected.orderBy("source_file", "source_version", "row_number").select(line(cells, F.lit(",")).alias("line"))
     texts = (row["line"] for row in lines.toLocalIterator(prefetchPartitions=True))
@@ -145,7 +145,7 @@ def write_parts(name: str, header: str, lines: Iterator[str], put: Put, part_row
 
 
 def alternatives_cell() -> Column:
-    """string: the most probable labels, such as `fees 0.91; access 0.05`."""
+    """Return a string column: the most probable labels, such as `fees 0.91; access 0.05`."""
     labels = F.transform(
         "alternatives", lambda item: F.concat(item["label"], F.lit(" "), F.format_string("%.2f", item["probability"]))
     )
@@ -153,17 +153,17 @@ def alternatives_cell() -> Column:
 
 
 def terms_cell() -> Column:
-    """string: the terms that contributed most to the label, such as `commission; charged`."""
+    """Return a string column: the terms that contributed most to the label, such as `commission; charged`."""
     return F.array_join(F.transform("top_terms", lambda item: item["term"]), "; ")
 
 
 def confidence_cell() -> Column:
-    """string: the confidence with four decimals; null if there is none."""
+    """Return a string column: the confidence with four decimals, or null."""
     return F.when(F.col("confidence").isNotNull(), F.format_string("%.4f", "confidence"))
 
 
 def _file_metadata(files: Sequence[Mapping[str, Any]]) -> Column:
-    """struct<position, header, separator, columns (canonical name → name in the file)> of the row's file."""
+    """Return a struct column of the row's file: position, header, separator, columns (canonical name → name in the file)."""
     metadata = {
         f"{file['key']}#{file['version_id']}": {
             "position": position,
@@ -179,11 +179,11 @@ def _file_metadata(files: Sequence[Mapping[str, Any]]) -> Column:
 
 
 def _original_cells() -> Column:
-    """array<string>: the row's cells in the order of its file's header."""
+    """Return an array<string> column: the row's cells in the order of its file's header."""
     fields = {"text": "text", "complaint_id": "original_id", "label": "label_original"}
 
     def cell(name: Column) -> Column:
-        # Every cell leaves as it came, also dates, except for what was redacted.
+        # Cells are exported as they were uploaded, except for redacted values. Dates are among the carried cells.
         value = F.when(F.call_function("map_contains_key", F.col("carried"), name), F.col("carried")[name])
         for column, field in fields.items():
             value = value.when(F.col("file.columns")[column] == name, F.col(field))
@@ -193,7 +193,7 @@ def _original_cells() -> Column:
 
 
 def _result_cells(run: Run) -> Column:
-    """array<string>: the cells of EXPORT_COLUMNS."""
+    """Return an array<string> column: the cells of EXPORT_COLUMNS."""
     status, file_label, predicted = F.col("status"), F.col("file_label"), F.col("predicted_label")
     rejected, duplicate = status == "rejected", status == "duplicate"
     to_score = ~rejected & file_label.isNull()

@@ -1,4 +1,4 @@
-"""Joins the model's answers to the records, checks that they match, and writes the predictions table."""
+"""Join the model's answers to the records, check that they match, and write the predictions table."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def read_answers(spark: SparkSession, location: str) -> DataFrame:
 
 
 def no_answers(spark: SparkSession) -> DataFrame:
-    """Return the empty DataFrame of answers of a run that scored nothing."""
+    """Return an empty DataFrame of answers, for a run without complaints to score."""
     return spark.createDataFrame([], ANSWER)
 
 
@@ -81,7 +81,7 @@ def check_answers(records: DataFrame, answers: DataFrame) -> None:
 
 
 def join_answers(records: DataFrame, answers: DataFrame) -> DataFrame:
-    """Add the model's answer and the file's label to every record. A duplicate gets those of the record that was kept.
+    """Add the model's answer and the file's label to every record. A duplicate gets those of the record that it repeats.
 
     Returns:
         The records with `predicted_label`, `confidence`, `alternatives`, `needs_review` and `top_terms` from the answer, and

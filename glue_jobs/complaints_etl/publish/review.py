@@ -1,4 +1,4 @@
-"""Writes the review list: the complaints that a person should read, and whose labels the model learns from."""
+"""Write the review list: complaints for a person to label. When the list is uploaded again, the model learns from these labels."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from ptmlops_contracts.report import Reason
 BLOCK_BYTES = 4 * 1024**2
 MAX_UNPACKED_BYTES = 6 * 1024**3
 MAX_UNPACK_RATIO = 200
-# Below this size nothing is a gzip bomb: a thousand copies of one complaint pack 250 times smaller.
+# Below this size no file counts as a gzip bomb: a thousand copies of one complaint already have a ratio of 250.
 HARMLESS_BYTES = 16 * 1024**2
 MAX_LINE_BYTES = 64 * 1024**2
 _GZIP = 31  # zlib's `wbits` for a gzip header and the largest window
@@ -23,7 +23,7 @@ def blocks_of(content: bytes, size: int = BLOCK_BYTES) -> Blocks:
 
 
 def unpacked(name: str, blocks: Blocks) -> Blocks:
-    """Return the source of a file's unpacked blocks. Its name tells whether it is packed."""
+    """Return the source of a file's unpacked blocks. A file is packed if its name ends in `.gz`."""
     return (lambda: _gunzip(blocks())) if name.lower().endswith(".gz") else blocks
 
 

@@ -66,7 +66,7 @@ class CsvRows:
                 records = self._parser.records(iter(lines))
                 continue
             if not cells or (width > 1 and not any(map(str.strip, cells)) and '"' not in lines.current[0]):
-                continue  # an empty line, or the separators of a spreadsheet's row that nobody filled in
+                continue  # an empty line, or only the separators of an empty row of a spreadsheet
             number += 1
             if recovery.has_swallowed_records(len(cells)):
                 yield self._reject(number, recovery.unclosed_quote(len(lines.current) - 1))

@@ -200,8 +200,8 @@ def _find_separator(lines: Sequence[str], aliases: Aliases, *, escaped: bool) ->
     """Return the separator with which the header has most of our columns and most rows are as wide as the header.
 
     Args:
-        lines: the header's and those below it.
-        aliases: the names of our columns.
+        lines: the header and the lines below it.
+        aliases: for each column of ours, the names that it may have in a file.
         escaped: as in `FileFormat`.
 
     Returns:
@@ -213,13 +213,13 @@ def _find_separator(lines: Sequence[str], aliases: Aliases, *, escaped: bool) ->
         records = []
         with contextlib.suppress(csv.Error):
             for cells in CsvParser(separator, escaped=escaped).records(lines, strict=False):
-                records.append(cells)  # one by one: those before an error count
+                records.append(cells)  # one by one, to keep the records before an error
         header, *rows = records or [[]]
         rows = [row for row in rows[:-1] or rows if row]  # the sample may end in the middle of the last one
         alike = sum(len(row) == len(header) for row in rows) / len(rows) if rows else 0.0
-        found = find_columns(header, aliases)
-        widths[separator] = len(header) if "text" in found else 0
-        return (len(found) if "text" in found else 0, round(alike, 1), len(header))
+        columns = find_columns(header, aliases)
+        widths[separator] = len(header) if "text" in columns else 0
+        return (len(columns) if "text" in columns else 0, round(alike, 1), len(header))
 
     best = max(SEPARATORS, key=score)
     return "" if widths[best] == 1 else best

@@ -66,7 +66,7 @@ def read_rows(lines: Iterable[str], file_format: FileFormat) -> Iterator[Row]:
 
 
 class _RejectedLineError(Exception):
-    """A line is not a row; the message says why."""
+    """A line is not a row. The message has the reason."""
 
     def __init__(self, message: str, reason: Reason = Reason.MALFORMED_ROW) -> None:
         super().__init__(message)
@@ -113,7 +113,7 @@ class _WrittenNumber(float):
 
 
 class _RepeatedKeyError(ValueError):
-    """An object has a key twice: nobody can know which of the values was meant."""
+    """An object has a key twice, so its value is ambiguous."""
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -1,8 +1,8 @@
-"""Cuts a large CSV into parts that several workers read at the same time.
+"""Cut a large CSV into parts that several workers read at the same time.
 
 A part is a range of bytes. It holds the records that begin in its range, so it ends where a record ends: at a newline with an even
-number of quotes before it. The workers count quotes and newlines of every range first (`Evidence`). From the sums the driver knows
-for each part whether it begins inside a quoted cell, and how many lines are above it.
+number of quotes before it. The workers count quotes and newlines of every range first (`Evidence`). From the sums, the driver derives
+for each part if it begins inside a quoted cell, and how many lines are above it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from complaints_etl.readers.storage import SourceFile
 from complaints_etl.readers.table import Aliases, FileFormat, UnreadableFileError
 
 _EXTENSION_BYTES = 1024**2
-_CONTEXT_BYTES = 64  # counted ranges are read with so much around them: no run of quotes is longer
+_CONTEXT_BYTES = 64  # read before and after a counted range; longer than any run of quotes
 
 Range = tuple[int, int]
 # Applies a function to every range, on the workers.
@@ -30,12 +30,12 @@ class Part:
     """A range of a file's bytes.
 
     Attributes:
-        file: the file's place among the run's files.
-        number: the part's place in its file.
+        file: index of the file among the run's files.
+        number: index of the part in its file.
         start, end: the range.
         opened: the range begins inside a quoted cell.
         above: how many lines of the file are above the range.
-        format: the file's; None if one task reads the whole file and detects it.
+        format: the file's format; None if one task reads the whole file and detects it.
     """
 
     file: int
@@ -48,12 +48,14 @@ class Part:
 
 
 def cut(index: int, file: SourceFile, aliases: Aliases, part_bytes: int, count_ranges: CountRanges) -> list[Part]:
-    """Return the parts of a file: one for a file that is small, packed, not a CSV, or whose records cannot be found by counting.
+    """Return the parts of a file.
+
+    A file is one part if it is small, packed or not a CSV, or if counting quotes does not show where its records begin.
 
     Args:
-        index: the file's place among the run's files.
+        index: index of the file among the run's files.
         file: the file.
-        aliases: for each column of ours the names that it may have.
+        aliases: for each column of ours, the names that it may have in a file.
         part_bytes: the size of a part.
         count_ranges: applies a function to every range, on the workers.
     """
@@ -106,7 +108,7 @@ def read_part(file: SourceFile, part: Part, file_format: FileFormat) -> tuple[by
 
 
 def _record_end(body: bytes, *, opened: bool) -> int | None:
-    """Return the place of the first newline outside quotes, or None; `opened` says that `body` begins inside quotes."""
+    """Return the position of the first newline outside quotes, or None. `opened` is True if `body` begins inside quotes."""
     position = 0
     while True:
         quote = body.find(b'"', position)

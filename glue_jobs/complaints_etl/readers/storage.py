@@ -1,4 +1,4 @@
-"""An uploaded file, whose bytes can be read on any worker."""
+"""An uploaded file. Any worker can read its bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids and carried columns of a record: as they are written, redacted only if they contain personal data."""
+"""Redact ids and carried columns that contain personal data. All others stay as they are written."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import re
 from complaints_etl.redaction import redact, redact_value
 from complaints_etl.text.cleaning import clean_cell
 
-# An id without any of these characters is not redacted: digits tell rows apart, whatever else they may be.
+# An id without any of these characters is not redacted, because its digits identify the row.
 MAY_BE_PERSONAL = "[@+. \u00a0]"
 _MAY_BE_PERSONAL = re.compile(MAY_BE_PERSONAL)
 
 
 def identity(cell: str | None) -> str | None:
-    """Return an id, redacted if it contains personal data. The number of a complaint is not personal."""
+    """Return an id, redacted if it contains personal data. A complaint's reference number is not personal."""
     if not cell or not _MAY_BE_PERSONAL.search(cell):
         return cell
     redacted, counts = redact(clean_cell(cell), alone=False)

@@ -11,19 +11,19 @@ from complaints_etl.text.blank import is_blank
 from complaints_etl.text.cleaning import clean_cell
 
 MAX_CHARACTERS = 80
-TOO_LONG = f"(over {MAX_CHARACTERS} characters)"  # stands for labels that are too long to be shown
+TOO_LONG = f"(over {MAX_CHARACTERS} characters)"  # shown instead of a longer label
 
 
 @lru_cache(maxsize=10_000)
 def label(cell: str | None) -> str | None:
-    """Return the label that a cell names, cleaned and redacted, because reports and models contain it; None for a blank cell."""
+    """Return the cell's label, cleaned; redacted, because reports and models contain it. Return None for a blank cell."""
     plain = clean_cell(cell or "")
     return None if is_blank(plain) else redact(plain)[0]
 
 
 @lru_cache(maxsize=10_000)
 def label_as_written(cell: str | None) -> str | None:
-    """Return the cell itself, for exports, redacted if it contains personal data."""
+    """Return the cell for exports: unchanged, or cleaned and redacted if it contains personal data."""
     redacted, counts = redact(clean_cell(cell or ""))
     return redacted if counts else cell
 
@@ -33,8 +33,8 @@ class LabelMap:
     """The canonical label of each label in the files.
 
     Attributes:
-        canonical: lower-case label to canonical label; empty if every label counts as it is.
-        other: the canonical label of those that are not in the map; None if they stay as they are.
+        canonical: lower-case label to canonical label; empty to keep every label as it is.
+        other: the canonical label of labels that are not in the map; None to keep them as they are.
     """
 
     canonical: Mapping[str, str]
@@ -55,7 +55,7 @@ class LabelMap:
     def resolve(self, given: str | None) -> tuple[str | None, str | None]:
         """Return (canonical label, name under which the report lists an unknown one).
 
-        A text in the label's column is not a label: one over MAX_CHARACTERS gives `(None, TOO_LONG)`.
+        A label over MAX_CHARACTERS is taken for a misplaced text: the result is `(None, TOO_LONG)`.
         """
         if given is None:
             return None, None

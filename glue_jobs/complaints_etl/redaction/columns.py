@@ -1,4 +1,4 @@
-"""Redact a cell of a table: the column's name says what its number is."""
+"""Redact a cell of a table, with the name of its column as the keyword."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from complaints_etl.redaction.engine import redact
 from complaints_etl.text.normalize import fold
 
 _SECTIONS = ("identity", "tax_id", "phones", "accounts", "social_security", "passport", "passwords", "pins", "card_codes")
-# A column of sums or days about the same things ("Saldo de la cuenta") is not personal.
+# A column of sums or days, although its name has a keyword ("Saldo de la cuenta") is not personal.
 _PERSONAL_COLUMN = re.compile(
     rf"(?!.*\b(?:{LEXICON.pattern('impersonal', 'column')})\b).*?\b"
     rf"(?P<word>{any_of(term for section in _SECTIONS for term in LEXICON.terms(section, 'column'))})s?\b"

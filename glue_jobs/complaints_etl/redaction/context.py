@@ -1,4 +1,4 @@
-"""Find what the rules leave: numbers, codes and passwords that stand apart from the keyword that says what they are.
+"""Find what the rules leave: numbers, codes and passwords at a distance from their keyword.
 
 A rule reads a value right behind its keyword, or a few words away. People also write it in the next sentence, before the keyword, in a
 chat's next line. Here each number or code that is left is looked at by itself: the nearest keyword around it says what it is, and a long
@@ -19,15 +19,15 @@ from complaints_etl.redaction.scanner import ScannedText
 
 
 class Span(NamedTuple):
-    """A value to replace: its type, and where it stands."""
+    """A value to replace: its type and position."""
 
     type: str
     start: int
     end: int
 
 
-# The sections of the lexicon whose keywords say what a value is. CODE has three digits, TEXT six; both become SECRET. IMPERSONAL marks a
-# number of nobody: a branch, a law, the last four digits of a card.
+# The sections of the lexicon with keywords for the type of a value. CODE has three digits, TEXT six; both become SECRET. IMPERSONAL marks a
+# number that is not personal: a branch, a law, the last four digits of a card.
 CODE, TEXT, IMPERSONAL = "CODE", "TEXT", ""
 _SECTIONS = {
     CODE: ("card_codes",),
@@ -87,7 +87,7 @@ _BESIDE = re.compile(r"(?i)\s?[,;/]\s?(?:(?:cel|tel)\w{0,6}|correo|e-?mail)?[.:]
 _PERSON_IS = re.compile(r"(?i)\b(?:(?:yo )?soy|(?:él|ella) es|(?:yo|él|ella)[:,]|soy [^\W\d_]{2,15},)\s\Z")
 _TURN = re.compile(r"(?i)(?:cliente|usuari[oa]|yo|customer|client|me)\s?:\s\Z")
 _TURN_ENDS = re.compile(r"\s*(?:/|—|\n|\Z)")
-_SHOWN = re.compile(r"(?i)[\"“'](?:c[oó]digo|code|error)\s\Z")  # what an application says: "código 4012: …"
+_SHOWN = re.compile(r"(?i)[\"“'](?:c[oó]digo|code|error)\s\Z")  # a message of an application: "código 4012: …"
 _PREPOSITION_BEFORE = re.compile(rf"(?i)\b(?:{LEXICON.pattern('prepositions', 'context')})\s\Z")
 
 
@@ -164,7 +164,7 @@ def _code(text: str, match: re.Match[str]) -> Span | None:
 
 
 def _number(text: str, match: re.Match[str], *, alone: bool) -> Span | None:
-    """Return the span of a number, if a keyword, its place in the text or its length says that it is personal."""
+    """Return the span of a number, if it is personal by a keyword, its position in the text or its length."""
     value, start, end = match[0], match.start(), match.end()
     size = sum(map(str.isdigit, value))
     grouped = any(mark in value for mark in ".,'’´` ")
@@ -216,13 +216,13 @@ def _short_number(text: str, match: re.Match[str], size: int) -> Span | None:
 
 
 def nearest_keyword(text: str, start: int, end: int, allowed: Set[str]) -> tuple[str, int]:
-    """Return what the nearest keyword says that a value is, and the distance of the keyword.
+    """Return the kind of value that the nearest keyword names, and the distance of the keyword.
 
     Args:
         text: a text.
-        start: where the value begins.
-        end: where it ends.
-        allowed: the kinds that count; keywords of others are passed over.
+        start: position of the value.
+        end: one past its last character.
+        allowed: kinds to look for; keywords of other kinds are skipped.
 
     Returns:
         `("", distance)` if the nearest keyword marks an impersonal number, `("", 210)` if no keyword is near.

@@ -11,8 +11,8 @@ from complaints_etl.redaction.order import RULES
 from complaints_etl.redaction.rule import Rule
 from complaints_etl.redaction.scanner import ScannedText
 
-# Keywords that say what the number is that is typed right behind them ("cel3105551234"), and words before any number
-# ("al3105551234"), which also begin IBANs. What begins a reference (PQR2026…) is part of it.
+# Keywords typed right before their number ("cel3105551234"), and words typed right before any number ("al3105551234"), which also
+# begin IBANs. The letters that begin a reference (PQR2026…) are part of it.
 _GLUED_SECTIONS = (
     "identity", "lettered_documents", "passport", "social_security", "phones", "tax_id", "accounts", "passwords", "pins", "card_codes",
     "references", "cards",
@@ -71,7 +71,7 @@ def redact_and_list(text: str | ScannedText, *, alone: bool = True) -> tuple[str
 
 @cache
 def _rules_for(most_digits: int) -> tuple[Rule, ...]:
-    """Return the rules that can match in a text whose longest number has so many digits."""
+    """Return the rules that can match in a text without a number of more than `most_digits` digits."""
     return tuple(rule for rule in RULES if rule.min_digits <= most_digits)
 
 
@@ -87,7 +87,7 @@ def _replace(current: ScannedText, spans: list[Span]) -> tuple[str, list[tuple[i
 
 
 def separate_numbers(scanned: ScannedText) -> ScannedText:
-    """Return the text as rules read it: keyboard dashes, a space between a word and a number typed as one, `1234567 / 1234567`."""
+    """Return the text as rules expect it: with keyboard dashes, and spaces in `cel3105551234` and `1234567/1234567`."""
     text, begin, parts = scanned.text, 0, []
     if not text.isascii() and _DASH.search(text):
         return separate_numbers(ScannedText(_DASH.sub("-", text)))

@@ -1,4 +1,4 @@
-"""What numbers look like that are not personal: sums, quantities, dates, sections of laws, versions, houses.
+"""Recognise numbers that are not personal by their notation: sums, quantities, dates, sections of laws, versions, houses.
 
 Example: in `1200 pesos`, `15 days`, `2026-01-05`, `15 U.S. Code 1681s-2`, `iOS17` and `Calle 12 #34-56` nothing is personal.
 """
@@ -65,11 +65,11 @@ def after_law(text: str, start: int) -> bool:
     return _LAW_BEFORE.search(text, max(start - 40, 0), start) is not None
 
 
-def after_quantity(text: str, start: int, reach: int) -> bool:
-    """Return True if a currency, a street or a mark of decimals and dates stands right before a position."""
-    return _BEFORE_QUANTITY.search(text, max(start - reach, 0), start) is not None
+def after_quantity(text: str, start: int, characters: int) -> bool:
+    """Return True if a currency, a street or a mark of decimals and dates is right before a position, within so many characters."""
+    return _BEFORE_QUANTITY.search(text, max(start - characters, 0), start) is not None
 
 
 def after_word_and_hash(text: str, start: int) -> bool:
-    """Return True behind a word and `#`, unless it is a street's: `mi clave es #4718`."""
+    """Return True if a word and `#` are right before a position, unless the word names a street: `mi clave es #4718`."""
     return _HASHED.search(text, max(start - 24, 0), start) is not None

@@ -1,6 +1,6 @@
-"""Try a pattern only where it can match: find, for many texts at once, where the words stand that patterns begin with.
+"""Try a pattern only where it can match: find the positions of the words that patterns begin with, for many texts at once.
 
-A search with a regular expression costs a hundred times as much as seeing that there is nothing to find. Most patterns begin with one
+A search with a regular expression takes a hundred times as long as this lookup in a text without a match. Most patterns begin with one
 of a few words. `PrefixIndex` looks up the first letters of every word of a whole batch with NumPy; `ScannedText` then tries a pattern at
 those positions and nowhere else, with the same result as a search of the whole text.
 
@@ -52,29 +52,29 @@ _RUN = re.compile(r"\d[\d.,/\-]*")
 def matches_at(pattern: re.Pattern[str], text: str, at: Iterable[int]) -> Iterator[re.Match[str]]:
     """As `pattern.finditer(text)`, if all positions at which a match can begin are in `at`, in order."""
     end = 0
-    for place in at:
-        if place >= end and (match := pattern.match(text, place)):
+    for position in at:
+        if position >= end and (match := pattern.match(text, position)):
             end = match.end()
             yield match
 
 
 def find_all(text: str, parts: Iterable[str]) -> list[int]:
-    """Return where any of `parts` begins, in order."""
-    places: list[int] = []
+    """Return the positions of any of `parts`, in order."""
+    positions: list[int] = []
     for part in parts:
-        place = text.find(part)
-        while place >= 0:
-            places.append(place)
-            place = text.find(part, place + 1)
-    places.sort()
-    return places
+        position = text.find(part)
+        while position >= 0:
+            positions.append(position)
+            position = text.find(part, position + 1)
+    positions.sort()
+    return positions
 
 
 _NOTHING: Iterator[re.Match[str]] = iter(())
 
 
 class ScannedText:
-    """A text with what patterns need to know of it: its folded form, its numbers, where prefixes stand. All is computed once, on demand."""
+    """A text with its folded form, its numbers and the positions of prefixes. Each is computed once, on demand."""
 
     __slots__ = ("_bits", "_folded", "_groups", "_hits", "_most_digits", "_numbers", "_plain", "_runs", "first_digit", "text")
 
@@ -89,12 +89,12 @@ class ScannedText:
         digit: int = 0,
     ) -> None:
         self.text = text
-        self.first_digit = digit  # no digit stands before it; negative if the text has none
+        self.first_digit = digit  # position of the first digit or before it; negative if the text has no digit
         self._folded = fold
         self._plain: str | None = None
         self._hits = hits
         self._bits = bits or {}
-        self._groups = groups  # bits of the groups of which any prefix stands in the text
+        self._groups = groups  # bits of the groups with a prefix in the text
         self._numbers: list[tuple[str, int]] | None = [] if digit < 0 else None
         self._most_digits: int | None = 0 if digit < 0 else None
         self._runs: list[Run] | None = [] if digit < 0 else None
@@ -178,7 +178,7 @@ class ScannedText:
                         moved.append((hit[0] + shift, hit[1]))
                     hit = next(hits, None)
                 shift += size - (end - start)
-                moved.append((end + shift, _EVERY_GROUP))  # what stands behind the cut may begin a word now
+                moved.append((end + shift, _EVERY_GROUP))  # the text after the cut may begin a word now
             while hit:
                 moved.append((hit[0] + shift, hit[1]))
                 hit = next(hits, None)
@@ -208,7 +208,7 @@ def _hashed(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 
 class PrefixIndex:
-    """Finds, for many texts at once, where prefixes of up to 32 groups stand.
+    """Finds the positions of prefixes of up to 32 groups, for many texts at once.
 
     A position has one bit per group. Only the first two to four letters of a word are compared, as one integer: `pin` is looked up as
     three letters, `contrasena` as `cont`. So a position is a candidate; the pattern decides.
@@ -263,7 +263,7 @@ class PrefixIndex:
         first_digit = np.where(first_digit < ends, first_digit - starts[:-1], -1).tolist()
         seen = []
         for row, (text, fold) in enumerate(zip(texts, folds, strict=True)):
-            if len(fold) != len(text):  # places in the one are not places in the other
+            if len(fold) != len(text):  # positions in the folded text are not those in the text
                 seen.append(ScannedText(text, fold))
                 continue
             own = hits[first[row] : first[row + 1]]

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class NumbaError(Exception):
-    """Training needs numba, and numba does not work here; the message says why."""
+    """Training needs numba, and numba does not work here. The message has the reason."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A folder for what jobs share on a machine: the kernels' compiled code, and numba if it was installed from wheels."""
+"""A folder for files that jobs on one machine share: the kernels' compiled code, and numba if it was installed from wheels."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 
 
 def own_folder(name: str) -> Path:
-    """Return a folder that outlives this process and that nobody else can write to: in the user's cache, else among temporary files.
+    """Return a folder that outlives this process and that no other user can write to: in the user's cache, else among temporary files.
 
     Raises:
         OSError: There is neither.
     """
-    places = [Path(tempfile.gettempdir()) / f"ptmlops-{os.getuid()}"]
+    candidates = [Path(tempfile.gettempdir()) / f"ptmlops-{os.getuid()}"]
     with contextlib.suppress(RuntimeError):  # a user without a home
-        places.insert(0, Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ptmlops")
+        candidates.insert(0, Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ptmlops")
     reason = OSError("no folder can be made")
-    for place in places:
+    for place in candidates:
         folder = place / name
         try:
             for made in (place, folder):

@@ -34,7 +34,7 @@ _IBAN_FORMS = "|".join(
 
 
 def _two_letters(scanned: ScannedText) -> list[int]:
-    """Return where two letters, and not three, stand right before a number."""
+    """Return the positions of exactly two letters right before a number."""
     text = scanned.text
     return [
         start - 2
@@ -44,7 +44,7 @@ def _two_letters(scanned: ScannedText) -> list[int]:
 
 
 def _before_account(scanned: ScannedText) -> list[int]:
-    """Return where numbers begin that stand right before "account"."""
+    """Return the positions of numbers right before "account"."""
     begins = []
     for word in scanned.matches(_ACCOUNT_WORD, ACCOUNT_PREFIXES):
         before = scanned.text[max(word.start() - 60, 0) : word.start()]

@@ -14,7 +14,7 @@ _TOP_LEVEL = "com?|net|org|edu|gov|info|es|mx|us"
 _DOT = r"(?:\.|\s(?:dot|punto)\s)"
 # "ana punto gil guion bajo 2": words between the parts of a dictated name.
 _SPOKEN = r"(?:\s(?:dot|punto|underscore|dash|gui[oó]n(?: bajo)?)\s\w{1,30}){0,3}"
-# What stands for the @, how it is written, how the dot behind the host is written, and an example.
+# The word or mark instead of the @, its pattern, the pattern of the dot after the host, and an example.
 _DICTATED = (
     ("arroba", r"(?:\s?[(\[{]\s?arroba\s?[)\]}]\s?|\sarroba\s)", _DOT, "ana arroba gmail punto com"),
     ("(at)", r"\s?\(at\)\s?", _DOT, "ana(at)example.com"),

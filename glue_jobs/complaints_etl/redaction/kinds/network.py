@@ -55,7 +55,7 @@ def _is_ipv6(match: re.Match[str]) -> bool:
 
 
 def _is_ipv4(match: re.Match[str]) -> bool:
-    """Return True unless a part is over 255, or words before say that it is a version."""
+    """Return True unless a part is over 255, or words before it name a version."""
     before = match.string[max(match.start() - 80, 0) : match.start()]
     return all(int(part) < 256 for part in match[0].split(".")) and (
         bool(_ADDRESS.search(before)) or not _VERSION.search(before)

@@ -33,7 +33,7 @@ _BEFORE_MY = re.compile(rf"(?i)(?:^|(?<=[\s\"'“(]))(?P<value>[^\s\"'“(<$][^\
 
 
 def _before_my_password(scanned: ScannedText) -> list[int]:
-    """Return where words begin that stand before "as my password", "es mi clave"."""
+    """Return the positions of words right before "as my password" or "es mi clave"."""
     begins = []
     for word in scanned.matches(_SECRET_WORD, SECRET_PREFIXES):
         before = scanned.text[max(word.start() - 60, 0) : word.start()]

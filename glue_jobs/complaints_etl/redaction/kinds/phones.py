@@ -17,7 +17,7 @@ PHONE_PREFIXES = Prefixes(*LEXICON.prefixes("phones"))
 
 
 def _is_phone(match: re.Match[str]) -> bool:
-    """Return True unless the nearest keyword before the number says that it is an account or a reference."""
+    """Return True unless the nearest keyword before the number is one for accounts or references."""
     before = match.string[max(match.start() - 35, 0) : match.start()]
     return nearest_keyword(before, len(before), len(before), {"ACCOUNT", "REFERENCE", "PHONE"})[0] in ("", "PHONE")
 

@@ -22,11 +22,11 @@ LINK = (
     r"(?:\s*(?:de|del|bajo|la|el|al|mi|my|the|es|is|was|fue|con|with|n[uú]mero|number|nro|num|no|n(?![a-z])|°|º|o(?![a-z])|#|:|=|,|\.|-|"
     r"ending|id|code|c[oó]digo)){0,6}?\s*\(?"
 )
-# Between a keyword and a number some words behind it: words without digits, in the same sentence, none of which speaks of another
-# number. " que abrí con ustedes, ".
+# The words between a keyword and its number. They have no digits, are in the same sentence, and none refers to another number.
+# Example: " que abrí con ustedes, ".
 _BETWEEN = rf"[^\w<>$€.!?\n]{{1,3}}(?!(?:{LEXICON.pattern('impersonal', 'between')})\b)[^\W\d_]+"
 GAP, LONG_GAP = (rf"(?:{_BETWEEN}){{0,{words}}}?[^\w<>$€.!?\n]{{1,3}}" for words in (6, 9))
-# A question may stand before a password: "my old password? it was …". Its figures distinguish it from words.
+# A question may precede a password: "my old password? it was …". Its figures distinguish it from words.
 PASSWORD_GAP = LONG_GAP.replace(".!?", ".!")
 # Between two numbers of one kind: " y no ", " instead of ".
 _ANOTHER = (
@@ -40,12 +40,12 @@ _NOT_BEFORE_A_NAME = re.compile(f"(?i)(?:{any_of((*LEXICON.terms('prepositions',
 
 
 def placeholder(kind: str, text: ScannedText) -> list[int]:
-    """Return where values of a kind stood that are replaced already."""
+    """Return the positions of placeholders of a kind, which have replaced values already."""
     return find_all(text.text, (f"<{kind}>",))
 
 
 def another(kind: str, form: str, *, name: str, example: str) -> Rule:
-    """Make the rule for a number behind one of its kind that is replaced already: `the account <ACCOUNT> and not 456…`."""
+    """Make the rule for a second number of a kind, after one that is replaced already: `the account <ACCOUNT> and not 456…`."""
     return Rule(
         name=name,
         type=kind,
@@ -64,11 +64,11 @@ def last_word(match: re.Match[str]) -> str:
 
 
 def before_quantity(match: re.Match[str]) -> bool:
-    """Return True if the word before the value is one that stands before sums, times and quantities: `por`, `since`, `USD`."""
+    """Return True if the word before the value is one that precedes sums, times and quantities: `por`, `since`, `USD`."""
     return _NOT_BEFORE_A_NAME.fullmatch(last_word(match)) is not None
 
 
 def is_personal(match: re.Match[str]) -> bool:
-    """Return True for a number some words behind its keyword, unless it looks like a sum or a date."""
+    """Return True for a number a few words after its keyword, unless it looks like a sum or a date."""
     value = match["value"]
     return not digits_of(value).endswith("000") and not DATE.fullmatch(value) and not before_quantity(match)

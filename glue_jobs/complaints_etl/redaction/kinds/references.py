@@ -32,7 +32,7 @@ _NOT_A_REFERENCE = re.compile(rf"(?i)(?:{DATE.pattern}|{YEAR.pattern}|\d{{3,4}}[
 
 
 def _capitals(scanned: ScannedText) -> list[int]:
-    """Return where capitals begin that stand before a number, with or without a dash between the two."""
+    """Return the positions of capitals before a number, with or without a dash between the two."""
     text, begins = scanned.text, []
     for start, _, _ in scanned.runs():
         first = start - 1 if start and text[start - 1] == "-" else start

@@ -216,7 +216,7 @@ def mark(s3: Any, arguments: argparse.Namespace, results: Results) -> None:
 
 
 def _markers(arguments: argparse.Namespace) -> tuple[tuple[str, str], ...]:
-    """(bucket, key) of the marker for users, and of its copy for Record and for later runs."""
+    """Return (bucket, key) of the marker for users, and of its copy for Record and for later runs."""
     return (
         (arguments.output_bucket, OutputKeys(arguments.run_id).marker),
         (arguments.prepared_bucket, PreparedKeys(arguments.run_id).published),

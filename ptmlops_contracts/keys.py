@@ -156,7 +156,7 @@ class OutputKeys:
 
     @property
     def rewritten_folders(self) -> tuple[str, ...]:
-        """The folders in which Publish deletes what an earlier try left; Spark overwrites `predictions` itself."""
+        """The folders in which Publish deletes the objects of an earlier attempt. Spark overwrites `predictions` itself."""
         return (self.exports, self.review_folder, self.rejected_folder, self.folder)
 
 

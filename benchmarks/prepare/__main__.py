@@ -35,7 +35,7 @@ COPY_GOAL, GROWTH_GOAL = 3.0, 1.2
 
 
 def run(name: str, path: Path) -> dict[str, Any]:
-    """One run of one contender: seconds, rows, peak memory in MB of driver and of Python workers."""
+    """Run one contender once. Return its seconds, rows, and peak memory in MB of the driver and of the Python workers."""
     with tempfile.TemporaryDirectory(prefix="prepare-benchmark-") as folder:
         environment = {**os.environ, "TMPDIR": folder}
         command = [sys.executable, "-m", "benchmarks.prepare.contenders", name, str(path), folder]

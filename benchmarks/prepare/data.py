@@ -70,7 +70,7 @@ _AFTER = {
 
 
 def write_csv(path: Path, rows: int, *, seed: int = 11, characters: int = 900) -> None:
-    """`rows` unlabelled complaints, one in forty a copy of an earlier one. Same seed, same bytes."""
+    """Write `rows` unlabelled complaints. One in forty is a copy of an earlier one. The same seed gives the same bytes."""
     rng = random.Random(seed)
     pool: dict[str, list[str]] = {"es": [], "en": []}
     for complaint in complaints(3000, seed=seed):

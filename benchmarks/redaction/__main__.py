@@ -26,7 +26,7 @@ KINDS = ("amounts", "dates", "references")
 
 
 def measure(labelled_sentences: list[Sentence], misses: list[str] | None = None) -> dict[str, Any]:
-    """`{"redaction": {type: {precision, recall, n}}, "facts": {kind: {f1, n}}, "destroyed": n}` over labelled sentences."""
+    """Return `{"redaction": {type: {precision, recall, n}}, "facts": {kind: {f1, n}}, "destroyed": n}`; facts are entities."""
     right, wanted, replaced = Counter[str](), Counter[str](), Counter[str]()
     both, expected, extracted = Counter[str](), Counter[str](), Counter[str]()
     destroyed = 0
@@ -83,11 +83,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--misses", action="store_true", help="show the sentences that went wrong")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     sets = {
-        "sentences made from templates": list(sentences(given.sentences, given.seed)),
+        "sentences made from templates": list(sentences(arguments.sentences, arguments.seed)),
         "complaints written without sight of the patterns": [
-            one for seed in range(ROUNDS) for one in framed(given.seed + seed)
+            one for seed in range(ROUNDS) for one in framed(arguments.seed + seed)
         ],
     }
     sets["the same in capitals"] = list(map(in_capitals, sets["complaints written without sight of the patterns"]))
@@ -102,10 +102,10 @@ def main() -> None:
         for kind, row in result["facts"].items():
             print(f"{kind:<12}{row['f1']:>10.3f}{row['n']:>17}")
         print(f"\namounts, dates and other things destroyed: {result['destroyed']}\n")
-        if given.misses:
+        if arguments.misses:
             print("\n".join([*misses[:60], ""]))
-    if given.json:
-        given.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

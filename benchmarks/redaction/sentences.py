@@ -1,6 +1,6 @@
-"""Labelled sentences for redaction and facts, Spanish and English: made from templates and values, each with what is in it.
+"""Make labelled sentences for redaction and entities, in Spanish and English, from templates and values.
 
-Every value is made up. Hard negatives are what a careless pattern takes for personal data: amounts, dates, times, quantities,
+All values are made up. Hard negatives are texts that a careless pattern takes for personal data: amounts, dates, times, quantities,
 percentages, laws, error codes, products and prices, and words such as "clave" and "PIN" with no value behind them.
 """
 
@@ -18,7 +18,7 @@ Rng = random.Random
 
 @dataclass
 class Sentence:
-    """A text, its personal values by type, the strings that must stay, and its facts."""
+    """A text with its personal values by type, the strings to be kept, and its entities."""
 
     text: str
     language: str
@@ -30,7 +30,7 @@ class Sentence:
 
 
 def in_capitals(sentence: Sentence) -> Sentence:
-    """The same as people write it who are angry."""
+    """Return the sentence in capitals, as angry people write."""
     personal = [(kind, value.upper()) for kind, value in sentence.personal]
     kept = [part.upper() for part in sentence.kept]
     return replace(sentence, text=sentence.text.upper(), personal=personal, kept=kept)
@@ -41,7 +41,7 @@ def digits(rng: Rng, count: int) -> str:
 
 
 def card(rng: Rng) -> str:
-    """16 digits, or 15 or 14 as American Express and Diners have."""
+    """Return a card number of 16 digits, or of 15 (American Express) or 14 (Diners)."""
     prefix, groups = rng.choice(
         (
             ("4000", (4, 4, 4, 4)),
@@ -66,7 +66,7 @@ def card(rng: Rng) -> str:
 
 
 def identity(rng: Rng) -> str:
-    """A citizen's number, or one as the United States write it."""
+    """Return a Colombian identity number or a US social security number."""
     return cedula(rng) if rng.random() < 0.7 else social_security(rng)
 
 
@@ -330,7 +330,7 @@ NEGATIVES: dict[str, tuple[str, ...]] = {
 
 
 def amount(rng: Rng, language: str) -> tuple[str, Decimal, str]:
-    """(as written, value, currency)."""
+    """Return (the amount as written, value, currency)."""
     thousands = rng.randrange(12, 9000)
     cents = f"{rng.randrange(100):02d}"
     dollars = rng.randrange(3, 4000)
@@ -389,7 +389,7 @@ MONTHS_EN = [
 
 
 def day(rng: Rng, language: str) -> tuple[str, date]:
-    """(as written, the date), absolute forms only."""
+    """Return (the date as written, the date). The written form is not relative."""
     when = RECEIVED - timedelta(days=rng.randrange(1, 360))
     if language == "es":
         forms = (

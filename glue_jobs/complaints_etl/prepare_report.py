@@ -50,14 +50,14 @@ class _Totals:
 def build_report(
     finished: DataFrame, counted: Sequence[Any], file_entries: list[dict[str, Any]], run_id: str, settings: JobSettings
 ) -> dict[str, Any]:
-    """Return the report (`ptmlops_contracts.report.Counted`), from one aggregation: each Spark job takes a second however small it is.
+    """Return the report (`ptmlops_contracts.report.Counted`). One aggregation counts all: each Spark job takes about a second.
 
     Args:
         finished: accepted and duplicate rows.
         counted: rows per file, reason and unknown_label, with their `count`, as they were read.
         file_entries: an entry per file, with the number of rows `read`.
         run_id: the run.
-        settings: the environment's.
+        settings: the environment's settings.
 
     Raises:
         AccountingError: rows read are not equal to rows accounted for.
@@ -102,17 +102,18 @@ def build_report(
 
 
 def _groups(records: DataFrame) -> list[Any]:
-    """Return rows that are equal in all that the report counts, with their number `n`, length `step` and `redacted_<TYPE>`."""
+    """Group the rows by all columns that the report counts: number `n`, length `step`, and the sum `redacted_<TYPE>` per type."""
     keys = (
         "source_file", "source_version", "status", "label", "given_label", "unknown_label", "conflict", "split", "language", "flags",
     )  # fmt: skip
-    # SQL, because each call of a function in pyspark is a message to Java.
+    # SQL, because each call of a pyspark function is a message to the JVM.
     sums = [F.expr(f"sum(if(size(redactions) > 0, redactions['{kind}'], 0)) AS redacted_{kind}") for kind in REDACTION_TYPES]
     step = F.least(F.ceil(F.col("characters") / _LENGTH_STEP), F.lit(_LENGTHS[-1] // _LENGTH_STEP + 1))
     return records.groupBy(*keys, step.alias("step")).agg(F.count("*").alias("n"), *sums).collect()
 
 
 def _add_records(totals: _Totals, group: Any, with_labels: set[str]) -> None:
+    """Add a group of rows to the totals. `with_labels`: ids of the files with a label column."""
     rows, file = group["n"], _file_id(group["source_file"], group["source_version"])
     totals.by_file[(file, group["status"])] += rows
     if group["status"] != RecordStatus.ACCEPTED:
@@ -122,24 +123,24 @@ def _add_records(totals: _Totals, group: Any, with_labels: set[str]) -> None:
     totals.flags.update(dict.fromkeys(group["flags"], rows))
     totals.redactions.update({kind: group[f"redacted_{kind}"] or 0 for kind in REDACTION_TYPES})
     totals.conflicts += rows if group["conflict"] else 0
-    label, given = group["label"], group["given_label"]
+    label, given_label = group["label"], group["given_label"]
     if group["unknown_label"] is not None:
         totals.unknown[group["unknown_label"]] += rows
-    elif given is None and file in with_labels:
+    elif given_label is None and file in with_labels:
         totals.blank_labels += rows
-    if given is not None:
-        totals.all_labels.add(given)
+    if given_label is not None:
+        totals.all_labels.add(given_label)
     if label is not None:
         totals.labels[label] += rows
         totals.splits[group["split"]] += rows
     else:
         totals.to_score += rows
-        if given is not None:
-            totals.rare[given] += rows
+        if given_label is not None:
+            totals.rare[given_label] += rows
 
 
 def _account(file_entries: list[dict[str, Any]], totals: _Totals) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Return the files' entries with their rows, and the rows in total."""
+    """Return the entries of the files with their counts of rows, and the total counts."""
     files = []
     total: Counter[str] = Counter()
     for entry in file_entries:
@@ -149,7 +150,7 @@ def _account(file_entries: list[dict[str, Any]], totals: _Totals) -> tuple[list[
             "rejected": totals.by_file[(name, "rejected")],
             "duplicates": totals.by_file[(name, RecordStatus.DUPLICATE)],
         }
-        # Rows are counted as read by the reader, not summed up from their results, so that a lost row is noticed.
+        # The reader counts the rows that it reads. The sum of the results must be equal, or a row was lost.
         read = entry["read"]
         if sum(rows.values()) != read:
             raise AccountingError(f"{read} rows were read of one file, and {sum(rows.values())} accounted for")
@@ -174,7 +175,7 @@ def _sorted(counts: Counter[str]) -> dict[str, int]:
 
 
 def _most_frequent(labels: Counter[str]) -> dict[str, int]:
-    """Return the most frequent labels with their rows: a column of notes that is taken for labels must not fill the report."""
+    """Return rows per label for the most frequent labels, because a column of notes taken for labels would fill the report."""
     names = sorted(+labels, key=lambda name: (-labels[name], name))
     others = sum(labels[name] for name in names[_MAX_LABELS:])
     return {**{name: labels[name] for name in sorted(names[:_MAX_LABELS])}, **({"(others)": others} if others else {})}

@@ -1,6 +1,6 @@
 """What a complaint states: amounts with their currency, dates, reference numbers, products and channels.
 
-Plain Python on one cleaned text, before redaction. What is ambiguous is read as people of the text's language write it: 1.200 is one
+Plain Python on one cleaned text, before redaction. Ambiguous values are read as is usual in the text's language: 1.200 is one
 thousand two hundred; 05/04 is the fifth of April in Spanish and the fourth of May in English.
 """
 
@@ -22,11 +22,11 @@ __all__ = [
     "MAX_PER_KIND", "PREFIXES", "Entities", "Names", "extract", "find_amounts", "find_dates", "find_mentions", "hashed_reference",
 ]  # fmt: skip
 
-MAX_PER_KIND = 50  # a text of thousands of numbers is not a complaint's
+MAX_PER_KIND = 50  # a text with thousands of numbers is not a complaint
 
 
 class Entities(NamedTuple):
-    """What one text states. Amounts are (value, ISO 4217 code), references hashes of salt and number."""
+    """The entities of one text. Amounts are (value, ISO 4217 code). References are hashes of salt and number."""
 
     amounts: tuple[tuple[Decimal, str], ...] = ()
     dates: tuple[date, ...] = ()
@@ -49,11 +49,11 @@ def extract(
 
     Args:
         text: cleaned, not yet redacted.
-        language: two letters; decides what is ambiguous.
+        language: two letters; decides how ambiguous values are read.
         received: the day that relative dates ("hace 3 días") count from; without it they are left out.
-        products: names to look for.
-        channels: as `products`.
-        salt: what reference numbers are hashed with, so that nobody can list them by trying.
+        products: names of products to look for.
+        channels: names of channels to look for.
+        salt: for the hashes of reference numbers, so that trying all numbers does not reveal them.
         references: the reference numbers that redaction replaced; by default the text is redacted to find them.
     """
     scanned = ScannedText(text) if isinstance(text, str) else text
@@ -68,5 +68,5 @@ def extract(
 
 
 def hashed_reference(salt: str, number: str) -> str:
-    """Return a reference number as it is stored: equal numbers can be joined, none can be read."""
+    """Return the hash that is stored for a reference number: equal numbers can be joined, and none can be read."""
     return hashlib.sha256(f"{salt}\0{number}".encode()).hexdigest()[:16]

@@ -58,16 +58,16 @@ def find_amounts(scanned: ScannedText, language: str) -> list[tuple[Decimal, str
 
 
 def amount_matches(text: str, runs: Sequence[Run]) -> Iterator[re.Match[str]]:
-    """As `AMOUNT.finditer(text)`: an amount begins with its first digit or with one of a few signs right before it."""
+    """Yield the matches of `AMOUNT.finditer(text)`, but try only digits and the few signs right before them."""
     end = 0
     for first, _, _ in runs:
-        place = max(first - _LONGEST_SIGN, end)
+        position = max(first - _LONGEST_SIGN, end)
         match = None
-        while place <= first and not match:
-            sign = _SIGN_START.search(text, place, first)
-            place = sign.start() if sign else first
-            match = AMOUNT.match(text, place)
-            place += 1
+        while position <= first and not match:
+            sign = _SIGN_START.search(text, position, first)
+            position = sign.start() if sign else first
+            match = AMOUNT.match(text, position)
+            position += 1
         if match:
             end = match.end()
             yield match
@@ -82,7 +82,7 @@ def _currency(sign: str, name: str, written: str, language: str, *, after: str) 
     for code, pattern in _NAMES.items():
         if pattern.fullmatch(name):
             return code
-    # A bare $: the way its number is written says more than the language around it.
+    # For a bare $, the separators of its number are stronger evidence than the language of the text.
     if re.search(r"\.\d{3}(?!\d)", written):
         return "COP"
     if re.search(r",\d{3}(?!\d)|\.\d{2}$", written):
@@ -91,7 +91,7 @@ def _currency(sign: str, name: str, written: str, language: str, *, after: str) 
 
 
 def _value(written: str) -> Decimal | None:
-    """1.200.000, 1,200.50, 1200,50 and 45 as decimals: the last mark is the decimal one if it has one or two digits after it."""
+    """Return the decimal value of `1.200.000`, `1,200.50`, `1200,50` or `45`. A mark before the last one or two digits is decimal."""
     match = re.fullmatch(r"(.*?)(?:[.,](\d{1,2}))?", written)
     whole = re.sub(r"\D", "", match[1]) if match else ""
     try:

@@ -138,7 +138,7 @@ _NO_PREFIX = frozenset({"context", "glued", "column", *OTHER_LISTS} - {"before",
 
 
 def _accents_optional(pattern: str) -> str:
-    """`cédula` → `c[eé]dula`; character classes stay as they are."""
+    """Make accents optional in a pattern, except in character classes: `cédula` → `c[eé]dula`."""
     return _ACCENTED.sub(lambda match: match[0] if match[0][0] == "[" else f"[{fold(match[0])}{match[0]}]", pattern)
 
 

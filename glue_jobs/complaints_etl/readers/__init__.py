@@ -1,10 +1,10 @@
-"""Reads uploaded files: bytes to rows, each with the line on which it starts; what cannot be read is rejected with a reason.
+"""Read uploaded files into rows, each with the number of its first line. A row that cannot be read is rejected with a reason.
 
-detect.py       how a file is written (`FileFormat`), found once; with encoding.py, evidence.py, header.py
+detect.py       the format of a file (`FileFormat`), with encoding.py, evidence.py, header.py
 csv_arrow.py    rows of a CSV that any parser reads alike, in bulk
 csv_rows.py     rows of any CSV, with csv_parser.py, and csv_recovery.py for broken records
 json_lines.py   rows of JSON Lines
-plain_text.py   the one row of a text file
+plain_text.py   the only row of a text file
 parts.py        where a large CSV can be cut, so that several workers read it
 storage.py, blocks.py   where the bytes come from
 """
@@ -27,12 +27,12 @@ def read_table(name: str, content: bytes | Blocks, aliases: Aliases) -> Table:
     """Read a file: detect its format, then iterate over its rows. Memory holds a block and a record.
 
     Args:
-        name: the object's key. Its ending says what the file is.
-        content: its bytes, or a function that returns them in blocks.
-        aliases: for each column of ours the names that it may have.
+        name: the object's key. Its ending gives the kind of file.
+        content: the file's bytes, or a function that returns them in blocks.
+        aliases: for each column of ours, the names that it may have in a file.
 
     Raises:
-        UnreadableFileError: the file as a whole cannot be used.
+        UnreadableFileError: no row of the file can be read.
     """
     blocks = blocks_of(content) if isinstance(content, bytes) else content
     file_format = detect(name, blocks, aliases)
@@ -40,7 +40,7 @@ def read_table(name: str, content: bytes | Blocks, aliases: Aliases) -> Table:
 
 
 def read_rows(name: str, blocks: Blocks, file_format: FileFormat) -> Iterator[Row]:
-    """Return the rows of a whole file whose format is known.
+    """Return the rows of a file with a known format, from its beginning.
 
     Raises:
         UnreadableFileError: the one complaint of a text file is too long.

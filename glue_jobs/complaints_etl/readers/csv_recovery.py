@@ -1,4 +1,4 @@
-"""Finds the end of a broken CSV record, so that one open quote costs one record and not the rest of the file.
+"""Find the end of a broken CSV record, so that one open quote costs one record and not the rest of the file.
 
 Example, with the header `id,text,label`:
 
@@ -6,8 +6,8 @@ Example, with the header `id,text,label`:
     2,the card,b            and takes these lines for one cell. Behind the quote
     3,"fees",c              it expects a separator, finds `f`, and raises an error.
 
-The parser has taken three lines by then. `Recovery.after_error` counts how many of them the broken record needs to have the header's
-three fields: one. That line is rejected as `unclosed_quote`, the other two are put back, and the parser starts again at `2,`.
+The parser has taken three lines by then. `Recovery.after_error` counts the lines that the broken record needs for the header's three
+fields: one. That line is rejected as `unclosed_quote`, the other two are put back, and the parser starts again at `2,`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from ptmlops_contracts.report import Reason
 
 _MAX_BROKEN_LINES = 1000
 _MAX_REST_LINES = 50
-LONG_RECORD = 4  # lines; the lines of longer records are checked for being records themselves
-# A first cell that numbers rows: one word with a figure in it, such as `17,` or `"Q-2026/1";`. An empty one counts, too.
+LONG_RECORD = 4  # lines; in a longer record, each line is checked: it may be a record that an open quote swallowed
+# A first cell that numbers rows: one word with a digit, such as `17,` or `"Q-2026/1";`. An empty one counts, too.
 _NUMBERED = re.compile(r'"?(?:[\w./#\-]*\d[\w./#\-]*)?"?[,;\t|]')
 
 
 class RecordLines:
-    """A file's lines. Those of the current record stay available, and can be put back behind any of them.
+    """The lines of a file. The lines of the current record stay available, and the last ones can be put back.
 
     Attributes:
         current: the lines of the current record that have been taken so far.
@@ -51,7 +51,7 @@ class RecordLines:
             yield current[-1]
 
     def take(self) -> bool:
-        """Add the next line to the current record. Returns False at the end of the file."""
+        """Add the next line to the current record. Return False at the end of the file."""
         line = self._put_back.popleft() if self._put_back else next(self._lines, None)
         if line is None:
             return False
@@ -59,7 +59,7 @@ class RecordLines:
         return True
 
     def start_record(self) -> None:
-        """Begin a new record behind the current one."""
+        """Begin a new record below the current one."""
         self.above += len(self.current)
         self.current.clear()
 
@@ -83,16 +83,16 @@ class Rejection(NamedTuple):
 
 
 class Recovery:
-    """Decides what a broken record is, by the lines that the parser has taken for it."""
+    """Decides which of the lines that the parser has taken are the broken record."""
 
     def __init__(self, lines: RecordLines, parser: CsvParser, width: int) -> None:
-        """`width` is the number of the header's columns."""
+        """Set what the decisions need. `width` is the number of columns of the header."""
         self._lines = lines
         self._parser = parser
         self._width = width
 
     def after_error(self, error: str) -> list[str] | Rejection:
-        """Return the record's cells if they are clear in spite of the error, else how to reject it.
+        """Return the record's cells if they are unambiguous in spite of the error, else the rejection.
 
         Args:
             error: the message of `csv.Error`. Its last line is the one that showed the error.
@@ -127,13 +127,13 @@ class Recovery:
         lines = self._lines.current
         if cells == self._width:
             return len(lines) > LONG_RECORD and holds_records(lines, self._width, self._parser.separator)
-        # A record of the wrong width: is it complete in its first line, and a later line a record by itself?
+        # A record of the wrong width has swallowed others if its first line is complete and a later line is a record by itself.
         first, *others = lines
         complete = first.count(self._parser.separator) + 1 >= self._width > 1
         return complete and any(map(self._is_record, others))
 
     def _count_lines(self, most: int) -> int:
-        """Return how many lines the broken record has: as many as it takes to have the header's number of fields."""
+        """Return the number of lines that the broken record needs for the header's number of fields."""
         lines, fields = self._lines.current, 1
         for count in range(1, max(most, 1) + 1):
             if count > len(lines) and not self._lines.take():
@@ -147,7 +147,7 @@ class Recovery:
         return max(most, 1)
 
     def _count_rest(self, count: int) -> int:
-        """Return `count` and the number of lines below that belong to the record too.
+        """Return `count` plus the number of lines below that also belong to the record.
 
         That is known only if records begin with a number: then a line without one continues the record above it.
         """

@@ -1,4 +1,4 @@
-"""CSV rows, one by one, with Python's parser: reads every file, and rejects what it cannot read with a line and a reason."""
+"""Read the rows of any CSV, one by one, with Python's parser. A record that cannot be read is rejected with its line and a reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ptmlops_contracts.report import Reason
 
 
 class _Columns(NamedTuple):
-    """The columns in the order of the rows that follow: their names, which have no name in the file, and the names folded."""
+    """The columns in the order of the rows that follow: names, True for columns without a name in the file, and folded names."""
 
     names: tuple[str, ...]
     unnamed: tuple[bool, ...]
@@ -35,10 +35,10 @@ class _Columns(NamedTuple):
 
 
 class CsvRows:
-    """Iterates over the rows of a CSV; after a record that breaks the rules, the parser starts again behind it."""
+    """Iterates over the rows of a CSV. After a malformed record, the parser starts again below it."""
 
     def __init__(self, lines: Iterator[str], above: int, file_format: FileFormat) -> None:
-        """`lines` begin below the header; `above` counts the file's lines before them."""
+        """Read `lines`, which begin below the header. `above` is the number of lines of the file above them."""
         cells = file_format.header_cells
         unnamed = tuple(not cell.strip() for cell in cells)
         self._columns = _Columns(file_format.header, unnamed, tuple(map(fold, cells)))
@@ -93,7 +93,7 @@ class CsvRows:
         return Row(number, line, dict(zip(columns.names, cells, strict=True)), record=record)
 
     def _reject(self, number: int, rejection: Rejection) -> Row:
-        """Reject the record's own lines, and put back the others."""
+        """Reject the lines of the broken record, and put back the lines below it."""
         lines = self._lines
         lines.put_back(rejection.lines)
         line, record = lines.above + 1, lines.record

@@ -1,6 +1,6 @@
-"""Detects how a file is written, once: everything after it receives the `FileFormat`.
+"""Detect the format of a file, once. All later steps receive the `FileFormat`.
 
-For a file that is not cut this is one pass over all of its bytes, so that an unreadable file is refused before any row is counted.
+For a file that is not cut into parts, detection reads all of its bytes, so that an unreadable file is rejected before any row is counted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ptmlops_contracts.files import SUPPORTED_ENDINGS, file_ending
 from ptmlops_contracts.report import Reason
 
 SAMPLE_BYTES = 64 * 1024
-# The first bytes of files that are not text, whatever their names say (from each format's definition).
+# The first bytes of files that are not text (from the definition of each format).
 _SIGNATURES = {
     b"PK\x03\x04": "an Excel workbook or another zip archive", b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
     b"%PDF-": "a PDF", b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image", b"GIF8": "a GIF image",
@@ -36,20 +36,22 @@ def detect(name: str, blocks: Blocks, aliases: Aliases, *, evidence: Evidence | 
     """Detect the format of a file.
 
     Args:
-        name: the object's key. Its ending says what the file is.
-        blocks: its bytes as stored, packed or not.
-        aliases: for each column of ours the names that it may have.
-        evidence: the counts over the whole file, if they are known: then only its beginning is read.
+        name: the object's key. Its ending gives the kind of file.
+        blocks: the file's bytes as stored, packed or not.
+        aliases: for each column of ours, the names that it may have in a file.
+        evidence: the counts over the file, if they are known. Then only its beginning is read.
 
     Raises:
-        UnreadableFileError: the file as a whole cannot be used.
+        UnreadableFileError: no row of the file can be read.
     """
     ending = _ending(name)
     blocks = unpacked(name, blocks)
     head = next(with_first_of(blocks(), SAMPLE_BYTES), b"")
-    for signature, what in _SIGNATURES.items():
+    for signature, description in _SIGNATURES.items():
         if head.startswith(signature):
-            raise UnreadableFileError(Reason.BINARY_FILE, f"it is {what}, whatever its name says: export it as CSV in UTF-8")
+            raise UnreadableFileError(
+                Reason.BINARY_FILE, f"it is {description}, whatever its name says: export it as CSV in UTF-8"
+            )
     mark = encoding_by_mark(head)
     counts, sample = _count(as_utf8(blocks(), mark), evidence)
     encoding = mark or counts.encoding
@@ -72,19 +74,19 @@ def detect(name: str, blocks: Blocks, aliases: Aliases, *, evidence: Evidence | 
 
 
 def _with_csv_header(file_format: FileFormat, lines: Iterator[str], aliases: Aliases) -> FileFormat:
-    found = find_header(lines, aliases, escaped=file_format.escaped)
-    header = name_columns(found.cells)
-    columns = require_text_column(header, aliases, "".join(found.lines).rstrip("\r\n"))
+    csv_header = find_header(lines, aliases, escaped=file_format.escaped)
+    header = name_columns(csv_header.cells)
+    columns = require_text_column(header, aliases, "".join(csv_header.lines).rstrip("\r\n"))
     # Files of old Macs end lines with a carriage return alone. In other files one may be part of a cell.
-    newline = "" if found.lines[-1].endswith("\r") else "\n"
+    newline = "" if csv_header.lines[-1].endswith("\r") else "\n"
     return replace(
         file_format,
         header=header,
-        header_cells=tuple(found.cells),
+        header_cells=tuple(csv_header.cells),
         columns=columns,
-        separator=found.separator,
-        title_lines=found.title_lines,
-        first_row_line=1 + sum(1 for _ in lines_of(["".join((*found.above, *found.lines))], newline)),
+        separator=csv_header.separator,
+        title_lines=csv_header.title_lines,
+        first_row_line=1 + sum(1 for _ in lines_of(["".join((*csv_header.above, *csv_header.lines))], newline)),
         newline=newline,
     )
 
@@ -98,10 +100,10 @@ def _ending(name: str) -> str:
 
 
 def _count(blocks: Iterator[bytes], evidence: Evidence | None) -> tuple[Evidence, bytes]:
-    """Return the counts over all of the file, and its first SAMPLE_BYTES without white space in front of them.
+    """Return the counts over the file, and its first SAMPLE_BYTES after leading white space.
 
     Raises:
-        UnreadableFileError: there is nothing but white space, or a line is too long.
+        UnreadableFileError: the file has only white space, or a line is too long.
     """
     counts, sample = evidence or Evidence(), b""
     for block in whole_lines(blocks, limit=MAX_LINE_BYTES):
@@ -117,7 +119,7 @@ def _count(blocks: Iterator[bytes], evidence: Evidence | None) -> tuple[Evidence
 
 
 def _refuse_binary(sample: bytes, encoding: str) -> None:
-    """Refuse what is not text, or text in an encoding that is not known here."""
+    """Raise UnreadableFileError for bytes that are not text, or text in an unsupported encoding."""
     if len(sample) - len(sample.translate(None, _CONTROL_BYTES)) > max(16, len(sample) / 10):
         message = "a tenth of it is control characters: it is not text, whatever its name says"
         raise UnreadableFileError(Reason.BINARY_FILE, message)
@@ -126,7 +128,7 @@ def _refuse_binary(sample: bytes, encoding: str) -> None:
 
 
 def _kind_of_text(texts: Callable[[], Iterator[str]], aliases: Aliases, *, escaped: bool) -> str:
-    """Return what a .txt file is: a table, JSON Lines, or one complaint."""
+    """Return the kind of a .txt file: "csv", "jsonl", or "text" for one complaint."""
     if json_lines.looks_like_json_lines(_sample_lines(texts(), "\n")):
         return "jsonl"
     return "csv" if looks_like_table(_sample_lines(texts(), ""), aliases, escaped=escaped) else "text"

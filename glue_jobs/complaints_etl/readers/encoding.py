@@ -1,6 +1,6 @@
-"""Bytes to text: byte-order marks, UTF-16 and UTF-32, UTF-8 in its older form (CESU-8), and one-byte code pages.
+"""Decode bytes: byte-order marks, UTF-16 and UTF-32, UTF-8 in its older form (CESU-8), and one-byte code pages.
 
-Bytes that are not valid become lone surrogates (PEP 383), so that the row that holds them can be found and rejected.
+Invalid bytes become lone surrogates (PEP 383), so that their row can be detected and rejected.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MARKS = (
 
 
 def encoding_by_mark(head: bytes) -> str:
-    """Return the encoding that a byte-order mark names, or UTF-16 for Latin text with a zero in every other byte; else ""."""
+    """Return the encoding of the byte-order mark, or UTF-16 for Latin text with a zero in every other byte, or else ""."""
     for mark, name in _MARKS:
         if head.startswith(mark):
             return name
@@ -43,7 +43,7 @@ def text_blocks(blocks: Iterable[bytes], encoding: str) -> Iterator[str]:
 
 
 def as_utf8(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """Yield the blocks without a byte-order mark, and UTF-16 and UTF-32 as UTF-8, in which a newline is one byte.
+    """Yield the blocks without a byte-order mark. UTF-16 and UTF-32 become UTF-8, in which a newline is one byte.
 
     Raises:
         UnreadableFileError: the file breaks off inside a character.
@@ -66,14 +66,14 @@ def as_utf8(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 
 
 def decode(block: bytes, encoding: str) -> str:
-    """Return the text of whole lines that `as_utf8` gave. A line of UTF-8 in a file of a code page, as joined files have, is UTF-8."""
+    """Return the text of complete lines from `as_utf8`. In a file of a code page, a line of valid UTF-8 is UTF-8: files may be joined."""
     if encoding not in ONE_BYTE or block.isascii():
         return join_surrogate_pairs(block).decode("utf-8", "surrogateescape")
     return "".join([decode_line(line, encoding) for line in block.splitlines(keepends=True)])
 
 
 def decode_line(line: bytes, code_page: str) -> str:
-    """Return the text of a line, which is UTF-8 if it is valid UTF-8, and of the code page if not."""
+    """Return the text of a line, decoded as UTF-8 if it is valid UTF-8, and with the code page if not."""
     try:
         return join_surrogate_pairs(line).decode()
     except UnicodeDecodeError:
@@ -81,9 +81,9 @@ def decode_line(line: bytes, code_page: str) -> str:
 
 
 def join_surrogate_pairs(block: bytes) -> bytes:
-    """Return UTF-8 for UTF-8 or CESU-8, which writes an emoji as the two surrogates that UTF-16 has for it.
+    """Convert CESU-8 to UTF-8. CESU-8 encodes each half of a UTF-16 surrogate pair, for example of an emoji, by itself.
 
-    Databases write CESU-8 under the name of UTF8 (Unicode Technical Report 26).
+    Some databases write CESU-8 and call it UTF8 (Unicode Technical Report 26).
     Example: b"\\xed\\xa0\\xbd\\xed\\xb8\\x80" (U+D83D, U+DE00) becomes "😀" in UTF-8, b"\\xf0\\x9f\\x98\\x80".
     """
     if b"\xed" not in block:
@@ -95,7 +95,7 @@ def join_surrogate_pairs(block: bytes) -> bytes:
 
 
 def reject_bytes(number: int, line: int, record: str) -> Row:
-    """Reject a row with bytes that its file's encoding does not have. Its record shows them as `\\xff`: nothing can carry them."""
+    """Reject a row with bytes that are invalid in its file's encoding. The record shows them as `\\xff`, because no text can hold them."""
     record = LONE_SURROGATE.sub(lambda match: f"\\x{ord(match[0]) & 0xFF:02x}", record)
     detail = "it has bytes that are not of the file's encoding; the record shows each as \\x and two digits"
     return Row(number, line, {}, Reason.BROKEN_ENCODING, detail, record)

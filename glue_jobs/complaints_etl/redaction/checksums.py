@@ -1,4 +1,4 @@
-"""Checksums of numbers that have one. python-stdnum computes all but Mexico's CLABE, which it lacks."""
+"""Verify the checksums of numbers. python-stdnum computes all of them but Mexico's CLABE, which it lacks."""
 
 from __future__ import annotations
 

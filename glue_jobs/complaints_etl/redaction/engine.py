@@ -44,7 +44,7 @@ def redact(text: str | ScannedText, *, alone: bool = True) -> tuple[str, dict[st
 
 
 def redact_and_list(text: str | ScannedText, *, alone: bool = True) -> tuple[str, dict[str, int], list[str]]:
-    """As `redact`; also return the reference numbers that were replaced, in capitals, each once."""
+    """Do as `redact`, and also return the distinct reference numbers that were replaced, in capitals."""
     counts: dict[str, int] = {}
     references: dict[str, None] = {}
     original = ScannedText(text) if isinstance(text, str) else text

@@ -50,7 +50,7 @@ _RUN = re.compile(r"\d[\d.,/\-]*")
 
 
 def matches_at(pattern: re.Pattern[str], text: str, at: Iterable[int]) -> Iterator[re.Match[str]]:
-    """As `pattern.finditer(text)`, if all positions at which a match can begin are in `at`, in order."""
+    """Yield the matches of `pattern.finditer(text)`. `at` has all positions at which a match can begin, in order."""
     end = 0
     for position in at:
         if position >= end and (match := pattern.match(text, position)):
@@ -139,11 +139,11 @@ class ScannedText:
         return bit is None or bool(self._groups & bit)
 
     def matches(self, pattern: re.Pattern[str], prefixes: Prefixes, text: str | None = None) -> Iterator[re.Match[str]]:
-        """As `pattern.finditer(text)`, for a pattern that begins where a word does, with one of `prefixes` (folded).
+        """Yield the matches of `pattern.finditer(text)`, for a pattern that begins at the start of a word, with one of `prefixes`.
 
         Args:
             pattern: its matches begin with a word.
-            prefixes: what that word begins with, folded.
+            prefixes: the beginnings of that word, folded.
             text: another form of this text with the same positions; by default the text itself.
         """
         bit = self._bits.get(prefixes)

@@ -1,4 +1,4 @@
-"""Patterns of what several modules call a word and a placeholder."""
+"""Patterns for a word and for a placeholder, which several modules share."""
 
 from __future__ import annotations
 

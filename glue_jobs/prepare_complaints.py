@@ -90,10 +90,10 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
 def earlier_runs(spark: SparkSession, s3: Any, bucket: str, run_id: str) -> tuple[DataFrame | None, DataFrame | None, int]:
     """Read the labelled rows of other runs that Plan marked as complete.
 
-    Rows of another version of redaction are left out: the same complaint has another text there, so the rows cannot be compared.
+    Rows of another version of redaction are left out: the same complaint has another text there.
 
     Returns:
-        The indexes of labelled rows, the lines with rare labels (each None if there are none), and the number of rows left out.
+        The indexes of labelled rows, the lines with rare labels (each None if there are none), and how many rows are left out.
     """
     pages = s3.get_paginator("list_objects_v2")
 

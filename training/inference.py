@@ -40,7 +40,7 @@ def input_fn(request_body: bytes | str, content_type: str | None) -> list[bytes]
 
 def predict_fn(lines: list[bytes], model: Model) -> list[str]:
     """Return an answer for each line, as JSON: a prediction, or the reason why there is none."""
-    # A batch makes a hundred thousand small objects without cycles. The garbage collector would take a third of the time for them.
+    # A batch makes a hundred thousand small objects without cycles. Collecting garbage would take a third of the time.
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -72,7 +72,7 @@ def _answers(lines: list[bytes], model: Model) -> list[str]:
 
 
 def _prediction(complaint_id: str, labels: list[str], scored: tuple[list[int], list[float], bool, list[Term]]) -> str:
-    """Return the answer that docs/contracts.md describes. `labels` are quoted. A format string takes half the time of `json.dumps`."""
+    """Return the answer that docs/contracts.md describes. `labels` are quoted. This takes half the time of `json.dumps`."""
     ranked, chances, needs_review, terms = scored
     others = ", ".join(
         [f'{{"label": {labels[label]}, "probability": {chance!r}}}' for label, chance in zip(ranked, chances, strict=True)]

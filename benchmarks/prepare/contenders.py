@@ -3,7 +3,7 @@
 | name | what it does |
 |---|---|
 | spark_copy | the same Spark session reads the CSV with default options and writes it as Parquet: no cleaning, wrong rows at line breaks |
-| prepare | the whole of the job: read, clean, redact, entities, language, tokens, ids, duplicates, report, Parquet and JSON Lines |
+| prepare | the complete job: read, clean, redact, entities, language, tokens, ids, duplicates, report, Parquet, JSON Lines |
 | pandas | reads, cleans by the same patterns, redacts by the job's own redact(), drops equal texts, writes Parquet |
 | polars | as pandas, with its own expressions where its pattern language has what is needed |
 """

@@ -1,7 +1,8 @@
 """Fill templates of complaints with random values: `frames/<language>.txt`, one complaint per line.
 
-Their author did not know the patterns of redaction. A slot is `[P TYPE kind]` (a personal value, to be redacted), `[A]` (an amount), `[D]`
-(a date) or `[K text]` (text to be kept). `[P TYPE=value]`, `[A text|value CUR]` and `[D text|date]` set the value instead.
+Their author did not know the patterns of redaction. A slot is `[P TYPE kind]` (a personal value, to be redacted), `[A]` (an
+amount), `[D]` (a date) or `[K text]` (text to be kept). `[P TYPE=value]`, `[A text|value CUR]` and `[D text|date]` set the
+value instead.
 """
 
 from __future__ import annotations

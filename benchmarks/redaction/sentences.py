@@ -1,7 +1,7 @@
 """Make labelled sentences for redaction and entities, in Spanish and English, from templates and values.
 
-All values are made up. Hard negatives are texts that a careless pattern takes for personal data: amounts, dates, times, quantities,
-percentages, laws, error codes, products and prices, and words such as "clave" and "PIN" with no value behind them.
+All values are made up. Hard negatives are texts that a careless pattern takes for personal data: amounts, dates, times,
+quantities, percentages, laws, error codes, products and prices, and words such as "clave" and "PIN" with no value behind them.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from complaints_etl.minhash import BAND_ROWS, BANDS, SIGNATURE_SIZE
 # large does less harm than a leak between splits.
 SIMILARITY = 0.7
 _HOPS = 3  # how far a chain of near-copies is followed
-# SQL, because each call of a pyspark function is a message to the JVM. These expressions would take most of a small run's messages.
+# SQL, because each call of a pyspark function is a message to the JVM: most messages of a small run would be for these.
 _BAND_HASHES = f"transform(sequence(0, {BANDS - 1}), band -> xxhash64(slice(signature, 1 + band * {BAND_ROWS}, {BAND_ROWS})))"
 _EQUAL_VALUES = "size(filter(zip_with(signature, head.signature, (a, b) -> a = b), is_equal -> is_equal))"
 
@@ -20,8 +20,8 @@ _EQUAL_VALUES = "size(filter(zip_with(signature, head.signature, (a, b) -> a = b
 def group_near_copies(rows: DataFrame, known: DataFrame | None) -> DataFrame:
     """Return the group of each text: the group of a known near-copy, or else the smallest fingerprint among its near-copies.
 
-    Candidates share a band of their signatures. Each is compared only with the first text of the band, so that a template with a
-    million copies takes a million comparisons.
+    Candidates share a band of their signatures. Each is compared only with the first text of the band, so that a template with
+    a million copies takes a million comparisons.
 
     Args:
         rows: fingerprint (unique), signature (array<int>).

@@ -43,7 +43,7 @@ class Prepared:
     Attributes:
         records: accepted and duplicate rows (RECORD_COLUMNS).
         rare: this run's rows with a label that has too few rows to be learned.
-        index: this run's labelled rows as later runs compare with them: fingerprint, signature, group_id, label, redaction_version.
+        index: this run's labelled rows, for later runs: fingerprint, signature, group_id, label, redaction_version.
         earlier: `value`, `split`: lines of earlier runs with labels that are not rare any more; None if there are none.
         rejected: rejected rows (REJECTED_COLUMNS).
         report: report.json without the durations.
@@ -99,8 +99,8 @@ def prepare(
         AccountingError: rows read are not equal to rows accounted for.
     """
     files_read = read_files(spark, files, settings.columns, _annotation_options(settings, salt), part_bytes=part_bytes)
-    # All later passes read these rows. They are cached on disk, which is as fast as in memory. In memory, Spark keeps them in pieces of
-    # 1 MB. Each takes 2 MB of a heap with regions of 1 MB, so that 2.5 million rows end in OutOfMemoryError.
+    # All later passes read these rows. They are cached on disk, which is as fast as in memory. In memory, Spark keeps them in
+    # pieces of 1 MB. Each takes 2 MB of a heap with regions of 1 MB, so that 2.5 million rows end in OutOfMemoryError.
     annotated = checkpoint(files_read.rows.withColumn("fingerprint", F.sha2(F.lower("text"), 256)), StorageLevel.DISK_ONLY)
     row_counts = _count_rows(annotated)
     file_entries, rows_before = files_read.metadata()  # complete, because all rows have been counted

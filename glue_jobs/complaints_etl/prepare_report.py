@@ -102,7 +102,7 @@ def build_report(
 
 
 def _groups(records: DataFrame) -> list[Any]:
-    """Group the rows by all columns that the report counts: number `n`, length `step`, and the sum `redacted_<TYPE>` per type."""
+    """Group the rows by all that the report counts, with their number `n`, length `step`, and sums `redacted_<TYPE>`."""
     keys = (
         "source_file", "source_version", "status", "label", "given_label", "unknown_label", "conflict", "split", "language", "flags",
     )  # fmt: skip

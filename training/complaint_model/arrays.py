@@ -37,9 +37,9 @@ class ScoringTables(NamedTuple):
 
     `directory` (buckets / 64, 2) maps a bucket to its row of `entries`. Each of its rows covers 64 buckets: a bit mask of the
     buckets that have a row, and the number of rows of all buckets before them.
-    `entries` (features + 2, width) holds idf and one weight per label. Its last two rows belong to a word that training did not
-    see, and to every other unknown feature (zeros). `char_directory` and `char_entries` are the same for character n-grams,
-    without those two rows.
+    `entries` (features + 2, width) holds idf and one weight per label. Its last two rows belong to a word that training did
+    not see, and to every other unknown feature (zeros). `char_directory` and `char_entries` are the same for character
+    n-grams, without those two rows.
     """
 
     max_skip: int

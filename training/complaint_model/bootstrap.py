@@ -1,7 +1,7 @@
 """Bootstrap macro-F1: draw rows with replacement, many times at once.
 
-Rows with the same truth and the same answers form a cell. A draw is a number of rows per cell, from a multinomial distribution.
-This is equivalent to drawing the rows themselves, as scipy.stats.bootstrap does one draw after another.
+Rows with the same truth and the same answers form a cell. A draw is a number of rows per cell, from a multinomial
+distribution. This is equivalent to drawing the rows themselves, as scipy.stats.bootstrap does one draw after another.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Turn texts into hashed words, skip-bigrams and character n-grams, in any script, with NumPy.
 
 Differences that do not distinguish complaints are folded away first: case, accents, apostrophes, spaces, the digits of a number, and
-what a mask (`XXXX`, `<EMAIL>`) replaced. `count_features` and `spell`, for training, call compiled kernels. Scoring without numba uses
-the other functions, and the tests compare the kernels with them.
+what a mask (`XXXX`, `<EMAIL>`) replaced. `count_features` and `spell`, for training, call compiled kernels. Scoring without
+numba uses the other functions, and the tests compare the kernels with them.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Tokens:
 class Occurrences:
     """Occurrences of features: entry i is feature `bucket[i]` in text `document[i]`, made of the tokens `left[i]` to `right[i]`.
 
-    `term` is the bucket of the word or pair that an explanation shows. For a lead feature it is that of the same word or pair elsewhere.
+    `term` is the bucket of the word or pair that an explanation shows. A lead feature has that of its word or pair.
     """
 
     document: Ints
@@ -75,7 +75,7 @@ class Occurrences:
 
 @cache
 def fold_table() -> UInt32s:
-    """Return the folded letter, SEPARATOR or SKIP of each of the first TABLE_SIZE code points, by the Unicode version of this Python."""
+    """Return the folded letter, SEPARATOR or SKIP of each of the first TABLE_SIZE code points, by Python's Unicode version."""
     table = np.zeros(TABLE_SIZE + 1, dtype=np.uint32)
     for code in range(TABLE_SIZE):
         character = chr(code)
@@ -205,9 +205,9 @@ def _kinds(codes: UInt32s, kept: Ints, folded: UInt32s, start: Ints, end: Ints) 
 def word_occurrences(tokens: Tokens, max_skip: int, lead_words: int) -> Occurrences:
     """List the occurrences of words, skip-bigrams and lead features.
 
-    In this order: every word; every pair of words at most `max_skip` apart, neighbours (1 apart) first; then the lead features,
-    which are the first `lead_words` words of each text and the pairs of neighbours among them. If `max_skip` is above 1, only
-    the pairs are lead features.
+    In this order: every word; every pair of words at most `max_skip` apart, neighbours (1 apart) first; then the lead
+    features, which are the first `lead_words` words of each text and the pairs of neighbours among them. If `max_skip` is
+    above 1, only the pairs are lead features.
     """
     every = np.arange(len(tokens.hash))
     left, right = [every], [every]

@@ -1,8 +1,8 @@
 """Train the classifier: features, cross-fitting, calibration, and a final fit whose weights fold into one table.
 
 One-vs-rest linear SVMs (squared hinge) on words and skip-bigrams and, for short texts, character n-grams. Cross-fitted scores train a
-softmax over all labels' scores, and an offset per label. The steps from features to logits are linear, so scales, n-grams, weights
-and the softmax's slopes multiply into one table of weights.
+softmax over all labels' scores, and an offset per label. The steps from features to logits are linear, so scales, n-grams,
+weights and the softmax's slopes multiply into one table of weights.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ MAX_WEIGHTS = 100_000_000  # 400 MB; with very many labels, the rarest features 
 def _one_blas_thread() -> Iterator[None]:
     """Limit BLAS to one thread, because the rounding of a sum depends on the number of threads.
 
-    One thread is also faster: the matrices are long and thin, and folds are fitted in parallel (Banking77: 26 s of processor time,
-    not 60).
+    One thread is also faster: the matrices are long and thin, and folds are fitted in parallel (Banking77: 26 s of processor
+    time, not 60).
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415  scoring does not need it
 
@@ -104,13 +104,14 @@ def fit(
 
 
 def _fold_weights(vocabulary: Vocabulary, weights: Floats) -> dict[str, Any]:
-    """Return a model's arrays of features: each weight times the feature's share and idf. A word's weights include its n-grams'.
+    """Return a model's arrays: each weight times the feature's share and idf. A word's weights include its n-grams'.
 
     Args:
         vocabulary: the features.
         weights: (columns of the training matrix, labels).
     """
-    # A constant added to all labels' logits changes no probability; without it, a contribution is evidence for or against one label.
+    # A constant added to the logits of all labels changes no probability. It is removed, so that a contribution is evidence for
+    # one label.
     weights = (weights - weights.mean(axis=1, keepdims=True))[vocabulary.columns]
     count, char_ngrams = len(vocabulary.buckets), vocabulary.char_ngrams
     folded = weights[:count] * vocabulary.shares[:, None]

@@ -17,9 +17,9 @@ LINE_FLOATS = 16  # of 4 bytes: a cache line
 class Model:
     """A linear classifier over hashed features.
 
-    Row i of `weights` belongs to bucket `buckets[i]`. It is what the feature adds to each label's logit if it occurs once and the text's
-    vector of such features has length 1. A word's weights include those of its character n-grams. A word that training did not see
-    has only the latter: the sum of its n-grams' weights, divided by the Euclidean norm of their idfs.
+    Row i of `weights` belongs to bucket `buckets[i]`. It is what the feature adds to each label's logit if it occurs once and
+    the text's vector of such features has length 1. A word's weights include those of its character n-grams. A word that
+    training did not see has only the latter: the sum of its n-grams' weights, divided by the Euclidean norm of their idfs.
     `offsets` are added to log-probabilities to choose the label. They never change a reported probability.
     """
 
@@ -59,7 +59,8 @@ class Model:
 def _table(bits: int, buckets: UInt32s, idf: Singles, weights: Singles, more: Singles) -> tuple[UInts, Singles]:
     """Return the directory and the entries of `ScoringTables`.
 
-    The directory is small enough for the processor's cache. Each row of the entries (idf, weights; then `more`) starts at a cache line.
+    The directory is small enough for the processor's cache. Each row of the entries (idf, weights; then `more`) starts at a
+    cache line.
     """
     blocks, bits_in_block = np.divmod(buckets.astype(np.int64), 64)
     directory = np.zeros((1 << (bits - 6), 2), dtype=np.uint64)

@@ -59,7 +59,7 @@ def labels_with_lower_recall(counts: RecallCounts, max_drop: float) -> list[int]
     suspects = np.flatnonzero(counts.fall > max_drop)
     for label in suspects[np.argsort(p_values[suspects], kind="stable")].tolist():
         level = p_values[label]
-        # No label's chance exceeds the level. So if their number times the level is small enough, the sum need not be computed.
+        # No label's chance exceeds the level. So if their number times the level is small enough, no sum is needed.
         if level * remaining.sum() > RECALL_ALPHA and _chances(counts, level, max_drop)[remaining].sum() > RECALL_ALPHA:
             break
         remaining[label] = False
@@ -70,7 +70,7 @@ def labels_with_lower_recall(counts: RecallCounts, max_drop: float) -> list[int]
 def _chances(counts: RecallCounts, level: float, max_drop: float) -> Floats:
     """Return for each label the chance that it falls by more than `max_drop` with a p-value of at most `level`, by chance alone."""
     total = counts.lost + counts.gained
-    # Find the fewest lost rows with that result, by bisection for all labels at once; total + 1 if even all lost rows are too few.
+    # Find the fewest lost rows with that result, by bisection for all labels at once; total + 1 if all are too few.
     fewest, enough = np.zeros_like(total), total + 1
     while (fewest < enough).any():
         middle = (fewest + enough) // 2

@@ -9,7 +9,7 @@ from complaint_model.records import Rows
 
 
 def code_version(source: Path) -> str:
-    """Return the first 12 digits of a SHA-256 of the Python files below `source`. A training instance has no git commit to name."""
+    """Return the first 12 digits of a SHA-256 of the Python files below `source`. A training instance has no git."""
     digest = hashlib.sha256()
     for path in sorted(source.rglob("*.py")):
         digest.update(path.relative_to(source).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

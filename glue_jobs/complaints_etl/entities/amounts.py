@@ -91,7 +91,7 @@ def _currency(sign: str, name: str, written: str, language: str, *, after: str) 
 
 
 def _value(written: str) -> Decimal | None:
-    """Return the decimal value of `1.200.000`, `1,200.50`, `1200,50` or `45`. A mark before the last one or two digits is decimal."""
+    """Return the decimal value of `1.200.000`, `1,200.50` or `1200,50`. A mark before one or two last digits is decimal."""
     match = re.fullmatch(r"(.*?)(?:[.,](\d{1,2}))?", written)
     whole = re.sub(r"\D", "", match[1]) if match else ""
     try:

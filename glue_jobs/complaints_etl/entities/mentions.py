@@ -44,7 +44,7 @@ def find_mentions(scanned: ScannedText, names: Names) -> tuple[str, ...]:
     """Return the names that the text mentions, in the order of `names.names`."""
     if not scanned.may_contain(names.prefixes):
         return ()
-    # If other than Spanish accents are removed, positions move, and the scanner's positions of prefixes do not apply. This is rare.
+    # Rarely, removing other than Spanish accents moves positions. Then the scanner's positions of prefixes do not apply.
     positions_moved = scanned.plain != scanned.folded
     matches = (
         names.pattern.finditer(scanned.plain)

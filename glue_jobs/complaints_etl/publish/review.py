@@ -1,4 +1,4 @@
-"""Write the review list: complaints for a person to label. When the list is uploaded again, the model learns from these labels."""
+"""Write the review list: complaints for a person to label. If it is uploaded again, the model learns from these labels."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class RunStatistics:
 def collect_statistics(scored: DataFrame) -> RunStatistics:
     """Count the rows of the predictions table.
 
-    One Spark job counts all dimensions together, and Python sums them up: each Spark job takes about a second, however small it is.
+    One Spark job counts all dimensions together, and Python sums them up: even a small Spark job takes about a second.
     """
     words = F.size(F.split(F.trim("text"), r"\s+"))
     length = F.lit(LENGTH_BUCKETS[-1][1])

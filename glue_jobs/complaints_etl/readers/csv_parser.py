@@ -1,4 +1,4 @@
-"""Parse records of a CSV file into cells: Python's csv module, plus backslash escapes and a lenient reading of stray quotes."""
+"""Parse records of a CSV file into cells: Python's csv module, with backslash escapes and lenient parsing of stray quotes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from itertools import chain
 from complaints_etl.readers.table import MAX_CELL_CHARACTERS, MAX_COLUMNS
 
 _NO_SEPARATOR = "\x1f"  # for a file with one column: a control character (unit separator), so that commas do not split a cell
-# A backslash escapes only a quote or a backslash. Before any other character it is kept, as in a Windows path. The csv module's
-# `escapechar` would remove it there, too. So escaped characters are hidden as noncharacters, which no text may hold (Unicode, D14).
+# A backslash escapes only a quote or a backslash. Before any other character it is kept, as in a Windows path. The csv
+# module's `escapechar` would remove it there, too. So escaped characters are hidden as noncharacters, which no text may hold
+# (Unicode, D14).
 _ESCAPE = re.compile(r'\\(["\\])')
 _HIDDEN = {'"': "\ufdd0", "\\": "\ufdd1"}
 _SHOWN = str.maketrans({hidden: character for character, hidden in _HIDDEN.items()})

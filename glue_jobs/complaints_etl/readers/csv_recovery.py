@@ -6,8 +6,8 @@ Example, with the header `id,text,label`:
     2,the card,b            and takes these lines for one cell. Behind the quote
     3,"fees",c              it expects a separator, finds `f`, and raises an error.
 
-The parser has taken three lines by then. `Recovery.after_error` counts the lines that the broken record needs for the header's three
-fields: one. That line is rejected as `unclosed_quote`, the other two are put back, and the parser starts again at `2,`.
+The parser has taken three lines by then. `Recovery.after_error` counts the lines that the broken record needs for the header's
+three fields: one. That line is rejected as `unclosed_quote`, the other two are put back, and the parser starts again at `2,`.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Recovery:
         lines = self._lines.current
         if cells == self._width:
             return len(lines) > LONG_RECORD and holds_records(lines, self._width, self._parser.separator)
-        # A record of the wrong width has swallowed others if its first line is complete and a later line is a record by itself.
+        # A record of the wrong width has swallowed others if its first line is complete and a later line is a record.
         first, *others = lines
         complete = first.count(self._parser.separator) + 1 >= self._width > 1
         return complete and any(map(self._is_record, others))

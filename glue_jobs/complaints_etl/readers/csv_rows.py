@@ -1,4 +1,4 @@
-"""Read the rows of any CSV, one by one, with Python's parser. A record that cannot be read is rejected with its line and a reason."""
+"""Read the rows of any CSV, one by one, with Python's parser. Reject an unreadable record with its line and a reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ptmlops_contracts.report import Reason
 
 
 class _Columns(NamedTuple):
-    """The columns in the order of the rows that follow: names, True for columns without a name in the file, and folded names."""
+    """The columns in the order of the rows that follow: names, which have no name in the file, folded names."""
 
     names: tuple[str, ...]
     unnamed: tuple[bool, ...]

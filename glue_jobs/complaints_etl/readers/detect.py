@@ -1,6 +1,7 @@
 """Detect the format of a file, once. All later steps receive the `FileFormat`.
 
-For a file that is not cut into parts, detection reads all of its bytes, so that an unreadable file is rejected before any row is counted.
+For a file that is not cut into parts, detection reads all of its bytes, so that an unreadable file is rejected before any row
+is counted.
 """
 
 from __future__ import annotations

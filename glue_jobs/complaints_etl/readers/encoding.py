@@ -66,7 +66,7 @@ def as_utf8(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 
 
 def decode(block: bytes, encoding: str) -> str:
-    """Return the text of complete lines from `as_utf8`. In a file of a code page, a line of valid UTF-8 is UTF-8: files may be joined."""
+    """Return the text of complete lines from `as_utf8`. In a joined file, some lines may be UTF-8, others of a code page."""
     if encoding not in ONE_BYTE or block.isascii():
         return join_surrogate_pairs(block).decode("utf-8", "surrogateescape")
     return "".join([decode_line(line, encoding) for line in block.splitlines(keepends=True)])
@@ -95,7 +95,7 @@ def join_surrogate_pairs(block: bytes) -> bytes:
 
 
 def reject_bytes(number: int, line: int, record: str) -> Row:
-    """Reject a row with bytes that are invalid in its file's encoding. The record shows them as `\\xff`, because no text can hold them."""
+    """Reject a row with bytes that are invalid in its file's encoding. The record shows them as escapes such as `\\xff`."""
     record = LONE_SURROGATE.sub(lambda match: f"\\x{ord(match[0]) & 0xFF:02x}", record)
     detail = "it has bytes that are not of the file's encoding; the record shows each as \\x and two digits"
     return Row(number, line, {}, Reason.BROKEN_ENCODING, detail, record)

@@ -13,14 +13,14 @@ from complaints_etl.readers.encoding import LONE_SURROGATE, join_surrogate_pairs
 # The bytes of a character in UTF-8 that the beginning or the end of a range cuts.
 _CUT_BEGIN = re.compile(rb"[\x80-\xbf]{0,3}")
 _CUT_END = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")
-# Bytes between two ASCII letters that are Spanish letters: é í ó ú ñ in code page 850; é á ú ü in Mac Roman. The bytes of í ó ñ in
-# Mac Roman are not counted: in Windows-1252 they are an apostrophe and dashes.
+# Bytes between two ASCII letters that are Spanish letters: é í ó ú ñ in code page 850; é á ú ü in Mac Roman. The bytes of í ó
+# ñ in Mac Roman are not counted: in Windows-1252 they are an apostrophe and dashes.
 _LATIN, _DOS, _MAC = (
     re.compile(rb"(?<=[a-z])[%s](?=[a-z])" % letters)
     for letters in (rb"\xdf-\xf6\xf8-\xff", rb"\x82\xa1-\xa4", rb"\x87\x8e\x9c\x9f")
 )
-# Matches a cell such as 3/25/2026 from its first "/" on, or 3-25-2026 (only with four digits) from its first "-" on. Starting there
-# is fast, because few bytes are a "/" or "-". The lookbehind checks the separator and the one or two digits in front.
+# Matches a cell such as 3/25/2026 from its first "/" on, or 3-25-2026 (only with four digits) from its first "-" on. Starting
+# there is fast, because few bytes are a "/" or "-". The lookbehind checks the separator and the one or two digits in front.
 _DATES = tuple(
     re.compile(
         rb"%(mark)s(?:(?<=[,;\t|\"\n]\d%(mark)s)|(?<=[,;\t|\"\n]\d\d%(mark)s))(\d\d?)%(mark)s%(year)s(?=[,;\t|\"\r\n]|\Z|,? \d)"
@@ -84,7 +84,7 @@ class Evidence:
 
     @property
     def is_month_first(self) -> bool:
-        """Return True if 03/04/2026 is the fourth of March: some dates can only have the month first, and none only the day first."""
+        """Return True if 03/04/2026 is the fourth of March: some dates must have the month first, and none the day."""
         return self.month_first > 0 and not self.day_first
 
     @property
@@ -93,7 +93,7 @@ class Evidence:
         # If most accents are valid UTF-8, a few broken bytes do not change the encoding.
         if not self.broken or self.multibyte >= self.broken:
             return "utf-8"
-        # Windows-1252, unless nearly all bytes inside words are letters in code page 850 or Mac Roman, but not in Windows-1252.
+        # Windows-1252, unless nearly all bytes inside words are Spanish letters only in code page 850 or Mac Roman.
         count, name = max((self.dos, "cp850"), (self.mac, "mac_roman"))
         return name if count > 2 and count > 10 * self.latin else "cp1252"
 

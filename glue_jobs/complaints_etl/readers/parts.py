@@ -1,8 +1,8 @@
 """Cut a large CSV into parts that several workers read at the same time.
 
 A part is a range of bytes. It holds the records that begin in its range, so it ends where a record ends: at a newline with an even
-number of quotes before it. The workers count quotes and newlines of every range first (`Evidence`). From the sums, the driver derives
-for each part if it begins inside a quoted cell, and how many lines are above it.
+number of quotes before it. The workers count quotes and newlines of every range first (`Evidence`). From the sums, the driver
+derives for each part if it begins inside a quoted cell, and how many lines are above it.
 """
 
 from __future__ import annotations

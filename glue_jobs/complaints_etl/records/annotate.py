@@ -1,7 +1,7 @@
-"""Turn raw rows into annotated rows in one pass over each text: clean it, redact it, and find its language, entities, tokens, signature.
+"""Annotate raw rows in one pass over each text: clean and redact it, and find its language, entities, tokens and signature.
 
-The pass is Python on Arrow batches, in the same worker that reads the files: a text is sent to the JVM once, when it is finished.
-docs/decisions/0014-one-pass-over-a-text.md has the measurement against Spark SQL.
+The pass is Python on Arrow batches, in the same worker that reads the files: a text is sent to the JVM once, when it is
+finished. docs/decisions/0014-one-pass-over-a-text.md has the measurement against Spark SQL.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ _redact_carried_once = lru_cache(maxsize=50_000)(redact_carried)
 
 
 def _redact_values(carried: pa.MapArray) -> pa.MapArray:
-    """Redact the values of the carried columns. Results for short values are cached, because most of them are repeated often."""
+    """Redact the values of the carried columns. Results for short values are cached, because most are repeated often."""
     pairs = zip(carried.keys.to_pylist(), carried.items.to_pylist(), strict=True)
     items = [(_redact_carried_once if len(value) < _SHORT else redact_carried)(name, value) for name, value in pairs]
     return pa.MapArray.from_arrays(carried.offsets, carried.keys, pa.array(items, pa.string()))

@@ -1,7 +1,7 @@
 """Compare rows with each other: repeated texts and ids, conflicting labels, rare labels, near-copies.
 
-Most rows have nothing in common with others. Only ids, fingerprints and labels are sorted and joined here, and only the exceptions are
-returned, so texts are not shuffled.
+Most rows have nothing in common with others. Only ids, fingerprints and labels are sorted and joined here, and only the
+exceptions are returned, so texts are not shuffled.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ROW = ("source_index", "row_number")
 def usual_id() -> Column:
     """Return the id of a row: the one in its file, or else a hash of its text and date.
 
-    If a file is uploaded again, repaired or not, its rows get the same hashes. A redacted id (`<EMAIL>`) does not identify a row.
+    If a file is uploaded again, repaired or not, its rows get the same hashes. A redacted id (`<EMAIL>`) identifies no row.
     """
     from_file = F.when(~F.col("original_id").rlike("<[A-Z_]+>"), F.col("original_id"))
     return F.coalesce(from_file, _made_id("fingerprint", "received_at"))

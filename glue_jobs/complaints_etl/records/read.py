@@ -107,7 +107,7 @@ def read_files(
 
 
 def number_rows(rows: DataFrame, before: Mapping[tuple[int, int], int]) -> DataFrame:
-    """Return `rows` with `row_number` counted from the beginning of the file. `before` has the number of rows before each part."""
+    """Return `rows` with `row_number` counted from the file's beginning. `before` has the number of rows before each part."""
     offsets = {f"{file}.{part}": count for (file, part), count in before.items() if count}
     if not offsets:
         return rows

@@ -26,8 +26,8 @@ class Span(NamedTuple):
     end: int
 
 
-# The sections of the lexicon with keywords for the type of a value. CODE has three digits, TEXT six; both become SECRET. IMPERSONAL marks a
-# number that is not personal: a branch, a law, the last four digits of a card.
+# The sections of the lexicon with keywords for the type of a value. CODE has three digits, TEXT six; both become SECRET.
+# IMPERSONAL marks a number that is not personal: a branch, a law, the last four digits of a card.
 CODE, TEXT, IMPERSONAL = "CODE", "TEXT", ""
 _SECTIONS = {
     CODE: ("card_codes",),

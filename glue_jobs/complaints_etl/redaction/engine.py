@@ -11,8 +11,8 @@ from complaints_etl.redaction.order import RULES
 from complaints_etl.redaction.rule import Rule
 from complaints_etl.redaction.scanner import ScannedText
 
-# Keywords typed right before their number ("cel3105551234"), and words typed right before any number ("al3105551234"), which also
-# begin IBANs. The letters that begin a reference (PQR2026…) are part of it.
+# Keywords typed right before their number ("cel3105551234"), and words typed right before any number ("al3105551234"), which
+# also begin IBANs. The letters that begin a reference (PQR2026…) are part of it.
 _GLUED_SECTIONS = (
     "identity", "lettered_documents", "passport", "social_security", "phones", "tax_id", "accounts", "passwords", "pins", "card_codes",
     "references", "cards",

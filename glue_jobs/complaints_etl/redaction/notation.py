@@ -66,7 +66,7 @@ def after_law(text: str, start: int) -> bool:
 
 
 def after_quantity(text: str, start: int, characters: int) -> bool:
-    """Return True if a currency, a street or a mark of decimals and dates is right before a position, within so many characters."""
+    """Return True if a currency, a street or a mark such as `.` or `/` is right before a position, in at most `characters`."""
     return _BEFORE_QUANTITY.search(text, max(start - characters, 0), start) is not None
 
 

@@ -1,8 +1,8 @@
 """Try a pattern only where it can match: find the positions of the words that patterns begin with, for many texts at once.
 
-A search with a regular expression takes a hundred times as long as this lookup in a text without a match. Most patterns begin with one
-of a few words. `PrefixIndex` looks up the first letters of every word of a whole batch with NumPy; `ScannedText` then tries a pattern at
-those positions and nowhere else, with the same result as a search of the whole text.
+A search with a regular expression takes a hundred times as long as this lookup in a text without a match. Most patterns begin
+with one of a few words. `PrefixIndex` looks up the first letters of every word of a whole batch with NumPy; `ScannedText` then
+tries a pattern at those positions and nowhere else, with the same result as a search of the whole text.
 
 Example: the text `mi PIN es 4821` has one position for `Prefixes("pin", "clave")`, 3. A rule with these prefixes runs its pattern there.
 """
@@ -139,7 +139,7 @@ class ScannedText:
         return bit is None or bool(self._groups & bit)
 
     def matches(self, pattern: re.Pattern[str], prefixes: Prefixes, text: str | None = None) -> Iterator[re.Match[str]]:
-        """Yield the matches of `pattern.finditer(text)`, for a pattern that begins at the start of a word, with one of `prefixes`.
+        """Yield the matches of `pattern.finditer(text)`, for a pattern that begins with a word, with one of `prefixes`.
 
         Args:
             pattern: its matches begin with a word.

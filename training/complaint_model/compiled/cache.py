@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def own_folder(name: str) -> Path:
-    """Return a folder that outlives this process and that no other user can write to: in the user's cache, else among temporary files.
+    """Return a lasting folder that only this user can write to: in the user's cache, or else among temporary files.
 
     Raises:
         OSError: There is neither.

@@ -45,7 +45,7 @@ def placeholder(kind: str, text: ScannedText) -> list[int]:
 
 
 def another(kind: str, form: str, *, name: str, example: str) -> Rule:
-    """Make the rule for a second number of a kind, after one that is replaced already: `the account <ACCOUNT> and not 456…`."""
+    """Make the rule for a second number of a kind, after a replaced one: `the account <ACCOUNT> and not 456…`."""
     return Rule(
         name=name,
         type=kind,

@@ -110,8 +110,8 @@ def _fold_weights(vocabulary: Vocabulary, weights: Floats) -> dict[str, Any]:
         vocabulary: the features.
         weights: (columns of the training matrix, labels).
     """
-    # A constant added to the logits of all labels changes no probability. It is removed, so that a contribution is evidence for
-    # one label.
+    # A constant added to the logits of all labels changes no probability. It is removed, so that a contribution is evidence
+    # for one label.
     weights = (weights - weights.mean(axis=1, keepdims=True))[vocabulary.columns]
     count, char_ngrams = len(vocabulary.buckets), vocabulary.char_ngrams
     folded = weights[:count] * vocabulary.shares[:, None]

@@ -1,1 +1,1 @@
-"""promote_model: judges an evaluated candidate and registers it."""
+"""promote_model: judge an evaluated candidate and register it."""

@@ -1,4 +1,4 @@
-"""Read the fields of an evaluation, and word what is found.
+"""Read the fields of an evaluation, and collect checks with a sentence each.
 
 A field that is missing, of another type or out of range is a failed check.
 """
@@ -21,7 +21,7 @@ ABSENT: Mapping[str, Any] = {}
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One check: a number, its limit, and a sentence. `value` is None if the number is missing."""
+    """One entry of `checks` in promotion.json: a number, its limit, and a sentence (`says`). Checks of other fields have no number."""
 
     name: str
     value: float | None
@@ -31,61 +31,70 @@ class Check:
 
 
 class Checks:
-    """Read fields, and collect the checks made."""
+    """Reads fields of an evaluation, and collects the checks.
+
+    The reading methods return None (`part`: ABSENT) after a failed check. Their arguments are the JSON object `source`, the field's
+    `name`, and `owner`, the noun that the sentence uses: "the candidate" gives "the candidate's accuracy is missing".
+
+    Attributes:
+        made: All checks so far.
+    """
 
     def __init__(self) -> None:
         self.made: list[Check] = []
 
-    def add(self, name: str, value: float | None, limit: float | None, says: str, *, passed: bool) -> None:
-        self.made.append(Check(name=name, value=value, limit=limit, passed=passed, says=says))
+    def add(self, name: str, value: float | None, limit: float | None, sentence: str, *, passed: bool) -> None:
+        self.made.append(Check(name=name, value=value, limit=limit, passed=passed, says=sentence))
 
-    def refuse(self, name: str, says: str) -> None:
-        self.add(name, None, None, says, passed=False)
+    def refuse(self, name: str, sentence: str) -> None:
+        """Add a failed check without a number."""
+        self.add(name, None, None, sentence, passed=False)
 
     def part(self, source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-        found = source.get(name)
-        if isinstance(found, Mapping):
-            return found
+        """Return a nested object, or ABSENT."""
+        value = source.get(name)
+        if isinstance(value, Mapping):
+            return value
         self.refuse(name, f"the evaluation has no {name}")
         return ABSENT
 
-    def number(self, source: Mapping[str, Any], name: str, whose: str, *, low: float = 0, high: float = 1) -> float | None:
+    def number(self, source: Mapping[str, Any], name: str, owner: str, *, low: float = 0, high: float = 1) -> float | None:
         value = source.get(name)
         if value is None:
-            self.refuse(name, f"{whose} {name} is missing")
+            self.refuse(name, f"{owner}'s {name} is missing")
         elif not is_number(value):
-            self.refuse(name, f"{whose} {name} is not a number")
+            self.refuse(name, f"{owner}'s {name} is not a number")
         elif not low <= value <= high:  # true for NaN too, and for integers of any size
-            self.refuse(name, f"{whose} {name} is not a number from {low:g} to {high:g}")
+            self.refuse(name, f"{owner}'s {name} is not a number from {low:g} to {high:g}")
         else:
             return float(value)
         return None
 
-    def count(self, source: Mapping[str, Any], name: str, whose: str, *, low: int = 0, high: int = LARGEST) -> int | None:
-        value = self.number(source, name, whose, low=low, high=high)
+    def count(self, source: Mapping[str, Any], name: str, owner: str, *, low: int = 0, high: int = LARGEST) -> int | None:
+        value = self.number(source, name, owner, low=low, high=high)
         if value is not None and not value.is_integer():
-            self.refuse(name, f"{whose} {name} is {value:g}, not a whole number")
+            self.refuse(name, f"{owner}'s {name} is {value:g}, not a whole number")
             return None
         return None if value is None else int(value)
 
-    def interval(self, source: Mapping[str, Any], name: str, whose: str, *, lowest: int) -> tuple[float, float] | None:
+    def interval(self, source: Mapping[str, Any], name: str, owner: str, *, lowest: int) -> tuple[float, float] | None:
         match source.get(name):
             case [low, high] if is_number(low) and is_number(high) and lowest <= low <= high <= 1:
                 return float(low), float(high)
-        self.refuse(name, f"{whose} {name} is not a pair of numbers from {lowest} to 1, the lower one first")
+        self.refuse(name, f"{owner}'s {name} is not a pair of numbers from {lowest} to 1, the lower one first")
         return None
 
-    def text(self, source: Mapping[str, Any], name: str, whose: str) -> str | None:
+    def text(self, source: Mapping[str, Any], name: str, owner: str) -> str | None:
         value = source.get(name)
         if isinstance(value, str) and value:
             return value
-        self.refuse(name, f"{whose} {name} is missing or not text")
+        self.refuse(name, f"{owner}'s {name} is missing or not text")
         return None
 
-    def fingerprint(self, source: Mapping[str, Any], name: str, whose: str) -> None:
-        value = self.text(source, name, whose)
+    def fingerprint(self, source: Mapping[str, Any], name: str, owner: str) -> None:
+        value = self.text(source, name, owner)
         if value is not None and not SHA256.fullmatch(value):
-            self.refuse(name, f"{whose} {name} is not a SHA-256 digest")
+            self.refuse(name, f"{owner}'s {name} is not a SHA-256 digest")
 
 
 def is_number(value: object) -> bool:
@@ -93,12 +102,12 @@ def is_number(value: object) -> bool:
 
 
 def distinct(value: float, limit: float) -> tuple[str, str]:
-    """Format both numbers with as many decimals as make them differ, at least three."""
+    """Format both numbers with so many decimals that they look different, at least three."""
     digits = next((n for n in range(3, 17) if value == limit or f"{value:.{n}f}" != f"{limit:.{n}f}"), 17)
     return f"{value:.{digits}f}", f"{limit:.{digits}f}"
 
 
 def short_name(name: str, longest: int = LONGEST_NAME) -> str:
-    """Return a name fit for a sentence: one line of bounded length."""
+    """Return a name for use in a sentence: on one line, and cut to `longest` characters."""
     text = " ".join("".join(character if character.isprintable() else " " for character in name).split())
     return text[: longest - 1] + "…" if len(text) > longest else text or "(no name)"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAX_LEAKED_SHARE = 0.05
 LONGEST_ERROR = 300  # characters in a sentence
 # Metrics of a candidate on a holdout with rows: (lowest, highest).
-MEASURED = {
+METRIC_RANGES = {
     "accuracy": (0, 1),
     "macro_f1": (0, 1),
     "expected_calibration_error": (0, 1),
@@ -59,61 +59,63 @@ def judge(evaluation: object, policy: Mapping[str, Any], *, run_id: str, champio
     """
     document = evaluation if isinstance(evaluation, Mapping) else {}
     checks = Checks()
-    version = checks.count({"schema_version": 1, **document}, "schema_version", "the evaluation's")
+    version = checks.count({"schema_version": 1, **document}, "schema_version", "the evaluation")
     if version is not None and version != EVALUATION_VERSION:
-        says = f"the evaluation has version {version} and the gate reads version {EVALUATION_VERSION}: evaluate in a new run"
-        checks.refuse("schema_version", says)
-    evaluated_run = checks.text(document, "run_id", "the evaluation's")
+        sentence = (
+            f"the evaluation has version {version} and the gate reads version {EVALUATION_VERSION}: evaluate in a new run"
+        )
+        checks.refuse("schema_version", sentence)
+    evaluated_run = checks.text(document, "run_id", "the evaluation")
     if evaluated_run is not None and evaluated_run != run_id:
-        checks.refuse("run_id", f"it is the evaluation of run {short_name(evaluated_run)}, not of {run_id}")
-    checks.number(document, "target_precision", "the evaluation's")
+        checks.refuse("run_id", f"the evaluation is of run {short_name(evaluated_run)}, not of {run_id}")
+    checks.number(document, "target_precision", "the evaluation")
     candidate = checks.part(document, "candidate")
-    rows, supports = _holdout(checks, document, policy)
+    rows, supports = _check_holdout(checks, document, policy)
     if candidate is not ABSENT and rows != 0:  # an empty holdout measures nothing, and has been refused
-        _candidate(checks, candidate, policy)
-    unread = None
+        _check_candidate(checks, candidate, policy)
+    unreadable = None
     if champion_version != NONE:
-        unread = _champion(checks, document, champion_version, supports, policy["max_recall_drop"])
+        unreadable = _check_champion(checks, document, champion_version, supports, policy["max_recall_drop"])
     elif document.get("champion") is not None or document.get("comparison") is not None:
-        checks.refuse("champion_version", "it was compared with a champion, but this run was planned without one")
+        checks.refuse("champion_version", "the candidate was compared with a champion, but this run was planned without one")
 
     made = tuple(checks.made)
     objections = tuple(check.says for check in made if not check.passed)
     if objections:
         return Verdict(status=REJECTED, reasons=objections, checks=made)
     passed = f"macro-F1 {candidate['macro_f1']:.3f} on {rows} held-out rows"
-    if unread:
-        return Verdict(status=PENDING, reasons=(passed, f"{unread}: a person decides"), checks=made)
+    if unreadable:
+        return Verdict(status=PENDING, reasons=(passed, f"{unreadable}: a person decides"), checks=made)
     if champion_version == NONE:
         passed = f"first champion: {passed}"
     else:
-        passed += f", {_change(document)} of version {champion_version} on the same rows"
+        passed += f", {_describe_change(document)} of version {champion_version} on the same rows"
     if policy["mode"] != "automatic":
         return Verdict(status=PENDING, reasons=(passed, "the settings ask for approval by a person"), checks=made)
     return Verdict(status=APPROVED, reasons=(passed,), checks=made)
 
 
-def _holdout(
+def _check_holdout(
     checks: Checks, document: Mapping[str, Any], policy: Mapping[str, Any]
 ) -> tuple[int | None, Mapping[str, int] | None]:
-    """Return the holdout's rows, and rows per label; None if they are missing or contradict each other."""
+    """Check the holdout. Return its rows, and its rows per label; each is None if missing or contradictory."""
     holdout = checks.part(document, "holdout")
-    rows = checks.count(holdout, "rows", "the holdout's")
-    leaked = checks.count(checks.part(document, "leakage"), "rows", "the leakage check's")
+    rows = checks.count(holdout, "rows", "the holdout")
+    leaked = checks.count(checks.part(document, "leakage"), "rows", "the leakage check")
     if rows is not None:
         needed = max(policy["min_holdout_rows"], 1)
-        says = f"the holdout has {rows} rows; at least {needed} are needed"
-        checks.add("holdout_rows", rows, needed, says, passed=rows >= needed)
+        sentence = f"the holdout has {rows} rows; at least {needed} are needed"
+        checks.add("holdout_rows", rows, needed, sentence, passed=rows >= needed)
     if rows is not None and leaked is not None:
         share = leaked / max(rows + leaked, 1)
-        says = f"{leaked} of {rows + leaked} holdout rows are near-copies of training rows"
+        sentence = f"{leaked} of {rows + leaked} holdout rows are near-copies of training rows"
         if share > MAX_LEAKED_SHARE:
-            says += ": the split does not hold"
-        checks.add("leaked_share", share, MAX_LEAKED_SHARE, says, passed=share <= MAX_LEAKED_SHARE)
-    checks.fingerprint(holdout, "fingerprint", "the holdout's")
+            sentence += ": the split does not hold"
+        checks.add("leaked_share", share, MAX_LEAKED_SHARE, sentence, passed=share <= MAX_LEAKED_SHARE)
+    checks.fingerprint(holdout, "fingerprint", "the holdout")
     labels = checks.part(holdout, "labels")
     supports = {
-        label: checks.count({"rows": count}, "rows", f"the label {short_name(label)}'s", low=1)
+        label: checks.count({"rows": count}, "rows", f"the label {short_name(label)}", low=1)
         for label, count in labels.items()
     }
     known = {label: support for label, support in supports.items() if support is not None}
@@ -125,96 +127,97 @@ def _holdout(
     return rows, known
 
 
-def _candidate(checks: Checks, candidate: Mapping[str, Any], policy: Mapping[str, Any]) -> None:
-    whose = "the candidate's"
-    found = {name: checks.number(candidate, name, whose, low=low, high=high) for name, (low, high) in MEASURED.items()}
+def _check_candidate(checks: Checks, candidate: Mapping[str, Any], policy: Mapping[str, Any]) -> None:
+    owner = "the candidate"
+    metrics = {name: checks.number(candidate, name, owner, low=low, high=high) for name, (low, high) in METRIC_RANGES.items()}
     for name in ("accuracy_interval", "macro_f1_interval"):
-        checks.interval(candidate, name, whose, lowest=0)
-    accuracy, share = found["accuracy"], found["answered_share"]
+        checks.interval(candidate, name, owner, lowest=0)
+    accuracy, share = metrics["accuracy"], metrics["answered_share"]
     if share:  # without answers there is no precision
-        precision = checks.number(candidate, "answered_precision", whose)
+        precision = checks.number(candidate, "answered_precision", owner)
         # The rows that are not answered may all be right, or all be wrong.
         if not (accuracy is None or precision is None) and not (
             accuracy - (1 - share) - ROUNDING <= share * precision <= accuracy + ROUNDING
         ):
-            says = f"an accuracy of {accuracy:g} contradicts a precision of {precision:g} on a share of {share:g}"
-            checks.refuse("answered_precision", says)
-    checks.count(candidate, "training_rows", whose, low=1)
-    checks.fingerprint(candidate, "data_fingerprint", whose)
-    checks.text(candidate, "code_version", whose)
+            sentence = f"an accuracy of {accuracy:g} contradicts a precision of {precision:g} on a share of {share:g}"
+            checks.refuse("answered_precision", sentence)
+    checks.count(candidate, "training_rows", owner, low=1)
+    checks.fingerprint(candidate, "data_fingerprint", owner)
+    checks.text(candidate, "code_version", owner)
 
-    macro_f1 = found["macro_f1"]
+    macro_f1 = metrics["macro_f1"]
     if macro_f1 is not None:
         floor = policy["min_macro_f1"]
         value, limit = distinct(macro_f1, floor)
-        says = f"macro-F1 {value} is {'under' if macro_f1 < floor else 'at or over'} the floor of {limit}"
-        checks.add("macro_f1", macro_f1, floor, says, passed=macro_f1 >= floor)
-    # A perfectly calibrated model has an error, too: what chance gives on so many rows is allowed.
-    error, chance = found["expected_calibration_error"], found["expected_calibration_error_by_chance"]
-    if error is not None and chance is not None:
-        most = max(policy["max_calibration_error"], chance)
-        value, limit = distinct(error, most)
-        says = f"calibration error {value} is {'over' if error > most else 'within'} the limit of {limit}"
-        checks.add("expected_calibration_error", error, most, says, passed=error <= most)
+        sentence = f"macro-F1 {value} is {'under' if macro_f1 < floor else 'at or over'} the floor of {limit}"
+        checks.add("macro_f1", macro_f1, floor, sentence, passed=macro_f1 >= floor)
+    # On few rows even a perfectly calibrated model has an error by chance: so large an error is allowed.
+    error, by_chance = metrics["expected_calibration_error"], metrics["expected_calibration_error_by_chance"]
+    if error is not None and by_chance is not None:
+        max_error = max(policy["max_calibration_error"], by_chance)
+        value, limit = distinct(error, max_error)
+        sentence = f"calibration error {value} is {'over' if error > max_error else 'within'} the limit of {limit}"
+        checks.add("expected_calibration_error", error, max_error, sentence, passed=error <= max_error)
 
 
-def _champion(
+def _check_champion(
     checks: Checks, document: Mapping[str, Any], version: str, supports: Mapping[str, int] | None, max_recall_drop: float
 ) -> str | None:
-    """Check the comparison with the champion. Return why the champion could not be read, if it could not."""
+    """Check the comparison with the champion. Return the reason if the champion could not be read, else None."""
     champion = checks.part(document, "champion")
     if champion is ABSENT:
         return None
-    compared = checks.text(champion, "version", "the champion's")
+    compared = checks.text(champion, "version", "the champion")
     if compared is not None:
         same = compared == version
-        says = f"it was compared with version {short_name(compared)}" + (
+        sentence = f"the candidate was compared with version {short_name(compared)}" + (
             "" if same else f", but the champion is version {version}"
         )
-        checks.add("champion_version", None, None, says, passed=same)
+        checks.add("champion_version", None, None, sentence, passed=same)
     if "error" in champion:
-        error = checks.text(champion, "error", "the champion's")
+        error = checks.text(champion, "error", "the champion")
         if document.get("comparison") is not None:
             checks.refuse("comparison", "there is a comparison with a champion that could not be read")
-        return error and f"version {version} could not be compared with it ({short_name(error, LONGEST_ERROR)})"
+        return error and f"the candidate could not be compared with version {version} ({short_name(error, LONGEST_ERROR)})"
     comparison = checks.part(document, "comparison")
     if comparison is not ABSENT:
-        _difference(checks, document, version)
-        checks.number(comparison, "p_value", "the comparison's")
+        _check_difference(checks, document, version)
+        checks.number(comparison, "p_value", "the comparison")
         changes = checks.part(comparison, "recall")
         if supports is not None and changes is not ABSENT:
-            checks.count(comparison, "rows_answered_differently", "the comparison's", high=sum(supports.values()))
+            checks.count(comparison, "rows_answered_differently", "the comparison", high=sum(supports.values()))
             check_recalls(checks, comparison, supports, max_recall_drop)
     return None
 
 
-def _difference(checks: Checks, document: Mapping[str, Any], version: str) -> None:
+def _check_difference(checks: Checks, document: Mapping[str, Any], version: str) -> None:
     """Check that macro-F1 is not worse by more than chance explains, and that its numbers agree."""
     candidate, champion, comparison = document.get("candidate"), document["champion"], document["comparison"]
-    before = checks.number(champion, "macro_f1", "the champion's")
-    difference = checks.number(comparison, "macro_f1_difference", "the comparison's", low=-1)
-    interval = checks.interval(comparison, "interval", "the comparison's", lowest=-1)
+    before = checks.number(champion, "macro_f1", "the champion")
+    difference = checks.number(comparison, "macro_f1_difference", "the comparison", low=-1)
+    interval = checks.interval(comparison, "interval", "the comparison", lowest=-1)
     now: Any = candidate.get("macro_f1") if isinstance(candidate, Mapping) else None
     if before is None or difference is None or interval is None or not is_number(now) or not 0 <= now <= 1:
         return
     low, high = interval
     if abs(difference - (now - before)) > ROUNDING:
-        says = f"macro-F1 is reported to change by {difference:+.6f}, from {before:.6f} to {now:.6f}"
-        checks.refuse("macro_f1_difference", says)
-    # A bootstrap of a perfect candidate over a thousand rare labels was .43 of its width beside the difference (decision 0004).
+        sentence = f"macro-F1 is reported to change by {difference:+.6f}, from {before:.6f} to {now:.6f}"
+        checks.refuse("macro_f1_difference", sentence)
+    # A bootstrap interval may miss the difference: for a perfect candidate over 1,000 rare labels by .43 of its width (decision 0004).
+    # Only an interval that misses it by more than its width contradicts it.
     if not low - (high - low) - ROUNDING <= difference <= high + (high - low) + ROUNDING:
-        says = f"the difference in macro-F1 is {difference:+.6f} and its interval {low:+.6f} to {high:+.6f}"
-        checks.refuse("interval", says)
+        sentence = f"the difference in macro-F1 is {difference:+.6f} and its interval {low:+.6f} to {high:+.6f}"
+        checks.refuse("interval", sentence)
     chance = "within what chance explains" if high >= 0 else "worse by more than chance explains"
-    says = f"macro-F1 is {_change(document)} of version {version}: {chance}"
-    checks.add("macro_f1_difference", difference, None, says, passed=high >= 0)
+    sentence = f"macro-F1 is {_describe_change(document)} of version {version}: {chance}"
+    checks.add("macro_f1_difference", difference, None, sentence, passed=high >= 0)
 
 
-def _change(document: Mapping[str, Any]) -> str:
-    """Describe the difference, with enough decimals that no number but 0 reads as 0. Its numbers have been checked."""
+def _describe_change(document: Mapping[str, Any]) -> str:
+    """Describe the difference in macro-F1, with so many decimals that only 0 is printed as 0. Its numbers have been checked."""
     comparison, champion = document["comparison"], document["champion"]
     numbers = comparison["macro_f1_difference"], *comparison["interval"]
     digits = next((n for n in range(3, 17) if all(round(number, n) for number in numbers if number)), 17)
-    difference, low, high = (number + 0.0 for number in numbers)  # -0.0 reads as 0
-    place = f"{abs(difference):.{digits}f} {'below' if difference < 0 else 'above'}" if difference else "equal to"
-    return f"{place} the {champion['macro_f1']:.3f} (95% interval {low:+.{digits}f} to {high:+.{digits}f})"
+    difference, low, high = (number + 0.0 for number in numbers)  # + 0.0 turns -0.0 into 0
+    position = f"{abs(difference):.{digits}f} {'below' if difference < 0 else 'above'}" if difference else "equal to"
+    return f"{position} the {champion['macro_f1']:.3f} (95% interval {low:+.{digits}f} to {high:+.{digits}f})"

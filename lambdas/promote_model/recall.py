@@ -1,4 +1,4 @@
-"""The gate's part on recall: no label may fall by more than the limit and more than chance explains.
+"""Check recall for the gate: no label may fall by more than the limit and by more than chance explains.
 
 Evaluate tests which labels fell (training/complaint_model/multiple_testing.py). The gate reads its result, and refuses one that
 contradicts the counts of rows.
@@ -17,7 +17,7 @@ from ptmlops_contracts.evaluation import RECALL_ALPHA
 
 @dataclass(frozen=True, kw_only=True)
 class _RecallChange:
-    """A label's change of recall, whose numbers agree with each other."""
+    """The change of a label's recall, after a check that its numbers agree with each other."""
 
     label: str
     fall: float  # the champion's recall minus the candidate's
@@ -35,13 +35,13 @@ def check_recalls(checks: Checks, comparison: Mapping[str, Any], supports: Mappi
     lower = _lower_recall(checks, comparison, compared, limit)
     for change in compared:
         name, fell = short_name(change.label), change.label in lower
-        says = f"recall of {name} changes by {-change.fall + 0.0:+.3f}"
+        sentence = f"recall of {name} changes by {-change.fall + 0.0:+.3f}"
         if fell:
-            fall, most = distinct(change.fall, limit)
-            says = f"recall of {name} falls by {fall}, more than {most} and more than chance explains"
+            fall, max_fall = distinct(change.fall, limit)
+            sentence = f"recall of {name} falls by {fall}, more than {max_fall} and more than chance explains"
         elif change.fall > limit:
-            says += ": within what chance explains"
-        checks.add(f"recall: {change.label}", -change.fall + 0.0, -limit, says, passed=not fell)
+            sentence += ": within what chance explains"
+        checks.add(f"recall: {change.label}", -change.fall + 0.0, -limit, sentence, passed=not fell)
 
 
 def _label_change(checks: Checks, label: str, change: object, support: int) -> _RecallChange | None:
@@ -50,30 +50,30 @@ def _label_change(checks: Checks, label: str, change: object, support: int) -> _
     if not isinstance(change, Mapping):
         checks.refuse("recall", f"the change of recall of {name} is missing")
         return None
-    whose = f"for {name}, the recall's"
-    lost, gained = (checks.count(change, side, whose, high=support) for side in ("lost", "gained"))
-    difference = checks.number(change, "difference", whose, low=-1)
-    p_value = checks.number(change, "p_value", whose)
+    owner = f"for {name}, the recall"
+    lost, gained = (checks.count(change, field, owner, high=support) for field in ("lost", "gained"))
+    difference = checks.number(change, "difference", owner, low=-1)
+    p_value = checks.number(change, "p_value", owner)
     if lost is None or gained is None or difference is None or p_value is None:
         return None
     fall = (lost - gained) / support
     low, high = _p_value_range(lost, gained)
-    facts = f"for {name}, {lost} rows lost and {gained} gained of {support}"
+    counts = f"for {name}, {lost} rows lost and {gained} gained of {support}"
     if lost + gained > support:
-        checks.refuse("recall", f"{facts}: that is more than there are")
+        checks.refuse("recall", f"{counts}: more than the label has")
     elif abs(difference + fall) > ROUNDING:
-        checks.refuse("recall", f"{facts} do not change recall by {difference:+.6f}")
+        checks.refuse("recall", f"{counts} do not change recall by {difference:+.6f}")
     elif not low - ROUNDING <= p_value <= high + ROUNDING:
-        checks.refuse("recall", f"{facts} contradict a p-value of {p_value:.6f}: it is from {low:.6f} to {high:.6f}")
+        checks.refuse("recall", f"{counts} contradict a p-value of {p_value:.6f}: it must be from {low:.6f} to {high:.6f}")
     else:
         return _RecallChange(label=label, fall=fall, p_value=p_value)
     return None
 
 
 def _p_value_range(lost: int, gained: int) -> tuple[float, float]:
-    """Return limits of McNemar's p-value, the chance of at least `lost` heads in `lost + gained` tosses of a fair coin.
+    """Return bounds of McNemar's p-value, the chance of at least `lost` heads in `lost + gained` tosses of a fair coin.
 
-    The upper one is Hoeffding's (1963). Evaluate has the exact value; here it only has to fit the counts.
+    The upper bound is Hoeffding's (1963). Evaluate computes the exact value; the gate only checks that it fits the counts.
     """
     total = lost + gained
     if lost <= gained:
@@ -88,32 +88,32 @@ def _lower_recall(
     tested = checks.part(comparison, "lower_recall")
     if tested is ABSENT:
         return ABSENT
-    max_drop = checks.number(tested, "max_drop", "the recall test's")
+    max_drop = checks.number(tested, "max_drop", "the recall test")
     if max_drop is not None and max_drop != limit:
-        says = (
+        sentence = (
             f"recall was tested for falls of more than {max_drop:g}, but the settings allow {limit:g}: evaluate in a new run"
         )
-        checks.refuse("lower_recall", says)
+        checks.refuse("lower_recall", sentence)
     labels = checks.part(tested, "labels")
     if labels is ABSENT or max_drop != limit:
         return ABSENT
     changes = {change.label: change for change in compared}
     for label in labels:
         name = short_name(label)
-        p_value = checks.number({"p_value": labels[label]}, "p_value", f"the lower recall of {name}'s")
+        p_value = checks.number({"p_value": labels[label]}, "p_value", f"the lower recall of {name}")
         change = changes.get(label)
         if change is None:
             checks.refuse("lower_recall", f"recall of {name} is reported to be lower, but is not compared")
         elif p_value is not None and not (
             change.fall > limit and p_value <= RECALL_ALPHA + ROUNDING and abs(p_value - change.p_value) <= ROUNDING
         ):
-            says = (
+            sentence = (
                 f"recall of {name} is reported to be lower, but it changes by {-change.fall:+.3f} with p {change.p_value:.6f}"
             )
-            checks.refuse("lower_recall", says)
+            checks.refuse("lower_recall", sentence)
     for change in compared:
-        # Bonferroni's level is the strictest: whichever the other labels are, such a label has fallen.
+        # A label that is significant at Bonferroni's level, the strictest, is so whatever the other labels are: Evaluate must report it.
         if change.label not in labels and change.fall > limit and (change.p_value + ROUNDING) * len(compared) <= RECALL_ALPHA:
-            says = f"recall of {short_name(change.label)} falls by {change.fall:.3f} with p {change.p_value:.6f}, and is not reported"
-            checks.refuse("lower_recall", says)
+            sentence = f"recall of {short_name(change.label)} falls by {change.fall:.3f} with p {change.p_value:.6f}, and is not reported"
+            checks.refuse("lower_recall", sentence)
     return labels

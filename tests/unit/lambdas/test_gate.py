@@ -235,7 +235,7 @@ def changed(*path_and_value: Any, evaluation: Any = None) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("evaluation", "objection"),
     [
-        (changed("run_id", "other"), "it is the evaluation of run other, not of r"),
+        (changed("run_id", "other"), "the evaluation is of run other, not of r"),
         (changed("run_id", None), "the evaluation's run_id is missing or not text"),
         (changed("holdout", "rows", 300.5), "the holdout's rows is 300.5, not a whole number"),
         (changed("holdout", "rows", 301), "the holdout has 301 rows and its labels have 300"),
@@ -276,7 +276,7 @@ def changed(*path_and_value: Any, evaluation: Any = None) -> dict[str, Any]:
         ),
         (
             changed("comparison", "recall", "access", recall(60, 50, 100)),
-            "60 rows lost and 50 gained of 100: that is more than there are",
+            "60 rows lost and 50 gained of 100: more than the label has",
         ),
         (
             changed("comparison", "recall", "access", {**recall(20, 0, 100), "difference": 0.0}),
@@ -284,15 +284,15 @@ def changed(*path_and_value: Any, evaluation: Any = None) -> dict[str, Any]:
         ),
         (
             changed("comparison", "recall", "access", {**recall(100, 0, 100), "p_value": 1.0}),
-            "100 rows lost and 0 gained of 100 contradict a p-value of 1.000000: it is from 0.000000 to 0.000000",
+            "100 rows lost and 0 gained of 100 contradict a p-value of 1.000000: it must be from 0.000000 to 0.000000",
         ),
         (
             changed("comparison", "recall", "access", {**recall(2, 3, 100), "p_value": 0.4}),
-            "2 rows lost and 3 gained of 100 contradict a p-value of 0.400000: it is from 0.500000 to 1.000000",
+            "2 rows lost and 3 gained of 100 contradict a p-value of 0.400000: it must be from 0.500000 to 1.000000",
         ),
         (
             changed("comparison", "recall", "access", {**recall(0, 3, 100), "p_value": 0.9}),
-            "0 rows lost and 3 gained of 100 contradict a p-value of 0.900000: it is from 1.000000 to 1.000000",
+            "0 rows lost and 3 gained of 100 contradict a p-value of 0.900000: it must be from 1.000000 to 1.000000",
         ),
         (changed("schema_version", 1), "the evaluation has version 1 and the gate reads version 2: evaluate in a new run"),
         (changed("comparison", "lower_recall", None), "the evaluation has no lower_recall"),
@@ -316,7 +316,7 @@ def changed(*path_and_value: Any, evaluation: Any = None) -> dict[str, Any]:
             changed("comparison", "lower_recall", "labels", {"access": 0.04}, evaluation=against(access=(30, 0, 100))),
             "recall of access is reported to be lower, but it changes by -0.300 with p 0.000000",
         ),
-        (changed("champion", "version", "2"), "it was compared with version 2, but the champion is version 3"),
+        (changed("champion", "version", "2"), "the candidate was compared with version 2, but the champion is version 3"),
         (changed("champion", "version", 3), "the champion's version is missing or not text"),
         (changed("champion", "error", ""), "the champion's error is missing or not text"),
         (
@@ -335,7 +335,7 @@ def test_an_evaluation_that_lacks_a_part_or_contradicts_itself_is_refused(evalua
 def test_a_first_candidate_was_compared_with_nothing(part: str) -> None:
     verdict = judged(first(**{part: against()[part]}), "none")
     assert verdict.status == "Rejected"
-    assert verdict.reasons == ("it was compared with a champion, but this run was planned without one",)
+    assert verdict.reasons == ("the candidate was compared with a champion, but this run was planned without one",)
 
 
 def test_an_empty_holdout_is_one_objection() -> None:

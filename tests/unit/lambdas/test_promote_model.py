@@ -350,7 +350,7 @@ def test_the_evaluation_of_another_run_never_promotes(deployed: ModuleType) -> N
     evaluate("run-1", None, json.dumps(first(run_id="run-0")).encode())
     made = promote(deployed, event)
     assert made["promotion"]["decision"] == "Rejected"
-    assert made["promotion"]["reasons"] == ["it is the evaluation of run run-0, not of run-1"]
+    assert made["promotion"]["reasons"] == ["the evaluation is of run run-0, not of run-1"]
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""plan_run: decides what a run does after Prepare."""
+"""plan_run: decide what a run does after Prepare."""

@@ -77,7 +77,7 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
     run_id, bucket = state["run_id"], settings.prepared_bucket
     keys = PreparedKeys(run_id)
     report: Report = read_json(CLIENTS.s3, bucket, keys.report)
-    # Labelled rows of earlier runs, whose labels were rare until this run, are among its own.
+    # The run's labelled rows include rows of earlier runs: those of labels that were rare until this run.
     labelled = {split: report["labelled"].get(split, 0) + report["labelled_earlier"].get(split, 0) for split in SPLITS}
     version = int(report.get("versions", {}).get("redaction", 1))
     mark_complete(CLIENTS.s3, bucket=bucket, run_id=run_id, rows=labelled, redaction_version=version)

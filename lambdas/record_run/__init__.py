@@ -1,1 +1,1 @@
-"""record_run: writes down how a run ended, and tells the subscribers."""
+"""record_run: record how a run ended, and notify the subscribers."""

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
 HOUR = 3600
-# Glue bills a run by the second, and at least a minute.
+# Glue bills per second, with a minimum of one minute.
 GLUE_MINIMUM_SECONDS = 60
 
 Prices = Mapping[str, Any]  # made by stacks/components/run_functions.py
 
 
 def run_costs(document: StateDocument, client: SageMakerClient, prices: Prices) -> dict[str, float | None]:
-    """Return USD per part of the run. Parts that did not run are absent; a part of unknown price is None."""
+    """Return USD per part of the run. A part that did not run is absent. A part without a list price is None."""
     costs: dict[str, float | None] = {}
     if "prepare" in document:
         costs["prepare"] = _glue_cost(document["prepare"], prices["glue_prepare_dpus"], prices)

@@ -1,4 +1,4 @@
-"""Write down how a run ended: run.json, the catalog's history, the ledger, and a notice to the subscribers.
+"""Record how a run ended: run.json, the catalog's history, the ledger, and a notice to the subscribers.
 
 Two callers: the last state of a run that succeeded (`{"state": ptmlops_contracts.state.StateDocument, "execution_arn"}`), and
 EventBridge's "Step Functions Execution Status Change" for FAILED, TIMED_OUT and ABORTED.
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 LOGGER, METRICS, CLIENTS = Logger(), Metrics(), Clients()
-SUBJECT_CHARACTERS = 100  # SNS takes no more
+SUBJECT_CHARACTERS = 100  # the limit of SNS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +61,9 @@ class Settings:
 @LOGGER.inject_lambda_context(clear_state=True)
 @METRICS.log_metrics
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Record the run. A repetition writes the same again, and sends one more notice at worst."""
+    """Record the run. A repeated call writes the same documents again, and sends the notice again."""
     settings = read_settings(Settings)
-    run = _run_of(event, settings)
+    run = _build_document(event, settings)
     _write(run, settings)
     _notify(run, settings)
     LOGGER.info("recorded", status=run["status"])
@@ -74,8 +74,8 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
     return {"status": run["status"]}
 
 
-def _run_of(event: Mapping[str, Any], settings: Settings) -> RunDocument:
-    """Gather run.json from the execution, its history, and what Prepare and Publish left."""
+def _build_document(event: Mapping[str, Any], settings: Settings) -> RunDocument:
+    """Build run.json from the execution, its history, and what Prepare and Publish wrote."""
     succeeded = "state" in event
     arn = event["execution_arn"] if succeeded else event["detail"]["executionArn"]
     execution = CLIENTS.states.describe_execution(executionArn=arn)
@@ -106,7 +106,7 @@ def _write(run: RunDocument, settings: Settings) -> None:
     run_id, bucket = run["run_id"], settings.output_bucket
     keys = OutputKeys(run_id)
     if is_run_id(run_id):  # an execution that a person started by hand may have any name, and has no day
-        write_json(CLIENTS.s3, bucket, keys.history, run)  # on one line: Athena's JSON reader takes a line for a row
+        write_json(CLIENTS.s3, bucket, keys.history, run)  # on one line: Athena reads one row per line
     write_json(CLIENTS.s3, bucket, keys.document, run, indent=1)
     CLIENTS.dynamodb.update_item(
         TableName=settings.ledger_table,

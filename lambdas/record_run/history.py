@@ -50,7 +50,7 @@ def last_document(events: Sequence[Event]) -> StateDocument | None:
 
 
 def failure(events: Sequence[Event], error: str | None, cause: str | None) -> Failure:
-    """Return the state that was entered last, and the job's or function's own words."""
+    """Return the state that was entered last, and the message of its job or function."""
     entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
     return Failure(
         state=entered[-1] if entered else NONE,

@@ -1,4 +1,4 @@
-"""What is written down of a run: run.json for programs, and the notice for subscribers."""
+"""Build the summary of a run: run.json for programs, and the notice for subscribers."""
 
 from __future__ import annotations
 
@@ -27,41 +27,41 @@ def run_document(
     events: Sequence[Event],
     cost: dict[str, float | None],
 ) -> RunDocument:
-    """Gather run.json, but for its error.
+    """Build run.json without its `error`.
 
     Args:
         run_id: the run.
         status: how the execution ended.
         state: the state document, or None if the run ended before its first state.
-        report: Prepare's report, or None if the run did not get so far.
-        published: what Publish wrote, or None if the run did not get so far.
+        report: Prepare's report, or None if Prepare did not finish.
+        published: the counts that Publish wrote, or None if Publish did not finish.
         started: when the execution started.
         ended: when it ended.
-        events: its history.
-        cost: USD per part.
+        events: the execution's history.
+        cost: USD per part of the run.
     """
     document: Mapping[str, Any] = state or {}
     plan = document.get("plan") or {}
     promotion = plan.get("promotion") or {}
-    counts: Mapping[str, Any] = published or {}
-    facts: Mapping[str, Any] = report or {}
+    results: Mapping[str, Any] = published or {}
+    statistics: Mapping[str, Any] = report or {}
     return RunDocument(
         schema_version=RUN_VERSION,
         run_id=run_id,
         status=status,
-        rows=facts.get("rows", NO_ROWS),
-        rejects=facts.get("rejects", {}),
-        files=len(facts.get("files", [])),
+        rows=statistics.get("rows", NO_ROWS),
+        rejects=statistics.get("rejects", {}),
+        files=len(statistics.get("files", [])),
         model=_model_in_use(plan.get("champion") or {}),
         trained="training" in document,
         promoted=bool(promotion.get("promoted", False)),
         promotion=PromotionSummary(decision=promotion.get("decision", NONE), reasons=promotion.get("reasons", [])),
-        # Publish writes its counts last: without them the output bucket may hold a part of the results.
+        # Publish writes its counts last. Without them the results in the output bucket may be incomplete.
         published=published is not None,
-        scored=counts.get("scored", 0),
-        needs_review=counts.get("needs_review", 0),
-        not_answered=counts.get("not_answered", 0),
-        versions=facts.get("versions", {}),
+        scored=results.get("scored", 0),
+        needs_review=results.get("needs_review", 0),
+        not_answered=results.get("not_answered", 0),
+        versions=statistics.get("versions", {}),
         started_at=_iso(started),
         finished_at=_iso(ended),
         seconds=round((ended - started).total_seconds(), 1),
@@ -86,7 +86,7 @@ def notice(run: RunDocument, *, output_bucket: str, environment: str) -> str:
         lines.append(f"A model was trained: {run['promotion']['decision']} ({'; '.join(run['promotion']['reasons'])}).")
     keys = OutputKeys(run["run_id"])
     if "error" in run:
-        # Not the job's own words, which may quote a file: only those who may read the results may read them.
+        # The notice omits the job's message: it may quote a file, and not all subscribers may read the results.
         details = s3_uri(output_bucket, keys.document)
         lines.append(f"{run['error']['state']} failed: {run['error']['error']}. Its message: {details}")
         if not run["published"]:

@@ -1,1 +1,1 @@
-"""start_run: turns a batch of uploaded files into one run."""
+"""start_run: turn a batch of uploaded files into one run."""

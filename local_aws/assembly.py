@@ -1,4 +1,4 @@
-"""The synthesized app, kept until something that it is made from changes: synthesis is half of a deployment.
+"""Cache the synthesized app until one of its inputs changes: synthesis takes half of a deployment's time.
 
     python -m local_aws.assembly [ENVIRONMENT]
 
@@ -20,7 +20,7 @@ from local_aws.paths import ROOT, clean_environment
 
 KEPT = ROOT / "build" / "assembly"
 UNUSED_SECONDS = 24 * 3600
-# All that app.py reads. Wheels are named by their version, and synthesis checks their hashes, so their names suffice.
+# Everything that app.py reads. Wheels count by name: it contains the version, and synthesis checks the hash.
 INPUTS = (
     "app.py", "cdk.json", "requirements.lock", "stacks", "environments", "glue_jobs", "lambdas", "training", "ptmlops_contracts",
 )  # fmt: skip
@@ -30,7 +30,7 @@ Synthesize = Callable[[Path], None]
 
 
 def fingerprint(environment: str, root: Path = ROOT) -> str:
-    """Return a hash of everything that the assembly of an environment is made from."""
+    """Return a hash of all inputs of an environment's assembly."""
     digest = hashlib.sha256(f"{environment} {sys.version}".encode())
     for path in _files(root):
         content = b"" if path.suffix == ".whl" else path.read_bytes()
@@ -49,7 +49,7 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def find_or_synthesize(environment: str, synthesize: Synthesize, *, kept: Path = KEPT, root: Path = ROOT) -> Path:
-    """Return the assembly of an environment, and make it if there is none of the current inputs.
+    """Return the assembly of an environment. Synthesize it unless the cache has one of the current inputs.
 
     Args:
         environment: A file of environments/, without .toml.
@@ -60,15 +60,15 @@ def find_or_synthesize(environment: str, synthesize: Synthesize, *, kept: Path =
     assembly = kept / f"{environment}-{fingerprint(environment, root)}"
     if not assembly.is_dir():
         kept.mkdir(parents=True, exist_ok=True)
-        # Two deployments may synthesize at the same time. Only a finished assembly gets the name that is looked for.
-        part = kept / f"part-{uuid.uuid4().hex}"
+        # Two deployments may synthesize at the same time, so an assembly gets its final name when it is finished.
+        unfinished = kept / f"part-{uuid.uuid4().hex}"
         try:
-            synthesize(part)
+            synthesize(unfinished)
             if not assembly.is_dir():
-                part.rename(assembly)
+                unfinished.rename(assembly)
         finally:
-            shutil.rmtree(part, ignore_errors=True)
-    assembly.touch()
+            shutil.rmtree(unfinished, ignore_errors=True)
+    assembly.touch()  # its time of last use
     for other in kept.iterdir():
         if time.time() - other.stat().st_mtime > UNUSED_SECONDS:
             shutil.rmtree(other, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""CloudWatch Logs, as services write to it with rights of their own."""
+"""Write to CloudWatch Logs directly in moto's store: AWS services write logs without a role of the account."""
 
 from __future__ import annotations
 

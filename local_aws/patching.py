@@ -1,7 +1,7 @@
 """Replace functions of moto and PySpark, if they still have the signature that the replacement was written for.
 
-Local AWS extends libraries at places that they do not offer for it, so a new version may change them. Every such place goes through
-this module. It compares signatures when the server starts, and refuses with a message that says what to compare and what to install.
+Local AWS replaces internals of both libraries, which a new version may change. Every replacement goes through this module. It compares
+signatures when the server starts, and raises an error that names the function, both signatures and the version to install.
 
     @patching.extend(Execution, "start")
     def start(moto_start, self):     # Execution.start must be a function of (self)
@@ -24,11 +24,11 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class PatchError(Exception):
-    """A library is not as the replacement of one of its parts expects."""
+    """A part of a library differs from the one that local AWS replaces."""
 
 
 def replace(owner: Any, name: str) -> Callable[[_Function], _Function]:
-    """Return a decorator that puts a function in the place of `owner.name`.
+    """Return a decorator that replaces `owner.name` with the decorated function.
 
     Args:
         owner: A class or a module.
@@ -46,7 +46,7 @@ def replace(owner: Any, name: str) -> Callable[[_Function], _Function]:
 
 
 def extend(owner: Any, name: str) -> Callable[[_Function], _Function]:
-    """Return a decorator like that of `replace`. The function gets the original as an additional first argument."""
+    """Return a decorator like that of `replace`. The decorated function gets the original as an additional first argument."""
 
     def decorate(function: _Function) -> _Function:
         signature = inspect.signature(function)
@@ -58,10 +58,10 @@ def extend(owner: Any, name: str) -> Callable[[_Function], _Function]:
 
 
 def add(owner: Any, name: str) -> Callable[[_Function], _Function]:
-    """Return a decorator that gives `owner` a function that it lacks.
+    """Return a decorator that adds the decorated function to `owner`.
 
     Raises:
-        PatchError: `owner` has one of that name.
+        PatchError: `owner.name` exists.
     """
 
     def decorate(function: _Function) -> _Function:
@@ -77,12 +77,12 @@ def set_value(owner: Any, name: str, value: Any) -> None:
     """Set `owner.name`, which must exist and have the type of `value`.
 
     Raises:
-        PatchError: It does not.
+        PatchError: `owner.name` is missing, or has another type.
     """
-    present = getattr(owner, name, None)
-    if type(present) is not type(value):
-        kinds = f"{type(value).__name__}, and it is {type(present).__name__}"
-        raise PatchError(f"{_title(owner, name)} should be of type {kinds}. {_advice(owner)}")
+    current = getattr(owner, name, None)
+    if type(current) is not type(value):
+        types = f"{type(value).__name__}, and it is {type(current).__name__}"
+        raise PatchError(f"{_title(owner, name)} should be of type {types}. {_advice(owner)}")
     setattr(owner, name, value)
 
 
@@ -99,7 +99,7 @@ def _install(owner: Any, name: str, function: Callable[..., Any], signature: ins
     def call(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
 
-    # A class stores static and class methods in wrappers of these types, and calls would pass other arguments without them.
+    # A class stores static and class methods in wrappers. Without the wrapper, a call would pass the instance.
     stored = inspect.getattr_static(owner, name)
     wrapper = type(stored) if isinstance(stored, classmethod | staticmethod) else None
     setattr(owner, name, wrapper(call) if wrapper else call)
@@ -115,7 +115,7 @@ def _callable(owner: Any, name: str) -> Callable[..., Any]:
 
 
 def _shape(signature: inspect.Signature) -> list[tuple[str, Any, bool]]:
-    """Return what callers depend on: each parameter's name, its kind, and whether it may be left out.
+    """Return what callers depend on: each parameter's name, its kind, and whether it has a default.
 
     A trailing underscore does not count: it distinguishes a replacement's `self_` from the `self` around it.
     """
@@ -139,6 +139,6 @@ def _advice(owner: Any) -> str:
     tested = WRITTEN_FOR[library]
     installed = importlib.metadata.version(library)
     return (
-        f"Installed is {library} {installed}, and local AWS was written for {library} {tested}: "
+        f"{library} {installed} is installed, and local AWS was written for {library} {tested}: "
         f"install that version, or adapt the replacement in local_aws/ and WRITTEN_FOR in local_aws/patching.py."
     )

@@ -22,14 +22,14 @@ class GlueService(Service):
         self._lock = threading.Lock()
 
     def install(self) -> None:
-        """Answer the run calls of moto's Glue API from here on, and start a Spark as soon as a deployment begins."""
+        """Take over the calls of moto's Glue API that run jobs, and start a Spark as soon as a deployment begins."""
         from moto.cloudformation.responses import CloudFormationResponse
         from moto.core.responses import ActionResult
         from moto.glue.responses import GlueResponse
 
         @patching.extend(CloudFormationResponse, "create_stack")
         def create_stack(moto_create: Any, self_: Any) -> Any:
-            self.pool.warm()
+            self.pool.start_in_advance()
             return moto_create(self_)
 
         @patching.replace(GlueResponse, "start_job_run")

@@ -1,4 +1,4 @@
-"""Sparks that wait for job runs, as Glue's own warm pools do: a run that finds one does not pay for starting Java and compiling Spark.
+"""Sparks that wait for job runs, like Glue's warm pools: such a run does not wait for Java and Spark to start.
 
 One Spark serves one run at a time. After a run that succeeded it serves the next; a run that failed, was stopped or timed out takes
 its Spark with it. One idle Spark is kept; others end soon after they are no longer needed.
@@ -152,7 +152,7 @@ class WarmSpark:
         return self._answer(ANSWER_SECONDS)
 
     def _answer(self, seconds: float) -> dict[str, Any]:
-        # A host that hangs is killed, which ends the line that is waited for.
+        # A host that hangs is killed, so that `readline` returns.
         watchdog = threading.Timer(seconds, self._process.kill)
         watchdog.start()
         try:
@@ -165,8 +165,8 @@ class WarmSpark:
         return answer
 
     def _reason(self) -> str:
-        said = next((line for line in reversed(self._last_lines) if line.strip()), "it printed nothing")
-        return f"Spark ended: {said}"
+        last_line = next((line for line in reversed(self._last_lines) if line.strip()), "it printed nothing")
+        return f"Spark ended: {last_line}"
 
     def _read_log(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - a pipe, see __init__
@@ -189,7 +189,7 @@ class SparkPool:
         self._failures: list[SparkStartError] = []
         self._closed = False
 
-    def warm(self) -> None:
+    def start_in_advance(self) -> None:
         """Start a Spark in the background, unless one is idle or starting."""
         with self._changed:
             if not self._idle and not self._starting:
@@ -241,7 +241,7 @@ class SparkPool:
                 print(f"Spark is replaced, because a run left {', '.join(left)}", file=sys.stderr)  # noqa: T201 - the server's log
         if left:
             self._end(spark)
-            self.warm()
+            self.start_in_advance()
         else:
             self._add_idle(spark)
 

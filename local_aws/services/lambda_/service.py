@@ -1,4 +1,4 @@
-"""The calls of the Lambda API that run functions or feed them; functions themselves stay moto's."""
+"""Lambda API calls that run a function or deliver events to it. moto stores the functions."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from local_aws.services.lambda_.runner import FunctionRunner, logging_of
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 SYNC_PAYLOAD_BYTES = 6 * 1024 * 1024
 ASYNC_PAYLOAD_BYTES = 1024 * 1024
-# An asynchronous invocation that failed is tried twice more. AWS waits one and two minutes, which is too long for a laptop's user.
+# Pauses before the two retries of a failed asynchronous invocation. AWS waits one and two minutes, too long for a local run.
 ASYNC_RETRY_SECONDS = (2, 4)
 
 
 class LambdaService(Service):
-    """The functions of one local AWS that run, and the pollers that feed them."""
+    """Runs functions, and polls the queues that are mapped to them."""
 
     def __init__(self, context: LocalContext) -> None:
         super().__init__(context)
@@ -33,11 +33,11 @@ class LambdaService(Service):
         self._stopping = threading.Event()
 
     def by_arn(self, arn: str) -> Any:
-        """Return moto's function."""
+        """Return moto's object of a function."""
         return self.context.backend("lambda").get_function(arn)
 
     def run_later(self, function: Any, event: object) -> None:
-        """Invoke asynchronously: at once, and twice more if it fails. After that the event goes to its on-failure destination."""
+        """Invoke asynchronously, with two retries. If all attempts fail, send the event to the on-failure destination."""
 
         def work() -> None:
             payload = ""
@@ -53,7 +53,7 @@ class LambdaService(Service):
         threading.Thread(target=work, name=f"async-{function.function_name}", daemon=True).start()
 
     def shutdown(self) -> None:
-        """Stop polling and end what runs."""
+        """Stop polling, and end running invocations."""
         self._stopping.set()
         self._pollers.stop()
         self._runner.close()
@@ -66,7 +66,7 @@ class LambdaService(Service):
         self._pollers.start()
 
     def _run_invocations(self) -> None:
-        """Without it, moto starts Docker or answers with a canned text."""
+        """Run the deployed package. moto would start Docker or return a canned text."""
         from moto.awslambda.models import LambdaFunction
 
         @patching.replace(LambdaFunction, "invoke")
@@ -84,7 +84,7 @@ class LambdaService(Service):
             return result.payload.encode()
 
     def _keep_logging_configuration(self) -> None:
-        """Without it, moto forgets LoggingConfig."""
+        """Keep LoggingConfig, which moto drops."""
         from moto.awslambda.models import LambdaFunction
 
         @patching.extend(LambdaFunction, "__init__")
@@ -97,7 +97,7 @@ class LambdaService(Service):
             return {**moto_configuration(self, on_create), "LoggingConfig": {"LogFormat": "Text", **logging_of(self)}}
 
     def _poll_mapped_queues(self) -> None:
-        """Without it, moto delivers one message at a time, at once, and ignores the batch window."""
+        """Deliver messages in batches by our pollers. moto would deliver each one at once, and ignore the batch window."""
         from moto.awslambda.models import LambdaBackend
         from moto.core.exceptions import JsonRESTError
 
@@ -108,7 +108,7 @@ class LambdaService(Service):
             for queue in self.context.backend("sqs").queues.values():
                 if queue.queue_arn != mapping.event_source_arn:
                     continue
-                # moto's queue delivers what it lists here. Without an entry, messages stay until our poller fetches them.
+                # moto's queue delivers to the mappings in this dict. Without an entry, messages stay until our poller fetches them.
                 queue.lambda_event_source_mappings.pop(mapping.function_arn, None)
                 if queue.visibility_timeout < function.timeout:
                     del self_._event_source_mappings[mapping.uuid]
@@ -120,9 +120,12 @@ class LambdaService(Service):
             return mapping
 
     def _report_failure(self, function: Any, event: object, payload: str) -> None:
-        """Send what Lambda sends: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html."""
-        configured = [each.config for each in function.event_invoke_config][-1:] or [{}]
-        destination = configured[0].get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
+        """Send the failure record to the function's on-failure queue, if it has one.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+        """
+        configurations = [each.config for each in function.event_invoke_config][-1:] or [{}]
+        destination = configurations[0].get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
         if ":sqs:" not in destination:
             return
         record = {
@@ -140,9 +143,9 @@ class LambdaService(Service):
         }
         url = f"{self.context.endpoint_url}/{self.context.account_id}/{destination.rpartition(':')[2]}"
         try:
-            client = self.context.client("sqs", function.role, "lambda.amazonaws.com")  # with the function's own rights
+            client = self.context.client("sqs", function.role, "lambda.amazonaws.com")  # with the function's role
             client.send_message(QueueUrl=url, MessageBody=json.dumps(record))
-        except Exception as error:  # noqa: BLE001 - the service drops what it may not send, too
+        except Exception as error:  # noqa: BLE001 - Lambda drops a record that it may not send, too
             print(f"on-failure destination of {function.function_name}: {error}", file=sys.stderr)  # noqa: T201 - the server's log
 
 

@@ -1,4 +1,4 @@
-"""Which trials to stop before they end."""
+"""Decide which trials of a tuning job to stop early."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def is_below_median(values: Sequence[float], earlier: Sequence[Sequence[float]],
 
     Args:
         values: The objective of the trial, one value per epoch.
-        earlier: The same of trials that have ended.
+        earlier: The objectives of the trials that have ended.
         goal: `Maximize` or `Minimize`.
     """
     epoch = len(values)
@@ -29,7 +29,7 @@ def is_below_median(values: Sequence[float], earlier: Sequence[Sequence[float]],
 
 
 def watch(trial: Trial, proposal: Proposal, configuration: Mapping[str, Any], trials: Sequence[Trial]) -> None:
-    """Stop a trial that the strategy's or the median's rule calls unpromising, or that has used up Hyperband's resource.
+    """Stop a trial when the strategy or the median rule calls it unpromising, or when it reaches Hyperband's MaxResource.
 
     Args:
         trial: The trial, which has not started.

@@ -56,7 +56,7 @@ def unpack(archive: Path, target: Path) -> None:
     """Extract a tar archive, or copy a folder.
 
     Raises:
-        JobFailedError: It is neither.
+        JobFailedError: `archive` is neither.
     """
     target.mkdir(parents=True, exist_ok=True)
     if archive.is_dir():

@@ -1,4 +1,4 @@
-"""What all kinds of SageMaker job have in common, and the jobs that exist."""
+"""The base class of SageMaker jobs, and the store of all jobs."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class JobStoppedError(Exception):
 
 
 class JobExistsError(Exception):
-    """There is a job of this kind and name."""
+    """A job of this kind and name exists."""
 
 
 class Job(ABC):
-    """A job.
+    """A SageMaker job of any kind.
 
     Attributes:
         record: What its Describe call returns.
@@ -89,17 +89,17 @@ class Job(ABC):
             self.end("Failed", str(error))
         except ClientError as error:
             self.end("Failed", f"ClientError: {error}")
-        except Exception as error:  # noqa: BLE001 - a job without a final status would be waited for for ever
+        except Exception as error:  # noqa: BLE001 - callers would wait for ever for a job without a final status
             self.end("Failed", f"InternalServerError: local AWS failed: {error!r}")
 
     @property
     def arn(self) -> str:
-        """Its Amazon Resource Name."""
+        """The Amazon Resource Name."""
         return str(self.record[f"{self.kind}Arn"])
 
     @property
     def status(self) -> str:
-        """Its status, one of ENDED if it has ended."""
+        """The status; one of ENDED if the job has ended."""
         return str(self.record[f"{self.kind}Status"])
 
     def describe(self) -> dict[str, Any]:

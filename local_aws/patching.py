@@ -1,7 +1,7 @@
 """Replace functions of moto and PySpark, if they still have the signature that the replacement was written for.
 
-Local AWS replaces internals of both libraries, which a new version may change. Every replacement goes through this module. It compares
-signatures when the server starts, and raises an error that names the function, both signatures and the version to install.
+Local AWS replaces internals of both libraries, which a new version may change. Every replacement goes through this module. It
+compares signatures when the server starts, and raises an error that names the function, both signatures and the version to install.
 
     @patching.extend(Execution, "start")
     def start(moto_start, self):     # Execution.start must be a function of (self)

@@ -68,7 +68,7 @@ class AnalyticsStack(EnvironmentStack):
             "Workgroup",
             name=self.settings.prefix,
             description="Questions about classified complaints",
-            # Saved queries come from here again, and what queries found stays in the bucket; without this no workgroup that was used goes.
+            # Without this, a workgroup with saved queries or a history cannot be deleted. Query results stay in the bucket.
             recursive_delete_option=True,
             work_group_configuration=configuration.WorkGroupConfigurationProperty(
                 enforce_work_group_configuration=True,

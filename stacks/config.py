@@ -108,7 +108,7 @@ class Complaints(_Table):
         description="Expected languages. Texts in others are kept and flagged `other_language`",
     )
     max_reject_share: Share = Field(
-        default=0.2, description="If a larger share of a run's rows is rejected, the run stops before it costs anything"
+        default=0.2, description="If a larger share of a run's rows is rejected, the run stops before training and scoring"
     )
     max_text_characters: int = Field(
         default=20_000, ge=100, le=100_000, description="Longer texts are cut and flagged `truncated`"
@@ -190,7 +190,7 @@ class Tuning(_Table):
 class Promotion(_Table):
     """The gate that a candidate must pass before it serves.
 
-    Against a champion there is no margin for macro-F1 to set: the 95% interval of the paired difference must reach 0.
+    Macro-F1 against the champion has no setting: the 95% interval of the paired difference must reach 0.
     """
 
     mode: Literal["automatic", "manual"] = Field(
@@ -221,7 +221,7 @@ class Compute(_Table):
     timeout_minutes: int = Field(default=120, ge=1, le=2880, description="Time limit of each job")
     numba: Literal["off", "jobs", "models"] = Field(
         default="jobs",
-        description="Where numba comes from, which training requires and SageMaker's image lacks. `off`: the Python of the jobs. `jobs`: the "
+        description="Source of numba, which training requires and SageMaker's image lacks. `off`: the Python of the jobs. `jobs`: the "
         "code of training and evaluation. `models`: each model as well, for Batch Transform (64 MB per model; worth it from about "
         "100,000 complaints per run)",
     )
@@ -244,7 +244,8 @@ class Alarms(_Table):
     """Who receives alarms and notices, and how long an uploaded file may wait."""
 
     emails: tuple[Email, ...] = Field(
-        default=(), description="E-mail addresses. Each must confirm its subscription. Without any, alarms reach nobody"
+        default=(),
+        description="E-mail addresses. Each must confirm its subscription. Without an address, alarms notify nobody",
     )
     oldest_arrival_minutes: Positive = Field(default=30, description="Raise an alarm if an uploaded file waits longer")
 

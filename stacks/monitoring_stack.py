@@ -1,4 +1,4 @@
-"""What tells a person that something is wrong, and where to look: alarms, a dashboard, saved log queries."""
+"""Alarms, a dashboard and saved log queries."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class MonitoringStack(EnvironmentStack):
             self._alarm(
                 "DeadLetters",
                 dead.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum"),
-                "A dropped file started no run, or a failure was not recorded. `ptmlops replay` sends it again.",
+                "An uploaded file started no run, or a failure was not recorded. `ptmlops replay` sends it again.",
             ),
             self._alarm(
                 "OldArrivals",
                 arrivals.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum"),
-                f"A dropped file has waited for over {oldest} minutes. Look at the start_run function's log.",
+                f"An uploaded file has waited for over {oldest} minutes. Look at the start_run function's log.",
                 threshold=oldest * 60,
             ),
         ]
@@ -67,7 +67,7 @@ class MonitoringStack(EnvironmentStack):
                 self._alarm(
                     f"{title}Errors",
                     function.metric_errors(period=PERIOD, statistic="Sum"),
-                    f"The {name} function raised an error. Its log says which.",
+                    f"The {name} function raised an error. See its log for the traceback.",
                 )
             )
         for name, rule in workflow.rules.items():
@@ -81,8 +81,8 @@ class MonitoringStack(EnvironmentStack):
                         statistic="Sum",
                         period=PERIOD,
                     ),
-                    f"EventBridge could not deliver what the rule {name} tells. Look at the policies of the key and of the queues, then "
-                    "`ptmlops replay`; what is not in the dead-letter queue must be dropped again.",
+                    f"EventBridge could not deliver an event of the rule {name}. Look at the policies of the key and of the queues, "
+                    "then `ptmlops replay`. Upload files again that are not in the dead-letter queue.",
                 )
             )
         dashboard = self._create_dashboard(workflow, alarms)

@@ -146,7 +146,8 @@ class PreparationStack(EnvironmentStack):
                 # pip may use the archive only: a job that starts fetches nothing from the internet.
                 "--python-modules-installer-option": "--no-index --no-deps",
                 "--job-language": "python",
-                # S3A takes us-east-2 where nobody says. Glue takes one --conf: another one goes behind it, as "a=b --conf c=d".
+                # S3A's default region is us-east-2. Glue accepts one --conf argument: append further settings to its value, as in
+                # "a=b --conf c=d".
                 "--conf": f"spark.hadoop.fs.s3a.endpoint.region={self.region}",
             },
         )
@@ -172,7 +173,7 @@ class PreparationStack(EnvironmentStack):
             "Logs",
             ["logs:CreateLogStream", "logs:PutLogEvents", "logs:AssociateKmsKey", "logs:CreateLogGroup"],
             [
-                # Not the two groups' own names: the API's reference writes them otherwise, and a job that may not log does not start.
+                # A pattern, because the documents disagree about the groups' names, and a job that may not log does not start.
                 self.format_arn(
                     service="logs",
                     resource="log-group",

@@ -1,4 +1,4 @@
-"""What outlives everything else: key, buckets, ledger, catalog, and the topic that people subscribed to."""
+"""The resources that outlive all other stacks: key, buckets, ledger, catalog, model package group and notification topic."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from stacks.components.catalog import JSON_LINES, PARQUET, PREDICTIONS, RUNS, ca
 from stacks.components.common import EnvironmentStack, acknowledge
 from stacks.config import Settings
 
-# What a query found can be asked for again; it holds complaints' texts, so it is not kept.
+# Query results contain complaint texts, and a query can be run again, so results expire.
 ATHENA_RESULT_DAYS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class Storage:
-    """Handles for the stacks that read and write here."""
+    """Resources that other stacks read and write."""
 
     key: kms.IKey
     raw: s3.IBucket
@@ -42,7 +42,7 @@ class Storage:
 
 
 class StorageStack(EnvironmentStack):
-    """Retained, and protected from deletion, unless the environment is disposable."""
+    """Data and what receives it. Retained, and protected from deletion, unless the environment is disposable."""
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, env: cdk.Environment) -> None:
         super().__init__(scope, construct_id, settings=settings, env=env)
@@ -50,13 +50,13 @@ class StorageStack(EnvironmentStack):
         self._access_logs = self._create_access_log_bucket()
         keep = settings.retention
         raw = self._create_bucket("RawBucket", expire_days=keep.raw_days)
-        # The bucket itself speaks to EventBridge: CDK's helper would add a Lambda and a custom resource for one property.
+        # Set the bucket's property: CDK's `enable_event_bridge_notification` would add a function and a custom resource.
         raw_resource = raw.node.default_child
         assert isinstance(raw_resource, s3.CfnBucket)  # noqa: S101 - narrows jsii's type
         raw_resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
         )
-        # Only what belongs to one run expires: the labelled rows are what later models learn from.
+        # Only the objects of single runs expire. Labelled rows stay, because later models are trained on them.
         prepared = self._create_bucket("PreparedBucket", expire_days=keep.prepared_days, expire_prefix=keys.RUNS)
         models = self._create_bucket("ModelsBucket")
         output = self._create_bucket("OutputBucket", expire_days=ATHENA_RESULT_DAYS, expire_prefix=keys.QUERY_RESULTS)
@@ -101,8 +101,8 @@ class StorageStack(EnvironmentStack):
             enable_key_rotation=True,
             removal_policy=self.data_removal,
         )
-        # Without this grant an alarm on the encrypted topic is never delivered, and nothing says so. (EventBridge's, for the queues,
-        # comes from the CDK's target.)
+        # Without this grant, alarms do not reach the encrypted topic, and no error is reported. (CDK's SqsQueue target adds
+        # EventBridge's grant for the queues.)
         key.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="AlarmsToTopic",
@@ -136,7 +136,7 @@ class StorageStack(EnvironmentStack):
         bucket = s3.Bucket(
             self,
             "AccessLogBucket",
-            # S3 delivers server access logs only to buckets under its own key.
+            # S3 delivers server access logs only to buckets with S3-managed encryption.
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
@@ -159,7 +159,7 @@ class StorageStack(EnvironmentStack):
             s3.LifecycleRule(
                 id="noncurrent",
                 noncurrent_version_expiration=cdk.Duration.days(self.settings.retention.noncurrent_days),
-                expired_object_delete_marker=True,  # Spark deletes much, and each deletion leaves one that every list passes
+                expired_object_delete_marker=True,  # Spark's deletions leave many, and each listing reads them
                 abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
             )
         ]
@@ -198,7 +198,7 @@ class StorageStack(EnvironmentStack):
         )
 
     def _create_topic(self) -> sns.Topic:
-        # Here and not with the alarms: a person confirms a subscription once, and it must survive a redeployed stack.
+        # Not in the monitoring stack: a subscription, confirmed once by a person, must survive that stack's replacement.
         topic = sns.Topic(self, "Notifications", master_key=self._key, enforce_ssl=True)
         topic.add_to_resource_policy(
             iam.PolicyStatement(
@@ -227,7 +227,7 @@ class StorageStack(EnvironmentStack):
         predictions = table(
             "PredictionsTable",
             name="predictions",
-            description="A row a classified complaint and run",
+            description="One row per classified complaint per run",
             schema=PREDICTIONS,
             formats=PARQUET,
             classification="parquet",
@@ -236,7 +236,7 @@ class StorageStack(EnvironmentStack):
         runs = table(
             "RunsTable",
             name="runs",
-            description="A row a run that has ended, well or not",
+            description="One row per run that has ended, whatever its status",
             schema=RUNS,
             formats=JSON_LINES,
             classification="json",

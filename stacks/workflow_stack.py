@@ -22,13 +22,13 @@ from stacks.modeling_stack import Modeling
 from stacks.preparation_stack import Jobs
 from stacks.storage_stack import Storage
 
-# After so many attempts to start the run of a file, its message goes to the dead-letter queue, and an alarm calls a person.
+# After so many failed attempts to start a run, a message goes to the dead-letter queue, which raises an alarm.
 MAX_RECEIVES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workflow:
-    """What the alarms watch."""
+    """Resources that the monitoring stack watches."""
 
     state_machine: sfn.IStateMachine
     arrivals: sqs.IQueue
@@ -58,14 +58,15 @@ class WorkflowStack(EnvironmentStack):
         arrivals = self._create_queue(
             "Arrivals",
             retention=cdk.Duration.days(14),
-            # Lambda requires of a queue that it reads: six times the time-out of the function, and the batching window.
+            # AWS recommends six times the function's time-out plus the batching window:
+            # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
             visibility=cdk.Duration.seconds(6 * LAMBDA_SECONDS + settings.arrivals.window_seconds),
             dead_letters=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=MAX_RECEIVES),
         )
-        dropped = events.Rule(
+        uploaded = events.Rule(
             self,
             "FileDropped",
-            description="A file was dropped in the raw bucket",
+            description="A file was uploaded to the raw bucket",
             event_pattern=events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],
@@ -91,7 +92,7 @@ class WorkflowStack(EnvironmentStack):
                 "promote_model": promote.function,
                 "record_run": record.function,
             },
-            rules={"FileDropped": dropped, "RunFailed": failed},
+            rules={"FileDropped": uploaded, "RunFailed": failed},
         )
         self.output("StateMachineArn", machine.state_machine_arn)
         self.output("ArrivalsQueueUrl", arrivals.queue_url)

@@ -21,7 +21,7 @@ ABSENT: Mapping[str, Any] = {}
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One entry of `checks` in promotion.json: a number, its limit, and a sentence (`says`). Checks of other fields have no number."""
+    """One entry of `checks` in promotion.json: a sentence, and the number that was checked with its limit, if there is one."""
 
     name: str
     value: float | None
@@ -33,8 +33,8 @@ class Check:
 class Checks:
     """Reads fields of an evaluation, and collects the checks.
 
-    The reading methods return None (`part`: ABSENT) after a failed check. Their arguments are the JSON object `source`, the field's
-    `name`, and `owner`, the noun that the sentence uses: "the candidate" gives "the candidate's accuracy is missing".
+    A method that reads a field returns None (`part`: ABSENT) after a failed check. Its arguments are the JSON object `source`, the
+    `name` of the field, and its `owner` in the sentence: "the candidate" gives "the candidate's accuracy is missing".
 
     Attributes:
         made: All checks so far.

@@ -203,8 +203,8 @@ def _check_difference(checks: Checks, document: Mapping[str, Any], version: str)
     if abs(difference - (now - before)) > ROUNDING:
         sentence = f"macro-F1 is reported to change by {difference:+.6f}, from {before:.6f} to {now:.6f}"
         checks.refuse("macro_f1_difference", sentence)
-    # A bootstrap interval may miss the difference: for a perfect candidate over 1,000 rare labels by .43 of its width (decision 0004).
-    # Only an interval that misses it by more than its width contradicts it.
+    # A bootstrap interval may miss the difference: by .43 of its width for a perfect candidate over 1,000 rare labels (decision
+    # 0004). An interval contradicts the difference if it misses it by more than its width.
     if not low - (high - low) - ROUNDING <= difference <= high + (high - low) + ROUNDING:
         sentence = f"the difference in macro-F1 is {difference:+.6f} and its interval {low:+.6f} to {high:+.6f}"
         checks.refuse("interval", sentence)

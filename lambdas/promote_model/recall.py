@@ -112,7 +112,7 @@ def _lower_recall(
             )
             checks.refuse("lower_recall", sentence)
     for change in compared:
-        # A label that is significant at Bonferroni's level, the strictest, is so whatever the other labels are: Evaluate must report it.
+        # Bonferroni's level is the strictest. A label that is significant at it must be reported, whatever the others are.
         if change.label not in labels and change.fall > limit and (change.p_value + ROUNDING) * len(compared) <= RECALL_ALPHA:
             sentence = f"recall of {short_name(change.label)} falls by {change.fall:.3f} with p {change.p_value:.6f}, and is not reported"
             checks.refuse("lower_recall", sentence)

@@ -15,7 +15,7 @@ from stacks.components.code_assets import ROOT
 
 PREDICTIONS = ROOT / "glue_jobs" / "complaints_etl" / "publish" / "predictions_table.json"
 RUNS = Path(__file__).resolve().parent / "runs_table.json"
-# No run is older than the software; each projected day costs Athena a look into the bucket, found or not.
+# No run is older than the software. Athena lists the prefix of each projected day, even if it is empty.
 FIRST_DAY = "2026-01-01"
 
 _HIVE = "org.apache.hadoop.hive.ql.io"
@@ -24,7 +24,7 @@ PARQUET = (
     f"{_HIVE}.parquet.MapredParquetOutputFormat",
     f"{_HIVE}.parquet.serde.ParquetHiveSerDe",
 )
-# Hive's own SerDe and not OpenX's, whose results AWS documents as not deterministic; one object a line for both.
+# Hive's SerDe, because AWS documents that results of OpenX's are not deterministic. Both read one object per line.
 JSON_LINES = (
     "org.apache.hadoop.mapred.TextInputFormat",
     f"{_HIVE}.HiveIgnoreKeyTextOutputFormat",
@@ -46,7 +46,7 @@ def catalog_table(
     bucket: s3.IBucket,
     prefix: str,
 ) -> glue.CfnTable:
-    """A table over `<bucket>/<prefix>run_date=…/`, whose days Athena computes: no crawler runs and none is paid."""
+    """Create a table over `<bucket>/<prefix>run_date=…/`. Athena computes its daily partitions, without a crawler."""
     columns = json.loads(schema.read_text(encoding="utf-8"))
     location = s3_uri(bucket.bucket_name, prefix)
     reads, writes, serde = formats

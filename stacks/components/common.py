@@ -27,15 +27,15 @@ class EnvironmentStack(cdk.Stack):
 
     @property
     def data_removal(self) -> cdk.RemovalPolicy:
-        """Only an environment that says it is disposable may lose data with its stacks.
+        """The removal policy of resources with data: only a disposable environment deletes them with its stacks.
 
-        What a first deployment made before it failed holds no data yet, and would be in the next one's way.
+        Resources of a first deployment that failed are always deleted: they hold no data, and would block the next deployment.
         """
         disposable = self.settings.environment.disposable
         return cdk.RemovalPolicy.DESTROY if disposable else cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
     def output(self, name: str, value: str) -> None:
-        """An output under exactly this name, for the command line to find."""
+        """Add a stack output with exactly this name, by which the command line finds it."""
         cdk.CfnOutput(self, name, value=value).override_logical_id(name)
 
     def sagemaker_arn(self, kind: str, name: str) -> str:
@@ -45,7 +45,7 @@ class EnvironmentStack(cdk.Stack):
     def log_group(
         self, scope: Construct, construct_id: str, *, key: cdk.aws_kms.IKey, name: str | None = None
     ) -> logs.LogGroup:
-        """A log group under our key, whose lines are kept as long as the settings say."""
+        """Create a log group that is encrypted with `key` and keeps lines for `retention.log_days`."""
         return logs.LogGroup(
             scope,
             construct_id,

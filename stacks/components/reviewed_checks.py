@@ -1,7 +1,7 @@
 """cdk-nag's AwsSolutions checks, with a rule's acknowledgement covering all findings of that rule on the construct.
 
-cdk-nag 3.0 wants each wildcard acknowledged by its full text, generated names included, and CDK refuses most of those
-texts for the `::` in them (cdk-nag issues 2351 and 2357). What a reviewer judges is the role and the reason; so does this.
+cdk-nag 3.0 wants each wildcard acknowledged by its full text, generated names included, and CDK refuses most of those texts for the
+`::` in them (cdk-nag issues 2351 and 2357). Here an acknowledgement names what a reviewer judges: rule, role and reason.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from constructs import IConstruct
 
 
 class ReviewedChecks(cdk_nag.AwsSolutionsChecks):
-    """Drops granular findings (`Rule[detail]`) whose rule is acknowledged on the construct or above it."""
+    """Drops granular findings (`Rule[detail]`) if their rule is acknowledged on the construct or on one above it."""
 
     @jsii.member(jsii_name="validateScope")
     def validate_scope(self, scope: IConstruct) -> cdk.PolicyValidationPluginReport:
-        """All findings below `scope` that nobody has acknowledged."""
+        """Return the findings below `scope` that are not acknowledged."""
         report = super().validate_scope(scope)
         violations = []
         for violation in report.violations:

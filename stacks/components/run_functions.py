@@ -49,7 +49,7 @@ class RunFunctions:
         start = self._function(
             "StartRun",
             package="start_run",
-            description="Turns a batch of dropped files into one run",
+            description="Turns a batch of uploaded files into one run",
             environment={
                 "LEDGER_TABLE": storage.ledger.table_name,
                 "PREPARED_BUCKET": storage.prepared.bucket_name,
@@ -202,7 +202,7 @@ class RunFunctions:
         record = self._function(
             "RecordRun",
             package="record_run",
-            description="Writes down how a run ended and tells the subscribers",
+            description="Records how a run ended and notifies the subscribers",
             environment={
                 "OUTPUT_BUCKET": storage.output.bucket_name,
                 "PREPARED_BUCKET": storage.prepared.bucket_name,

@@ -140,7 +140,7 @@ def record_failures(
     # The rule sends to the queue what it cannot deliver. Lambda sends what makes the function fail three times.
     record.function.configure_async_invoke(on_failure=destinations.SqsDestination(dead_letters), retry_attempts=2)
     allow(record.role, "NotRecorded", ["sqs:SendMessage"], [dead_letters.queue_arn])
-    # A policy of its own: in the role's own one, function, role and state machine would wait for each other.
+    # A separate policy: in the role's default policy, function, role and state machine would depend on each other in a cycle.
     history = iam.Policy(stack, "ReadExecutions", roles=[record.role])
     history.add_statements(
         iam.PolicyStatement(

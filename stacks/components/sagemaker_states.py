@@ -11,7 +11,7 @@ from stacks.modeling_stack import Modeling
 from stacks.storage_stack import Storage
 
 VOLUME_GB = 30
-# A redrive and a retry each get a job name of their own: SageMaker never forgets one.
+# Each redrive and each retry needs a new job name: SageMaker does not allow a name to be used again.
 JOB_NAME = "States.Format('{}-{}-{}', $.run_id, $$.Execution.RedriveCount, $$.State.RetryCount)"
 
 

@@ -1,4 +1,4 @@
-"""Sparks that wait for job runs, like Glue's warm pools: such a run does not wait for Java and Spark to start.
+"""Keep Sparks ready for job runs, like Glue's warm pools: such a run does not wait for Java and Spark to start.
 
 One Spark serves one run at a time. After a run that succeeded it serves the next; a run that failed, was stopped or timed out takes
 its Spark with it. One idle Spark is kept; others end soon after they are no longer needed.

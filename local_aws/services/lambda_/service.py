@@ -108,7 +108,7 @@ class LambdaService(Service):
             for queue in self.context.backend("sqs").queues.values():
                 if queue.queue_arn != mapping.event_source_arn:
                     continue
-                # moto's queue delivers to the mappings in this dict. Without an entry, messages stay until our poller fetches them.
+                # moto's queue delivers to the mappings in this dict. Without one, messages stay until our poller fetches them.
                 queue.lambda_event_source_mappings.pop(mapping.function_arn, None)
                 if queue.visibility_timeout < function.timeout:
                     del self_._event_source_mappings[mapping.uuid]

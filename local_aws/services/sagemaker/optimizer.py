@@ -1,4 +1,4 @@
-"""Propose the hyperparameters of the next trial: Optuna's TPE if the strategy is Bayesian or Hyperband, random search if it is Random."""
+"""Propose hyperparameters: Optuna's TPE if the strategy is Bayesian or Hyperband, random search if it is Random."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ class Optimizer:
         sampler = (
             optuna.samplers.RandomSampler(seed=seed)
             if configuration["Strategy"] == "Random"
-            # `gamma`: the best quarter of trials counts as good, instead of Optuna's tenth. At 8 to 24 trials this halves the distance
-            # to the optimum (quadratic function of three hyperparameters, 40 seeds, 12 trials: .028, not .055; random search .077).
+            # `gamma`: the best quarter of trials counts as good, instead of Optuna's tenth. At 8 to 24 trials this halves the
+            # distance to the optimum (quadratic function of three hyperparameters, 40 seeds, 12 trials: .028 instead of .055;
+            # random search .077).
             else optuna.samplers.TPESampler(seed=seed, n_startup_trials=3, gamma=lambda trials: max(1, math.ceil(trials / 4)))
         )
         direction = configuration["HyperParameterTuningJobObjective"]["Type"].lower()

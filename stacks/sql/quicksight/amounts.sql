@@ -1,4 +1,4 @@
--- A row an amount that a classified complaint of the last 400 days mentions.
+-- One row per amount in a classified complaint of the last 400 days.
 WITH latest AS (
   SELECT
     *,

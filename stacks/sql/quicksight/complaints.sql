@@ -1,4 +1,4 @@
--- A row a classified complaint of the last 400 days, without its text; one that was dropped again has its latest answer.
+-- One row per classified complaint of the last 400 days, without its text. One that was uploaded again has its latest answer.
 WITH latest AS (
   SELECT
     *,

@@ -1,5 +1,5 @@
--- How many complaints of each category came in each week, and their share of the week? What was classified in the last 13 weeks,
--- by the week it was received in, or of its run where the file has no date; a complaint that was dropped again counts once.
+-- How many complaints of each category came in each week, and their share of the week? Classified in the last 13 weeks,
+-- by the week it was received in, or of its run if the file has no date; a complaint that was uploaded again counts once.
 WITH latest AS (
   SELECT
     *,

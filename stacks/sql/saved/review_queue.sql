@@ -1,5 +1,5 @@
 -- What should a person read next? The uncertain answers of the last 30 days, the least certain first; a complaint that was
--- dropped again counts once, with its latest answer. What a person has answered since is not known here.
+-- uploaded again counts once, with its latest answer. What a person has answered since is not known here.
 WITH latest AS (
   SELECT *, row_number() OVER (PARTITION BY complaint_id, group_id ORDER BY predicted_at DESC, run_id DESC) AS newest
   FROM predictions

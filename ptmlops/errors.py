@@ -1,4 +1,4 @@
-"""How a command ends when something goes wrong: one line for a person and an exit code, never a traceback."""
+"""Turn the errors of a command into a one-line message and an exit code, without a traceback."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from ptmlops.terminal import console
 
-# Exit codes. 0 is success; a run that failed, a request that was refused, and Ctrl-C have their own.
+# Exit codes other than 0 (success).
 RUN_FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 
 NOTHING_IS_RUNNING = "everything that the command started has ended"
@@ -17,7 +17,7 @@ RUNS_CONTINUE = "uploaded files are processed anyway; see `ptmlops status`"
 
 
 class OperatorError(Exception):
-    """A person can repair it. The message says what happened, to what, and what to do next."""
+    """An error that a person can repair. The message states what happened, to what, and what to do next."""
 
 
 @contextlib.contextmanager
@@ -25,7 +25,7 @@ def report_errors(*, if_interrupted: str = NOTHING_IS_RUNNING) -> Iterator[None]
     """Turn errors that a person can act on into a message and an exit code. Decorates a command.
 
     Args:
-        if_interrupted: what Ctrl-C leaves behind.
+        if_interrupted: the message after Ctrl-C: what has ended and what continues.
     """
     try:
         yield

@@ -6,7 +6,7 @@ import importlib.util
 
 from ptmlops.errors import OperatorError
 
-# Import names of the distributions that pyproject.toml lists per extra. tests/unit/ptmlops holds the two together.
+# Import names of the distributions that pyproject.toml lists per extra. A test in tests/unit/ptmlops compares the two.
 MODULES: dict[str, tuple[str, ...]] = {
     "cdk": ("aws_cdk", "cdk_nag", "constructs", "sagemaker"),
     "jobs": (
@@ -35,7 +35,7 @@ def require_extra(extra: str, purpose: str) -> None:
 
 
 def missing_message(extra: str, purpose: str, module: str) -> str:
-    """Return the line that says which command installs what is missing."""
+    """Return the message that names the missing module and the command that installs it."""
     return f"{purpose} needs {module}, which is not installed: run pip install 'ptmlops[{extra}]'"
 
 

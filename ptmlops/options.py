@@ -48,7 +48,7 @@ EnvironmentName = Annotated[
 
 @dataclass(frozen=True)
 class CommonOptions:
-    """Which deployment a command works on, and how it reports. Each field is an option of the command line."""
+    """The deployment that a command works on, and its output format. Each field is an option of the command line."""
 
     local: Annotated[bool, typer.Option("--local", help="Use local AWS instead of an AWS account.")] = False
     as_json: AsJson = False
@@ -94,14 +94,14 @@ def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
     if name is None:
         return command
     shared = inspect.signature(CommonOptions, eval_str=True).parameters
-    own = [parameter for parameter in parameters.values() if parameter.name != name]
+    own_parameters = [parameter for parameter in parameters.values() if parameter.name != name]
 
     @functools.wraps(command)
     def call(**values: Any) -> None:
         options = CommonOptions(**{field: values.pop(field) for field in shared})
         command(**values, **{name: options})
 
-    flat = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *shared.values())]
+    flat = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own_parameters, *shared.values())]
     call.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined] # read by inspect.signature
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
     return call

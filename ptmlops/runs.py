@@ -102,7 +102,7 @@ def _steps(target: Target, run_id: str, event: dict[str, Any], open_states: dict
 
 
 def _summary(target: Target, run_id: str, state: str, document: dict[str, Any]) -> str:
-    """Return the result of a state in a few words."""
+    """Summarize the result of a state in a few words."""
     plan = document.get("plan", {})
     if state == "Prepare":
         report = read_json(target, target.outputs["PreparedBucketName"], PreparedKeys(run_id).report) or {}
@@ -129,7 +129,7 @@ def _summary(target: Target, run_id: str, state: str, document: dict[str, Any]) 
 
 
 def read_run_document(target: Target, run_id: str) -> dict[str, Any] | None:
-    """Return a run's run.json, or None while there is none."""
+    """Return a run's run.json, or None if it does not exist yet."""
     return read_json(target, target.outputs["OutputBucketName"], OutputKeys(run_id).document)
 
 
@@ -137,7 +137,7 @@ def run_document(target: Target, run_id: str, *, wait_seconds: float = 60) -> di
     """Return a run's run.json. A failed run gets it a moment after its end.
 
     Raises:
-        OperatorError: the run does not exist, has not ended, or left no run.json.
+        OperatorError: the run does not exist, has not ended, or has no run.json.
     """
     deadline = time.monotonic() + wait_seconds
     while (document := read_run_document(target, run_id)) is None:
@@ -145,13 +145,13 @@ def run_document(target: Target, run_id: str, *, wait_seconds: float = 60) -> di
             _require_claimed(target, run_id)
             if not wait_seconds and any(run["name"] == run_id and run["status"] == "RUNNING" for run in list_runs(target)):
                 raise OperatorError(f"run {run_id} has not ended yet: follow it with `ptmlops watch {run_id}`")
-            raise OperatorError(f"run {run_id} left no run.json: look at the log of the record_run function")
+            raise OperatorError(f"run {run_id} has no run.json: look at the log of the record_run function")
         time.sleep(POLL_SECONDS)
     return document
 
 
 def _require_claimed(target: Target, run_id: str) -> None:
-    """Refuse an unknown run. A run is in the ledger before it starts, and stays there."""
+    """Raise an OperatorError for an unknown run. The ledger has each run from before its start, and keeps it."""
     item = target.client("dynamodb").get_item(TableName=target.outputs["LedgerTableName"], Key={"pk": {"S": run_key(run_id)}})
     if "Item" in item:
         return

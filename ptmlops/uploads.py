@@ -57,7 +57,7 @@ def check_files(paths: Sequence[Path]) -> None:
 
 
 def upload(target: Target, path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> Upload:
-    """Upload a file under its own name. The bucket keeps earlier versions of that name.
+    """Upload a file under its file name. The bucket keeps earlier versions of that name.
 
     Raises:
         OperatorError: the file cannot be read or uploaded.

@@ -42,7 +42,7 @@ def find_json(client: S3Client, bucket: str, key: str) -> Any:
 
 def write_json(client: S3Client, bucket: str, key: str, document: object, *, indent: int | None = None) -> None:
     """Store a JSON document, on one line unless `indent` is given."""
-    # A label may hold half of a surrogate pair, which UTF-8 cannot encode: it becomes JSON's own escape.
+    # A label may hold half of a surrogate pair, which UTF-8 cannot encode: it becomes a JSON escape.
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=indent)
     body = text.encode(errors="backslashreplace")
     client.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 
 class NoChampionError(Exception):
-    """Complaints wait for a label, and no model can give them one."""
+    """Complaints are to be classified, but no model is approved and none can be trained."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunCounts:
-    """What the decision depends on.
+    """The counts that the decision depends on.
 
     Attributes:
         new: labelled rows of this run, per split.
@@ -31,7 +31,7 @@ class RunCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """Whether the run trains and scores; `reason` says in a sentence why it trains or does not."""
+    """Whether the run trains and whether it scores. `reason` is a sentence that explains the former."""
 
     train: bool
     score: bool
@@ -60,13 +60,13 @@ def decide(counts: RunCounts, *, min_labelled_rows: int, min_new_rows: int, raw_
     score = counts.to_score > 0
     if score and not train and not counts.has_champion:
         missing = max(min_labelled_rows - total, 1)
-        way_out = (
+        remedy = (
             f"Approve version {counts.pending[-1]} (`ptmlops promote {counts.pending[-1]}`)"
             if counts.pending
             else f"Upload a file with at least {missing} more labelled complaints into s3://{raw_bucket}/"
         )
         raise NoChampionError(
             f"{counts.to_score} complaints wait for a label, but no model is approved and none can be trained "
-            f"({reason}). {way_out}, then redrive this run."
+            f"({reason}). {remedy}, then redrive this run."
         )
     return Decision(train=train, score=score, reason=reason)

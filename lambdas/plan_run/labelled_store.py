@@ -1,7 +1,7 @@
 """The labelled rows of all runs: which runs are complete, and which files hold the rows of a split.
 
-A run's labelled rows are complete once its report.json exists. The report expires with the run, the rows do not. So Plan leaves
-a marker per run, with the rows of each split, that is kept as long as they are.
+A run's labelled rows are complete once its report.json exists. The report expires with the run, and the rows do not.
+Therefore Plan writes a marker per run that does not expire. It contains the number of rows per split.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def mark_complete(client: S3Client, *, bucket: str, run_id: str, rows: Mapping[str, int], redaction_version: int) -> None:
-    """Mark the labelled rows of this run as complete, and say which version of redaction made them."""
+    """Mark the labelled rows of this run as complete. The mark contains the version of redaction that made them."""
     mark = {split: rows.get(split, 0) for split in SPLITS} | {"redaction_version": redaction_version}
     write_json(client, bucket, PreparedKeys(run_id).complete, mark)
 
@@ -32,15 +32,15 @@ def complete_runs(client: S3Client, *, bucket: str) -> dict[str, dict[str, int]]
     def read(key: str) -> Any:
         return read_json(client, bucket, key)
 
-    with ThreadPoolExecutor(max_workers=8) as pool:  # one small object per run that there ever was
+    with ThreadPoolExecutor(max_workers=8) as pool:  # one small object per run, of all runs so far
         return dict(zip(map(run_of_complete, keys), pool.map(read, keys), strict=True))
 
 
 def of_version(runs: Mapping[str, Mapping[str, int]], redaction_version: int) -> tuple[dict[str, Mapping[str, int]], int]:
-    """Return the runs whose rows a version of redaction made, and how many rows the others have.
+    """Return the runs with rows of this version of redaction, and the number of rows of all other runs.
 
-    A mark without a version is from before there were versions. Equal complaints have other texts under another version, so their rows
-    must not be trained on together: copies could be on both sides of a split.
+    A mark without a version counts as version 1. Two versions redact the same complaint differently, so their rows must not be used
+    together: copies could be on both sides of a split.
     """
     same = {run: mark for run, mark in runs.items() if mark.get("redaction_version", 1) == redaction_version}
     return same, sum(mark[split] for run, mark in runs.items() if run not in same for split in SPLITS)

@@ -75,7 +75,7 @@ def _space_of(job: Mapping[str, Any]) -> dict[str, Any]:
     configuration, definition = job["HyperParameterTuningJobConfig"], job.get("TrainingJobDefinition", {})
     return {
         "objective": configuration.get("HyperParameterTuningJobObjective", {}).get("MetricName"),
-        # The service adds hyperparameters of its own, with names that start with an underscore.
+        # The service adds hyperparameters with names that start with an underscore.
         "static": sorted(key for key in definition.get("StaticHyperParameters", {}) if not key.startswith("_")),
         "tuned": {
             parameter["Name"]: kind.removesuffix("ParameterRanges")

@@ -203,7 +203,7 @@ def _register(state: StateDocument, settings: Settings) -> Package:
 
 
 def _lineage(state: StateDocument, evaluation: Mapping[str, Any], settings: Settings) -> dict[str, str]:
-    """What a version was made from: jobs, data, code, and the champion that it was compared with."""
+    """Return the origin of a version: jobs, data, code, and the champion that it was compared with."""
     candidate, holdout = _part(evaluation, "candidate"), _part(evaluation, "holdout")
     return {
         "training_job": state["training"]["best_training_job"],
@@ -220,7 +220,7 @@ def _lineage(state: StateDocument, evaluation: Mapping[str, Any], settings: Sett
 
 
 def _compare_again(plan: Plan, champion: Package | None, settings: Settings, run_id: str) -> Plan:
-    """Return the plan with the present champion, after writing to request.json what Evaluate needs to compare with it."""
+    """Write a request.json that lets Evaluate compare with the current champion. Return the plan with this champion."""
     entry = champion_entry(champion, request_uri=plan["request_uri"])
     key = PreparedKeys(run_id).request
     request: EvaluationRequest = read_json(CLIENTS.s3, settings.prepared_bucket, key)
@@ -240,7 +240,7 @@ def _compare_again(plan: Plan, champion: Package | None, settings: Settings, run
 
 
 def _evaluation(body: bytes) -> Mapping[str, Any]:
-    """Parse evaluation.json. Anything but a JSON object is an empty one: the gate then says what is missing."""
+    """Parse evaluation.json. Return an empty object if it is not a JSON object; the gate then reports the missing fields."""
     try:
         document: Any = json.loads(body)
     except (ValueError, RecursionError):

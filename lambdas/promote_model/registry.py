@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html: a description has at most 1,024
 # characters, none of them a control character. A value of CustomerMetadataProperties has 1 to 256 characters: letters, digits,
-# spaces and this punctuation. (botocore's model says the same, and local AWS checks requests against it.)
+# spaces and this punctuation. (botocore's model has the same limits, and local AWS checks requests against it.)
 DESCRIPTION_CHARACTERS, METADATA_CHARACTERS, METADATA_PUNCTUATION = 1024, 256, "_.:/=+-@"
 
 Package = dict[str, Any]  # the answer of DescribeModelPackage
@@ -34,7 +34,7 @@ def champion_of(packages: Sequence[Package]) -> Package | None:
 
 
 def package_of_run(packages: Sequence[Package], run_id: str) -> Package | None:
-    """Return what this run registered before, if Promote is repeated. A version that was taken back does not count."""
+    """Return the version that this run registered in an earlier attempt of Promote, except for one that was taken back."""
     for package in packages:
         metadata = package.get("CustomerMetadataProperties", {})
         if metadata.get("run_id") == run_id and metadata.get("decision") != CHAMPION_CHANGED:
@@ -45,8 +45,8 @@ def package_of_run(packages: Sequence[Package], run_id: str) -> Package | None:
 def overtaking_package(packages: Sequence[Package], package: Package, compared_with: str) -> Package | None:
     """Return a version that was approved between the champion that `package` was compared with and `package`.
 
-    Two runs may judge at the same time, each against the same champion. Versions are numbered in order, so the later of the two
-    always finds the earlier one here.
+    Two runs may judge at the same time, each against the same champion. Versions are numbered in order, so for the later of the two
+    this function returns the earlier one.
     """
     lowest = 0 if compared_with == NONE else int(compared_with)
     for other in packages:
@@ -67,7 +67,7 @@ def take_back(client: SageMakerClient, package: Package, winner: Package) -> Non
 
 
 def metadata_value(text: str) -> str:
-    """Return a text as CustomerMetadataProperties takes it: other characters become spaces; never empty."""
+    """Return a value that CustomerMetadataProperties accepts: other characters become spaces, and an empty text "none"."""
     kept = (
         character if unicodedata.category(character)[0] in "LZN" or character in METADATA_PUNCTUATION else " "
         for character in unicodedata.normalize("NFC", text)
@@ -76,7 +76,7 @@ def metadata_value(text: str) -> str:
 
 
 def description_value(text: str) -> str:
-    """Return a text as ModelPackageDescription takes it: control characters become spaces."""
+    """Return a value that ModelPackageDescription accepts: control characters become spaces."""
     kept = (" " if unicodedata.category(character)[0] == "C" else character for character in text)
     return "".join(kept)[:DESCRIPTION_CHARACTERS]
 
@@ -106,7 +106,7 @@ def register(
                     "Environment": {
                         "SAGEMAKER_PROGRAM": "inference.py",
                         "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
-                        # Without it, a caller that sends no Accept is answered in the form of application/json.
+                        # The default for a caller that sends no Accept would be application/json.
                         "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "application/jsonlines",
                     },
                 }
@@ -122,10 +122,10 @@ def register(
 
 
 def ensure_model(client: SageMakerClient, *, name: str, package: Package, role_arn: str) -> None:
-    """Create the SageMaker Model of a package unless it exists; its name holds version and artifact, so it is the right one.
+    """Create the SageMaker Model of a package, unless a Model with this name exists. The name identifies version and artifact.
 
-    It is made of the package's container, not of the package: only an approved package can be deployed, and a person who approves
-    a pending one should find its Model.
+    The Model refers to the package's container, not to the package. SageMaker deploys only approved packages, and the Model of a
+    pending package must exist before a person approves it.
     """
     try:
         client.describe_model(ModelName=name)

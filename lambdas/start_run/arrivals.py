@@ -1,6 +1,6 @@
 """Read "Object Created" events of EventBridge, as SQS delivers them.
 
-Source: "Amazon S3 event message structure for EventBridge" in the S3 user guide. Unlike in S3's own notifications, the key is
+Source: "Amazon S3 event message structure for EventBridge" in the S3 user guide. Unlike in S3 event notifications, the key is
 not URL-encoded.
 """
 

@@ -1,13 +1,12 @@
 """Turn a batch of uploaded files into one run: claim them in the ledger, write the manifest, start the state machine.
 
-Event: a batch of SQS messages. Answer: the messages that are malformed; they return to the queue and end in the dead-letter
-queue.
+Event: a batch of SQS messages. Result: the ids of malformed messages. They return to the queue, and in the end go to the dead-letter queue.
 
 Calls, for the role that this function needs:
 
 | action | resource |
 |---|---|
-| dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:PutItem | the ledger table (PutItem is what TransactWriteItems asks for) |
+| dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:PutItem | the ledger table (TransactWriteItems requires PutItem) |
 | s3:PutObject | the runs' folder of the prepared bucket |
 | kms:Decrypt, kms:GenerateDataKey | the key of ledger, queue and prepared bucket |
 | states:StartExecution | the state machine |

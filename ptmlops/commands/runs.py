@@ -25,7 +25,7 @@ def drop(
 ) -> None:
     """Upload files; labelled ones train, others are classified.
 
-    Each file is uploaded to the raw bucket under its own name. The bucket keeps earlier versions of a name.
+    Each file is uploaded to the raw bucket under its file name. The bucket keeps earlier versions of a name.
 
     Examples:
         ptmlops drop complaints.csv --wait

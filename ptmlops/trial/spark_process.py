@@ -1,4 +1,4 @@
-"""Run Prepare on files of this machine, as a process of its own.
+"""Run Prepare on files of this machine, in a separate process.
 
     python -m ptmlops.trial.spark_process REQUEST.json
 
@@ -39,7 +39,7 @@ class RefusedError(Exception):
 
 
 def main(request: dict[str, Any]) -> None:
-    """Prepare each file by itself, so that the file to score has no duplicates among the labelled rows."""
+    """Prepare each file separately, so that the file to score has no duplicates among the labelled rows."""
     settings = JobSettings.from_tables(request["settings"])
     folder = Path(request["folder"])
     spark = configure(_session(folder, request["java"]))
@@ -64,8 +64,8 @@ def _session(folder: Path, java: str) -> SparkSession:
         SparkSession.builder.master("local[*]")
         .appName("ptmlops-try")
         .config("spark.driver.memory", "2g")
-        # Code generation costs half of the processor time of 400 rows and a quarter of 24,000, more than it saves.
         .config("spark.driver.extraJavaOptions", java)
+        # Code generation costs half of the processor time of 400 rows and a quarter of 24,000, more than it saves.
         .config("spark.sql.codegen.wholeStage", "false")
         .config("spark.sql.adaptive.enabled", "false")
         .config("spark.driver.bindAddress", "127.0.0.1")

@@ -1,4 +1,4 @@
-"""The command line as a whole: the commands by subject, in the order in which a person needs them.
+"""Assemble the command line: the commands by subject, in the order in which a person needs them.
 
 Commands import what they need when they are called, so that `--help` and completion start quickly.
 """
@@ -54,7 +54,7 @@ EXAMPLES = "\n\nExamples:\n"
 
 
 class _Group(TyperGroup):
-    """A group whose help is plain text with commands by subject. Typer's own takes twice the time, for colors and boxes."""
+    """A group with plain-text help, by subject. Typer's help, with colors and boxes, takes twice the time."""
 
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write a section per subject."""
@@ -71,7 +71,7 @@ class _Group(TyperGroup):
                 )
 
     def get_params(self, ctx: Context) -> list[Parameter]:
-        """Return the options, with False as the default of Typer's own flags: it loads pydantic to convert their None."""
+        """Return the options, with False as the default of Typer's built-in flags, because Typer loads pydantic to convert None."""
         parameters = super().get_params(ctx)
         for parameter in parameters:
             if parameter.default is None:

@@ -1,4 +1,4 @@
-"""Read what runs classified: predictions as a table, one complaint's prediction, and single files of a run."""
+"""Read the results of runs: predictions as a table, one complaint's prediction, and single files of a run."""
 
 from __future__ import annotations
 
@@ -111,5 +111,5 @@ def fetch_one(target: Target, key_of: Callable[[str], str], run_id: str | None) 
             return candidate, s3.get_object(Bucket=bucket, Key=keys[0])["Body"].read()
     if run_id:
         runs.run_document(target, run_id, wait_seconds=0)  # raises if the run does not exist or has not ended
-        raise OperatorError(f"run {run_id} left no {name}: see its results with `ptmlops results {run_id}`")
-    raise OperatorError(f"no run has left a {name} yet: upload a file with unlabelled complaints, and wait for its run")
+        raise OperatorError(f"run {run_id} has no {name}: see its results with `ptmlops results {run_id}`")
+    raise OperatorError(f"no run has a {name} yet: upload a file with unlabelled complaints, and wait for its run")

@@ -1,4 +1,4 @@
-"""What commands print: progress on standard error, results on standard output."""
+"""Print for commands: progress on standard error, results on standard output."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def bars(values: Sequence[float], width: int = 24) -> list[str]:
 
 @contextlib.contextmanager
 def progress(title: str) -> Iterator[Callable[[str], None]]:
-    """Show what happens now: a spinner on a terminal, a line per message elsewhere. Yields the function that reports."""
+    """Show progress: a spinner on a terminal, one line per message elsewhere. Yields a function that shows a message."""
     started = time.monotonic()
     if not console().is_terminal:
         yield lambda message: console().print(f"{title}: {message}")

@@ -1,6 +1,6 @@
-"""EventBridge: delivery to Lambda functions, and the events that S3 sends in AWS's form.
+"""EventBridge: delivery to Lambda functions, and S3 events with the fields of AWS's events.
 
-moto's own S3 events differ in a field's name, repeat a sequencer, and come twice for an object that is uploaded in parts.
+moto's S3 events differ in a field's name and repeat a sequencer. For an object that is uploaded in parts, moto sends two.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _REASONS = {
 
 
 class EventBridgeService(Service):
-    """The events of one local AWS."""
+    """Sends events to rules, and from rules to Lambda functions."""
 
     def __init__(self, context: LocalContext, functions: LambdaService) -> None:
         super().__init__(context)

@@ -1,4 +1,4 @@
-"""IAM as AWS decides it, for the services of this app: moto asks only about `*` and understands few conditions.
+"""Authorize requests by resource and condition, as AWS does. moto checks only the resource `*` and few conditions.
 
 A request is allowed if a statement of the caller's policies allows its action on the resources that the request names, and none
 denies it. Resources are taken from the request itself: every ARN in it, and every name for the patterns whose last part is that name.

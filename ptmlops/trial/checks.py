@@ -1,4 +1,4 @@
-"""What a trial refuses before it starts Spark: folders that cannot be written, files without texts or without enough labels."""
+"""Check the folders and files of a trial before Spark starts: writable folders, readable texts, enough labels."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def check_folder(out: Path, inputs: Sequence[Path]) -> None:
 def check_table(path: Path, settings: Settings, *, needs_label: bool) -> None:
     """Check that a file has complaints and, if labels are needed, enough of them.
 
-    Prepare counts labels again, without duplicates. This refuses what cannot become enough.
+    Duplicates count here. Prepare removes them, so `check_labels` runs again after it.
 
     Raises:
         OperatorError: the file cannot be used.

@@ -31,7 +31,7 @@ def score(base: Path, path: Path, out: Path, settings: Settings, report_progress
 
     Args:
         base: the trial's folder: the model in `base/model`, the prepared rows in `base/score`.
-        path: the file to score, whose rows are repeated.
+        path: the file to score. The output repeats its rows.
         out: the CSV file to write.
         settings: the environment's settings.
         report_progress: shows what happens.

@@ -1,4 +1,4 @@
-"""What `ptmlops demo` says: its plan when it starts, the results and the next step when it ends."""
+"""Print the output of `ptmlops demo`: its plan at the start, the results and the next step at the end."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def show_plan(labelled: int, unlabelled: int, folder: Path) -> None:
 
 
 def show_outcome(document: dict[str, Any], files: Sequence[Path], seconds: float) -> None:
-    """Print the results of the last run, where its files are, and the command that classifies a file of one's own."""
+    """Print the results of the last run, where its files are, and the command that classifies a file of the user."""
     import pyarrow.dataset as ds
 
     from ptmlops.views.results import show_results

@@ -1,8 +1,8 @@
-"""AWS CloudFormation: the resource types of our template that moto skips without a word are created, or refused by name.
+"""AWS CloudFormation: create the resource types of the template that moto skips silently, and refuse unknown types.
 
 | module | |
 |---|---|
 | service | decides which class creates a type, and repairs types that moto creates incompletely |
-| definitions | the types that local AWS adds, and the types whose absence changes nothing |
+| definitions | the types that local AWS adds, and the types that it accepts without creating them |
 | resources | the classes behind these types |
 """

@@ -13,7 +13,7 @@ from local_aws.services.cloudformation.resources import ApiResource, Create, Del
 
 Api = Callable[[str], Any]
 
-# Types whose absence changes nothing on one machine, each with the reason.
+# Types that are accepted and not created, because they have no effect on one machine. Each with the reason.
 ACCEPTED = {
     "AWS::S3::BucketPolicy": "requires TLS, which a plain-HTTP localhost does not offer",
     "AWS::SQS::QueuePolicy": "requires TLS, and lets EventBridge send; moto delivers without asking",

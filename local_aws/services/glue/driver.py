@@ -1,8 +1,8 @@
-"""The process of one Glue job run: it runs the job's script on a Spark that is running already.
+"""Run the script of one Glue job run, in a new process, on a Spark that is already running.
 
     python -m local_aws.services.glue.driver SCRIPT [ARGUMENT...]
 
-The script sees what it sees on Glue: a fresh Python, its own arguments, the role's credentials in the environment, and `s3://`
+The script gets what it gets on Glue: a fresh Python, its arguments, the role's credentials in the environment, and `s3://`
 addresses. Only the Java side of Spark is shared with earlier runs, through a connection that the Spark host makes for this run.
 """
 
@@ -15,16 +15,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-# Names of the variables that tell this process where to work; they are not the script's business.
+# The variable that names the buckets. It is removed before the script runs.
 BUCKETS = "LOCAL_AWS_BUCKETS"
-CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 def main() -> None:
     """Attach this process to the running Spark and run the script as `__main__`."""
     buckets = os.environ.pop(BUCKETS).split(",")
     del sys.argv[0]
-    # What led Python to this module is not on the path of the script.
+    # The script's import path must not contain the repository.
     root, _, libraries = os.environ["PYTHONPATH"].partition(os.pathsep)
     sys.path.remove(root)
     sys.path[0] = str(Path(sys.argv[0]).parent)
@@ -48,7 +47,7 @@ def attach_spark(buckets: list[str]) -> None:
         java = self._jvm
         context = java.JavaSparkContext.fromSparkContext(java.org.apache.spark.SparkContext.getOrCreate())
         mount(context.hadoopConfiguration(), buckets)
-        # Python workers get these variables from the driver, each run new ones: so no worker serves two runs.
+        # PySpark reuses a Python worker only for equal variables. They differ per run, so no worker serves two runs.
         self.environment.update({name: value for name, value in os.environ.items() if not name.startswith("PYSPARK_GATEWAY")})
         return context
 

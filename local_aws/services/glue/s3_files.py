@@ -21,7 +21,7 @@ UNCOMMITTED = "_temporary"
 
 
 class Readable(Protocol):
-    """What S3 uploads read from."""
+    """A stream that can be uploaded to S3."""
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes."""
@@ -37,7 +37,7 @@ class RemoteError(Exception):
         self.java_class = java_class
 
     def document(self) -> dict[str, Any]:
-        """The body of the response."""
+        """Return the body of the response."""
         name = self.java_class.rpartition(".")[2]
         return {"RemoteException": {"exception": name, "javaClassName": self.java_class, "message": str(self)}}
 
@@ -55,7 +55,7 @@ class S3FileSystem:
     def __init__(self, client: Any, staging: Path) -> None:
         self._client = client
         self._staging = staging
-        self._folders: set[str] = set()  # S3 has no folders: Spark expects those that it made to exist
+        self._folders: set[str] = set()  # S3 has no folders, but Spark expects that those it made exist
 
     def status(self, path: str) -> dict[str, Any]:
         """Return the FileStatus of a file or folder.
@@ -136,19 +136,19 @@ class S3FileSystem:
         self._client.upload_fileobj(body, bucket, key)
 
     def make_folder(self, path: str) -> None:
-        """Remember a folder; S3 needs none."""
+        """Remember a folder, because S3 has no folders."""
         if self._is_staged(path):
             self._staged(path).mkdir(parents=True, exist_ok=True)
         else:
             self._folders.add(path)
 
     def rename(self, source: str, target: str) -> bool:
-        """Move a file or folder; into `target` if that is a folder. Return False if there is nothing at `source`."""
+        """Move a file or folder, into `target` if that is a folder. Return False if `source` does not exist."""
         try:
             if self.status(target)["type"] == "DIRECTORY":
                 target = f"{target}/{source.rpartition('/')[2]}"
         except RemoteError:
-            pass  # nothing is there yet: the usual case
+            pass  # usually `target` does not exist
         names = list(self._files_below(source))
         for name in names:
             self._move(f"{source}{name}", f"{target}{name}")
@@ -157,7 +157,7 @@ class S3FileSystem:
         return bool(names)
 
     def delete(self, path: str) -> bool:
-        """Delete a file, or a folder with all that it holds. Return whether there was one."""
+        """Delete a file, or a folder with its content. Return whether it existed."""
         if self._is_staged(path):
             here = self._staged(path)
             existed = here.exists()

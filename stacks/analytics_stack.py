@@ -1,4 +1,4 @@
-"""SQL over what was published: an Athena workgroup, saved queries, who may ask them, and QuickSight where it has a principal."""
+"""SQL on published results: an Athena workgroup, saved queries, a policy for analysts, and QuickSight if it has a principal."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class AnalyticsStack(EnvironmentStack):
     def _create_saved_queries(self, workgroup: athena.CfnWorkGroup) -> None:
         for path in sorted(SAVED_QUERIES.glob("*.sql")):
             text = path.read_text(encoding="utf-8")
-            # What a query answers is said once, in the comment that it opens with.
+            # The description of a saved query is the comment at its beginning.
             comment = [line[2:].strip() for line in text.splitlines() if line.startswith("--")]
             athena.CfnNamedQuery(
                 self,
@@ -102,7 +102,7 @@ class AnalyticsStack(EnvironmentStack):
             )
 
     def _question_statements(self) -> list[iam.PolicyStatement]:
-        """To ask in this workgroup and read what the tables hold; Athena acts as the caller, in S3 and under the key too."""
+        """Create a policy to query in this workgroup and read the tables. Athena acts as the caller, also in S3 and KMS."""
         bucket, database = self._storage.output, self._storage.database_name
         tables = (PREDICTIONS, RUN_HISTORY)
 

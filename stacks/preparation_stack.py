@@ -25,7 +25,7 @@ GLUE_JOBS = ROOT / "glue_jobs"
 
 @dataclass(frozen=True, kw_only=True)
 class Jobs:
-    """The Glue jobs as the state machine and the alarms know them."""
+    """The names of the Glue jobs, for the state machine and the alarms."""
 
     prepare_name: str
     prepare_arn: str
@@ -116,7 +116,7 @@ class PreparationStack(EnvironmentStack):
     ) -> glue.CfnJob:
         settings, key = self.settings, self._storage.key
         role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("glue.amazonaws.com"))
-        # Under the names that Glue gives them where there is a security configuration, so that they are encrypted and forget.
+        # The names are Glue's with a security configuration. The template creates the groups to give them a key and a retention.
         for stream in ("error", "output"):
             self.log_group(
                 self,

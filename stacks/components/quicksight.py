@@ -1,4 +1,4 @@
-"""What QuickSight shows: a data source, two SPICE data sets refreshed daily, a dashboard to read and an analysis to change."""
+"""Create the resources of QuickSight: a data source, two SPICE data sets refreshed daily, a dashboard to read and an analysis to change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from constructs import Construct
 from stacks.components.common import EnvironmentStack
 
 DATA_SETS = Path(__file__).resolve().parent.parent / "sql" / "quicksight"
-# What each query gives, in order, in QuickSight's types; a test holds it to the query and to the catalog.
+# The columns of each query, in order, in QuickSight's types. A test compares them with the query and the catalog.
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     "complaints": {
         "complaint_id": "STRING",
@@ -97,7 +97,7 @@ class QuickSight(Construct):
             ),
             permissions=granted(USE_DATA_SOURCE, quicksight.CfnDataSource),
         )
-        # QuickSight tries the source when it is made, so what the role may do must be there before it.
+        # QuickSight tests the source when it is created, so the role's permissions must exist before.
         source.node.add_dependency(role)
         arns = {}
         for identifier, columns in COLUMNS.items():
@@ -165,14 +165,14 @@ class QuickSight(Construct):
 
 
 def data_set_sql(identifier: str, database: str) -> str:
-    """The query of a data set; custom SQL knows no default database, so the tables are named in full."""
+    """Return the query of a data set. Custom SQL has no default database, so tables have their full names."""
     text = (DATA_SETS / f"{identifier}.sql").read_text(encoding="utf-8")
     return re.sub(r"^--.*\n", "", text, flags=re.MULTILINE).replace("{database}", database).strip()
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Visual:
-    """A visual's body in CloudFormation's words, and its place on a grid of 36 columns."""
+    """A visual in CloudFormation's format, and its position on a grid of 36 columns."""
 
     kind: str
     identifier: str
@@ -193,7 +193,7 @@ class _Visual:
 
 
 def definition(data_sets: Mapping[str, str], words: Mapping[str, str]) -> dict[str, Any]:
-    """Three sheets over the data sets of these ARNs, in CloudFormation's own words (states are data too: decision 0002)."""
+    """Return three sheets over the data sets of these ARNs, in CloudFormation's format (as data, like states: decision 0002)."""
     complaints, amounts = "complaints", "amounts"
 
     def aggregated(name: str, **wells: Any) -> dict[str, Any]:
@@ -300,7 +300,7 @@ def definition(data_sets: Mapping[str, str], words: Mapping[str, str]) -> dict[s
                 "SheetId": sheet,
                 "Name": words[sheet],
                 "Visuals": [visual.body() for visual in visuals],
-                "Layouts": [{"Configuration": {"GridLayout": {"Elements": _places(visuals)}}}],
+                "Layouts": [{"Configuration": {"GridLayout": {"Elements": _positions(visuals)}}}],
             }
             for sheet, visuals in sheets.items()
         ],
@@ -323,7 +323,7 @@ def _number(
 
 
 def _share(visual: str) -> dict[str, Any]:
-    """The share to review: the mean of zeros and ones."""
+    """Return the measure of the share to review: the mean of zeros and ones."""
     percent = {"PercentageDisplayFormatConfiguration": {"DecimalPlacesConfiguration": {"DecimalPlaces": 1}}}
     return _number(visual, "complaints", "needs_review", "AVERAGE", {"FormatConfiguration": percent})
 
@@ -332,8 +332,8 @@ def _mean(visual: str) -> dict[str, Any]:
     return _number(visual, "complaints", "confidence", "AVERAGE")
 
 
-def _places(visuals: Sequence[_Visual]) -> list[dict[str, Any]]:
-    """From left to right, then down."""
+def _positions(visuals: Sequence[_Visual]) -> list[dict[str, Any]]:
+    """Return the layout of visuals: from left to right, then down."""
     elements, column, row, tallest = [], 0, 0, 0
     for visual in visuals:
         if column + visual.width > 36:

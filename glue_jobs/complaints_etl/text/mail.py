@@ -23,9 +23,10 @@ _SIGNED = (
     rf"(?:(?=\S{{0,60}}@|www\.|https?:)\S++"
     rf"|(?:[{_UPPER}][{_LOWER}]++|{_LETTER}{{1,3}}(?!{_LETTER})|(?!{_LETTER})\S)++)"
 )
+_SPACE = r"[^\S\n]"  # also the non-breaking space of HTML
 _SIGNATURE = re.compile(
     r"(?m)\n--[ \t]*+\n(?=[\s\S]{0,250}\Z)"
-    rf"(?:(?=.{{1,80}}$)[ \t]*+{_SIGNED}(?:[ \t]++{_SIGNED}){{0,7}}+(?<![{_LOWER}][.!?])[ \t]*+(?:\n|\Z)){{1,6}}+\s*+\Z"
+    rf"(?:(?=.{{1,80}}$){_SPACE}*+{_SIGNED}(?:{_SPACE}++{_SIGNED}){{0,7}}+(?<![{_LOWER}][.!?]){_SPACE}*+(?:\n|\Z)){{1,6}}+\s*+\Z"
 )
 _WORD = re.compile(r"[^\W_]{3}")
 

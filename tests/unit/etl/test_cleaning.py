@@ -48,6 +48,7 @@ MAIL_PARTS = [
         "No llegó\n-- \nJuan Carlos Pérez de la Hoz\nGerente, Acme S.A.S.\nTel. +57 310 555 1234 | juan@acme.co\nwww.acme.co",
         "No llegó",
     ),
+    ("No llegó \n--\n <br> &nbsp; to \t Rebeca Souza &nbsp;", "No llegó"),
     (
         "De: Juan\nEnviado el: lunes, 3 de marzo de 2026\nPara: PQR Banco\nAsunto: Me clonaron la tarjeta\n\nAdjunto soportes.",
         "Me clonaron la tarjeta Adjunto soportes.",

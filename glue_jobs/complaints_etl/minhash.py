@@ -23,8 +23,8 @@ _POSITION_FACTORS = _DRAW.integers(1 << 63, 1 << 64, 3, dtype=np.uint64) | np.ui
 def signature(text: str) -> list[int]:
     """Return SIGNATURE_SIZE MinHash values (31 bits) of the text's three-word shingles.
 
-    Numbers and placeholders are left out, because copies of a template differ in their amounts and dates. A text without a word is
-    similar only to itself.
+    Numbers and placeholders are left out, because copies of a template differ in their amounts and dates. A text without words gets
+    a signature of its own, so that it is not similar to any other text.
     """
     words = WORD.findall(fold(PLACEHOLDER.sub(" ", text)))
     if not words:

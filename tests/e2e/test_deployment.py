@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
-import pytest
-
 from local_aws import LocalAws
 
 
-@pytest.mark.skipif(not os.environ.get("PTMLOPS_NIGHTLY"), reason="half a minute of the CLI's waiting: nightly")
 def test_the_cdk_cli_finds_nothing_to_bootstrap(local_aws: LocalAws) -> None:
     environment = local_aws.environment
     account = local_aws.client("sts").get_caller_identity()["Account"]

@@ -104,7 +104,7 @@ def _count(blocks: Iterator[bytes], evidence: Evidence | None) -> tuple[Evidence
     """Return the counts over the file, and its first SAMPLE_BYTES after leading white space.
 
     Raises:
-        UnreadableFileError: the file has only white space, or a line is too long.
+        UnreadableFileError: the file contains nothing but white space, or a line exceeds the limit.
     """
     counts, sample = evidence or Evidence(), b""
     for block in whole_lines(blocks, limit=MAX_LINE_BYTES):

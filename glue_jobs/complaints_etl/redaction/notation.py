@@ -71,5 +71,5 @@ def after_quantity(text: str, start: int, characters: int) -> bool:
 
 
 def after_word_and_hash(text: str, start: int) -> bool:
-    """Return True if a word and `#` are right before a position, unless the word names a street: `mi clave es #4718`."""
+    """Return True if a position follows a word and `#`, as in `mi clave es #4718`. A word that names a street does not count."""
     return _HASHED.search(text, max(start - 24, 0), start) is not None

@@ -9,7 +9,7 @@ from itertools import islice
 from complaints_etl.text.words import PLACEHOLDER, WORD
 
 UNDETERMINED = "und"  # ISO 639-3
-# The beginning of a text is enough. The longer part is looked at only if the shorter one leaves a doubt.
+# Characters from the beginning of a text. The model sees the longer part only if its confidence on the shorter one is low.
 _PARTS = (70, 240)
 _SURE, _LEAST_CONFIDENCE = 0.7, 0.5
 _LEAST_WORDS = 3

@@ -105,6 +105,7 @@ def main() -> None:
 def create_services(context: LocalContext) -> list[Service]:
     """Return the services of one local AWS, in the order in which they extend moto."""
     from local_aws.services.cloudformation.service import CloudFormationService
+    from local_aws.services.dynamodb import DynamoDbService
     from local_aws.services.eventbridge import EventBridgeService
     from local_aws.services.glue.service import GlueService
     from local_aws.services.iam import IamService
@@ -117,6 +118,7 @@ def create_services(context: LocalContext) -> list[Service]:
     events = EventBridgeService(context, functions)
     return [
         CloudFormationService(context),
+        DynamoDbService(context),
         functions,
         events,
         glue,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,8 @@ from ptmlops_contracts.ledger import run_key
 from ptmlops_contracts.run import ENDED, RunStatus
 
 POLL_SECONDS = 0.5
+# The states that repeat until a run has collected its files.
+COLLECT, WAIT = "Collect", "Wait for files"
 
 
 @dataclass(frozen=True)
@@ -90,42 +92,76 @@ def follow(target: Target, run_id: str) -> Iterator[Step]:
 def _steps(target: Target, run_id: str, event: dict[str, Any], open_states: dict[str, datetime]) -> Iterator[Step]:
     if "stateEnteredEventDetails" in event:
         name = event["stateEnteredEventDetails"]["name"]
-        if not name.endswith("?"):
+        if not name.endswith("?") and name != WAIT and name not in open_states:
             open_states[name] = event["timestamp"]
             yield Step(name, event["timestamp"], None)
     elif "stateExitedEventDetails" in event:
         details = event["stateExitedEventDetails"]
+        document = json.loads(details.get("output") or "{}")
+        if details["name"] == COLLECT and not document.get("collect", {}).get("ready"):
+            return  # it waits, and is entered again
         began = open_states.pop(details["name"], None)
         if began:
-            document = json.loads(details.get("output") or "{}")
             yield Step(details["name"], began, event["timestamp"], summary=_summary(target, run_id, details["name"], document))
 
 
 def _summary(target: Target, run_id: str, state: str, document: dict[str, Any]) -> str:
     """Summarize the result of a state in a few words."""
-    plan = document.get("plan", {})
-    if state == "Prepare":
-        report = read_json(target, target.outputs["PreparedBucketName"], PreparedKeys(run_id).report) or {}
-        rows = report.get("rows", {})
-        return ", ".join(f"{rows[name]:,} {name}" for name in ("read", "accepted", "rejected", "duplicates") if name in rows)
-    if state == "Plan":
-        tasks = [name for name, wanted in (("train", plan.get("train")), ("score", plan.get("score"))) if wanted]
-        return " and ".join(tasks) or "nothing to train or score"
-    if state in ("Train", "Train warm"):
-        return f"best of the tuning job: macro-F1 {document['training']['objective']:.3f} on validation"
-    if state == "Evaluate":
-        evaluation = read_json(target, target.outputs["ModelsBucketName"], ModelKeys(run_id).evaluation_document) or {}
-        score, rows = evaluation.get("candidate", {}).get("macro_f1"), evaluation.get("holdout", {}).get("rows", 0)
-        return f"macro-F1 {score:.3f} on {rows:,} held-out rows" if score is not None else f"{rows:,} held-out rows"
-    if state == "Promote":
-        promotion = plan.get("promotion", {})
-        return f"{promotion.get('decision')}: {'; '.join(promotion.get('reasons', []))}"
-    if state == "Score":
-        return f"by model version {plan['champion']['version']}"
-    if state == "Publish":
-        published = read_json(target, target.outputs["PreparedBucketName"], PreparedKeys(run_id).published) or {}
-        return f"{published.get('scored', 0):,} classified, {published.get('needs_review', 0):,} to review"
-    return ""
+    summarize = _SUMMARIES.get(state)
+    return summarize(target, run_id, document) if summarize else ""
+
+
+def _collected(_target: Target, _run_id: str, document: dict[str, Any]) -> str:
+    files, size = document["collect"]["files"], document["collect"]["bytes"]
+    return f"{files:,} {'file' if files == 1 else 'files'}, {size:,} bytes"
+
+
+def _prepared(target: Target, run_id: str, _document: dict[str, Any]) -> str:
+    report = read_json(target, target.outputs["PreparedBucketName"], PreparedKeys(run_id).report) or {}
+    rows = report.get("rows", {})
+    return ", ".join(f"{rows[name]:,} {name}" for name in ("read", "accepted", "rejected", "duplicates") if name in rows)
+
+
+def _planned(_target: Target, _run_id: str, document: dict[str, Any]) -> str:
+    tasks = [name for name in ("train", "score") if document["plan"].get(name)]
+    return " and ".join(tasks) or "nothing to train or score"
+
+
+def _trained(_target: Target, _run_id: str, document: dict[str, Any]) -> str:
+    return f"best of the tuning job: macro-F1 {document['training']['objective']:.3f} on validation"
+
+
+def _evaluated(target: Target, run_id: str, _document: dict[str, Any]) -> str:
+    evaluation = read_json(target, target.outputs["ModelsBucketName"], ModelKeys(run_id).evaluation_document) or {}
+    score, rows = evaluation.get("candidate", {}).get("macro_f1"), evaluation.get("holdout", {}).get("rows", 0)
+    return f"macro-F1 {score:.3f} on {rows:,} held-out rows" if score is not None else f"{rows:,} held-out rows"
+
+
+def _promoted(_target: Target, _run_id: str, document: dict[str, Any]) -> str:
+    promotion = document["plan"].get("promotion", {})
+    return f"{promotion.get('decision')}: {'; '.join(promotion.get('reasons', []))}"
+
+
+def _scored(_target: Target, _run_id: str, document: dict[str, Any]) -> str:
+    return f"by model version {document['plan']['champion']['version']}"
+
+
+def _published(target: Target, run_id: str, _document: dict[str, Any]) -> str:
+    published = read_json(target, target.outputs["PreparedBucketName"], PreparedKeys(run_id).published) or {}
+    return f"{published.get('scored', 0):,} classified, {published.get('needs_review', 0):,} to review"
+
+
+_SUMMARIES: dict[str, Callable[[Target, str, dict[str, Any]], str]] = {
+    COLLECT: _collected,
+    "Prepare": _prepared,
+    "Plan": _planned,
+    "Train": _trained,
+    "Train warm": _trained,
+    "Evaluate": _evaluated,
+    "Promote": _promoted,
+    "Score": _scored,
+    "Publish": _published,
+}
 
 
 def read_run_document(target: Target, run_id: str) -> dict[str, Any] | None:

@@ -1,15 +1,32 @@
-"""The ledger (DynamoDB, partition key `pk`): which run claimed which file version, and how the run ended.
+"""The ledger (DynamoDB, partition key `pk`): which run takes which file version, and how the run ended.
 
-It holds two kinds of items, `FILE#…` and `RUN#…`. start_run writes a run and its files in one transaction.
+| `pk` | item | written by |
+|---|---|---|
+| `FILE#<bucket>/<key>#<version>` | `FileItem`: the run that a file joined; never changed | start_run |
+| `CHUNK#<run>#<hash>` | `ChunkItem`: files that joined a run together; never changed | start_run |
+| `RUN#<run>` | `RunItem`: the status of a run, and its chunks | start_run, collect_run, record_run |
+| `OPEN` | `OpenItem`: the run that files probably can join. A hint: the run's own status decides | start_run |
+| `SLOTS` | `SlotsItem`: the runs that work now | collect_run, record_run |
+
+A run is COLLECTING until collect_run closes it: files may join only until then. Joining and closing are conditional writes to the
+same item, so that a file belongs to a run that still reads its chunks, or to none.
 """
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Final, TypedDict
 
-# Items without `schema_version` were written before version 0.2.0 of the software; they have the fields of version 1.
-LEDGER_VERSION = 1
-STARTED = "STARTED"  # the status of a run until Record writes how it ended (`run.ENDED`)
+# Items of version 1 (and those without a version, written before 0.2.0) have the files in the run's item, and no chunks.
+LEDGER_VERSION = 2
+
+# The statuses of a run before Record writes how it ended (`run.ENDED`).
+COLLECTING: Final = "COLLECTING"  # files may join
+STARTED: Final = "STARTED"  # no file joins any more; the manifest is, or will be, written
+SUPERSEDED: Final = "SUPERSEDED"  # its execution ended while COLLECTING: another run takes its files
+CANCELLED: Final = "CANCELLED"  # a person cancelled it while COLLECTING: no run takes its files
+
+OPEN_KEY: Final = "OPEN"
+SLOTS_KEY: Final = "SLOTS"
 
 
 class ManifestFile(TypedDict):
@@ -22,23 +39,55 @@ class ManifestFile(TypedDict):
     etag: str
 
 
-class RunItem(TypedDict):
-    """The item of a run, as start_run writes it. Record sets `status` and `finished_at`."""
+class RunItem(TypedDict, total=False):
+    """The item of a run. Times are ISO 8601 in UTC."""
 
     pk: str
     schema_version: int
     status: str
+    opened_at: str
+    joined_at: str  # when the last file joined
+    chunks: set[str]  # absent while there are none: DynamoDB has no empty sets
+    file_count: int  # of its own chunks
+    file_bytes: int
+    inherits: list[str]  # superseded runs whose files this run takes
+    superseded_by: str
     started_at: str
-    files: list[ManifestFile]
+    redrives: int  # of the execution when its end was recorded
+    finished_at: str
+    collector_ended: int  # `redrives` of an execution that ended while the run was COLLECTING
 
 
 class FileItem(TypedDict):
-    """The item of a file version: the run that claimed it."""
+    """The item of a file version."""
 
     pk: str
     schema_version: int
     run_id: str
     claimed_at: str
+
+
+class ChunkItem(TypedDict):
+    """Files that joined a run in one transaction."""
+
+    pk: str
+    schema_version: int
+    files: list[ManifestFile]
+
+
+class OpenItem(TypedDict):
+    """The run that files probably can join."""
+
+    pk: str
+    run_id: str
+
+
+class SlotsItem(TypedDict, total=False):
+    """The runs that work now, as `slot_holder` names them. The sets are absent if they would be empty."""
+
+    pk: str
+    holders: set[str]
+    large_holders: set[str]  # those of them that read more bytes than `arrivals.large_megabytes`
 
 
 class Manifest(TypedDict):
@@ -57,3 +106,19 @@ def file_key(bucket: str, key: str, version_id: str) -> str:
 def run_key(run_id: str) -> str:
     """Return `pk` of a run."""
     return f"RUN#{run_id}"
+
+
+def chunk_key(run_id: str, chunk: str) -> str:
+    """Return `pk` of a chunk of a run."""
+    return f"CHUNK#{run_id}#{chunk}"
+
+
+def slot_holder(run_id: str, redrives: int) -> str:
+    """Name a run in `SlotsItem`. A redriven execution is another holder: what is left of its last attempt can be removed."""
+    return f"{run_id}/{redrives}"
+
+
+def run_of_holder(holder: str) -> tuple[str, int]:
+    """Return the run and the count of redrives of a `slot_holder`."""
+    run_id, _, redrives = holder.rpartition("/")
+    return run_id, int(redrives)

@@ -7,12 +7,21 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-# A document without `schema_version` was started before version 0.2.0 of the software; it has the fields of version 1.
-STATE_VERSION = 1
+# Version 2 has `collect`. A document without `schema_version` was started before version 0.2.0 of the software: it is version 1.
+STATE_VERSION = 2
 # A path of the state machine must find a value, so what does not exist is this text and not null.
 NONE = "none"
 # `promotion.decision` if another version was promoted while the candidate was evaluated: Evaluate repeats.
 CHAMPION_CHANGED = "ChampionChanged"
+
+
+class Collected(TypedDict):
+    """`$.collect`: what has joined the run so far, and whether it may start."""
+
+    ready: bool
+    wait_seconds: int  # until collect_run looks again, if it is not ready
+    files: int
+    bytes: int
 
 
 class Champion(TypedDict):
@@ -99,6 +108,7 @@ class StateInput(TypedDict):
 class StateDocument(StateInput, total=False):
     """The document; each part appears once its state has ended."""
 
+    collect: Collected
     prepare: JobRun
     plan: Plan
     training: Tuning

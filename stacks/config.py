@@ -145,10 +145,26 @@ class Results(_Table):
 class Arrivals(_Table):
     """How uploaded files are gathered into runs."""
 
-    window_seconds: int = Field(
-        default=60, ge=1, le=300, description="How long to gather files into one run (Lambda's batching window)"
+    window_seconds: int = Field(default=60, ge=1, le=3600, description="A run starts once no file has joined it for so long")
+    max_wait_seconds: int = Field(
+        default=900, ge=1, le=86_400, description="A run starts after so long even if files keep joining, once a slot is free"
     )
-    max_files: int = Field(default=50, ge=1, le=99, description="Files per run at most (DynamoDB's limit on a transaction)")
+    max_running: int = Field(
+        default=2, ge=1, le=20, description="Runs that work at the same time. Further files join the one run that waits"
+    )
+    large_megabytes: int = Field(
+        default=200,
+        ge=1,
+        description="Runs with more bytes are large. They leave one slot to smaller runs, if `max_running` is over 1",
+    )
+
+    @model_validator(mode="after")
+    def _window_within_wait(self) -> Self:
+        if self.window_seconds > self.max_wait_seconds:
+            raise ValueError(
+                f"window_seconds ({self.window_seconds}) must not exceed max_wait_seconds ({self.max_wait_seconds})"
+            )
+        return self
 
 
 class Training(_Table):
@@ -213,7 +229,12 @@ class Compute(_Table):
     prepare_worker: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = Field(
         default="G.1X", description="Worker type of both Glue jobs"
     )
-    prepare_workers: int = Field(default=2, ge=2, le=299, description="Workers of each Glue job")
+    prepare_workers: int = Field(
+        default=10,
+        ge=2,
+        le=299,
+        description="Workers of each Glue job at most. Glue adds and removes workers with the work (Auto Scaling)",
+    )
     training_instance: InstanceType = Field(default="ml.m5.xlarge", description="Instance type of training jobs")
     evaluation_instance: InstanceType = Field(default="ml.m5.large", description="Instance type of the evaluation job")
     scoring_instance: InstanceType = Field(default="ml.m5.large", description="Instance type of Batch Transform")

@@ -134,8 +134,10 @@ class PreparationStack(EnvironmentStack):
             glue_version="5.1",
             worker_type=settings.compute.prepare_worker,
             number_of_workers=settings.compute.prepare_workers,
-            execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=3),
-            max_retries=0,  # the state machine retries; a second retry below it would hide the first
+            # One more than the slots, for a run that a person redrives. Further ones wait in Glue's queue, as they do for capacity.
+            execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=settings.arrivals.max_running + 1),
+            job_run_queuing_enabled=True,
+            max_retries=0,  # the queue requires it; and the state machine retries
             timeout=settings.compute.timeout_minutes,
             security_configuration=self._security.ref,
             default_arguments={
@@ -146,6 +148,7 @@ class PreparationStack(EnvironmentStack):
                 # pip may use the archive only: a job that starts fetches nothing from the internet.
                 "--python-modules-installer-option": "--no-index --no-deps",
                 "--job-language": "python",
+                "--enable-auto-scaling": "true",
                 # S3A's default region is us-east-2. Glue accepts one --conf argument: append further settings to its value, as in
                 # "a=b --conf c=d".
                 "--conf": f"spark.hadoop.fs.s3a.endpoint.region={self.region}",

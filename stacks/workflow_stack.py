@@ -14,9 +14,8 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stacks.components.common import EnvironmentStack, acknowledge
-from stacks.components.run_functions import RunFunctions
-from stacks.components.run_machine import create_state_machine, record_failures
-from stacks.components.states import LAMBDA_SECONDS
+from stacks.components.run_functions import GATHER_SECONDS, START_SECONDS, RunFunctions
+from stacks.components.run_machine import allow_execution_reads, create_state_machine, record_failures
 from stacks.config import Settings
 from stacks.modeling_stack import Modeling
 from stacks.preparation_stack import Jobs
@@ -60,7 +59,7 @@ class WorkflowStack(EnvironmentStack):
             retention=cdk.Duration.days(14),
             # AWS recommends six times the function's time-out plus the batching window:
             # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-            visibility=cdk.Duration.seconds(6 * LAMBDA_SECONDS + settings.arrivals.window_seconds),
+            visibility=cdk.Duration.seconds(6 * START_SECONDS + GATHER_SECONDS),
             dead_letters=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=MAX_RECEIVES),
         )
         uploaded = events.Rule(
@@ -75,10 +74,19 @@ class WorkflowStack(EnvironmentStack):
             targets=[targets.SqsQueue(arrivals, dead_letter_queue=dead_letters)],
         )
 
-        plan, promote, record = functions.create_plan(), functions.create_promote(), functions.create_record()
+        collect, plan = functions.create_collect(), functions.create_plan()
+        promote, record = functions.create_promote(), functions.create_record(jobs)
         machine = create_state_machine(
-            self, storage=storage, jobs=jobs, modeling=modeling, plan=plan, promote=promote, record=record
+            self,
+            storage=storage,
+            jobs=jobs,
+            modeling=modeling,
+            collect=collect,
+            plan=plan,
+            promote=promote,
+            record=record,
         )
+        allow_execution_reads(self, machine, collect=collect, record=record)
         start = functions.create_start(arrivals, machine)
         failed = record_failures(self, machine, record, dead_letters)
 
@@ -88,6 +96,7 @@ class WorkflowStack(EnvironmentStack):
             dead_letters=dead_letters,
             functions={
                 "start_run": start.function,
+                "collect_run": collect.function,
                 "plan_run": plan.function,
                 "promote_model": promote.function,
                 "record_run": record.function,

@@ -1,1 +1,1 @@
-"""What the functions share: settings from the environment, AWS clients, JSON documents in S3, the model registry."""
+"""What the functions share: settings, AWS clients, JSON documents in S3, the ledger and its slots, the model registry."""

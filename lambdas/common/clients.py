@@ -9,6 +9,7 @@ import boto3
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sns import SNSClient
@@ -22,6 +23,11 @@ class Clients:
     def dynamodb(self) -> DynamoDBClient:
         """The ledger."""
         return boto3.client("dynamodb")
+
+    @cached_property
+    def glue(self) -> GlueClient:
+        """The Glue jobs' runs."""
+        return boto3.client("glue")
 
     @cached_property
     def s3(self) -> S3Client:

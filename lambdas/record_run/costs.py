@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ptmlops_contracts.state import JobRun, StateDocument
 
 if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
     from mypy_boto3_sagemaker import SageMakerClient
 
 HOUR = 3600
@@ -18,13 +19,13 @@ GLUE_MINIMUM_SECONDS = 60
 Prices = Mapping[str, Any]  # made by stacks/components/run_functions.py
 
 
-def run_costs(document: StateDocument, client: SageMakerClient, prices: Prices) -> dict[str, float | None]:
+def run_costs(document: StateDocument, client: SageMakerClient, glue: GlueClient, prices: Prices) -> dict[str, float | None]:
     """Return USD per part of the run. A part that did not run is absent. A part without a list price is None."""
     costs: dict[str, float | None] = {}
     if "prepare" in document:
-        costs["prepare"] = _glue_cost(document["prepare"], prices["glue_prepare_dpus"], prices)
+        costs["prepare"] = _glue_cost(document["prepare"], prices["prepare_job"], glue, prices)
     if "publish" in document:
-        costs["publish"] = _glue_cost(document["publish"], prices["glue_publish_dpus"], prices)
+        costs["publish"] = _glue_cost(document["publish"], prices["publish_job"], glue, prices)
     if "training" in document:
         seconds = _tuning_seconds(client, document["training"]["tuning_job"])
         costs["training"] = _instance_cost(seconds, prices["training_instance"], 1, prices)
@@ -39,8 +40,11 @@ def run_costs(document: StateDocument, client: SageMakerClient, prices: Prices) 
     return {part: None if cost is None else round(cost, 6) for part, cost in costs.items()}
 
 
-def _glue_cost(run: JobRun, dpus: float, prices: Prices) -> float:
-    return max(run["ExecutionTime"], GLUE_MINIMUM_SECONDS) / HOUR * dpus * float(prices["glue_dpu_hour"])
+def _glue_cost(run: JobRun, job: str, client: GlueClient, prices: Prices) -> float:
+    """Return the cost of the DPU seconds that Glue counted, or, if it did not, of all workers for the whole time."""
+    seconds = max(run["ExecutionTime"], GLUE_MINIMUM_SECONDS) * float(prices["glue_dpus"])
+    described = client.get_job_run(JobName=job, RunId=run["JobRunId"])["JobRun"]
+    return float(described.get("DPUSeconds", seconds)) / HOUR * float(prices["glue_dpu_hour"])
 
 
 def _instance_cost(seconds: float, instance: str, count: int, prices: Prices) -> float | None:

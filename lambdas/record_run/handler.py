@@ -1,7 +1,8 @@
 """Record how a run ended: run.json, the catalog's history, the ledger, and a notice to the subscribers.
 
-Two callers: the last state of a run that succeeded (`{"state": ptmlops_contracts.state.StateDocument, "execution_arn"}`), and
-EventBridge's "Step Functions Execution Status Change" for FAILED, TIMED_OUT and ABORTED.
+Two callers: the last state of a run that succeeded (`{"state": ptmlops_contracts.state.StateDocument, "execution_arn", "redrives"}`),
+and EventBridge's "Step Functions Execution Status Change" for FAILED, TIMED_OUT and ABORTED. Events may arrive late: one that is older
+than the last redrive is ignored.
 
 Calls, for the role that this function needs:
 
@@ -11,10 +12,11 @@ Calls, for the role that this function needs:
 | s3:GetObject | runs in the prepared bucket |
 | s3:ListBucket | the prepared bucket (so that a missing object is "not found" and not "access denied") |
 | s3:PutObject | runs and history in the output bucket |
-| dynamodb:UpdateItem | the ledger table |
+| dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:UpdateItem | the ledger table |
 | kms:Decrypt, kms:GenerateDataKey | the key of prepared, output, ledger and topic |
 | sagemaker:ListTrainingJobsForHyperParameterTuningJob | `arn:…:hyper-parameter-tuning-job/*` |
 | sagemaker:DescribeTrainingJob, sagemaker:DescribeProcessingJob, sagemaker:DescribeTransformJob | `arn:…:training-job/*`, `arn:…:processing-job/*`, `arn:…:transform-job/*` |
+| glue:GetJobRun | both Glue jobs |
 | sns:Publish | the notification topic |
 """
 
@@ -29,15 +31,18 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from common.clients import Clients
 from common.documents import find_json, write_json
+from common.ledger import Ledger
 from common.settings import read_settings
+from common.slots import Slots
 
 from ptmlops_contracts.keys import OutputKeys, PreparedKeys
-from ptmlops_contracts.ledger import run_key
+from ptmlops_contracts.ledger import slot_holder
 from ptmlops_contracts.run import RunDocument, RunStatus
 from ptmlops_contracts.run_ids import is_run_id
 from record_run.costs import run_costs
 from record_run.history import failure, last_document, read_events
-from record_run.summary import notice, run_document
+from record_run.ledger import record_end
+from record_run.summary import files_wait_notice, notice, run_document
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -63,9 +68,22 @@ class Settings:
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Record the run. A repeated call writes the same documents again, and sends the notice again."""
     settings = read_settings(Settings)
-    run = _build_document(event, settings)
+    succeeded = "state" in event
+    arn = event["execution_arn"] if succeeded else event["detail"]["executionArn"]
+    execution = CLIENTS.states.describe_execution(executionArn=arn)
+    latest = int(execution.get("redriveCount", 0))
+    # Definitions of version 0.2.0 do not pass it, and a redriven execution keeps its definition.
+    redrives = int((event if succeeded else event["detail"]).get("redrives" if succeeded else "redriveCount", latest))
+    if latest > redrives:
+        LOGGER.info("ignored: the run was redriven since", run_id=execution["name"])
+        return {"status": execution["status"]}
+    run = _build_document(event, execution, settings)
     _write(run, settings)
-    _notify(run, settings)
+    ledger = Ledger(CLIENTS.dynamodb, settings.ledger_table)
+    left = record_end(ledger, run["run_id"], status=run["status"], redrives=redrives, finished_at=run["finished_at"])
+    holders = {slot_holder(run["run_id"], count) for count in range(redrives + 1)}
+    Slots(ledger=ledger).release(holders)
+    _notify(run, settings, files_waiting=left)
     LOGGER.info("recorded", status=run["status"])
     METRICS.add_metric(name="RowsRead", unit=MetricUnit.Count, value=run["rows"]["read"])
     METRICS.add_metric(name="RowsRejected", unit=MetricUnit.Count, value=run["rows"]["rejected"])
@@ -74,12 +92,10 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
     return {"status": run["status"]}
 
 
-def _build_document(event: Mapping[str, Any], settings: Settings) -> RunDocument:
+def _build_document(event: Mapping[str, Any], execution: Mapping[str, Any], settings: Settings) -> RunDocument:
     """Build run.json from the execution, its history, and what Prepare and Publish wrote."""
     succeeded = "state" in event
-    arn = event["execution_arn"] if succeeded else event["detail"]["executionArn"]
-    execution = CLIENTS.states.describe_execution(executionArn=arn)
-    events = read_events(CLIENTS.states, arn)
+    events = read_events(CLIENTS.states, execution["executionArn"])
     state = event["state"] if succeeded else last_document(events)
     run_id = (state or {}).get("run_id") or execution["name"]
     LOGGER.append_keys(run_id=run_id)
@@ -94,7 +110,7 @@ def _build_document(event: Mapping[str, Any], settings: Settings) -> RunDocument
         started=execution["startDate"],
         ended=(None if succeeded else execution.get("stopDate")) or datetime.now(UTC),
         events=events,
-        cost=run_costs(state, CLIENTS.sagemaker, settings.prices) if state else {},
+        cost=run_costs(state, CLIENTS.sagemaker, CLIENTS.glue, settings.prices) if state else {},
     )
     if not succeeded:
         run["error"] = failure(events, execution.get("error"), execution.get("cause"))
@@ -102,25 +118,17 @@ def _build_document(event: Mapping[str, Any], settings: Settings) -> RunDocument
 
 
 def _write(run: RunDocument, settings: Settings) -> None:
-    """Write the history, run.json and the ledger, in this order."""
+    """Write the history, then run.json."""
     run_id, bucket = run["run_id"], settings.output_bucket
     keys = OutputKeys(run_id)
     if is_run_id(run_id):  # an execution that a person started by hand may have any name, and has no day
         write_json(CLIENTS.s3, bucket, keys.history, run)  # on one line: Athena reads one row per line
     write_json(CLIENTS.s3, bucket, keys.document, run, indent=1)
-    CLIENTS.dynamodb.update_item(
-        TableName=settings.ledger_table,
-        Key={"pk": {"S": run_key(run_id)}},
-        UpdateExpression="SET #status = :status, finished_at = :finished",
-        ExpressionAttributeNames={"#status": "status"},
-        ExpressionAttributeValues={":status": {"S": run["status"]}, ":finished": {"S": run["finished_at"]}},
-    )
 
 
-def _notify(run: RunDocument, settings: Settings) -> None:
+def _notify(run: RunDocument, settings: Settings, *, files_waiting: int | None) -> None:
     subject = f"PTMLops ({settings.environment}): run {run['run_id']} {run['status'].lower()}"
-    CLIENTS.sns.publish(
-        TopicArn=settings.notification_topic_arn,
-        Subject=subject[:SUBJECT_CHARACTERS],
-        Message=notice(run, output_bucket=settings.output_bucket, environment=settings.environment),
-    )
+    message = notice(run, output_bucket=settings.output_bucket, environment=settings.environment)
+    if files_waiting is not None:
+        message = files_wait_notice(run, files_waiting, environment=settings.environment)
+    CLIENTS.sns.publish(TopicArn=settings.notification_topic_arn, Subject=subject[:SUBJECT_CHARACTERS], Message=message)

@@ -97,6 +97,17 @@ def notice(run: RunDocument, *, output_bucket: str, environment: str) -> str:
     return "\n".join(lines)
 
 
+def files_wait_notice(run: RunDocument, files: int, *, environment: str) -> str:
+    """Write the message for a run that ended while it collected files."""
+    return "\n".join(
+        [
+            f"Run {run['run_id']} {run['status'].lower()} while it collected files. Nothing was processed, and nothing is lost.",
+            f"{files} {'file waits' if files == 1 else 'files wait'}: the next upload, or "
+            f"`ptmlops reconcile --environment {environment}`, starts a run that takes them.",
+        ]
+    )
+
+
 def _model_in_use(champion: Mapping[str, Any]) -> ModelInUse:
     version = str(champion.get("version", NONE))
     if version == NONE:

@@ -7,11 +7,7 @@ not URL-encoded.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-
-from ptmlops_contracts.run_ids import make_run_id
 
 
 class MalformedArrivalError(ValueError):
@@ -33,21 +29,13 @@ class FileVersion:
         """`bucket/key#version`, which never repeats."""
         return f"{self.bucket}/{self.key}#{self.version_id}"
 
-
-@dataclass(frozen=True, kw_only=True)
-class Arrival:
-    """A file version and when it was created (UTC)."""
-
-    file: FileVersion
-    time: datetime
-
     @property
     def is_folder(self) -> bool:
         """True for the zero-byte object, with a key that ends in "/", which a console makes for a new folder."""
-        return self.file.key.endswith("/") and self.file.size == 0
+        return self.key.endswith("/") and self.size == 0
 
 
-def parse_arrival(body: str) -> Arrival:
+def parse_arrival(body: str) -> FileVersion:
     """Parse the body of one SQS message.
 
     Raises:
@@ -65,7 +53,6 @@ def parse_arrival(body: str) -> Arrival:
             size=int(item["size"]),
             etag=item["etag"],
         )
-        time = datetime.fromisoformat(event["time"]).astimezone(UTC)
     except KeyError as error:
         raise MalformedArrivalError(f"{error} is missing") from None
     except (TypeError, ValueError, AttributeError):
@@ -73,10 +60,4 @@ def parse_arrival(body: str) -> Arrival:
         raise MalformedArrivalError("not an EventBridge event of S3") from None
     if kind != "Object Created":
         raise MalformedArrivalError("detail-type is not 'Object Created'")
-    return Arrival(file=file, time=time)
-
-
-def run_id_of(arrivals: Iterable[Arrival]) -> str:
-    """Name the run of these files after them: the same files give the same run."""
-    arrivals = list(arrivals)
-    return make_run_id(max(arrival.time for arrival in arrivals), (arrival.file.name for arrival in arrivals))
+    return file

@@ -1,4 +1,4 @@
-"""Turn a batch of uploaded files into one run: claim them in the ledger, write the manifest, start the state machine.
+"""Let uploaded files join the run that collects them, and make sure that its execution runs.
 
 Event: a batch of SQS messages. Result: the ids of malformed messages. They return to the queue, and in the end go to the dead-letter queue.
 
@@ -6,13 +6,13 @@ Calls, for the role that this function needs:
 
 | action | resource |
 |---|---|
-| dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:PutItem | the ledger table (TransactWriteItems requires PutItem) |
-| s3:PutObject | the runs' folder of the prepared bucket |
-| kms:Decrypt, kms:GenerateDataKey | the key of ledger, queue and prepared bucket |
+| dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:PutItem, dynamodb:UpdateItem | the ledger table (TransactWriteItems requires the last two) |
+| kms:Decrypt, kms:GenerateDataKey | the key of ledger and queue |
 | states:StartExecution | the state machine |
+| states:DescribeExecution | `arn:…:execution:<state machine>:*` |
 | sqs:ReceiveMessage, sqs:DeleteMessage, sqs:GetQueueAttributes, sqs:ChangeMessageVisibility | the arrivals queue (its event source mapping, with ReportBatchItemFailures) |
 
-Object keys may hold people's names: they go to the ledger and the manifest, never to the log or the execution's input.
+Object keys may hold people's names: they go to the ledger, never to the log or the execution's input.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from common.clients import Clients
 from common.settings import read_settings
 
-from start_run.arrivals import Arrival, MalformedArrivalError, parse_arrival
-from start_run.ledger import Ledger
-from start_run.runs import claim_runs, ensure_started
+from start_run.arrivals import FileVersion, MalformedArrivalError, parse_arrival
+from start_run.ledger import Arrivals
+from start_run.runs import count_files, ensure_executes, join_runs
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -41,44 +41,40 @@ class Settings:
     """The function's environment variables."""
 
     ledger_table: str
-    prepared_bucket: str
     state_machine_arn: str
 
 
 @LOGGER.inject_lambda_context(clear_state=True)
 @METRICS.log_metrics
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Start the runs of a batch. An error fails the whole batch, which is safe to repeat."""
+    """Let the files of a batch join a run. An error fails the whole batch, which is safe to repeat."""
     settings = read_settings(Settings)
-    arrivals, malformed = _parse(event["Records"])
-    files = [arrival for arrival in arrivals if not arrival.is_folder]
-    ledger = Ledger(CLIENTS.dynamodb, settings.ledger_table)
-    started = 0
-    for run_id in claim_runs(files, ledger=ledger, now=datetime.now(UTC)):
-        run = ledger.run(run_id)
-        is_new = ensure_started(
-            run,
-            s3=CLIENTS.s3,
-            prepared_bucket=settings.prepared_bucket,
-            states=CLIENTS.states,
-            state_machine_arn=settings.state_machine_arn,
+    objects, malformed = _parse(event["Records"])
+    files = [found for found in objects if not found.is_folder]
+    ledger = Arrivals(CLIENTS.dynamodb, settings.ledger_table)
+    for run_id, count in count_files(join_runs(files, ledger=ledger, clock=_now)).items():
+        taker = ensure_executes(
+            run_id, ledger=ledger, states=CLIENTS.states, state_machine_arn=settings.state_machine_arn, clock=_now
         )
-        started += is_new
-        LOGGER.info("run started" if is_new else "run has ended already", run_id=run_id, files=len(run.files))
-    folders = len(arrivals) - len(files)
+        LOGGER.info("files are in a run", run_id=taker, files=count)
+    folders = len(objects) - len(files)
     LOGGER.info("batch done", messages=len(event["Records"]), folders=folders, malformed=len(malformed))
-    METRICS.add_metric(name="RunsStarted", unit=MetricUnit.Count, value=started)
+    METRICS.add_metric(name="FilesArrived", unit=MetricUnit.Count, value=len(files))
     METRICS.add_metric(name="MalformedMessages", unit=MetricUnit.Count, value=len(malformed))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in malformed]}
 
 
-def _parse(records: list[dict[str, Any]]) -> tuple[list[Arrival], list[str]]:
-    """Return the arrivals, and the ids of malformed messages."""
-    arrivals, malformed = [], []
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _parse(records: list[dict[str, Any]]) -> tuple[list[FileVersion], list[str]]:
+    """Return the file versions, and the ids of malformed messages."""
+    files, malformed = [], []
     for record in records:
         try:
-            arrivals.append(parse_arrival(record["body"]))
+            files.append(parse_arrival(record["body"]))
         except MalformedArrivalError as error:
             LOGGER.warning("malformed message", message_id=record["messageId"], reason=str(error))
             malformed.append(record["messageId"])
-    return arrivals, malformed
+    return files, malformed

@@ -1,116 +1,140 @@
-"""The ledger table: a file version belongs to the run that claimed it first, however often its event is delivered."""
+"""What start_run writes to the ledger: files join a run, a run opens, a run takes over from another. Each is one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from common.ledger import Ledger, Run, iso, retry_conflicts
 
-from ptmlops_contracts.ledger import LEDGER_VERSION, STARTED, FileItem, ManifestFile, RunItem, file_key, run_key
+from ptmlops_contracts.ledger import (
+    COLLECTING,
+    LEDGER_VERSION,
+    OPEN_KEY,
+    SUPERSEDED,
+    ChunkItem,
+    FileItem,
+    ManifestFile,
+    OpenItem,
+    RunItem,
+    chunk_key,
+    file_key,
+    run_key,
+)
 from start_run.arrivals import FileVersion
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-# TransactWriteItems takes 100 items at most: one is the run itself.
-MAX_FILES = 99
-# BatchGetItem takes 100 keys at most.
-MAX_KEYS = 100
+# TransactWriteItems takes 100 items at most. Beside the files, a transaction writes a run, a chunk, and which run is open.
+MAX_FILES = 97
+# The hashes of a run's chunks are in its item. DynamoDB bills a write by the size of the item, and each joining chunk writes it.
+MAX_CHUNKS = 1000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """A run in the ledger: enough to write its manifest and to start it again."""
-
-    run_id: str
-    status: str
-    started_at: str
-    files: tuple[FileVersion, ...]
-
-
-class Ledger:
-    """The DynamoDB table with partition key `pk`."""
-
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
-        self._table = table
+class Arrivals(Ledger):
+    """The ledger as start_run writes it."""
 
     def claims(self, files: Iterable[FileVersion]) -> dict[FileVersion, str]:
-        """Return the run id of each of these files that a run has claimed."""
+        """Return the run id of each of these files that joined a run."""
         by_key = {file_key(file.bucket, file.key, file.version_id): file for file in files}
-        keys = sorted(by_key)
-        claimed = {}
-        for start in range(0, len(keys), MAX_KEYS):
-            request: Any = {self._table: {"Keys": _keys(keys[start : start + MAX_KEYS]), "ConsistentRead": True}}
-            while request:  # DynamoDB returns what it had no capacity for
-                answer = self._client.batch_get_item(RequestItems=request)
-                for item in answer["Responses"].get(self._table, []):
-                    claimed[by_key[item["pk"]["S"]]] = item["run_id"]["S"]
-                request = answer.get("UnprocessedKeys")
-        return claimed
+        return {by_key[item["pk"]]: item["run_id"] for item in self.items(by_key)}
 
-    def claim(self, *, run_id: str, files: Sequence[FileVersion], started_at: datetime) -> bool:
-        """Write the run and its files in one transaction.
+    def open_run_id(self) -> str | None:
+        """Return the run that files probably can join."""
+        item = self.find(OPEN_KEY)
+        return item["run_id"] if item else None
+
+    def join(self, run_id: str, files: Sequence[FileVersion], *, now: datetime) -> bool:
+        """Add files to a run. Returns False if it is closed or full, or if one of the files has joined a run."""
+        chunk = _chunk(files)
+        joined = self.change(
+            run_key(run_id),
+            "SET joined_at = :now ADD chunks :chunk, file_count :count, file_bytes :bytes",
+            "#status = :collecting AND (attribute_not_exists(chunks) OR size(chunks) < :most)",
+            names=["status"],
+            now=iso(now),
+            chunk={chunk},
+            count=len(files),
+            bytes=sum(file.size for file in files),
+            collecting=COLLECTING,
+            most=MAX_CHUNKS,
+        )
+        return self.transact([joined, *self._files(run_id, chunk, files, now=now)])
+
+    def open(self, run_id: str, files: Sequence[FileVersion], *, instead_of: str | None, now: datetime) -> bool:
+        """Open a run with its first files.
+
+        Args:
+            run_id: the new run.
+            files: its first files.
+            instead_of: the run that was open until now.
+            now: when it opens.
 
         Returns:
-            False if another run claimed one of the files in the meantime; then nothing is written.
+            False if another run was opened in the meantime, or if one of the files has joined a run.
         """
-        if len(files) > MAX_FILES:
-            raise ValueError(f"a run takes at most {MAX_FILES} files, not {len(files)}")
-        time = started_at.isoformat(timespec="seconds")
+        chunk = _chunk(files)
         run = RunItem(
-            pk=run_key(run_id),
-            schema_version=LEDGER_VERSION,
-            status=STARTED,
-            started_at=time,
-            files=[manifest_file(file) for file in files],
+            **_new_run(run_id, now=now), chunks={chunk}, file_count=len(files), file_bytes=sum(file.size for file in files)
+        )
+        item = OpenItem(pk=OPEN_KEY, run_id=run_id)
+        is_open = self.put(item, "run_id = :before", before=instead_of) if instead_of else self.put(item)
+        return self.transact([self.put(run), is_open, *self._files(run_id, chunk, files, now=now)])
+
+    def supersede(self, run: Run, *, by: str, now: datetime) -> bool:
+        """Let a new run take the files of a run that ended while COLLECTING. Returns False if it is not COLLECTING any more."""
+        ended = self.change(
+            run_key(run.run_id),
+            "SET #status = :superseded, superseded_by = :by",
+            "#status = :collecting",
+            names=["status"],
+            superseded=SUPERSEDED,
+            collecting=COLLECTING,
+            by=by,
+        )
+        successor = RunItem(**_new_run(by, now=now), file_count=0, file_bytes=0, inherits=[run.run_id, *run.inherits])
+        is_open = self.change(OPEN_KEY, "SET run_id = :by", "attribute_exists(pk)", by=by)
+        return self.transact([ended, self.put(successor), is_open])
+
+    def transact(self, writes: Sequence[Mapping[str, Any]]) -> bool:
+        """Write in one transaction. Conflicts with other transactions are waited for.
+
+        Args:
+            writes: `put` and `update` requests; 100 at most.
+
+        Returns:
+            False if a condition failed; then nothing is written.
+        """
+
+        def write() -> bool:
+            try:
+                self.client.transact_write_items(TransactItems=cast("Any", writes))
+            except self.client.exceptions.TransactionCanceledException as error:
+                reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+                if "ConditionalCheckFailed" in reasons:
+                    return False
+                raise
+            return True
+
+        return retry_conflicts(write)
+
+    def _files(self, run_id: str, chunk: str, files: Sequence[FileVersion], *, now: datetime) -> list[dict[str, Any]]:
+        if len(files) > MAX_FILES:
+            raise ValueError(f"a transaction takes at most {MAX_FILES} files, not {len(files)}")
+        together = ChunkItem(
+            pk=chunk_key(run_id, chunk), schema_version=LEDGER_VERSION, files=[manifest_file(file) for file in files]
         )
         claims = [
             FileItem(
                 pk=file_key(file.bucket, file.key, file.version_id),
                 schema_version=LEDGER_VERSION,
                 run_id=run_id,
-                claimed_at=time,
+                claimed_at=iso(now),
             )
             for file in files
         ]
-        try:
-            self._client.transact_write_items(
-                TransactItems=[
-                    {
-                        "Put": {
-                            "TableName": self._table,
-                            "Item": {name: TypeSerializer().serialize(value) for name, value in item.items()},
-                            "ConditionExpression": "attribute_not_exists(pk)",
-                        }
-                    }
-                    for item in (run, *claims)
-                ]
-            )
-        except self._client.exceptions.TransactionCanceledException as error:
-            reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
-            if reasons & {"ConditionalCheckFailed", "TransactionConflict"}:
-                return False
-            raise
-        return True
-
-    def run(self, run_id: str) -> Run:
-        """Return a run that was claimed.
-
-        Raises:
-            KeyError: there is no such run.
-        """
-        answer = self._client.get_item(TableName=self._table, Key=_keys([run_key(run_id)])[0], ConsistentRead=True)
-        run: dict[str, Any] = {name: TypeDeserializer().deserialize(value) for name, value in answer["Item"].items()}
-        return Run(
-            run_id=run_id,
-            status=run["status"],
-            started_at=run["started_at"],
-            files=tuple(FileVersion(**{**file, "size": int(file["size"])}) for file in run["files"]),
-        )
+        return [self.put(item) for item in (together, *claims)]
 
 
 def manifest_file(file: FileVersion) -> ManifestFile:
@@ -118,5 +142,11 @@ def manifest_file(file: FileVersion) -> ManifestFile:
     return cast("ManifestFile", asdict(file))
 
 
-def _keys(names: Iterable[str]) -> list[dict[str, Any]]:
-    return [{"pk": {"S": name}} for name in names]
+def _new_run(run_id: str, *, now: datetime) -> RunItem:
+    return RunItem(
+        pk=run_key(run_id), schema_version=LEDGER_VERSION, status=COLLECTING, opened_at=iso(now), joined_at=iso(now)
+    )
+
+
+def _chunk(files: Sequence[FileVersion]) -> str:
+    return hashlib.sha256("\n".join(sorted(file.name for file in files)).encode()).hexdigest()[:16]

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ptmlops_contracts.state import CHAMPION_CHANGED, NONE, Plan, Planned
+from ptmlops_contracts.state import CHAMPION_CHANGED, NONE, Collected, Plan, Planned
 from stacks.components.sagemaker_states import processing_job, transform_job, tuning_job
-from stacks.components.states import State, glue_job, invoke
+from stacks.components.states import State, glue_job, invoke, retry
 from stacks.config import Settings
 from stacks.modeling_stack import Modeling
 from stacks.preparation_stack import Jobs
 from stacks.storage_stack import Storage
 
-# The fields of `$.plan` as Plan returns it, and as Promote does.
-PLANNED, PLAN = tuple(Planned.__annotations__), tuple(Plan.__annotations__)
+# The fields of `$.collect`, of `$.plan` as Plan returns it, and of `$.plan` as Promote does.
+COLLECTED, PLANNED, PLAN = (tuple(fields.__annotations__) for fields in (Collected, Planned, Plan))
 
 
 def run_definition(
@@ -27,6 +27,7 @@ def run_definition(
     storage: Storage,
     jobs: Jobs,
     modeling: Modeling,
+    collect_arn: str,
     plan_arn: str,
     promote_arn: str,
     record_arn: str,
@@ -37,12 +38,15 @@ def run_definition(
     promote = invoke(promote_arn, {"state.$": "$"}, result_path="$.plan", keep=PLAN, then="Same champion?")
     record = invoke(
         record_arn,
-        {"state.$": "$", "execution_arn.$": "$$.Execution.Id"},
+        {"state.$": "$", "execution_arn.$": "$$.Execution.Id", "redrives.$": "$$.Execution.RedriveCount"},
         result_path="$.record",
         keep=("status",),
         then=None,
     )
     states: dict[str, State] = {
+        "Collect": _collect(collect_arn),
+        "Collected?": _choice("$.collect.ready", yes="Prepare", no="Wait for files"),
+        "Wait for files": {"Type": "Wait", "SecondsPath": "$.collect.wait_seconds", "Next": "Collect"},
         "Prepare": glue_job(jobs.prepare_name, {}, result_path="$.prepare", seconds=job_seconds, then="Plan"),
         "Plan": plan,
         "Train?": {
@@ -92,11 +96,20 @@ def run_definition(
     }
     return {
         "Comment": "From dropped complaint files to published predictions",
-        "StartAt": "Prepare",
-        # Each state has a limit of its own; this one ends endless retries.
-        "TimeoutSeconds": 2 * sum(state.get("TimeoutSeconds", 0) for state in states.values()),
+        # No TimeoutSeconds: a run may wait for days for a free slot. Each task has a limit, and each retrier a number of attempts.
+        "StartAt": "Collect",
         "States": states,
     }
+
+
+def _collect(function_arn: str) -> State:
+    """Return the state that waits for files and for a slot. It fails only if another run takes the files, or a person cancelled."""
+    payload = {"run_id.$": "$.run_id", "redrives.$": "$$.Execution.RedriveCount", "state_machine_arn.$": "$$.StateMachine.Id"}
+    state = invoke(function_arn, payload, result_path="$.collect", keep=COLLECTED, then="Collected?")
+    final = {"ErrorEquals": ["SupersededError", "CancelledError", "UnknownRunError", "ExecutionEndedError"], "MaxAttempts": 0}
+    # Whatever else went wrong: files wait in this run, and nobody takes them until the next upload.
+    again = retry("States.TaskFailed", "States.Timeout", seconds=10, attempts=40, longest=900)
+    return {**state, "Retry": [final, *state["Retry"], again]}
 
 
 def _choice(variable: str, *, yes: str, no: str) -> State:

@@ -1,4 +1,4 @@
-"""The four Lambda functions of a run. Each role may do what the docstring of its handler lists."""
+"""The five Lambda functions of a run. Each role may do what the docstring of its handler lists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 
-from ptmlops_contracts.keys import COMPLETE, EVALUATIONS, RUN_HISTORY, RUNS, TRAINING
+from ptmlops_contracts.keys import ANY_RUN, COMPLETE, EVALUATIONS, RUN_HISTORY, RUNS, TRAINING, PreparedKeys
 from stacks.components.code_assets import ROOT, powertools_wheels, zip_archive
 from stacks.components.common import EnvironmentStack, acknowledge, allow, pass_role
 from stacks.components.prices import GLUE_DPU_HOUR, instance_price
@@ -19,10 +19,16 @@ from stacks.components.search_space import tuning_space
 from stacks.components.states import LAMBDA_SECONDS
 from stacks.components.unit_function import UnitFunction
 from stacks.modeling_stack import Modeling
+from stacks.preparation_stack import Jobs
 from stacks.storage_stack import Storage
 
 READ_BUCKET = ["s3:ListBucket"]
-FUNCTIONS = ("start_run", "plan_run", "promote_model", "record_run")  # packages of lambdas/
+# start_run takes seconds. A batch that failed comes back after six times as long, which must be well under the alarm's limit.
+START_SECONDS = 60
+# Lambda gathers messages for so long. The run itself collects for longer (`arrivals.window_seconds`).
+GATHER_SECONDS = 1
+GATHER_FILES = 500
+FUNCTIONS = ("start_run", "collect_run", "plan_run", "promote_model", "record_run")  # packages of lambdas/
 
 
 class RunFunctions:
@@ -45,25 +51,34 @@ class RunFunctions:
 
     def create_start(self, arrivals: sqs.Queue, machine: sfn.StateMachine) -> UnitFunction:
         """Create start_run, which reads the arrivals queue."""
-        storage, batching = self._storage, self._stack.settings.arrivals
+        storage = self._storage
         start = self._function(
             "StartRun",
             package="start_run",
-            description="Turns a batch of uploaded files into one run",
-            environment={
-                "LEDGER_TABLE": storage.ledger.table_name,
-                "PREPARED_BUCKET": storage.prepared.bucket_name,
-                "STATE_MACHINE_ARN": machine.state_machine_arn,
-            },
+            description="Lets uploaded files join the run that collects them",
+            environment={"LEDGER_TABLE": storage.ledger.table_name, "STATE_MACHINE_ARN": machine.state_machine_arn},
+            seconds=START_SECONDS,
         )
         allow(
             start.role,
-            "Claim",
-            ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem"],
+            "Join",
+            ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
             [storage.ledger.table_arn],
         )
-        allow(start.role, "Manifest", ["s3:PutObject"], [storage.prepared.arn_for_objects(f"{RUNS}*")])
         allow(start.role, "Start", ["states:StartExecution"], [machine.state_machine_arn])
+        allow(
+            start.role,
+            "Executions",
+            ["states:DescribeExecution"],
+            [
+                self._stack.format_arn(
+                    service="states",
+                    resource="execution",
+                    resource_name=f"{machine.state_machine_name}:*",
+                    arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+                )
+            ],
+        )
         allow(
             start.role,
             "Receive",
@@ -75,12 +90,35 @@ class RunFunctions:
             "ArrivalsToStartRun",
             target=start.function,
             event_source_arn=arrivals.queue_arn,
-            batch_size=batching.max_files,
-            max_batching_window=cdk.Duration.seconds(batching.window_seconds),
+            batch_size=GATHER_FILES,
+            max_batching_window=cdk.Duration.seconds(GATHER_SECONDS),
             report_batch_item_failures=True,
             max_concurrency=2,
         ).node.add_dependency(start.role)
         return start
+
+    def create_collect(self) -> UnitFunction:
+        """Create collect_run."""
+        storage, arrivals = self._storage, self._stack.settings.arrivals
+        collect = self._function(
+            "CollectRun",
+            package="collect_run",
+            description="Waits for files and for a free slot, then closes the run",
+            environment={
+                "LEDGER_TABLE": storage.ledger.table_name,
+                "PREPARED_BUCKET": storage.prepared.bucket_name,
+                **{name.upper(): str(value) for name, value in arrivals.model_dump().items()},
+            },
+        )
+        allow(
+            collect.role,
+            "Close",
+            ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"],
+            [storage.ledger.table_arn],
+        )
+        manifests = storage.prepared.arn_for_objects(PreparedKeys(ANY_RUN).manifest)
+        allow(collect.role, "Manifest", ["s3:PutObject"], [manifests])
+        return collect
 
     def create_plan(self) -> UnitFunction:
         """Create plan_run."""
@@ -184,15 +222,16 @@ class RunFunctions:
         pass_role(role, modeling.model_role, "sagemaker.amazonaws.com")
         return promote
 
-    def create_record(self) -> UnitFunction:
+    def create_record(self, jobs: Jobs) -> UnitFunction:
         """Create record_run."""
         storage, compute = self._storage, self._stack.settings.compute
         dpus = compute.prepare_workers * {"G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8}[compute.prepare_worker]
         used = {compute.training_instance, compute.evaluation_instance, compute.scoring_instance}
         prices = {
             "glue_dpu_hour": GLUE_DPU_HOUR,
-            "glue_prepare_dpus": dpus,
-            "glue_publish_dpus": dpus,
+            "glue_dpus": dpus,
+            "prepare_job": jobs.prepare_name,
+            "publish_job": jobs.publish_name,
             "instances": {name: instance_price(name) for name in sorted(used)},
             "training_instance": compute.training_instance,
             "evaluation_instance": compute.evaluation_instance,
@@ -221,7 +260,7 @@ class RunFunctions:
             ["s3:PutObject"],
             [storage.output.arn_for_objects(f"{prefix}*") for prefix in (RUNS, RUN_HISTORY)],
         )
-        allow(role, "Ledger", ["dynamodb:UpdateItem"], [storage.ledger.table_arn])
+        allow(role, "Ledger", ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.ledger.table_arn])
         allow(
             role,
             "Trials",
@@ -234,10 +273,19 @@ class RunFunctions:
             ["sagemaker:DescribeTrainingJob", "sagemaker:DescribeProcessingJob", "sagemaker:DescribeTransformJob"],
             [self._stack.sagemaker_arn(f"{kind}-job", "*") for kind in ("training", "processing", "transform")],
         )
+        allow(role, "JobRuns", ["glue:GetJobRun"], [jobs.prepare_arn, jobs.publish_arn])
         allow(role, "Notify", ["sns:Publish"], [storage.topic.topic_arn])
         return record
 
-    def _function(self, name: str, *, package: str, description: str, environment: Mapping[str, str]) -> UnitFunction:
+    def _function(
+        self,
+        name: str,
+        *,
+        package: str,
+        description: str,
+        environment: Mapping[str, str],
+        seconds: int = LAMBDA_SECONDS,
+    ) -> UnitFunction:
         function = UnitFunction(
             self._stack,
             name,
@@ -246,7 +294,7 @@ class RunFunctions:
             description=description,
             key=self._storage.key,
             environment=environment,
-            timeout=cdk.Duration.seconds(LAMBDA_SECONDS),
+            timeout=cdk.Duration.seconds(seconds),
         )
         acknowledge(
             function.role,

@@ -27,18 +27,20 @@ def create_state_machine(
     storage: Storage,
     jobs: Jobs,
     modeling: Modeling,
+    collect: UnitFunction,
     plan: UnitFunction,
     promote: UnitFunction,
     record: UnitFunction,
 ) -> sfn.StateMachine:
     """Create the state machine and its role, which may call the functions and start, watch and stop the jobs."""
-    role = _machine_role(stack, jobs=jobs, modeling=modeling, functions=(plan, promote, record))
+    role = _machine_role(stack, jobs=jobs, modeling=modeling, functions=(collect, plan, promote, record))
     allow(role, "Key", ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"], [storage.key.key_arn])
     definition = run_definition(
         settings=stack.settings,
         storage=storage,
         jobs=jobs,
         modeling=modeling,
+        collect_arn=collect.function.function_arn,
         plan_arn=plan.function.function_arn,
         promote_arn=promote.function.function_arn,
         record_arn=record.function.function_arn,
@@ -140,21 +142,26 @@ def record_failures(
     # The rule sends to the queue what it cannot deliver. Lambda sends what makes the function fail three times.
     record.function.configure_async_invoke(on_failure=destinations.SqsDestination(dead_letters), retry_attempts=2)
     allow(record.role, "NotRecorded", ["sqs:SendMessage"], [dead_letters.queue_arn])
-    # A separate policy: in the role's default policy, function, role and state machine would depend on each other in a cycle.
-    history = iam.Policy(stack, "ReadExecutions", roles=[record.role])
-    history.add_statements(
-        iam.PolicyStatement(
-            sid="History",
-            actions=["states:DescribeExecution", "states:GetExecutionHistory"],
-            resources=[
-                stack.format_arn(
-                    service="states",
-                    resource="execution",
-                    resource_name=f"{machine.state_machine_name}:*",
-                    arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-                )
-            ],
-        )
-    )
-    acknowledge(history, "AwsSolutions-IAM5", "executions of our own state machine, named per run")
     return rule
+
+
+def allow_execution_reads(
+    stack: EnvironmentStack, machine: sfn.StateMachine, *, collect: UnitFunction, record: UnitFunction
+) -> None:
+    """Let collect_run see if executions run, and record_run read their histories.
+
+    These are policies of their own: in a role's default policy, function, role and state machine would depend on each other in a cycle.
+    """
+    executions = stack.format_arn(
+        service="states",
+        resource="execution",
+        resource_name=f"{machine.state_machine_name}:*",
+        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+    )
+    for name, unit, actions in (
+        ("DescribeExecutions", collect, ["states:DescribeExecution"]),
+        ("ReadExecutions", record, ["states:DescribeExecution", "states:GetExecutionHistory"]),
+    ):
+        policy = iam.Policy(stack, name, roles=[unit.role])
+        policy.add_statements(iam.PolicyStatement(sid="Executions", actions=actions, resources=[executions]))
+        acknowledge(policy, "AwsSolutions-IAM5", "executions of our own state machine, named per run")

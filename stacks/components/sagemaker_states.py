@@ -5,7 +5,7 @@ from __future__ import annotations
 import aws_cdk as cdk
 
 from stacks.components.search_space import parameter_ranges, search_space, static_hyperparameters, training_environment
-from stacks.components.states import GRACE_SECONDS, MODEL_KEYS, PREPARED_KEYS, State, of_run, retry
+from stacks.components.states import GRACE_SECONDS, MODEL_KEYS, PREPARED_KEYS, State, busy, of_run, once_more
 from stacks.config import Settings
 from stacks.modeling_stack import Modeling
 from stacks.storage_stack import Storage
@@ -184,7 +184,7 @@ def processing_job(settings: Settings, storage: Storage, modeling: Modeling, *, 
         "ResultSelector": {"processing_job.$": "$.ProcessingJobName"},
         "ResultPath": "$.evaluation",
         "TimeoutSeconds": seconds + GRACE_SECONDS,
-        "Retry": _retries(),
+        "Retry": [*_retries(), once_more()],
         "Next": "Promote",
     }
 
@@ -228,20 +228,21 @@ def transform_job(settings: Settings, storage: Storage, *, seconds: int) -> Stat
         "ResultSelector": {"transform_job.$": "$.TransformJobName"},
         "ResultPath": "$.scoring",
         "TimeoutSeconds": seconds + GRACE_SECONDS,
-        "Retry": _retries(),
+        "Retry": [*_retries(), once_more()],
         "Next": "Publish",
     }
 
 
 def _retries() -> list[State]:
     return [
-        retry(
+        # Each attempt has a job name of its own. The service reports throttling as AmazonSageMakerException.
+        busy(
             "SageMaker.ResourceLimitExceeded",
             "SageMaker.ResourceLimitExceededException",
-            seconds=60, attempts=10, longest=900,
+            "SageMaker.ThrottlingException",
+            "SageMaker.AmazonSageMakerException",
         ),
-        retry("SageMaker.AmazonSageMakerException", seconds=10, attempts=4, longest=120),
-    ]  # fmt: skip
+    ]
 
 
 def job_tags(settings: Settings) -> list[dict[str, str]]:

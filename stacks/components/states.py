@@ -15,12 +15,20 @@ State = dict[str, Any]
 # Keys of "this run", to be filled in by States.Format.
 PREPARED_KEYS, MODEL_KEYS = PreparedKeys(RUN_PLACEHOLDER), ModelKeys(RUN_PLACEHOLDER)
 LAMBDA_SECONDS = 300
+# Retries of what other work in the account causes: too many jobs, too many requests. About a day, with waits of up to 15 minutes.
+BUSY_ATTEMPTS, BUSY_SECONDS = 100, 900
+# How long a job may wait in Glue's queue. A state's time-out counts the wait.
+QUEUE_SECONDS = 24 * 3600
 # The time-out of a job fires first and gives a reason. The state's ends the wait for a job that never answers.
 GRACE_SECONDS = 600
 
 
 def retry(*errors: str, seconds: int, attempts: int, longest: int) -> State:
-    """Return a Retrier: each wait is longer, and random, because runs that collided once would collide again."""
+    """Return a Retrier for errors that pass by themselves.
+
+    Each wait is longer, up to `longest`, and random, because runs that collided once would collide again. With full jitter a wait is
+    drawn from between 0 and the computed one: on average they last half as long as `attempts` times `longest`.
+    """
     return {
         "ErrorEquals": list(errors),
         "IntervalSeconds": seconds,
@@ -29,6 +37,25 @@ def retry(*errors: str, seconds: int, attempts: int, longest: int) -> State:
         "MaxDelaySeconds": longest,
         "JitterStrategy": "FULL",
     }
+
+
+def busy(*errors: str) -> State:
+    """Return a Retrier for errors that end when other work in the account ends: it waits for up to a day."""
+    return {
+        "ErrorEquals": list(errors),
+        "IntervalSeconds": 30,
+        "BackoffRate": 2,
+        "MaxAttempts": BUSY_ATTEMPTS,
+        "MaxDelaySeconds": BUSY_SECONDS,
+    }
+
+
+def once_more() -> State:
+    """Return a Retrier for a job that was accepted and failed, for instance because an instance was lost.
+
+    The error does not say if the service or the job is the reason. So only short jobs whose repetition has no second effect have it.
+    """
+    return {"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 60, "MaxAttempts": 1}
 
 
 def of_run(bucket: s3.IBucket, key: str, *more: str) -> str:
@@ -59,11 +86,11 @@ def invoke(function_arn: str, payload: Mapping[str, str], *, result_path: str, k
                 "Lambda.AWSLambdaException",
                 "Lambda.SdkClientException",
                 "Lambda.ClientExecutionTimeoutException",
-                "Lambda.TooManyRequestsException",
                 seconds=2,
-                attempts=5,
-                longest=60,
-            )
+                attempts=8,
+                longest=120,
+            ),
+            busy("Lambda.TooManyRequestsException"),
         ],
         **({"Next": then} if then else {"End": True}),
     }
@@ -77,19 +104,16 @@ def glue_job(name: str, arguments: Mapping[str, str], *, result_path: str, secon
         "Parameters": {"JobName": name, "Arguments": {"--run_id.$": "$.run_id", **arguments}},
         "ResultSelector": {"JobRunId.$": "$.Id", "ExecutionTime.$": "$.ExecutionTime"},
         "ResultPath": result_path,
-        "TimeoutSeconds": seconds + GRACE_SECONDS,
+        "TimeoutSeconds": seconds + GRACE_SECONDS + QUEUE_SECONDS,
         "Retry": [
-            retry(
+            # StartJobRun reports throttling as AWSGlueException.
+            busy(
                 "Glue.ConcurrentRunsExceededException",
                 "Glue.ResourceNumberLimitExceededException",
-                seconds=60,
-                attempts=10,
-                longest=900,
+                "Glue.ThrottlingException",
+                "Glue.AWSGlueException",
             ),
-            retry(
-                "Glue.InternalServiceException", "Glue.OperationTimeoutException", "Glue.AWSGlueException",
-                seconds=10, attempts=4, longest=120,
-            ),
+            retry("Glue.InternalServiceException", "Glue.OperationTimeoutException", seconds=10, attempts=8, longest=300),
         ],
         "Next": then,
     }  # fmt: skip

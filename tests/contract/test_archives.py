@@ -23,7 +23,7 @@ import pytest
 from local_aws import ROOT
 from tests.contract.conftest import Assembly
 
-FUNCTIONS = ("start_run", "plan_run", "promote_model", "record_run")
+FUNCTIONS = ("start_run", "collect_run", "plan_run", "promote_model", "record_run")
 THIRD_PARTY = sysconfig.get_path("purelib")
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 # Every Python from the oldest that the contracts promise to the newest that a unit runs on.

@@ -64,7 +64,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
 
 def test_the_glue_jobs_get_exactly_their_arguments(assembly: Assembly, definition: dict[str, Any]) -> None:
     own_of_glue = re.compile(
-        r"--(job-language|extra-py-files|additional-python-modules|python-modules-installer-option|conf|TempDir|job-bookmark)"
+        r"--(job-language|extra-py-files|additional-python-modules|python-modules-installer-option|enable-auto-scaling|conf|TempDir|job-bookmark)"
     )
     jobs = assembly.templates["preparation"].properties("AWS::Glue::Job")
     for script, state in (("prepare_complaints", "Prepare"), ("publish_predictions", "Publish")):

@@ -19,7 +19,7 @@ from local_aws import ROOT
 METHODS: dict[str, tuple[str, ...]] = {
     "list_objects_v2": ("s3:ListBucket",),
     "upload_fileobj": ("s3:PutObject", "s3:AbortMultipartUpload"),  # in parts if the file is large
-    "transact_write_items": ("dynamodb:PutItem",),  # a transaction needs the actions of its items: here, Put
+    "transact_write_items": ("dynamodb:PutItem", "dynamodb:UpdateItem"),  # a transaction needs the actions of its items
 }
 
 FUNCTION = {
@@ -114,6 +114,7 @@ UNITS = [
             "sqs:ChangeMessageVisibility": QUEUE,
         },
     ),
+    Unit("workflow", "CollectRunRole", "lambdas", "collect_run.handler", FUNCTION),
     Unit("workflow", "PlanRunRole", "lambdas", "plan_run.handler", FUNCTION),
     Unit(
         "workflow",
@@ -264,10 +265,14 @@ def test_no_role_with_a_policy_is_left_out(templates: dict[str, Any]) -> None:
 
 def test_calls_are_found_through_functions_methods_and_paginators() -> None:
     """Otherwise the comparison would prove nothing."""
-    assert clients("lambdas") == {"dynamodb", "s3", "sagemaker", "sns", "stepfunctions"}
+    assert clients("lambdas") == {"dynamodb", "glue", "s3", "sagemaker", "sns", "stepfunctions"}
     assert clients("glue_jobs") == {"s3"}
     assert clients("training") == set()
     start = called("lambdas", "start_run.handler")
-    assert start == {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "s3:PutObject", "states:StartExecution"}
+    assert start == {
+        *(f"dynamodb:{action}Item" for action in ("BatchGet", "Get", "Put", "Update")),
+        "states:StartExecution",
+        "states:DescribeExecution",
+    }
     assert "sagemaker:ListTrainingJobsForHyperParameterTuningJob" in called("lambdas", "record_run.handler")
     assert {"s3:GetObject", "s3:ListBucket", "s3:PutObject"} <= called("glue_jobs", "prepare_complaints")

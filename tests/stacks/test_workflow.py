@@ -35,16 +35,50 @@ def test_every_state_leads_somewhere_and_is_reached(definition: dict[str, Any]) 
     assert reached == set(states)
 
 
-def test_every_task_has_a_timeout_and_retries_with_backoff_and_jitter(definition: dict[str, Any]) -> None:
-    assert definition["TimeoutSeconds"] > 0
+def test_every_task_has_a_timeout_and_bounded_retries(definition: dict[str, Any]) -> None:
     for name, state in _tasks(definition).items():
         assert state["TimeoutSeconds"] > 0, name
         assert state["Retry"], name
         for retry in state["Retry"]:
-            assert retry["BackoffRate"] > 1
-            assert retry["JitterStrategy"] == "FULL"
-            assert retry["MaxDelaySeconds"] >= retry["IntervalSeconds"]
+            assert retry["MaxAttempts"] <= 100, name
             assert "States.ALL" not in retry["ErrorEquals"], "a user's mistake is not cured by trying again"
+            if retry["MaxAttempts"] > 1:
+                assert retry["BackoffRate"] > 1, name
+                assert retry["IntervalSeconds"] <= retry["MaxDelaySeconds"] <= 900, name
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "why"),
+    [
+        ("Prepare", "Glue.ConcurrentRunsExceededException", "a person redrives more runs than the job allows"),
+        ("Publish", "Glue.AWSGlueException", "StartJobRun is throttled"),
+        ("Train", "SageMaker.ResourceLimitExceeded", "the account's instances are in use"),
+        ("Evaluate", "SageMaker.ResourceLimitExceeded", "the account's instances are in use"),
+        ("Score", "SageMaker.AmazonSageMakerException", "CreateTransformJob is throttled"),
+        ("Promote", "Lambda.TooManyRequestsException", "the account's concurrency is in use"),
+    ],
+)
+def test_what_other_work_causes_is_waited_out_for_hours(definition: dict[str, Any], state: str, error: str, why: str) -> None:
+    [retry] = [one for one in definition["States"][state]["Retry"] if error in one["ErrorEquals"]]
+    delays = [retry["IntervalSeconds"] * retry["BackoffRate"] ** attempt for attempt in range(retry["MaxAttempts"])]
+    assert "JitterStrategy" not in retry, "full jitter would halve the wait"
+    assert sum(min(delay, retry["MaxDelaySeconds"]) for delay in delays) >= 12 * 3600, why
+
+
+def test_a_run_that_cannot_collect_tries_again_unless_another_has_its_files(definition: dict[str, Any]) -> None:
+    final, *others = definition["States"]["Collect"]["Retry"]
+    assert final["MaxAttempts"] == 0
+    assert {"SupersededError", "CancelledError"} <= set(final["ErrorEquals"])
+    assert any("States.TaskFailed" in retry["ErrorEquals"] for retry in others)
+
+
+def test_glue_jobs_wait_in_the_queue_instead_of_failing(definition: dict[str, Any], templates: dict[str, Any]) -> None:
+    for job in templates["preparation"].properties("AWS::Glue::Job"):
+        assert job["JobRunQueuingEnabled"] is True
+        assert job["MaxRetries"] == 0, "the queue requires it"
+        assert job["DefaultArguments"]["--enable-auto-scaling"] == "true"
+    for state in ("Prepare", "Publish"):
+        assert definition["States"][state]["TimeoutSeconds"] >= 24 * 3600, "the state's time-out counts the wait"
 
 
 def test_a_job_outlives_its_own_timeout_before_the_state_gives_up(definition: dict[str, Any]) -> None:
@@ -226,8 +260,14 @@ def test_nothing_that_was_dropped_or_ended_is_lost_without_a_word(templates: dic
     assert [dimension["Name"] for dimension in watched] == ["RuleName"] * len(rules)
 
 
-def test_the_execution_may_take_as_long_as_its_states(definition: dict[str, Any]) -> None:
-    assert definition["TimeoutSeconds"] > sum(state["TimeoutSeconds"] for state in _tasks(definition).values())
+def test_waiting_for_files_does_not_count_against_a_time_limit(definition: dict[str, Any]) -> None:
+    assert "TimeoutSeconds" not in definition
+    assert definition["StartAt"] == "Collect"
+    assert definition["States"]["Wait for files"] == {
+        "Type": "Wait",
+        "SecondsPath": "$.collect.wait_seconds",
+        "Next": "Collect",
+    }
 
 
 def test_eventbridge_may_use_the_key_of_the_queues(templates: dict[str, Any]) -> None:
@@ -249,8 +289,9 @@ def test_a_message_is_hidden_for_as_long_as_the_function_may_need(templates: dic
     (mapping,) = templates["workflow"].properties("AWS::Lambda::EventSourceMapping")
     queues = templates["workflow"].properties("AWS::SQS::Queue")
     (arrivals,) = [queue for queue in queues if "RedrivePolicy" in queue]
-    timeouts = {function["Timeout"] for function in templates["workflow"].properties("AWS::Lambda::Function")}
-    assert arrivals["VisibilityTimeout"] >= 6 * max(timeouts) + mapping["MaximumBatchingWindowInSeconds"]
+    functions = templates["workflow"].properties("AWS::Lambda::Function")
+    [start] = [function for function in functions if function["Handler"].startswith("start_run")]
+    assert arrivals["VisibilityTimeout"] >= 6 * start["Timeout"] + mapping["MaximumBatchingWindowInSeconds"]
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert arrivals["RedrivePolicy"]["maxReceiveCount"] == 5
 

@@ -25,6 +25,7 @@ from local_aws.services.glue import driver
 from local_aws.services.glue.spark_pool import SparkPool, SparkStartError
 
 GLUE_VERSION = "5.1"
+DPUS = 2  # of a job on one machine: a driver and a worker of type G.1X
 
 
 class CannotStartError(Exception):
@@ -103,6 +104,8 @@ class JobRun:
         ended = datetime.now(UTC)
         self.record["CompletedOn"] = self.record["LastModifiedOn"] = ended
         self.record["ExecutionTime"] = max(1, round((ended - self.record["StartedOn"]).total_seconds()))
+        if self.record["Arguments"].get("--enable-auto-scaling") == "true":
+            self.record["DPUSeconds"] = float(self.record["ExecutionTime"] * DPUS)
         if self._process.stopping.is_set():
             state, message = "STOPPED", "The job run was stopped."
         if state != "SUCCEEDED":

@@ -62,7 +62,7 @@ def _glue(service: GlueService) -> Integration:
         finished=lambda request, answer: service.find(request["JobName"], answer["JobRunId"]).finished,
         status="JobRunState",
         succeeded="SUCCEEDED",
-        failed=frozenset({"FAILED", "TIMEOUT", "ERROR", "STOPPED"}),
+        failed=frozenset({"FAILED", "TIMEOUT", "ERROR", "STOPPED", "EXPIRED"}),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from common.ledger import serialize
 from moto import mock_aws
 from record_run import handler
 
@@ -19,7 +20,12 @@ from tests.unit.lambdas.conftest import CONTEXT
 RUN = "20260715-093000-0123abcd"
 ARN = f"arn:aws:states:us-east-1:123456789012:execution:machine:{RUN}"
 STARTED = datetime(2026, 7, 15, 9, 30, tzinfo=UTC)
-PRICES = {"glue_dpu_hour": 0.44, "glue_prepare_dpus": 2, "glue_publish_dpus": 2, "instances": {}}
+PRICES = {"glue_dpu_hour": 0.44, "glue_dpus": 2, "prepare_job": "prepare", "publish_job": "publish", "instances": {}}
+# Glue counts DPU seconds only of some jobs (with Auto Scaling).
+JOB_RUNS: dict[tuple[str, str], dict[str, float]] = {
+    ("prepare", "a"): {"DPUSeconds": 5400.0},
+    ("publish", "b"): {},
+}
 REPORT = {
     "rows": {"read": 100, "accepted": 90, "rejected": 4, "duplicates": 6},
     "files": [{"key": "quejas de Maria Perez.csv"}],
@@ -31,14 +37,15 @@ REPORT = {
 class Execution:
     """Step Functions' two answers about one execution (moto keeps no history of executions that it does not run)."""
 
-    def __init__(self, status: str, *, cause: str | None = None) -> None:
-        self.status, self.cause = status, cause
+    def __init__(self, status: str, *, cause: str | None = None, redrives: int = 0) -> None:
+        self.status, self.cause, self.redrives = status, cause, redrives
 
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803 - the service's own name
         assert executionArn == ARN
         ended = {} if self.status == "RUNNING" else {"stopDate": STARTED + timedelta(seconds=120)}
         failed = {"error": "Glue.JobFailed", "cause": self.cause} if self.cause else {}
-        return {"name": RUN, "status": self.status, "startDate": STARTED, **ended, **failed}
+        execution = {"name": RUN, "executionArn": ARN, "status": self.status, "startDate": STARTED}
+        return {**execution, "redriveCount": self.redrives, **ended, **failed}
 
     def get_paginator(self, name: str) -> Any:
         assert name == "get_execution_history"
@@ -78,7 +85,8 @@ def record(aws: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[Ex
 
     def work(execution: Execution, event: dict[str, Any]) -> dict[str, Any]:
         clients = {name: aws[name] for name in ("dynamodb", "s3", "sagemaker", "sns")}
-        monkeypatch.setattr(handler, "CLIENTS", SimpleNamespace(**clients, states=execution))
+        glue = SimpleNamespace(get_job_run=lambda JobName, RunId: {"JobRun": JOB_RUNS[JobName, RunId]})  # noqa: N803
+        monkeypatch.setattr(handler, "CLIENTS", SimpleNamespace(**clients, states=execution, glue=glue))
         handler.lambda_handler(event, CONTEXT)
         body = aws["s3"].get_object(Bucket="output", Key=f"runs/run_id={RUN}/run.json")["Body"].read()
         document: dict[str, Any] = json.loads(body)
@@ -115,8 +123,8 @@ def test_a_run_that_succeeded_is_counted_and_priced(aws: dict[str, Any], record:
     assert (run["status"], run["scored"], run["needs_review"], run["files"]) == ("SUCCEEDED", 90, 7, 1)
     assert run["published"] is True
     assert run["model"] == {"version": 3, "macro_f1": 0.8}
-    # An hour of 2 DPUs; ten seconds are billed as a minute.
-    assert run["cost"] == {"prepare": pytest.approx(0.88), "publish": pytest.approx(0.88 / 60, abs=1e-6)}
+    # 1.5 DPU hours, as Glue counted them; and ten seconds of 2 DPUs, billed as a minute.
+    assert run["cost"] == {"prepare": pytest.approx(0.66), "publish": pytest.approx(0.88 / 60, abs=1e-6)}
     assert run["states"] == {"Prepare": 61.0}
 
 
@@ -144,7 +152,7 @@ def test_the_report_is_left_as_publish_wrote_it(aws: dict[str, Any], record: Cal
     run = succeed(aws, record)
 
     assert aws["s3"].get_object(Bucket="output", Key=f"runs/run_id={RUN}/report.html")["Body"].read() == b"page"
-    assert run["cost_usd"] == pytest.approx(0.88 + 0.88 / 60, abs=1e-3)
+    assert run["cost_usd"] == pytest.approx(0.66 + 0.88 / 60, abs=1e-3)
     assert run["seconds"] > 0
 
 
@@ -161,7 +169,7 @@ def test_subscribers_hear_what_how_many_how_long_how_much_and_where_and_no_name(
         "4 rejected",
         "90 complaints classified",
         "7 wait",
-        "USD 0.89",
+        "USD 0.67",
         f"s3://output/runs/run_id={RUN}/",
     ):
         assert part in message
@@ -199,3 +207,53 @@ def test_the_ledger_learns_how_the_run_ended(aws: dict[str, Any], record: Callab
     item = aws["dynamodb"].get_item(TableName="ledger", Key={"pk": {"S": f"RUN#{RUN}"}})["Item"]
     assert item["status"]["S"] == "TIMED_OUT"
     assert item["finished_at"]["S"] == "2026-07-15T09:32:00+00:00"
+
+
+def ledger_item(aws: dict[str, Any]) -> dict[str, Any]:
+    item: dict[str, Any] = aws["dynamodb"].get_item(TableName="ledger", Key={"pk": {"S": f"RUN#{RUN}"}})["Item"]
+    return item
+
+
+def end_event(status: str, *, redrives: int) -> dict[str, Any]:
+    return {"detail": {"executionArn": ARN, "status": status, "redriveCount": redrives}}
+
+
+def test_a_late_event_of_an_attempt_before_the_last_redrive_changes_nothing(
+    aws: dict[str, Any], record: Callable[..., dict[str, Any]]
+) -> None:
+    first = record(Execution("FAILED", cause="x"), end_event("FAILED", redrives=0))
+
+    again = record(Execution("RUNNING", redrives=1), end_event("FAILED", redrives=0))
+
+    assert again == first
+    assert ledger_item(aws)["status"] == {"S": "FAILED"}
+
+
+def test_the_end_of_a_run_releases_its_slots(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:
+    others = {"20260715-080000-0000aaaa/0"}
+    taken = {"pk": {"S": "SLOTS"}, "holders": {"SS": [f"{RUN}/0", f"{RUN}/1", *others]}, "large_holders": {"SS": [f"{RUN}/1"]}}
+    aws["dynamodb"].put_item(TableName="ledger", Item=taken)
+
+    record(Execution("FAILED", cause="x", redrives=1), end_event("FAILED", redrives=1))
+
+    item = aws["dynamodb"].get_item(TableName="ledger", Key={"pk": {"S": "SLOTS"}})["Item"]
+    assert set(item["holders"]["SS"]) == others
+    assert "large_holders" not in item
+
+
+def test_a_run_that_ended_while_it_collected_says_that_its_files_wait(
+    aws: dict[str, Any], record: Callable[..., dict[str, Any]]
+) -> None:
+    collecting = {"pk": f"RUN#{RUN}", "schema_version": 2, "status": "COLLECTING", "opened_at": STARTED.isoformat()}
+    chunk = {"pk": f"CHUNK#{RUN}#c", "schema_version": 2, "files": [{"bucket": "raw", "key": "Maria Perez.csv", "version_id": "v", "size": 1, "etag": "e"}]}  # fmt: skip
+    for item in ({**collecting, "chunks": {"c"}}, chunk):
+        aws["dynamodb"].put_item(TableName="ledger", Item=serialize(item))
+
+    run = record(Execution("ABORTED"), end_event("ABORTED", redrives=0))
+
+    assert run["status"] == "ABORTED"
+    assert ledger_item(aws)["status"] == {"S": "COLLECTING"}
+    _, message = notice(aws)
+    assert "1 file waits" in message
+    assert "ptmlops reconcile --environment dev" in message
+    assert "Perez" not in message

@@ -1,29 +1,35 @@
-"""start_run: each file version belongs to one run, whatever is delivered twice, late, or at the same moment."""
+"""start_run: each file version joins one run, whatever is delivered twice, late, or at the same moment."""
 
 from __future__ import annotations
 
 import io
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from common.clients import Clients
+from common.ledger import retry_conflicts
 from moto import mock_aws
-from start_run import arrivals, handler, ledger
+from start_run import handler, runs
+from start_run import ledger as start_ledger
+from start_run.arrivals import FileVersion, parse_arrival
+from start_run.ledger import Arrivals
 
 from tests.unit.lambdas.conftest import CONTEXT
 
-BUCKET, TABLE = "prepared-bucket", "ledger"
+TABLE = "ledger"
+NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 
 
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     monkeypatch.setenv("SF_EXECUTION_HISTORY_TYPE", "SUCCESS")
     with mock_aws():
-        boto3.client("s3").create_bucket(Bucket=BUCKET)
         boto3.client("dynamodb").create_table(
             TableName=TABLE,
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
@@ -36,7 +42,6 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
             roleArn="arn:aws:iam::123456789012:role/r",
         )
         monkeypatch.setenv("LEDGER_TABLE", TABLE)
-        monkeypatch.setenv("PREPARED_BUCKET", BUCKET)
         monkeypatch.setenv("STATE_MACHINE_ARN", machine["stateMachineArn"])
         monkeypatch.setattr(handler, "CLIENTS", Clients())
         yield handler
@@ -61,70 +66,210 @@ def executions() -> list[str]:
     return [found["name"] for found in client.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]]
 
 
-def manifests() -> dict[str, Any]:
-    s3 = boto3.client("s3")
-    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
-    return {key: json.loads(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()) for key in keys}
+def files_of_runs() -> dict[str, list[str]]:
+    """The keys of each run's files, as the collector will read them."""
+    book = Arrivals(boto3.client("dynamodb"), TABLE)
+    runs = {run_id: book.run(run_id) for run_id in executions()}
+    return {run_id: [file["key"] for file in book.files(run)] for run_id, run in runs.items() if run}
 
 
-def test_many_files_of_a_batch_are_one_run_with_their_manifest(deployed: ModuleType) -> None:
-    answer = deployed.lambda_handler({"Records": [message("a.csv"), message("queja ñ.csv", size=9)]}, CONTEXT)
+def send(*messages: dict[str, Any]) -> None:
+    assert handler.lambda_handler({"Records": list(messages)}, CONTEXT) == {"batchItemFailures": []}
 
-    assert answer == {"batchItemFailures": []}
+
+def close(run_id: str) -> None:
+    """Do what collect_run does when a run starts to work."""
+    book = Arrivals(boto3.client("dynamodb"), TABLE)
+    request = book.change(
+        f"RUN#{run_id}", "SET #status = :started", "attribute_exists(pk)", names=["status"], started="STARTED"
+    )
+    assert book.update(request)
+
+
+def stop(run_id: str) -> None:
+    client = boto3.client("stepfunctions")
+    [machine] = client.list_state_machines()["stateMachines"]
+    client.stop_execution(executionArn=f"{machine['stateMachineArn'].replace(':stateMachine:', ':execution:')}:{run_id}")
+
+
+def test_the_files_of_a_batch_join_one_run(deployed: ModuleType) -> None:
+    send(message("a.csv"), message("queja ñ.csv", size=9))
+
     [run_id] = executions()
-    assert run_id.startswith("20261124-100000-")
-    [(key, manifest)] = manifests().items()
-    assert key == f"runs/{run_id}/manifest.json"
-    assert [(file["key"], file["size"]) for file in manifest["files"]] == [("a.csv", 3), ("queja ñ.csv", 9)]
+    run = Arrivals(boto3.client("dynamodb"), TABLE).run(run_id)
+    assert run is not None
+    assert (run.status, run.file_count, run.file_bytes) == ("COLLECTING", 2, 12)
+    assert files_of_runs() == {run_id: ["a.csv", "queja ñ.csv"]}
 
 
-def test_the_same_batch_again_starts_nothing_and_changes_nothing(deployed: ModuleType) -> None:
-    event = {"Records": [message("a.csv"), message("b.csv")]}
-    deployed.lambda_handler(event, CONTEXT)
-    before = (executions(), manifests())
-
-    deployed.lambda_handler(event, CONTEXT)
-
-    assert (executions(), manifests()) == before
+def test_files_of_later_batches_join_the_run_that_still_collects(deployed: ModuleType) -> None:
+    send(message("a.csv"))
+    send(message("b.csv"))
+    [run_id] = executions()
+    assert files_of_runs() == {run_id: ["a.csv", "b.csv"]}
 
 
-def test_a_new_version_of_a_file_is_a_new_run(deployed: ModuleType) -> None:
-    deployed.lambda_handler({"Records": [message("a.csv")]}, CONTEXT)
-    deployed.lambda_handler({"Records": [message("a.csv", version="v2")]}, CONTEXT)
-    assert len(executions()) == 2
+def test_a_closed_run_takes_no_file_and_the_next_opens(deployed: ModuleType) -> None:
+    send(message("a.csv"))
+    [first] = executions()
+    close(first)
+    send(message("b.csv"))
+    assert sorted(files_of_runs().values()) == [["a.csv"], ["b.csv"]]
 
 
-def test_a_file_that_a_run_has_claimed_is_left_out_of_the_next(deployed: ModuleType) -> None:
-    deployed.lambda_handler({"Records": [message("a.csv")]}, CONTEXT)
-    deployed.lambda_handler({"Records": [message("a.csv"), message("b.csv")]}, CONTEXT)
-    files = sorted(tuple(file["key"] for file in manifest["files"]) for manifest in manifests().values())
-    assert files == [("a.csv",), ("b.csv",)]
+@pytest.mark.parametrize("times", [2, 50])
+def test_an_event_that_is_delivered_again_changes_nothing(deployed: ModuleType, times: int) -> None:
+    send(message("a.csv"), message("b.csv"))
+    before = (executions(), files_of_runs())
+    for _ in range(times - 1):
+        send(message("b.csv"), message("a.csv"))
+    assert (executions(), files_of_runs()) == before
 
 
-def test_a_run_that_was_claimed_but_never_started_is_started(deployed: ModuleType) -> None:
-    """The function was killed between the ledger and the execution; the message comes back."""
-    arrival = arrivals.parse_arrival(message("a.csv")["body"])
-    run_id = arrivals.run_id_of([arrival])
-    assert ledger.Ledger(boto3.client("dynamodb"), TABLE).claim(run_id=run_id, files=[arrival.file], started_at=arrival.time)
-    assert executions() == []
-
-    deployed.lambda_handler({"Records": [message("a.csv")]}, CONTEXT)
-
+def test_an_event_that_is_delivered_after_its_run_started_changes_nothing(deployed: ModuleType) -> None:
+    send(message("a.csv"))
+    [run_id] = executions()
+    close(run_id)
+    stop(run_id)
+    send(message("a.csv"))
     assert executions() == [run_id]
 
 
+def test_an_event_twice_in_one_batch_is_one_file(deployed: ModuleType) -> None:
+    send(message("a.csv"), message("a.csv"))
+    assert list(files_of_runs().values()) == [["a.csv"]]
+
+
+def test_two_versions_of_a_key_are_two_files(deployed: ModuleType) -> None:
+    send(message("a.csv"), message("a.csv", version="v2"))
+    assert list(files_of_runs().values()) == [["a.csv", "a.csv"]]
+
+
+def test_a_run_that_opened_but_never_executed_is_started_by_the_redelivered_message(deployed: ModuleType) -> None:
+    """The function was killed between the ledger and the execution."""
+    file = parse_arrival(message("a.csv")["body"])
+    assert Arrivals(boto3.client("dynamodb"), TABLE).open("20261124-100000-00000000", [file], instead_of=None, now=NOW)
+    assert executions() == []
+
+    send(message("a.csv"))
+
+    assert executions() == ["20261124-100000-00000000"]
+
+
+def test_a_run_whose_execution_ended_while_it_collected_passes_its_files_on(deployed: ModuleType) -> None:
+    send(message("a.csv"))
+    [first] = executions()
+    stop(first)
+
+    send(message("b.csv"))
+
+    [second] = set(executions()) - {first}
+    assert files_of_runs()[second] == ["a.csv", "b.csv"]
+    old = Arrivals(boto3.client("dynamodb"), TABLE).run(first)
+    assert old is not None
+    assert (old.status, old.superseded_by) == ("SUPERSEDED", second)
+
+
+def test_files_are_passed_on_as_often_as_executions_end(deployed: ModuleType) -> None:
+    for number in range(4):
+        send(message(f"{number}.csv"))
+        stop(max(executions()))
+    send(message("last.csv"))
+    newest = files_of_runs()
+    assert sorted(max(newest.values(), key=len)) == ["0.csv", "1.csv", "2.csv", "3.csv", "last.csv"]
+
+
+def test_a_cancelled_run_takes_no_file_and_passes_none_on(deployed: ModuleType) -> None:
+    send(message("a.csv"))
+    [first] = executions()
+    book = Arrivals(boto3.client("dynamodb"), TABLE)
+    book.update(book.change(f"RUN#{first}", "SET #status = :to", "attribute_exists(pk)", names=["status"], to="CANCELLED"))
+    stop(first)
+
+    send(message("a.csv"))
+    assert executions() == [first]
+
+    send(message("b.csv"))
+    [second] = set(executions()) - {first}
+    assert files_of_runs()[second] == ["b.csv"]
+
+
 def test_two_at_once_cannot_claim_one_file(deployed: ModuleType) -> None:
-    one, two = (arrivals.parse_arrival(message(key)["body"]) for key in ("a.csv", "b.csv"))
-    book = ledger.Ledger(boto3.client("dynamodb"), TABLE)
-    assert book.claim(run_id="first", files=[one.file], started_at=one.time)
-    assert not book.claim(run_id="second", files=[one.file, two.file], started_at=one.time)
-    assert book.claims([one.file, two.file]) == {one.file: "first"}
+    one, two = (parse_arrival(message(key)["body"]) for key in ("a.csv", "b.csv"))
+    book = Arrivals(boto3.client("dynamodb"), TABLE)
+    assert book.open("first", [one], instead_of=None, now=NOW)
+    assert not book.join("first", [one, two], now=NOW)
+    assert not book.open("second", [one, two], instead_of="first", now=NOW)
+    assert book.claims([one, two]) == {one: "first"}
 
 
-def test_more_files_than_a_transaction_takes_become_more_runs(deployed: ModuleType) -> None:
-    deployed.lambda_handler({"Records": [message(f"{number:03}.csv") for number in range(120)]}, CONTEXT)
-    assert sorted(len(manifest["files"]) for manifest in manifests().values()) == [21, 99]
-    assert len(executions()) == 2
+def test_two_at_once_do_not_open_two_runs(deployed: ModuleType) -> None:
+    one, two = (parse_arrival(message(key)["body"]) for key in ("a.csv", "b.csv"))
+    book = Arrivals(boto3.client("dynamodb"), TABLE)
+    assert book.open("first", [one], instead_of=None, now=NOW)
+    assert not book.open("second", [two], instead_of=None, now=NOW)
+
+
+def test_a_batch_of_more_files_than_a_transaction_takes_is_one_run(deployed: ModuleType) -> None:
+    send(*[message(f"{number:03}.csv") for number in range(220)])
+    [keys] = files_of_runs().values()
+    assert keys == [f"{number:03}.csv" for number in range(220)]
+
+
+def test_a_full_run_is_left_and_another_opens(deployed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (start_ledger, runs):
+        monkeypatch.setattr(module, "MAX_CHUNKS", 2)
+    for number in range(5):
+        send(message(f"{number}.csv"))
+    assert sorted(map(len, files_of_runs().values())) == [1, 2, 2]
+
+
+def test_an_item_of_the_first_version_keeps_its_files(deployed: ModuleType) -> None:
+    """A run that an earlier version of the software started, and that is redelivered."""
+    file = start_ledger.manifest_file(FileVersion(bucket="raw", key="a.csv", version_id="v1", size=3, etag="e"))
+    book = Arrivals(boto3.client("dynamodb"), TABLE)
+    old = {"pk": "RUN#20261124-100000-00000000", "schema_version": 1, "status": "STARTED", "started_at": NOW.isoformat()}
+    claim = {
+        "pk": "FILE#raw/a.csv#v1",
+        "schema_version": 1,
+        "run_id": "20261124-100000-00000000",
+        "claimed_at": NOW.isoformat(),
+    }
+    assert book.transact([book.put({**old, "files": [file]}), book.put(claim)])
+
+    send(message("a.csv"))
+
+    assert files_of_runs() == {"20261124-100000-00000000": ["a.csv"]}
+
+
+@pytest.mark.parametrize(
+    ("code", "reasons", "attempts"),
+    [
+        ("TransactionConflictException", [], 3),
+        ("TransactionCanceledException", ["None", "TransactionConflict"], 3),
+        ("TransactionCanceledException", ["ConditionalCheckFailed", "TransactionConflict"], 1),
+        ("ValidationException", [], 1),
+    ],
+)
+def test_only_conflicts_are_waited_for(code: str, reasons: list[str], attempts: int) -> None:
+    waits: list[float] = []
+    tried = 0
+
+    def write() -> str:
+        nonlocal tried
+        tried += 1
+        if tried < 3:
+            answer = {"Error": {"Code": code}, "CancellationReasons": [{"Code": reason} for reason in reasons]}
+            raise ClientError(answer, "Write")  # type: ignore[arg-type]
+        return "written"
+
+    if attempts == 1:
+        with pytest.raises(ClientError):
+            retry_conflicts(write, sleep=waits.append)
+    else:
+        assert retry_conflicts(write, sleep=waits.append) == "written"
+        assert waits[0] < waits[1]
+    assert tried == attempts
 
 
 def test_folders_that_a_console_makes_start_nothing(deployed: ModuleType) -> None:
@@ -139,7 +284,6 @@ def test_folders_that_a_console_makes_start_nothing(deployed: ModuleType) -> Non
         {"body": "[]"},
         {"body": "{}"},
         {"body": json.dumps({"detail-type": "Object Deleted"})},
-        {"body": message("a", time="yesterday")["body"]},
         {
             "body": message("a", detail={"bucket": {"name": "raw"}, "object": {"key": "k", "size": "many", "etag": "e"}})[
                 "body"
@@ -157,17 +301,14 @@ def test_a_message_that_is_no_arrival_fails_alone_and_is_not_quoted(
     assert len(executions()) == 1
     logged = " ".join(str(record.__dict__) for record in caplog.records)
     assert "Peña" not in logged  # keys may hold names
-    assert "yesterday" not in logged
 
 
-def test_a_started_run_is_named_in_the_log_and_its_files_are_not(
-    deployed: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_run_is_named_in_the_log_and_its_files_are_not(deployed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.StringIO()
     monkeypatch.setattr(deployed.LOGGER.registered_handler, "stream", written)
 
     deployed.lambda_handler({"Records": [message("Ana Peña.csv"), {"messageId": "bad", "body": "{}"}]}, CONTEXT)
 
     lines = [json.loads(line) for line in written.getvalue().splitlines()]
-    assert [line.get("run_id") for line in lines if line["message"] == "run started"] == executions()
+    assert [line.get("run_id") for line in lines if line["message"] == "files are in a run"] == executions()
     assert "Ana" not in written.getvalue()

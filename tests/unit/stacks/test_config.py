@@ -22,7 +22,7 @@ region = "us-east-1"
 text = ["text", "queja"]
 
 [arrivals]
-max_files = 50
+max_running = 3
 
 [training]
 seed = 20
@@ -52,10 +52,11 @@ def test_shipped_environments_load(name: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("max_files = 50", "max_filez = 50", ["arrivals.max_filez", "max_files, window_seconds"]),
+        ("max_running = 3", "max_runing = 3", ["arrivals.max_runing", "large_megabytes, max_running, max_wait_seconds"]),
         ("[tags]", "[tagz]", ["tagz", "tags", "training"]),
         ("text = [", "txt = [", ["complaints.columns.txt", "complaint_id, label, received_at, text"]),
-        ("max_files = 50", "max_files = 500", ["arrivals.max_files", "99", "500"]),
+        ("max_running = 3", "max_running = 500", ["arrivals.max_running", "20", "500"]),
+        ("max_running = 3", "window_seconds = 901", ["arrivals", "window_seconds (901)", "max_wait_seconds (900)"]),
         ("seed = 20", 'seed = "x"', ["training.seed", "integer"]),
         ("log_days = 30", "log_days = 31", ["retention.log_days", "30, 60", "31"]),
         ('strategy = "Bayesian"', 'strategy = "Grid"', ["tuning.strategy", "Bayesian", "Hyperband"]),

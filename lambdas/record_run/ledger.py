@@ -1,0 +1,52 @@
+"""What record_run writes to the ledger: how a run ended."""
+
+from __future__ import annotations
+
+from common.ledger import Ledger
+
+from ptmlops_contracts.ledger import CANCELLED, COLLECTING, SUPERSEDED, run_key
+
+# Neither a late event nor the end of a collector's execution changes these.
+_KEPT = {"collecting": COLLECTING, "superseded": SUPERSEDED, "cancelled": CANCELLED}
+
+
+def record_end(ledger: Ledger, run_id: str, *, status: str, redrives: int, finished_at: str) -> int | None:
+    """Set the status of a run whose execution has ended.
+
+    A run that still collects keeps its status, so that the next upload, or `ptmlops reconcile`, lets another run take its files. It
+    is not restarted from here: a person may have stopped it.
+
+    Args:
+        ledger: the table.
+        run_id: the run.
+        status: how the execution ended.
+        redrives: how often it was redriven before.
+        finished_at: when it ended.
+
+    Returns:
+        How many files wait in a run that ended while it collected, or None.
+    """
+    recorded = ledger.change(
+        run_key(run_id),
+        "SET #status = :status, finished_at = :finished, redrives = :redrives",
+        "(attribute_not_exists(redrives) OR redrives <= :redrives) AND NOT #status IN (:collecting, :superseded, :cancelled)",
+        names=["status"],
+        status=status,
+        finished=finished_at,
+        redrives=redrives,
+        **_KEPT,
+    )
+    if ledger.update(recorded):
+        return None
+    ended = ledger.change(
+        run_key(run_id),
+        "SET collector_ended = :redrives",
+        "#status = :collecting AND (attribute_not_exists(collector_ended) OR collector_ended <= :redrives)",
+        names=["status"],
+        redrives=redrives,
+        collecting=COLLECTING,
+    )
+    if not ledger.update(ended):
+        return None
+    run = ledger.run(run_id)
+    return len(ledger.files(run)) if run else None

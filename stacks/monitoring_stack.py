@@ -30,8 +30,8 @@ class MonitoringStack(EnvironmentStack):
         workflow: Workflow,
     ) -> None:
         super().__init__(scope, construct_id, settings=settings, env=env)
-        self._topic = storage.topic
-        machine, arrivals, dead = workflow.state_machine, workflow.arrivals, workflow.dead_letters
+        self._storage, self._topic = storage, storage.topic
+        machine, arrivals, dead = workflow.state_machine, storage.arrivals, storage.dead_letters
         oldest = settings.alarms.oldest_arrival_minutes
         alarms = [
             self._alarm(
@@ -129,8 +129,8 @@ class MonitoringStack(EnvironmentStack):
             graph(
                 "Files waiting",
                 [
-                    workflow.arrivals.metric_approximate_number_of_messages_visible(period=PERIOD),
-                    workflow.dead_letters.metric_approximate_number_of_messages_visible(period=PERIOD),
+                    self._storage.arrivals.metric_approximate_number_of_messages_visible(period=PERIOD),
+                    self._storage.dead_letters.metric_approximate_number_of_messages_visible(period=PERIOD),
                 ],
             ),
             graph(

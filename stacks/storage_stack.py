@@ -1,4 +1,7 @@
-"""The resources that outlive all other stacks: key, buckets, ledger, catalog, model package group and notification topic."""
+"""The resources that outlive all other stacks: what holds data, and what data refers to by ARN or URL.
+
+Key, buckets, ledger, catalog, notification topic, model package group, the role of SageMaker Models, and the arrivals queue.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from functools import partial
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -14,11 +18,14 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from ptmlops_contracts import keys
+from stacks.components.arrivals import create_arrivals
 from stacks.components.catalog import JSON_LINES, PARQUET, PREDICTIONS, RUNS, catalog_table
 from stacks.components.common import EnvironmentStack, acknowledge
+from stacks.components.job_roles import create_job_role
 from stacks.config import Settings
 
 # Query results contain complaint texts, and a query can be run again, so results expire.
@@ -36,6 +43,10 @@ class Storage:
     output: s3.IBucket
     ledger: dynamodb.ITable
     topic: sns.ITopic
+    arrivals: sqs.Queue
+    dead_letters: sqs.Queue
+    uploaded: events.Rule
+    model_role: iam.IRole
     package_group_name: str
     database_name: str
     table_names: tuple[str, ...]
@@ -70,6 +81,17 @@ class StorageStack(EnvironmentStack):
             model_package_group_description="Complaint classifiers; the newest approved version serves",
         )
         group.apply_removal_policy(self.data_removal)
+        # SageMaker Models, which are in no stack, contain the ARN of this role.
+        run = keys.PreparedKeys(keys.ANY_RUN)
+        model_role = create_job_role(
+            self,
+            "ModelRole",
+            key=self._key,
+            log_group="TransformJobs",
+            reads=[(prepared, f"{run.to_score}*"), (models, f"{keys.TRAINING}*")],
+            writes=[(prepared, f"{run.scored}*")],
+        )
+        arrivals = create_arrivals(self, key=self._key, raw=raw)
 
         self.outputs = Storage(
             key=self._key,
@@ -79,6 +101,10 @@ class StorageStack(EnvironmentStack):
             output=output,
             ledger=ledger,
             topic=topic,
+            arrivals=arrivals.queue,
+            dead_letters=arrivals.dead_letters,
+            uploaded=arrivals.rule,
+            model_role=model_role,
             package_group_name=settings.prefix,
             database_name=database.ref,
             table_names=tuple(table.ref for table in tables),
@@ -90,6 +116,8 @@ class StorageStack(EnvironmentStack):
         self.output("AccessLogBucketName", self._access_logs.bucket_name)
         self.output("LedgerTableName", ledger.table_name)
         self.output("NotificationTopicArn", topic.topic_arn)
+        self.output("ArrivalsQueueUrl", arrivals.queue.queue_url)
+        self.output("DeadLetterQueueUrl", arrivals.dead_letters.queue_url)
         self.output("DatabaseName", database.ref)
         self.output("ModelPackageGroupName", settings.prefix)
 

@@ -12,6 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 
 from ptmlops_contracts.keys import ANY_RUN, COMPLETE, EVALUATIONS, RUN_HISTORY, RUNS, TRAINING, PreparedKeys
+from stacks.components.arrivals import GATHER_FILES, GATHER_SECONDS, START_SECONDS
 from stacks.components.code_assets import ROOT, powertools_wheels, zip_archive
 from stacks.components.common import EnvironmentStack, acknowledge, allow, pass_role
 from stacks.components.prices import GLUE_DPU_HOUR, instance_price
@@ -23,11 +24,6 @@ from stacks.preparation_stack import Jobs
 from stacks.storage_stack import Storage
 
 READ_BUCKET = ["s3:ListBucket"]
-# start_run takes seconds. A batch that failed comes back after six times as long, which must be well under the alarm's limit.
-START_SECONDS = 60
-# Lambda gathers messages for so long. The run itself collects for longer (`arrivals.window_seconds`).
-GATHER_SECONDS = 1
-GATHER_FILES = 500
 FUNCTIONS = ("start_run", "collect_run", "plan_run", "promote_model", "record_run")  # packages of lambdas/
 
 
@@ -167,7 +163,7 @@ class RunFunctions:
                 "MODELS_BUCKET": storage.models.bucket_name,
                 "PREPARED_BUCKET": storage.prepared.bucket_name,
                 "INFERENCE_IMAGE": modeling.image_uri,
-                "MODEL_ROLE_ARN": modeling.model_role.role_arn,
+                "MODEL_ROLE_ARN": storage.model_role.role_arn,
                 "SCORING_INSTANCE": self._stack.settings.compute.scoring_instance,
                 "PROMOTION_POLICY": self._stack.settings.promotion.model_dump_json(),
                 "CODE_VERSION": modeling.code_version,
@@ -219,7 +215,7 @@ class RunFunctions:
             [modeling.repository_arn],
         )
         allow(role, "Notify", ["sns:Publish"], [storage.topic.topic_arn])
-        pass_role(role, modeling.model_role, "sagemaker.amazonaws.com")
+        pass_role(role, storage.model_role, "sagemaker.amazonaws.com")
         return promote
 
     def create_record(self, jobs: Jobs) -> UnitFunction:

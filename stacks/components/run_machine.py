@@ -13,6 +13,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 
 from ptmlops_contracts.run import RunStatus
+from stacks.components.arrivals import run_failed_rule_name
 from stacks.components.common import EnvironmentStack, acknowledge, allow, pass_role
 from stacks.components.run_definition import run_definition
 from stacks.components.unit_function import UnitFunction
@@ -48,6 +49,8 @@ def create_state_machine(
     machine = sfn.StateMachine(
         stack,
         "Run",
+        # A fixed name: the ARN of a run's execution contains it, and must be the same after the stack was destroyed and deployed again.
+        state_machine_name=stack.settings.prefix,
         comment="From dropped complaint files to published predictions",
         definition_body=sfn.DefinitionBody.from_string(stack.to_json_string(definition)),
         role=role,
@@ -120,14 +123,17 @@ def _machine_role(stack: EnvironmentStack, *, jobs: Jobs, modeling: Modeling, fu
 
 
 def record_failures(
-    stack: EnvironmentStack, machine: sfn.StateMachine, record: UnitFunction, dead_letters: sqs.Queue
+    stack: EnvironmentStack, machine: sfn.StateMachine, record: UnitFunction, dead_letters: sqs.IQueue
 ) -> events.Rule:
     """Create the rule that calls record_run when a run ends without success."""
+    # Refer to the queue by its ARN: its stack has the policies, and must not depend on this one (see create_arrivals).
+    dead_letters = sqs.Queue.from_queue_arn(stack, "DeadLetters", dead_letters.queue_arn)
     # Not a Catch: the Fail state behind it would be what a redrive repeats, and it would miss time-outs and aborts
     # (docs/decisions/0001-failures-are-recorded-by-event.md).
     rule = events.Rule(
         stack,
         "RunFailed",
+        rule_name=run_failed_rule_name(stack.settings.prefix),
         description="A run ended without success",
         event_pattern=events.EventPattern(
             source=["aws.states"],

@@ -155,7 +155,7 @@ UNITS = [
     Unit("preparation", "PublishRole", "glue_jobs", "publish_predictions", GLUE),
     Unit("modeling", "TrainingRole", "training", "train", SAGEMAKER),
     Unit("modeling", "EvaluationRole", "training", "evaluate", SAGEMAKER),
-    Unit("modeling", "ModelRole", "training", "inference", SAGEMAKER),
+    Unit("storage", "ModelRole", "training", "inference", SAGEMAKER),
 ]
 
 

@@ -47,7 +47,7 @@ def test_every_data_bucket_is_under_our_key_and_refuses_plain_http(templates: di
     [
         ("storage", "AWS::DynamoDB::Table", "SSESpecification"),
         ("storage", "AWS::SNS::Topic", "KmsMasterKeyId"),
-        ("workflow", "AWS::SQS::Queue", "KmsMasterKeyId"),
+        ("storage", "AWS::SQS::Queue", "KmsMasterKeyId"),
         ("workflow", "AWS::Lambda::Function", "KmsKeyArn"),
         ("workflow", "AWS::Logs::LogGroup", "KmsKeyId"),
         ("preparation", "AWS::Logs::LogGroup", "KmsKeyId"),
@@ -69,7 +69,7 @@ def test_every_log_group_forgets(templates: dict[str, Any]) -> None:
 def test_topic_and_queues_refuse_plain_http(templates: dict[str, Any]) -> None:
     statements = [
         statement
-        for stack, kind in (("storage", "AWS::SNS::TopicPolicy"), ("workflow", "AWS::SQS::QueuePolicy"))
+        for stack, kind in (("storage", "AWS::SNS::TopicPolicy"), ("storage", "AWS::SQS::QueuePolicy"))
         for policy in templates[stack].properties(kind)
         for statement in policy["PolicyDocument"]["Statement"]
     ]

@@ -242,22 +242,56 @@ def test_failed_timed_out_and_aborted_runs_are_recorded(templates: dict[str, Any
 
 def test_nothing_that_was_dropped_or_ended_is_lost_without_a_word(templates: dict[str, Any]) -> None:
     """Not delivered by a rule, or delivered and the function failed each time: the dead-letter queue has it, and an alarm tells."""
-    workflow = templates["workflow"]
-    rules = {rule["EventPattern"]["source"][0]: rule for rule in workflow.properties("AWS::Events::Rule")}
+    storage, workflow = templates["storage"], templates["workflow"]
     (dead,) = [
-        name for name, body in workflow.resources("AWS::SQS::Queue").items() if "RedrivePolicy" not in body["Properties"]
+        name for name, body in storage.resources("AWS::SQS::Queue").items() if "RedrivePolicy" not in body["Properties"]
     ]
-    for rule in rules.values():
-        (target,) = rule["Targets"]
-        assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": [dead, "Arn"]}
+    (uploaded,), (failed,) = storage.properties("AWS::Events::Rule"), workflow.properties("AWS::Events::Rule")
+    assert uploaded["Targets"][0]["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": [dead, "Arn"]}
+    assert _exported(failed["Targets"][0]["DeadLetterConfig"]["Arn"]) == dead
     (configuration,) = workflow.properties("AWS::Lambda::EventInvokeConfig")
     assert "RecordRun" in json.dumps(configuration["FunctionName"])
-    assert configuration["DestinationConfig"] == {"OnFailure": {"Destination": {"Fn::GetAtt": [dead, "Arn"]}}}
+    assert _exported(configuration["DestinationConfig"]["OnFailure"]["Destination"]) == dead
     sends = [policy for policy, statement in workflow.statements() if statement["Action"] == "sqs:SendMessage"]
     assert [policy.startswith("RecordRun") for policy in sends] == [True]
     alarms = templates["monitoring"].properties("AWS::CloudWatch::Alarm")
     watched = [alarm["Dimensions"][0] for alarm in alarms if alarm["MetricName"] == "FailedInvocations"]
-    assert [dimension["Name"] for dimension in watched] == ["RuleName"] * len(rules)
+    assert [dimension["Name"] for dimension in watched] == ["RuleName"] * 2
+
+
+def _exported(reference: dict[str, str]) -> str:
+    """The logical id in the name of a stack's export, which ends in what of the resource is exported."""
+    exported = reference["Fn::ImportValue"]
+    return exported.partition("ExportsOutputFnGetAtt")[2].removesuffix("Arn" + exported[-8:])
+
+
+def test_the_dead_letter_queue_takes_failed_runs_from_their_rule(templates: dict[str, Any]) -> None:
+    (rule,) = templates["workflow"].properties("AWS::Events::Rule")
+    statements = [
+        statement
+        for policy in templates["storage"].properties("AWS::SQS::QueuePolicy")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement.get("Sid") == "FailedRuns"
+    ]
+    (source,) = [statement["Condition"]["ArnEquals"]["aws:SourceArn"] for statement in statements]
+    assert source["Fn::Join"][1][-1].endswith(f":rule/{rule['Name']}")
+
+
+def test_what_waits_is_in_the_stack_that_stays(prod_templates: dict[str, Any]) -> None:
+    """A file that is uploaded while every other stack is missing waits in the queue, and a Model keeps its role."""
+    storage = prod_templates["storage"]
+    assert [rule["EventPattern"]["source"] for rule in storage.properties("AWS::Events::Rule")] == [["aws.s3"]]
+    queues = storage.resources("AWS::SQS::Queue")
+    assert len(queues) == 2
+    assert {queue["DeletionPolicy"] for queue in queues.values()} == {"RetainExceptOnCreate"}
+    for stack in ("preparation", "modeling", "workflow", "monitoring", "analytics"):
+        assert not prod_templates[stack].resources("AWS::SQS::Queue")
+        assert not any(name.startswith("ModelRole") for name in prod_templates[stack].resources("AWS::IAM::Role"))
+
+
+def test_a_run_keeps_its_execution_arn(prod_templates: dict[str, Any]) -> None:
+    (machine,) = prod_templates["workflow"].properties("AWS::StepFunctions::StateMachine")
+    assert machine["StateMachineName"] == "ptmlops-prod"
 
 
 def test_waiting_for_files_does_not_count_against_a_time_limit(definition: dict[str, Any]) -> None:
@@ -287,7 +321,7 @@ def test_jobs_carry_the_tags_of_the_stacks(definition: dict[str, Any]) -> None:
 def test_a_message_is_hidden_for_as_long_as_the_function_may_need(templates: dict[str, Any]) -> None:
     """AWS asks for six times the function's time-out plus the batching window."""
     (mapping,) = templates["workflow"].properties("AWS::Lambda::EventSourceMapping")
-    queues = templates["workflow"].properties("AWS::SQS::Queue")
+    queues = templates["storage"].properties("AWS::SQS::Queue")
     (arrivals,) = [queue for queue in queues if "RedrivePolicy" in queue]
     functions = templates["workflow"].properties("AWS::Lambda::Function")
     [start] = [function for function in functions if function["Handler"].startswith("start_run")]

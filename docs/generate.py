@@ -31,6 +31,7 @@ sys.path[:0] = [str(ROOT)]
 
 from ptmlops_contracts import report, run  # noqa: E402 - found through the path above
 from ptmlops_contracts.codes import Code  # noqa: E402
+from stacks.components import supported  # noqa: E402
 from stacks.components.catalog import PREDICTIONS, RUNS  # noqa: E402
 from stacks.config import Settings  # noqa: E402
 
@@ -383,8 +384,48 @@ def redaction_now() -> str:
     return f"{table(('Kind', *sets), rows)}\n\nEach cell: recall / precision. {source('redaction')}"
 
 
+# Regions and instance types
+
+
+def regions() -> str:
+    """Render the supported regions, and the refused ones with the reason."""
+    rows = [
+        (f"`{name}`", f"`{supported.partition(name)}`", "yes" if dashboard else "no")
+        for name, dashboard in supported.REGIONS.items()
+    ]
+    refused = [(f"`{name}`", f"{reason}.") for name, reason in supported.REFUSED_REGIONS.items()]
+    packages = ", ".join(f"{package} {version}" for package, version in supported.SOURCES.items())
+    return (
+        f"{table(('Region', 'Partition', 'QuickSight dashboard'), rows)}\n\n"
+        f"These regions have SageMaker's scikit-learn image and are refused:\n\n{table(('Region', 'Reason'), refused)}\n\n"
+        f"Derived on {supported.READ_ON} from {packages}."
+    )
+
+
+def instances() -> str:
+    """Render the instance types per kind of job, one row per family."""
+    rows = []
+    for use, names in supported.INSTANCES.items():
+        families: dict[str, list[str]] = {}
+        for name in names:
+            _, family, size = name.split(".")
+            families.setdefault(family, []).append(size)
+        setting = {"training": "training", "processing": "evaluation", "transform": "scoring"}[use]
+        for family, sizes in families.items():
+            rows.append((f"`{setting}_instance`", f"`ml.{family}`", ", ".join(sorted(sizes, key=_size_order))))
+    return table(("Setting", "Family", "Sizes"), rows)
+
+
+def _size_order(size: str) -> tuple[int, str]:
+    """Sort medium, large and xlarge before 2xlarge, and 2xlarge before 10xlarge."""
+    digits = size.removesuffix("xlarge")
+    return (int(digits), "") if digits.isdigit() else ({"medium": -2, "large": -1}.get(size, 0), size)
+
+
 GENERATORS: dict[str, Callable[[], str]] = {
     "settings": settings,
+    "regions": regions,
+    "instances": instances,
     "reason-codes": lambda: codes(report.Reason),
     "flags": lambda: codes(report.Flag),
     "record-statuses": lambda: codes(report.RecordStatus),

@@ -7,6 +7,7 @@ out of range raises a `SettingsError` of one line: the file, the key and what is
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import tomllib
@@ -15,16 +16,35 @@ from typing import Annotated, Any, Literal, Self, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from stacks.components.supported import INSTANCES, REFUSED_REGIONS, REGIONS
+
 ENVIRONMENTS = Path(__file__).resolve().parent.parent / "environments"
 
 
-def _accepts_customer_key(instance_type: str) -> str:
-    if not re.match(r"ml\.[cmrt]\d(i|n|in)?\.", instance_type):
-        raise ValueError(
-            "an x86 type of the families m, c, r or t without local disks is required, for example ml.m5.xlarge: the jobs' image is for "
-            "x86, and SageMaker refuses a customer-managed key for local disks"
-        )
-    return instance_type
+def _region_is_supported(region: str) -> str:
+    if region in REGIONS:
+        return region
+    reason = REFUSED_REGIONS.get(region, "SageMaker's scikit-learn image is not there")
+    raise ValueError(
+        f"the stacks cannot be deployed in this region: {reason}. docs/reference/regions.md lists the supported ones"
+    )
+
+
+def _instance_type(use: str) -> AfterValidator:
+    """Return a check that SageMaker has the instance type for jobs of this use, and that the jobs can run on it."""
+
+    def check(name: str) -> str:
+        if name in INSTANCES[use]:
+            return name
+        if not re.match(r"ml\.[cmrt]\d(i|n|in)?\.", name):
+            raise ValueError(
+                "an x86 type of the families m, c, r or t without local disks is required, for example ml.m5.xlarge: the jobs' image is "
+                "for x86, and SageMaker refuses a customer-managed key for local disks"
+            )
+        similar = ", ".join(difflib.get_close_matches(name, INSTANCES[use], n=3, cutoff=0))
+        raise ValueError(f"SageMaker has no such type for {use} jobs; similar types are {similar}")
+
+    return AfterValidator(check)
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -33,7 +53,11 @@ Days = Annotated[int, Field(ge=0)]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
-InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9]+\.[a-z0-9]+$"), AfterValidator(_accepts_customer_key)]
+_INSTANCE_NAME = Field(pattern=r"^ml\.[a-z0-9]+\.[a-z0-9]+$")
+TrainingInstance = Annotated[str, _INSTANCE_NAME, _instance_type("training")]
+ProcessingInstance = Annotated[str, _INSTANCE_NAME, _instance_type("processing")]
+TransformInstance = Annotated[str, _INSTANCE_NAME, _instance_type("transform")]
+Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$"), AfterValidator(_region_is_supported)]
 PrincipalArn = Annotated[str, Field(pattern=r"^arn:aws[\w-]*:quicksight:[\w-]+:\d{12}:(user|group)/.+$")]
 
 # The retention periods that CloudWatch Logs accepts (PutRetentionPolicy), in days.
@@ -54,7 +78,9 @@ class Environment(_Table):
     """Where the stacks are deployed, and whether their data may be destroyed with them."""
 
     disposable: bool = Field(default=False, description="`true`: destroying the stacks destroys the data")
-    region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="AWS region of the stacks")
+    region: Region = Field(
+        default="us-east-1", description="AWS region of the stacks, one of the [supported regions](regions.md)"
+    )
     account: Annotated[str, Field(pattern=r"^\d{12}$")] | None = Field(
         default=None, description="The only account that the stacks may be deployed to. Without it: the account of the caller"
     )
@@ -235,9 +261,9 @@ class Compute(_Table):
         le=299,
         description="Workers of each Glue job at most. Glue adds and removes workers with the work (Auto Scaling)",
     )
-    training_instance: InstanceType = Field(default="ml.m5.xlarge", description="Instance type of training jobs")
-    evaluation_instance: InstanceType = Field(default="ml.m5.large", description="Instance type of the evaluation job")
-    scoring_instance: InstanceType = Field(default="ml.m5.large", description="Instance type of Batch Transform")
+    training_instance: TrainingInstance = Field(default="ml.m5.xlarge", description="Instance type of training jobs")
+    evaluation_instance: ProcessingInstance = Field(default="ml.m5.large", description="Instance type of the evaluation job")
+    scoring_instance: TransformInstance = Field(default="ml.m5.large", description="Instance type of Batch Transform")
     scoring_instances: int = Field(default=1, ge=1, le=100, description="Instances of Batch Transform")
     timeout_minutes: int = Field(default=120, ge=1, le=2880, description="Time limit of each job")
     numba: Literal["off", "jobs", "models"] = Field(
@@ -266,7 +292,12 @@ class Alarms(_Table):
 
     emails: tuple[Email, ...] = Field(
         default=(),
-        description="E-mail addresses. Each must confirm its subscription. Without an address, alarms notify nobody",
+        description="E-mail addresses. Each must confirm its subscription. Required unless the environment is disposable or `nobody` is "
+        "`true`",
+    )
+    nobody: bool = Field(
+        default=False,
+        description="`true`: deploy without an address. Alarms, failed runs and waiting models then notify nobody",
     )
     oldest_arrival_minutes: Positive = Field(default=30, description="Raise an alarm if an uploaded file waits longer")
 
@@ -307,6 +338,28 @@ class Settings(_Table):
     tags: dict[str, Annotated[str, Field(max_length=256)]] = Field(
         default={"application": "ptmlops"}, description="Tags of every resource, beside `environment`"
     )
+
+    @model_validator(mode="after")
+    def _somebody_is_notified(self) -> Self:
+        alarms = self.alarms
+        if not (alarms.emails or alarms.nobody or self.environment.disposable):
+            raise ValueError(
+                "alarms.emails has no address, so nobody would hear of alarms, failed runs and models that wait for approval: "
+                'add emails = ["team@example.com"] to [alarms] with an address of yours, or nobody = true to do without'
+            )
+        if alarms.emails and alarms.nobody:
+            raise ValueError("alarms.nobody is true and alarms.emails has addresses: remove one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _dashboard_exists_in_region(self) -> Self:
+        region = self.environment.region
+        if self.analytics.quicksight_principal and not REGIONS[region]:
+            raise ValueError(
+                f"analytics.quicksight_principal is set, and CloudFormation cannot create the QuickSight dashboard in {region}: remove "
+                "the setting, or choose a region that docs/reference/regions.md lists with QuickSight"
+            )
+        return self
 
     @model_validator(mode="after")
     def _principal_belongs_to_account(self) -> Self:
@@ -359,7 +412,7 @@ def _explain(error: ValidationError) -> str:
     """Describe the first problem in one line. The others appear once it is solved."""
     problem = error.errors()[0]
     location = problem["loc"]
-    key = ".".join(str(part) for part in location) or "the file"
+    key = ".".join(str(part) for part in location)
     if problem["type"] == "extra_forbidden":
         known = _table_at(location[:-1])
         place = f"[{'.'.join(map(str, location[:-1]))}]" if len(location) > 1 else "the file"
@@ -371,7 +424,7 @@ def _explain(error: ValidationError) -> str:
     message = message[0].lower() + message[1:]
     value = problem["input"]
     shown = "" if isinstance(value, dict) else f", not {json.dumps(value, default=str, ensure_ascii=False)}"
-    return f"{key}: {message}{shown}"
+    return f"{key}: {message}{shown}" if key else message  # a rule between tables names its keys itself
 
 
 def _table_at(location: tuple[int | str, ...]) -> type[BaseModel]:

@@ -56,7 +56,8 @@ class StorageStack(EnvironmentStack):
     """Data and what receives it. Retained, and protected from deletion, unless the environment is disposable."""
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, env: cdk.Environment) -> None:
-        super().__init__(scope, construct_id, settings=settings, env=env)
+        # Only this stack is protected: the CLI deletes a stack whose first deployment failed, and deploys again.
+        super().__init__(scope, construct_id, settings=settings, env=env, protected=not settings.environment.disposable)
         self._key = self._create_key()
         self._access_logs = self._create_access_log_bucket()
         keep = settings.retention

@@ -15,13 +15,16 @@ from stacks.config import Settings
 class EnvironmentStack(cdk.Stack):
     """A stack of one environment: it knows the settings, and what to do with data when it is destroyed."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, env: cdk.Environment) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, env: cdk.Environment, protected: bool = False
+    ) -> None:
+        """Create the stack; `protected` makes CloudFormation refuse to delete it."""
         super().__init__(
             scope,
             construct_id,
             env=env,
             description=f"PTMLops ({settings.name}): {type(self).__name__}",
-            termination_protection=not settings.environment.disposable,
+            termination_protection=protected,
         )
         self.settings = settings
 

@@ -30,12 +30,12 @@ from stacks.components.code_assets import (
     zip_archive,
 )
 from stacks.components.sagemaker_states import tuning_job
-from stacks.config import Settings, SettingsError, load_settings
-from tests.stacks.conftest import Template, synthesize
+from stacks.config import Settings, SettingsError
+from tests.stacks.conftest import Template, synthesize, tables_of
 
 
 def test_environments_on_aws_bring_numba_to_their_jobs_and_local_aws_does_not() -> None:
-    assert {name: load_settings(name).compute.numba for name in ("local", "dev", "prod")} == {
+    assert {name: Settings.model_validate(tables_of(name)).compute.numba for name in ("local", "dev", "prod")} == {
         "local": "off", "dev": "jobs", "prod": "jobs",
     }  # fmt: skip
 
@@ -56,7 +56,7 @@ def test_the_archive_holds_the_pinned_wheels_beside_the_code(tmp_path: Path) -> 
 
 
 def test_the_functions_bring_powertools_on_aws_and_not_on_local_aws() -> None:
-    assert {name: load_settings(name).compute.bundle_powertools for name in ("local", "dev", "prod")} == {
+    assert {name: Settings.model_validate(tables_of(name)).compute.bundle_powertools for name in ("local", "dev", "prod")} == {
         "local": False, "dev": True, "prod": True,
     }  # fmt: skip
 
@@ -196,7 +196,7 @@ def test_only_local_aws_goes_on_without_the_wheels(
 
 @pytest.mark.parametrize("numba", ["off", "jobs", "models"])
 def test_models_bring_numba_only_where_the_settings_say_so(numba: str) -> None:
-    tables = load_settings("prod").model_dump(mode="json")
+    tables = tables_of("prod")
     tables["compute"]["numba"] = numba
     named = MagicMock()  # buckets, roles and keys have no part in it
     state = tuning_job(Settings.model_validate(tables), named, named, seconds=60)

@@ -44,9 +44,20 @@ application = "ptmlops"
 """
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in ENVIRONMENTS.glob("*.toml")))
+@pytest.mark.parametrize("name", sorted(path.stem for path in ENVIRONMENTS.glob("*.toml") if path.stem != "prod"))
 def test_shipped_environments_load(name: str) -> None:
     assert load_settings(name).name == name
+
+
+def test_prod_loads_with_the_address_that_it_asks_for(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^environments/prod\.toml: alarms\.emails has no address.*nobody = true"):
+        load_settings("prod")
+    text = (ENVIRONMENTS / "prod.toml").read_text(encoding="utf-8")
+    for answer in ('emails = ["team@example.com"]', "nobody = true"):
+        asked = '# emails = ["team@example.com"]'
+        assert asked in text
+        (tmp_path / "prod.toml").write_text(text.replace(asked, answer), encoding="utf-8")
+        assert load_settings("prod", folder=tmp_path).environment.disposable is False
 
 
 @pytest.mark.parametrize(
@@ -71,6 +82,35 @@ def test_shipped_environments_load(name: str) -> None:
             'training_instance = "ml.m5.xlarge"',
             'training_instance = "ml.g4dn.xlarge"',
             ["compute.training_instance", "m, c, r or t"],
+        ),
+        (
+            'scoring_instance = "ml.m5.large"',
+            'scoring_instance = "ml.m5.3xlarge"',
+            ["compute.scoring_instance", "transform jobs", "ml.m5.2xlarge"],
+        ),
+        (
+            'training_instance = "ml.m5.xlarge"',
+            'training_instance = "ml.r9i.large"',
+            ["compute.training_instance", "training jobs", "ml.r7i.large"],
+        ),
+        (
+            'region = "us-east-1"',
+            'region = "mx-central-1"',
+            ["environment.region", "image is not there", "regions.md", "mx-central-1"],
+        ),
+        ('region = "us-east-1"', 'region = "cn-north-1"', ["environment.region", "ModelPackageGroup", "cn-north-1"]),
+        ('region = "us-east-1"', 'region = "us-iso-east-1"', ["environment.region", "isolated"]),
+        (
+            'region = "us-east-1"',
+            'region = "us-west-1"\n[analytics]\n'
+            'quicksight_principal = "arn:aws:quicksight:us-east-1:222222222222:group/default/care"',
+            ["quicksight_principal", "us-west-1", "regions.md"],
+        ),
+        ("disposable = true", "disposable = false", ["alarms.emails has no address", "nobody = true"]),
+        (
+            "[tags]",
+            '[alarms]\nnobody = true\nemails = ["team@example.com"]\n[tags]',
+            ["alarms.nobody", "remove one of the two"],
         ),
         ("[tags]", '[analytics]\nrefresh_time = "25:00"\n[tags]', ["analytics.refresh_time", "25:00"]),
         ("[tags]", '[analytics]\nquicksight_principal = "anyone"\n[tags]', ["analytics.quicksight_principal", "quicksight"]),
@@ -104,7 +144,7 @@ def test_an_unknown_environment_lists_the_known_ones() -> None:
 @pytest.mark.parametrize("name", sorted(path.stem for path in ENVIRONMENTS.glob("*.toml")))
 def test_an_environment_holds_only_what_differs_from_the_defaults(name: str) -> None:
     tables = tomllib.loads((ENVIRONMENTS / f"{name}.toml").read_text(encoding="utf-8"))
-    defaults = Settings.model_validate({"name": name, "environment": {}}).model_dump(mode="json")
+    defaults = Settings.model_validate({"name": name, "environment": {}, "alarms": {"nobody": True}}).model_dump(mode="json")
     repeated = [
         f"{table}.{key}"
         for table, keys in tables.items()
@@ -135,7 +175,8 @@ def test_settings_are_frozen() -> None:
 
 
 def test_unknown_environments_are_not_disposable_by_default() -> None:
-    assert Settings.model_validate({"name": "x", "environment": {}}).environment.disposable is False
+    tables = {"name": "x", "environment": {}, "alarms": {"nobody": True}}
+    assert Settings.model_validate(tables).environment.disposable is False
 
 
 @pytest.mark.slow

@@ -5,4 +5,5 @@
 | service | decides which class creates a type, and repairs types that moto creates incompletely |
 | definitions | the types that local AWS adds, and the types that it accepts without creating them |
 | resources | the classes behind these types |
+| stacks | termination protection, and the rollback of a creation that fails |
 """

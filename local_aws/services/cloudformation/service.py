@@ -8,6 +8,7 @@ from typing import Any
 from local_aws import patching
 from local_aws.context import LocalContext
 from local_aws.services.base import Service
+from local_aws.services.cloudformation import stacks
 from local_aws.services.cloudformation.definitions import ACCEPTED, resource_classes
 from local_aws.services.cloudformation.resources import Accepted, Properties
 
@@ -20,9 +21,12 @@ class CloudFormationService(Service):
         self._classes = resource_classes(context)
 
     def install(self) -> None:
-        """Take over the look-up of every resource type, and repair some of moto's types."""
+        """Take over the look-up of every resource type, repair some of moto's types, and extend its stacks."""
         from moto.cloudformation import parsing
         from moto.cloudformation.exceptions import ValidationError
+
+        class UnknownTypeError(ValidationError):
+            """A resource type that nothing creates."""
 
         @patching.extend(parsing, "resource_class_from_type")
         def resource_class_from_type(moto_class: Any, resource_type: str) -> Any:
@@ -32,7 +36,7 @@ class CloudFormationService(Service):
                 return self._classes[resource_type]
             if resource_type in parsing.get_model_map() or resource_type in parsing.NULL_MODELS:
                 return moto_class(resource_type)
-            raise ValidationError(
+            raise UnknownTypeError(
                 message=f"local AWS cannot create {resource_type}: add it to local_aws/services/cloudformation/definitions.py, "
                 "or remove it from the template"
             )
@@ -46,6 +50,7 @@ class CloudFormationService(Service):
             return moto_property(resource_type)
 
         self._repair_moto_types()
+        stacks.install(UnknownTypeError)
 
     def _repair_moto_types(self) -> None:
         from moto.awslambda.models import LambdaFunction

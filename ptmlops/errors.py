@@ -11,6 +11,7 @@ from ptmlops.terminal import console
 
 # Exit codes other than 0 (success).
 RUN_FAILED, REFUSED, INTERRUPTED = 1, 2, 130
+BLOCKED = RUN_FAILED  # `ptmlops doctor` found something that blocks
 
 NOTHING_IS_RUNNING = "everything that the command started has ended"
 RUNS_CONTINUE = "uploaded files are processed anyway; see `ptmlops status`"

@@ -29,6 +29,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "up": deployment.up,
         "down": deployment.down,
     },
+    "Deploy": {"doctor": deployment.doctor},
     "Files and runs": {
         "drop": runs.drop,
         "watch": runs.watch,

@@ -1,4 +1,4 @@
-"""Start and end local AWS with `up` and `down`; delete an environment's data with `empty`."""
+"""Start and end local AWS with `up` and `down`; check an account with `doctor`; delete an environment's data with `empty`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ptmlops.errors import report_errors
+from ptmlops.errors import BLOCKED, report_errors
 from ptmlops.options import LOCAL_ENVIRONMENT, LOCAL_FOLDER, AsJson, CommonOptions, EnvironmentName
 from ptmlops.terminal import console, no_progress, print_command, print_json, progress
 
@@ -58,6 +58,32 @@ def down(as_json: AsJson = False) -> None:
         print_json({"ended": str(LOCAL_FOLDER)})
     else:
         console().print("Local AWS has ended.")
+
+
+@report_errors()
+def doctor(options: CommonOptions) -> None:
+    """Check an account before the first deployment: credentials, region, bootstrap, quotas, QuickSight, alarm addresses.
+
+    Each line says what was checked, what was found and what to do next. The exit status is 1 if something blocks a deployment or a run.
+
+    Examples:
+        ptmlops doctor -e prod
+        ptmlops doctor -e prod --region eu-west-1 --json
+    """
+    from dataclasses import asdict
+
+    from ptmlops import account
+    from ptmlops.views.doctor import show
+    from stacks.config import load_settings
+
+    target = options.target()
+    findings = account.examine(target, load_settings(target.environment))
+    if options.as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        show(findings, environment=target.environment)
+    if any(finding.status is account.Status.BLOCKED for finding in findings):
+        raise typer.Exit(BLOCKED)
 
 
 @report_errors(if_interrupted="deleted data stays deleted; run the command again to continue")

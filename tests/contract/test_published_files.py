@@ -15,8 +15,8 @@ from pyspark.sql.types import _parse_datatype_string
 from local_aws import ROOT
 from ptmlops_contracts.keys import OutputKeys
 from ptmlops_contracts.run_ids import run_date
-from stacks.config import load_settings
-from tests.stacks.conftest import Template
+from stacks.config import Settings
+from tests.stacks.conftest import Template, tables_of
 
 RUN_ID = "20260715-093000-0123abcd"
 
@@ -70,7 +70,7 @@ def test_athena_looks_where_publish_writes_without_a_crawler(table: dict[str, An
 
 @pytest.mark.parametrize("environment", sorted(path.stem for path in (ROOT / "environments").glob("*.toml")))
 def test_a_review_list_is_understood_by_every_environment(environment: str) -> None:
-    aliases = load_settings(environment).complaints.columns.model_dump()
+    aliases = Settings.model_validate(tables_of(environment)).complaints.columns.model_dump()
 
     found = read_table("review.csv", ",".join(REVIEW_COLUMNS).encode(), aliases)
 

@@ -68,7 +68,7 @@ def image_regions() -> list[str]:
     """Return the regions that have the jobs' image."""
     import sagemaker.core.image_uris as module
 
-    from stacks.modeling_stack import SKLEARN_VERSION
+    from stacks.components.job_roles import SKLEARN_VERSION
 
     [path] = Path(module.__file__).parent.rglob("sklearn.json")
     table = json.loads(path.read_text(encoding="utf-8"))

@@ -37,7 +37,7 @@ from ptmlops_contracts.report import SPLITS
 
 
 class TooManyRejectsError(Exception):
-    """The run is refused: more rows were rejected than the settings allow, or its files have no rows."""
+    """The run is refused: of each of its files more rows were rejected than the settings allow, or they have no rows."""
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:

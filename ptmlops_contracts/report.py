@@ -53,6 +53,10 @@ class Reason(Code):
         "empty_text",
         "Row: fewer than 3 characters are left after cleaning, or the text is a placeholder such as `N/A`, `null` or `-----`.",
     )
+    FILE_REFUSED = (
+        "file_refused",
+        "Row: nothing is wrong with it, but too many other rows of its file were rejected. Repair those and upload the file again.",
+    )
     UNKNOWN_LABEL = (
         "unknown_label",
         "Row: its label is not in the label map, and `unknown_labels` is `reject`; or the label has over 80 characters.",
@@ -94,6 +98,7 @@ class _AnyFile(TypedDict):
     header: Annotated[list[str], "columns in their order"]
     columns: Annotated[dict[str, str], "the file's column for each of ours: `complaint_id`, `text`, `label`, `received_at`"]
     rejected_whole: Annotated[str | None, "reason code if the whole file was rejected"]
+    refused: Annotated[str | None, "why its good rows were rejected too: a larger share was rejected than the settings allow"]
     rows: Rows
 
 
@@ -119,7 +124,7 @@ class Counted(TypedDict):
     labelled: Annotated[dict[str, int], "labelled rows per split"]
     labelled_earlier: Annotated[dict[str, int], "rows of earlier runs per split, whose labels were rare until this run"]
     to_score: Annotated[int, "accepted rows without a label"]
-    refused: Annotated[str | None, "why the run was refused: more rows were rejected than the settings allow"]
+    refused: Annotated[str | None, "why the run was refused: all its files were, or they have no rows"]
     files: list[FileReport]
     labels: Annotated[dict[str, int], "rows per label"]
     rare_labels: Annotated[dict[str, int], "rows per label that has fewer than `min_label_rows`"]

@@ -83,6 +83,7 @@ class _Ended(TypedDict):
     rows: Rows
     rejects: Annotated[dict[str, int], "rejected rows per reason code"]
     files: Annotated[int, "files of the run"]
+    files_refused: Annotated[int, "files of which so many rows were rejected that all were"]
     model: ModelInUse
     trained: Annotated[bool, "the run trained a model"]
     promoted: Annotated[bool, "that model serves"]

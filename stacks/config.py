@@ -134,7 +134,8 @@ class Complaints(_Table):
         description="Expected languages. Texts in others are kept and flagged `other_language`",
     )
     max_reject_share: Share = Field(
-        default=0.2, description="If a larger share of a run's rows is rejected, the run stops before training and scoring"
+        default=0.2,
+        description="If a larger share of a file's rows is rejected, all its rows are. A run without other files stops",
     )
     max_text_characters: int = Field(
         default=20_000, ge=100, le=100_000, description="Longer texts are cut and flagged `truncated`"

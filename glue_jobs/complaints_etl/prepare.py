@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A run that ends here, before it costs more: too many rows were rejected, or its files have no rows.
+    """A run that ends here, before it costs more: of each file too many rows were rejected, or the files have no rows.
 
     Attributes:
         message: why, with the three most common reasons and an example line of each.
@@ -105,8 +105,11 @@ def prepare(
     row_counts = _count_rows(annotated)
     file_entries, rows_before = files_read.metadata()  # complete, because all rows have been counted
     rows = number_rows(annotated, rows_before)
+    refused = refused_files(row_counts, settings.max_reject_share)
+    refusal = _refusal(rows, row_counts, refused, settings, files)
+    if refused and not refusal:
+        rows, row_counts = _reject_files(rows, row_counts, refused, files)
     rejected = rows.where("reason IS NOT NULL").withColumn("run_id", F.lit(run_id)).select(*REJECTED_COLUMNS)
-    refusal = _refusal(rows, row_counts, settings, files)
 
     valid = rows.where("reason IS NULL")
     has_labels = any("label" in entry["columns"] for entry in file_entries)
@@ -117,6 +120,11 @@ def prepare(
     index = labelled.select("fingerprint", "signature", "group_id", F.col("given_label").alias("label"))
     index = index.withColumn("redaction_version", F.lit(REDACTION_VERSION))
 
+    for entry in file_entries:
+        share = None if entry["rejected_whole"] else refused.get((entry["key"], entry["version_id"]))
+        entry["refused"] = (
+            share and f"{share:.0%} of its rows were rejected, over the limit of {settings.max_reject_share:.0%}"
+        )
     report = {**build_report(finished, row_counts, file_entries, run_id, settings), "refused": refusal}
     earlier = None
     if known is not None and waiting is not None:
@@ -147,23 +155,59 @@ def _annotation_options(settings: JobSettings, salt: str) -> AnnotationOptions:
     )
 
 
-def _count_rows(annotated: DataFrame) -> list[Any]:
+def _count_rows(annotated: DataFrame) -> list[dict[str, Any]]:
     """Count rows per file, reason of rejection and, for rows rejected for an unknown label, that label."""
     unknown = F.when(F.col("reason") == Reason.UNKNOWN_LABEL, F.col("unknown_label")).alias("unknown_label")
-    return annotated.groupBy("source_file", "source_version", "reason", unknown).count().collect()
+    groups = annotated.groupBy("source_file", "source_version", "reason", unknown).count().collect()
+    return [group.asDict() for group in groups]
 
 
-def _refusal(rows: DataFrame, row_counts: Sequence[Any], settings: JobSettings, files: Sequence[SourceFile]) -> str | None:
-    """Return why the run is refused, or None if it is not. `row_counts` is the result of `_count_rows`."""
+def refused_files(row_counts: Sequence[Mapping[str, Any]], max_reject_share: float) -> dict[tuple[str, str], float]:
+    """Return the files of which a larger share of rows was rejected: key and version, and the share."""
+    totals, rejected = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for group in row_counts:
+        file = (group["source_file"], group["source_version"])
+        totals[file] += group["count"]
+        rejected[file] += group["count"] if group["reason"] else 0
+    shares = {file: rejected[file] / rows for file, rows in totals.items()}
+    return {file: share for file, share in shares.items() if share > max_reject_share}
+
+
+def _reject_files(
+    rows: DataFrame,
+    row_counts: Sequence[dict[str, Any]],
+    refused: Mapping[tuple[str, str], float],
+    files: Sequence[SourceFile],
+) -> tuple[DataFrame, list[dict[str, Any]]]:
+    """Reject the good rows of these files, too. Returns the rows and their counts."""
+    is_refused = F.col("source_index").isin([n for n, file in enumerate(files) if (file.key, file.version_id) in refused])
+    reason = F.when(F.col("reason").isNull() & is_refused, str(Reason.FILE_REFUSED)).otherwise(F.col("reason"))
+    counts = [
+        {**group, "reason": group["reason"] or str(Reason.FILE_REFUSED)}
+        if (group["source_file"], group["source_version"]) in refused
+        else group
+        for group in row_counts
+    ]
+    return rows.withColumn("reason", reason), counts
+
+
+def _refusal(
+    rows: DataFrame,
+    row_counts: Sequence[Mapping[str, Any]],
+    refused: Mapping[tuple[str, str], float],
+    settings: JobSettings,
+    files: Sequence[SourceFile],
+) -> str | None:
+    """Return why the run is refused, or None if one of its files is not. `row_counts` is the result of `_count_rows`."""
     counts = Counter[str | None]()
     for group in row_counts:
         counts[group["reason"]] += group["count"]
     total = counts.total()
     if not total:
         return "the run's files hold no row at all: upload a file with a header and at least one complaint"
-    share = (total - counts[None]) / total
-    if share <= settings.max_reject_share:
+    if any((group["source_file"], group["source_version"]) not in refused for group in row_counts):
         return None
+    share = (total - counts[None]) / total
     # The message numbers files as in the manifest and quotes nothing of them: even a file's name may be that of a person.
     numbered = {file.key: f" of file {number} of {len(files)}" for number, file in enumerate(files, start=1)}
     first = F.min(F.struct("source_file", "line_number", "detail")).alias("first")
@@ -177,7 +221,7 @@ def _refusal(rows: DataFrame, row_counts: Sequence[Any], settings: JobSettings, 
     )
     return (
         f"{share:.0%} of {total} rows were rejected, over the limit of {settings.max_reject_share:.0%}: {reasons}. "
-        "Repair the file and upload it again, or raise complaints.max_reject_share"
+        f"Repair {'the file' if len(files) == 1 else 'the files'} and upload again, or raise complaints.max_reject_share"
     )
 
 

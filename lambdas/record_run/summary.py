@@ -52,6 +52,7 @@ def run_document(
         rows=statistics.get("rows", NO_ROWS),
         rejects=statistics.get("rejects", {}),
         files=len(statistics.get("files", [])),
+        files_refused=sum(bool(file.get("refused")) for file in statistics.get("files", [])),
         model=_model_in_use(plan.get("champion") or {}),
         trained="training" in document,
         promoted=bool(promotion.get("promoted", False)),
@@ -78,6 +79,10 @@ def notice(run: RunDocument, *, output_bucket: str, environment: str) -> str:
         f"Run {run['run_id']} {run['status'].lower()} after {run['seconds']:.0f} s; about USD {run['cost_usd']:.2f}.",
         f"Rows: {rows['read']} read, {rows['accepted']} accepted, {rows['rejected']} rejected, {rows['duplicates']} duplicates.",
     ]
+    if run["files_refused"] and "error" not in run:
+        lines.append(
+            f"{run['files_refused']} of {run['files']} files refused: too many of their rows were rejected. The report names them."
+        )
     if run["scored"]:
         lines.append(f"{run['scored']} complaints classified; {run['needs_review']} wait for a person.")
     if run["not_answered"]:

@@ -176,20 +176,42 @@ def test_a_large_file_in_parts_is_the_file_as_a_whole(run: Run) -> None:
     assert balanced(parts.report)
 
 
-def test_too_many_rejects_stop_the_run_with_every_row_counted(run: Run, tmp_path: Path) -> None:
-    files = {"a.csv": b"text,label\nhola amigos,a\n", "b.csv": b"text,label\nuno\ndos\n"}
+def test_too_many_rejects_in_every_file_stop_the_run_with_every_row_counted(run: Run, tmp_path: Path) -> None:
+    files = {"a.csv": b"text,label\nhola amigos,a\nuno\ndos\n", "b.csv": b"text,label\nuno\ndos\n"}
     refusal = run(files, max_reject_share=0.5)
     assert isinstance(refusal, Refusal)
-    message = r"67% of 3 rows .* wrong_field_count \(2 rows, for instance line 2 of file 2 of 2"
+    message = r"80% of 5 rows .* wrong_field_count \(4 rows, for instance line 3 of file 1 of 2"
     assert re.match(message, refusal.message)
     write(refusal, prefix=f"file://{tmp_path}", put=lambda key, text: (tmp_path / key).write_text(text), started=0.0)
     base = tmp_path / "runs" / refusal.report["run_id"]
     report = json.loads((base / "report.json").read_text())
-    assert report["rows"] == {"read": 3, "accepted": 1, "rejected": 2, "duplicates": 0}
-    assert report["rejects"] == {"wrong_field_count": 2}
-    assert len(pq.read_table(base / "rejected")) == 2
+    assert report["rows"] == {"read": 5, "accepted": 1, "rejected": 4, "duplicates": 0}
+    assert report["rejects"] == {"wrong_field_count": 4}
+    assert len(pq.read_table(base / "rejected")) == 4
     assert not (tmp_path / "labelled").exists()
     assert not (base / "records").exists()
+
+
+def test_too_many_rejects_in_one_file_refuse_that_file_and_no_other(run: Run) -> None:
+    good = table(
+        *({"text": f"la aplicación falla por el motivo número {word}", "label": "app"} for word in ("uno", "dos", "tres"))
+    )
+    bad = b"text,label\nun cobro que no hice,fees\nuno\ndos\n"
+    prepared = run({"a.csv": good, "b.csv": bad, "c.csv": b"PK\x03\x04" + bytes(range(256))}, max_reject_share=0.5)
+
+    assert isinstance(prepared, Prepared)
+    assert prepared.report["refused"] is None
+    assert balanced(prepared.report)
+    assert prepared.report["rows"] == {"read": 7, "accepted": 3, "rejected": 4, "duplicates": 0}
+    assert prepared.report["rejects"] == {"binary_file": 1, "file_refused": 1, "wrong_field_count": 2}
+    assert {file["key"]: file["refused"] for file in prepared.report["files"]} == {
+        "a.csv": None,
+        "b.csv": "67% of its rows were rejected, over the limit of 50%",
+        "c.csv": None,  # it was rejected as a whole, for another reason
+    }
+    assert {row["source_file"] for row in collected(prepared)} == {"a.csv"}
+    lost = prepared.rejected.where("reason = 'file_refused'").collect()
+    assert [(row["source_file"], row["line_number"], row["text"]) for row in lost] == [("b.csv", 2, "un cobro que no hice")]
 
 
 def test_ids_are_unique_and_the_originals_kept(run: Run) -> None:

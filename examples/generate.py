@@ -70,7 +70,7 @@ def predicted(folder: Path) -> dict[str, str]:
         ("try", "--labelled", str(labelled), "--score", str(COMPLAINTS), "--out", str(out)),
     ):
         subprocess.run([sys.executable, "-m", "ptmlops", *arguments], check=True, stdout=subprocess.DEVNULL, cwd=FOLDER.parent)
-    with (out / "predictions.csv").open(encoding="utf-8", newline="") as lines:
+    with (out / "predictions.csv").open(encoding="utf-8-sig", newline="") as lines:
         return {row["complaint_id"]: row["label"] for row in csv.DictReader(lines)}
 
 

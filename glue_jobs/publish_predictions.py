@@ -15,7 +15,7 @@ from typing import IO, Any
 import boto3
 from complaints_etl.checkpoint import checkpoint
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.publish.exports import Export, export_files, rejected_rows, separator
+from complaints_etl.publish.exports import Export, export_files, rejected_rows
 from complaints_etl.publish.join import (
     Run,
     check_answers,
@@ -28,6 +28,7 @@ from complaints_etl.publish.join import (
 from complaints_etl.publish.report_page import Page, render
 from complaints_etl.publish.review import AUDIT_SAMPLE, NOT_ANSWERED, empty_counts, review_list
 from complaints_etl.publish.statistics import RunStatistics, collect_statistics
+from complaints_etl.spreadsheet import export_separator
 from complaints_etl.storage import delete_keys, list_keys, read_json, read_json_if_present
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
@@ -145,7 +146,7 @@ def write(s3: Any, bucket: str, inputs: Inputs, joined: DataFrame) -> Results:
     results.files["export"] = [key for export in results.exports for key in export.keys]
     if to_score:
         # One list for all files: with semicolons if any file has them, because its user's spreadsheet expects them.
-        list_separator = ";" if any(separator(file) == ";" for file in report["files"]) else ","
+        list_separator = ";" if any(export_separator(file.get("separator")) == ";" for file in report["files"]) else ","
         results.files["review_file"], results.review = review_list(joined, run, put, separator=list_separator)
     if report["rows"]["rejected"]:
         results.files["rejected_file"] = rejected_rows(inputs.rejected, run.run_id, put)

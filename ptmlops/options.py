@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 LOCAL_FOLDER = Path(".local_aws")
 LOCAL_ENVIRONMENT = "local"
 ENVIRONMENT_VARIABLE = "PTMLOPS_ENVIRONMENT"
+ENDED_LOCAL_AWS = (
+    "That of `ptmlops demo` and of `ptmlops run --local` ends with the command; its results stay in the folder of --out. "
+    "After `ptmlops up`, upload a file with `ptmlops drop FILE --local --wait`"
+)
 
 
 def known_environments() -> list[str]:
@@ -60,14 +64,18 @@ class CommonOptions:
         """Return the deployment. The environment on AWS is never guessed.
 
         Raises:
-            OperatorError: no environment is named.
+            OperatorError: no environment is named, or no local AWS runs in this folder.
         """
         from ptmlops.target import Target
 
         if self.local:
-            from local_aws import LocalAws
+            from local_aws import LocalAws, LocalAwsError
 
-            return Target.local(LocalAws.attach(LOCAL_FOLDER), self.environment or LOCAL_ENVIRONMENT)
+            try:
+                aws = LocalAws.attach(LOCAL_FOLDER)
+            except LocalAwsError as error:
+                raise OperatorError(f"{error}. {ENDED_LOCAL_AWS}") from None
+            return Target.local(aws, self.environment or LOCAL_ENVIRONMENT)
         if not self.environment:
             raise OperatorError(
                 f"no environment is named: add --environment NAME or set {ENVIRONMENT_VARIABLE}=NAME (known: "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from typing import Any
 
 from ptmlops import runs
 from ptmlops.errors import OperatorError
+from ptmlops.source_roots import add_source_roots_to_path
 from ptmlops.target import Target
 from ptmlops_contracts.keys import OutputKeys
 
@@ -63,16 +63,18 @@ def categories(table: Any) -> list[dict[str, Any]]:
 
 
 def as_csv(table: Any) -> str:
-    """Return the table as CSV for programs: values unchanged, lists and structs as JSON."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(table.column_names)
-    for row in table.to_pylist():
-        writer.writerow(
-            json.dumps(cell, ensure_ascii=False, default=str) if isinstance(cell, list | dict) else cell
-            for cell in row.values()
-        )
-    return out.getvalue()
+    """Return the table as CSV for spreadsheets: cells that look like formulas are marked as text, lists and structs are JSON."""
+    add_source_roots_to_path()
+    from complaints_etl.spreadsheet import record
+
+    lines = (row.values() for row in table.to_pylist())
+    return "".join(record([_cell(value) for value in line], ",") for line in (table.column_names, *lines))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return "" if value is None else str(value)
 
 
 def as_json(table: Any) -> str:

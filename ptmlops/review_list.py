@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +12,6 @@ from ptmlops.errors import OperatorError
 from ptmlops.source_roots import add_source_roots_to_path
 from ptmlops.target import Target
 from ptmlops_contracts.keys import EVALUATION_FILE, parse_s3_uri
-
-# The characters that Publish guards with an apostrophe (glue_jobs/complaints_etl/publish.py).
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -38,6 +33,7 @@ def read_review(path: Path, aliases: Mapping[str, Sequence[str]]) -> Reviewed:
     add_source_roots_to_path()
     from complaints_etl.readers import read_table
     from complaints_etl.readers.table import UnreadableFileError
+    from complaints_etl.spreadsheet import active
 
     try:
         table = read_table(path.name, path.read_bytes(), aliases)
@@ -49,7 +45,7 @@ def read_review(path: Path, aliases: Mapping[str, Sequence[str]]) -> Reviewed:
         raise OperatorError(f"{path} has no label column: fetch the list again with `ptmlops review pull`")
     if broken := next((row for row in rows if row.reason), None):
         raise OperatorError(f"{path} has a row that cannot be read, at line {broken.line}: {broken.detail}")
-    cleaned = [{name: without_formula_guard(cell) for name, cell in row.values.items()} for row in rows]
+    cleaned = [{name: active(cell) for name, cell in row.values.items()} for row in rows]
     filled = [{**row, column: row[column].strip()} for row in cleaned if row[column].strip()]
     if not filled:
         raise OperatorError(
@@ -74,13 +70,7 @@ def unknown_labels(target: Target, labels: Sequence[str]) -> dict[str, str]:
 
 def review_csv(reviewed: Reviewed) -> bytes:
     """Return the labelled rows as a CSV file to upload."""
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, reviewed.header, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(reviewed.rows)
-    return out.getvalue().encode()
+    from complaints_etl.spreadsheet import record
 
-
-def without_formula_guard(cell: str) -> str:
-    """Remove the apostrophe that Publish puts before a cell which a spreadsheet would compute: `'=1+1` becomes `=1+1`."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell
+    lines = ([row[name] for name in reviewed.header] for row in reviewed.rows)
+    return "".join(record(cells, ",") for cells in (reviewed.header, *lines)).encode()

@@ -62,7 +62,7 @@ def progress(title: str) -> Iterator[Callable[[str], None]]:
 
 
 @contextlib.contextmanager
-def no_progress(title: str) -> Iterator[Callable[[str], None]]:  # noqa: ARG001 - the signature of `progress` and `step`
+def no_progress(title: str) -> Iterator[Callable[[str], None]]:  # noqa: ARG001 - the signature of `progress`
     """Show nothing."""
     yield lambda _: None
 

@@ -23,6 +23,7 @@ from complaints_etl.records.read import number_rows, read_files
 from complaints_etl.records.splits import split_of
 from complaints_etl.redaction import REDACTION_VERSION
 from ptmlops_contracts.report import SPLITS, Flag, Reason, RecordStatus
+from ptmlops_contracts.words import quantity
 
 RECORD_COLUMNS = (
     "run_id", "source_file", "source_version", "row_number", "line_number", "complaint_id", "original_id", "status", "text",
@@ -214,7 +215,7 @@ def _refusal(
     examples = rows.where("reason IS NOT NULL").groupBy("reason").agg(first).collect()
     examples.sort(key=lambda row: (-counts[row["reason"]], row["reason"]))
     reasons = "; ".join(
-        f"{row['reason']} ({counts[row['reason']]} rows, for instance line {row['first']['line_number']}"
+        f"{row['reason']} ({quantity(counts[row['reason']], 'row')}, for instance line {row['first']['line_number']}"
         f"{numbered[row['first']['source_file']] if len(files) > 1 else ''}"
         f"{': ' + row['first']['detail'] if row['first']['detail'] else ''})"
         for row in examples[:3]

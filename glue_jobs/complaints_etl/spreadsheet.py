@@ -1,6 +1,7 @@
 """Protects CSV files for spreadsheets: a cell that a spreadsheet would run as a formula gets an apostrophe in front.
 
-`inert` adds it and `active` removes it, so a file that is exported, edited and uploaded again keeps its cells.
+`inert` adds it and `active` removes it, so a file that is exported, edited and uploaded again keeps its cells. The command line uses
+this module without Spark.
 """
 
 from __future__ import annotations
@@ -9,9 +10,6 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-
-from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 # The start of a cell that a spreadsheet runs as a formula (OWASP, CSV injection), such as `=1+1`, ` +1` or `"@a`: some spreadsheets
 # drop leading spaces and quotes. Leading apostrophes are marks of earlier exports: such a cell gets one more.
@@ -34,20 +32,13 @@ def active(cell: str) -> str:
     return cell[1:] if cell.startswith(MARK) and inert(cell[1:]) == cell else cell
 
 
-def header_line(names: Sequence[str], separator: str) -> str:
-    """Return the header of a file as a CSV record with its line end."""
+def export_separator(found: str | None) -> str:
+    """Return the separator of a file's export: `;` if the file has it, because its user's spreadsheet expects it, else `,`."""
+    return ";" if found == ";" else ","
+
+
+def record(cells: Sequence[str], separator: str) -> str:
+    """Return the cells, made inert, as one CSV record (RFC 4180) with its line end."""
     out = io.StringIO(newline="")
-    csv.writer(out, delimiter=separator).writerow([inert(name) for name in names])
+    csv.writer(out, delimiter=separator).writerow([inert(cell) for cell in cells])
     return out.getvalue()
-
-
-def line(cells: Column, separator: Column) -> Column:
-    """Return an array<string> as one CSV record (RFC 4180) with its line end. Null cells are empty."""
-
-    def encode(cell: Column) -> Column:
-        text = F.coalesce(cell, F.lit(""))
-        text = F.when(text.rlike(FORMULA) & ~text.rlike(NUMBER), F.concat(F.lit(MARK), text)).otherwise(text)
-        quoted = F.concat(F.lit('"'), F.replace(text, F.lit('"'), F.lit('""')), F.lit('"'))
-        return F.when(text.rlike('[",;\t\r\n]|^ | $'), quoted).otherwise(text)
-
-    return F.concat(F.call_function("array_join", F.transform(cells, encode), separator), F.lit("\r\n"))

@@ -10,6 +10,7 @@ import typer
 from ptmlops.errors import RUN_FAILED, report_errors
 from ptmlops.options import LOCAL_ENVIRONMENT, AsJson
 from ptmlops.terminal import console, print_json
+from ptmlops_contracts.words import quantity
 
 
 @report_errors()
@@ -76,4 +77,4 @@ def generate(
     if as_json:
         print_json({"file": str(out), "rows": rows, "labelled": not unlabelled})
     else:
-        console().print(f"{rows:,} complaints in {out}", markup=False)
+        console().print(f"{quantity(rows, 'complaint')} in {out}", markup=False)

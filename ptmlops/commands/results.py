@@ -13,10 +13,11 @@ from ptmlops.errors import OperatorError, report_errors
 from ptmlops.options import CommonOptions, RunId
 from ptmlops.terminal import console, print_json
 from ptmlops_contracts.keys import OutputKeys
+from ptmlops_contracts.words import quantity
 
 
 class Format(StrEnum):
-    """How predictions are written."""
+    """How predictions are written: csv for spreadsheets, json and parquet for programs."""
 
     TABLE = "table"
     CSV = "csv"
@@ -58,7 +59,7 @@ def results(
     console().print(f"Run [bold]{run_id}[/bold]")
     show_results(document, table)
     if out:
-        console().print(f"{len(copied)} files copied to {out}", markup=False)
+        console().print(f"{quantity(len(copied), 'file')} copied to {out}", markup=False)
 
 
 def _write_predictions(table: Any, run_id: str, form: Format, out: Path | None) -> None:
@@ -75,11 +76,12 @@ def _write_predictions(table: Any, run_id: str, form: Format, out: Path | None) 
 
         text = predictions.as_csv(table) if form is Format.CSV else predictions.as_json(table)
         if out:
-            out.write_text(text, encoding="utf-8", newline="")
+            # The mark lets a spreadsheet read a CSV file as UTF-8; programs that read JSON refuse it.
+            out.write_text(text, encoding="utf-8-sig" if form is Format.CSV else "utf-8", newline="")
         else:
             typer.echo(text, nl=False)
     if out:
-        console().print(f"{table.num_rows:,} predictions in {out}", markup=False)
+        console().print(f"{quantity(table.num_rows, 'prediction')} in {out}", markup=False)
 
 
 @report_errors()
@@ -107,7 +109,7 @@ def why(
             status.update(f"searching {searched_run}")
             searched, prediction = searched + 1, row
     if prediction is None:
-        place = f"run {run_id}" if run_id else f"{searched} run(s)"
+        place = f"run {run_id}" if run_id else quantity(searched, "run")
         raise OperatorError(
             f"no prediction for '{complaint_id}' in {place}: a complaint that was labelled, rejected or a copy of another "
             "one has none; its line in exports/ says which"

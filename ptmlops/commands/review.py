@@ -12,6 +12,7 @@ from ptmlops.errors import RUN_FAILED, RUNS_CONTINUE, OperatorError, report_erro
 from ptmlops.options import CommonOptions, RunId, cli_options_for
 from ptmlops.terminal import console, print_command, print_json
 from ptmlops_contracts.keys import OutputKeys
+from ptmlops_contracts.words import quantity
 
 if TYPE_CHECKING:
     from ptmlops.review_list import Reviewed
@@ -73,7 +74,8 @@ def push(
     _check_labels(target, reviewed, accept_new=new_labels)
     uploaded = _upload(target, file, reviewed)
     console().print(
-        f"Uploaded {len(reviewed.rows)} reviewed complaints as {uploaded.key}; {reviewed.blank} rows without a label left out.",
+        f"Uploaded {quantity(len(reviewed.rows), 'reviewed complaint')} as {uploaded.key}. "
+        f"Left out, without a label: {quantity(reviewed.blank, 'row')}.",
         markup=False,
     )
     ended = follow_run(target, uploads.wait_for_run(target, uploaded), quiet=options.as_json) if wait else None
@@ -104,7 +106,7 @@ def _check_labels(target: Target, reviewed: Reviewed, *, accept_new: bool) -> No
     if not unknown:
         return
     listed = "; ".join(
-        f"'{label}' ({reviewed.labels.count(label)} row(s){f', meant {similar}?' if similar else ''})"
+        f"'{label}' ({quantity(reviewed.labels.count(label), 'row')}{f', meant {similar}?' if similar else ''})"
         for label, similar in unknown.items()
     )
     if not accept_new:

@@ -10,6 +10,7 @@ import typer
 from ptmlops.errors import NOTHING_IS_RUNNING, RUN_FAILED, RUNS_CONTINUE, report_errors
 from ptmlops.options import LOCAL_ENVIRONMENT, CommonOptions, Files, RunId, cli_options_for
 from ptmlops.terminal import console, print_command, print_json
+from ptmlops_contracts.words import quantity
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,7 +42,7 @@ def drop(
         if options.as_json:
             print_json([{"file": str(one.path), "bucket": one.bucket, "version_id": one.version_id} for one in uploaded])
         else:
-            console().print(f"Uploaded {len(uploaded)} file(s). Follow their run with:")
+            console().print(f"Uploaded {quantity(len(uploaded), 'file')}. Follow the run with:")
             print_command(f"ptmlops watch{cli_options_for(target)}")
         return
     run_ids = dict.fromkeys(uploads.wait_for_run(target, one) for one in uploaded)
@@ -152,7 +153,8 @@ def run(
         else:
             if skipped := files[len(ended) :]:
                 names = ", ".join(path.name for path in skipped[:5]) + (", …" if len(skipped) > 5 else "")
-                console().print(f"Not uploaded, because the run before failed: {len(skipped)} file(s) ({names})", markup=False)
+                count = quantity(len(skipped), "file")
+                console().print(f"Not uploaded, because the run before failed: {count} ({names})", markup=False)
             console().print(f"The output is in {out}", markup=False)
         if not all(one.succeeded for one in ended):
             raise typer.Exit(RUN_FAILED)
@@ -189,4 +191,4 @@ def replay(
     if options.as_json:
         print_json({"resent": count})
     else:
-        console().print(f"{count} message(s) sent again.")
+        console().print(f"{quantity(count, 'message')} sent again.")

@@ -9,7 +9,7 @@ import typer
 
 from ptmlops.errors import report_errors
 from ptmlops.options import LOCAL_ENVIRONMENT, AsJson, EnvironmentName
-from ptmlops.terminal import no_progress, print_file, print_json, step
+from ptmlops.terminal import print_file, print_json, step
 
 
 @report_errors()
@@ -17,6 +17,7 @@ def try_(
     labelled: Annotated[Path, typer.Option(help="Labelled complaints, to train on.", show_default=False)],
     out: Annotated[Path, typer.Option(help="A folder for the results.", show_default=False)],
     score: Annotated[Path | None, typer.Option(help="Complaints to classify; labels in it are ignored.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier trial's results in the folder.")] = False,
     as_json: AsJson = False,
     environment: EnvironmentName = None,
 ) -> None:
@@ -39,15 +40,17 @@ def try_(
     from stacks.config import Training, load_settings
 
     settings = load_settings(environment or LOCAL_ENVIRONMENT)
+    target_source = f"as in environments/{settings.name}.toml"
     if not environment:
-        # The demo's complaints are easy, so environments/local.toml asks for more precision than suits real ones.
+        # Generated complaints are easy, so environments/local.toml asks for more precision than suits real ones.
         precision = Training.model_fields["target_precision"].default
+        target_source = f"the default; environments/{settings.name}.toml has {settings.training.target_precision:g}"
         training = settings.training.model_copy(update={"target_precision": precision})
         settings = settings.model_copy(update={"training": training})
-    trial = flow.run(labelled, score, out, settings, no_progress if as_json else step)
+    trial = flow.run(labelled, score, out, settings, step, overwrite=overwrite)
     if as_json:
         print_json({**trial.document, "files": [str(path) for path in trial.files]})
         return
-    show_trial(trial.document)
+    show_trial(trial.document, target_source=target_source)
     for path in trial.files:
         print_file(path)

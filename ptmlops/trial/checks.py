@@ -10,34 +10,43 @@ from typing import TYPE_CHECKING
 
 from ptmlops.errors import OperatorError
 from ptmlops_contracts.keys import EVALUATION_FILE
+from ptmlops_contracts.report import Reason
+from ptmlops_contracts.words import quantity
 from stacks.config import Settings
 
 if TYPE_CHECKING:
     from complaints_etl.readers.table import Table
 
 PREDICTIONS, EVALUATION = "predictions.csv", EVALUATION_FILE
+SHOWN_COLUMNS, SHOWN_CHARACTERS = 20, 40  # of a header in a message
 
 
-def check_folder(out: Path, inputs: Sequence[Path]) -> None:
-    """Create the folder for the results.
+def check_folder(out: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
+    """Check that the results can be written. The folder is created with them, at the end.
 
     Raises:
-        OperatorError: it cannot be written, or a result would replace an input or a folder.
+        OperatorError: the folder cannot be written, or a result would replace an input, a folder, or an earlier result without
+            `overwrite`.
     """
     if out.exists() and not out.is_dir():
         raise OperatorError(f"{out} is a file: --out names a folder")
     for path in inputs:
         if path.resolve() == (out / PREDICTIONS).resolve():
             raise OperatorError(f"{path} would be overwritten by the result: choose another --out")
+    nearest = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
+        with tempfile.TemporaryFile(dir=nearest):
             pass
     except OSError as error:
         raise OperatorError(f"{out} cannot be written ({error.strerror}): choose another --out") from None
     for name in (PREDICTIONS, EVALUATION):
         if (out / name).is_dir():
             raise OperatorError(f"{out / name} is a folder, and a result is written there: choose another --out")
+    earlier = [name for name in (PREDICTIONS, EVALUATION) if (out / name).exists()]
+    if earlier and not overwrite:
+        raise OperatorError(
+            f"{out} has {' and '.join(earlier)} from an earlier trial: choose another --out, or add --overwrite to replace them"
+        )
 
 
 def check_table(path: Path, settings: Settings, *, needs_label: bool) -> None:
@@ -67,20 +76,27 @@ def check_table(path: Path, settings: Settings, *, needs_label: bool) -> None:
         raise OperatorError(f"{path} has no label in its column {column}: fill it in, or give the file to --score")
     least = settings.complaints.min_label_rows
     enough = sum(count >= least for count in labels.values())
-    check_labels(path, enough=enough, rare=len(labels) - enough, least=least)
+    check_labels(path, settings, enough=enough, rare=len(labels) - enough)
 
 
-def check_labels(path: Path, *, enough: int, rare: int, least: int) -> None:
+def check_labels(path: Path, settings: Settings, *, enough: int, rare: int) -> None:
     """Refuse fewer than two labels that have enough complaints.
+
+    Args:
+        path: the labelled file.
+        settings: the environment's settings.
+        enough: how many labels have at least `complaints.min_label_rows` complaints.
+        rare: how many have fewer.
 
     Raises:
         OperatorError: there are fewer than two.
     """
+    least = settings.complaints.min_label_rows
     if enough < 2:
         raise OperatorError(
-            f"{path} has {enough} label(s) with at least {least} different complaints"
+            f"{path} has {quantity(enough, 'label')} with at least {least} different complaints"
             f"{f' and {rare} with fewer' if rare else ''}, and 2 are needed to learn from: add labelled complaints, or lower "
-            "complaints.min_label_rows in the environment's settings"
+            f"complaints.min_label_rows in environments/{settings.name}.toml"
         )
 
 
@@ -96,6 +112,23 @@ def read_file(path: Path, settings: Settings) -> Table:
     try:
         return read_table(path.name, path.read_bytes(), settings.complaints.columns.model_dump())
     except UnreadableFileError as error:
-        raise OperatorError(f"{path} cannot be used: {error}") from None
+        reason = _no_text_column(error.header, settings) if error.reason is Reason.NO_TEXT_COLUMN else str(error)
+        raise OperatorError(f"{path} cannot be used: {reason}") from None
     except OSError as error:
         raise OperatorError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _no_text_column(header: Sequence[str], settings: Settings) -> str:
+    """Say which columns the file has, unless its first line may be a complaint; and how to name the text column."""
+    from complaints_etl.readers.header import find_columns
+
+    columns = f"no text column among {quantity(len(header), 'column')}"
+    if find_columns(header, settings.complaints.columns.model_dump()):
+        shown = [name if len(name) <= SHOWN_CHARACTERS else f"{name[:SHOWN_CHARACTERS]}…" for name in header[:SHOWN_COLUMNS]]
+        columns += f" ({', '.join(shown)}{', …' if len(header) > SHOWN_COLUMNS else ''})"
+    else:
+        columns += ", and no other name in its first line is known"
+    return (
+        f"{columns}: the first line must be a header with one of the names {', '.join(settings.complaints.columns.text)}; rename "
+        f"the column of the texts, or add its name to complaints.columns.text in environments/{settings.name}.toml"
+    )

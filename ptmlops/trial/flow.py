@@ -7,6 +7,7 @@ that the jobs see (docs/contracts.md).
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from ptmlops.trial import checks, learning, scoring
 from ptmlops.trial.notes import notes_on
 from ptmlops.trial.preparation import preparing
 from ptmlops_contracts.keys import ANY_RUN, PreparedKeys
+from ptmlops_contracts.words import quantity
 from stacks.config import Settings
 
 # Opens a step that a person watches. It yields the function that reports what happens in the step.
@@ -39,7 +41,7 @@ class Trial:
     files: list[Path]
 
 
-def run(labelled: Path, score: Path | None, out: Path, settings: Settings, step: Step) -> Trial:
+def run(labelled: Path, score: Path | None, out: Path, settings: Settings, step: Step, *, overwrite: bool = False) -> Trial:
     """Prepare, train, evaluate, train again on all rows, score.
 
     Args:
@@ -48,6 +50,7 @@ def run(labelled: Path, score: Path | None, out: Path, settings: Settings, step:
         out: the folder for the results, created if missing.
         settings: the environment's settings.
         step: shows progress.
+        overwrite: replace the results of an earlier trial in `out`.
 
     Raises:
         OperatorError: the files or the folder cannot be used.
@@ -57,7 +60,7 @@ def run(labelled: Path, score: Path | None, out: Path, settings: Settings, step:
     checks.check_table(labelled, settings, needs_label=True)
     if score:
         checks.check_table(score, settings, needs_label=False)
-    checks.check_folder(out, [path for path in (labelled, score) if path])
+    checks.check_folder(out, [path for path in (labelled, score) if path], overwrite=overwrite)
     files = [("labelled", labelled)] + ([("score", score)] if score else [])
     with tempfile.TemporaryDirectory(prefix="ptmlops-try-", ignore_cleanup_errors=True) as scratch:
         base = Path(scratch)
@@ -66,28 +69,38 @@ def run(labelled: Path, score: Path | None, out: Path, settings: Settings, step:
                 preparation.wait_for("labelled")
                 report = _prepare_report(base / "labelled")
                 usable, rare = len(report["labels"]), len(report["rare_labels"])
-                checks.check_labels(labelled, enough=usable, rare=rare, least=report["min_label_rows"])
+                checks.check_labels(labelled, settings, enough=usable, rare=rare)
                 report_progress(_rows(report))
             # Spark prepares the file to score meanwhile.
             document = learning.train_and_evaluate(base, settings, report, step)
             if score:
                 with step("Score") as report_progress:
                     preparation.wait_for("score")
-                    document["scored"] = scoring.score(base, score, out / checks.PREDICTIONS, settings, report_progress)
+                    document["scored"] = scoring.score(base, score, base / checks.PREDICTIONS, settings, report_progress)
         document["data"] = {name: report[name] for name in REPORTED}
         document["notes"] += notes_on(report, document, settings)
         document["seconds"] = round(time.monotonic() - started, 1)
-        return Trial(document, _write_results(out, document, scored=score is not None))
+        text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+        (base / checks.EVALUATION).write_text(text, encoding="utf-8")
+        return Trial(document, _publish_results(base, out))
 
 
-def _write_results(out: Path, document: dict[str, Any], *, scored: bool) -> list[Path]:
-    predictions, evaluation = out / checks.PREDICTIONS, out / checks.EVALUATION
-    if not scored:
-        predictions.unlink(missing_ok=True)  # of an earlier trial, whose evaluation is replaced here
-    part = evaluation.with_name(f".{evaluation.name}.part")
-    part.write_text(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    part.replace(evaluation)
-    return [predictions, evaluation] if scored else [evaluation]
+def _publish_results(base: Path, out: Path) -> list[Path]:
+    """Copy the results of a trial that has ended from its folder to `out`, each in one step. Returns their paths."""
+    out.mkdir(parents=True, exist_ok=True)
+    published = []
+    for name in (checks.PREDICTIONS, checks.EVALUATION):
+        if not (base / name).exists():
+            (out / name).unlink(missing_ok=True)  # predictions of an earlier trial, whose evaluation is replaced below
+            continue
+        part = out / f".{name}.part"
+        try:
+            shutil.copyfile(base / name, part)
+            part.replace(out / name)
+        finally:
+            part.unlink(missing_ok=True)
+        published.append(out / name)
+    return published
 
 
 def _prepare_report(folder: Path) -> dict[str, Any]:
@@ -97,4 +110,5 @@ def _prepare_report(folder: Path) -> dict[str, Any]:
 
 def _rows(report: dict[str, Any]) -> str:
     rows = report["rows"]
-    return ", ".join(f"{rows[name]:,} {name}" for name in ("read", "accepted", "rejected", "duplicates"))
+    duplicates = quantity(rows["duplicates"], "duplicate")
+    return f"{quantity(rows['read'], 'row')}: {rows['accepted']:,} accepted, {duplicates}, {rows['rejected']:,} rejected"

@@ -14,6 +14,7 @@ from ptmlops.errors import OperatorError
 from ptmlops_contracts.keys import labelled_folder
 from ptmlops_contracts.report import SPLITS
 from ptmlops_contracts.state import NONE, EvaluationRequest
+from ptmlops_contracts.words import quantity
 from stacks.config import Settings
 
 if TYPE_CHECKING:
@@ -59,17 +60,17 @@ def train_and_evaluate(base: Path, settings: Settings, report: dict[str, Any], s
                 checkpoints=None,
             )
             rows = report["labelled"]["train"] + report["labelled"]["validation"]
-            report_progress(f"{rows:,} rows, {len(report['labels'])} labels")
+            report_progress(f"{quantity(rows, 'row')}, {quantity(len(report['labels']), 'label')}")
         with step("Evaluate") as report_progress:
             (inputs / "candidate").mkdir()
             with tarfile.open(inputs / "candidate" / "model.tar.gz", "w:gz", compresslevel=1) as archive:
                 archive.add(base / "candidate", arcname=".")
             document: dict[str, Any] = evaluate.evaluate(base / "evaluation")
-            report_progress(f"{document['holdout']['rows']:,} held-out rows")
+            report_progress(quantity(document["holdout"]["rows"], "held-out row"))
         with step("Train on all rows") as report_progress, _reporting_log(report_progress):
             train(parameters, train_dir=train_dir, validation_dir=test_dir, model_dir=base / "model", checkpoints=None)
             about = artifact.load(base / "model").about
-            report_progress(f"{about['training_rows']:,} rows")
+            report_progress(quantity(about["training_rows"], "row"))
     except (TrainingError, NumbaError, DataError, ArtifactError) as error:
         raise OperatorError(str(error)) from None
     document["cross_fitted"] = {"rows": about["training_rows"], **about["metrics"]}

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ptmlops_contracts.words import quantity
 from stacks.config import Settings
+
+SMALL_HOLDOUT = 30  # rows
 
 
 def notes_on(report: Mapping[str, Any], document: Mapping[str, Any], settings: Settings) -> list[str]:
@@ -32,14 +35,22 @@ def notes_on(report: Mapping[str, Any], document: Mapping[str, Any], settings: S
     rows = report["rows"]
     if rows["rejected"]:
         notes.append(f"rows rejected: {_counted(report['rejects'])}")
-    usable, needed = sum(report["labels"].values()), settings.training.min_labelled_rows
+    held_out, usable = document["holdout"]["rows"], sum(report["labels"].values())
+    if held_out < SMALL_HOLDOUT:
+        notes.append(
+            f"the hash of a text decides whether it is held out, so of {quantity(usable, 'complaint')} not exactly a tenth is: "
+            f"{held_out} here; cross-fitted figures rest on all of them"
+        )
+    needed = settings.training.min_labelled_rows
     if usable < needed:
         notes.append(f"a run would not train yet: it needs {needed} labelled complaints, and the file has {usable}")
     limit = settings.complaints.max_reject_share
     if rows["rejected"] > limit * rows["read"]:
         notes.append(f"a run would refuse the file: {rows['rejected']} of {rows['read']} rows rejected, over {limit:.0%}")
-    if seen := document.get("scored", {}).get("also_labelled"):
-        notes.append(f"{seen} of the scored texts are also in the labelled file, so their answers do not show the quality")
+    if scored := document.get("scored"):
+        if seen := scored["also_labelled"]:
+            notes.append(f"also in the labelled file: {quantity(seen, 'scored text')}, whose answers do not show the quality")
+        notes.append("predictions.csv repeats the rows of your file, not redacted: treat it as you treat the file")
     return notes
 
 

@@ -15,6 +15,7 @@ from ptmlops.errors import OperatorError
 from ptmlops.trial.checks import read_file
 from ptmlops_contracts.report import RecordStatus
 from ptmlops_contracts.run import ExportStatus
+from ptmlops_contracts.words import quantity
 from stacks.config import Settings
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def score(base: Path, path: Path, out: Path, settings: Settings, report_progress
     """
     import pyarrow.dataset as ds
     from complaints_etl.records.raw_rows import redact_names
+    from complaints_etl.spreadsheet import active
 
     folder = base / "score" / "runs" / "try"
     columns = ["row_number", "complaint_id", "status", "duplicate_of", "text"]
@@ -71,13 +73,21 @@ def score(base: Path, path: Path, out: Path, settings: Settings, report_progress
             counts[status] += 1
             counts["needs_review"] += bool(answer and answer["needs_review"])
             cells, surplus = file_cells(row, table)
-            yield [*cells, *_answer_cells(answer if status != refused else None, status, reason + surplus)]
+            yield [*map(active, cells), *_answer_cells(answer if status != refused else None, status, reason + surplus)]
 
-    _write_csv(out, lines(read_file(path, settings)))
+    table = read_file(path, settings)
+    write_export(out, lines(table), table.format.separator)
     labelled = _labelled_texts(base / "evaluation" / "input")
     counts["also_labelled"] = sum(row["text"].lower() in labelled for row in accepted)
-    report_progress(f"{counts[scored]:,} scored, {counts[duplicate]:,} duplicates, {counts[refused]:,} rejected")
+    report_progress(counted(counts))
     return counts
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Return what became of a file's rows, such as `9 rows: 5 scored, 1 duplicate, 3 rejected`."""
+    duplicates = quantity(counts[ExportStatus.DUPLICATE], "duplicate")
+    rows = quantity(counts["rows"], "row")
+    return f"{rows}: {counts[ExportStatus.SCORED]:,} scored, {duplicates}, {counts[ExportStatus.REJECTED]:,} rejected"
 
 
 def _predict(model_dir: Path, rows: Sequence[Mapping[str, Any]], report_progress: Callable[[str], None]) -> dict[str, Answer]:
@@ -138,21 +148,20 @@ def _answer_cells(answer: Answer | None, status: str, reason: str) -> list[str]:
         return ["", "", "", "", "", status, reason]
     return [
         answer["label"],
-        str(answer["confidence"]),
+        f"{answer['confidence']:.4f}",
         "yes" if answer["needs_review"] else "no",
-        json.dumps(answer["alternatives"], ensure_ascii=False),
-        json.dumps(answer["top_terms"], ensure_ascii=False),
+        "; ".join(f"{item['label']} {item['probability']:.2f}" for item in answer["alternatives"]),
+        "; ".join(item["term"] for item in answer["top_terms"]),
         status,
         "",
     ]
 
 
-def _write_csv(path: Path, lines: Iterator[list[str]]) -> None:
-    """Write UTF-8 without a byte order mark and without formula guards: programs read this file, not spreadsheets."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(lines)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+def write_export(path: Path, lines: Iterator[list[str]], separator: str) -> None:
+    """Write a CSV file for spreadsheets, as the exports of a run are."""
+    from complaints_etl.spreadsheet import BYTE_ORDER_MARK, export_separator, record
+
+    with path.open("wb") as file:
+        file.write(BYTE_ORDER_MARK)
+        for cells in lines:
+            file.write(record(cells, export_separator(separator)).encode())

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ptmlops import predictions
 from ptmlops.terminal import bars
+from ptmlops_contracts.words import quantity
 
 
 def show_results(document: dict[str, Any], table: Any) -> None:
@@ -32,9 +33,9 @@ def show_results(document: dict[str, Any], table: Any) -> None:
         out.print()
     rows = document["rows"]
     out.print(
-        f"{rows['read']:,} rows read: {rows['accepted']:,} accepted, {rows['rejected']:,} rejected, "
-        f"{rows['duplicates']:,} duplicates"
+        f"{quantity(rows['read'], 'row')} read: {rows['accepted']:,} accepted, {quantity(rows['duplicates'], 'duplicate')}, "
+        f"{rows['rejected']:,} rejected"
     )
-    out.print(f"{document['scored']:,} complaints classified, {document['needs_review']:,} to review")
+    out.print(f"{quantity(document['scored'], 'complaint')} classified, {document['needs_review']:,} to review")
     if error := document.get("error"):
         out.print(f"The run failed in {error.get('state')}: {error.get('message')}", style="red", markup=False)

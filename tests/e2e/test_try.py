@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
+from complaints_etl.spreadsheet import active
 
 from local_aws import ROOT
 from ptmlops import generator
@@ -72,8 +74,10 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
         csv.writer(file, delimiter=";").writerows([["radicado", "nota", "queja", "label"], *rows])
     done = attempt(folder, "--labelled", packed.name, "--score", "por clasificar.csv", "--out", "results/here")
     assert done.returncode == 0, done.stderr
-    with (folder / "results" / "here" / "predictions.csv").open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
+    body = (folder / "results" / "here" / "predictions.csv").read_bytes()
+    assert body.startswith(b"\xef\xbb\xbfradicado;nota;")  # a spreadsheet opens it as it opened the file that was scored
+    with (folder / "results" / "here" / "predictions.csv").open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, delimiter=";")
         found, header = list(reader), list(reader.fieldnames or [])
     with (folder / "por clasificar.csv").open(encoding="utf-8", newline="") as file:
         given = list(csv.DictReader(file, delimiter=";", restval=""))
@@ -88,9 +92,10 @@ def test_predictions_are_the_files_own_columns_then_ours(tried: Tried) -> None:
     assert tried.header == ["radicado", "nota", "queja", "label_in_file", *OURS]
     assert len(tried.found) == len(tried.given)
     for given, found in zip(tried.given, tried.found, strict=True):
-        assert [found[name] for name in ("radicado", "nota", "queja", "label_in_file")] == [
+        assert [active(found[name]) for name in ("radicado", "nota", "queja", "label_in_file")] == [
             given[name] for name in ("radicado", "nota", "queja", "label")
         ]
+    assert tried.found[0]["nota"] == "'=1+1"
 
 
 def test_every_row_has_an_answer_or_a_reason(tried: Tried) -> None:
@@ -100,7 +105,9 @@ def test_every_row_has_an_answer_or_a_reason(tried: Tried) -> None:
         else:
             assert row["label"] in generator.EVENTS
             assert 0 < float(row["confidence"]) <= 1
-            assert json.loads(row["alternatives"])[0]["label"] == row["label"]
+            label, _, probability = row["alternatives"].partition("; ")[0].rpartition(" ")
+            assert (label, float(probability)) == (row["label"], pytest.approx(float(row["confidence"]), abs=0.006))
+            assert not re.search(r"(^|[ ;])\d+($|;)", row["top_terms"])  # a number is <number>
             assert row["needs_review"] in ("yes", "no")
             assert not row["reason"]
     assert tried.found[6]["reason"].startswith("empty_text")
@@ -136,6 +143,8 @@ def test_the_evaluation_is_that_of_a_run_and_more(tried: Tried) -> None:
     assert counts["rows"] == 120 == counts["scored"] + counts["duplicate"] + counts["rejected"]
     texts = [row["queja"].lower() for number, row in enumerate(tried.given) if number not in (6, 7, 9)]
     assert (counts["rejected"], counts["scored"]) == (3, len(set(texts)))
+    assert "120 rows:" in tried.done.stdout
+    assert "not redacted" in " ".join(tried.done.stdout.split())
     assert "macro-F1" in tried.done.stdout
     assert max(map(len, tried.done.stdout.splitlines())) <= 80
 
@@ -144,7 +153,11 @@ def test_the_evaluation_is_that_of_a_run_and_more(tried: Tried) -> None:
     ("labelled", "more", "says"),
     [
         (b"text,amount\nhello,1\n", (), "labelled.csv has no label column: name one label, category"),
-        (b"amount,label\n1,fees\n", (), "is a text column: the first line must be a header, and one of its names text"),
+        (
+            b"amount,label\n1,fees\n",
+            (),
+            "no text column among 2 columns (amount, label): the first line must be a header with one of the names text",
+        ),
         (TWO_LABELS, ("--score", "missing.csv"), "missing.csv does not exist"),
         (TWO_LABELS, ("--score", "notext.csv"), "notext.csv cannot be used"),
         (TWO_LABELS, ("--score", "sub/labelled.csv"), "sub/labelled.csv cannot be used"),
@@ -182,14 +195,20 @@ def test_labels_of_copies_alone_keep_their_answers_and_are_named(tmp_path: Path)
     made = [("cobros", "me cobraron dos veces la cuota {} y nadie responde"), ("app", "la aplicacion no abre {} desde ayer")]
     rows = [f"{label};{text.format(number)}\n" for number in range(30) for label, text in made]
     (tmp_path / "loop.csv").write_text("Informe de PQR\n\nMotivo;Queja\n" + "".join(rows), encoding="utf-8")
-    done = attempt(tmp_path, "--labelled", "loop.csv", "--score", "loop.csv", "--out", "out")
+    done = attempt(tmp_path, "--labelled", "loop.csv", "--score", "loop.csv", "--out", "out", "--json")
     assert done.returncode == 0, done.stderr
+    assert "Prepare" in done.stderr  # progress, beside the one document on standard output
+    assert json.loads(done.stdout)["files"] == ["out/predictions.csv", "out/evaluation.json"]
     with (tmp_path / "out" / "predictions.csv").open(encoding="utf-8-sig", newline="") as file:
-        found = list(csv.DictReader(file))
+        found = list(csv.DictReader(file, delimiter=";"))
     assert len(found) == 60
     assert [row["label"] for row in found] == [row["Motivo"] for row in found]
     notes = " ".join(json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))["notes"])
     assert "are of copies: app, cobros" in notes
+    assert "also in the labelled file: 60 scored texts" in notes
+    again = attempt(tmp_path, "--labelled", "loop.csv", "--out", "out")
+    assert again.returncode == 2
+    assert "out has predictions.csv and evaluation.json from an earlier trial" in " ".join(again.stderr.split())
 
 
 def test_one_label_is_not_enough(tmp_path: Path) -> None:
@@ -199,9 +218,7 @@ def test_one_label_is_not_enough(tmp_path: Path) -> None:
     done = attempt(tmp_path, "--labelled", "one.csv", "--out", "out", "--json")
 
     assert done.returncode == 2
-    assert "1 label(s) with at least 10 different complaints and 1 with fewer, and 2 are needed" in " ".join(
-        done.stderr.split()
-    )
+    assert "1 label with at least 10 different complaints and 1 with fewer, and 2 are needed" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
 
 
@@ -233,3 +250,4 @@ def test_interrupted_it_leaves_no_process_no_folder_and_no_traceback(
     assert len(gone) >= 2
     assert not alive
     assert not list(tmp_path.glob("ptmlops-try-*"))
+    assert not (tmp_path / "out").exists()

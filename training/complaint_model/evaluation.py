@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
 from complaint_model.arrays import MIN_PROBABILITY, Bools, Floats, Ints
-from complaint_model.bootstrap import DRAWS, draw_macro_f1
+from complaint_model.bootstrap import draw_macro_f1
 from complaint_model.metrics import calibration_error, confidence_bins, coverage_at
 from complaint_model.model import Model
 from complaint_model.records import Labelled
@@ -19,6 +19,7 @@ from complaint_model.scoring import score
 from ptmlops_contracts.evaluation import length_bucket
 
 CALIBRATION_DRAWS = 200
+NORMAL_QUANTILE = 1.959964  # of 0.975
 RELIABILITY_BINS = 15
 CURVE_POINTS = 50
 
@@ -80,9 +81,9 @@ def metrics(
     answered = answers.confidence >= threshold
     return {
         "accuracy": _number(right.mean() if len(right) else math.nan),
-        "accuracy_interval": _interval(_draw_means(right, seed)),
+        "accuracy_interval": _wilson_interval(right),
         "macro_f1": _number(_macro_f1(truth, answers.predicted)),
-        "macro_f1_interval": _interval(draw_macro_f1(truth, answers.predicted, len(labels), seed)),
+        "macro_f1_interval": _macro_f1_interval(truth, answers.predicted, len(labels), seed),
         "expected_calibration_error": _number(calibration_error(answers.confidence, right)),
         "expected_calibration_error_by_chance": _number(_calibration_error_by_chance(answers.confidence, seed)),
         "log_loss": _number(
@@ -119,12 +120,6 @@ def _confusion(truth: Ints, predicted: Ints, labels: Sequence[str]) -> dict[str,
     return counts
 
 
-def _draw_means(right: Bools, seed: int) -> Floats:
-    if not len(right):
-        return np.zeros(0)
-    return np.random.default_rng(seed).binomial(len(right), right.mean(), size=DRAWS) / len(right)
-
-
 def _calibration_error_by_chance(confidence: Floats, seed: int) -> float:
     """Return the error that a perfectly calibrated model with these confidences stays below in 95% of draws.
 
@@ -137,9 +132,26 @@ def _calibration_error_by_chance(confidence: Floats, seed: int) -> float:
     return float(np.quantile(draws, 0.95))
 
 
-def _interval(draws: Floats) -> list[float] | None:
-    if not len(draws):
+def _wilson_interval(right: Bools) -> list[float] | None:
+    """Return the 95% interval of a share (Wilson, 1927). Also without a wrong answer it has a width: 5 of 5 give 0.57 to 1."""
+    rows = len(right)
+    if not rows:
         return None
+    share, z = float(right.mean()), NORMAL_QUANTILE
+    center = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
+    half = z * math.sqrt(share * (1 - share) / rows + (z / (2 * rows)) ** 2) / (1 + z**2 / rows)
+    return [round(max(center - half, 0.0), 6), round(min(center + half, 1.0), 6)]
+
+
+def _macro_f1_interval(truth: Ints, predicted: Ints, count: int, seed: int) -> list[float] | None:
+    """Return the 95% interval of macro-F1 by bootstrap.
+
+    If all answers are right, or all wrong, every draw has the same macro-F1. Then the interval is that of the accuracy.
+    """
+    draws = draw_macro_f1(truth, predicted, count, seed)
+    right = truth == predicted
+    if not len(draws) or right.all() or not right.any():
+        return _wilson_interval(right)
     low, high = np.quantile(draws, (0.025, 0.975))
     return [round(float(low), 6), round(float(high), 6)]
 

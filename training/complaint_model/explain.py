@@ -1,9 +1,19 @@
-"""Explain a label: the words and pairs of words that added to its logit."""
+"""Explain a label: the words and pairs of words that added to its logit.
+
+A term shows what the model reads. All numbers are the same word to it, and so are all masks:
+
+    text                          term
+    "sin 5.000 pesos"             sin <number>
+    "XX/XX/2019", "<EMAIL>"       xx, <email>
+    "covid19"                     covid19
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import unicodedata
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,10 +22,12 @@ from complaint_model.arrays import ScoreArrays
 from complaint_model.model import Model
 
 LONGEST_TERM = 80  # characters shown of a term
+NUMBER_TERM = "<number>"
+_TAIL = 80  # bytes after a token that are looked at
 
 
 class Term(NamedTuple):
-    """A word or pair of words as the text has it ("…" between words that are not neighbours), and what it added to the label's logit."""
+    """A word or pair of words ("…" between words that are not neighbours), and what it added to the label's logit."""
 
     term: str
     contribution: float
@@ -31,7 +43,7 @@ def explain(model: Model, text: str, label: int) -> tuple[list[Term], float]:
     explained = numpy_scoring.contributions(model, found, tokens, np.asarray([label]))
     terms = []
     for left, right, amount in zip(explained.left, explained.right, explained.amount, strict=True):
-        one, other = (text[int(tokens.start[token]) : int(tokens.end[token])] for token in (left, right))
+        one, other = (_shown(text, int(tokens.start[token]), int(tokens.end[token])) for token in (left, right))
         terms.append(Term(_join(one, other, int(right - left)), float(amount)))
     return terms, float(model.bias[label])
 
@@ -44,15 +56,38 @@ def terms_of(texts: Sequence[str], scores: ScoreArrays) -> list[list[Term]]:
 
 def _terms(text: str, count: int, amounts: list[float], spans: list[list[int]]) -> list[Term]:
     """Return the first `count` terms. Spans are of bytes; only in ASCII is a byte a character."""
-    terms = []
-    octets = b"" if text.isascii() else text.encode("utf-8", "surrogatepass")
-    for amount, (start, end, other, last, apart) in zip(amounts[:count], spans, strict=False):
-        if octets:
-            left, right = octets[start:end].decode("utf-8", "replace"), octets[other:last].decode("utf-8", "replace")
-        else:
-            left, right = text[start:end], text[other:last]
-        terms.append(Term(_join(left, right, apart), amount))
-    return terms
+    shown: Callable[[Any, int, int], str] = _shown if text.isascii() else _shown_bytes
+    source: Any = text if text.isascii() else text.encode("utf-8", "surrogatepass")
+    return [
+        Term(_join(shown(source, start, end), shown(source, other, last) if apart else "", apart), amount)
+        for amount, (start, end, other, last, apart) in zip(amounts[:count], spans, strict=False)
+    ]
+
+
+def _shown(text: str, start: int, end: int) -> str:
+    """Return how a token is shown. The token ends behind the first digit if it ends with a number, because digits are folded."""
+    token = text[start:end]
+    if token[-1].isalpha():
+        if text.startswith(">", end) and start and text[start - 1] == "<":
+            return f"<{token}>"
+        return token
+    if len(token) == 1 and _is_digit(token):
+        return NUMBER_TERM
+    return token + "".join(takewhile(_is_digit, text[end : end + _TAIL]))
+
+
+def _shown_bytes(octets: bytes, start: int, end: int) -> str:
+    """Return what `_shown` returns, for positions in UTF-8."""
+    token = octets[start:end].decode("utf-8", "replace")
+    if token[-1].isalpha():
+        if octets.startswith(b">", end) and start and octets[start - 1] == ord("<"):
+            return f"<{token}>"
+        return token
+    return _shown(token + octets[end : end + _TAIL].decode("utf-8", "replace"), 0, len(token))
+
+
+def _is_digit(character: str) -> bool:
+    return unicodedata.category(character)[0] == "N"
 
 
 def _join(left: str, right: str, apart: int) -> str:

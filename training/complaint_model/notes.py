@@ -7,6 +7,8 @@ from typing import Any
 
 from scipy.special import bdtr
 
+from ptmlops_contracts.words import quantity
+
 NAMED_LABELS = 5  # in a sentence
 LONGEST_NAME = 50  # characters of a label in a sentence
 LONGEST_NOTE = 500  # characters
@@ -31,7 +33,7 @@ def notes_of(
     notes = [f"the champion was not compared: {error}"] if error else []
     notes += disagreement(candidate_labels, champion_labels, set(supports))
     if rows < MIN_ROWS:
-        notes.append(f"the holdout has {rows} rows: too few to distinguish two models")
+        notes.append(f"the holdout has {quantity(rows, 'row')}: too few to distinguish two models")
     small = [label for label, count in supports.items() if count < MIN_ROWS]
     if rows and small:
         notes.append(f"labels with fewer than {MIN_ROWS} held-out rows, whose recall is a rough estimate: {named(small)}")
@@ -40,7 +42,7 @@ def notes_of(
     elif missed := missed_target(result["candidate"], rows, target):
         notes.append(missed)
     if leaked:
-        notes.append(f"{leaked} held-out rows are near-duplicates of training rows: they were left out")
+        notes.append(f"near-duplicates of training rows, left out: {quantity(leaked, 'held-out row')}")
     return [note if len(note) <= LONGEST_NOTE else f"{note[: LONGEST_NOTE - 1]}…" for note in notes]
 
 

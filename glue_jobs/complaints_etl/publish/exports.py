@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from complaints_etl.publish.join import Run
-from complaints_etl.spreadsheet import BYTE_ORDER_MARK, header_line, line
+from complaints_etl.spreadsheet import BYTE_ORDER_MARK, FORMULA, MARK, NUMBER, export_separator, record
 from ptmlops_contracts.keys import OutputKeys
 
 EXPORT_COLUMNS = (
@@ -64,12 +64,14 @@ def export_files(
     # Sorted before the lines are made, because Spark reads its input twice to sort.
     ordered = rows.withColumn("file", _file_metadata(files)).orderBy("file.position", "row_number")
     cells = F.concat(_original_cells(), _result_cells(run))
-    lines = ordered.select(F.col("file.position").alias("position"), line(cells, F.col("file.separator")).alias("line"))
+    lines = ordered.select(
+        F.col("file.position").alias("position"), record_column(cells, F.col("file.separator")).alias("line")
+    )
     groups = groupby(lines.toLocalIterator(prefetchPartitions=True), key=lambda row: row["position"])
     position, group = next(groups, (None, iter(())))
     exports = []
     for index, (file, name) in enumerate(zip(files, export_names(files, run.run_id), strict=True)):
-        header = header_line([*file["header"], *EXPORT_COLUMNS], separator(file))
+        header = record([*file["header"], *EXPORT_COLUMNS], export_separator(file.get("separator")))
         file_lines = (row["line"] for row in group) if position == index else iter(())
         keys, written = write_parts(name, header, file_lines, put, part_rows)
         if position == index:
@@ -85,14 +87,11 @@ def export_files(
 def rejected_rows(rejected: DataFrame, run_id: str, put: Put) -> list[str]:
     """Store every rejected row with its reason and its original record, and return the keys."""
     cells = F.array(*[F.col(name).cast("string") for name in REJECTED_COLUMNS])
-    lines = rejected.orderBy("source_file", "source_version", "row_number").select(line(cells, F.lit(",")).alias("line"))
+    lines = rejected.orderBy("source_file", "source_version", "row_number").select(
+        record_column(cells, F.lit(",")).alias("line")
+    )
     texts = (row["line"] for row in lines.toLocalIterator(prefetchPartitions=True))
-    return write_parts(OutputKeys(run_id).rejected, header_line(REJECTED_COLUMNS, ","), texts, put)[0]
-
-
-def separator(file: Mapping[str, Any]) -> str:
-    """Return the separator of a file's export: `;` if the file has it, because its user's spreadsheet expects it, else `,`."""
-    return ";" if file.get("separator") == ";" else ","
+    return write_parts(OutputKeys(run_id).rejected, record(REJECTED_COLUMNS, ","), texts, put)[0]
 
 
 def export_names(files: Sequence[Mapping[str, Any]], run_id: str) -> list[str]:
@@ -116,6 +115,18 @@ def export_names(files: Sequence[Mapping[str, Any]], run_id: str) -> list[str]:
         taken.add(name.lower())
         names.append(prefix + name)
     return names
+
+
+def record_column(cells: Column, separator: Column) -> Column:
+    """Return what `record` returns, of an array<string> column. Null cells are empty."""
+
+    def encode(cell: Column) -> Column:
+        text = F.coalesce(cell, F.lit(""))
+        text = F.when(text.rlike(FORMULA) & ~text.rlike(NUMBER), F.concat(F.lit(MARK), text)).otherwise(text)
+        quoted = F.concat(F.lit('"'), F.replace(text, F.lit('"'), F.lit('""')), F.lit('"'))
+        return F.when(text.rlike('[",;\t\r\n]|^ | $'), quoted).otherwise(text)
+
+    return F.concat(F.call_function("array_join", F.transform(cells, encode), separator), F.lit("\r\n"))
 
 
 def write_parts(name: str, header: str, lines: Iterator[str], put: Put, part_rows: int = PART_ROWS) -> tuple[list[str], int]:
@@ -168,7 +179,7 @@ def _file_metadata(files: Sequence[Mapping[str, Any]]) -> Column:
         f"{file['key']}#{file['version_id']}": {
             "position": position,
             "header": list(file["header"]),
-            "separator": separator(file),
+            "separator": export_separator(file.get("separator")),
             "columns": dict(file["columns"]),
         }
         for position, file in enumerate(files)

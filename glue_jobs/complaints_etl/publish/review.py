@@ -8,9 +8,9 @@ from itertools import chain
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from complaints_etl.publish.exports import Put, alternatives_cell, confidence_cell, terms_cell, write_parts
+from complaints_etl.publish.exports import Put, alternatives_cell, confidence_cell, record_column, terms_cell, write_parts
 from complaints_etl.publish.join import TO_SCORE, Run
-from complaints_etl.spreadsheet import header_line, line
+from complaints_etl.spreadsheet import record
 from ptmlops_contracts.keys import OutputKeys
 
 # Prepare accepts these names of text, label, complaint_id and received_at in every environment, so that the list can be uploaded.
@@ -53,7 +53,9 @@ def review_list(joined: DataFrame, run: Run, put: Put, *, separator: str = ",") 
         F.date_format("received_at", "yyyy-MM-dd"),
         F.lit(""),
     )
-    lines = rows.select("why", line(F.array(*[cell.cast("string") for cell in cells]), F.lit(separator)).alias("line"))
+    lines = rows.select(
+        "why", record_column(F.array(*[cell.cast("string") for cell in cells]), F.lit(separator)).alias("line")
+    )
     counts = empty_counts()
 
     def count_and_yield() -> Iterable[str]:
@@ -65,5 +67,5 @@ def review_list(joined: DataFrame, run: Run, put: Put, *, separator: str = ",") 
     first = next(texts, None)
     if first is None:
         return [], counts
-    keys, _ = write_parts(OutputKeys(run.run_id).review, header_line(REVIEW_COLUMNS, separator), chain([first], texts), put)
+    keys, _ = write_parts(OutputKeys(run.run_id).review, record(REVIEW_COLUMNS, separator), chain([first], texts), put)
     return keys, counts

@@ -12,6 +12,7 @@ from complaints_etl.readers.encoding import LONE_SURROGATE, reject_bytes
 from complaints_etl.readers.header import LONGEST_NAME, fold
 from complaints_etl.readers.table import FileFormat, Row
 from ptmlops_contracts.report import Reason
+from ptmlops_contracts.words import quantity
 
 
 class _Columns(NamedTuple):
@@ -84,7 +85,7 @@ class CsvRows:
             elif len(cells) < width and all(columns.unnamed[len(cells) :]):
                 cells = cells + [""] * (width - len(cells))
             else:
-                detail = f"{len(cells)} fields where the header has {width}"
+                detail = f"{quantity(len(cells), 'field')} where the header has {width:,}"
                 return Row(number, line, {}, Reason.WRONG_FIELD_COUNT, detail, record)
         initial = cells[0].lstrip()[:1].lower()
         if initial in self._initials and (repeated := columns.repeated_in(cells)):

@@ -15,6 +15,7 @@ from complaints_etl.readers.encoding import LONE_SURROGATE
 from complaints_etl.readers.table import MAX_CELL_CHARACTERS, MAX_COLUMNS, Aliases, FileFormat, UnreadableFileError
 from ptmlops_contracts.files import SEPARATORS
 from ptmlops_contracts.report import Reason
+from ptmlops_contracts.words import quantity
 
 SAMPLE_LINES = 100  # from which the separator is found
 LONGEST_NAME = 200  # characters of a title's cell, and of the first cell of a repeated header
@@ -60,10 +61,10 @@ def require_text_column(header: Sequence[str], aliases: Aliases, first_line: str
     columns = find_columns(header, aliases)
     if "text" not in columns:
         message = (
-            f"none of its {len(header)} columns (the rejected record) is a text column: "
+            f"no text column among {quantity(len(header), 'column')}: "
             f"the first line must be a header, and one of its names {', '.join(aliases['text'])}"
         )
-        raise UnreadableFileError(Reason.NO_TEXT_COLUMN, message, LONE_SURROGATE.sub("\ufffd", first_line))
+        raise UnreadableFileError(Reason.NO_TEXT_COLUMN, message, LONE_SURROGATE.sub("\ufffd", first_line), header)
     return columns
 
 

@@ -24,12 +24,14 @@ class UnreadableFileError(Exception):
     Attributes:
         reason: the reason code.
         record: the file's first line, if the rejected row shall show it.
+        header: the cells of the first line, if none of them is the name of the text column.
     """
 
-    def __init__(self, reason: Reason, message: str, record: str = "") -> None:
+    def __init__(self, reason: Reason, message: str, record: str = "", header: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.reason = reason
         self.record = record
+        self.header = tuple(header)
 
 
 class Row(NamedTuple):

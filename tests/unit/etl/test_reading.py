@@ -611,7 +611,7 @@ def test_a_reports_title_above_the_header_is_passed_over(body: str, line: int, e
     ],
 )
 def test_what_may_be_complaints_is_no_title(body: str) -> None:
-    with pytest.raises(UnreadableFileError, match=r"is a text column|is not a header"):
+    with pytest.raises(UnreadableFileError, match=r"no text column among|is not a header"):
         rows_of("a.csv", body.encode())
 
 

@@ -64,7 +64,22 @@ def test_it_ends_with_results_files_and_a_command_to_copy(columns: str) -> None:
     lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
     assert any(line.startswith("a ") for line in lines)
     assert f"report       demo/out/runs/run_id={RUN}/report.html" in lines
-    assert lines[-1].endswith("ptmlops try --labelled YOUR_FILE.csv --out results")
+    assert any(line.endswith("ptmlops try --labelled YOUR_FILE.csv --out results") for line in lines)
+    # `results --local` would find nothing.
+    assert any("Its local AWS has ended" in line for line in lines)
+    assert [line.rpartition("ptmlops ")[2] for line in lines[-2:]] == ["up", "drop YOUR_FILE.csv --local --wait"]
+
+
+def test_without_a_local_aws_the_message_names_the_demo_and_the_next_commands(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["results", "--local"])
+    assert done.exit_code == 2
+    message = " ".join(done.stderr.split())
+    assert "no local AWS runs on" in message
+    assert "That of `ptmlops demo` and of `ptmlops run --local` ends with the command" in message
+    assert "After `ptmlops up`, upload a file with `ptmlops drop FILE --local --wait`" in message
 
 
 @pytest.mark.usefixtures("finished")

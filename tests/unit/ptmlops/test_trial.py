@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ptmlops.errors import OperatorError
 from ptmlops.source_roots import add_source_roots_to_path
 from ptmlops.trial import checks, notes, scoring
+from ptmlops.views.trial import show_trial
 from stacks.config import load_settings
 
 SETTINGS = load_settings("local")
@@ -37,6 +39,30 @@ def test_cells_of_a_csv_file_are_repeated_unchanged(tmp_path: Path) -> None:
     assert [remark for _, remark in found] == ["", "", "", ' (beyond the last column: ["d", "e"])']
 
 
+def test_predictions_are_written_for_spreadsheets_as_exports_are(tmp_path: Path) -> None:
+    rows = [["id", "texto"], ["=1+1", 'hola; "tú"'], ["-12,5", "@cmd"], ["'nombre", "\t+57 1"]]
+
+    scoring.write_export(tmp_path / "a.csv", iter(rows), ";")
+    scoring.write_export(tmp_path / "b.csv", iter(rows[:2]), "\t")
+
+    assert (tmp_path / "a.csv").read_bytes() == (
+        b"\xef\xbb\xbf" + 'id;texto\r\n\'=1+1;"hola; ""tú"""\r\n-12,5;\'@cmd\r\n\'nombre;\'\t+57 1\r\n'.encode()
+    )
+    assert (tmp_path / "b.csv").read_text(encoding="utf-8-sig") == 'id,texto\n\'=1+1,"hola; ""tú"""\n'
+
+
+@pytest.mark.parametrize(
+    ("counts", "says"),
+    [
+        ((9, 5, 1, 3), "9 rows: 5 scored, 1 duplicate, 3 rejected"),
+        ((1, 1, 0, 0), "1 row: 1 scored, 0 duplicates, 0 rejected"),
+        ((2000, 1500, 500, 0), "2,000 rows: 1,500 scored, 500 duplicates, 0 rejected"),
+    ],
+)
+def test_rows_are_counted_once_and_in_the_right_number(counts: tuple[int, ...], says: str) -> None:
+    assert scoring.counted(dict(zip(("rows", "scored", "duplicate", "rejected"), counts, strict=True))) == says
+
+
 def test_values_of_json_lines_are_repeated_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     rows = [{"text": "línea\nuno", "n": 7, "none": None}, {"text": "dos", "more": {"a": [1]}}]
@@ -56,9 +82,10 @@ def test_a_column_with_the_name_of_an_answer_column_is_renamed() -> None:
 @pytest.mark.parametrize(
     ("labels", "says"),
     [
-        (["fees"] * 30, "has 1 label(s) with at least 10 different complaints, and 2 are needed"),
-        (["fees"] * 30 + ["card"] * 9, "has 1 label(s) with at least 10 different complaints and 1 with fewer, and 2"),
-        (list("abcd"), "has 0 label(s)"),
+        (["fees"] * 30, "has 1 label with at least 10 different complaints, and 2 are needed"),
+        (["fees"] * 30 + ["card"] * 9, "has 1 label with at least 10 different complaints and 1 with fewer, and 2"),
+        (list("abcd"), "has 0 labels with"),
+        (list("abcd"), "or lower complaints.min_label_rows in environments/local.toml"),
         ([""] * 30, "has no label in its column label"),
     ],
 )
@@ -68,6 +95,43 @@ def test_too_few_labels_are_counted(tmp_path: Path, labels: list[str], says: str
     with pytest.raises(OperatorError) as caught:
         checks.check_table(path, SETTINGS, needs_label=True)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.csv", "id,importe\n1,hola\n", "no text column among 2 columns (id, importe): the first line"),
+        ("a.jsonl", '{"categoria": "x", "detalle largo": "y"}\n', "no text column among 2 columns (categoria, detalle largo)"),
+        # No name is known, so the first line may be a complaint.
+        (
+            "a.csv",
+            "Ana Pérez,me cobraron dos veces\nLuis,hola\n",
+            "among 2 columns, and no other name in its first line is known",
+        ),
+        ("a.csv", f"id,{'x' * 90}\n1,2\n", f"(id, {'x' * 40}…)"),
+        ("a.csv", "id,n\n1,2\n", "or add its name to complaints.columns.text in environments/local.toml"),
+    ],
+)
+def test_a_file_without_a_text_column_is_refused_with_its_names_unless_they_may_be_data(
+    tmp_path: Path, name: str, content: str, says: str
+) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(OperatorError) as caught:
+        checks.read_file(tmp_path / name, SETTINGS)
+    assert says in str(caught.value)
+    assert "Pérez" not in str(caught.value)
+
+
+def test_an_earlier_trial_is_replaced_only_on_request_and_no_folder_is_made_before_the_end(tmp_path: Path) -> None:
+    checks.check_folder(tmp_path / "new" / "folder", [], overwrite=False)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "predictions.csv").write_text("mine", encoding="utf-8")
+    with pytest.raises(OperatorError, match=r"has predictions\.csv from an earlier trial: .* add --overwrite"):
+        checks.check_folder(tmp_path, [], overwrite=False)
+    checks.check_folder(tmp_path, [], overwrite=True)
+    assert (tmp_path / "predictions.csv").read_text(encoding="utf-8") == "mine"
+    with pytest.raises(OperatorError, match="cannot be written"):
+        checks.check_folder(tmp_path / "predictions.csv" / "below", [], overwrite=True)
 
 
 def test_notes_name_what_a_run_would_do_differently() -> None:
@@ -81,7 +145,8 @@ def test_notes_name_what_a_run_would_do_differently() -> None:
         "conflicting_texts": 2,
         "rejects": {"empty_text": 30},
     }
-    found = " ".join(notes.notes_on(report, {"scored": {"also_labelled": 5}}, SETTINGS))
+    document = {"holdout": {"rows": 5}, "scored": {"also_labelled": 5}}
+    found = " ".join(notes.notes_on(report, document, SETTINGS))
     assert "fewer than 10 complaints were not learned: atm (4)" in found
     assert "it needs 200 labelled complaints, and the file has 70" in found
     assert "30 of 100 rows rejected, over 20%" in found
@@ -89,4 +154,41 @@ def test_notes_name_what_a_run_would_do_differently() -> None:
     assert "(over 80 characters) (3)" in found
     assert "of which the newest was learned: 2" in found
     assert "rows rejected: empty_text (30)" in found
-    assert "5 of the scored texts are also in the labelled file" in found
+    assert "also in the labelled file: 5 scored texts" in found
+    assert "predictions.csv repeats the rows of your file, not redacted" in found
+    assert "so of 70 complaints not exactly a tenth is: 5 here" in found
+    plenty = " ".join(notes.notes_on(report, {"holdout": {"rows": 30}}, SETTINGS))
+    assert "a tenth" not in plenty
+    assert "redacted" not in plenty  # nothing was scored
+
+
+def evaluation(rows: int) -> dict[str, Any]:
+    candidate = {
+        "per_label": {"fees": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": rows}},
+        "macro_f1": 1.0, "macro_f1_interval": [0.5, 1.0], "accuracy": 1.0, "accuracy_interval": [0.566, 1.0],
+        "expected_calibration_error": 0.1, "answered_share": 1.0, "answered_precision": 1.0,
+    }  # fmt: skip
+    return {
+        "candidate": candidate,
+        "cross_fitted": {"rows": 60, "macro_f1": 1.0, "accuracy": 1.0},
+        "holdout": {"rows": rows},
+        "target_precision": 0.95,
+        "notes": ["[a note]"],
+        "scored": {"rows": 9, "scored": 5, "duplicate": 1, "rejected": 3, "needs_review": 2},
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (5, "macro-F1 1.000 (5 held-out complaints: too few for an interval)"),
+        (1, "accuracy 1.000 (95% interval 0.566 to 1.000) on 1 held-out complaint "),
+        (300, "macro-F1 1.000 (95% interval 0.500 to 1.000)"),
+        (300, "(target 0.95, the default)"),
+        (300, "predictions 9 rows: 5 scored, 1 duplicate, 3 rejected; 2 to review"),
+        (300, "note [a note]"),
+    ],
+)
+def test_the_terminal_states_what_the_numbers_rest_on(capsys: pytest.CaptureFixture[str], rows: int, says: str) -> None:
+    show_trial(evaluation(rows), target_source="the default")
+    assert says in " ".join(capsys.readouterr().out.split())

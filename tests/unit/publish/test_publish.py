@@ -23,6 +23,7 @@ from complaints_etl.publish.exports import (
     Put,
     export_files,
     export_names,
+    record_column,
     rejected_rows,
     write_parts,
 )
@@ -185,7 +186,7 @@ def test_a_duplicate_carries_the_answer_of_its_twin_and_a_rejected_row_its_reaso
     # What is known of a rejected row's cells is shown, redacted as everything else; the line leads to the rest.
     assert (empty["radicado"], empty["monto"]) == ("3", "'+57 1")
     assert empty["ptmlops_reason"] == "line 4, empty_text: the text column holds no text"
-    assert broken["ptmlops_reason"].startswith("line 5, wrong_field_count: 1 fields where the header has 4")
+    assert broken["ptmlops_reason"].startswith("line 5, wrong_field_count: 1 field where the header has 4")
     [whole] = table(exported["binary.csv"])
     assert whole["ptmlops_status"] == "rejected"
     assert "binary_file" in whole["ptmlops_reason"]
@@ -227,7 +228,7 @@ def test_spark_writes_the_records_that_pythons_csv_reads(spark: SparkSession) ->
     rows = [["".join(chosen.choices(alphabet, k=chosen.randrange(9))) for _ in range(3)] for _ in range(400)]
     frame = spark.createDataFrame([(index, row) for index, row in enumerate(rows)], "place int, cells array<string>")
     for mark in (",", ";"):
-        lines = frame.orderBy("place").select(spreadsheet.line(F.col("cells"), F.lit(mark)).alias("line")).collect()
+        lines = frame.orderBy("place").select(record_column(F.col("cells"), F.lit(mark)).alias("line")).collect()
         text = "".join(row["line"] for row in lines)
         found = list(csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True))
         assert found == [[spreadsheet.inert(cell) for cell in row] for row in rows]

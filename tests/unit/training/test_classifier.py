@@ -139,6 +139,40 @@ def test_top_terms_name_the_cause(trained: tuple[Model, CrossFit]) -> None:
     assert scores.recognised.tolist() == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("sin 5.000 pesos", {"sin <number>", "<number> pesos", "sin … pesos"}),
+        ("sin 1'000", {"sin <number>"}),
+        ("año ٣٤ ²", {"año", "año <number>"}),
+        ("covid19 5", {"covid19", "covid19 <number>"}),
+        ("ñandú2024ñ fin", {"ñandú2024ñ fin"}),
+        ("a <EMAIL> XX/XX/2019 b", {"a <email>", "<email> <number>", "<number> b"}),
+        ("cobro <5", {"cobro <number>"}),
+    ],
+)
+def test_a_term_shows_what_the_model_reads_of_numbers_and_masks(
+    trained: tuple[Model, CrossFit], text: str, shown: set[str]
+) -> None:
+    """In both ways to explain: of every term of one label, and of the strongest terms, whose bytes the kernel locates."""
+    model, _ = trained
+    assert shown <= {term.term for term in explain(model, text, 0)[0]}
+    strongest = [term.term for term in scoring.score_and_explain(model, [text])[1][0]]
+    every = {term.term for term in explain(model, text, int(scoring.score(model, [text]).label[0]))[0]}
+    assert set(strongest) <= every
+
+
+def test_strongest_terms_name_numbers_as_such(complaints: Complaints) -> None:
+    """Also at the positions of bytes behind letters of two bytes."""
+    texts, labels = complaints
+    ends = [" así son 5.000 días" if label == "fraud" else "" for label in labels]
+    model, _ = fit(rows_of(([text + end for text, end in zip(texts, ends, strict=True)], labels)), Settings())
+    for text in ("así son 7.123 días", "asi son 7.123 dias"):
+        terms = {term.term for term in scoring.score_and_explain(model, [text])[1][0]}
+        assert any("<number>" in term for term in terms)
+        assert not any(character.isdigit() for term in terms for character in term)
+
+
 def test_a_text_is_scored_the_same_alone_and_in_any_batch(trained: tuple[Model, CrossFit]) -> None:
     model, _ = trained
     texts, _ = make_complaints(40, seed=8)

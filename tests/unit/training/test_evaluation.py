@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from tests.unit.training.conftest import ROOT  # noqa: F401 - puts training/ on the path
 
@@ -131,7 +132,6 @@ def test_the_same_answers_are_no_difference() -> None:
 
 
 def test_a_change_of_recall_is_reported_with_its_p_value() -> None:
-    from scipy.stats import binomtest
 
     truth = np.zeros(50, dtype=int)
     champion = np.where(np.arange(50) < 40, 0, 1)  # 40 right
@@ -162,7 +162,21 @@ def test_a_holdout_of_one_label_or_one_row_has_its_numbers() -> None:
     assert one["per_label"]["b"] == {"precision": 0.0, "recall": None, "f1": None, "support": 0}
     single = measure(answers_of([0]), [0], ["a", "b"])
     assert single["accuracy"] == 1.0
-    assert single["macro_f1_interval"] == [1.0, 1.0]
+    assert single["macro_f1_interval"] == single["accuracy_interval"] == [0.206549, 1.0]
+
+
+@pytest.mark.parametrize("right", [0, 1, 4, 5])
+def test_the_interval_of_a_few_rows_is_wide_also_if_all_answers_are_right_or_wrong(right: int) -> None:
+    found = measure(answers_of([0] * right + [1] * (5 - right)), [0] * 5, ["a", "b"])
+    expected = binomtest(right, 5).proportion_ci(method="wilson")
+    assert found["accuracy_interval"] == pytest.approx([expected.low, expected.high], abs=1e-5)
+    if right in (0, 5):
+        assert found["macro_f1_interval"] == found["accuracy_interval"]
+    compared_low, compared_high = found["macro_f1_interval"]
+    assert compared_high - compared_low > 0.4
+
+
+def test_one_row_of_two_models_has_a_comparison() -> None:
     compared = compare(answers_of([0]), answers_of([1]), [0], 2)
     assert compared["macro_f1_difference"] == 1
     assert compared["recall"]["label 0"] == {"difference": 1.0, "p_value": 1.0, "lost": 0, "gained": 1}

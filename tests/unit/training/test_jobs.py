@@ -485,7 +485,7 @@ def test_leaked_rows_are_counted_and_left_out_whatever_their_ids(processing: Pat
     result = json.loads((processing / "output/evaluation.json").read_text())
     assert result["leakage"] == {"rows": 3}
     assert result["holdout"]["rows"] == 120
-    assert any("3 held-out rows are near-duplicates" in note for note in result["notes"])
+    assert "near-duplicates of training rows, left out: 3 held-out rows" in result["notes"]
 
 
 def test_an_empty_holdout_gives_nulls_and_says_so(processing: Path) -> None:

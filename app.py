@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent
 
 
 class PtmlopsApp(cdk.App):
-    """Every stack of one environment; tests synthesize this very class."""
+    """All stacks of one environment, as deployed and as tested."""
 
     def __init__(self, *, chosen: Settings | None = None, outdir: str | None = None) -> None:
         """`chosen` settings, or by default those of the environment that the context names.

@@ -68,9 +68,11 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
         )
         for file in manifest["files"]
     ]
-    known, waiting, left_out = earlier_runs(spark, s3, bucket, run_id)
+    earlier_index, earlier_rare, left_out = earlier_runs(spark, s3, bucket, run_id)
     # The prepared bucket's name is the salt: it is hard to guess, needs no secret store, and does not occur in the results.
-    result = prepare(spark, files, settings, run_id=run_id, salt=bucket, known=known, waiting=waiting)
+    result = prepare(
+        spark, files, settings, run_id=run_id, salt=bucket, earlier_index=earlier_index, earlier_rare=earlier_rare
+    )
     result.report["labelled_left_out"] = left_out
 
     def put(key: str, text: str) -> None:
@@ -111,8 +113,8 @@ def earlier_runs(spark: SparkSession, s3: Any, bucket: str, run_id: str) -> tupl
     comparable = set(compress(marked, is_comparable))
     left_out = sum(mark.get(split, 0) for mark, same in zip(marks, is_comparable, strict=True) if not same for split in SPLITS)
     indexes, lines = folders(INDEX), folders(RARE)
-    known = spark.read.parquet(*indexes) if indexes else None
-    return known, spark.read.text(lines, lineSep="\n") if lines else None, left_out
+    earlier_index = spark.read.parquet(*indexes) if indexes else None
+    return earlier_index, spark.read.text(lines, lineSep="\n") if lines else None, left_out
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def _category(letter: str) -> str:
 
 
 class RequestValidation(Service):
-    """Checks every request of SERVICES before moto answers it."""
+    """The check of every request of SERVICES before moto answers it."""
 
     def install(self) -> None:
         """Extend the place where moto starts to answer a request."""

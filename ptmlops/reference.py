@@ -29,7 +29,7 @@ standard output.
 |---|---|
 | 0 | the command succeeded |
 | 1 | the command worked, and a run that it followed failed; `doctor`: something blocks |
-| 2 | the command was refused; the message says why and what to do |
+| 2 | the command was refused; the message has the reason and the next step |
 | 130 | interrupted by Ctrl-C |
 | 143 | ended by a signal |
 """

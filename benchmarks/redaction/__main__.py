@@ -1,4 +1,4 @@
-"""Precision and recall of redaction per type, and F1 of facts per kind: `python -m benchmarks.redaction [--json PATH] [--misses]`.
+"""Precision and recall of redaction per type, and F1 of entities per kind: `python -m benchmarks.redaction [--json PATH] [--misses]`.
 
 On sentences made from templates, and on complaints that were written without knowledge of the patterns (frames.py).
 """
@@ -26,7 +26,7 @@ KINDS = ("amounts", "dates", "references")
 
 
 def measure(labelled_sentences: list[Sentence], misses: list[str] | None = None) -> dict[str, Any]:
-    """Return `{"redaction": {type: {precision, recall, n}}, "facts": {kind: {f1, n}}, "destroyed": n}`; facts are entities."""
+    """Return `{"redaction": {type: {precision, recall, n}}, "entities": {kind: {f1, n}}, "destroyed": n}`."""
     right, wanted, replaced = Counter[str](), Counter[str](), Counter[str]()
     both, expected, extracted = Counter[str](), Counter[str](), Counter[str]()
     destroyed = 0
@@ -68,7 +68,7 @@ def measure(labelled_sentences: list[Sentence], misses: list[str] | None = None)
             }
             for kind in TYPES
         },
-        "facts": {
+        "entities": {
             kind: {"f1": round(2 * both[kind] / max(expected[kind] + extracted[kind], 1), 4), "n": expected[kind]}
             for kind in KINDS
         },
@@ -99,7 +99,7 @@ def main() -> None:
         for kind, row in result["redaction"].items():
             print(f"{kind:<12}{row['precision']:>10.3f}{row['recall']:>10.3f}{row['n']:>7}")
         print(f"\n{'fact':<12}{'F1':>10}{'n':>17}")
-        for kind, row in result["facts"].items():
+        for kind, row in result["entities"].items():
             print(f"{kind:<12}{row['f1']:>10.3f}{row['n']:>17}")
         print(f"\namounts, dates and other things destroyed: {result['destroyed']}\n")
         if arguments.misses:

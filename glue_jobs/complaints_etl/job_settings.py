@@ -13,7 +13,7 @@ class SettingsKeyError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class JobSettings:
-    """Tables `[complaints]` and `[results]` of the environment's file. stacks/config.py documents each key."""
+    """The tables `[complaints]` and `[results]` of the environment's file. stacks/config.py documents each key."""
 
     columns: Mapping[str, tuple[str, ...]]
     label_map: Mapping[str, str]

@@ -17,21 +17,21 @@ _BAND_HASHES = f"transform(sequence(0, {BANDS - 1}), band -> xxhash64(slice(sign
 _EQUAL_VALUES = "size(filter(zip_with(signature, head.signature, (a, b) -> a = b), is_equal -> is_equal))"
 
 
-def group_near_copies(rows: DataFrame, known: DataFrame | None) -> DataFrame:
-    """Return the group of each text: the group of a known near-copy, or else the smallest fingerprint among its near-copies.
+def group_near_copies(rows: DataFrame, earlier_index: DataFrame | None) -> DataFrame:
+    """Return the group of each text: the group of an earlier near-copy, or else the smallest fingerprint among its near-copies.
 
     Candidates share a band of their signatures. Each is compared only with the first text of the band, so that a template with
     a million copies takes a million comparisons.
 
     Args:
         rows: fingerprint (unique), signature (array<int>).
-        known: fingerprint, signature, group_id of earlier runs' labelled rows; None if there are none.
+        earlier_index: fingerprint, signature, group_id of earlier runs' labelled rows; None if there are none.
 
     Returns:
         fingerprint, group_id (16 hexadecimal digits).
     """
     new = rows.select("fingerprint", "signature", F.lit(None).cast("string").alias("group_id"))
-    nodes = new.unionByName(known.select("fingerprint", "signature", "group_id")) if known is not None else new
+    nodes = new.unionByName(earlier_index.select("fingerprint", "signature", "group_id")) if earlier_index is not None else new
     # Known texts sort before new ones, so they come first in their bands.
     ranked = nodes.withColumn("rank", F.concat(F.when(F.col("group_id").isNull(), "1").otherwise("0"), "fingerprint"))
     bands = ranked.select("rank", "signature", "group_id", F.posexplode(F.expr(_BAND_HASHES)).alias("band", "value"))

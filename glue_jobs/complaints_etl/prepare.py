@@ -80,8 +80,8 @@ def prepare(
     *,
     run_id: str,
     salt: str = "",
-    known: DataFrame | None = None,
-    waiting: DataFrame | None = None,
+    earlier_index: DataFrame | None = None,
+    earlier_rare: DataFrame | None = None,
     part_bytes: int = PART_BYTES,
 ) -> Prepared | Refusal:
     """Read, clean, redact, deduplicate and split.
@@ -92,8 +92,8 @@ def prepare(
         settings: the environment's settings.
         run_id: written to every row.
         salt: for the hashes of reference numbers.
-        known: the indexes of earlier runs, or None; a near-copy of their rows takes their group, and so their split.
-        waiting: `value`, lines of earlier runs with labels that were rare, or None.
+        earlier_index: the indexes of earlier runs, or None; a near-copy of their rows takes their group, and so their split.
+        earlier_rare: `value`, lines of earlier runs with labels that were rare, or None.
         part_bytes: how much of a large file one task reads.
 
     Raises:
@@ -114,7 +114,7 @@ def prepare(
 
     valid = rows.where("reason IS NULL")
     has_labels = any("label" in entry["columns"] for entry in file_entries)
-    exceptions = find_exceptions(valid, known, min_label_rows=settings.min_label_rows, has_labels=has_labels)
+    exceptions = find_exceptions(valid, earlier_index, min_label_rows=settings.min_label_rows, has_labels=has_labels)
     finished = _finish(valid, exceptions, run_id)
     labelled = finished.where((F.col("status") == RecordStatus.ACCEPTED) & F.col("given_label").isNotNull())
     # Rows with a rare label are in the index, too, so that later runs count them.
@@ -128,8 +128,8 @@ def prepare(
         )
     report = {**build_report(finished, row_counts, file_entries, run_id, settings), "refused": refusal}
     earlier = None
-    if known is not None and waiting is not None:
-        earlier = find_rows_no_longer_rare(waiting, known, index, report["labels"], settings.min_label_rows)
+    if earlier_index is not None and earlier_rare is not None:
+        earlier = find_rows_no_longer_rare(earlier_rare, earlier_index, index, report["labels"], settings.min_label_rows)
     counts = {row["split"]: row["count"] for row in earlier.groupBy("split").count().collect()} if earlier is not None else {}
     report["labelled_earlier"] = {split: counts.get(split, 0) for split in SPLITS}
     if refusal:

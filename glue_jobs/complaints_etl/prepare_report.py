@@ -24,7 +24,7 @@ _MAX_LABELS = 100
 
 
 class AccountingError(Exception):
-    """Rows were lost or invented. This is a defect of the job; no file can cause it."""
+    """The counts of rows differ: a defect of the job, which no file can cause."""
 
 
 @dataclass

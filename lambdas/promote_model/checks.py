@@ -27,11 +27,11 @@ class Check:
     value: float | None
     limit: float | None
     passed: bool
-    says: str
+    message: str
 
 
 class Checks:
-    """Reads fields of an evaluation, and collects the checks.
+    """The checks of an evaluation, collected while its fields are read.
 
     A method that reads a field returns None (`part`: ABSENT) after a failed check. Its arguments are the JSON object `source`, the
     `name` of the field, and its `owner` in the sentence: "the candidate" gives "the candidate's accuracy is missing".
@@ -44,7 +44,7 @@ class Checks:
         self.made: list[Check] = []
 
     def add(self, name: str, value: float | None, limit: float | None, sentence: str, *, passed: bool) -> None:
-        self.made.append(Check(name=name, value=value, limit=limit, passed=passed, says=sentence))
+        self.made.append(Check(name=name, value=value, limit=limit, passed=passed, message=sentence))
 
     def refuse(self, name: str, sentence: str) -> None:
         """Add a failed check without a number."""

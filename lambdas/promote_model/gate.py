@@ -80,7 +80,7 @@ def judge(evaluation: object, policy: Mapping[str, Any], *, run_id: str, champio
         checks.refuse("champion_version", "the candidate was compared with a champion, but this run was planned without one")
 
     made = tuple(checks.made)
-    objections = tuple(check.says for check in made if not check.passed)
+    objections = tuple(check.message for check in made if not check.passed)
     if objections:
         return Verdict(status=REJECTED, reasons=objections, checks=made)
     passed = f"macro-F1 {candidate['macro_f1']:.3f} on {rows} held-out rows"

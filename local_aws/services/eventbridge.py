@@ -26,7 +26,7 @@ _REASONS = {
 
 
 class EventBridgeService(Service):
-    """Sends events to rules, and from rules to Lambda functions."""
+    """EventBridge: events go to rules, and from rules to Lambda functions."""
 
     def __init__(self, context: LocalContext, functions: LambdaService) -> None:
         super().__init__(context)
@@ -73,7 +73,7 @@ class EventBridgeService(Service):
             event = dict(original_event)
             if isinstance(event.get("time"), int | float):
                 event["time"] = datetime.fromtimestamp(event["time"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            self._functions.run_later(self._functions.by_arn(arn), event)
+            self._functions.run_later(self._functions.function_by_arn(arn), event)
 
         @patching.replace(notifications, "_send_event_bridge_message")
         def send_event_bridge_message(account_id: str, bucket: Any, event_name: Any, key: Any) -> None:

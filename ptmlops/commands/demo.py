@@ -22,7 +22,7 @@ def demo(
 ) -> None:
     """Run the whole pipeline on made-up complaints.
 
-    It needs no AWS account and takes 1 to 3 minutes.
+    The command needs no AWS account and takes 1 to 3 minutes. Its local AWS ends with it.
 
     Examples:
         ptmlops demo

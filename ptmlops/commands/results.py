@@ -17,7 +17,7 @@ from ptmlops_contracts.words import quantity
 
 
 class Format(StrEnum):
-    """How predictions are written: csv for spreadsheets, json and parquet for programs."""
+    """A format of predictions: csv for spreadsheets, json and parquet for programs."""
 
     TABLE = "table"
     CSV = "csv"
@@ -112,7 +112,7 @@ def why(
         place = f"run {run_id}" if run_id else quantity(searched, "run")
         raise OperatorError(
             f"no prediction for '{complaint_id}' in {place}: a complaint that was labelled, rejected or a copy of another "
-            "one has none; its line in exports/ says which"
+            "one has none; its line in exports/ has the reason"
         )
     if options.as_json:
         print_json(prediction)

@@ -21,9 +21,10 @@ def try_(
     as_json: AsJson = False,
     environment: EnvironmentName = None,
 ) -> None:
-    """See how well it works on your files, in a minute or two.
+    """Evaluate the pipeline on your files, in a minute or two.
 
-    It needs no AWS account. It evaluates a model as a run does, then trains on all labelled rows and classifies the second file.
+    The command needs no AWS account. It evaluates a model as a run does, then trains on all labelled rows and classifies the file of --score.
+    Its predictions.csv repeats the rows of that file, not redacted.
 
     Examples:
         ptmlops try --labelled labelled.csv --out results

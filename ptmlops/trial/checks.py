@@ -60,8 +60,15 @@ def check_table(path: Path, settings: Settings, *, needs_label: bool) -> None:
     table = read_file(path, settings)
     column = table.columns.get("label")
     if needs_label and column is None:
-        names = ", ".join(settings.complaints.columns.label)
-        raise OperatorError(f"{path} has no label column: name one {names}, or give it to --score")
+        if table.format.kind == "text":
+            raise OperatorError(
+                f"{path} is read as one complaint: labelled complaints need a table with a header, such as a CSV file"
+            )
+        raise OperatorError(
+            f"{path} has no label column ({_shown(table.header)}): give it one of the names "
+            f"{', '.join(settings.complaints.columns.label)}; or add its name to complaints.columns.label in "
+            f"environments/{settings.name}.toml; or classify the file with --score"
+        )
     if not needs_label or column is None or settings.complaints.label_map:
         if next(table.rows, None) is None:
             raise OperatorError(f"{path} has a header and no complaint under it")
@@ -124,11 +131,16 @@ def _no_text_column(header: Sequence[str], settings: Settings) -> str:
 
     columns = f"no text column among {quantity(len(header), 'column')}"
     if find_columns(header, settings.complaints.columns.model_dump()):
-        shown = [name if len(name) <= SHOWN_CHARACTERS else f"{name[:SHOWN_CHARACTERS]}…" for name in header[:SHOWN_COLUMNS]]
-        columns += f" ({', '.join(shown)}{', …' if len(header) > SHOWN_COLUMNS else ''})"
+        columns += f" ({_shown(header)})"
     else:
         columns += ", and no other name in its first line is known"
     return (
         f"{columns}: the first line must be a header with one of the names {', '.join(settings.complaints.columns.text)}; rename "
         f"the column of the texts, or add its name to complaints.columns.text in environments/{settings.name}.toml"
     )
+
+
+def _shown(header: Sequence[str]) -> str:
+    """Return the first column names for a message."""
+    names = [name if len(name) <= SHOWN_CHARACTERS else f"{name[:SHOWN_CHARACTERS]}…" for name in header[:SHOWN_COLUMNS]]
+    return ", ".join(names) + (", …" if len(header) > SHOWN_COLUMNS else "")

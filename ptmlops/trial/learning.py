@@ -115,7 +115,7 @@ def _note_on_copies(*folders: Path) -> list[str]:
 
 
 class _ReportingHandler(logging.Handler):
-    """Passes log messages to a step's report function."""
+    """A log handler that passes messages to a step's report function."""
 
     def __init__(self, report_progress: Callable[[str], None]) -> None:
         super().__init__()

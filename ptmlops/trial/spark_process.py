@@ -35,7 +35,7 @@ RUN_ID = "try"
 
 
 class RefusedError(Exception):
-    """Prepare refuses the file."""
+    """A file that Prepare refuses."""
 
 
 def main(request: dict[str, Any]) -> None:

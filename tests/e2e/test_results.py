@@ -81,7 +81,7 @@ def test_the_runs_files_are_fetched(ptmlops: Command, scored_run: str, tmp_path:
     assert all((tmp_path / path).stat().st_size and scored_run in str(path) for path in files)
 
 
-def test_why_names_the_words_the_facts_and_the_run(ptmlops: Command, target: Target, scored_run: str) -> None:
+def test_why_names_the_words_the_entities_and_the_run(ptmlops: Command, target: Target, scored_run: str) -> None:
     row = next(row for row in predictions.predictions(target, scored_run).to_pylist() if len(row["top_terms"]) > 1)
 
     quick = ptmlops("why", row["complaint_id"], "--run", scored_run)

@@ -152,7 +152,11 @@ def test_the_evaluation_is_that_of_a_run_and_more(tried: Tried) -> None:
 @pytest.mark.parametrize(
     ("labelled", "more", "says"),
     [
-        (b"text,amount\nhello,1\n", (), "labelled.csv has no label column: name one label, category"),
+        (
+            b"text,amount\nhello,1\n",
+            (),
+            "labelled.csv has no label column (text, amount): give it one of the names label, category",
+        ),
         (
             b"amount,label\n1,fees\n",
             (),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
+Float32s = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Int8s = NDArray[np.int8]
 Int32s = NDArray[np.int32]
@@ -45,9 +45,9 @@ class ScoringTables(NamedTuple):
     max_skip: int
     lead_words: int
     directory: UInts
-    entries: Singles
+    entries: Float32s
     char_directory: UInts
-    char_entries: Singles
+    char_entries: Float32s
     bias: Floats
     offsets: Floats
 

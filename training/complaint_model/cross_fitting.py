@@ -119,7 +119,7 @@ def cross_fit_scores(
 
 
 class FoldsSoFar:
-    """Reports macro-F1 while folds finish: each fold's rows under the softmax and offsets of the folds before it.
+    """Macro-F1 while folds finish: each fold's rows under the softmax and offsets of the folds before it.
 
     It is lower than the final figure, which calibrates on more rows. But trials of one tuning job share their folds, so at the same fold
     they can be compared.

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from complaint_model.arrays import MIN_PROBABILITY, Floats, Int32s, Ints, ScoringTables, Singles, UInt32s, UInts
+from complaint_model.arrays import MIN_PROBABILITY, Float32s, Floats, Int32s, Ints, ScoringTables, UInt32s, UInts
 from complaint_model.hashing import BUCKET_BITS, CHAR_BITS
 
 LINE_FLOATS = 16  # of 4 bytes: a cache line
@@ -25,12 +25,12 @@ class Model:
 
     labels: tuple[str, ...]
     buckets: UInt32s  # (features,) ascending
-    idf: Singles  # (features,) already in the weights, and needed for a vector's length
-    weights: Singles  # (features, labels)
+    idf: Float32s  # (features,) already in the weights, and needed for a vector's length
+    weights: Float32s  # (features, labels)
     new_word_idf: float  # the idf of a word that training did not see
     char_buckets: UInt32s  # (n-grams,) ascending; empty if the model has no character n-grams
-    char_idf: Singles  # (n-grams,)
-    char_weights: Singles  # (n-grams, labels)
+    char_idf: Float32s  # (n-grams,)
+    char_weights: Float32s  # (n-grams, labels)
     bias: Floats  # (labels,)
     offsets: Floats  # (labels,)
     max_skip: int  # how far apart the words of a pair may be; 1 means neighbours
@@ -56,7 +56,7 @@ class Model:
         )
 
 
-def _table(bits: int, buckets: UInt32s, idf: Singles, weights: Singles, more: Singles) -> tuple[UInts, Singles]:
+def _table(bits: int, buckets: UInt32s, idf: Float32s, weights: Float32s, more: Float32s) -> tuple[UInts, Float32s]:
     """Return the directory and the entries of `ScoringTables`.
 
     The directory is small enough for the processor's cache. Each row of the entries (idf, weights; then `more`) starts at a

@@ -34,7 +34,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class FeatureSettings:
-    """Which features texts have (features.word_occurrences)."""
+    """The features that texts have (features.word_occurrences)."""
 
     max_skip: int  # how far apart the words of a pair may be; 1 means neighbours
     lead_words: int  # how many words at the beginning of a text are features of their own, too

@@ -6,13 +6,13 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from complaint_model import compiled
-from complaint_model.arrays import Floats, Ints, Singles
+from complaint_model.arrays import Float32s, Floats, Ints
 from complaint_model.settings import Settings
 
 PASSES = 8  # over the rows; more passes change no label
 
 
-def fit_svms(matrix: csr_matrix, labels: Ints, label_count: int, settings: Settings) -> tuple[Singles, Floats]:
+def fit_svms(matrix: csr_matrix, labels: Ints, label_count: int, settings: Settings) -> tuple[Float32s, Floats]:
     """Fit one linear SVM with squared hinge loss per label against the rest.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from complaint_model import features
-from complaint_model.arrays import Floats, Int32s, Ints, Singles, UInt16s, UInt32s
+from complaint_model.arrays import Float32s, Floats, Int32s, Ints, UInt16s, UInt32s
 from complaint_model.hashing import BUCKET_BITS, CHAR_BITS, WORD_BITS
 from complaint_model.settings import FeatureSettings
 from complaint_model.tfidf import inverse_document_frequency, pair_values, word_values
@@ -30,7 +30,7 @@ class CharNgrams:
 
     words: csr_matrix  # (word buckets, n-grams) float32, the vector of each word, of length 1
     buckets: UInt32s  # (n-grams,)
-    idf: Singles  # (n-grams,)
+    idf: Float32s  # (n-grams,)
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Vocabulary:
 
     matrix: csr_matrix  # (texts, features and n-grams) float32, the most frequent columns first
     buckets: UInt32s  # (features,)
-    idf: Singles  # (features,)
-    shares: Singles  # (features,) factor of the matrix's values
+    idf: Float32s  # (features,)
+    shares: Float32s  # (features,) factor of the matrix's values
     new_word_idf: float
     char_ngrams: CharNgrams | None
     columns: Ints  # (features, then n-grams) the column of each in the matrix
@@ -115,7 +115,7 @@ def _matrix(
     parts: list[_Counts],
     *,
     index: Int32s,
-    idf: Singles,
+    idf: Float32s,
     shares: tuple[float, float],
     char_ngrams: CharNgrams | None,
     columns: Ints,
@@ -151,7 +151,7 @@ def _matrix(
     return vstack(matrices, format="csr") if matrices else csr_matrix((0, len(columns)), dtype=np.float32)
 
 
-def _char_ngrams_of_words(spelled: Sequence[tuple[Ints, Ints]]) -> tuple[Ints, Singles, csr_matrix]:
+def _char_ngrams_of_words(spelled: Sequence[tuple[Ints, Ints]]) -> tuple[Ints, Float32s, csr_matrix]:
     """Return bucket and idf of the n-grams that at least two words have, and (word buckets, n-grams) how often each word has each."""
     words, buckets = (np.concatenate(part) for part in zip(*spelled, strict=True)) if spelled else (np.zeros(0, np.int64),) * 2
     counts = csr_matrix((np.ones(len(words), dtype=np.float32), (words, buckets)), shape=(WORD_BUCKETS, 1 << CHAR_BITS))
@@ -160,7 +160,7 @@ def _char_ngrams_of_words(spelled: Sequence[tuple[Ints, Ints]]) -> tuple[Ints, S
     return ngrams, inverse_document_frequency(frequency[ngrams], len(np.unique(words))), counts[:, ngrams]
 
 
-def _of_length_one(counts: csr_matrix, idf: Singles) -> csr_matrix:
+def _of_length_one(counts: csr_matrix, idf: Float32s) -> csr_matrix:
     """Return each word's vector of idfs, divided by its length; an n-gram that occurs twice counts twice."""
     squares: Floats = counts @ idf.astype(np.float64) ** 2
     scale = 1.0 / np.sqrt(np.where(squares > 0, squares, 1.0))

@@ -54,7 +54,7 @@ class Page:
 
 
 class NumberFormat:
-    """Formats numbers as a language does: `1,250.5` and `75%` in English, `1.250,5` and `75 %` in Spanish."""
+    """The number format of a language: `1,250.5` and `75%` in English, `1.250,5` and `75 %` in Spanish."""
 
     def __init__(self, language: str) -> None:
         self._swap_marks = language == "es"

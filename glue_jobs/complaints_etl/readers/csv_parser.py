@@ -25,7 +25,7 @@ def lines_of(texts: Iterable[str], newline: str) -> Iterator[str]:
 
 
 class CsvParser:
-    """Parses records with one separator. Line ends inside cells stay as they are."""
+    """A parser of records with one separator. Line ends inside cells stay as they are."""
 
     def __init__(self, separator: str, *, escaped: bool) -> None:
         """Set the separator ("" for a file with one column), and `escaped` as in `FileFormat`."""

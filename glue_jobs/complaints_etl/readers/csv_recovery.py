@@ -83,7 +83,7 @@ class Rejection(NamedTuple):
 
 
 class Recovery:
-    """Decides which of the lines that the parser has taken are the broken record."""
+    """The decision which of the lines that the parser has taken are the broken record."""
 
     def __init__(self, lines: RecordLines, parser: CsvParser, width: int) -> None:
         """Set what the decisions need. `width` is the number of columns of the header."""

@@ -36,7 +36,7 @@ class _Columns(NamedTuple):
 
 
 class CsvRows:
-    """Iterates over the rows of a CSV. After a malformed record, the parser starts again below it."""
+    """The rows of a CSV, as an iterator. After a malformed record, the parser starts again below it."""
 
     def __init__(self, lines: Iterator[str], above: int, file_format: FileFormat) -> None:
         """Read `lines`, which begin below the header. `above` is the number of lines of the file above them."""

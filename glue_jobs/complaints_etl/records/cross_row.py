@@ -43,12 +43,12 @@ def usual_group() -> Column:
     return F.substring("fingerprint", 1, 16)
 
 
-def find_exceptions(rows: DataFrame, known: DataFrame | None, *, min_label_rows: int, has_labels: bool) -> DataFrame:
+def find_exceptions(rows: DataFrame, earlier_index: DataFrame | None, *, min_label_rows: int, has_labels: bool) -> DataFrame:
     """Return the rows that have something in common with other rows.
 
     Args:
         rows: annotated rows that are not rejected, with fingerprint.
-        known: the indexes of earlier runs, or None.
+        earlier_index: the indexes of earlier runs, or None.
         min_label_rows: a label with fewer texts is rare.
         has_labels: whether any file has a label column. Only labelled rows are split, so others need no groups.
 
@@ -75,12 +75,12 @@ def find_exceptions(rows: DataFrame, known: DataFrame | None, *, min_label_rows:
     group_id, rare = usual_group(), F.lit(False)
     if has_labels:
         signed = keys.where("signature IS NOT NULL").select("fingerprint", "signature").dropDuplicates(["fingerprint"])
-        compared = compared.join(group_near_copies(signed, known), "fingerprint", "left")
-        compared = compared.join(_count_label_rows(compared, known), F.col("label") == F.col("counted_label"), "left")
+        compared = compared.join(group_near_copies(signed, earlier_index), "fingerprint", "left")
+        compared = compared.join(_count_label_rows(compared, earlier_index), F.col("label") == F.col("counted_label"), "left")
         group_id = F.coalesce("group_id", group_id)
         rare = F.coalesce(F.col("label_rows") < min_label_rows, F.lit(False))
-        if known is not None:
-            compared = _with_earlier_conflicts(compared, known)
+        if earlier_index is not None:
+            compared = _with_earlier_conflicts(compared, earlier_index)
     compared = compared.withColumn("group_id", group_id).withColumn("rare", rare)
     is_exception = (
         F.col("duplicate_of").isNotNull()
@@ -95,34 +95,34 @@ def find_exceptions(rows: DataFrame, known: DataFrame | None, *, min_label_rows:
     return F.broadcast(exceptions) if exceptions.count() <= _BROADCAST_ROWS else exceptions
 
 
-def _with_earlier_conflicts(rows: DataFrame, known: DataFrame) -> DataFrame:
+def _with_earlier_conflicts(rows: DataFrame, earlier_index: DataFrame) -> DataFrame:
     """Set `conflict` also if an earlier run has the text with another label."""
-    before = known.groupBy("fingerprint").agg(F.min("label").alias("least"), F.max("label").alias("most"))
+    before = earlier_index.groupBy("fingerprint").agg(F.min("label").alias("least"), F.max("label").alias("most"))
     differs = (F.col("label") != F.col("least")) | (F.col("label") != F.col("most"))
     joined = rows.join(before, "fingerprint", "left")
     return joined.withColumn("conflict", F.col("conflict") | F.coalesce(differs, F.lit(False))).drop("least", "most")
 
 
-def _count_label_rows(rows: DataFrame, known: DataFrame | None) -> DataFrame:
+def _count_label_rows(rows: DataFrame, earlier_index: DataFrame | None) -> DataFrame:
     """Return counted_label, label_rows: distinct texts per label in this run and all earlier ones.
 
     A label that comes in small files, such as filled-in review lists, is learned once all of them together have enough rows.
     """
     labels = rows.where("order = 1 AND label IS NOT NULL").select("label", "fingerprint")
-    if known is not None:
-        labels = labels.unionByName(known.where("label IS NOT NULL").select("label", "fingerprint")).distinct()
+    if earlier_index is not None:
+        labels = labels.unionByName(earlier_index.where("label IS NOT NULL").select("label", "fingerprint")).distinct()
     counted = labels.groupBy("label").agg(F.count("*").alias("label_rows"))
     return counted.withColumnRenamed("label", "counted_label")
 
 
 def find_rows_no_longer_rare(
-    waiting: DataFrame, known: DataFrame, index: DataFrame, labels: Mapping[str, int], min_label_rows: int
+    earlier_rare: DataFrame, earlier_index: DataFrame, index: DataFrame, labels: Mapping[str, int], min_label_rows: int
 ) -> DataFrame | None:
     """Return the lines of earlier runs with a label that had too few texts until this run.
 
     Args:
-        waiting: `value`, lines of earlier runs with rare labels.
-        known: the indexes of earlier runs.
+        earlier_rare: `value`, lines of earlier runs with rare labels.
+        earlier_index: the indexes of earlier runs.
         index: the index of this run.
         labels: this run's rows per label, without rare labels.
         min_label_rows: a label with fewer texts is rare.
@@ -130,16 +130,18 @@ def find_rows_no_longer_rare(
     Returns:
         value, split; None if no label stopped being rare.
     """
-    counted = known.where("label IS NOT NULL").select("label", "fingerprint").distinct().groupBy("label").count().collect()
+    counted = (
+        earlier_index.where("label IS NOT NULL").select("label", "fingerprint").distinct().groupBy("label").count().collect()
+    )
     before = {row["label"]: row["count"] for row in counted}
     learned_now = [label for label in labels if 0 < before.get(label, 0) < min_label_rows]
     if not learned_now:
         return None
     line = F.from_json("value", "text string, label string, group_id string")
-    rows = waiting.select("value", line.alias("line")).where(F.col("line.label").isin(learned_now))
+    rows = earlier_rare.select("value", line.alias("line")).where(F.col("line.label").isin(learned_now))
     rows = rows.groupBy(F.sha2(F.lower("line.text"), 256).alias("fingerprint")).agg(F.min("value").alias("value"))
     # A text that has another label since, or is in this run too, is learned with that label.
-    relabelled = known.groupBy("fingerprint").agg(F.count_distinct("label").alias("labels")).where("labels > 1")
+    relabelled = earlier_index.groupBy("fingerprint").agg(F.count_distinct("label").alias("labels")).where("labels > 1")
     superseded = relabelled.select("fingerprint").unionByName(index.select("fingerprint"))
     group_id = F.from_json("value", "group_id string")["group_id"]
     rows = rows.join(superseded, "fingerprint", "left_anti").select("value", split_of(group_id))

@@ -1,4 +1,4 @@
-"""Read the rows of a file as raw rows (RAW_SCHEMA) in Arrow batches: our columns under our names, the others unchanged.
+"""Read the rows of a file as raw rows (ARROW_SCHEMA) in Arrow batches: our columns under our names, the others unchanged.
 
 A plain CSV is parsed in bulk (readers/csv_arrow.py), everything else row by row; the raw rows are the same. Column names may hold
 personal data (a survey's answer, a customer's name), so they are redacted here.
@@ -9,7 +9,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -37,27 +39,57 @@ _BATCH_ROWS = 2000  # annotate.py processes a batch at once
 _BATCH_CHARACTERS = 16 * 1024**2
 _FIRST_COMPOSABLE = 0xCC  # first byte of U+0300 in UTF-8; a text of characters below is composed already
 
-RAW_SCHEMA = (
-    "source_index int, part int, row_number bigint, line_number bigint, source_file string, source_version string, "
-    "original_id string, raw_text string, label_original string, label_read string, received_at timestamp, "
-    "unread_date boolean, carried_raw map<string,string>, reason string, detail string, record string"
-)
-_ARROW = pa.schema(
+# The columns of raw rows. Both readers build them by name.
+ARROW_SCHEMA = pa.schema(
     [
         ("source_index", pa.int32()),
         ("part", pa.int32()),
         ("row_number", pa.int64()),
         ("line_number", pa.int64()),
-        *(
-            (name, pa.string())
-            for name in ("source_file", "source_version", "original_id", "raw_text", "label_original", "label_read")
-        ),
+        ("source_file", pa.string()),
+        ("source_version", pa.string()),
+        ("original_id", pa.string()),
+        ("raw_text", pa.string()),
+        ("label_original", pa.string()),
+        ("label_read", pa.string()),
         ("received_at", pa.timestamp("us", "UTC")),
         ("unread_date", pa.bool_()),
         ("carried_raw", pa.map_(pa.string(), pa.string())),
-        *((name, pa.string()) for name in ("reason", "detail", "record")),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("record", pa.string()),
     ]
 )
+_SPARK_TYPES = {
+    pa.int32(): "int",
+    pa.int64(): "bigint",
+    pa.string(): "string",
+    pa.bool_(): "boolean",
+    pa.timestamp("us", "UTC"): "timestamp",
+    pa.map_(pa.string(), pa.string()): "map<string,string>",
+}
+RAW_SCHEMA = ", ".join(f"{field.name} {_SPARK_TYPES[field.type]}" for field in ARROW_SCHEMA)
+
+
+class RawRow(NamedTuple):
+    """A row of ARROW_SCHEMA, from the careful reader. A file that is rejected as a whole has no cells."""
+
+    source_index: int
+    part: int
+    row_number: int
+    line_number: int
+    source_file: str
+    source_version: str
+    original_id: str | None = None
+    raw_text: str | None = None
+    label_original: str | None = None
+    label_read: str | None = None
+    received_at: datetime | None = None
+    unread_date: bool | None = None
+    carried_raw: Sequence[tuple[str, str]] = ()
+    reason: str | None = None
+    detail: str | None = None
+    record: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,8 +118,7 @@ def read_batches(
         # The file counts as one row, so that the report accounts for it.
         count, file_format, rejected = 1, None, str(error.reason)
         position = (part.file, part.number, 1, 1, file.key, file.version_id)
-        no_cells: tuple[Any, ...] = (*(None,) * 6, [])
-        yield _to_arrow([(*position, *no_cells, rejected, str(error), error.record)])
+        yield _to_arrow([RawRow(*position, reason=rejected, detail=str(error), record=error.record)])
     summarize(part, PartSummary(count, file_format, rejected))
 
 
@@ -127,30 +158,30 @@ def _row_batches(file: SourceFile, part: Part, file_format: FileFormat, rows: It
     columns = file_format.columns
     # The cell of the date is also carried, because the export shows it as it was written.
     ours = {name for column, name in columns.items() if column != "received_at"}
-    batch: list[tuple[Any, ...]] = []
+    batch: list[RawRow] = []
     characters = 0
     for row in rows:
         id_cell, label_cell, date_cell = (
             _value(row.values, columns.get(column)) for column in ("complaint_id", "label", "received_at")
         )
         batch.append(
-            (
-                part.file,
-                part.number,
-                row.number,
-                row.line,
-                file.key,
-                file.version_id,
-                identity(id_cell),
-                _value(row.values, columns.get("text")),
-                label_as_written(label_cell),
-                label(label_cell),
-                received(date_cell, file_format.month_first),
-                is_unread(date_cell, file_format.month_first) if date_cell else None,
-                [(names[name], active(value)) for name, value in row.values.items() if name not in ours],
-                str(row.reason) if row.reason else None,
-                row.detail,
-                row.record,
+            RawRow(
+                source_index=part.file,
+                part=part.number,
+                row_number=row.number,
+                line_number=row.line,
+                source_file=file.key,
+                source_version=file.version_id,
+                original_id=identity(id_cell),
+                raw_text=_value(row.values, columns.get("text")),
+                label_original=label_as_written(label_cell),
+                label_read=label(label_cell),
+                received_at=received(date_cell, file_format.month_first),
+                unread_date=is_unread(date_cell, file_format.month_first) if date_cell else None,
+                carried_raw=[(names[name], active(value)) for name, value in row.values.items() if name not in ours],
+                reason=str(row.reason) if row.reason else None,
+                detail=row.detail,
+                record=row.record,
             )
         )
         characters += len(row.record)
@@ -167,11 +198,11 @@ def _value(values: Mapping[str, str], column: str | None) -> str | None:
     return unicodedata.normalize("NFC", value.strip()) or None
 
 
-def _to_arrow(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
-    """Return rows as RAW_SCHEMA."""
-    columns = zip(*rows, strict=True) if rows else [()] * len(_ARROW)
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, _ARROW, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=_ARROW)
+def _to_arrow(rows: Sequence[RawRow]) -> pa.RecordBatch:
+    """Return rows as ARROW_SCHEMA."""
+    columns = dict(zip(RawRow._fields, zip(*rows, strict=True) if rows else repeat(()), strict=False))
+    arrays = [pa.array(columns[field.name], field.type) for field in ARROW_SCHEMA]
+    return pa.RecordBatch.from_arrays(arrays, schema=ARROW_SCHEMA)
 
 
 # -- in bulk ----------------------------------------------------------------------------------------------------------
@@ -192,24 +223,29 @@ def _plain_batches(
             for column in ("text", "complaint_id", "label", "received_at")
         )
         labels, dates = label_cells.dictionary_encode(), date_cells.dictionary_encode()
-        arrays = [
-            pa.array([part.file] * size, pa.int32()),
-            pa.array([part.number] * size, pa.int32()),
-            rows.column(csv_arrow.ROW_NUMBER),
-            rows.column(csv_arrow.LINE_NUMBER),
-            pa.array([file.key] * size),
-            pa.array([file.version_id] * size),
-            _identities(id_cells),
-            text,
-            *(_map_distinct(labels, pa.string(), read) for read in (label_as_written, label)),
-            _map_distinct(dates, _ARROW.field("received_at").type, lambda cell: received(cell, month_first)),
-            _map_distinct(dates, pa.bool_(), lambda cell: is_unread(cell, month_first)),
-            _maps({names[name]: array for name, array in cells.items() if name not in ours}, size),
-            nulls,  # reason
-            nulls,  # detail
-            rows.column(csv_arrow.RECORD),
-        ]
-        yield pa.RecordBatch.from_arrays(arrays, schema=_ARROW)
+        arrays = {
+            "source_index": pa.array([part.file] * size, pa.int32()),
+            "part": pa.array([part.number] * size, pa.int32()),
+            "row_number": rows.column(csv_arrow.ROW_NUMBER),
+            "line_number": rows.column(csv_arrow.LINE_NUMBER),
+            "source_file": pa.array([file.key] * size),
+            "source_version": pa.array([file.version_id] * size),
+            "original_id": _identities(id_cells),
+            "raw_text": text,
+            "label_original": _map_distinct(labels, pa.string(), label_as_written),
+            "label_read": _map_distinct(labels, pa.string(), label),
+            "received_at": _map_distinct(dates, _type("received_at"), lambda cell: received(cell, month_first)),
+            "unread_date": _map_distinct(dates, _type("unread_date"), lambda cell: is_unread(cell, month_first)),
+            "carried_raw": _maps({names[name]: array for name, array in cells.items() if name not in ours}, size),
+            "reason": nulls,
+            "detail": nulls,
+            "record": rows.column(csv_arrow.RECORD),
+        }
+        yield pa.RecordBatch.from_arrays([arrays[name] for name in ARROW_SCHEMA.names], schema=ARROW_SCHEMA)
+
+
+def _type(column: str) -> pa.DataType:
+    return ARROW_SCHEMA.field(column).type
 
 
 def _values(cells: pa.Array) -> pa.Array:

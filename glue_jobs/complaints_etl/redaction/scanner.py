@@ -208,7 +208,7 @@ def _hashed(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 
 class PrefixIndex:
-    """Finds the positions of prefixes of up to 32 groups, for many texts at once.
+    """An index of prefixes of up to 32 groups, which finds their positions in many texts at once.
 
     A position has one bit per group. Only the first two to four letters of a word are compared, as one integer: `pin` is looked up as
     three letters, `contrasena` as `cont`. So a position is a candidate; the pattern decides.

@@ -16,17 +16,17 @@ from local_aws.services.lambda_.runner import FunctionRunner, Result
 class QueuePollers:
     """One poller per event source mapping, as long as the mapping exists."""
 
-    def __init__(self, context: LocalContext, runner: FunctionRunner, by_arn: Callable[[str], Any]) -> None:
+    def __init__(self, context: LocalContext, runner: FunctionRunner, function_by_arn: Callable[[str], Any]) -> None:
         """Start none yet.
 
         Args:
             context: The local AWS.
             runner: Runs the functions.
-            by_arn: Returns moto's function of an ARN.
+            function_by_arn: Returns moto's function of an ARN.
         """
         self._context = context
         self._runner = runner
-        self._by_arn = by_arn
+        self._function_by_arn = function_by_arn
         self._stopping = threading.Event()
 
     def start(self) -> None:
@@ -70,7 +70,7 @@ class QueuePollers:
         queue = self._context.backend("sqs").queues.get(name)
         if queue and not queue.messages:
             return  # a request costs more than a look, and the queue is empty most of the time
-        function = self._by_arn(mapping.function_arn)
+        function = self._function_by_arn(mapping.function_arn)
         client = self._context.client("sqs", function.role, "lambda.amazonaws.com")
         url = f"{self._context.endpoint_url}/{self._context.account_id}/{name}"
         batch = self._gather(client, url, size=mapping.batch_size or 10, window=float(mapping.max_batch_window or 0))

@@ -34,7 +34,7 @@ class Result:
 
 
 class FunctionRunner:
-    """Runs functions, and knows which of them run."""
+    """The runner of functions. It knows which of them run."""
 
     def __init__(self, context: LocalContext) -> None:
         self._context = context

@@ -19,7 +19,7 @@ RESPONSE_BYTES = 6 * 1024 * 1024
 
 
 class RuntimeApi:
-    """Serves one event, once.
+    """The server of one event, which it serves once.
 
     Attributes:
         done: Set when the function has answered.

@@ -24,15 +24,15 @@ ASYNC_RETRY_SECONDS = (2, 4)
 
 
 class LambdaService(Service):
-    """Runs functions, and polls the queues that are mapped to them."""
+    """Lambda: functions run, and the queues that are mapped to them are polled."""
 
     def __init__(self, context: LocalContext) -> None:
         super().__init__(context)
         self._runner = FunctionRunner(context)
-        self._pollers = QueuePollers(context, self._runner, self.by_arn)
+        self._pollers = QueuePollers(context, self._runner, self.function_by_arn)
         self._stopping = threading.Event()
 
-    def by_arn(self, arn: str) -> Any:
+    def function_by_arn(self, arn: str) -> Any:
         """Return moto's object of a function."""
         return self.context.backend("lambda").get_function(arn)
 
@@ -104,7 +104,7 @@ class LambdaService(Service):
         @patching.extend(LambdaBackend, "create_event_source_mapping")
         def create_event_source_mapping(moto_create: Any, self_: Any, spec: dict[str, Any]) -> Any:
             mapping = moto_create(self_, spec)
-            function = self.by_arn(mapping.function_arn)
+            function = self.function_by_arn(mapping.function_arn)
             for queue in self.context.backend("sqs").queues.values():
                 if queue.queue_arn != mapping.event_source_arn:
                     continue

@@ -25,7 +25,7 @@ class Proposal:
 
 
 class Optimizer:
-    """Proposes hyperparameters, and learns from the outcomes of trials. Not thread-safe."""
+    """A source of hyperparameters that learns from the outcomes of trials. Not thread-safe."""
 
     def __init__(self, configuration: Mapping[str, Any]) -> None:
         """Prepare a tuning job.

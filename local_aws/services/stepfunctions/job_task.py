@@ -39,7 +39,7 @@ def job_task_class(context: LocalContext, integrations: Mapping[tuple[str, str],
     from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
     class JobTask(StateTaskServiceCallback):
-        """Starts a job with the state machine's role, waits for its end, and stops it if the execution is stopped."""
+        """A state that starts a job with the state machine's role, waits for its end, and stops it if the execution is stopped."""
 
         def __init__(self) -> None:
             super().__init__(supported_integration_patterns={ResourceCondition.Sync})

@@ -30,7 +30,12 @@ def run(spark: SparkSession, settings: JobSettings) -> Callable[..., Prepared | 
     """`run({"a.csv": b"…"}, max_reject_share=1.0)`: prepare these files under changed settings."""
 
     def work(
-        files: dict[str, bytes], *, known: Any = None, waiting: Any = None, part_bytes: int = PART_BYTES, **changed: Any
+        files: dict[str, bytes],
+        *,
+        earlier_index: Any = None,
+        earlier_rare: Any = None,
+        part_bytes: int = PART_BYTES,
+        **changed: Any,
     ) -> Prepared | Refusal:
         sources = [
             SourceFile(
@@ -40,7 +45,7 @@ def run(spark: SparkSession, settings: JobSettings) -> Callable[..., Prepared | 
         ]
         chosen = dataclasses.replace(settings, **{"max_reject_share": 1.0, **changed})
         return prepare(
-            spark, sources, chosen, run_id="20261124-100000-abcdef01", salt="salt", known=known, waiting=waiting,
+            spark, sources, chosen, run_id="20261124-100000-abcdef01", salt="salt", earlier_index=earlier_index, earlier_rare=earlier_rare,
             part_bytes=part_bytes,
         )  # fmt: skip
 

@@ -291,7 +291,7 @@ def test_a_near_copy_of_an_earlier_runs_row_takes_its_side(run: Run, tmp_path: P
 
     second = run(
         {"b.csv": table(*({"text": text, "label": "a"} for text in texts[1:]))},
-        known=stored(first, tmp_path),
+        earlier_index=stored(first, tmp_path),
         min_label_rows=1,
     )
 
@@ -358,7 +358,7 @@ def test_labels_are_cleaned_blank_ones_are_none_and_variants_are_told(run: Run, 
 
     again = run(
         {"b.csv": table({**rows[0], "label": "app"}, rows[3], {"text": "una queja nueva del todo", "label": "app"})},
-        known=stored(first, tmp_path),
+        earlier_index=stored(first, tmp_path),
         min_label_rows=1,
     )
     assert again.report["conflicting_texts"] == 1
@@ -401,19 +401,19 @@ def test_a_label_that_is_rare_in_each_file_but_not_in_all_is_learned_with_what_c
     prefix, spark = f"file://{tmp_path}", SparkSession.builder.getOrCreate()
     first = run({"a.csv": table(row("alfa"), row("beta"), row("gama"))}, min_label_rows=4)
     assert {found["label"] for found in collected(first)} == {None}
-    known = stored(first, tmp_path)
+    earlier_index = stored(first, tmp_path)
     assert not texts(write(first, prefix=prefix, put=put, started=0.0))
-    waiting = spark.createDataFrame(spark.read.text(f"{prefix}/labelled/rare").select("value").collect(), "value string")
+    earlier_rare = spark.createDataFrame(spark.read.text(f"{prefix}/labelled/rare").select("value").collect(), "value string")
 
-    same = run({"b.csv": table(row("alfa"))}, known=known, waiting=waiting, min_label_rows=4)
+    same = run({"b.csv": table(row("alfa"))}, earlier_index=earlier_index, earlier_rare=earlier_rare, min_label_rows=4)
     assert collected(same)[0]["label"] is None  # the same text again is not a fourth
     assert same.report["labelled_earlier"] == {"train": 0, "validation": 0, "test": 0}
-    changed = known.unionByName(
-        known.where(F.col("fingerprint") == fingerprint_of(first, "gama")).withColumn("label", F.lit("x"))
+    changed = earlier_index.unionByName(
+        earlier_index.where(F.col("fingerprint") == fingerprint_of(first, "gama")).withColumn("label", F.lit("x"))
     )
     more = run(
         {"c.csv": table({"text": "cobro doble de la cuota", "label": "fees"}, row("alfa"))},
-        known=changed, waiting=waiting, min_label_rows=4,
+        earlier_index=changed, earlier_rare=earlier_rare, min_label_rows=4,
     )  # fmt: skip
     assert collected(more)[0]["label"] == "fees"
     # alfa came again, and gama has had another label since.
@@ -422,8 +422,8 @@ def test_a_label_that_is_rare_in_each_file_but_not_in_all_is_learned_with_what_c
     assert sum(more.report["labelled"].values()) == 2
     after = run(
         {"d.csv": table(row("delta"))},
-        known=known.unionByName(stored(more, tmp_path / "more")),
-        waiting=waiting,
+        earlier_index=earlier_index.unionByName(stored(more, tmp_path / "more")),
+        earlier_rare=earlier_rare,
         min_label_rows=4,
     )
     assert not sum(after.report["labelled_earlier"].values())  # they are learned already

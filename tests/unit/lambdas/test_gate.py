@@ -383,7 +383,7 @@ def test_a_model_that_answers_nothing_has_no_precision() -> None:
 )
 def test_a_sentence_shows_what_it_says(evaluation: Any, sentence: str) -> None:
     verdict = judged(evaluation, "3" if evaluation["champion"] else "none")
-    assert sentence in [check.says for check in verdict.checks]
+    assert sentence in [check.message for check in verdict.checks]
 
 
 def test_every_objection_is_said_and_every_number_kept() -> None:

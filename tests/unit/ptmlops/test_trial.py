@@ -122,6 +122,21 @@ def test_a_file_without_a_text_column_is_refused_with_its_names_unless_they_may_
     assert "Pérez" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.csv", "id,texto,tipo\n1,hola,x\n", "has no label column (id, texto, tipo): give it one of the names label,"),
+        ("a.csv", "id,texto\n1,hola\n", "or add its name to complaints.columns.label in environments/local.toml"),
+        ("a.txt", "cobros me cobraron dos veces\n", "is read as one complaint: labelled complaints need a table"),
+    ],
+)
+def test_a_file_without_labels_is_refused_with_what_it_has(tmp_path: Path, name: str, content: str, says: str) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(OperatorError) as caught:
+        checks.check_table(tmp_path / name, SETTINGS, needs_label=True)
+    assert says in str(caught.value)
+
+
 def test_an_earlier_trial_is_replaced_only_on_request_and_no_folder_is_made_before_the_end(tmp_path: Path) -> None:
     checks.check_folder(tmp_path / "new" / "folder", [], overwrite=False)
     assert not list(tmp_path.iterdir())

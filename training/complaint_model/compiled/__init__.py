@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from complaint_model.arrays import Bools, Int32s, Ints, PackedTexts, ScoreArrays, ScoringTables, Singles
+from complaint_model.arrays import Bools, Float32s, Int32s, Ints, PackedTexts, ScoreArrays, ScoringTables
 from complaint_model.compiled import cache, wheels
 
 log = logging.getLogger(__name__)
@@ -37,12 +37,12 @@ class Kernels:
     count_features: Callable[[PackedTexts, int, int], Int32s]
     spell: Callable[[PackedTexts, Bools], Int32s]
     score: Callable[[PackedTexts, ScoringTables, ScoreArrays], None]
-    bayes_scales: Callable[[Ints, Int32s, Ints, float, Singles], None]
-    fit_svms: Callable[[Ints, Int32s, Singles, Ints, Singles, Singles, int, int], Singles]
+    bayes_scales: Callable[[Ints, Int32s, Ints, float, Float32s], None]
+    fit_svms: Callable[[Ints, Int32s, Float32s, Ints, Float32s, Float32s, int, int], Float32s]
 
 
 class Numba:
-    """Loads the kernels once, at their first use."""
+    """The kernels, loaded at their first use."""
 
     def __init__(self, load: Callable[[], Kernels]) -> None:
         self._import = load

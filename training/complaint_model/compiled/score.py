@@ -22,13 +22,13 @@ import numpy as np
 from complaint_model.arrays import (
     MIN_CONTRIBUTION,
     MIN_PROBABILITY,
+    Float32s,
     Floats,
     Int32s,
     Ints,
     PackedTexts,
     ScoreArrays,
     ScoringTables,
-    Singles,
     UInt8s,
     UInts,
 )
@@ -137,7 +137,7 @@ def _inverse(length: float) -> float:
 
 @compiled
 def _add_words(
-    count: int, words: int, tokens: Tokens, features: Features, sums: Sums, model: ScoringTables, flat: Singles, width: Any
+    count: int, words: int, tokens: Tokens, features: Features, sums: Sums, model: ScoringTables, flat: Float32s, width: Any
 ) -> tuple[int, int, float]:
     """Add up the rows of the distinct words in `sums.totals`.
 
@@ -173,7 +173,7 @@ def _ones_below(word: Any, bit: Any) -> Any:
 
 
 @compiled
-def _look_up(count: int, bucket: Int32s, directory: UInts, flat: Singles, width: Any, absent: int, row: UInts) -> int:
+def _look_up(count: int, bucket: Int32s, directory: UInts, flat: Float32s, width: Any, absent: int, row: UInts) -> int:
     """Fill `row` with the row of each bucket, `absent` if it has none, and rows of zeros up to a multiple of four.
 
     Example: bucket 70 is bit 6 of word 1. If the bit is set, the row is the number of rows before word 1 plus the bits set below it.
@@ -198,7 +198,7 @@ def _look_up(count: int, bucket: Int32s, directory: UInts, flat: Singles, width:
 
 
 @compiled
-def _add_up(count: int, row: UInts, amount: Floats, flat: Singles, width: Any, totals: Floats) -> float:
+def _add_up(count: int, row: UInts, amount: Floats, flat: Float32s, width: Any, totals: Floats) -> float:
     """Fill `totals` (width,) with the sum of the rows times their amounts, and return the length of the vector amount * idf.
 
     Four rows at a time, so that the processor asks for the next row before the last has come.

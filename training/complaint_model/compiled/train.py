@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from complaint_model.arrays import Int32s, Ints, Singles
+from complaint_model.arrays import Float32s, Int32s, Ints
 from complaint_model.compiled.jit import compiled
 
 
 @compiled
-def bayes_scales(starts: Ints, columns: Int32s, labels: Ints, power: float, scales: Singles) -> None:
+def bayes_scales(starts: Ints, columns: Int32s, labels: Ints, power: float, scales: Float32s) -> None:
     """Fill `scales` (features, labels) with squared naive Bayes scales: |log-count ratio| ** power, with mean 1 per label, squared.
 
     The log-count ratio (Wang and Manning, 2012) says how much more often a feature occurs in rows of the label than in the others. Counts
@@ -60,8 +60,8 @@ def bayes_scales(starts: Ints, columns: Int32s, labels: Ints, power: float, scal
 
 @compiled
 def fit_svms(
-    starts: Ints, columns: Int32s, values: Singles, labels: Ints, costs: Singles, table: Singles, passes: int, seed: int
-) -> Singles:
+    starts: Ints, columns: Int32s, values: Float32s, labels: Ints, costs: Float32s, table: Float32s, passes: int, seed: int
+) -> Float32s:
     """Fit one linear SVM (squared hinge) per label against the rest, by dual coordinate descent as liblinear does (Hsieh et al., 2008).
 
     A feature scaled by r is a feature whose step is r squared, so the rows need not be copied for each label's scales.

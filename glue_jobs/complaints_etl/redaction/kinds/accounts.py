@@ -80,7 +80,7 @@ RULES = (
         accepts=lambda match: is_clabe(match[0]),
     ),
     Rule(
-        name="account, number behind the word",
+        name="account after keyword",
         type="ACCOUNT",
         example="mi cuenta de ahorros Bancolombia No. 00912345678",
         prefixes=ACCOUNT_PREFIXES,
@@ -92,7 +92,7 @@ RULES = (
         ),
     ),
     Rule(
-        name="account in the form of a Colombian bank",
+        name="Colombian account format",
         type="ACCOUNT",
         example="a la 912-345678-01 por favor",
         min_digits=11,
@@ -100,7 +100,7 @@ RULES = (
         pattern=re.compile(r"(?<![\w$\-])(?<!\d[.,])\d{3}-\d{6}-\d{2}(?![\w\-]|[.,]\d)"),
     ),
     Rule(
-        name="account, number before the word",
+        name="account before keyword",
         type="ACCOUNT",
         example="my 4417 123456 account",
         prefixes=ACCOUNT_PREFIXES,
@@ -108,9 +108,9 @@ RULES = (
         min_digits=8,
         pattern=re.compile(rf"(?<![\w$\-])(?<!\d[., \-])\d(?:[ \-]?\d){{7,19}}(?=\s(?i:{_BEFORE})\b)"),
     ),
-    another("ACCOUNT", r"\d(?:[ \-]?\d){7,19}", name="another account", example="<ACCOUNT> y no a la 00912345678"),
+    another("ACCOUNT", r"\d(?:[ \-]?\d){7,19}", name="account in a list", example="<ACCOUNT> y no a la 00912345678"),
     Rule(
-        name="account, some words behind the word",
+        name="account near keyword",
         type="ACCOUNT",
         example="la cuenta que abrí con ustedes, 009123456",
         prefixes=ACCOUNT_PREFIXES,

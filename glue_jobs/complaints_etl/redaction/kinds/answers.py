@@ -19,7 +19,7 @@ _PASSPHRASE = LEXICON.pattern("passphrases")
 
 RULES = (
     Rule(
-        name="answer about a first pet, car or school",
+        name="security answer, first pet or school",
         type="SECRET",
         example="my first pet was Biscuit",
         prefixes=ANSWER_PREFIXES,
@@ -31,7 +31,7 @@ RULES = (
         ),
     ),
     Rule(
-        name="words that open a wallet",
+        name="seed phrase",
         type="SECRET",
         example="frase semilla mesa gato luna pan río tren silla flor dedo nube sal taza",
         prefixes=ANSWER_PREFIXES,
@@ -40,7 +40,7 @@ RULES = (
         ),
     ),
     Rule(
-        name="answer to a security question",
+        name="security answer",
         type="SECRET",
         example="my security answer is Rocky",
         prefixes=ANSWER_PREFIXES,
@@ -59,7 +59,7 @@ RULES = (
         pattern=re.compile(rf"(?i)(?P<keep>\b(?:{_PASSPHRASE})\b[^.!?\n\"“]{{0,20}}[\"“])[^\"”\n]{{5,60}}(?=[\"”])"),
     ),
     Rule(
-        name="passphrase of several words",
+        name="multi-word passphrase",
         type="SECRET",
         example="my passphrase was seven green lamps but it fails",
         prefixes=ANSWER_PREFIXES,

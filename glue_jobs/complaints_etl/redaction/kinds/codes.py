@@ -43,7 +43,7 @@ def _is_sent_code(match: re.Match[str]) -> bool:
 
 RULES = (
     Rule(
-        name="card code, some words behind the word",
+        name="card code near keyword",
         type="SECRET",
         example="el código de seguridad que tiene es 934",
         prefixes=SECRET_PREFIXES,
@@ -54,7 +54,7 @@ RULES = (
         accepts=_is_code,
     ),
     Rule(
-        name="PIN, some words behind the word",
+        name="PIN near keyword",
         type="SECRET",
         example="the PIN I typed was 4821",
         prefixes=SECRET_PREFIXES,
@@ -63,7 +63,7 @@ RULES = (
         accepts=_is_code,
     ),
     Rule(
-        name="code, some words behind the word",
+        name="code near keyword",
         type="SECRET",
         example="el código que me llegó fue 834112",
         prefixes=SECRET_PREFIXES,
@@ -74,7 +74,7 @@ RULES = (
         accepts=_is_sent_code,
     ),
     Rule(
-        name="code beside a card",
+        name="code near a card",
         type="SECRET",
         example="<CARD>, código 934",
         contains="<CARD>",

@@ -36,7 +36,7 @@ RULES = (
         pattern=re.compile(rf"{_LOCAL_PART}@[\w\-]+(?:\.[\w\-]+| (?i:(?:dot|punto) (?:{_TOP_LEVEL}))\b)+"),
     ),
     Rule(
-        name="email at a well-known host, mistyped",
+        name="email, mistyped host",
         type="EMAIL",
         example="juan.perez@ gmail,com",
         contains="@",

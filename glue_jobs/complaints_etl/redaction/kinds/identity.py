@@ -26,7 +26,7 @@ _FORMS = rf"{_GROUPED}|\d{{1,4}}(?:\.?\d{{3}}){{2}}|\d{{1,2}}(?:\.?\d{{3}}){{3}}
 
 RULES = (
     Rule(
-        name="NIT behind the word",
+        name="NIT after keyword",
         type="NIT",
         example="NIT 900.123.456-8",
         prefixes=TAX_PREFIXES,
@@ -36,7 +36,7 @@ RULES = (
         ),
     ),
     Rule(
-        name="NIT with its check digit",
+        name="NIT with check digit",
         type="NIT",
         example="la empresa 800197268-4",
         min_digits=10,
@@ -45,7 +45,7 @@ RULES = (
         accepts=lambda match: is_nit(match[0]),
     ),
     Rule(
-        name="identity document, number behind the word",
+        name="identity document after keyword",
         type="ID_NUMBER",
         example="mi cédula de ciudadanía No. 1.032.445.667",
         prefixes=IDENTITY_PREFIXES,
@@ -53,7 +53,7 @@ RULES = (
         pattern=re.compile(rf"(?i)(?P<keep>\b(?:{_ADJACENT})\b{LINK})(?:{_FORMS})(?![\d]|[.,]\d){NOT_MONEY}"),
     ),
     Rule(
-        name="passport behind the word",
+        name="passport after keyword",
         type="ID_NUMBER",
         example="mi pasaporte es AV123456",
         prefixes=PASSPORT_PREFIXES,
@@ -61,7 +61,7 @@ RULES = (
         pattern=re.compile(rf"(?i)(?P<keep>\b(?:{_PASSPORT})\b{LINK})[A-Z]{{0,3}}\d{{6,9}}(?!\w)"),
     ),
     Rule(
-        name="document in letters and digits",
+        name="alphanumeric identity document",
         type="ID_NUMBER",
         example="DNI 12345678Z",
         prefixes=IDENTITY_PREFIXES,
@@ -72,7 +72,7 @@ RULES = (
         ),
     ),
     Rule(
-        name="passport, some words behind the word",
+        name="passport near keyword",
         type="ID_NUMBER",
         example="mi pasaporte venció, número AV123456",
         prefixes=PASSPORT_PREFIXES,
@@ -80,7 +80,7 @@ RULES = (
         pattern=re.compile(rf"(?i)(?P<keep>\b(?:{_PASSPORT})\b{GAP})(?:[A-Z]{{1,3}}\d{{6,9}}|\d{{9}})(?!\w)"),
     ),
     Rule(
-        name="social security number by its form",
+        name="social security number format",
         type="ID_NUMBER",
         example="they asked for 123-45-6789",
         min_digits=9,
@@ -91,7 +91,7 @@ RULES = (
         ),
     ),
     Rule(
-        name="social security number, some words behind the word",
+        name="social security number near keyword",
         type="ID_NUMBER",
         example="my social was used by somebody: 123456789",
         prefixes=SOCIAL_SECURITY_PREFIXES,
@@ -101,7 +101,7 @@ RULES = (
         ),
     ),
     Rule(
-        name="identity document, some words behind the word",
+        name="identity document near keyword",
         type="ID_NUMBER",
         example="mi cédula que les mandé ayer, 52123456",
         prefixes=IDENTITY_PREFIXES,
@@ -111,5 +111,5 @@ RULES = (
         ),
         accepts=is_personal,
     ),
-    another("ID_NUMBER", rf"{_GROUPED}|\d{{7,10}}", name="another identity document", example="<ID_NUMBER> y no 52123456"),
+    another("ID_NUMBER", rf"{_GROUPED}|\d{{7,10}}", name="identity document in a list", example="<ID_NUMBER> y no 52123456"),
 )

@@ -64,14 +64,14 @@ def _is_ipv4(match: re.Match[str]) -> bool:
 
 RULES = (
     Rule(
-        name="query of a link",
+        name="URL query",
         type="URL_QUERY",
         example="entré a https://a.co/x?token=1",
         contains_folded="http",
         pattern=re.compile(r"(?i)(?P<keep>https?://[^\s?#]+)[?#]\S+"),
     ),
     Rule(
-        name="query of a link without its scheme",
+        name="URL query without scheme",
         type="URL_QUERY",
         example="entré a www.banco.co/x?token=1",
         positions=_links,

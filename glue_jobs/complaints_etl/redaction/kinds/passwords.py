@@ -69,7 +69,7 @@ def _is_my_password(match: re.Match[str]) -> bool:
 
 RULES = (
     Rule(
-        name="secret behind the word",
+        name="secret after keyword",
         type="SECRET",
         example="mi clave es Luna2024*",
         prefixes=SECRET_PREFIXES,
@@ -81,7 +81,7 @@ RULES = (
         accepts=_is_secret,
     ),
     Rule(
-        name="key of a program",
+        name="API key",
         type="SECRET",
         example="the key sk_live_4eC39HqLyjWDarjtT1",
         min_digits=1,
@@ -89,7 +89,7 @@ RULES = (
         pattern=re.compile(r"\b[a-z]{2,6}_(?:[a-z]{2,8}_)?(?=\w*\d)(?=\w*[A-Z])[A-Za-z0-9]{10,80}\b"),
     ),
     Rule(
-        name="password, some words behind the word",
+        name="password near keyword",
         type="SECRET",
         example="my old password? it was rangers26",
         prefixes=SECRET_PREFIXES,
@@ -100,7 +100,7 @@ RULES = (
         accepts=_is_password,
     ),
     Rule(
-        name="password of words with underscores",
+        name="snake_case password",
         type="SECRET",
         example="my password was green_lamp_seven",
         prefixes=SECRET_PREFIXES,
@@ -125,7 +125,7 @@ RULES = (
         for quote in ('"', "“")
     ),
     Rule(
-        name="secret before the word",
+        name="secret before keyword",
         type="SECRET",
         example="usaba Rangers1 como mi clave",
         prefixes=SECRET_PREFIXES,

@@ -24,7 +24,7 @@ def _is_phone(match: re.Match[str]) -> bool:
 
 RULES = (
     Rule(
-        name="telephone in the international form",
+        name="international telephone",
         type="PHONE",
         example="escriban al +57 310 555 1234",
         positions=lambda text: find_all(text.text, ("+",)),
@@ -38,7 +38,7 @@ RULES = (
         ),
     ),
     Rule(
-        name="telephone in a link that opens a chat",
+        name="telephone in a chat link",
         type="PHONE",
         example="https://wa.me/573105551234",
         contains_folded="wa.me/",
@@ -46,7 +46,7 @@ RULES = (
         pattern=re.compile(r"(?i)(?P<keep>\bwa\.me/)\+?\d{9,15}"),
     ),
     Rule(
-        name="telephone by its form",
+        name="telephone format",
         type="PHONE",
         example="es el 310 555 12 34",
         min_digits=10,
@@ -61,7 +61,7 @@ RULES = (
         accepts=_is_phone,
     ),
     Rule(
-        name="telephone behind the word",
+        name="telephone after keyword",
         type="PHONE",
         example="mi teléfono es 234 5678",
         prefixes=PHONE_PREFIXES,

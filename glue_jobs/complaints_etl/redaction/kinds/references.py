@@ -65,7 +65,7 @@ def _is_not_a_document(match: re.Match[str]) -> bool:
 
 RULES = (
     Rule(
-        name="reference with a known beginning",
+        name="reference with known prefix",
         type="REFERENCE",
         example="PQR-20260001 sin respuesta",
         positions=_capitals,
@@ -76,7 +76,7 @@ RULES = (
         accepts=_is_reference,
     ),
     Rule(
-        name="reference behind the word",
+        name="reference after keyword",
         type="REFERENCE",
         example="radicado No. 2026-000123",
         prefixes=REFERENCE_PREFIXES,
@@ -89,7 +89,7 @@ RULES = (
         accepts=_is_reference,
     ),
     Rule(
-        name="capitals and digits",
+        name="alphanumeric reference",
         type="REFERENCE",
         example="el BC-12345 del banco",
         positions=_capitals,
@@ -100,7 +100,7 @@ RULES = (
         accepts=_is_not_a_document,
     ),
     Rule(
-        name="reference, some words behind the word",
+        name="reference near keyword",
         type="REFERENCE",
         example="el reclamo que puse en marzo, AB20260012",
         prefixes=REFERENCE_PREFIXES,
@@ -113,7 +113,7 @@ RULES = (
     another(
         "REFERENCE",
         r"[A-Z]{0,5}[\-_]?\d[\dA-Z]{4,}(?:[\-/_][A-Z]{0,5}\d[\dA-Z]*){0,3}|\d{4}-\d{4,}",
-        name="another reference",
+        name="reference in a list",
         example="<REFERENCE> y 20260012345",
     ),
 )

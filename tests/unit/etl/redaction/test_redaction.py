@@ -33,7 +33,7 @@ def test_precision_and_recall_hold_on_labelled_sentences(found: list[Sentence], 
         assert row["n"] >= 50, kind
         assert row["precision"] >= least, kind
         assert row["recall"] >= least, kind
-    for kind, row in result["facts"].items():
+    for kind, row in result["entities"].items():
         assert row["f1"] >= 0.95, kind
     assert result["destroyed"] <= destroyed
 

@@ -17,6 +17,7 @@ from ptmlops.target import Target
 from ptmlops_contracts.keys import OUTPUT_RUNS, ModelKeys, OutputKeys, PreparedKeys, run_folder_id
 from ptmlops_contracts.ledger import run_key
 from ptmlops_contracts.run import ENDED, RunStatus
+from ptmlops_contracts.words import accounting, quantity
 
 POLL_SECONDS = 0.5
 # The states that repeat until a run has collected its files.
@@ -113,13 +114,12 @@ def _summary(target: Target, run_id: str, state: str, document: dict[str, Any]) 
 
 def _collected(_target: Target, _run_id: str, document: dict[str, Any]) -> str:
     files, size = document["collect"]["files"], document["collect"]["bytes"]
-    return f"{files:,} {'file' if files == 1 else 'files'}, {size:,} bytes"
+    return f"{quantity(files, 'file')}, {quantity(size, 'byte')}"
 
 
 def _prepared(target: Target, run_id: str, _document: dict[str, Any]) -> str:
     report = read_json(target, target.outputs["PreparedBucketName"], PreparedKeys(run_id).report) or {}
-    rows = report.get("rows", {})
-    return ", ".join(f"{rows[name]:,} {name}" for name in ("read", "accepted", "rejected", "duplicates") if name in rows)
+    return accounting(report["rows"]) if report.get("rows") else ""
 
 
 def _planned(_target: Target, _run_id: str, document: dict[str, Any]) -> str:
@@ -134,7 +134,8 @@ def _trained(_target: Target, _run_id: str, document: dict[str, Any]) -> str:
 def _evaluated(target: Target, run_id: str, _document: dict[str, Any]) -> str:
     evaluation = read_json(target, target.outputs["ModelsBucketName"], ModelKeys(run_id).evaluation_document) or {}
     score, rows = evaluation.get("candidate", {}).get("macro_f1"), evaluation.get("holdout", {}).get("rows", 0)
-    return f"macro-F1 {score:.3f} on {rows:,} held-out rows" if score is not None else f"{rows:,} held-out rows"
+    held_out = quantity(rows, "held-out row")
+    return f"macro-F1 {score:.3f} on {held_out}" if score is not None else held_out
 
 
 def _promoted(_target: Target, _run_id: str, document: dict[str, Any]) -> str:

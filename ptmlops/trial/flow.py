@@ -21,7 +21,7 @@ from ptmlops.trial import checks, learning, scoring
 from ptmlops.trial.notes import notes_on
 from ptmlops.trial.preparation import preparing
 from ptmlops_contracts.keys import ANY_RUN, PreparedKeys
-from ptmlops_contracts.words import quantity
+from ptmlops_contracts.words import accounting
 from stacks.config import Settings
 
 # Opens a step that a person watches. It yields the function that reports what happens in the step.
@@ -70,7 +70,7 @@ def run(labelled: Path, score: Path | None, out: Path, settings: Settings, step:
                 report = _prepare_report(base / "labelled")
                 usable, rare = len(report["labels"]), len(report["rare_labels"])
                 checks.check_labels(labelled, settings, enough=usable, rare=rare)
-                report_progress(_rows(report))
+                report_progress(accounting(report["rows"]))
             # Spark prepares the file to score meanwhile.
             document = learning.train_and_evaluate(base, settings, report, step)
             if score:
@@ -106,9 +106,3 @@ def _publish_results(base: Path, out: Path) -> list[Path]:
 def _prepare_report(folder: Path) -> dict[str, Any]:
     report: dict[str, Any] = json.loads(next(folder.glob(PreparedKeys(ANY_RUN).report)).read_text(encoding="utf-8"))
     return report
-
-
-def _rows(report: dict[str, Any]) -> str:
-    rows = report["rows"]
-    duplicates = quantity(rows["duplicates"], "duplicate")
-    return f"{quantity(rows['read'], 'row')}: {rows['accepted']:,} accepted, {duplicates}, {rows['rejected']:,} rejected"

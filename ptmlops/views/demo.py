@@ -54,7 +54,7 @@ def show_outcome(document: dict[str, Any], files: Sequence[Path], seconds: float
         for path in files:
             if part in path.as_posix():
                 print_file(path.parent if path.suffix == ".parquet" else path, title)
-    out.print(f"\nThe demo took {seconds:.0f} s. Its local AWS has ended; the results stay in the folder above.")
+    out.print(f"\nThe demo took {seconds:.0f} s. Its local AWS has ended; the files stay.")
     out.print("\nNext, try a file of your own with a column of texts and a column of labels:")
     print_file(f"{_program()} try --labelled YOUR_FILE.csv --out results")
     out.print("\nOr start a local AWS that stays, and upload files to it:")

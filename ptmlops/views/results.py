@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ptmlops import predictions
 from ptmlops.terminal import bars
-from ptmlops_contracts.words import quantity
+from ptmlops_contracts.words import accounting, quantity
 
 
 def show_results(document: dict[str, Any], table: Any) -> None:
@@ -31,11 +31,7 @@ def show_results(document: dict[str, Any], table: Any) -> None:
             shown.add_row(Text(row["label"]), *counts)
         out.print(shown)
         out.print()
-    rows = document["rows"]
-    out.print(
-        f"{quantity(rows['read'], 'row')} read: {rows['accepted']:,} accepted, {quantity(rows['duplicates'], 'duplicate')}, "
-        f"{rows['rejected']:,} rejected"
-    )
+    out.print(accounting(document["rows"]))
     out.print(f"{quantity(document['scored'], 'complaint')} classified, {document['needs_review']:,} to review")
     if error := document.get("error"):
         out.print(f"The run failed in {error.get('state')}: {error.get('message')}", style="red", markup=False)

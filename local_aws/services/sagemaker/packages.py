@@ -55,3 +55,40 @@ def add_deletion() -> None:
         if backend.model_package_groups.pop(name, None) is None:
             raise AWSValidationException(f"Model Package Group {name} does not exist")
         return ActionResult({})
+
+
+def keep_metadata() -> None:
+    """Let UpdateModelPackage change only what a call names. moto forgets the rest.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_UpdateModelPackage.html
+    """
+    from moto.sagemaker.models import SageMakerModelBackend
+
+    @patching.extend(SageMakerModelBackend, "update_model_package")
+    def update_model_package(
+        moto_update: Any,
+        self: Any,
+        model_package_arn: str,
+        model_approval_status: str | None,
+        approval_description: str | None,
+        customer_metadata_properties: dict[str, str] | None,
+        customer_metadata_properties_to_remove: list[str],
+        additional_inference_specifications_to_add: list[Any] | None,
+    ) -> str:
+        name = self.model_package_name_mapping.get(model_package_arn, model_package_arn)
+        package = self.model_packages.get(name)
+        if package is not None:
+            model_approval_status = model_approval_status or package.model_approval_status
+            approval_description = approval_description or package.approval_description
+            kept = package.customer_metadata_properties or {}
+            customer_metadata_properties = {**kept, **(customer_metadata_properties or {})}
+        arn: str = moto_update(
+            self,
+            model_package_arn,
+            model_approval_status,
+            approval_description,
+            customer_metadata_properties,
+            customer_metadata_properties_to_remove,
+            additional_inference_specifications_to_add,
+        )
+        return arn

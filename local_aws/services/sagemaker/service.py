@@ -11,7 +11,7 @@ from local_aws import patching
 from local_aws.context import LocalContext
 from local_aws.services.base import Service
 from local_aws.services.sagemaker.job import Job, JobExistsError, JobFailedError, JobStore
-from local_aws.services.sagemaker.packages import add_deletion
+from local_aws.services.sagemaker.packages import add_deletion, keep_metadata
 from local_aws.services.sagemaker.processing import ProcessingJob
 from local_aws.services.sagemaker.training import TrainingJob
 from local_aws.services.sagemaker.transform import TransformJob
@@ -26,7 +26,7 @@ class SageMakerService(Service):
         self.jobs = JobStore()
 
     def install(self) -> None:
-        """Answer the job calls, and add the deletions that moto lacks."""
+        """Answer the job calls, add the deletions that moto lacks, and repair updates of packages."""
         from moto.core.responses import ActionResult
         from moto.sagemaker.responses import SageMakerResponse
 
@@ -40,6 +40,7 @@ class SageMakerService(Service):
             return ActionResult({"TrainingJobSummaries": [trial.summary() for trial in trials]})
 
         add_deletion()
+        keep_metadata()
 
     def start(self, job_class: type[Job], name: str, request: dict[str, Any]) -> Job:
         """Start a job in the background.

@@ -549,3 +549,27 @@ def test_processing_moves_inputs_and_outputs_and_reports_its_message(sandbox: Sa
     failed = run("/opt/ml/processing/nowhere")
     assert failed["ProcessingJobStatus"] == "Failed"
     assert "exit code: 1" in failed["FailureReason"]
+
+
+def test_an_update_of_a_model_package_keeps_what_it_does_not_name(sandbox: Sandbox) -> None:
+    sagemaker, group = sandbox.client("sagemaker"), sandbox.name("group")
+    sagemaker.create_model_package_group(ModelPackageGroupName=group)
+    arn = sagemaker.create_model_package(
+        ModelPackageGroupName=group,
+        ModelApprovalStatus="PendingManualApproval",
+        CustomerMetadataProperties={"run_id": "r", "decision": "pending"},
+    )["ModelPackageArn"]
+
+    sagemaker.update_model_package(
+        ModelPackageArn=arn, ModelApprovalStatus="Approved", ApprovalDescription="better",
+        CustomerMetadataProperties={"decision": "approved"},
+    )  # fmt: skip
+    sagemaker.update_model_package(ModelPackageArn=arn, CustomerMetadataProperties={"by": "ana"})
+
+    package = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert package["CustomerMetadataProperties"] == {"run_id": "r", "decision": "approved", "by": "ana"}
+    assert (package["ModelApprovalStatus"], package["ApprovalDescription"]) == ("Approved", "better")
+
+    sagemaker.update_model_package(ModelPackageArn=arn, CustomerMetadataPropertiesToRemove=["by"])
+    package = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert package["CustomerMetadataProperties"] == {"run_id": "r", "decision": "approved"}

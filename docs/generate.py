@@ -13,6 +13,7 @@ With `--check` nothing is written, and a page that is not up to date is an error
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import re
 import sys
@@ -29,6 +30,8 @@ DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 sys.path[:0] = [str(ROOT)]
 
+from local_aws.conformance import KINDS, OPERATIONS, cases  # noqa: E402 - found through the path above
+from local_aws.validation import problems  # noqa: E402 - as above
 from ptmlops_contracts import report, run  # noqa: E402 - found through the path above
 from ptmlops_contracts.codes import Code  # noqa: E402
 from stacks.components import supported  # noqa: E402
@@ -167,6 +170,24 @@ def _toml(value: Any) -> str:
 def codes(kind: type[Code]) -> str:
     """Render an enumeration of codes with their descriptions."""
     return table(("Code", "Meaning"), ((f"`{code.value}`", code.description) for code in kind))
+
+
+@functools.cache
+def conformance() -> str:
+    """Return how many violations of each operation's model local AWS refuses."""
+    rows = []
+    totals = dict.fromkeys(KINDS, (0, 0))
+    for service, operations in OPERATIONS.items():
+        for operation in operations:
+            counts = dict.fromkeys(KINDS, (0, 0))
+            for case in cases(service, operation):
+                refused = bool(problems(service, operation, case.request))
+                for table_of in (counts, totals):
+                    done, of = table_of[case.kind]
+                    table_of[case.kind] = (done + refused, of + 1)
+            rows.append((service, operation, *(f"{done} of {of}" if of else "" for done, of in counts.values())))
+    rows.append(("all", "", *(f"{done} of {of}" for done, of in totals.values())))
+    return table(("Service", "Operation", "Required missing", "Minimum", "Maximum", "Pattern", "Enumeration"), rows)
 
 
 def fields(document: type) -> str:
@@ -423,6 +444,7 @@ def _size_order(size: str) -> tuple[int, str]:
 
 
 GENERATORS: dict[str, Callable[[], str]] = {
+    "local-aws-conformance": conformance,
     "settings": settings,
     "regions": regions,
     "instances": instances,

@@ -1,7 +1,7 @@
 """Refuse what AWS refuses: check requests against botocore's model of the service, with patterns and lengths.
 
 The check in botocore's client covers required fields and types only. The server side of AWS also refuses a name that does not match
-its pattern or is too long; moto accepts it. One function over the model covers all JSON services of this app.
+its pattern or is too long; moto accepts it. One function over the model covers all services but S3.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from typing import Any
+from xml.sax.saxutils import escape
 
 import botocore.session
 from botocore.model import Shape
@@ -20,9 +21,13 @@ from botocore.model import Shape
 from local_aws import patching
 from local_aws.services.base import Service
 
-# Services whose requests are one JSON body named by X-Amz-Target.
-SERVICES = ("glue", "sagemaker", "stepfunctions", "athena")
-_TARGETS = {"AWSGlue": "glue", "SageMaker": "sagemaker", "AWSStepFunctions": "stepfunctions", "AmazonAthena": "athena"}
+# Services whose requests are one JSON body, by the name in X-Amz-Target.
+_TARGETS = {
+    "AWSGlue": "glue", "SageMaker": "sagemaker", "AWSStepFunctions": "stepfunctions", "AmazonAthena": "athena",
+    "DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs", "TrentService": "kms", "Logs_20140328": "logs", "AWSEvents": "events",
+}  # fmt: skip
+# Services whose requests are forms or paths, which moto parses by botocore's model.
+_PARSED = ("cloudformation", "lambda", "sns")
 # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 EXECUTION_INPUT_BYTES = 256 * 1024
 
@@ -67,7 +72,7 @@ def _check(shape: Shape, value: Any, path: str) -> Iterator[str]:
     elif kind == "string" and isinstance(value, str):
         yield from _bounds(len(value), limits, path, "characters")
         pattern = limits.get("pattern")
-        if pattern and not _matches(pattern, value):
+        if pattern and not matches_pattern(pattern, value):
             yield f"{path.rstrip('.')}: '{value[:80]}' does not match {pattern}"
         values = limits.get("enum")
         if values and value not in values:
@@ -85,7 +90,8 @@ def _bounds(size: float, limits: dict[str, Any], path: str, unit: str) -> Iterat
         yield f"{field}: {size:g} {unit} is over the maximum of {high}".replace("  ", " ")
 
 
-def _matches(pattern: str, value: str) -> bool:
+def matches_pattern(pattern: str, value: str) -> bool:
+    """Return whether a text matches a pattern of the models."""
     try:
         return re.fullmatch(_python_pattern(pattern), value, re.DOTALL) is not None
     except re.error:
@@ -116,7 +122,7 @@ def _category(letter: str) -> str:
 
 
 class RequestValidation(Service):
-    """The check of every request of SERVICES before moto answers it."""
+    """The check of every request of these services before moto answers it."""
 
     def install(self) -> None:
         """Extend the place where moto starts to answer a request."""
@@ -124,14 +130,32 @@ class RequestValidation(Service):
 
         @patching.extend(BaseResponse, "call_action")
         def call_action(moto_call: Any, self: Any) -> Any:
-            target = str(self.headers.get("X-Amz-Target") or "")
-            prefix, _, operation = target.partition(".")
-            service = _TARGETS.get(prefix)
-            if service:
-                body = self.body.decode() if isinstance(self.body, bytes) else self.body
-                refused = problems(service, operation, json.loads(body or "{}"))
-                if refused:
-                    message = f"{len(refused)} validation error{'s' if len(refused) > 1 else ''} detected: "
-                    answer = {"__type": "ValidationException", "message": message + "; ".join(refused[:5])}
-                    return 400, {"x-amzn-errortype": "ValidationException"}, json.dumps(answer)
-            return moto_call(self)
+            service, operation, request = _request(self)
+            refused = problems(service, operation, request) if service else []
+            return _refusal(service, refused) if refused else moto_call(self)
+
+
+def _request(response: Any) -> tuple[str, str, dict[str, Any]]:
+    """Return the service, the operation and the parameters of a request, or an empty service if it is not checked."""
+    target = str(response.headers.get("X-Amz-Target") or "")
+    prefix, _, operation = target.partition(".")
+    service = _TARGETS.get(prefix, "")
+    if service:
+        body = response.body  # which moto has parsed already for DynamoDB
+        return service, operation, body if isinstance(body, dict) else json.loads(body or "{}")
+    service = response.boto3_service_name
+    if service not in _PARSED or not (operation := response._get_action()):
+        return "", "", {}
+    if not response.automated_parameter_parsing:
+        response.parse_parameters(response.normalized_request)
+    return service, operation, dict(response.params)
+
+
+def _refusal(service: str, refused: list[str]) -> tuple[int, dict[str, str], str]:
+    """Return the response to a request that the model refuses, in the protocol of the service."""
+    message = f"{len(refused)} validation error{'s' if len(refused) > 1 else ''} detected: " + "; ".join(refused[:5])
+    if service in ("cloudformation", "sns"):
+        error = f"<Error><Type>Sender</Type><Code>ValidationError</Code><Message>{escape(message)}</Message></Error>"
+        return 400, {"content-type": "text/xml"}, f"<ErrorResponse>{error}</ErrorResponse>"
+    answer = {"__type": "ValidationException", "message": message}
+    return 400, {"x-amzn-errortype": "ValidationException"}, json.dumps(answer)

@@ -9,6 +9,7 @@ from ptmlops_contracts.codes import Code
 # A report without `schema_version` was written before version 0.2.0 of the software; it has the fields of version 1.
 REPORT_VERSION = 1
 SPLITS = ("train", "validation", "test")
+HELD_OUT = "test"  # never read in training
 
 
 class Reason(Code):

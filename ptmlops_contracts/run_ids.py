@@ -10,6 +10,9 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
+# A run id in the language of IAM's patterns.
+RUN_ID_PATTERN = "20??????-??????-????????"
+
 _RUN_ID = re.compile(r"(\d{4})(\d\d)(\d\d)-\d{6}-[0-9a-f]{8}")
 
 

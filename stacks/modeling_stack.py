@@ -9,7 +9,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ptmlops_contracts.keys import ANY_RUN, CHECKPOINTS, EVALUATIONS, LABELLED, TRAINING, PreparedKeys
+from ptmlops_contracts.keys import ANY_RUN, CHECKPOINTS, EVALUATIONS, TRAINING, PreparedKeys, labelled_folder
+from ptmlops_contracts.report import HELD_OUT, SPLITS
 from stacks.components.code_assets import ROOT, numba_wheels, source_archive
 from stacks.components.common import EnvironmentStack
 from stacks.components.job_roles import create_job_role, sklearn_image
@@ -49,16 +50,23 @@ class ModelingStack(EnvironmentStack):
             code_buckets=[code.bucket.bucket_arn],
         )
         prepared, models, run = storage.prepared, storage.models, PreparedKeys(ANY_RUN)
+        learned = [(prepared, f"{labelled_folder(split)}*") for split in SPLITS if split != HELD_OUT]
         training = role(
             "TrainingRole",
             log_group="TrainingJobs",
-            reads=[(prepared, f"{LABELLED}*"), (prepared, f"{run.plan}*"), (models, f"{CHECKPOINTS}*")],
+            # Never the held-out rows: what a model has seen says nothing about how good it is.
+            reads=[*learned, (prepared, f"{run.plan}*"), (models, f"{CHECKPOINTS}*")],
             writes=[(models, f"{TRAINING}*"), (models, f"{CHECKPOINTS}*")],
         )
         evaluation = role(
             "EvaluationRole",
             log_group="ProcessingJobs",
-            reads=[(prepared, f"{LABELLED}*"), (prepared, f"{run.plan}*"), (models, f"{TRAINING}*")],
+            reads=[
+                *learned,
+                (prepared, f"{labelled_folder(HELD_OUT)}*"),
+                (prepared, f"{run.plan}*"),
+                (models, f"{TRAINING}*"),
+            ],
             writes=[(models, f"{EVALUATIONS}*")],
         )
         self.outputs = Modeling(

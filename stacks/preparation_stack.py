@@ -67,7 +67,8 @@ class PreparationStack(EnvironmentStack):
                 "--prepared_bucket": storage.prepared.bucket_name,
                 "--output_bucket": storage.output.bucket_name,
             },
-            reads=[(storage.raw, "*"), (storage.prepared, "*")],
+            # Of the raw bucket only versions: a run reads what was uploaded, not what lies there now.
+            reads=[(storage.prepared, "*")],
             reads_versions=[storage.raw.arn_for_objects("*")],
             # People get the rejected rows of a run that is refused, and nothing else from this job.
             writes=[(storage.prepared, f"{RUNS}*"), (storage.prepared, f"{LABELLED}*"), (storage.output, f"{REJECTED}*")],

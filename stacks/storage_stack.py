@@ -130,8 +130,7 @@ class StorageStack(EnvironmentStack):
             enable_key_rotation=True,
             removal_policy=self.data_removal,
         )
-        # Without this grant, alarms do not reach the encrypted topic, and no error is reported. (CDK's SqsQueue target adds
-        # EventBridge's grant for the queues.)
+        # Without these grants, alarms do not reach the encrypted topic and events not the encrypted queues, and no error is reported.
         key.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="AlarmsToTopic",
@@ -139,6 +138,16 @@ class StorageStack(EnvironmentStack):
                 actions=["kms:Decrypt", "kms:GenerateDataKey*"],
                 resources=["*"],
                 conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="EventsToQueues",
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=["*"],
+                # Without a condition, as EventBridge's guide has it: nothing says that its use of a key carries its source.
+                # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-permissions
             )
         )
         key.add_to_resource_policy(

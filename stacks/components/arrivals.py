@@ -61,7 +61,26 @@ def create_arrivals(stack: EnvironmentStack, *, key: kms.IKey, raw: s3.IBucket) 
         event_pattern=events.EventPattern(
             source=["aws.s3"], detail_type=["Object Created"], detail={"bucket": {"name": [raw.bucket_name]}}
         ),
-        targets=[targets.SqsQueue(queue, dead_letter_queue=dead_letters)],
+        # Of the queue, the target gets a reference: for a queue with a key, CDK would let every rule of the account send to it.
+        targets=[
+            targets.SqsQueue(
+                sqs.Queue.from_queue_arn(stack, "ArrivalsReference", queue.queue_arn), dead_letter_queue=dead_letters
+            )
+        ],
+    )
+    acknowledge(
+        rule,
+        "Annotation::@aws-cdk/aws-events:ruleUnresolvedEnvironment",
+        "the queue behind the reference is in this stack, so in the rule's account and region",
+    )
+    queue.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="FileDroppedMaySend",
+            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            actions=["sqs:SendMessage"],
+            resources=[queue.queue_arn],
+            conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
+        )
     )
     # CDK would add this statement with the rule, in the workflow stack, and the two stacks would depend on each other.
     dead_letters.add_to_resource_policy(

@@ -9,7 +9,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from ptmlops_contracts.run_ids import RUN_ID_PATTERN
 from stacks.config import Settings
+
+ENVIRONMENT_TAG = "environment"
 
 
 class EnvironmentStack(cdk.Stack):
@@ -44,6 +47,24 @@ class EnvironmentStack(cdk.Stack):
     def sagemaker_arn(self, kind: str, name: str) -> str:
         """Return the ARN of a SageMaker resource of this account and region."""
         return self.format_arn(service="sagemaker", resource=kind, resource_name=name)
+
+    def sagemaker_job_arn(self, kind: str) -> str:
+        """Return the pattern of the ARNs of jobs that are named after a run.
+
+        The environment's name does not fit: a tuning job's name has at most 32 characters, and a run id and two numbers take 28 or
+        more. What is limited to this environment is limited by `own_jobs` or `new_jobs`.
+        """
+        return self.sagemaker_arn(kind, f"{RUN_ID_PATTERN}-*")
+
+    @property
+    def own_jobs(self) -> dict[str, object]:
+        """The condition that a job has the tag of this environment. SageMaker gives a tuning job's tags to its training jobs."""
+        return {"StringEquals": {f"aws:ResourceTag/{ENVIRONMENT_TAG}": self.settings.name}}
+
+    @property
+    def new_jobs(self) -> dict[str, object]:
+        """The condition that a job is created with the tag of this environment."""
+        return {"StringEquals": {f"aws:RequestTag/{ENVIRONMENT_TAG}": self.settings.name}}
 
     def log_group(
         self, scope: Construct, construct_id: str, *, key: cdk.aws_kms.IKey, name: str | None = None

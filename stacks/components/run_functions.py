@@ -146,7 +146,8 @@ class RunFunctions:
             plan.role,
             "LastTuning",
             ["sagemaker:DescribeHyperParameterTuningJob"],
-            [self._stack.sagemaker_arn("hyper-parameter-tuning-job", "*")],
+            # Without a condition on tags: the last job may have been deleted, and that would be `access denied`.
+            [self._stack.sagemaker_job_arn("hyper-parameter-tuning-job")],
         )
         return plan
 
@@ -189,7 +190,13 @@ class RunFunctions:
             ],
         )
         allow(role, "RegisterKey", ["kms:DescribeKey"], [storage.key.key_arn])
-        allow(role, "Lineage", ["sagemaker:DescribeTrainingJob"], [self._stack.sagemaker_arn("training-job", "*")])
+        allow(
+            role,
+            "Lineage",
+            ["sagemaker:DescribeTrainingJob"],
+            [self._stack.sagemaker_job_arn("training-job")],
+            self._stack.own_jobs,
+        )
         allow(
             role,
             "Models",
@@ -261,14 +268,17 @@ class RunFunctions:
             role,
             "Trials",
             ["sagemaker:ListTrainingJobsForHyperParameterTuningJob"],
-            [self._stack.sagemaker_arn("hyper-parameter-tuning-job", "*")],
+            [self._stack.sagemaker_job_arn("hyper-parameter-tuning-job")],
+            self._stack.own_jobs,
         )
-        allow(
-            role,
-            "Jobs",
-            ["sagemaker:DescribeTrainingJob", "sagemaker:DescribeProcessingJob", "sagemaker:DescribeTransformJob"],
-            [self._stack.sagemaker_arn(f"{kind}-job", "*") for kind in ("training", "processing", "transform")],
-        )
+        for kind in ("Training", "Processing", "Transform"):
+            allow(
+                role,
+                f"{kind}Jobs",
+                [f"sagemaker:Describe{kind}Job"],
+                [self._stack.sagemaker_job_arn(f"{kind.lower()}-job")],
+                self._stack.own_jobs,
+            )
         allow(role, "JobRuns", ["glue:GetJobRun"], [jobs.prepare_arn, jobs.publish_arn])
         allow(role, "Notify", ["sns:Publish"], [storage.topic.topic_arn])
         return record

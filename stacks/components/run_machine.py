@@ -71,7 +71,7 @@ def create_state_machine(
     acknowledge(
         role,
         "AwsSolutions-IAM5",
-        "jobs are named per run, so their ARNs end in a wildcard; log delivery and X-Ray take no resource",
+        "jobs are named per run, so their ARNs are patterns, and conditions on tags limit them to this environment; log delivery and X-Ray take no resource",
     )
     return machine
 
@@ -101,8 +101,10 @@ def _machine_role(stack: EnvironmentStack, *, jobs: Jobs, modeling: Modeling, fu
         ("ProcessingJob", "processing-job", "Processing"),
         ("TransformJob", "transform-job", "Transform"),
     ):
-        actions = [f"sagemaker:{verb}{title}" for verb in ("Create", "Describe", "Stop")]
-        allow(role, name, [*actions, "sagemaker:ListTags", "sagemaker:AddTags"], [stack.sagemaker_arn(kind, "*")])
+        jobs_of_runs = [stack.sagemaker_job_arn(kind)]
+        allow(role, f"Start{name}", [f"sagemaker:Create{title}", "sagemaker:AddTags"], jobs_of_runs, stack.new_jobs)
+        watch = [f"sagemaker:Describe{title}", f"sagemaker:Stop{title}", "sagemaker:ListTags"]
+        allow(role, f"Watch{name}", watch, jobs_of_runs, stack.own_jobs)
     # Step Functions learns from these rules that a job ended. It manages them under fixed names.
     allow(
         role,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 
+from stacks.components.common import ENVIRONMENT_TAG
 from stacks.components.search_space import parameter_ranges, search_space, static_hyperparameters, training_environment
 from stacks.components.states import GRACE_SECONDS, MODEL_KEYS, PREPARED_KEYS, State, busy, of_run, once_more
 from stacks.config import Settings
@@ -247,7 +248,7 @@ def _retries() -> list[State]:
 
 def job_tags(settings: Settings) -> list[dict[str, str]]:
     """Return the tags of the stacks: Step Functions does not tag the jobs that it starts, and jobs are most of the bill."""
-    return [{"Key": key, "Value": value} for key, value in {**settings.tags, "environment": settings.name}.items()]
+    return [{"Key": key, "Value": value} for key, value in {**settings.tags, ENVIRONMENT_TAG: settings.name}.items()]
 
 
 def _s3_input(uri: object, *, data_type: str, dynamic: bool = True) -> State:

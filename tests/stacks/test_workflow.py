@@ -305,10 +305,24 @@ def test_waiting_for_files_does_not_count_against_a_time_limit(definition: dict[
 
 
 def test_eventbridge_may_use_the_key_of_the_queues(templates: dict[str, Any]) -> None:
-    """The CDK's target adds it; without it no file that is dropped ever arrives."""
+    """Without it no file that is dropped ever arrives. EventBridge's guide has no condition, and none may be relied on."""
     (key,) = templates["storage"].properties("AWS::KMS::Key")
     (grant,) = [s for s in key["KeyPolicy"]["Statement"] if s["Principal"].get("Service") == "events.amazonaws.com"]
-    assert {"kms:Decrypt", "kms:GenerateDataKey*"} <= set(grant["Action"])
+    assert {"kms:Decrypt", "kms:GenerateDataKey"} == set(grant["Action"])
+    assert "Condition" not in grant
+
+
+def test_the_arrivals_queue_takes_events_of_the_rule_for_uploads_only(templates: dict[str, Any]) -> None:
+    storage = templates["storage"]
+    (rule,) = [name for name, body in storage.resources("AWS::Events::Rule").items() if name.startswith("FileDropped")]
+    policies = [each["PolicyDocument"]["Statement"] for each in storage.properties("AWS::SQS::QueuePolicy")]
+    allowed = [
+        statement for statements in policies for statement in statements
+        if statement["Effect"] == "Allow" and "Arrivals" in str(statement["Resource"])
+    ]  # fmt: skip
+    (statement,) = allowed
+    assert statement["Action"] == "sqs:SendMessage"
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}}
 
 
 def test_jobs_carry_the_tags_of_the_stacks(definition: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.credentials import DeferredRefreshableCredentials
 from botocore.loaders import Loader
 
+from local_aws.authorization.authorizer import Authorizer
 from local_aws.credentials import assume_role, check_trust, operator_credentials
 
 # The executions that run at once share a client, and each of them may hold a connection.
@@ -44,6 +45,11 @@ class LocalContext:
     def endpoint_url(self) -> str:
         """The name, not 127.0.0.1: moto finds the bucket of a template by the host's name."""
         return f"http://localhost:{self.port}"
+
+    @cached_property
+    def authorizer(self) -> Authorizer:
+        """Decides who may do what."""
+        return Authorizer(self.account_id, self.region, self.folder)
 
     @property
     def python(self) -> str:

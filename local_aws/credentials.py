@@ -8,6 +8,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from local_aws.authorization.evaluate import Call, decide
+from local_aws.authorization.policies import parse
+from local_aws.authorization.principals import Principal
 from local_aws.paths import STATE
 
 
@@ -25,7 +28,7 @@ def check_trust(account_id: str, role_arn: str, service: str) -> None:
     """Check that a service may assume a role.
 
     Raises:
-        RoleNotAssumableError: There is no such role, or its trust policy does not name the service.
+        RoleNotAssumableError: There is no such role, or its trust policy does not allow it.
     """
     from moto.iam.exceptions import NotFoundException
     from moto.iam.models import iam_backends
@@ -34,18 +37,11 @@ def check_trust(account_id: str, role_arn: str, service: str) -> None:
         role = iam_backends[account_id]["aws"].get_role_by_arn(role_arn)
     except NotFoundException:
         raise RoleNotAssumableError(f"role {role_arn} does not exist") from None
-    document = role.assume_role_policy_document
-    policy = json.loads(document) if isinstance(document, str) else document
-    trusted = {
-        principal
-        for statement in as_list(policy["Statement"])
-        if statement["Effect"] == "Allow" and isinstance(statement.get("Principal"), dict)
-        for principal in as_list(statement["Principal"].get("Service", []))
-    }
-    if service not in trusted:
-        raise RoleNotAssumableError(
-            f"{service} cannot assume {role_arn}: its trust policy names {', '.join(sorted(trusted)) or 'no service'}"
-        )
+    policy = parse(role.assume_role_policy_document)
+    call = Call(Principal(service), "sts:AssumeRole", role_arn, {"aws:sourceaccount": account_id})
+    decision = decide(call, (), policy)
+    if not decision.allowed:
+        raise RoleNotAssumableError(f"{service} cannot assume {role_arn}: {decision.reason}")
 
 
 def assume_role(account_id: str, region: str, role_arn: str, service: str, session_name: str | None = None) -> Any:
@@ -59,15 +55,10 @@ def assume_role(account_id: str, region: str, role_arn: str, service: str, sessi
         session_name: What the session is called in error messages.
 
     Raises:
-        RoleNotAssumableError: There is no such role, or its trust policy does not name the service.
+        RoleNotAssumableError: There is no such role, or its trust policy does not allow it.
     """
     from moto.sts.models import sts_backends
 
     check_trust(account_id, role_arn, service)
     name = re.sub(r"[^\w+=,.@-]", "-", session_name or f"local-{uuid.uuid4().hex[:8]}")[:64]
     return sts_backends[account_id]["aws"].assume_role(region, name, role_arn, "", 43200, "")
-
-
-def as_list(value: Any) -> list[Any]:
-    """Return the items of a policy's field, which holds a list or one item."""
-    return value if isinstance(value, list) else [value]

@@ -10,9 +10,10 @@ Every service is created here and nowhere else. The table says what moto does wi
 | lambda_ | answers calls of functions with a canned text |
 | eventbridge | calls no functions, and sends S3 events in another form than AWS |
 | glue, sagemaker | report jobs as finished that never ran |
+| cloudwatch | reports no alarm to anybody |
 | stepfunctions | cannot wait for Glue and SageMaker jobs |
 | validation | accepts names and sizes that AWS refuses |
-| iam | evaluates policies against `*` only |
+| iam | evaluates policies against `*` only, and resource policies hardly |
 """
 
 from __future__ import annotations
@@ -105,6 +106,7 @@ def main() -> None:
 def create_services(context: LocalContext) -> list[Service]:
     """Return the services of one local AWS, in the order in which they extend moto."""
     from local_aws.services.cloudformation.service import CloudFormationService
+    from local_aws.services.cloudwatch import CloudWatchService
     from local_aws.services.dynamodb import DynamoDbService
     from local_aws.services.eventbridge import EventBridgeService
     from local_aws.services.glue.service import GlueService
@@ -121,6 +123,7 @@ def create_services(context: LocalContext) -> list[Service]:
         DynamoDbService(context),
         functions,
         events,
+        CloudWatchService(context),
         glue,
         sagemaker,
         StepFunctionsService(context, glue=glue, sagemaker=sagemaker, events=events),

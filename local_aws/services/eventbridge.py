@@ -1,4 +1,4 @@
-"""EventBridge: delivery to Lambda functions, and S3 events with the fields of AWS's events.
+"""EventBridge: delivery to targets whose policy allows it, to Lambda functions as well, and S3 events with the fields of AWS's events.
 
 moto's S3 events differ in a field's name and repeat a sequencer. For an object that is uploaded in parts, moto sends two.
 """
@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local_aws import patching
+from local_aws.authorization.authorizer import DeniedError
+from local_aws.authorization.requests import Need
 from local_aws.context import LocalContext
 from local_aws.services.base import Service
 from local_aws.services.lambda_.service import LambdaService
@@ -23,6 +25,8 @@ _REASONS = {
     "s3:ObjectCreated:Copy": "CopyObject",
     "s3:ObjectCreated:CompleteMultipartUpload": "CompleteMultipartUpload",
 }
+# What EventBridge does with a target of each service, if the target's policy allows it.
+_DELIVERIES = {"sqs": "sqs:SendMessage", "lambda": "lambda:InvokeFunction", "sns": "sns:Publish"}
 
 
 class EventBridgeService(Service):
@@ -59,15 +63,31 @@ class EventBridgeService(Service):
         def send_to_targets(moto_send: Any, self: Any, original_event: Any, transform_input: bool = True) -> None:
             if self.state != "ENABLED" or not self.event_pattern.matches_event(original_event):
                 return
-            targets = list(self.targets)
-            for target in targets:
-                if ":lambda:" in target["Arn"]:
-                    call_function(target["Arn"], original_event)
-            others = [target for target in targets if ":lambda:" not in target["Arn"]]
-            if others:
-                rule = object.__new__(Rule)
-                rule.__dict__.update(self.__dict__, targets=others)
-                moto_send(rule, original_event, transform_input)
+            for target in list(self.targets):
+                arn = target["Arn"]
+                if not may_deliver(self.arn, arn):
+                    queue = target.get("DeadLetterConfig", {}).get("Arn", "")
+                    if not queue or not may_deliver(self.arn, queue):
+                        continue
+                    arn = queue
+                if ":lambda:" in arn:
+                    call_function(arn, original_event)
+                else:
+                    rule = object.__new__(Rule)
+                    rule.__dict__.update(self.__dict__, targets=[{**target, "Arn": arn}])
+                    moto_send(rule, original_event, transform_input)
+
+        def may_deliver(rule_arn: str, target_arn: str) -> bool:
+            """Return whether the target's policy lets EventBridge deliver events of a rule."""
+            action = _DELIVERIES.get(target_arn.split(":")[2])
+            if action is None:
+                return True
+            try:
+                need = Need(action, target_arn)
+                self.context.authorizer.check_service("events.amazonaws.com", need, source_arn=rule_arn)
+            except DeniedError:  # the authorizer has printed it
+                return False
+            return True
 
         def call_function(arn: str, original_event: Any) -> None:
             event = dict(original_event)

@@ -5,6 +5,7 @@ Each is a function that creates a resource by the API of its service, and one th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +16,6 @@ Api = Callable[[str], Any]
 
 # Types that are accepted and not created, because they have no effect on one machine. Each with the reason.
 ACCEPTED = {
-    "AWS::S3::BucketPolicy": "requires TLS, which a plain-HTTP localhost does not offer",
-    "AWS::SQS::QueuePolicy": "requires TLS, and lets EventBridge send; moto delivers without asking",
-    "AWS::SNS::TopicPolicy": "requires TLS, and lets CloudWatch publish",
     "AWS::Logs::QueryDefinition": "a saved text for the console",
     "AWS::CDK::Metadata": "lists the library versions that made the template",
     "AWS::QuickSight::DataSource": "a console",
@@ -31,7 +29,7 @@ ACCEPTED = {
 def resource_classes(context: LocalContext) -> dict[str, type[ApiResource]]:
     """Return the class of each type that is created by the API of its service."""
     classes: dict[str, type[ApiResource]] = {}
-    for add in (_glue, _athena, _others):
+    for add in (_glue, _athena, _policies, _others):
         for kind, name_property, create, delete in add(context, context.client_of_operator):
             classes[kind] = define(kind, name_property, create, delete)
     return classes
@@ -98,6 +96,34 @@ def _athena(context: LocalContext, api: Api) -> list[_Definition]:
             create_named_query,
             lambda query_id: api("athena").delete_named_query(NamedQueryId=query_id),
         ),
+    ]
+
+
+def _policies(context: LocalContext, api: Api) -> list[_Definition]:
+    def create_bucket_policy(_: str, properties: Properties) -> str:
+        api("s3").put_bucket_policy(Bucket=properties["Bucket"], Policy=json.dumps(properties["PolicyDocument"]))
+        return str(properties["Bucket"])
+
+    def set_queue_policy(urls: str, policy: str) -> None:
+        for url in urls.split("|"):
+            api("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+
+    def create_queue_policy(_: str, properties: Properties) -> str:
+        urls = "|".join(properties["Queues"])
+        set_queue_policy(urls, json.dumps(properties["PolicyDocument"]))
+        return urls
+
+    def create_topic_policy(_: str, properties: Properties) -> str:
+        for arn in properties["Topics"]:
+            policy = json.dumps(properties["PolicyDocument"])
+            api("sns").set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
+        return "|".join(properties["Topics"])
+
+    return [
+        ("AWS::S3::BucketPolicy", "", create_bucket_policy, lambda bucket: api("s3").delete_bucket_policy(Bucket=bucket)),
+        ("AWS::SQS::QueuePolicy", "", create_queue_policy, lambda urls: set_queue_policy(urls, "")),
+        # A topic always has a policy, so it keeps this one until it is deleted itself.
+        ("AWS::SNS::TopicPolicy", "", create_topic_policy, lambda _: None),
     ]
 
 

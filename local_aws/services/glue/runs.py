@@ -17,6 +17,8 @@ from urllib.parse import urlparse
 from botocore.exceptions import ClientError
 from packaging.utils import parse_wheel_filename
 
+from local_aws.authorization.authorizer import DeniedError
+from local_aws.authorization.job_roles import glue_log
 from local_aws.context import LocalContext
 from local_aws.credentials import RoleNotAssumableError
 from local_aws.paths import ROOT
@@ -96,7 +98,7 @@ class JobRun:
         state, message = "FAILED", "Unknown error"
         try:
             state, message = self._execute(pool, folder)
-        except (RoleNotAssumableError, ClientError, CannotStartError, SparkStartError) as error:
+        except (RoleNotAssumableError, DeniedError, ClientError, CannotStartError, SparkStartError) as error:
             message = str(error)
         except Exception as error:  # noqa: BLE001 - a run without a final state would be waited for for ever
             message = f"local AWS failed: {error!r}"
@@ -117,6 +119,9 @@ class JobRun:
         if job.glue_version != GLUE_VERSION:
             raise CannotStartError(f"local AWS runs Glue {GLUE_VERSION}, not {job.glue_version}: change the job's GlueVersion")
         credentials = self._context.role_environment(job.role, "glue.amazonaws.com", record["Id"])
+        context, encrypted = self._context, bool(job.security_configuration)
+        wanted = glue_log(context.region, context.account_id, self._log_group, encrypted=encrypted)
+        context.authorizer.check_role(job.role, record["Id"], wanted)
         client = self._context.client("s3", job.role, "glue.amazonaws.com")
         check_modules(client, arguments, folder)
         script = folder / "script.py"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from local_aws.authorization.requests import Need
 from local_aws.context import LocalContext
 from local_aws.services.lambda_.runner import FunctionRunner, Result
 
@@ -71,8 +72,11 @@ class QueuePollers:
         if queue and not queue.messages:
             return  # a request costs more than a look, and the queue is empty most of the time
         function = self._function_by_arn(mapping.function_arn)
-        client = self._context.client("sqs", function.role, "lambda.amazonaws.com")
+        context = self._context
+        client = context.client("sqs", function.role, "lambda.amazonaws.com")
         url = f"{self._context.endpoint_url}/{self._context.account_id}/{name}"
+        arn = mapping.event_source_arn
+        context.authorizer.check_role(function.role, function.function_name, [Need("sqs:GetQueueAttributes", arn)])
         batch = self._gather(client, url, size=mapping.batch_size or 10, window=float(mapping.max_batch_window or 0))
         if not batch:
             return

@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from local_aws.authorization.authorizer import DeniedError
+from local_aws.authorization.job_roles import function_log
 from local_aws.context import LocalContext
 from local_aws.credentials import RoleNotAssumableError
 from local_aws.logs import write_log
@@ -84,8 +86,16 @@ class FunctionRunner:
         milliseconds = (time.monotonic() - started) * 1000
         start = _platform_line(function, "start", request_id)
         log = f"{start}\n{output}{_platform_line(function, 'report', request_id, milliseconds)}\n"
-        write_log(self._context, group, stream, log.splitlines())
+        self._write_log(function, group, stream, log)
         return Result(payload, error, log)
+
+    def _write_log(self, function: Any, group: str, stream: str, log: str) -> None:
+        """Write the log with the function's role. If the role may not write it, Lambda drops it."""
+        context = self._context
+        wanted = function_log(context.region, context.account_id, group)
+        with contextlib.suppress(DeniedError):  # the authorizer has printed it
+            context.authorizer.check_role(function.role, function.function_name, wanted)
+            write_log(context, group, stream, log.splitlines())
 
     def _execute(
         self, function: Any, event: object, request_id: str, environment: dict[str, str], root: Path

@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
+from local_aws.authorization.authorizer import DeniedError
+from local_aws.authorization.job_roles import sagemaker_job
 from local_aws.context import LocalContext
 from local_aws.credentials import RoleNotAssumableError
 from local_aws.process import JobProcess
@@ -36,6 +38,7 @@ class Job(ABC):
 
     Attributes:
         record: What its Describe call returns.
+        tags: Its tags.
         finished: Set once `record` has a final status.
         folder: Everything that the job reads and writes on this machine.
     """
@@ -47,6 +50,7 @@ class Job(ABC):
     def __init__(self, context: LocalContext, jobs: JobStore, name: str, request: Mapping[str, Any]) -> None:
         now = datetime.now(UTC)
         self.context = context
+        self.tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
         self.jobs = jobs
         self.name = name
         self.record: dict[str, Any] = {
@@ -87,7 +91,7 @@ class Job(ABC):
             self.end("Stopped")
         except (JobFailedError, RoleNotAssumableError) as error:
             self.end("Failed", str(error))
-        except ClientError as error:
+        except (ClientError, DeniedError) as error:
             self.end("Failed", f"ClientError: {error}")
         except Exception as error:  # noqa: BLE001 - callers would wait for ever for a job without a final status
             self.end("Failed", f"InternalServerError: local AWS failed: {error!r}")
@@ -131,6 +135,18 @@ class Job(ABC):
         """Return an S3 client with the job's role."""
         return self.context.client("s3", role_arn, "sagemaker.amazonaws.com")
 
+    def check_role(self, role_arn: str, *, image: str, volume_key: str | None) -> None:
+        """Check that a role lets SageMaker pull the image, write the job's log and metrics, and encrypt its volumes.
+
+        Raises:
+            DeniedError: It does not.
+        """
+        context = self.context
+        wanted = sagemaker_job(
+            context.region, context.account_id, log_group=self.log_group, image=image, volume_key=volume_key
+        )
+        context.authorizer.check_role(role_arn, self.name, wanted)
+
 
 class JobStore:
     """All jobs of one local AWS. `lock` guards them and their records."""
@@ -153,6 +169,11 @@ class JobStore:
     def get(self, kind: str, name: str) -> Job | None:
         """Return a job, or None if there is no such job."""
         return self._jobs.get((kind, name))
+
+    def tags_of(self, arn: str) -> dict[str, str] | None:
+        """Return the tags of the job with an ARN, or None if there is no such job."""
+        with self.lock:
+            return next((job.tags for job in self._jobs.values() if job.arn == arn), None)
 
     def find(self, kind: str, name: str) -> Job:
         """Return a job.

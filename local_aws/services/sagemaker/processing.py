@@ -32,6 +32,8 @@ class ProcessingJob(Job):
 
     def work(self) -> None:
         record, role = self.record, self.record["RoleArn"]
+        volume_key = record["ProcessingResources"]["ClusterConfig"].get("VolumeKmsKeyId")
+        self.check_role(role, image=record["AppSpecification"]["ImageUri"], volume_key=volume_key)
         client = self.client(role)
         for item in record.get("ProcessingInputs", []):
             fetch_input(client, item["S3Input"], Path(local_path(self, item["S3Input"]["LocalPath"])))

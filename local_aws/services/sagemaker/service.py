@@ -30,6 +30,7 @@ class SageMakerService(Service):
         from moto.core.responses import ActionResult
         from moto.sagemaker.responses import SageMakerResponse
 
+        self.context.authorizer.tags["sagemaker"] = self.jobs.tags_of
         for job_class in (TrainingJob, ProcessingJob, TransformJob, TuningJob):
             self._answer_calls(job_class)
 

@@ -42,6 +42,10 @@ class TrainingJob(Job):
             raise JobFailedError("MaxWaitTimeInSeconds is required when EnableManagedSpotTraining is true")
 
     def work(self) -> None:
+        volume_key = self.record["ResourceConfig"].get("VolumeKmsKeyId")
+        self.check_role(
+            self.record["RoleArn"], image=self.record["AlgorithmSpecification"]["TrainingImage"], volume_key=volume_key
+        )
         client = self.client(self.record["RoleArn"])
         self._secondary_status("Downloading")
         self.record["TrainingStartTime"] = datetime.now(UTC)

@@ -46,6 +46,8 @@ class TransformJob(Job):
             raise JobFailedError(f"ClientError: Could not find model {self.record['ModelName']}")
         container = model_container(store, model)
         check_image(container["Image"])
+        volume_key = self.record["TransformResources"].get("VolumeKmsKeyId")
+        self.check_role(model.execution_role_arn, image=container["Image"], volume_key=volume_key)
         client = self.client(model.execution_role_arn)
         self.record["TransformStartTime"] = datetime.now(UTC)
         fetch_file(client, container["ModelDataUrl"], self.folder / "model.tar.gz")

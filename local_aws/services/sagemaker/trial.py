@@ -33,6 +33,7 @@ class Trial(TrainingJob):
             TuningJobArn=tuning_job.arn,
         )
         super().__init__(tuning_job.context, tuning_job.jobs, name, request)
+        self.tags = tuning_job.tags
         self.tuned = tuned
         self.reported: list[float] = []
 

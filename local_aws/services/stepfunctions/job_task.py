@@ -15,6 +15,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from local_aws.authorization.authorizer import DeniedError
+from local_aws.authorization.job_roles import job_end_rule
 from local_aws.context import LocalContext
 from local_aws.services.stepfunctions.integrations import Integration
 from local_aws.validation import service_model
@@ -69,6 +71,8 @@ def job_task_class(context: LocalContext, integrations: Mapping[tuple[str, str],
             if isinstance(ex, ClientError):
                 prefix = _ERROR_PREFIXES[self.resource.service_name]
                 return self._failure(env, f"{prefix}.{ex.response['Error']['Code']}", ex.response["Error"]["Message"])
+            if isinstance(ex, DeniedError):
+                return self._failure(env, f"{_ERROR_PREFIXES[self.resource.service_name]}.AccessDeniedException", str(ex))
             return super()._from_error(env=env, ex=ex)
 
         def _client(self, state_credentials: Any) -> Any:
@@ -77,6 +81,8 @@ def job_task_class(context: LocalContext, integrations: Mapping[tuple[str, str],
         def _eval_service_task(
             self, env: Any, resource_runtime_part: Any, normalised_parameters: Any, state_credentials: Any
         ) -> None:
+            wanted = job_end_rule(context.region, context.account_id, self.resource.api_action)
+            context.authorizer.check_role(state_credentials.role_arn, "states", wanted)
             action = re.sub(r"([A-Z])", r"_\1", self.resource.api_action).lower()
             answer = getattr(self._client(state_credentials), action)(**normalised_parameters)
             answer.pop("ResponseMetadata", None)

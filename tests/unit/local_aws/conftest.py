@@ -50,11 +50,12 @@ class Sandbox:
 
     def role(self, service: str, *statements: dict[str, Any]) -> str:
         trust = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        statements = (*statements, *SERVICE_NEEDS.get(service, ()))
         name = self.name("role")
         iam = self.client("iam")
-        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))["Role"]["Arn"]
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
         if statements:
-            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=_policy(*statements))
+            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy(*statements))
         return str(arn)
 
     def as_role(self, role_arn: str, service: str) -> Any:
@@ -121,12 +122,34 @@ class Sandbox:
         return "\n".join(event["message"] for event in client.filter_log_events(logGroupName=group)["events"])
 
 
-def _policy(*statements: dict[str, Any]) -> str:
+def policy(*statements: dict[str, Any]) -> str:
+    """A document with these statements."""
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def allow(*actions: str, on: str | list[str] = "*") -> dict[str, Any]:
     return {"Effect": "Allow", "Action": list(actions), "Resource": on}
+
+
+def let_events(action: str, *, on: str, rule: str) -> dict[str, Any]:
+    """A statement that lets EventBridge deliver events of one rule."""
+    source = {"ArnEquals": {"aws:SourceArn": rule}}
+    return {**allow(action, on=on), "Principal": {"Service": "events.amazonaws.com"}, "Condition": source}
+
+
+LOGS = allow("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")
+# What each service does with a role besides what the role's code does.
+SERVICE_NEEDS = {
+    "lambda": (LOGS,),
+    "glue": (LOGS,),
+    "sagemaker": (
+        LOGS,
+        allow(
+            "ecr:GetAuthorizationToken", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"
+        ),
+        allow("cloudwatch:PutMetricData"),
+    ),
+}
 
 
 def data_role(sandbox: Sandbox, service: str, bucket: str) -> str:

@@ -153,6 +153,13 @@ def test_a_rule_calls_a_function_and_calls_it_again_when_it_fails(sandbox: Sandb
     events, rule, source = sandbox.client("events"), sandbox.name("rule"), sandbox.name("source")
     events.put_rule(Name=rule, EventPattern=json.dumps({"source": [source]}))
     events.put_targets(Rule=rule, Targets=[{"Id": "f", "Arn": arn}])
+    sandbox.client("lambda").add_permission(
+        FunctionName=function,
+        StatementId="rule",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=f"arn:aws:events:us-east-1:123456789012:rule/{rule}",
+    )
 
     events.put_events(Entries=[{"Source": source, "DetailType": "d", "Detail": '{"n": 1}'}])
 

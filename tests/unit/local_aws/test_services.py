@@ -18,7 +18,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from local_aws import ROOT, LocalAws, LocalAwsError
-from tests.unit.local_aws.conftest import Sandbox, allow, eventually
+from tests.unit.local_aws.conftest import Sandbox, allow, eventually, let_events, policy
 
 
 def _refused(call: Any, *parts: str) -> None:
@@ -146,6 +146,8 @@ def test_a_bucket_sends_eventbridge_the_documented_event_of_an_object(sandbox: S
     pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": [bucket]}}}
     events.put_rule(Name=rule, EventPattern=json.dumps(pattern))
     events.put_targets(Rule=rule, Targets=[{"Id": "q", "Arn": arn}])
+    rule_arn = f"arn:aws:events:us-east-1:123456789012:rule/{rule}"
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy(let_events("sqs:SendMessage", on=arn, rule=rule_arn))})
 
     version = sandbox.client("s3").put_object(Bucket=bucket, Key="quejas ñ.csv", Body=b"abc")["VersionId"]
 

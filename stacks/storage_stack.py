@@ -26,6 +26,7 @@ from stacks.components.arrivals import create_arrivals
 from stacks.components.catalog import JSON_LINES, PARQUET, PREDICTIONS, RUNS, catalog_table
 from stacks.components.common import EnvironmentStack, acknowledge
 from stacks.components.job_roles import create_job_role
+from stacks.components.uploads import admit_uploaders, drop_policy
 from stacks.config import Settings
 
 # Query results contain complaint texts, and a query can be run again, so results expire.
@@ -68,6 +69,7 @@ class StorageStack(EnvironmentStack):
         raw_resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
         )
+        admit_uploaders(self, raw=raw, key=self._key)
         # Only the objects of single runs expire. Labelled rows stay, because later models are trained on them.
         prepared = self._create_bucket("PreparedBucket", expire_days=keep.prepared_days, expire_prefix=keys.RUNS)
         models = self._create_bucket("ModelsBucket")
@@ -110,6 +112,7 @@ class StorageStack(EnvironmentStack):
             database_name=database.ref,
             table_names=tuple(table.ref for table in tables),
         )
+        self.output("DropPolicyArn", drop_policy(self, raw=raw, key=self._key).managed_policy_arn)
         self.output("RawBucketName", raw.bucket_name)
         self.output("PreparedBucketName", prepared.bucket_name)
         self.output("ModelsBucketName", models.bucket_name)

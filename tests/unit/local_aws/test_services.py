@@ -18,6 +18,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from local_aws import ROOT, LocalAws, LocalAwsError
+from tests.stacks.conftest import kept_assembly, read_templates
 from tests.unit.local_aws.conftest import Sandbox, allow, eventually, let_events, policy
 
 
@@ -91,6 +92,32 @@ def test_reading_a_version_takes_the_permission_for_versions(sandbox: Sandbox) -
 
     assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"a"
     _refused(lambda: s3.get_object(Bucket=bucket, Key="a", VersionId=version), "AccessDenied")
+
+
+def test_the_drop_policy_uploads_in_parts_and_neither_reads_nor_deletes(sandbox: Sandbox) -> None:
+    bucket = sandbox.bucket()
+    sandbox.put(bucket, "there", "there")
+    storage = read_templates("local", kept_assembly("local"))["storage"]
+    [document] = [
+        body["Properties"]["PolicyDocument"]
+        for name, body in storage.resources("AWS::IAM::ManagedPolicy").items()
+        if name.startswith("DropPolicy")
+    ]
+    objects, whole = f"arn:aws:s3:::{bucket}/*", f"arn:aws:s3:::{bucket}"
+    of_bucket = [
+        allow(*statement["Action"], on=objects if "Fn::Join" in statement["Resource"] else whole)
+        for statement in document["Statement"]
+        if statement["Sid"] != "Key"
+    ]
+    s3 = sandbox.as_role(sandbox.role("lambda", *of_bucket), "s3")
+
+    s3.put_object(Bucket=bucket, Key="small.csv", Body=b"a")
+    parts = TransferConfig(multipart_threshold=5 * 2**20, multipart_chunksize=5 * 2**20)
+    s3.upload_fileobj(io.BytesIO(b"x" * 6 * 2**20), bucket, "large.csv", Config=parts)
+    assert len(sandbox.get(bucket, "large.csv")) == 6 * 2**20
+    _refused(lambda: s3.get_object(Bucket=bucket, Key="there"), "AccessDenied")
+    _refused(lambda: s3.delete_object(Bucket=bucket, Key="there"), "AccessDenied")
+    _refused(lambda: s3.list_objects_v2(Bucket=bucket), "AccessDenied")
 
 
 def test_a_denial_names_the_action(sandbox: Sandbox) -> None:

@@ -34,8 +34,9 @@ from local_aws.conformance import KINDS, OPERATIONS, cases  # noqa: E402 - found
 from local_aws.validation import problems  # noqa: E402 - as above
 from ptmlops_contracts import report, run  # noqa: E402 - found through the path above
 from ptmlops_contracts.codes import Code  # noqa: E402
-from stacks.components import supported  # noqa: E402
+from stacks.components import idle_costs, supported  # noqa: E402
 from stacks.components.catalog import PREDICTIONS, RUNS  # noqa: E402
+from stacks.components.prices import IDLE  # noqa: E402
 from stacks.config import Settings  # noqa: E402
 
 PART = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -437,6 +438,14 @@ def instances() -> str:
     return table(("Setting", "Family", "Sizes"), rows)
 
 
+def idle() -> str:
+    """Render what an environment costs without runs."""
+    rows = [(row.part, f"{row.usd:.2f}", f"{row.usd_in_free_tier:.2f}") for row in idle_costs.idle_costs()]
+    sums = (sum(row.usd for row in idle_costs.idle_costs()), sum(row.usd_in_free_tier for row in idle_costs.idle_costs()))
+    rows.append(("**Together, from the third year on**", f"**{sums[0]:.2f}**", f"**{sums[1]:.2f}**"))
+    return f"{table(('Part', 'USD', 'With free tiers'), rows)}\n\nPrices: {IDLE['source']}, {IDLE['recorded']}."
+
+
 def _size_order(size: str) -> tuple[int, str]:
     """Sort medium, large and xlarge before 2xlarge, and 2xlarge before 10xlarge."""
     digits = size.removesuffix("xlarge")
@@ -448,6 +457,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "regions": regions,
     "instances": instances,
+    "idle-costs": idle,
     "reason-codes": lambda: codes(report.Reason),
     "flags": lambda: codes(report.Flag),
     "record-statuses": lambda: codes(report.RecordStatus),

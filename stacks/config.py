@@ -289,12 +289,31 @@ class Compute(_Table):
 
 
 class Retention(_Table):
-    """Days until data is deleted. `0` keeps it."""
+    """Days until data is deleted, old versions included. `0` keeps it.
 
-    raw_days: Days = Field(default=0, description="Uploaded files")
-    prepared_days: Days = Field(default=0, description="Prepared data of a run, except for labelled rows, which are kept")
-    noncurrent_days: Positive = Field(default=90, description="Overwritten and deleted object versions")
+    An object that expires can be restored for `noncurrent_days` before it is gone. So with `raw_days = 365` and `noncurrent_days = 90`, a
+    file is in the bucket for 275 days, can be restored for 90 more, and is gone after 365.
+    """
+
+    raw_days: Days = Field(default=0, description="Uploaded files. More than `noncurrent_days`, or `0`")
+    prepared_days: Days = Field(
+        default=0,
+        description="Prepared data of a run, except for labelled rows, which are kept. More than `noncurrent_days`, or `0`",
+    )
+    noncurrent_days: Positive = Field(
+        default=90, description="How long overwritten, deleted and expired objects can be restored"
+    )
     log_days: LogDays = Field(default=365, description="Logs, including S3 access logs")
+
+    @model_validator(mode="after")
+    def _versions_expire_in_time(self) -> Self:
+        for key in ("raw_days", "prepared_days"):
+            days = getattr(self, key)
+            if days and days <= self.noncurrent_days:
+                raise ValueError(
+                    f"{key} ({days}) must exceed noncurrent_days ({self.noncurrent_days}), for which an expired object can still be restored"
+                )
+        return self
 
 
 class Alarms(_Table):

@@ -29,8 +29,9 @@ from stacks.components.job_roles import create_job_role
 from stacks.components.uploads import admit_uploaders, drop_policy
 from stacks.config import Settings
 
-# Query results contain complaint texts, and a query can be run again, so results expire.
+# Query results contain complaint texts, and a query can be run again, so results expire, and nobody needs their old versions.
 ATHENA_RESULT_DAYS = 30
+ATHENA_NONCURRENT_DAYS = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,12 @@ class StorageStack(EnvironmentStack):
         # Only the objects of single runs expire. Labelled rows stay, because later models are trained on them.
         prepared = self._create_bucket("PreparedBucket", expire_days=keep.prepared_days, expire_prefix=keys.RUNS)
         models = self._create_bucket("ModelsBucket")
-        output = self._create_bucket("OutputBucket", expire_days=ATHENA_RESULT_DAYS, expire_prefix=keys.QUERY_RESULTS)
+        output = self._create_bucket(
+            "OutputBucket",
+            expire_days=ATHENA_RESULT_DAYS,
+            expire_prefix=keys.QUERY_RESULTS,
+            expire_noncurrent_days=ATHENA_NONCURRENT_DAYS,
+        )
         ledger = self._create_ledger()
         topic = self._create_topic()
         database, tables = self._create_catalog(output)
@@ -133,7 +139,7 @@ class StorageStack(EnvironmentStack):
             enable_key_rotation=True,
             removal_policy=self.data_removal,
         )
-        # Without these grants, alarms do not reach the encrypted topic and events not the encrypted queues, and no error is reported.
+        # Without this grant, alarms do not reach the encrypted topic, and no error is reported.
         key.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="AlarmsToTopic",
@@ -143,14 +149,15 @@ class StorageStack(EnvironmentStack):
                 conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
         )
+        # Without this grant, no event reaches the encrypted queues, nor their dead-letter queue. EventBridge's guide has it without a
+        # condition, and SNS's guide says that source conditions are not supported for EventBridge. CDK's own grant has one.
+        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
         key.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="EventsToQueues",
                 principals=[iam.ServicePrincipal("events.amazonaws.com")],
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=["*"],
-                # Without a condition, as EventBridge's guide has it: nothing says that its use of a key carries its source.
-                # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-permissions
             )
         )
         key.add_to_resource_policy(
@@ -185,7 +192,8 @@ class StorageStack(EnvironmentStack):
             versioned=True,
             lifecycle_rules=[
                 s3.LifecycleRule(
-                    expiration=cdk.Duration.days(self.settings.retention.log_days),
+                    # An expired object stays as a noncurrent version for one more day.
+                    expiration=cdk.Duration.days(max(1, self.settings.retention.log_days - 1)),
                     noncurrent_version_expiration=cdk.Duration.days(1),
                     abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
                 )
@@ -195,7 +203,20 @@ class StorageStack(EnvironmentStack):
         acknowledge(bucket, "AwsSolutions-S1", "the bucket that access logs go to would log its own log deliveries")
         return bucket
 
-    def _create_bucket(self, name: str, *, expire_days: int = 0, expire_prefix: str | None = None) -> s3.Bucket:
+    def _create_bucket(
+        self,
+        name: str,
+        *,
+        expire_days: int = 0,
+        expire_prefix: str | None = None,
+        expire_noncurrent_days: int | None = None,
+    ) -> s3.Bucket:
+        """Create a bucket. Objects under `expire_prefix` are gone after `expire_days`, their old versions included.
+
+        Buckets keep versions, so an object that expires stays as a noncurrent version. It therefore expires earlier by the days that
+        noncurrent versions are kept.
+        """
+        kept_days = expire_noncurrent_days or self.settings.retention.noncurrent_days
         rules = [
             s3.LifecycleRule(
                 id="noncurrent",
@@ -205,7 +226,14 @@ class StorageStack(EnvironmentStack):
             )
         ]
         if expire_days:
-            rules.append(s3.LifecycleRule(id="expire", expiration=cdk.Duration.days(expire_days), prefix=expire_prefix))
+            rules.append(
+                s3.LifecycleRule(
+                    id="expire",
+                    expiration=cdk.Duration.days(expire_days - kept_days),
+                    noncurrent_version_expiration=cdk.Duration.days(kept_days) if expire_noncurrent_days else None,
+                    prefix=expire_prefix,
+                )
+            )
         return s3.Bucket(
             self,
             name,

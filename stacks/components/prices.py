@@ -14,6 +14,8 @@ _PRICES: dict[str, Any] = json.loads(Path(__file__).with_name("prices.json").rea
 
 # AWS Glue: USD per hour of a data processing unit.
 GLUE_DPU_HOUR: float = _PRICES["glue_dpu_hour"]
+# What costs without runs, in USD.
+IDLE: dict[str, Any] = _PRICES["idle"]
 
 
 def instance_price(instance_type: str) -> float | None:

@@ -86,9 +86,9 @@ def test_what_queries_found_is_not_kept(prod_templates: dict[str, Template]) -> 
         for bucket in [bucket["Properties"]]
         if name.startswith("Output")
     ]
-    assert [(rule.get("Prefix"), rule.get("ExpirationInDays")) for rule in rules if rule["Id"] == "expire"] == [
-        ("athena/", 30)
-    ]
+    [expire] = [rule for rule in rules if rule["Id"] == "expire"]
+    assert expire["Prefix"] == "athena/"
+    assert (expire["ExpirationInDays"], expire["NoncurrentVersionExpiration"]) == (29, {"NoncurrentDays": 1})
 
 
 def test_every_saved_query_is_a_named_query_that_says_what_it_answers(templates: dict[str, Template]) -> None:

@@ -89,6 +89,17 @@ def test_cloudwatch_may_use_the_key_of_the_topic_it_publishes_to(templates: dict
     )
 
 
+def test_eventbridge_may_use_the_key_of_the_queues_without_a_source_condition(templates: dict[str, Any]) -> None:
+    """As its guide documents: with a condition that a call does not carry, every event would be lost."""
+    [key] = templates["storage"].properties("AWS::KMS::Key")
+    assert any(
+        statement["Principal"] == {"Service": "events.amazonaws.com"}
+        and set(statement["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
+        and "Condition" not in statement
+        for statement in key["KeyPolicy"]["Statement"]
+    )
+
+
 def test_no_role_has_a_managed_policy_and_no_statement_allows_everything(templates: dict[str, Any]) -> None:
     # Actions that take no resource, or whose resource is made by the service (Service Authorization Reference).
     resourceless = {

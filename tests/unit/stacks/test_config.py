@@ -106,6 +106,7 @@ def test_prod_loads_with_the_address_that_it_asks_for(tmp_path: Path) -> None:
             'quicksight_principal = "arn:aws:quicksight:us-east-1:222222222222:group/default/care"',
             ["quicksight_principal", "us-west-1", "regions.md"],
         ),
+        ("log_days = 30", "log_days = 30\nraw_days = 90", ["retention: raw_days (90) must exceed noncurrent_days (90)"]),
         ("disposable = true", "disposable = false", ["alarms.emails has no address", "nobody = true"]),
         (
             "[tags]",

@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 
 from stacks.analytics_stack import AnalyticsStack
-from stacks.components.reviewed_checks import ReviewedChecks
+from stacks.components.common import acknowledge
+from stacks.components.reviewed_checks import ReviewedAwsSolutions, ReviewedNist
 from stacks.config import Settings, SettingsError, load_settings
 from stacks.modeling_stack import ModelingStack
 from stacks.monitoring_stack import MonitoringStack
@@ -18,6 +20,10 @@ from stacks.preparation_stack import PreparationStack
 from stacks.storage_stack import StorageStack
 from stacks.workflow_stack import WorkflowStack
 
+POLICY_OF_ONE_ROLE = (
+    "the permissions of one role, which is made for one unit: they are created, reviewed and deleted with it, and cannot be attached to "
+    "anybody else. A managed policy could be"
+)
 ROOT = Path(__file__).resolve().parent
 
 
@@ -62,10 +68,14 @@ class PtmlopsApp(cdk.App):
         )
         self.analytics = AnalyticsStack(self, f"{prefix}-analytics", storage=self.storage.outputs, settings=settings, env=env)
 
+        for construct in self.node.find_all():
+            if isinstance(construct, iam.Policy):
+                acknowledge(construct, "NIST.800.53.R5-IAMNoInlinePolicy", POLICY_OF_ONE_ROLE)
+
         for key, value in self.settings.tags.items():
             cdk.Tags.of(self).add(key, value)
         cdk.Tags.of(self).add("environment", self.settings.name)
-        cdk.Validations.of(self).add_plugins(ReviewedChecks())
+        cdk.Validations.of(self).add_plugins(ReviewedAwsSolutions(), ReviewedNist())
 
 
 def main() -> int:

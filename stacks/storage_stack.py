@@ -32,6 +32,10 @@ from stacks.config import Settings
 # Query results contain complaint texts, and a query can be run again, so results expire, and nobody needs their old versions.
 ATHENA_RESULT_DAYS = 30
 ATHENA_NONCURRENT_DAYS = 1
+NOT_REPLICATED = (
+    "personal data stays in the region of the settings. Old versions protect from mistakes, and S3 keeps each object in several "
+    "availability zones"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +204,12 @@ class StorageStack(EnvironmentStack):
             ],
             removal_policy=self.data_removal,
         )
-        acknowledge(bucket, "AwsSolutions-S1", "the bucket that access logs go to would log its own log deliveries")
+        acknowledge(
+            bucket,
+            "NIST.800.53.R5-S3DefaultEncryptionKMS",
+            "S3 delivers server access logs only to buckets with S3-managed encryption; the logs hold keys and callers, and no complaint",
+        )
+        acknowledge(bucket, "NIST.800.53.R5-S3BucketReplicationEnabled", NOT_REPLICATED)
         return bucket
 
     def _create_bucket(
@@ -234,7 +243,7 @@ class StorageStack(EnvironmentStack):
                     prefix=expire_prefix,
                 )
             )
-        return s3.Bucket(
+        bucket = s3.Bucket(
             self,
             name,
             encryption=s3.BucketEncryption.KMS,
@@ -250,9 +259,11 @@ class StorageStack(EnvironmentStack):
             lifecycle_rules=rules,
             removal_policy=self.data_removal,
         )
+        acknowledge(bucket, "NIST.800.53.R5-S3BucketReplicationEnabled", NOT_REPLICATED)
+        return bucket
 
     def _create_ledger(self) -> dynamodb.Table:
-        return dynamodb.Table(
+        ledger = dynamodb.Table(
             self,
             "Ledger",
             partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
@@ -265,6 +276,12 @@ class StorageStack(EnvironmentStack):
             deletion_protection=not self.settings.environment.disposable,
             removal_policy=self.data_removal,
         )
+        acknowledge(
+            ledger,
+            "NIST.800.53.R5-DynamoDBInBackupPlan",
+            "point-in-time recovery restores the table to any second of the last 35 days; a plan of AWS Backup belongs to the account",
+        )
+        return ledger
 
     def _create_topic(self) -> sns.Topic:
         # Not in the monitoring stack: a subscription, confirmed once by a person, must survive that stack's replacement.

@@ -11,7 +11,16 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
-from stacks.components.common import EnvironmentStack, allow
+from stacks.components.common import EnvironmentStack, acknowledge, allow
+
+# What keeps an event that a function of this construct id does not process.
+UNPROCESSED = {
+    "StartRun": "the function is called for messages of the arrivals queue, which has a dead-letter queue and an alarm",
+    "CollectRun": "the state machine calls it, tries again, and keeps the files of a run that ended",
+    "PlanRun": "the state machine calls it and waits: a failure is retried, recorded and can be redriven",
+    "PromoteModel": "the state machine calls it and waits: a failure is retried, recorded and can be redriven",
+    "RecordRun": "its asynchronous calls have an on-failure destination, the dead-letter queue",
+}
 
 
 class UnitFunction(Construct):
@@ -56,6 +65,18 @@ class UnitFunction(Construct):
             log_group=group,
             logging_format=lambda_.LoggingFormat.JSON,
             tracing=lambda_.Tracing.ACTIVE,
+        )
+        acknowledge(self.function, "NIST.800.53.R5-LambdaDLQ", UNPROCESSED[construct_id])
+        acknowledge(
+            self.function,
+            "NIST.800.53.R5-LambdaConcurrency",
+            "the number of runs limits it, and the queue's reader has a maximum concurrency. A reserve would be taken from the account's other "
+            "functions, and new accounts have ten executions in all",
+        )
+        acknowledge(
+            self.function,
+            "NIST.800.53.R5-LambdaInsideVPC",
+            "it calls AWS's APIs only, by TLS and with its role, accepts no connection, and reaches nothing inside a VPC",
         )
         # The function must not run before its permissions exist.
         self.function.node.add_dependency(self.role)

@@ -7,12 +7,15 @@ import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from local_aws import ROOT
 from local_aws.assembly import find_or_synthesize
+
+if TYPE_CHECKING:
+    from stacks.config import Settings
 
 STACKS = ("storage", "preparation", "modeling", "workflow", "monitoring", "analytics")
 
@@ -49,14 +52,21 @@ def tables_of(environment: str) -> dict[str, Any]:
     return {"name": environment, **tables}
 
 
-def synthesize(environment: str, folder: Path, **analytics: str) -> dict[str, Template]:
-    """The environment's stacks, with its `[analytics]` changed so."""
-    from app import PtmlopsApp
+def settings_of(environment: str, /, **changes: dict[str, Any]) -> Settings:
+    """The settings of an environment, with these keys of its tables changed: `analytics={"refresh_time": "06:00"}`."""
     from stacks.config import Settings
 
     tables = tables_of(environment)
-    tables["analytics"] = tables.get("analytics", {}) | analytics
-    PtmlopsApp(chosen=Settings.model_validate(tables), outdir=str(folder)).synth()
+    for table, keys in changes.items():
+        tables[table] = {**tables.get(table, {}), **keys}
+    return Settings.model_validate(tables)
+
+
+def synthesize(environment: str, folder: Path, /, **changes: dict[str, Any]) -> dict[str, Template]:
+    """The environment's stacks, with some of its settings changed."""
+    from app import PtmlopsApp
+
+    PtmlopsApp(chosen=settings_of(environment, **changes), outdir=str(folder)).synth()
     return read_templates(environment, folder)
 
 
@@ -67,14 +77,14 @@ def read_templates(environment: str, folder: Path) -> dict[str, Template]:
     }
 
 
-def kept_assembly(environment: str, **analytics: str) -> Path:
+def kept_assembly(environment: str, /, **changes: dict[str, Any]) -> Path:
     """The folder of a synthesis, which processes and test runs share; one that failed is not kept."""
 
     def write(folder: Path) -> None:
-        synthesize(environment, folder, **analytics)
+        synthesize(environment, folder, **changes)
 
-    changes = hashlib.sha256(json.dumps(analytics, sort_keys=True).encode()).hexdigest()[:8]
-    return find_or_synthesize(f"{environment}-{changes}", write, kept=ROOT / "build" / "assembly-of-tests")
+    name = hashlib.sha256(json.dumps(changes, sort_keys=True).encode()).hexdigest()[:8]
+    return find_or_synthesize(f"{environment}-{name}", write, kept=ROOT / "build" / "assembly-of-tests")
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +104,7 @@ PRINCIPAL = "arn:aws:quicksight:us-east-1:123456789012:group/default/customer-ca
 @pytest.fixture(scope="session")
 def shared_templates() -> dict[str, Template]:
     """The stacks of prod where QuickSight has a principal."""
-    return read_templates("prod", kept_assembly("prod", quicksight_principal=PRINCIPAL))
+    return read_templates("prod", kept_assembly("prod", analytics={"quicksight_principal": PRINCIPAL}))
 
 
 @pytest.fixture(scope="session")

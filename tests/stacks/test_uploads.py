@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from stacks.config import Settings
-from tests.stacks.conftest import Template, read_templates, tables_of
+from tests.stacks.conftest import Template, settings_of, synthesize
 
 UPLOADER = "arn:aws:iam::111122223333:role/uploader"
 THROUGH_S3 = {"StringEquals": {"kms:ViaService": {"Fn::Join": ["", ["s3.us-east-1.", {"Ref": "AWS::URLSuffix"}]]}}}
@@ -35,12 +32,7 @@ def test_the_drop_policy_allows_uploads_to_the_raw_bucket_and_nothing_else(templ
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Template:
     """The storage stack of an environment that admits an uploader of another account."""
-    from app import PtmlopsApp
-
-    folder = tmp_path_factory.mktemp("uploads")
-    settings = Settings.model_validate({**tables_of("local"), "uploads": {"principals": [UPLOADER]}})
-    PtmlopsApp(chosen=settings, outdir=str(folder)).synth()
-    return read_templates("local", folder)["storage"]
+    return synthesize("local", tmp_path_factory.mktemp("uploads"), uploads={"principals": [UPLOADER]})["storage"]
 
 
 def test_another_accounts_uploader_is_in_the_bucket_and_key_policies(shared: Template) -> None:
@@ -67,6 +59,5 @@ def test_without_uploaders_of_other_accounts_no_statement_admits_one(templates: 
 
 @pytest.mark.parametrize("principal", ["*", "arn:aws:iam::111122223333:root", "arn:aws:s3:::bucket"])
 def test_only_a_role_or_a_user_can_be_admitted(principal: str) -> None:
-    tables: dict[str, Any] = {**tables_of("local"), "uploads": {"principals": [principal]}}
     with pytest.raises(ValueError, match=r"uploads\.principals"):
-        Settings.model_validate(tables)
+        settings_of("local", uploads={"principals": [principal]})

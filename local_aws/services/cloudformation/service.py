@@ -56,6 +56,7 @@ class CloudFormationService(Service):
         from moto.awslambda.models import LambdaFunction
         from moto.iam.models import Role
         from moto.kms.models import Key
+        from moto.logs.models import LogGroup
         from moto.s3.models import FakeBucket
 
         def configure(bucket: Any, properties: Properties) -> None:
@@ -81,6 +82,11 @@ class CloudFormationService(Service):
         def keep_logging(function: Any, properties: Properties) -> None:
             # moto passes on the properties that it knows, and LoggingConfig is not one of them.
             function.logging_configuration = properties.get("LoggingConfig")
+
+        @patching.extend(LogGroup, "get_cfn_attribute")
+        def get_cfn_attribute(moto_attribute: Any, self: Any, attribute_name: str) -> Any:
+            # On AWS it ends so, and policies that are made of it reach the group's streams.
+            return moto_attribute(self, attribute_name) + (":*" if attribute_name == "Arn" else "")
 
         _wrap_create(LambdaFunction, after=keep_logging)
         _wrap_create(Key, before=rename_tag_fields)

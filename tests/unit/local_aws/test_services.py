@@ -161,6 +161,18 @@ def test_a_resource_type_that_cannot_be_made_here_is_refused_by_name(sandbox: Sa
     )
 
 
+def test_the_arn_of_a_log_group_reaches_its_streams(sandbox: Sandbox) -> None:
+    """As CloudFormation gives it to policies."""
+    template = {
+        "Resources": {"Group": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": sandbox.name("group")}}},
+        "Outputs": {"Arn": {"Value": {"Fn::GetAtt": ["Group", "Arn"]}}},
+    }
+    cloudformation, name = sandbox.client("cloudformation"), sandbox.name("s")
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    [output] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
+    assert output["OutputValue"].endswith(":*")
+
+
 def test_a_bucket_sends_eventbridge_the_documented_event_of_an_object(sandbox: Sandbox) -> None:
     events, sqs = sandbox.client("events"), sandbox.client("sqs")
     bucket, rule = sandbox.bucket(), sandbox.name("rule")

@@ -38,7 +38,8 @@ def read_decisions(file: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the policies and the decisions that a local AWS recorded."""
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     policies = {line["policy"]: line["document"] for line in lines if "policy" in line}
-    return policies, [line for line in lines if "policy" not in line]
+    contexts = {line["keys"]: line["values"] for line in lines if "keys" in line}
+    return policies, [{**line, "context": contexts[line["context"]]} for line in lines if "principal" in line]
 
 
 def disagreements(policies: Mapping[str, Any], decisions: Sequence[dict[str, Any]]) -> list[str]:

@@ -76,6 +76,11 @@ class Policy:
     statements: tuple[Statement, ...]
 
     @functools.cached_property
+    def mentions_time(self) -> bool:
+        """Whether a condition may be about the time of the call."""
+        return "time" in self.text.lower()
+
+    @functools.cached_property
     def digest(self) -> str:
         """A short hash of the text."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]

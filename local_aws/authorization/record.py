@@ -1,6 +1,6 @@
 """Write each decision to a file, once per role, action, resource and outcome.
 
-The file is JSON Lines. A line with `policy` holds a policy's text, before the first decision that refers to it by its digest.
+The file is JSON Lines. Policies and sets of condition keys have a line of their own, before the first decision that refers to them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from local_aws.authorization.evaluate import Call, Decision, Grant
 from local_aws.authorization.policies import Policy
 
 FILE = "decisions.jsonl"
-# Keys that differ in each call and are not part of what was decided.
-_VARYING = frozenset({"aws:currenttime", "aws:epochtime", "aws:useragent", "aws:userid"})
+# Keys that differ in each call. They are recorded only if a policy mentions a time.
+_TIMES = frozenset({"aws:currenttime", "aws:epochtime"})
 
 
 class Recorder:
@@ -26,6 +26,7 @@ class Recorder:
         self._file = (folder / FILE).open("a", encoding="utf-8")
         self._lock = threading.Lock()
         self._seen: set[Any] = set()
+        self._contexts: dict[Any, int] = {}
 
     def add(
         self,
@@ -37,8 +38,9 @@ class Recorder:
     ) -> None:
         """Record a decision, unless an equal one was recorded."""
         principal = call.principal
-        context = tuple(item for item in call.context.items() if item[0] not in _VARYING)
         policies = [*identity, *([resource_policy] if resource_policy else [])]
+        timed = any(policy.mentions_time for policy in policies)
+        context = tuple(item for item in call.context.items() if timed or item[0] not in _TIMES)
         seen = (
             principal.arn if not decision.allowed else principal.role_arn or principal.arn,
             call.action, call.resource, context, decision, tuple(policy.text for policy in policies),
@@ -54,13 +56,17 @@ class Recorder:
                 if policy.digest not in self._seen:
                     self._seen.add(policy.digest)
                     lines.append({"policy": policy.digest, "document": json.loads(policy.text)})
+            number = self._contexts.get(context)
+            if number is None:
+                number = self._contexts[context] = len(self._contexts)
+                lines.append({"keys": number, "values": dict(context)})
             lines.append(
                 {
                     "principal": principal.arn,
                     "role": principal.role_arn,
                     "action": call.action,
                     "resource": call.resource,
-                    "context": dict(call.context),
+                    "context": number,
                     "allowed": decision.allowed,
                     "reason": decision.reason,
                     "statements": decision.statements,

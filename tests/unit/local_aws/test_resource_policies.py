@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws.authorization.record import FILE
+from tests.judge import read_decisions
 from tests.unit.local_aws.conftest import Sandbox, allow, eventually, let_events, policy
 
 ACCOUNT = "123456789012"
@@ -177,8 +178,7 @@ def test_each_decision_is_recorded_with_its_role_once(sandbox: Sandbox) -> None:
         client.get_object(Bucket=bucket, Key="a")
     refused(lambda: client.put_object(Bucket=bucket, Key="a", Body=b""))
 
-    lines = (json.loads(line) for line in (sandbox.aws.folder / FILE).read_text(encoding="utf-8").splitlines())
-    mine = [line for line in lines if line.get("role") == role]
+    mine = [decision for decision in read_decisions(sandbox.aws.folder / FILE)[1] if decision["role"] == role]
 
     assert [(line["action"], line["allowed"]) for line in mine] == [("s3:GetObject", True), ("s3:PutObject", False)]
     assert [name for _, name in mine[0]["statements"]] == ["Read"]

@@ -177,6 +177,16 @@ def test_an_unreadable_channel_is_a_client_error(sandbox: Sandbox) -> None:
     assert "AccessDenied" in job["FailureReason"]
 
 
+@pytest.mark.parametrize("action", ["ecr:BatchGetImage", "logs:PutLogEvents", "cloudwatch:PutMetricData", "kms:CreateGrant"])
+def test_a_job_fails_if_its_role_does_not_let_sagemaker_prepare_it(sandbox: Sandbox, action: str) -> None:
+    request = _training(sandbox, TRAIN, sandbox.bucket())
+    request["RoleArn"] = sandbox.role("sagemaker", {"Effect": "Deny", "Action": action, "Resource": "*"})
+    request["ResourceConfig"]["VolumeKmsKeyId"] = sandbox.client("kms").create_key()["KeyMetadata"]["Arn"]
+    job = _train(sandbox, request, depth="1")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert f"not authorized to perform: {action}" in job["FailureReason"]
+
+
 def test_tuning_trains_every_trial_and_the_best_wins(sandbox: Sandbox) -> None:
     bucket, name = sandbox.bucket(), sandbox.name("tune")
     definition = _training(sandbox, TRAIN, bucket)

@@ -16,6 +16,7 @@ from urllib.parse import urlparse
 
 import pyarrow.dataset as ds
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from local_aws import LocalAws
@@ -483,3 +484,39 @@ def test_more_labels_are_tuned_from_the_last_job_and_judged_against_the_champion
     assert decision["decision"] == run["promotion"]["decision"]
     assert (decision["decision"] == "Rejected") == any(not check["passed"] for check in decision["checks"])
     assert {"macro_f1_difference", "expected_calibration_error", "holdout_rows"} <= {c["name"] for c in decision["checks"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix"), [("HyperParameterTuning", "0-0"), ("Processing", "0-0-vs-1"), ("Transform", "0-0")]
+)
+def test_a_stopped_execution_stops_its_sagemaker_job(target: Target, taught: Run, kind: str, suffix: str) -> None:
+    """The state machine's role starts a job like the last run's, and stops it."""
+    run_id, _ = taught
+    sagemaker, states = target.client("sagemaker"), target.client("stepfunctions")
+    describe = getattr(sagemaker, f"describe_{xform_name(kind)}_job")
+    name, described = f"{kind}JobName", describe(**{f"{kind}JobName": f"{run_id}-{suffix}"})
+    members = sagemaker.meta.service_model.operation_model(f"Create{kind}Job").input_shape.members
+    request = {key: value for key, value in described.items() if key in members}
+    request |= {name: "20260101-000000-0000cafe-0-0", "Tags": [{"Key": "environment", "Value": "local"}]}
+    integration = f"arn:aws:states:::sagemaker:create{kind}Job.sync"
+    state = {"Type": "Task", "Resource": integration, "Parameters": request, "End": True}
+    role = states.describe_state_machine(stateMachineArn=target.outputs["StateMachineArn"])["roleArn"]
+    definition = json.dumps({"StartAt": "Job", "States": {"Job": state}})
+    machine = states.create_state_machine(name=f"stopped-{kind}", definition=definition, roleArn=role)["stateMachineArn"]
+    execution = states.start_execution(stateMachineArn=machine)["executionArn"]
+
+    def status() -> str:
+        try:
+            return str(describe(**{name: request[name]})[f"{kind}JobStatus"])
+        except ClientError:
+            return "not created yet"
+
+    def until(*expected: str) -> None:
+        deadline = time.monotonic() + 30
+        while (now := status()) not in expected:
+            assert time.monotonic() < deadline, (now, states.describe_execution(executionArn=execution))
+            time.sleep(0.1)
+
+    until("InProgress")
+    states.stop_execution(executionArn=execution)
+    until("Stopping", "Stopped")

@@ -47,7 +47,8 @@ def arn_matches(pattern: str, value: str, context: Context, *, variables: bool =
 @functools.lru_cache(4096)
 def _split_arn(pattern: str) -> tuple[str, ...]:
     """Split at the first five colons outside of variables."""
-    parts, start, depth = [], 0, 0
+    parts: list[str] = []
+    start = depth = 0
     for index, character in enumerate(pattern):
         if pattern.startswith("${", index):
             depth += 1

@@ -283,8 +283,8 @@ def _sagemaker(request: ApiRequest) -> Iterator[Need]:
         resource = NONE
     else:
         kind = next((kind for kind in _SAGEMAKER_KINDS if operation.endswith(kind)), None)
-        name = parameters.get(f"{kind}Name") if kind else None
-        resource = request.arn(f"{_SAGEMAKER_KINDS[kind]}/{str(name).rpartition('/')[2]}") if kind and name else None
+        name = str(parameters.get(f"{kind}Name") or "")
+        resource = request.arn(f"{_SAGEMAKER_KINDS[kind]}/{name.rpartition('/')[2]}") if kind and name else None
     if resource is None:
         return
     tags = parameters.get("Tags") if operation.startswith("Create") else None

@@ -12,6 +12,7 @@ from aws_cdk import aws_iam as iam
 
 from stacks.analytics_stack import AnalyticsStack
 from stacks.components.common import acknowledge
+from stacks.components.network import run_in_network
 from stacks.components.reviewed_checks import ReviewedAwsSolutions, ReviewedNist
 from stacks.config import Settings, SettingsError, load_settings
 from stacks.modeling_stack import ModelingStack
@@ -41,6 +42,8 @@ class PtmlopsApp(cdk.App):
         super().__init__(outdir=outdir, analytics_reporting=False, context=context)
         name = os.environ.get("PTMLOPS_ENVIRONMENT") or self.node.get_context("environment")
         self.settings = chosen or load_settings(name)
+        if self.settings.unnotified:
+            raise SettingsError(f"environments/{self.settings.name}.toml: {self.settings.unnotified}")
         env = cdk.Environment(account=self.settings.environment.account, region=self.settings.environment.region)
         prefix, settings = self.settings.prefix, self.settings
 
@@ -68,6 +71,8 @@ class PtmlopsApp(cdk.App):
         )
         self.analytics = AnalyticsStack(self, f"{prefix}-analytics", storage=self.storage.outputs, settings=settings, env=env)
 
+        if self.storage.outputs.network:
+            run_in_network(self, self.storage.outputs.network)
         for construct in self.node.find_all():
             if isinstance(construct, iam.Policy):
                 acknowledge(construct, "NIST.800.53.R5-IAMNoInlinePolicy", POLICY_OF_ONE_ROLE)

@@ -34,7 +34,7 @@ from local_aws.conformance import KINDS, OPERATIONS, cases  # noqa: E402 - found
 from local_aws.validation import problems  # noqa: E402 - as above
 from ptmlops_contracts import report, run  # noqa: E402 - found through the path above
 from ptmlops_contracts.codes import Code  # noqa: E402
-from stacks.components import idle_costs, supported  # noqa: E402
+from stacks.components import endpoints, idle_costs, supported  # noqa: E402
 from stacks.components.catalog import PREDICTIONS, RUNS  # noqa: E402
 from stacks.components.prices import IDLE  # noqa: E402
 from stacks.config import Settings  # noqa: E402
@@ -446,6 +446,29 @@ def idle() -> str:
     return f"{table(('Part', 'USD', 'With free tiers'), rows)}\n\nPrices: {IDLE['source']}, {IDLE['recorded']}."
 
 
+def endpoint_table() -> str:
+    """Render the VPC endpoints and who calls them."""
+    rows = [(f"`{name}`", "gateway, free", callers) for name, callers in endpoints.GATEWAY_ENDPOINTS.items()]
+    rows += [(f"`{name}`", "interface", callers) for name, callers in endpoints.INTERFACE_ENDPOINTS.items()]
+    return table(("Endpoint", "Kind", "Called by"), rows)
+
+
+def called_outside() -> str:
+    """Render the actions that need no endpoint."""
+    rows = [(f"`{prefix}:*`", f"{reason}.") for prefix, reason in endpoints.NOT_CALLED_INSIDE.items()]
+    return table(("Actions", "Why no endpoint is needed"), rows)
+
+
+def endpoint_costs() -> str:
+    """Render what the interface endpoints cost."""
+    rows = [(zones, f"{endpoints.monthly_usd(zones):.0f}") for zones in (1, 2, 3)]
+    return (
+        f"{table(('Availability zones', 'USD per month'), rows)}\n\n"
+        f"{len(endpoints.INTERFACE_ENDPOINTS)} interface endpoints at {IDLE['interface_endpoint_hour']} USD per hour and zone, and "
+        f"{IDLE['interface_endpoint_gb']} USD per GB. Prices: {IDLE['source']}, {IDLE['recorded']}."
+    )
+
+
 def _size_order(size: str) -> tuple[int, str]:
     """Sort medium, large and xlarge before 2xlarge, and 2xlarge before 10xlarge."""
     digits = size.removesuffix("xlarge")
@@ -458,6 +481,9 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "regions": regions,
     "instances": instances,
     "idle-costs": idle,
+    "endpoints": endpoint_table,
+    "called-outside": called_outside,
+    "endpoint-costs": endpoint_costs,
     "reason-codes": lambda: codes(report.Reason),
     "flags": lambda: codes(report.Flag),
     "record-statuses": lambda: codes(report.RecordStatus),

@@ -222,6 +222,10 @@ def _quicksight_subscription(target: Target, account: str) -> Findings:
 
 
 def _subscriptions(target: Target, settings: Settings) -> Findings:
+    if settings.unnotified:
+        problem, _, remedy = settings.unnotified.partition(": ")
+        yield Finding("alarm addresses", Status.BLOCKED, problem, remedy)
+        return
     if not settings.alarms.emails:
         found = "alarms.nobody is true" if settings.alarms.nobody else "the environment is disposable and has no address"
         yield Finding(

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Self, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from stacks.components.endpoints import GATEWAY_ENDPOINTS, INTERFACE_ENDPOINTS
 from stacks.components.supported import INSTANCES, REFUSED_REGIONS, REGIONS
 
 ENVIRONMENTS = Path(__file__).resolve().parent.parent / "environments"
@@ -316,6 +317,48 @@ class Retention(_Table):
         return self
 
 
+class Network(_Table):
+    """Run functions and jobs in private subnets of an existing VPC. Without `vpc_id` they run in AWS's own networks."""
+
+    vpc_id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]{8,17}$")] | None = Field(
+        default=None, description="The VPC. It must resolve and support DNS host names"
+    )
+    subnet_ids: tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")], ...] = Field(
+        default=(), max_length=16, description="Private subnets, one per availability zone"
+    )
+    availability_zones: tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]+[a-z]$")], ...] = Field(
+        default=(), description="The zones of the subnets, in the same order"
+    )
+    route_table_ids: tuple[Annotated[str, Field(pattern=r"^rtb-[0-9a-f]{8,17}$")], ...] = Field(
+        default=(), description="Route tables of the subnets, for the gateway endpoints of S3 and DynamoDB"
+    )
+    existing_endpoints: tuple[str, ...] = Field(
+        default=(),
+        description="Endpoints that the VPC has already, such as `s3` or `ecr.api`. The stacks create the others "
+        "([list](../how-to/run-in-a-vpc.md#endpoints))",
+    )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.vpc_id is None:
+            if set(self.model_fields_set) - {"vpc_id"}:
+                raise ValueError("vpc_id is missing: name the VPC, or remove the table")
+            return self
+        if not self.subnet_ids or len(self.availability_zones) != len(self.subnet_ids):
+            raise ValueError("subnet_ids and availability_zones must name as many subnets as zones, and at least one")
+        if len(set(self.availability_zones)) != len(self.availability_zones):
+            raise ValueError("availability_zones names a zone twice: an endpoint has one subnet per zone")
+        unknown = sorted(set(self.existing_endpoints) - set(GATEWAY_ENDPOINTS) - set(INTERFACE_ENDPOINTS))
+        if unknown:
+            known = ", ".join([*GATEWAY_ENDPOINTS, *INTERFACE_ENDPOINTS])
+            raise ValueError(f"existing_endpoints has {unknown[0]}, which nothing calls; the endpoints are {known}")
+        if not self.route_table_ids and set(GATEWAY_ENDPOINTS) - set(self.existing_endpoints):
+            raise ValueError(
+                "route_table_ids is empty: the gateway endpoints of S3 and DynamoDB need the subnets' route tables"
+            )
+        return self
+
+
 class Alarms(_Table):
     """Who receives alarms and notices, and how long an uploaded file may wait."""
 
@@ -363,6 +406,7 @@ class Settings(_Table):
     promotion: Promotion = Promotion()
     compute: Compute = Compute()
     retention: Retention = Retention()
+    network: Network = Network()
     alarms: Alarms = Alarms()
     analytics: Analytics = Analytics()
     tags: dict[str, Annotated[str, Field(max_length=256)]] = Field(
@@ -370,15 +414,17 @@ class Settings(_Table):
     )
 
     @model_validator(mode="after")
-    def _somebody_is_notified(self) -> Self:
-        alarms = self.alarms
-        if not (alarms.emails or alarms.nobody or self.environment.disposable):
-            raise ValueError(
-                "alarms.emails has no address, so nobody would hear of alarms, failed runs and models that wait for approval: "
-                'add emails = ["team@example.com"] to [alarms] with an address of yours, or nobody = true to do without'
-            )
-        if alarms.emails and alarms.nobody:
+    def _somebody_or_nobody(self) -> Self:
+        if self.alarms.emails and self.alarms.nobody:
             raise ValueError("alarms.nobody is true and alarms.emails has addresses: remove one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _zones_belong_to_region(self) -> Self:
+        region = self.environment.region
+        for zone in self.network.availability_zones:
+            if not zone.startswith(region):
+                raise ValueError(f"network.availability_zones has {zone}, which is not in environment.region ({region})")
         return self
 
     @model_validator(mode="after")
@@ -400,6 +446,19 @@ class Settings(_Table):
                 "QuickSight shares only with its own account's users and groups"
             )
         return self
+
+    @property
+    def unnotified(self) -> str | None:
+        """Return why the environment must not be deployed as far as alarms go, or None.
+
+        Only a deployment asks: commands that read a file, such as `ptmlops try`, need no address.
+        """
+        if self.alarms.emails or self.alarms.nobody or self.environment.disposable:
+            return None
+        return (
+            "alarms.emails has no address, so nobody would hear of alarms, failed runs and models that wait for approval: "
+            'add emails = ["team@example.com"] to [alarms] with an address of yours, or nobody = true to do without'
+        )
 
     @property
     def prefix(self) -> str:

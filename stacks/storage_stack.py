@@ -26,6 +26,7 @@ from stacks.components.arrivals import create_arrivals
 from stacks.components.catalog import JSON_LINES, PARQUET, PREDICTIONS, RUNS, catalog_table
 from stacks.components.common import EnvironmentStack, acknowledge
 from stacks.components.job_roles import create_job_role
+from stacks.components.network import UnitNetwork
 from stacks.components.uploads import admit_uploaders, drop_policy
 from stacks.config import Settings
 
@@ -56,6 +57,7 @@ class Storage:
     package_group_name: str
     database_name: str
     table_names: tuple[str, ...]
+    network: UnitNetwork | None
 
 
 class StorageStack(EnvironmentStack):
@@ -106,7 +108,10 @@ class StorageStack(EnvironmentStack):
         )
         arrivals = create_arrivals(self, key=self._key, raw=raw)
 
+        network = UnitNetwork(self, "Network") if settings.network.vpc_id else None
+
         self.outputs = Storage(
+            network=network,
             key=self._key,
             raw=raw,
             prepared=prepared,

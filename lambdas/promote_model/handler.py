@@ -81,6 +81,7 @@ class Settings:
     prepared_bucket: str
     inference_image: str
     model_role_arn: str
+    model_network: Mapping[str, Any]  # VpcConfig of the models, or empty
     scoring_instance: str
     promotion_policy: Mapping[str, Any]
     code_version: str
@@ -122,7 +123,13 @@ def _promote(state: StateDocument, settings: Settings) -> Plan:
     if winner:
         take_back(CLIENTS.sagemaker, package, winner)
         return _compare_again(plan, winner, settings, run_id)
-    ensure_model(CLIENTS.sagemaker, name=model_name(package), package=package, role_arn=settings.model_role_arn)
+    ensure_model(
+        CLIENTS.sagemaker,
+        name=model_name(package),
+        package=package,
+        role_arn=settings.model_role_arn,
+        network=settings.model_network,
+    )
     promotion = PromotionResult(
         decision=status,
         promoted=status == APPROVED,

@@ -121,11 +121,13 @@ def register(
     return describe_package(client, created["ModelPackageArn"])
 
 
-def ensure_model(client: SageMakerClient, *, name: str, package: Package, role_arn: str) -> None:
+def ensure_model(
+    client: SageMakerClient, *, name: str, package: Package, role_arn: str, network: Mapping[str, Sequence[str]]
+) -> None:
     """Create the SageMaker Model of a package, unless a Model with this name exists. The name identifies version and artifact.
 
     The Model refers to the package's container, not to the package. SageMaker deploys only approved packages, and the Model of a
-    pending package must exist before a person approves it.
+    pending package must exist before a person approves it. `network` is its VpcConfig, or empty.
     """
     try:
         client.describe_model(ModelName=name)
@@ -142,4 +144,5 @@ def ensure_model(client: SageMakerClient, *, name: str, package: Package, role_a
             },
             ExecutionRoleArn=role_arn,
             EnableNetworkIsolation=True,
+            **({"VpcConfig": network} if network else {}),  # type: ignore[arg-type] # the caller's JSON has the type's two keys
         )

@@ -165,6 +165,7 @@ class RunFunctions:
                 "PREPARED_BUCKET": storage.prepared.bucket_name,
                 "INFERENCE_IMAGE": modeling.image_uri,
                 "MODEL_ROLE_ARN": storage.model_role.role_arn,
+                "MODEL_NETWORK": self._stack.to_json_string(storage.network.vpc_config() if storage.network else {}),
                 "SCORING_INSTANCE": self._stack.settings.compute.scoring_instance,
                 "PROMOTION_POLICY": self._stack.settings.promotion.model_dump_json(),
                 "CODE_VERSION": modeling.code_version,

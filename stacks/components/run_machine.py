@@ -15,6 +15,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from ptmlops_contracts.run import RunStatus
 from stacks.components.arrivals import run_failed_rule_name
 from stacks.components.common import EnvironmentStack, acknowledge, allow, pass_role
+from stacks.components.network import in_network
 from stacks.components.run_definition import run_definition
 from stacks.components.unit_function import UnitFunction
 from stacks.modeling_stack import Modeling
@@ -52,7 +53,7 @@ def create_state_machine(
         # A fixed name: the ARN of a run's execution contains it, and must be the same after the stack was destroyed and deployed again.
         state_machine_name=stack.settings.prefix,
         comment="From dropped complaint files to published predictions",
-        definition_body=sfn.DefinitionBody.from_string(stack.to_json_string(definition)),
+        definition_body=sfn.DefinitionBody.from_string(stack.to_json_string(in_network(definition, storage.network))),
         role=role,
         tracing_enabled=True,
         logs=sfn.LogOptions(

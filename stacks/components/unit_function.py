@@ -73,10 +73,12 @@ class UnitFunction(Construct):
             "the number of runs limits it, and the queue's reader has a maximum concurrency. A reserve would be taken from the account's other "
             "functions, and new accounts have ten executions in all",
         )
-        acknowledge(
-            self.function,
-            "NIST.800.53.R5-LambdaInsideVPC",
-            "it calls AWS's APIs only, by TLS and with its role, accepts no connection, and reaches nothing inside a VPC",
-        )
+        if scope.settings.network.vpc_id is None:
+            acknowledge(
+                self.function,
+                "NIST.800.53.R5-LambdaInsideVPC",
+                "it calls AWS's APIs only, by TLS and with its role, accepts no connection, and reaches nothing inside a VPC. The settings can "
+                "name a VPC for it",
+            )
         # The function must not run before its permissions exist.
         self.function.node.add_dependency(self.role)

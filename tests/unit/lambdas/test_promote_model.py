@@ -42,6 +42,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
             "PREPARED_BUCKET": PREPARED,
             "INFERENCE_IMAGE": IMAGE,
             "MODEL_ROLE_ARN": ROLE,
+            "MODEL_NETWORK": "{}",
             "SCORING_INSTANCE": "ml.m5.large",
             "PROMOTION_POLICY": json.dumps(POLICY),
             "CODE_VERSION": "code12345678",
@@ -380,3 +381,13 @@ def test_no_label_makes_a_request_that_the_service_refuses(
     assert reason.endswith("falls by 0.500, more than 0.100 and more than chance explains")
     assert reason.isprintable()
     assert len(reason) < 150
+
+
+@pytest.mark.parametrize("network", [{"SecurityGroupIds": ["sg-0123"], "Subnets": ["subnet-0123"]}, None])
+def test_a_model_is_created_in_the_network_of_the_settings(
+    deployed: ModuleType, monkeypatch: pytest.MonkeyPatch, network: dict[str, Any] | None
+) -> None:
+    monkeypatch.setenv("MODEL_NETWORK", json.dumps(network or {}))
+    made = promote(deployed, trained("run-1", first()))
+    model = boto3.client("sagemaker").describe_model(ModelName=made["champion"]["model_name"])
+    assert (model.get("VpcConfig") or None) == network

@@ -247,6 +247,13 @@ def test_the_subscription_of_quicksight_is_judged_by_status_and_edition(
     assert finding.status is status
 
 
+def test_an_environment_that_would_notify_nobody_is_blocked(target: Target) -> None:
+    finding = found(target, settings_of(alarms={}), "alarm addresses")
+    assert finding.status is Status.BLOCKED
+    assert "nobody = true" in finding.next_step
+    assert found(target, settings_of(alarms={"nobody": True}), "alarm addresses").status is Status.NOTE
+
+
 def test_an_address_that_has_not_confirmed_is_named(target: Target) -> None:
     topic = target.client("sns").create_topic(Name="notices")["TopicArn"]
     output = {"NotificationTopicArn": {"Value": topic}}

@@ -11,7 +11,6 @@ from moto import mock_aws
 from ptmlops import dead_letters, removal
 from ptmlops.errors import OperatorError
 from ptmlops.target import Target
-from stacks.config import Settings
 
 
 def test_an_environment_is_not_taken_for_one_whose_name_begins_alike() -> None:
@@ -28,9 +27,7 @@ def _template(value: str) -> str:
     return f'{{"Resources": {{"T": {{"Type": "AWS::SNS::Topic"}}}}, "Outputs": {{"StateMachineArn": {{"Value": "{value}"}}}}}}'
 
 
-def test_an_environment_that_keeps_its_data_is_not_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Settings.model_validate({"name": "prod", "environment": {"disposable": False}, "alarms": {"nobody": True}})
-    monkeypatch.setattr(removal, "load_settings", lambda name: settings if name == "prod" else None)
+def test_an_environment_that_keeps_its_data_is_not_emptied() -> None:
     with pytest.raises(OperatorError, match="'prod' is not disposable"):
         removal.empty(Target("prod", boto3.Session(region_name="us-east-1")), lambda _: None)
 

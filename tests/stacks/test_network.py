@@ -70,7 +70,7 @@ def computing_roles(templates: dict[str, Template]) -> dict[str, set[str]]:
 
 def test_every_action_of_a_unit_is_served_by_an_endpoint_in_the_vpc(inside: dict[str, Template]) -> None:
     roles, there = computing_roles(inside), endpoints(inside)
-    assert len(roles) == 9  # four functions, two Glue jobs, three kinds of SageMaker job
+    assert len(roles) == 10  # four functions, two Glue jobs, three kinds of SageMaker job
     for role, actions in roles.items():
         for prefix in {action.partition(":")[0] for action in actions} - set(NOT_CALLED_INSIDE):
             assert prefix in OF_PREFIX, f"{role} may call {prefix}: add its endpoint, or a reason to NOT_CALLED_INSIDE"
@@ -91,7 +91,7 @@ def test_there_is_no_endpoint_that_no_unit_needs(inside: dict[str, Template]) ->
 
 def test_everything_that_computes_is_in_the_private_subnets(inside: dict[str, Template]) -> None:
     functions = [body for template in inside.values() for body in template.properties("AWS::Lambda::Function")]
-    assert len(functions) == 4
+    assert len(functions) == 5
     assert all(body["VpcConfig"]["SubnetIds"] == NETWORK["subnet_ids"] for body in functions)
     assert all(len(body["VpcConfig"]["SecurityGroupIds"]) == 1 for body in functions)
 
@@ -145,7 +145,7 @@ def test_interfaces_are_created_with_the_narrowest_permissions_that_the_services
             else:
                 assert "*" not in statement["Resource"]
                 assert all(subnet in str(statement["Resource"]) for subnet in NETWORK["subnet_ids"])
-    assert seen == 9
+    assert seen == 10
 
 
 def test_the_groups_admit_each_other_and_nobody_else(inside: dict[str, Template]) -> None:

@@ -127,6 +127,8 @@ class StorageStack(EnvironmentStack):
             database_name=database.ref,
             table_names=tuple(table.ref for table in tables),
         )
+        if network:
+            self.output("UnitSecurityGroupId", network.group_id)
         self.output("DropPolicyArn", drop_policy(self, raw=raw, key=self._key).managed_policy_arn)
         self.output("RawBucketName", raw.bucket_name)
         self.output("PreparedBucketName", prepared.bucket_name)

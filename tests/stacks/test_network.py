@@ -149,6 +149,7 @@ def test_interfaces_are_created_with_the_narrowest_permissions_that_the_services
 
 
 def test_the_groups_admit_each_other_and_nobody_else(inside: dict[str, Template]) -> None:
+    assert "UnitSecurityGroupId" in inside["storage"].body["Outputs"]  # for the groups of endpoints that exist already
     groups = inside["storage"].properties("AWS::EC2::SecurityGroup")
     rules = [rule for group in groups for rule in group.get("SecurityGroupIngress", [])]
     rules += inside["storage"].properties("AWS::EC2::SecurityGroupIngress")

@@ -8,6 +8,8 @@ A page marks a generated part with two comments and keeps its own prose around t
 
 What stands between them comes from the code (settings, codes, report fields, catalog tables) or from docs/measurements/*.json.
 With `--check` nothing is written, and a page that is not up to date is an error.
+
+The file is long because each generated part is a short function of its own.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Each key has its default and its meaning here, and nowhere else. An environment's file holds only the keys that differ.
 `docs/generate.py` renders these models into docs/reference/settings.md. An unknown key or environment, a wrong type or a value
 out of range raises a `SettingsError` of one line: the file, the key and what is allowed.
+
+The file is longer than others because rules between tables belong beside the tables, and a reader looks for a key in one place.
 """
 
 from __future__ import annotations

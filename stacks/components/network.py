@@ -133,14 +133,16 @@ def _title(service: str) -> str:
 
 
 def in_network(definition: dict[str, Any], network: UnitNetwork | None) -> dict[str, Any]:
-    """Give the SageMaker jobs of a state machine's definition the network, and return the definition.
+    """Give the SageMaker jobs of a state machine's definition the network, if there is one, and return the definition.
 
     The jobs stay isolated (EnableNetworkIsolation): the interfaces in the VPC carry what SageMaker itself copies.
     """
-    for state in definition["States"].values() if network else ():
-        if network and state.get("Resource", "").endswith("sagemaker:createHyperParameterTuningJob.sync"):
+    if network is None:
+        return definition
+    for state in definition["States"].values():
+        if state.get("Resource", "").endswith("sagemaker:createHyperParameterTuningJob.sync"):
             state["Parameters"]["TrainingJobDefinition"]["VpcConfig"] = network.vpc_config()
-        elif network and state.get("Resource", "").endswith("sagemaker:createProcessingJob.sync"):
+        elif state.get("Resource", "").endswith("sagemaker:createProcessingJob.sync"):
             state["Parameters"]["NetworkConfig"]["VpcConfig"] = network.vpc_config()
     return definition
 

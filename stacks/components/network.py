@@ -66,12 +66,25 @@ class UnitNetwork(Construct):
         self.group_id = group.attr_group_id
         # Workers of one job talk to each other on any port; Glue requires the rule:
         # https://docs.aws.amazon.com/glue/latest/dg/setup-vpc-for-glue-access.html
-        members = {"ip_protocol": "tcp", "from_port": 0, "to_port": 65535, "group_id": self.group_id}
         ec2.CfnSecurityGroupIngress(
-            self, "FromWorkers", **members, source_security_group_id=self.group_id, description="Workers of one job"
+            self,
+            "FromWorkers",
+            ip_protocol="tcp",
+            from_port=0,
+            to_port=65535,
+            group_id=self.group_id,
+            source_security_group_id=self.group_id,
+            description="Workers of one job",
         )
         ec2.CfnSecurityGroupEgress(
-            self, "ToWorkers", **members, destination_security_group_id=self.group_id, description="Workers of one job"
+            self,
+            "ToWorkers",
+            ip_protocol="tcp",
+            from_port=0,
+            to_port=65535,
+            group_id=self.group_id,
+            destination_security_group_id=self.group_id,
+            description="Workers of one job",
         )
         self._create_endpoints(scope)
 

@@ -148,6 +148,13 @@ def test_the_arrivals_queue_takes_events_of_its_rule_and_its_bucket_only(target:
     events, sqs, s3 = target.client("events"), target.client("sqs"), target.client("s3")
     url = target.outputs["ArrivalsQueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+
+    def messages() -> int:
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"]
+        return sum(int(attributes[name]) for name in counts)
+
+    before = messages()  # of uploads in other tests
     s3.create_bucket(Bucket="not-ours")
     s3.put_bucket_notification_configuration(Bucket="not-ours", NotificationConfiguration={"EventBridgeConfiguration": {}})
     events.put_rule(Name="not-ours", EventPattern=json.dumps({"source": ["aws.s3", "not.ours"]}))
@@ -155,9 +162,7 @@ def test_the_arrivals_queue_takes_events_of_its_rule_and_its_bucket_only(target:
     try:
         s3.put_object(Bucket="not-ours", Key="a.csv", Body=b"text\nhello\n")
         events.put_events(Entries=[{"Source": "not.ours", "DetailType": "Object Created", "Detail": "{}"}])
-        counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"]
-        assert [attributes[name] for name in counts] == ["0", "0"]
+        assert messages() <= before
     finally:
         events.remove_targets(Rule="not-ours", Ids=["q"])
         events.delete_rule(Name="not-ours")

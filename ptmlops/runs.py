@@ -54,8 +54,8 @@ def redrive(target: Target, run_id: str) -> None:
             _require_claimed(target, run_id)
         if code in ("ExecutionDoesNotExist", "ExecutionNotRedrivable"):
             raise OperatorError(
-                f"run {run_id} cannot be redriven: it has not failed, or it failed over 14 days ago. See `ptmlops status`; "
-                "to process its files again, upload them again"
+                f"run {run_id} cannot be redriven: it has not failed, it failed over 14 days ago, or its state machine was deleted "
+                "since. See `ptmlops status`; to process its files again, upload them again"
             ) from None
         raise
 
@@ -73,6 +73,8 @@ def follow(target: Target, run_id: str) -> Iterator[Step]:
             if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
                 raise
             _require_claimed(target, run_id)
+            if read_run_document(target, run_id):
+                return  # the state machine was deleted since, and its executions with it
             time.sleep(POLL_SECONDS)  # claimed, but not started yet
             continue
         events = [
@@ -93,7 +95,8 @@ def follow(target: Target, run_id: str) -> Iterator[Step]:
 def _steps(target: Target, run_id: str, event: dict[str, Any], open_states: dict[str, datetime]) -> Iterator[Step]:
     if "stateEnteredEventDetails" in event:
         name = event["stateEnteredEventDetails"]["name"]
-        if not name.endswith("?") and name != WAIT and name not in open_states:
+        is_step = name not in (WAIT, *open_states) and event["type"] != "PassStateEntered" and not name.endswith("?")
+        if is_step:
             open_states[name] = event["timestamp"]
             yield Step(name, event["timestamp"], None)
     elif "stateExitedEventDetails" in event:
@@ -127,14 +130,18 @@ def _planned(_target: Target, _run_id: str, document: dict[str, Any]) -> str:
     return " and ".join(tasks) or "nothing to train or score"
 
 
-def _trained(_target: Target, _run_id: str, document: dict[str, Any]) -> str:
-    return f"best of the tuning job: macro-F1 {document['training']['objective']:.3f} on validation"
+def _best_trial(_target: Target, _run_id: str, document: dict[str, Any]) -> str:
+    found = document["training"]["trials"]["found"]
+    metrics = [trial["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] for trial in found]
+    return f"best of the tuning job: macro-F1 {metrics[0]:.3f} on validation" if metrics else "no trial was completed"
 
 
 def _evaluated(target: Target, run_id: str, _document: dict[str, Any]) -> str:
     evaluation = read_json(target, target.outputs["ModelsBucketName"], ModelKeys(run_id).evaluation_document) or {}
     score, rows = evaluation.get("candidate", {}).get("macro_f1"), evaluation.get("holdout", {}).get("rows", 0)
     held_out = quantity(rows, "held-out row")
+    if "refused" in evaluation:
+        return str(evaluation["refused"])
     return f"macro-F1 {score:.3f} on {held_out}" if score is not None else held_out
 
 
@@ -156,8 +163,7 @@ _SUMMARIES: dict[str, Callable[[Target, str, dict[str, Any]], str]] = {
     COLLECT: _collected,
     "Prepare": _prepared,
     "Plan": _planned,
-    "Train": _trained,
-    "Train warm": _trained,
+    "Best trial": _best_trial,
     "Evaluate": _evaluated,
     "Promote": _promoted,
     "Score": _scored,
@@ -258,6 +264,15 @@ def copy_output(target: Target, folder: Path, *, run_id: str | None = None) -> l
 
 
 def list_runs(target: Target, limit: int = 20) -> list[dict[str, Any]]:
-    """Return the newest executions, newest first."""
+    """Return the newest runs, newest first, as ListExecutions describes them.
+
+    Executions are deleted with their state machine. Runs of an earlier one are described by their run.json.
+    """
     page = target.client("stepfunctions").list_executions(stateMachineArn=target.outputs["StateMachineArn"], maxResults=limit)
-    return list(page["executions"])
+    found = {run["name"]: run for run in page["executions"]}
+    if len(found) < limit:
+        for run_id in [run_id for run_id in published_runs(target) if run_id not in found][: limit - len(found)]:
+            if document := read_run_document(target, run_id):
+                started = datetime.fromisoformat(document["started_at"])
+                found[run_id] = {"name": run_id, "status": document["status"], "startDate": started}
+    return sorted(found.values(), key=lambda run: run["startDate"], reverse=True)

@@ -152,6 +152,14 @@ class Evaluation(TypedDict):
     notes: list[str]
 
 
+class RefusedEvaluation(TypedDict):
+    """evaluation.json if nothing was measured, because the code of trials, candidate and evaluation do not fit together."""
+
+    schema_version: int
+    run_id: str
+    refused: str
+
+
 def length_bucket(words: int) -> str:
     """Return the bucket of a text with so many words."""
     return next(name for limit, name in LENGTH_BUCKETS if words < limit)

@@ -21,13 +21,16 @@ COMPLETE = f"{LABELLED}complete/"
 # Labelled rows lie in one folder per split; those of rare labels and the index of near-copies lie beside them.
 RARE, INDEX = "rare", "index"
 # Models bucket:
-TRAINING, CHECKPOINTS, EVALUATIONS = "training/", "checkpoints/", "evaluations/"
+TRAINING, CHECKPOINTS, EVALUATIONS, CODE = "training/", "checkpoints/", "evaluations/", "code/"
 # Output bucket (RUNS, too):
 PREDICTIONS, EXPORTS, REVIEW, REJECTED = "predictions/", "exports/", "review/", "rejected/"
 RUN_HISTORY, QUERY_RESULTS = "run_history/", "athena/"
 # What Publish writes: never the results of queries, or the history of runs.
 PUBLISHED_FOLDERS = (PREDICTIONS, EXPORTS, REVIEW, REJECTED, RUNS)
 
+# The code of training and evaluation in the models bucket. The address is the same after every deployment.
+TRAINING_CODE_FILE = "sourcedir.tar.gz"
+TRAINING_CODE = f"{CODE}training/{TRAINING_CODE_FILE}"
 EVALUATION_FILE = "evaluation.json"
 RUN_DATE = "run_date"  # the column that the catalog's tables are partitioned by
 _RUN = "run_id="

@@ -13,6 +13,11 @@ STATE_VERSION = 2
 NONE = "none"
 # `promotion.decision` if another version was promoted while the candidate was evaluated: Evaluate repeats.
 CHAMPION_CHANGED = "ChampionChanged"
+# `promotion.decision` if a deployment changed the code between the trials, or between training and evaluation: the run trains again.
+CODE_CHANGED = "CodeChanged"
+# `plan.attempt` for the first training of a run and for each further one. The names of training and evaluation jobs contain it, because
+# SageMaker accepts a name once. None of the letters occurs in a run's id.
+ATTEMPTS = "-rstuvwxyz"
 
 
 class Collected(TypedDict):
@@ -44,7 +49,7 @@ class PlannedRows(TypedDict):
 
 
 class PromotionResult(TypedDict):
-    """What the gate decided: an approval status of the model registry, or CHAMPION_CHANGED."""
+    """What the gate decided: an approval status of the model registry, CHAMPION_CHANGED or CODE_CHANGED."""
 
     decision: str
     promoted: bool
@@ -63,6 +68,7 @@ class Planned(TypedDict):
     request_uri: str
     champion: Champion
     parent_tuning_job: str
+    attempt: str
 
 
 class Plan(Planned, total=False):
@@ -79,7 +85,7 @@ class JobRun(TypedDict):
 
 
 class Tuning(TypedDict):
-    """The finished tuning job; `objective` is its best job's macro-F1 on validation."""
+    """The finished tuning job and its best completed trial; `objective` is the trial's macro-F1 on validation."""
 
     tuning_job: str
     best_training_job: str

@@ -58,7 +58,7 @@ class PreparationStack(EnvironmentStack):
                 s3_encryptions=[security.S3EncryptionProperty(s3_encryption_mode=kms, kms_key_arn=key_arn)],
             ),
         )
-        self._modules = glue_modules(self, "PythonModules", wheels=self._wheels())
+        self._modules = glue_modules(self, "PythonModules", file_assets=self.file_assets, wheels=self._wheels())
         self._library = zip_archive(self, "Library", folder=GLUE_JOBS, packages=["complaints_etl"])
         prepare = self._create_job(
             "Prepare",
@@ -145,7 +145,7 @@ class PreparationStack(EnvironmentStack):
                 **arguments,
                 "--settings_uri": self._settings_asset.s3_object_url,
                 "--extra-py-files": self._library.s3_object_url,
-                "--additional-python-modules": self._modules.uri,
+                "--additional-python-modules": self._modules,
                 # pip may use the archive only: a job that starts fetches nothing from the internet.
                 "--python-modules-installer-option": "--no-index --no-deps",
                 "--job-language": "python",
@@ -155,9 +155,7 @@ class PreparationStack(EnvironmentStack):
                 "--conf": f"spark.hadoop.fs.s3a.endpoint.region={self.region}",
             },
         )
-        parts = (source, self._library, self._settings_asset)
-        code = [asset.bucket.arn_for_objects(asset.s3_object_key) for asset in parts]
-        allow(role, "Code", ["s3:GetObject"], [*code, self._modules.arn])
+        allow(role, "Code", ["s3:GetObject"], [self.assets_arn(source.bucket)])
         objects = [bucket.arn_for_objects(pattern) for bucket, pattern in reads]
         allow(role, "Read", ["s3:GetObject"], objects)
         if reads_versions:
@@ -189,6 +187,6 @@ class PreparationStack(EnvironmentStack):
         acknowledge(
             role,
             "AwsSolutions-IAM5",
-            "objects under fixed prefixes of our own buckets; log groups under Glue's own prefix",
+            "objects under fixed prefixes of our own buckets; this environment's assets; log groups under Glue's own prefix",
         )
         return job

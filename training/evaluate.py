@@ -7,19 +7,20 @@ import logging
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from complaint_model import artifact, compiled, evaluation, plots
 from complaint_model.artifact import Artifact, ArtifactError
+from complaint_model.code_check import find_disagreement
 from complaint_model.comparison import compare_answers
 from complaint_model.leakage import holdout_fingerprint, leaked_rows
 from complaint_model.notes import notes_of
 from complaint_model.records import DataError, Labelled, read_labelled
 
-from ptmlops_contracts.evaluation import EVALUATION_VERSION
+from ptmlops_contracts.evaluation import EVALUATION_VERSION, RefusedEvaluation
 from ptmlops_contracts.keys import EVALUATION_FILE
 from ptmlops_contracts.state import NONE
 
@@ -142,6 +143,14 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     compiled.look_for_wheels(SOURCE / artifact.WHEELS)
     try:
+        refused = find_disagreement(
+            BASE / "input/candidate/model.tar.gz", sorted((BASE / "input/trials").rglob("model.tar.gz")), SOURCE
+        )
+        if refused:
+            run_id = _request(BASE / "input/request")["run_id"]
+            _write_document(RefusedEvaluation(schema_version=EVALUATION_VERSION, run_id=run_id, refused=refused))
+            log.info("not evaluated: %s", refused)
+            return 0
         result = evaluate(BASE)
         _write(result, BASE / "output")
     except (ArtifactError, DataError) as error:
@@ -158,14 +167,20 @@ def main() -> int:
     return 1
 
 
+def _write_document(document: Mapping[str, Any]) -> None:
+    output = BASE / "output"
+    output.mkdir(parents=True, exist_ok=True)
+    (output / EVALUATION_FILE).write_text(
+        json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+    )
+
+
 def _write(result: dict[str, Any], output: Path) -> None:
     """Write evaluation.json and its plots, and log the result."""
     output.mkdir(parents=True, exist_ok=True)
     for name, drawing in plots.draw(result).items():
         (output / name).write_text(drawing, encoding="utf-8")
-    (output / EVALUATION_FILE).write_text(
-        json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    _write_document(result)
     log.info("candidate macro_f1=%s on %d rows", result["candidate"]["macro_f1"], result["holdout"]["rows"])
     if result["comparison"]:
         comparison = result["comparison"]

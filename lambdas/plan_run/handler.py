@@ -31,7 +31,7 @@ from plan_run.labelled_store import complete_runs, mark_complete, of_version, sp
 from plan_run.registry import parent_tuning_job, read_registry
 from ptmlops_contracts.keys import PreparedKeys, s3_uri, training_rows_manifest
 from ptmlops_contracts.report import SPLITS, Report
-from ptmlops_contracts.state import NONE, EvaluationRequest, Planned, PlannedRows, StateDocument, champion_entry
+from ptmlops_contracts.state import ATTEMPTS, NONE, EvaluationRequest, Planned, PlannedRows, StateDocument, champion_entry
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -118,6 +118,7 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
         request_uri=s3_uri(bucket, keys.plan),
         champion=champion,
         parent_tuning_job=parent,
+        attempt=ATTEMPTS[0],
     )
 
 

@@ -1,8 +1,9 @@
 """Judge the evaluated candidate, register it as a model package, and say which model serves from here on.
 
-Event: `{"state": ptmlops_contracts.state.StateDocument}`. Answer: `ptmlops_contracts.state.Plan` as it now is. If the champion is
-no longer the one that the candidate was compared with, nothing is registered: `promotion.decision` is `ChampionChanged`,
-`champion` the present one, and the state machine goes back to Evaluate.
+Event: `{"state": ptmlops_contracts.state.StateDocument, "redrives": 0}`. Answer: `ptmlops_contracts.state.Plan` as it now is. Nothing is
+registered in two cases: if the champion is no longer the one that the candidate was compared with, `promotion.decision` is
+`ChampionChanged`, `champion` the present one, and the state machine goes back to Evaluate. If Evaluate refused because a deployment
+changed the code, it is `CodeChanged`, and the state machine trains again: once, and once more per redrive.
 
 Calls, for the role that this function needs:
 
@@ -51,7 +52,9 @@ from promote_model.registry import (
 )
 from ptmlops_contracts.keys import ModelKeys, PreparedKeys, s3_uri
 from ptmlops_contracts.state import (
+    ATTEMPTS,
     CHAMPION_CHANGED,
+    CODE_CHANGED,
     NONE,
     EvaluationRequest,
     Plan,
@@ -70,6 +73,10 @@ LOGGER, METRICS, CLIENTS = Logger(), Metrics(), Clients()
 
 class NoChampionError(Exception):
     """Complaints wait for a label, and the candidate that could have given them one was not promoted."""
+
+
+class CodeChangedError(Exception):
+    """The code was deployed anew during each training of the run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,26 +102,30 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> Plan:
 
     Raises:
         NoChampionError: rows are to be scored, the candidate was not promoted, and there is no champion.
+        CodeChangedError: the run has trained again already, and a deployment changed the code again.
     """
     settings, state = read_settings(Settings), event["state"]
     LOGGER.append_keys(run_id=state["run_id"])
-    plan = _promote(state, settings)
+    plan = _promote(state, settings, redrives=int(event.get("redrives", 0)))
     promotion = plan["promotion"]
     LOGGER.info("judged", version=promotion["candidate_version"], decision=promotion["decision"])
     METRICS.add_metric(name="CandidatesPromoted", unit=MetricUnit.Count, value=int(promotion["promoted"]))
     return plan
 
 
-def _promote(state: StateDocument, settings: Settings) -> Plan:
+def _promote(state: StateDocument, settings: Settings, *, redrives: int) -> Plan:
     run_id, plan, group = state["run_id"], state["plan"], settings.model_package_group
     packages = describe_packages(CLIENTS.sagemaker, group)
     champion = champion_of(packages)
     package = package_of_run(packages, run_id)
     if package is None:
+        evaluation = _evaluation(read_bytes(CLIENTS.s3, settings.models_bucket, ModelKeys(run_id).evaluation_document))
+        if refused := evaluation.get("refused"):
+            return _train_again(plan, str(refused), run_id, redrives=redrives)
         present = str(champion["ModelPackageVersion"]) if champion else NONE
         if present != plan["champion"]["version"]:
             return _compare_again(plan, champion, settings, run_id)
-        package = _register(state, settings)
+        package = _register(state, settings, evaluation)
         packages = describe_packages(CLIENTS.sagemaker, group)
     status = package["ModelApprovalStatus"]
     # What a person approved stays approved, whatever was promoted meanwhile.
@@ -157,11 +168,10 @@ def _no_champion_message(plan: Plan, promotion: PromotionResult) -> str:
     )
 
 
-def _register(state: StateDocument, settings: Settings) -> Package:
+def _register(state: StateDocument, settings: Settings, evaluation: Mapping[str, Any]) -> Package:
     """Judge the candidate, write promotion.json, create the model package with its lineage."""
     run_id, plan, training = state["run_id"], state["plan"], state["training"]
     keys = ModelKeys(run_id)
-    evaluation = _evaluation(read_bytes(CLIENTS.s3, settings.models_bucket, keys.evaluation_document))
     verdict = judge(evaluation, settings.promotion_policy, run_id=run_id, champion_version=plan["champion"]["version"])
     job = CLIENTS.sagemaker.describe_training_job(TrainingJobName=training["best_training_job"])
     hyperparameters = {
@@ -224,6 +234,20 @@ def _lineage(state: StateDocument, evaluation: Mapping[str, Any], settings: Sett
         "code_version": settings.code_version,
         "evaluation_uri": s3_uri(settings.models_bucket, ModelKeys(state["run_id"]).evaluation),
     }
+
+
+def _train_again(plan: Plan, refused: str, run_id: str, *, redrives: int) -> Plan:
+    """Return the plan with the next attempt."""
+    trained_again = ATTEMPTS.index(plan["attempt"])
+    if trained_again > redrives or trained_again + 1 == len(ATTEMPTS):
+        raise CodeChangedError(
+            f"{refused}; the run has trained {trained_again + 1} times. Wait until the deployments have ended, then continue it with "
+            f"`ptmlops replay {run_id}`: it trains again."
+        )
+    promotion = PromotionResult(
+        decision=CODE_CHANGED, promoted=False, reasons=[f"{refused}: the run trains again"], candidate_version=NONE
+    )
+    return {**plan, "attempt": ATTEMPTS[trained_again + 1], "promotion": promotion}
 
 
 def _compare_again(plan: Plan, champion: Package | None, settings: Settings, run_id: str) -> Plan:

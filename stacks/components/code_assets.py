@@ -10,7 +10,6 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -35,24 +34,16 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 Members = dict[str, bytes]  # a file's name in an archive, and its content
 
 
-@dataclass(frozen=True, kw_only=True)
-class GlueModules:
-    """The archive of the Glue jobs' Python modules in the assets bucket."""
-
-    uri: str
-    arn: str
-
-
-def source_archive(scope: Construct, construct_id: str, *, folder: Path, wheels: Sequence[Path] = ()) -> assets.Asset:
-    """Pack `folder` and the contracts as sourcedir.tar.gz, as SageMaker's toolkit takes code from a channel.
+def source_archive(scope: Construct, construct_id: str, *, members: Members, wheels: Sequence[Path] = ()) -> assets.Asset:
+    """Pack the files of a unit as sourcedir.tar.gz, as SageMaker's toolkit takes code from a channel.
 
     Args:
         scope: the stack.
         construct_id: the asset's id.
-        folder: the unit's source root.
+        members: the unit's files (`unit_members`).
         wheels: files that go to `wheels/`.
     """
-    members = {**unit_members(folder), **{f"wheels/{wheel.name}": wheel.read_bytes() for wheel in wheels}}
+    members = {**members, **{f"wheels/{wheel.name}": wheel.read_bytes() for wheel in wheels}}
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as archive:
         for name, content in sorted(members.items()):
@@ -139,8 +130,12 @@ def powertools_wheels(*, lock: Path = LOCK, folder: Path = WHEELS) -> list[Path]
     return _pinned_wheels(dict.fromkeys(POWERTOOLS, ("py3-none-any",)), without, lock=lock, folder=folder)
 
 
-def glue_modules(scope: Construct, construct_id: str, *, wheels: Sequence[Path], lock: Path = LOCK) -> GlueModules:
+def glue_modules(
+    scope: Construct, construct_id: str, *, file_assets: cdk.IStackSynthesizer, wheels: Sequence[Path], lock: Path = LOCK
+) -> str:
     """Pack wheels as a Glue "zip of wheels": `wheels/requirements.txt` with the pinned versions, beside the wheels that pip installs.
+
+    Returns the archive's URI in the assets bucket.
 
     Glue recognises the format by the ending `.gluewheels.zip` of the key
     (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html, appendix A).
@@ -159,15 +154,12 @@ def glue_modules(scope: Construct, construct_id: str, *, wheels: Sequence[Path],
         path.write_bytes(packed.getvalue())
         staged = cdk.AssetStaging(scope, construct_id, source_path=str(path))
     # An `Asset` would name the object `<hash>.zip`. As part of the hash, the rest of the ending reaches the key.
-    location = stack.synthesizer.add_file_asset(
+    location = file_assets.add_file_asset(
         source_hash=f"{hashlib.sha256(packed.getvalue()).hexdigest()}.gluewheels",
         file_name=staged.relative_staged_path(stack),
         packaging=cdk.FileAssetPackaging.FILE,
     )
-    arn = stack.format_arn(
-        service="s3", region="", account="", resource=location.bucket_name, resource_name=location.object_key
-    )
-    return GlueModules(uri=location.s3_object_url, arn=arn)
+    return location.s3_object_url
 
 
 def _pinned_wheels(tags: Mapping[str, Sequence[str]], without: str = "", *, lock: Path, folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ptmlops_contracts.run_ids import RUN_ID_PATTERN
@@ -22,13 +23,20 @@ class EnvironmentStack(cdk.Stack):
         self, scope: Construct, construct_id: str, *, settings: Settings, env: cdk.Environment, protected: bool = False
     ) -> None:
         """Create the stack; `protected` makes CloudFormation refuse to delete it."""
+        # Roles may read all assets of the environment, also those of earlier deployments: a job that starts during a deployment reads
+        # either.
+        synthesizer = cdk.DefaultStackSynthesizer(bucket_prefix=f"{settings.prefix}/")
         super().__init__(
             scope,
             construct_id,
             env=env,
             description=f"PTMLops ({settings.name}): {type(self).__name__}",
             termination_protection=protected,
+            synthesizer=synthesizer,
         )
+        # The stack binds a copy, which jsii cannot hand to Python. Both write to one list of assets.
+        synthesizer.bind(self)
+        self.file_assets = synthesizer
         self.settings = settings
 
     @property
@@ -43,6 +51,10 @@ class EnvironmentStack(cdk.Stack):
     def output(self, name: str, value: str) -> None:
         """Add a stack output with exactly this name, by which the command line finds it."""
         cdk.CfnOutput(self, name, value=value).override_logical_id(name)
+
+    def assets_arn(self, bucket: s3.IBucket) -> str:
+        """Return the pattern of all assets of this environment in the assets bucket."""
+        return bucket.arn_for_objects(f"{self.settings.prefix}/*")
 
     def sagemaker_arn(self, kind: str, name: str) -> str:
         """Return the ARN of a SageMaker resource of this account and region."""

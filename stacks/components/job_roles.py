@@ -54,8 +54,6 @@ def create_job_role(
     log_group: str,
     reads: Sequence[Objects],
     writes: Sequence[Objects],
-    code: Sequence[str] = (),
-    code_buckets: Sequence[str] = (),
 ) -> iam.Role:
     """Create a role for one kind of job: its inputs, its outputs, its logs, the image, and nothing else.
 
@@ -66,8 +64,6 @@ def create_job_role(
         log_group: the beginning of the job's log groups, below `/aws/sagemaker/`.
         reads: what the job reads.
         writes: what the job writes.
-        code: ARNs of the objects with the job's code.
-        code_buckets: ARNs of their buckets.
     """
     role = iam.Role(
         stack,
@@ -76,10 +72,8 @@ def create_job_role(
             "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack.account}}
         ),
     )
-    objects = [bucket.arn_for_objects(pattern) for bucket, pattern in reads]
-    allow(role, "Read", ["s3:GetObject"], [*objects, *code])
-    buckets = sorted({bucket.bucket_arn for bucket, _ in [*reads, *writes]})
-    allow(role, "List", ["s3:ListBucket"], [*buckets, *code_buckets])
+    allow(role, "Read", ["s3:GetObject"], [bucket.arn_for_objects(pattern) for bucket, pattern in reads])
+    allow(role, "List", ["s3:ListBucket"], sorted({bucket.bucket_arn for bucket, _ in [*reads, *writes]}))
     targets = [bucket.arn_for_objects(pattern) for bucket, pattern in writes]
     allow(role, "Write", ["s3:PutObject", "s3:AbortMultipartUpload"], targets)
     # CreateGrant: SageMaker attaches encrypted volumes on the job's behalf, and only that is what it may grant.

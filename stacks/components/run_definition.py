@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ptmlops_contracts.state import CHAMPION_CHANGED, NONE, Collected, Plan, Planned
-from stacks.components.sagemaker_states import processing_job, transform_job, tuning_job
+from ptmlops_contracts.state import CHAMPION_CHANGED, CODE_CHANGED, NONE, Collected, Plan, Planned
+from stacks.components.sagemaker_states import best_trial_states, processing_job, transform_job, tuning_job
 from stacks.components.states import State, glue_job, invoke, retry
 from stacks.config import Settings
 from stacks.modeling_stack import Modeling
@@ -35,7 +35,13 @@ def run_definition(
     """Return the definition. Names and ARNs of resources in it are CDK tokens."""
     job_seconds = settings.compute.timeout_minutes * 60
     plan = invoke(plan_arn, {"state.$": "$"}, result_path="$.plan", keep=PLANNED, then="Train?")
-    promote = invoke(promote_arn, {"state.$": "$"}, result_path="$.plan", keep=PLAN, then="Same champion?")
+    promote = invoke(
+        promote_arn,
+        {"state.$": "$", "redrives.$": "$$.Execution.RedriveCount"},
+        result_path="$.plan",
+        keep=PLAN,
+        then="Promoted?",
+    )
     record = invoke(
         record_arn,
         {"state.$": "$", "execution_arn.$": "$$.Execution.Id", "redrives.$": "$$.Execution.RedriveCount"},
@@ -66,17 +72,16 @@ def run_definition(
         "Train": tuning_job(settings, storage, modeling, seconds=job_seconds),
         # JSONPath cannot leave a parameter out, so a job that starts from an earlier one is a state of its own.
         "Train warm": tuning_job(settings, storage, modeling, seconds=job_seconds, warm=True),
+        **best_trial_states(),
         "Evaluate": processing_job(settings, storage, modeling, seconds=job_seconds),
         "Promote": promote,
-        # Another run promoted its model while this one was evaluating: the candidate must beat the new champion.
-        "Same champion?": {
+        "Promoted?": {
             "Type": "Choice",
             "Choices": [
-                {
-                    "Variable": "$.plan.promotion.decision",
-                    "StringEquals": CHAMPION_CHANGED,
-                    "Next": "Evaluate",
-                }
+                # Another run promoted its model while this one was evaluating: the candidate must beat the new champion.
+                {"Variable": "$.plan.promotion.decision", "StringEquals": CHAMPION_CHANGED, "Next": "Evaluate"},
+                # A deployment changed the code in the middle: what was trained is not used.
+                {"Variable": "$.plan.promotion.decision", "StringEquals": CODE_CHANGED, "Next": "Train?"},
             ],
             "Default": "Score?",
         },

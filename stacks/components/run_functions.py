@@ -13,18 +13,16 @@ from aws_cdk import aws_stepfunctions as sfn
 
 from ptmlops_contracts.keys import ANY_RUN, COMPLETE, EVALUATIONS, RUN_HISTORY, RUNS, TRAINING, PreparedKeys
 from stacks.components.arrivals import GATHER_FILES, GATHER_SECONDS, START_SECONDS
-from stacks.components.code_assets import ROOT, powertools_wheels, zip_archive
 from stacks.components.common import EnvironmentStack, acknowledge, allow, pass_role
 from stacks.components.prices import GLUE_DPU_HOUR, instance_price
 from stacks.components.search_space import tuning_space
 from stacks.components.states import LAMBDA_SECONDS
-from stacks.components.unit_function import UnitFunction
+from stacks.components.unit_function import UnitFunction, functions_code
 from stacks.modeling_stack import Modeling
 from stacks.preparation_stack import Jobs
 from stacks.storage_stack import Storage
 
 READ_BUCKET = ["s3:ListBucket"]
-FUNCTIONS = ("start_run", "collect_run", "plan_run", "promote_model", "record_run")  # packages of lambdas/
 
 
 class RunFunctions:
@@ -32,18 +30,7 @@ class RunFunctions:
 
     def __init__(self, stack: EnvironmentStack, *, storage: Storage, modeling: Modeling) -> None:
         self._stack, self._storage, self._modeling = stack, storage, modeling
-        self._code = zip_archive(
-            stack,
-            "Code",
-            folder=ROOT / "lambdas",
-            packages=(*FUNCTIONS, "common"),
-            wheels=powertools_wheels() if stack.settings.compute.bundle_powertools else [],
-        )
-        acknowledge(
-            self._code,
-            "Annotation::@aws-cdk/aws-lambda:codeFromBucketObjectVersionNotSpecified",
-            "the key is the hash of the content: other code has another key",
-        )
+        self._code = functions_code(stack)
 
     def create_start(self, arrivals: sqs.Queue, machine: sfn.StateMachine) -> UnitFunction:
         """Create start_run, which reads the arrivals queue."""

@@ -106,6 +106,13 @@ def _machine_role(stack: EnvironmentStack, *, jobs: Jobs, modeling: Modeling, fu
         allow(role, f"Start{name}", [f"sagemaker:Create{title}", "sagemaker:AddTags"], jobs_of_runs, stack.new_jobs)
         watch = [f"sagemaker:Describe{title}", f"sagemaker:Stop{title}", "sagemaker:ListTags"]
         allow(role, f"Watch{name}", watch, jobs_of_runs, stack.own_jobs)
+    allow(
+        role,
+        "Trials",
+        ["sagemaker:ListTrainingJobsForHyperParameterTuningJob"],
+        [stack.sagemaker_job_arn("hyper-parameter-tuning-job")],
+        stack.own_jobs,
+    )
     # Step Functions learns from these rules that a job ended. It manages them under fixed names.
     allow(
         role,

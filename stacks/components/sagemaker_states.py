@@ -6,7 +6,7 @@ import aws_cdk as cdk
 
 from stacks.components.common import ENVIRONMENT_TAG
 from stacks.components.search_space import parameter_ranges, search_space, static_hyperparameters, training_environment
-from stacks.components.states import GRACE_SECONDS, MODEL_KEYS, PREPARED_KEYS, State, busy, of_run, once_more
+from stacks.components.states import GRACE_SECONDS, MODEL_KEYS, PREPARED_KEYS, State, busy, of_run, once_more, retry
 from stacks.config import Settings
 from stacks.modeling_stack import Modeling
 from stacks.storage_stack import Storage
@@ -14,6 +14,8 @@ from stacks.storage_stack import Storage
 VOLUME_GB = 30
 # Each redrive and each retry needs a new job name: SageMaker does not allow a name to be used again.
 JOB_NAME = "States.Format('{}-{}-{}', $.run_id, $$.Execution.RedriveCount, $$.State.RetryCount)"
+# A run that trains again in the same execution enters the same states a second time.
+ATTEMPT_NAME = "States.Format('{}{}{}-{}', $.run_id, $.plan.attempt, $$.Execution.RedriveCount, $$.State.RetryCount)"
 
 
 def tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, seconds: int, warm: bool = False) -> State:
@@ -47,7 +49,7 @@ def tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, seco
         "Type": "Task",
         "Resource": f"arn:{cdk.Aws.PARTITION}:states:::sagemaker:createHyperParameterTuningJob.sync",
         "Parameters": {
-            "HyperParameterTuningJobName.$": JOB_NAME,
+            "HyperParameterTuningJobName.$": ATTEMPT_NAME,
             "HyperParameterTuningJobConfig": {
                 "Strategy": tuning.strategy,
                 "HyperParameterTuningJobObjective": objective,
@@ -66,7 +68,7 @@ def tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, seco
                 ),
             },
             "TrainingJobDefinition": {
-                "StaticHyperParameters": static_hyperparameters(settings, space, code_file=modeling.code_file),
+                "StaticHyperParameters": static_hyperparameters(settings, space),
                 "AlgorithmSpecification": {
                     "TrainingImage": modeling.image_uri,
                     "TrainingInputMode": "File",
@@ -96,17 +98,63 @@ def tuning_job(settings: Settings, storage: Storage, modeling: Modeling, *, seco
             **({"WarmStartConfig": warm_start} if warm else {}),
             "Tags": job_tags(settings),
         },
-        "ResultSelector": {
-            "tuning_job.$": "$.HyperParameterTuningJobName",
-            "best_training_job.$": "$.BestTrainingJob.TrainingJobName",
-            "objective.$": "$.BestTrainingJob.FinalHyperParameterTuningJobObjectiveMetric.Value",
-        },
+        "ResultSelector": {"tuning_job.$": "$.HyperParameterTuningJobName"},
         "ResultPath": "$.training",
         # One training job after another, at the worst.
         "TimeoutSeconds": (2 if training.spot else 1) * seconds * -(-tuning.max_jobs // tuning.max_parallel_jobs)
         + GRACE_SECONDS,
         "Retry": _retries(),
-        "Next": "Evaluate",
+        "Next": "Best trial",
+    }
+
+
+def best_trial_states() -> dict[str, State]:
+    """Return the states that find the best completed trial of the tuning job.
+
+    BestTrainingJob of the tuning job may be a trial that was stopped early: its objective is that of the first folds, and it has no
+    model.
+    """
+    first = "$.training.trials.found[0]"
+    return {
+        "Best trial": {
+            "Type": "Task",
+            "Resource": f"arn:{cdk.Aws.PARTITION}:states:::aws-sdk:sagemaker:listTrainingJobsForHyperParameterTuningJob",
+            "Parameters": {
+                "HyperParameterTuningJobName.$": "$.training.tuning_job",
+                "StatusEquals": "Completed",
+                "SortBy": "FinalObjectiveMetricValue",
+                "SortOrder": "Descending",  # the objective is maximized
+                "MaxResults": 1,
+            },
+            "ResultSelector": {"found.$": "$.TrainingJobSummaries"},
+            "ResultPath": "$.training.trials",
+            "TimeoutSeconds": 60,
+            "Retry": [
+                retry("SageMaker.SageMakerException", "SageMaker.SdkClientException", seconds=5, attempts=8, longest=120)
+            ],
+            "Next": "Trial found?",
+        },
+        "Trial found?": {
+            "Type": "Choice",
+            "Choices": [{"Variable": f"{first}.TrainingJobName", "IsPresent": True, "Next": "Candidate"}],
+            "Default": "No trial",
+        },
+        "Candidate": {
+            "Type": "Pass",
+            "Parameters": {
+                "tuning_job.$": "$.training.tuning_job",
+                "best_training_job.$": f"{first}.TrainingJobName",
+                "objective.$": f"{first}.FinalHyperParameterTuningJobObjectiveMetric.Value",
+            },
+            "ResultPath": "$.training",
+            "Next": "Evaluate",
+        },
+        "No trial": {
+            "Type": "Fail",
+            "Error": "NoCompletedTrial",
+            "Cause": "No training job of the tuning job was completed, so there is no model to evaluate. Look at the training jobs' logs. "
+            "The labelled rows are kept: upload further labelled complaints, and the next run trains on all of them.",
+        },
     }
 
 
@@ -134,8 +182,8 @@ def processing_job(settings: Settings, storage: Storage, modeling: Modeling, *, 
         "Parameters": {
             # The champion is part of the name: a second evaluation in the same run is one against another champion.
             "ProcessingJobName.$": (
-                "States.Format('{}-{}-{}-vs-{}', "
-                "$.run_id, $$.Execution.RedriveCount, $$.State.RetryCount, $.plan.champion.version)"
+                "States.Format('{}{}{}-{}-vs-{}', $.run_id, $.plan.attempt, "
+                "$$.Execution.RedriveCount, $$.State.RetryCount, $.plan.champion.version)"
             ),
             "RoleArn": modeling.evaluation_role.role_arn,
             "AppSpecification": {
@@ -151,13 +199,16 @@ def processing_job(settings: Settings, storage: Storage, modeling: Modeling, *, 
                 "ClusterConfig": {
                     "InstanceType": settings.compute.evaluation_instance,
                     "InstanceCount": 1,
-                    "VolumeSizeInGB": VOLUME_GB,
+                    # Holds the models of all trials; a model has at most 0.5 GB.
+                    "VolumeSizeInGB": VOLUME_GB + settings.tuning.max_jobs // 2,
                     "VolumeKmsKeyId": storage.key.key_arn,
                 }
             },
             "ProcessingInputs": [
                 job_input("code", modeling.code_uri, dynamic=False),
                 job_input("candidate", candidate),
+                # Every trial, because those of a mixed set are refused. The prefix ends in the name that begins all their names.
+                job_input("trials", of_run(storage.models, f"{MODEL_KEYS.training}{{}}-", "$.training.tuning_job")),
                 job_input("champion", "$.plan.champion.model_data_url"),
                 # What the candidate learned from: held-out rows that are near-copies are left out.
                 job_input("train", "$.plan.manifests.train", "ManifestFile"),

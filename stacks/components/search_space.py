@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ptmlops_contracts.keys import TRAINING_CODE_FILE
 from stacks.components.code_assets import ROOT
 from stacks.config import Settings
 
@@ -34,7 +35,7 @@ def tuning_space(settings: Settings) -> dict[str, Any] | None:
     space = search_space(settings)
     return {
         "objective": space["objective"]["name"],
-        "static": sorted(static_hyperparameters(settings, space, code_file="")),
+        "static": sorted(static_hyperparameters(settings, space)),
         "tuned": {tuned["name"]: tuned["type"] for tuned in space["tuned"]},
         "environment": training_environment(settings),
     }
@@ -45,14 +46,14 @@ def training_environment(settings: Settings) -> dict[str, str]:
     return {"PTMLOPS_MODEL_BRINGS_NUMBA": "true"} if settings.compute.numba == "models" else {}
 
 
-def static_hyperparameters(settings: Settings, space: Mapping[str, Any], *, code_file: str) -> dict[str, str]:
+def static_hyperparameters(settings: Settings, space: Mapping[str, Any]) -> dict[str, str]:
     """Return the hyperparameters that all jobs share: those of the search space, of the settings, and of the container."""
     return {
         **{name: str(value) for name, value in space["static"].items()},
         "seed": str(settings.training.seed),
         "target_precision": str(settings.training.target_precision),
         "sagemaker_program": "train.py",
-        "sagemaker_submit_directory": f"/opt/ml/input/data/code/{code_file}",
+        "sagemaker_submit_directory": f"/opt/ml/input/data/code/{TRAINING_CODE_FILE}",
         "sagemaker_container_log_level": "20",
         "sagemaker_region": settings.environment.region,
     }

@@ -11,16 +11,37 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
+from stacks.components.code_assets import ROOT, powertools_wheels, zip_archive
 from stacks.components.common import EnvironmentStack, acknowledge, allow
 
 # What keeps an event that a function of this construct id does not process.
 UNPROCESSED = {
     "StartRun": "the function is called for messages of the arrivals queue, which has a dead-letter queue and an alarm",
+    "DeployCode": "CloudFormation calls it and waits: a failure fails the deployment, which is rolled back",
     "CollectRun": "the state machine calls it, tries again, and keeps the files of a run that ended",
     "PlanRun": "the state machine calls it and waits: a failure is retried, recorded and can be redriven",
     "PromoteModel": "the state machine calls it and waits: a failure is retried, recorded and can be redriven",
     "RecordRun": "its asynchronous calls have an on-failure destination, the dead-letter queue",
 }
+
+FUNCTIONS = ("start_run", "collect_run", "plan_run", "promote_model", "record_run", "deploy_code")  # packages of lambdas/
+
+
+def functions_code(stack: EnvironmentStack) -> assets.Asset:
+    """Return the archive of all functions. Stacks that hold functions have the same one."""
+    code = zip_archive(
+        stack,
+        "Code",
+        folder=ROOT / "lambdas",
+        packages=(*FUNCTIONS, "common"),
+        wheels=powertools_wheels() if stack.settings.compute.bundle_powertools else [],
+    )
+    acknowledge(
+        code,
+        "Annotation::@aws-cdk/aws-lambda:codeFromBucketObjectVersionNotSpecified",
+        "the key is the hash of the content: other code has another key",
+    )
+    return code
 
 
 class UnitFunction(Construct):

@@ -24,6 +24,7 @@ from local_aws import ROOT
 from tests.contract.conftest import Assembly
 
 FUNCTIONS = ("start_run", "collect_run", "plan_run", "promote_model", "record_run")
+ALL_FUNCTIONS = (*FUNCTIONS, "deploy_code")  # CloudFormation calls this one, and it has no variables of its own
 THIRD_PARTY = sysconfig.get_path("purelib")
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 # Every Python from the oldest that the contracts promise to the newest that a unit runs on.
@@ -107,9 +108,9 @@ def sources(archive: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("unit", "python", "modules"),
     [
-        ("lambdas", "3.14", [f"{name}.handler" for name in FUNCTIONS]),
-        ("lambdas", "3.13", [f"{name}.handler" for name in FUNCTIONS]),
-        ("lambdas", "3.11", [f"{name}.handler" for name in FUNCTIONS]),
+        ("lambdas", "3.14", [f"{name}.handler" for name in ALL_FUNCTIONS]),
+        ("lambdas", "3.13", [f"{name}.handler" for name in ALL_FUNCTIONS]),
+        ("lambdas", "3.11", [f"{name}.handler" for name in ALL_FUNCTIONS]),
         (
             "glue",
             "3.11",
@@ -177,3 +178,15 @@ def test_the_handlers_of_the_template_are_functions_of_the_archive(archives: dic
         module, _, function = handler.rpartition(".")
         tree = ast.parse((archives["lambdas"] / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
         assert function in [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+
+
+def test_a_trial_records_the_version_of_the_code_that_was_deployed(archives: dict[str, Path], assembly: Assembly) -> None:
+    """Promote knows the version from synthesis. A trial computes it from the files that it was unpacked from."""
+    from complaint_model.provenance import code_version
+
+    [deployed] = [
+        function["Environment"]["Variables"]["CODE_VERSION"]
+        for function in assembly.templates["workflow"].properties("AWS::Lambda::Function")
+        if function["Handler"].startswith("promote_model")
+    ]
+    assert code_version(archives["training"]) == deployed

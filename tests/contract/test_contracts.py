@@ -154,6 +154,7 @@ def test_the_types_of_the_evaluation_have_the_fields_of_its_schema() -> None:
     recall = schema["$defs"]["comparison"]["properties"]["recall"]["additionalProperties"]["properties"]
     for document, properties in (
         (evaluation.Evaluation, schema["properties"]),
+        (evaluation.RefusedEvaluation, schema["$defs"]["refused"]["properties"]),
         (evaluation.Holdout, schema["properties"]["holdout"]["properties"]),
         (evaluation.MeasuredChampion, measured),
         (evaluation.LabelMetrics, measured["per_label"]["additionalProperties"]["properties"]),

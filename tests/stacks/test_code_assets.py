@@ -27,6 +27,7 @@ from stacks.components.code_assets import (
     numba_wheels,
     powertools_wheels,
     source_archive,
+    unit_members,
     zip_archive,
 )
 from stacks.components.sagemaker_states import tuning_job
@@ -43,7 +44,7 @@ def test_environments_on_aws_bring_numba_to_their_jobs_and_local_aws_does_not() 
 def test_the_archive_holds_the_pinned_wheels_beside_the_code(tmp_path: Path) -> None:
     stack = cdk.Stack(cdk.App(outdir=str(tmp_path)), "Stack")
     assets = [
-        source_archive(stack, name, folder=ROOT / "training", wheels=wheels)
+        source_archive(stack, name, members=unit_members(ROOT / "training"), wheels=wheels)
         for name, wheels in (("With", numba_wheels()), ("Again", numba_wheels()), ("Without", []))
     ]
     assert assets[0].asset_hash == assets[1].asset_hash
@@ -106,11 +107,11 @@ def test_the_functions_wheels_are_all_that_powertools_needs() -> None:
 def modules_archive(tmp_path: Path) -> Path:
     """The archive of the Glue jobs' Python modules, as the assembly holds it."""
     stack = cdk.Stack(cdk.App(outdir=str(tmp_path)), "Stack")
-    modules = glue_modules(stack, "Modules", wheels=glue_wheels())
-    again = glue_modules(stack, "Again", wheels=glue_wheels())
+    modules = glue_modules(stack, "Modules", file_assets=stack.synthesizer, wheels=glue_wheels())
+    again = glue_modules(stack, "Again", file_assets=stack.synthesizer, wheels=glue_wheels())
 
-    address = json.dumps(stack.resolve(modules.uri))
-    assert address == json.dumps(stack.resolve(again.uri))
+    address = json.dumps(stack.resolve(modules))
+    assert address == json.dumps(stack.resolve(again))
     assert '.gluewheels.zip"' in address  # Glue recognises the format by this ending
     [packed] = tmp_path.glob("asset.*.zip")
     return packed
@@ -169,12 +170,12 @@ def test_both_glue_jobs_install_the_same_archive_and_may_read_it(templates: dict
 
     assert len(arguments) == 2
     [address] = addresses
-    [key] = re.findall(r"/(\w+\.gluewheels\.zip)", address)
+    [prefix] = re.findall(r"/(\S+)/\w+\.gluewheels\.zip", address.partition("cdk-")[2])
     assert {one["--python-modules-installer-option"] for one in arguments} == {"--no-index --no-deps"}
     readers = [
         name
         for name, statement in template.statements()
-        if statement.get("Sid") == "Code" and key in json.dumps(statement["Resource"])
+        if statement.get("Sid") == "Code" and f"/{prefix}/*" in json.dumps(statement["Resource"])
     ]
     assert len(readers) == 2
 

@@ -19,6 +19,7 @@ from local_aws import ROOT
 METHODS: dict[str, tuple[str, ...]] = {
     "list_objects_v2": ("s3:ListBucket",),
     "upload_fileobj": ("s3:PutObject", "s3:AbortMultipartUpload"),  # in parts if the file is large
+    "copy_object": ("s3:PutObject",),  # and s3:GetObject of the source
     "transact_write_items": ("dynamodb:PutItem", "dynamodb:UpdateItem"),  # a transaction needs the actions of its items
 }
 
@@ -32,6 +33,13 @@ FUNCTION = {
 }
 QUEUE = "Lambda reads the queue in the function's name"
 ARTIFACT = "SageMaker looks at artifact and image in the caller's name when a package or model is created"
+MODEL = {
+    "iam:PassRole": "CreateModel hands the model's role to SageMaker",
+    "ecr:BatchCheckLayerAvailability": ARTIFACT,
+    "ecr:BatchGetImage": ARTIFACT,
+    "ecr:DescribeImages": ARTIFACT,
+    "ecr:GetDownloadUrlForLayer": ARTIFACT,
+}
 SPARK = "S3A, Spark's client, looks for buckets, and for uploads to end or to resume"
 GLUE_LOGS = "Glue writes the job's log, encrypted by the security configuration"
 GLUE = {
@@ -73,6 +81,7 @@ MACHINE = {
         for verb in ("Create", "Describe", "Stop")
         for job in ("HyperParameterTuning", "Processing", "Transform")
     },
+    "sagemaker:ListTrainingJobsForHyperParameterTuningJob": "finds the best completed trial",
     "sagemaker:AddTags": TAGGED,
     "sagemaker:ListTags": TAGGED,
     **dict.fromkeys(("events:PutTargets", "events:PutRule", "events:DescribeRule"), "a rule reports that a job ended"),
@@ -124,13 +133,9 @@ UNITS = [
         {
             **FUNCTION,
             "s3:ListBucket": "a missing object is `not found` and not `access denied`",
-            "iam:PassRole": "CreateModel hands the model's role to SageMaker",
+            **MODEL,
             "kms:CreateGrant": "CreateModelPackage with our key",
             "kms:DescribeKey": "CreateModelPackage with our key",
-            "ecr:BatchCheckLayerAvailability": ARTIFACT,
-            "ecr:BatchGetImage": ARTIFACT,
-            "ecr:DescribeImages": ARTIFACT,
-            "ecr:GetDownloadUrlForLayer": ARTIFACT,
         },
     ),
     Unit(
@@ -153,6 +158,13 @@ UNITS = [
         {**GLUE, "s3:GetObjectVersion": "the version that was uploaded is read: get_object with VersionId"},
     ),
     Unit("preparation", "PublishRole", "glue_jobs", "publish_predictions", GLUE),
+    Unit(
+        "modeling",
+        "DeployCodeRole",
+        "lambdas",
+        "deploy_code.handler",
+        {**FUNCTION, "s3:GetObject": "CopyObject reads the source"},
+    ),
     Unit("modeling", "TrainingRole", "training", "train", SAGEMAKER),
     Unit("modeling", "EvaluationRole", "training", "evaluate", SAGEMAKER),
     Unit("storage", "ModelRole", "training", "inference", SAGEMAKER),

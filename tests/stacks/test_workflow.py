@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ def test_every_state_leads_somewhere_and_is_reached(definition: dict[str, Any]) 
             *(choice["Next"] for choice in state.get("Choices", [])),
         ]
         todo += [target for target in following if target]
-        assert state.get("End") or any(following)
+        assert state.get("End") or state["Type"] == "Fail" or any(following)
     assert reached == set(states)
 
 
@@ -91,6 +92,7 @@ def test_a_job_outlives_its_own_timeout_before_the_state_gives_up(definition: di
     [
         ("Train", "CreateHyperParameterTuningJob"),
         ("Train warm", "CreateHyperParameterTuningJob"),
+        ("Best trial", "ListTrainingJobsForHyperParameterTuningJob"),
         ("Evaluate", "CreateProcessingJob"),
         ("Score", "CreateTransformJob"),
         ("Prepare", "StartJobRun"),
@@ -144,7 +146,71 @@ def test_a_tuning_job_starts_from_the_last_one_where_there_is_one(definition: di
     ):
         plan = {"train": train, "parent_tuning_job": parent}
         assert _choose(choice["Choices"], choice["Default"], plan) == following
-    assert states["Train warm"]["Next"] == states["Train"]["Next"] == "Evaluate"
+    assert states["Train warm"]["Next"] == states["Train"]["Next"] == "Best trial"
+
+
+def test_evaluate_gets_the_best_completed_trial_or_the_run_ends_with_a_reason(definition: dict[str, Any]) -> None:
+    """A trial that was stopped early has no model and may be the tuning job's best. What the request finds: tests of local AWS."""
+    states = definition["States"]
+    assert states["Best trial"]["Parameters"]["StatusEquals"] == "Completed"
+    choice = states["Trial found?"]
+    [found] = choice["Choices"]
+    assert (found["Variable"], found["IsPresent"]) == ("$.training.trials.found[0].TrainingJobName", True)
+    assert states[found["Next"]]["Parameters"]["best_training_job.$"] == found["Variable"]
+    assert states[found["Next"]]["Next"] == "Evaluate"
+    assert "upload further labelled complaints" in states[choice["Default"]]["Cause"]
+
+
+def test_a_refused_evaluation_leads_back_to_training_under_other_names(definition: dict[str, Any]) -> None:
+    states = definition["States"]
+    following = {choice["StringEquals"]: choice["Next"] for choice in states["Promoted?"]["Choices"]}
+    assert following == {"ChampionChanged": "Evaluate", "CodeChanged": "Train?"}
+    for state, field in (
+        ("Train", "HyperParameterTuningJobName.$"),
+        ("Train warm", "HyperParameterTuningJobName.$"),
+        ("Evaluate", "ProcessingJobName.$"),
+    ):
+        assert "$.plan.attempt" in states[state]["Parameters"][field]
+    # A tuning job's name has 32 characters at most: the run's id, the attempt, and up to two digits and three.
+    assert len("20261128-101500-1a2b3c4d" + "r" + "10" + "-" + "150") <= 32
+
+
+def test_every_unit_that_can_be_redriven_has_an_address_that_outlives_a_deployment(definition: dict[str, Any]) -> None:
+    """A definition is frozen in each execution. An asset's address is the hash of its content."""
+    text = json.dumps(definition)
+    assert "cdk-hnb659fds-assets" not in text
+    assert not re.search(r"[0-9a-f]{64}", text)
+    inputs = definition["States"]["Evaluate"]["Parameters"]["ProcessingInputs"]
+    channels = definition["States"]["Train"]["Parameters"]["TrainingJobDefinition"]["InputDataConfig"]
+    places = [inputs[0]["S3Input"]["S3Uri"], channels[0]["DataSource"]["S3DataSource"]["S3Uri"]]
+    assert all(place.endswith("/code/training/sourcedir.tar.gz") for place in places)
+
+
+def test_jobs_may_read_the_code_of_every_deployment(templates: dict[str, Any]) -> None:
+    """A job that starts during a deployment reads the code of before or after it."""
+    code = [
+        json.dumps(statement["Resource"])
+        for stack in ("preparation", "modeling")
+        for _, statement in templates[stack].statements()
+        if statement.get("Sid") in ("Code", "Assets")
+    ]
+    assert len(code) == 3  # both Glue jobs, and the function that copies the code of training
+    assert all(resource.endswith('/ptmlops-local/*"]]}') for resource in code)
+    for job in templates["preparation"].properties("AWS::Glue::Job"):
+        given = [job["Command"]["ScriptLocation"], *job["DefaultArguments"].values()]
+        assets = [value["Fn::Sub"] for value in given if isinstance(value, dict) and "Fn::Sub" in value]
+        assert len(assets) == 4
+        assert all("/ptmlops-local/" in asset for asset in assets)
+
+
+def test_no_job_may_change_the_code(templates: dict[str, Any]) -> None:
+    writers = [
+        name
+        for stack in templates
+        for name, statement in templates[stack].statements()
+        if "s3:PutObject" in str(statement["Action"]) and "/code/" in json.dumps(statement["Resource"])
+    ]
+    assert [name.startswith("DeployCode") for name in writers] == [True]
 
 
 def _tuning(**changes: Any) -> Any:

@@ -8,6 +8,8 @@ import json
 import math
 import shutil
 import tarfile
+import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,8 @@ ARRAYS = {
 BITS = [WORD_BITS, BUCKET_BITS, CHAR_BITS]
 MANIFEST = "manifest.json"
 CONTENT = "model.json"
+MODEL_FILES = (MANIFEST, CONTENT, *(f"{name}.npy" for name in ARRAYS))
+CODE = "code/"  # the folder of the code that a model brings
 WHEELS = "wheels"  # the folder of numba's wheels, in the code and in a model that brings them
 MAX_LEAD_WORDS = 1000
 MAX_SKIP = 100  # words; a larger one would make a feature of nearly every pair in a text
@@ -84,7 +88,7 @@ def save(model: Model, about: dict[str, Any], folder: Path, *, source: Path | No
         "about": about,
     }
     (folder / CONTENT).write_text(_json(content), encoding="utf-8")
-    copied = {folder / "code" / path.relative_to(source): path for path in source_files(source)} if source else {}
+    copied = {folder / CODE / path.relative_to(source): path for path in source_files(source)} if source else {}
     copied |= {folder / WHEELS / path.name: path for path in sorted(wheels.glob("*.whl"))} if wheels else {}
     for target, path in copied.items():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -94,6 +98,36 @@ def save(model: Model, about: dict[str, Any], folder: Path, *, source: Path | No
         for path in (*written, *copied)
     }
     (folder / MANIFEST).write_text(_json({"format": FORMAT, "members": members}), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The code that a model was trained with: its version, and the SHA-256 of each file that the model brings to serve with."""
+
+    code_version: str | None
+    serving_code: dict[str, str]
+
+
+def read_origin(archive: Path) -> Origin | None:
+    """Return the origin of a model.tar.gz, or None if it holds no model: a trial that was stopped early may leave one.
+
+    Raises:
+        ArtifactError: It cannot be unpacked.
+    """
+    with tempfile.TemporaryDirectory() as unpacked:
+        folder = unpack(archive, Path(unpacked), wanted=(MANIFEST, CONTENT))
+        if not (folder / MANIFEST).is_file() or not (folder / CONTENT).is_file():
+            return None
+        members, about = _read_json(folder / MANIFEST).get("members"), _read_json(folder / CONTENT).get("about")
+    if not isinstance(members, dict) or not isinstance(about, dict):
+        raise ArtifactError(f"{archive.name} is not a model: {MANIFEST} or {CONTENT} is incomplete")
+    code = {name: str(entry.get("sha256")) for name, entry in members.items() if name.startswith(CODE)}
+    return Origin(code_version=about.get("code_version"), serving_code=code)
+
+
+def serving_code(source: Path) -> dict[str, str]:
+    """Return what `Origin.serving_code` is for a model that the code in `source` trains."""
+    return {f"{CODE}{path.relative_to(source).as_posix()}": _sha256(path) for path in source_files(source)}
 
 
 def source_files(source: Path) -> list[Path]:
@@ -120,7 +154,7 @@ def load(folder: Path) -> Artifact:
         raise ArtifactError(f"the model's files do not fit together ({_short(error)}): train again") from error
 
 
-def unpack(archive: Path, folder: Path) -> Path:
+def unpack(archive: Path, folder: Path, *, wanted: Collection[str] = MODEL_FILES) -> Path:
     """Extract the arrays and JSON of model.tar.gz, without its code, and return `folder`.
 
     Reads no more bytes than a model can have, whatever its headers declare.
@@ -131,7 +165,7 @@ def unpack(archive: Path, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with _Bounded(archive) as content, tarfile.open(fileobj=content, mode="r:") as tar:
-            _extract(tar, folder)
+            _extract(tar, folder, wanted)
     except ArtifactError as error:
         raise ArtifactError(f"{archive.name} is not a model: {error}") from error
     except Exception as error:  # zlib and tarfile can fail in any way on a damaged archive
@@ -139,8 +173,7 @@ def unpack(archive: Path, folder: Path) -> Path:
     return folder
 
 
-def _extract(tar: tarfile.TarFile, folder: Path) -> None:
-    wanted = {MANIFEST, CONTENT, *(f"{name}.npy" for name in ARRAYS)}
+def _extract(tar: tarfile.TarFile, folder: Path, wanted: Collection[str]) -> None:
     for place, member in enumerate(tar):
         if place >= MAX_MEMBERS:
             raise ArtifactError(f"it has more than {MAX_MEMBERS} members")

@@ -6,14 +6,12 @@ import hashlib
 from pathlib import Path
 
 from complaint_model.records import Rows
+from ptmlops_contracts.code_version import code_version as version_of_files
 
 
 def code_version(source: Path) -> str:
-    """Return the first 12 digits of a SHA-256 of the Python files below `source`. A training instance has no git."""
-    digest = hashlib.sha256()
-    for path in sorted(source.rglob("*.py")):
-        digest.update(path.relative_to(source).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:12]
+    """Return the version of the Python files below `source`. A training instance has no git."""
+    return version_of_files({path.relative_to(source).as_posix(): path.read_bytes() for path in source.rglob("*.py")})
 
 
 def fingerprint(rows: Rows, extra: str = "") -> str:

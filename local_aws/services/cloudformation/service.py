@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from local_aws import patching
 from local_aws.context import LocalContext
 from local_aws.services.base import Service
 from local_aws.services.cloudformation import stacks
+from local_aws.services.cloudformation.custom import PREFIX, custom_resource_class
 from local_aws.services.cloudformation.definitions import ACCEPTED, resource_classes
 from local_aws.services.cloudformation.resources import Accepted, Properties
 
@@ -19,6 +21,7 @@ class CloudFormationService(Service):
     def __init__(self, context: LocalContext) -> None:
         super().__init__(context)
         self._classes = resource_classes(context)
+        self._custom = custom_resource_class(context)
 
     def install(self) -> None:
         """Take over the look-up of every resource type, repair some of moto's types, and extend its stacks."""
@@ -34,6 +37,8 @@ class CloudFormationService(Service):
                 return Accepted
             if resource_type in self._classes:
                 return self._classes[resource_type]
+            if resource_type.startswith(PREFIX):
+                return self._custom
             if resource_type in parsing.get_model_map() or resource_type in parsing.NULL_MODELS:
                 return moto_class(resource_type)
             raise UnknownTypeError(
@@ -43,14 +48,40 @@ class CloudFormationService(Service):
 
         @patching.extend(parsing, "resource_name_property_from_type")
         def resource_name_property_from_type(moto_property: Any, resource_type: str) -> Any:
-            if resource_type in ACCEPTED:
+            if resource_type in ACCEPTED or resource_type.startswith(PREFIX):
                 return None
             if resource_type in self._classes:
                 return self._classes[resource_type].cloudformation_name_type() or None
             return moto_property(resource_type)
 
+        self._keep_defaults_of_parameters()
+        self._delete_what_is_gone()
         self._repair_moto_types()
         stacks.install(UnknownTypeError)
+
+    def _keep_defaults_of_parameters(self) -> None:
+        """Let an update name the previous value of a parameter that has had its default. moto knows only values that were given."""
+        from moto.cloudformation.models import CloudFormationBackend
+
+        @patching.extend(CloudFormationBackend, "_resolve_update_parameters")
+        def resolve(moto_resolve: Any, self: Any, instance: Any, incoming_params: list[dict[str, Any]]) -> dict[str, str]:
+            declared = getattr(instance, "template_dict", {}).get("Parameters") or {}
+            defaults = {name: str(body["Default"]) for name, body in declared.items() if "Default" in body}
+            instance.parameters = {**defaults, **instance.parameters}
+            answer: dict[str, str] = moto_resolve(self, instance, incoming_params)
+            return answer
+
+    def _delete_what_is_gone(self) -> None:
+        """Count a resource that does not exist any more as deleted. moto deletes in any order, and a function before its settings."""
+        from moto.cloudformation.parsing import ResourceMap
+
+        @patching.extend(ResourceMap, "_delete_resource")
+        def delete_resource(moto_delete: Any, self: Any, parsed_resource: Any, resource_json: Any) -> None:
+            try:
+                moto_delete(self, parsed_resource, resource_json)
+            except Exception as error:
+                if not re.search(r"not ?found|does not exist", f"{type(error).__name__} {error}", re.IGNORECASE):
+                    raise
 
     def _repair_moto_types(self) -> None:
         from moto.awslambda.models import LambdaFunction

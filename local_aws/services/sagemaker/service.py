@@ -15,6 +15,7 @@ from local_aws.services.sagemaker.packages import add_deletion, keep_metadata
 from local_aws.services.sagemaker.processing import ProcessingJob
 from local_aws.services.sagemaker.training import TrainingJob
 from local_aws.services.sagemaker.transform import TransformJob
+from local_aws.services.sagemaker.trial import trial_page
 from local_aws.services.sagemaker.tuning import TuningJob
 
 
@@ -37,8 +38,8 @@ class SageMakerService(Service):
         @patching.add(SageMakerResponse, "list_training_jobs_for_hyper_parameter_tuning_job")
         def list_trials(response: Any) -> Any:
             job = self._requested(response, TuningJob)
-            trials = list(job.trials) if isinstance(job, TuningJob) else []
-            return ActionResult({"TrainingJobSummaries": [trial.summary() for trial in trials]})
+            summaries = [trial.summary() for trial in job.trials] if isinstance(job, TuningJob) else []
+            return ActionResult(trial_page(summaries, response._get_param))
 
         add_deletion()
         keep_metadata()

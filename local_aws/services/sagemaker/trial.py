@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from local_aws.services.sagemaker.job import ENDED, Job
@@ -59,3 +59,27 @@ class Trial(TrainingJob):
         if value is not None:
             summary["FinalHyperParameterTuningJobObjectiveMetric"] = {**self._goal, "Value": value}
         return {key: item for key, item in summary.items() if item is not None}
+
+
+def trial_page(summaries: Sequence[dict[str, Any]], parameter: Callable[[str], Any]) -> dict[str, Any]:
+    """Return one page of ListTrainingJobsForHyperParameterTuningJob.
+
+    Args:
+        summaries: All trials of the tuning job.
+        parameter: Returns a parameter of the request, or None.
+    """
+    status = parameter("StatusEquals")
+    found = [summary for summary in summaries if status in (None, summary["TrainingJobStatus"])]
+    descending = parameter("SortOrder") == "Descending"
+    key = parameter("SortBy") or "Name"
+    if key == "FinalObjectiveMetricValue":
+        metric = "FinalHyperParameterTuningJobObjectiveMetric"
+        # As documented, trials without an objective are not listed then.
+        found = [summary for summary in found if metric in summary]
+        found.sort(key=lambda summary: float(summary[metric]["Value"]), reverse=descending)
+    else:
+        field = {"Name": "TrainingJobName", "CreationTime": "CreationTime", "Status": "TrainingJobStatus"}[key]
+        found.sort(key=lambda summary: summary[field], reverse=descending)
+    start, size = int(parameter("NextToken") or 0), int(parameter("MaxResults") or 10)
+    more = {"NextToken": str(start + size)} if start + size < len(found) else {}
+    return {"TrainingJobSummaries": found[start : start + size], **more}

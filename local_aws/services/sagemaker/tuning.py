@@ -62,7 +62,7 @@ class TuningJob(Job):
             self.record["BestTrainingJob"] = best.summary()
         if self.stopping.is_set():
             self.end("Stopped")
-        elif best:
+        elif self.observations:
             self.end("Completed")
         else:
             metric = self._configuration["HyperParameterTuningJobObjective"]["MetricName"]
@@ -126,12 +126,15 @@ class TuningJob(Job):
             self.observations.append((trial.tuned, trial.objective))
 
     def _best_trial(self) -> Trial | None:
-        """Return the completed trial with the best objective, of equal ones the first."""
+        """Return the trial with the best objective, of equal ones the first.
+
+        It may be one that was stopped early and has no model: the API's reference does not rule it out, so no caller may rely on it.
+        """
         sign = 1 if self._configuration["HyperParameterTuningJobObjective"]["Type"] == "Maximize" else -1
         scored = [
             (sign * objective, trial)
             for trial in self.trials
-            if trial.status == "Completed" and (objective := trial.objective) is not None
+            if trial.status in ("Completed", "Stopped") and (objective := trial.objective) is not None
         ]
         return max(scored, key=lambda item: item[0])[1] if scored else None
 

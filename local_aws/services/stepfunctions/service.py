@@ -7,6 +7,7 @@ machine, `$$.Execution.RedriveCount`, the "Execution Status Change" events of Ev
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -41,10 +42,19 @@ class StepFunctionsService(Service):
         default_user_config["stepfunctions"]["execute_state_machine"] = True
         # Without it CloudFormation creates state machines in a store that executes none.
         patching.set_value(models, "stepfunctions_backends", stepfunctions_parser_backends)
+        self._read_definite_paths()
         self._run_jobs()
         self._call_with_role_of_state_machine()
         self._announce_status()
         self._redrive()
+
+    def _read_definite_paths(self) -> None:
+        """Give the value at a path such as `$.trials[0].name`, as Step Functions does. moto gives a list of one value."""
+        from moto.stepfunctions.parser.asl.utils import json_path
+
+        @patching.replace(json_path, "_is_singleton_array_access")
+        def is_definite(path: str) -> bool:
+            return not re.search(r"\*|:|,|\?|\.\.", path)
 
     def _run_jobs(self) -> None:
         from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task_factory

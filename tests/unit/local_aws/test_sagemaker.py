@@ -331,6 +331,44 @@ def test_unpromising_trials_are_stopped_and_a_complete_one_wins(sandbox: Sandbox
     assert min(by_status["Stopped"]) >= min(by_status["Completed"])
 
 
+DECLINING = """
+import argparse, os, pathlib, time
+parser = argparse.ArgumentParser(); parser.add_argument("--depth", type=float)
+given, _ = parser.parse_known_args()
+if given.depth > 1:
+    print("score=0.8;", flush=True)
+    time.sleep(60)
+print("score=0.9;", flush=True)
+print("score=0.5;", flush=True)
+(pathlib.Path(os.environ["SM_MODEL_DIR"]) / "model.txt").write_text("done")
+"""
+
+
+def test_the_best_trial_may_be_one_that_was_stopped_and_the_list_finds_the_completed_one(sandbox: Sandbox) -> None:
+    """The state machine's request. The stopped trial's first value is worse than the other's first, and better than its last."""
+    configuration = {
+        "Strategy": "Random",
+        "ParameterRanges": {"CategoricalParameterRanges": [{"Name": "depth", "Values": ["0.6", "200"]}]},
+        "TrainingJobEarlyStoppingType": "Auto",
+    }
+    definition = _training(sandbox, DECLINING, sandbox.bucket())
+    job = _tuning(sandbox, definition, jobs=2, seed=10, configuration=configuration)
+    assert [trial["TrainingJobStatus"] for trial in job["trials"]] == ["Completed", "Stopped"]
+    assert job["BestTrainingJob"]["TrainingJobStatus"] == "Stopped"
+
+    def listed(**wanted: Any) -> list[str]:
+        answer = sandbox.client("sagemaker").list_training_jobs_for_hyper_parameter_tuning_job(
+            HyperParameterTuningJobName=job["HyperParameterTuningJobName"], **wanted
+        )
+        return [trial["TrainingJobName"] for trial in answer["TrainingJobSummaries"]]
+
+    completed, stopped = (trial["TrainingJobName"] for trial in job["trials"])
+    by_objective = {"SortBy": "FinalObjectiveMetricValue", "SortOrder": "Descending"}
+    assert listed(**by_objective) == [stopped, completed]
+    assert listed(**by_objective, StatusEquals="Completed", MaxResults=1) == [completed]
+    assert listed(SortOrder="Descending", MaxResults=1) == [max(completed, stopped)]
+
+
 @pytest.mark.parametrize(
     ("values", "earlier", "worse"),
     [

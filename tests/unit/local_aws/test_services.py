@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from local_aws import ROOT, LocalAws, LocalAwsError
 from tests.stacks.conftest import kept_assembly, read_templates
-from tests.unit.local_aws.conftest import Sandbox, allow, eventually, let_events, policy
+from tests.unit.local_aws.conftest import Sandbox, allow, data_role, eventually, let_events, policy
 
 
 def _refused(call: Any, *parts: str) -> None:
@@ -207,6 +207,92 @@ def test_a_bucket_sends_eventbridge_the_documented_event_of_an_object(sandbox: S
     [message] = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"))
     detail = json.loads(message["Body"])["detail"]
     assert (detail["reason"], detail["object"]["size"]) == ("CompleteMultipartUpload", megabytes << 20)
+
+
+def test_a_stack_is_deleted_although_one_of_its_resources_is_gone(sandbox: Sandbox) -> None:
+    cloudformation, stack, function = sandbox.client("cloudformation"), sandbox.name("stack"), sandbox.name("function")
+    resources = {
+        "Function": {
+            "Type": "AWS::Lambda::Function",
+            "Properties": {
+                "FunctionName": function,
+                "Role": sandbox.role("lambda"),
+                "Runtime": "python3.13",
+                "Handler": "index.handler",
+                "Code": {"ZipFile": "def handler(event, context): ..."},
+            },
+        },
+        "Invocations": {
+            "Type": "AWS::Lambda::EventInvokeConfig",
+            "Properties": {"FunctionName": {"Ref": "Function"}, "Qualifier": "$LATEST", "MaximumRetryAttempts": 1},
+        },
+    }
+    exported = {"Name": {"Value": {"Ref": "Function"}, "Export": {"Name": stack}}}
+    for _ in range(2):  # deployed, deleted, and deployed again under the same names
+        cloudformation.create_stack(StackName=stack, TemplateBody=json.dumps({"Resources": resources, "Outputs": exported}))
+        sandbox.client("lambda").delete_function(FunctionName=function)
+        cloudformation.delete_stack(StackName=stack)
+        exports = [one["Name"] for page in cloudformation.get_paginator("list_exports").paginate() for one in page["Exports"]]
+        assert stack not in exports
+
+
+CUSTOM = """
+import json, os, urllib.request, boto3
+
+def lambda_handler(event, context):
+    properties = event["ResourceProperties"]
+    log = boto3.client("s3")
+    key = f"{event['RequestType']}-{properties['Value']}"
+    log.put_object(Bucket=properties["Bucket"], Key=key, Body=json.dumps(event).encode())
+    if properties["Value"] == "silent":
+        return
+    answer = {
+        "Status": "FAILED" if properties["Value"] == "bad" else "SUCCESS",
+        "Reason": "the value is bad",
+        "PhysicalResourceId": f"made-{properties['Identity']}",
+        "Data": {"Twice": properties["Value"] * 2},
+        **{name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")},
+    }
+    request = urllib.request.Request(event["ResponseURL"], json.dumps(answer).encode(), {"Content-Type": ""}, method="PUT")
+    urllib.request.urlopen(request).close()
+"""
+
+
+def test_a_custom_resource_is_made_changed_and_deleted_by_its_function(sandbox: Sandbox) -> None:
+    cloudformation, bucket, stack = sandbox.client("cloudformation"), sandbox.bucket(), sandbox.name("stack")
+    function = sandbox.function(CUSTOM, role=data_role(sandbox, "lambda", bucket))
+    arn = sandbox.client("lambda").get_function(FunctionName=function)["Configuration"]["FunctionArn"]
+
+    def template(value: str, identity: str = "1") -> str:
+        properties = {"ServiceToken": arn, "Bucket": bucket, "Value": value, "Identity": identity}
+        resources = {"Thing": {"Type": "Custom::Thing", "Properties": properties}}
+        return json.dumps({"Resources": resources, "Outputs": {"Twice": {"Value": {"Fn::GetAtt": ["Thing", "Twice"]}}}})
+
+    def twice() -> str:
+        [described] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        return str(described["Outputs"][0]["OutputValue"])
+
+    def requests() -> list[str]:
+        return sorted(item["Key"] for item in sandbox.client("s3").list_objects_v2(Bucket=bucket)["Contents"])
+
+    cloudformation.create_stack(StackName=stack, TemplateBody=template("a"))
+    assert twice() == "aa"
+    cloudformation.update_stack(StackName=stack, TemplateBody=template("b"))
+    assert twice() == "bb"
+    update = json.loads(sandbox.get(bucket, "Update-b"))
+    assert (update["PhysicalResourceId"], update["OldResourceProperties"]["Value"]) == ("made-1", "a")
+    assert requests() == ["Create-a", "Update-b"]
+    # Another physical id replaces the resource: the function is asked to delete the one before.
+    cloudformation.update_stack(StackName=stack, TemplateBody=template("c", "2"))
+    assert requests() == ["Create-a", "Delete-b", "Update-b", "Update-c"]
+    _refused(
+        lambda: cloudformation.update_stack(StackName=stack, TemplateBody=template("bad", "2")), "Thing: the value is bad"
+    )
+    cloudformation.delete_stack(StackName=stack)
+    assert json.loads(sandbox.get(bucket, "Delete-c"))["PhysicalResourceId"] == "made-2"
+    for value, reason in (("bad", "the value is bad"), ("silent", "ended without an answer")):
+        body = template(value)
+        _refused(lambda body=body: cloudformation.create_stack(StackName=sandbox.name("s"), TemplateBody=body), reason)
 
 
 # -- the process ----------------------------------------------------------------------------------------------------------

@@ -67,3 +67,19 @@ def test_stopping_an_execution_stops_the_job_that_it_waits_for(sandbox: Sandbox)
 
     assert end(sandbox, execution)["status"] == "ABORTED"
     eventually(lambda: sandbox.client("glue").get_job_runs(JobName=job)["JobRuns"][0]["JobRunState"] == "STOPPED")
+
+
+def test_a_path_through_one_element_gives_its_value_and_a_slice_gives_a_list(sandbox: Sandbox) -> None:
+    states = sandbox.client("stepfunctions")
+    paths = {
+        "name.$": "$.trials[0].name",
+        "first.$": "$.trials[0]",
+        "names.$": "$.trials[0:1].name",
+        "all.$": "$.trials[*].name",
+    }
+    definition = json.dumps({"StartAt": "Take", "States": {"Take": {"Type": "Pass", "Parameters": paths, "End": True}}})
+    role = sandbox.role("states")
+    arn = states.create_state_machine(name=sandbox.name("machine"), definition=definition, roleArn=role)["stateMachineArn"]
+    given = json.dumps({"trials": [{"name": "a"}]})
+    output = json.loads(end(sandbox, states.start_execution(stateMachineArn=arn, input=given)["executionArn"])["output"])
+    assert output == {"name": "a", "first": {"name": "a"}, "names": ["a"], "all": ["a"]}

@@ -303,7 +303,8 @@ def run_evaluation(base: Path) -> tuple[int, str]:
         code: int = load("evaluate", base / "code").main()
     assert "Traceback" not in log.getvalue(), log.getvalue()
     if code == 0:
-        jsonschema.validate(evaluation_of(base), EVALUATION_SCHEMA)
+        found = evaluation_of(base)
+        jsonschema.validate(found, EVALUATION_SCHEMA["$defs"]["refused"] if "refused" in found else EVALUATION_SCHEMA)
     return code, log.getvalue()
 
 
@@ -533,6 +534,53 @@ def test_a_damaged_candidate_ends_in_a_message(processing: Path) -> None:
     (processing / "input/candidate/model.tar.gz").write_bytes(b"damaged")
     assert start_evaluation(processing)[0] == 1
     assert "candidate: model.tar.gz cannot be unpacked" in (processing.parent / "output/message").read_text()
+
+
+def give_trial(base: Path, model: Path, name: str, *, code_version: str | None = None) -> None:
+    """Put the model of another trial where the job expects it, trained by another version of the code if one is given."""
+    folder = base / "trials" / name
+    shutil.copytree(model, folder)
+    if code_version:
+        content = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        content["about"]["code_version"] = code_version
+        (folder / "model.json").write_text(json.dumps(content), encoding="utf-8")
+    archive = base / "input/trials" / name / "output/model.tar.gz"
+    archive.parent.mkdir(parents=True)
+    with tarfile.open(archive, "w:gz") as tar:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                tar.add(path, arcname=path.relative_to(folder).as_posix())
+
+
+def test_trials_of_other_code_are_not_compared(job: tuple[Path, str], processing: Path) -> None:
+    give_trial(processing, job[0] / "model", "t-001")
+    give_trial(processing, job[0] / "model", "t-002", code_version="0123456789ab")
+    assert run_evaluation(processing)[0] == 0
+    refused = evaluation_of(processing)
+    assert refused["run_id"] == "r"
+    assert "its trials cannot be compared (1 ran 0123456789ab, 1 ran " in refused["refused"]
+
+
+def test_trials_without_a_model_or_with_a_damaged_one_do_not_count(job: tuple[Path, str], processing: Path) -> None:
+    give_trial(processing, job[0] / "model", "t-001")
+    (processing / "empty").mkdir()
+    give_trial(processing, processing / "empty", "t-002")
+    give_trial(processing, job[0] / "model", "t-003", code_version="0123456789ab")
+    (processing / "input/trials/t-003/output/model.tar.gz").write_bytes(b"damaged")
+    assert run_evaluation(processing)[0] == 0
+    assert evaluation_of(processing)["candidate"]["macro_f1"] > 0
+
+
+@pytest.mark.parametrize(
+    ("file", "refuses"), [("inference.py", True), ("complaint_model/scoring.py", True), ("evaluate.py", False)]
+)
+def test_a_candidate_is_measured_by_the_code_that_it_serves_with(processing: Path, file: str, refuses: bool) -> None:
+    """A repaired evaluate.py measures a candidate that was trained before the repair."""
+    path = processing / "code" / file
+    path.write_text(path.read_text(encoding="utf-8") + "\n# Another version.\n", encoding="utf-8")
+    assert start_evaluation(processing)[0] == 0
+    refused = evaluation_of(processing).get("refused", "")
+    assert ("the candidate serves with other code than evaluates it" in refused) is refuses
 
 
 # ---------------------------------------------------------------- inference

@@ -7,29 +7,47 @@ from typing import Any
 from ptmlops.errors import OperatorError
 from ptmlops.target import Target
 
+SHOWN = 20  # versions that a command lists if it is not asked for more
 
-def versions(target: Target) -> list[dict[str, Any]]:
-    """Return all model versions, newest first. The newest approved one serves."""
+
+def statuses(target: Target) -> list[dict[str, Any]]:
+    """Return number, ARN and approval status of all model versions, newest first. The newest approved one serves."""
     client, group = target.client("sagemaker"), target.outputs["ModelPackageGroupName"]
-    models = []
-    for page in client.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group):
-        for summary in page["ModelPackageSummaryList"]:
-            package = client.describe_model_package(ModelPackageName=summary["ModelPackageArn"])
-            metadata = package.get("CustomerMetadataProperties", {})
-            models.append(
-                {
-                    "version": package["ModelPackageVersion"],
-                    "arn": package["ModelPackageArn"],
-                    "status": package["ModelApprovalStatus"],
-                    "serves": False,
-                    **{name: metadata.get(name, "") for name in ("macro_f1", "run_id", "reason", "evaluation_uri")},
-                }
-            )
+    models = [
+        {
+            "version": summary["ModelPackageVersion"],
+            "arn": summary["ModelPackageArn"],
+            "status": summary["ModelApprovalStatus"],
+            "serves": False,
+        }
+        for page in client.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
+        for summary in page["ModelPackageSummaryList"]
+    ]
     models.sort(key=lambda model: -model["version"])
     serving = next((model for model in models if model["status"] == "Approved"), None)
     if serving:
         serving["serves"] = True
     return models
+
+
+def versions(target: Target, *, limit: int | None = None) -> list[dict[str, Any]]:
+    """Return what is known of model versions, newest first: the newest `limit`, and the one that serves.
+
+    Each costs a request, so callers ask for as many as they show.
+    """
+    chosen = [model for place, model in enumerate(statuses(target)) if model["serves"] or limit is None or place < limit]
+    return [{**model, **_metadata(target, model["arn"])} for model in chosen]
+
+
+def serving_version(target: Target) -> dict[str, Any] | None:
+    """Return the version that serves, or None."""
+    return next((model for model in versions(target, limit=0) if model["serves"]), None)
+
+
+def _metadata(target: Target, arn: str) -> dict[str, str]:
+    package = target.client("sagemaker").describe_model_package(ModelPackageName=arn)
+    metadata = package.get("CustomerMetadataProperties", {})
+    return {name: metadata.get(name, "") for name in ("macro_f1", "run_id", "reason", "evaluation_uri")}
 
 
 def promote(target: Target, version: int) -> list[int]:
@@ -38,10 +56,10 @@ def promote(target: Target, version: int) -> list[int]:
     Raises:
         OperatorError: the version does not exist.
     """
-    models = versions(target)
+    models = statuses(target)
     chosen = next((model for model in models if model["version"] == version), None)
     if chosen is None:
-        known = ", ".join(str(model["version"]) for model in models)
+        known = ", ".join(str(model["version"]) for model in models[:SHOWN]) + (", …" if len(models) > SHOWN else "")
         raise OperatorError(
             f"model version {version} does not exist"
             + (f"; the versions are {known}" if known else ": no model has been trained yet, upload a labelled file first")
@@ -59,7 +77,7 @@ def rollback(target: Target) -> tuple[int, int | None]:
     Raises:
         OperatorError: no version serves.
     """
-    models = versions(target)
+    models = statuses(target)
     serving = next((model for model in models if model["serves"]), None)
     if serving is None:
         raise OperatorError("no model version serves, so there is nothing to roll back: see `ptmlops models`")

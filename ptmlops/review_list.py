@@ -56,7 +56,7 @@ def read_review(path: Path, aliases: Mapping[str, Sequence[str]]) -> Reviewed:
 
 def unknown_labels(target: Target, labels: Sequence[str]) -> dict[str, str]:
     """Return the labels that the champion does not know, each with the most similar known label or an empty string."""
-    serving = next((model for model in registry.versions(target) if model["serves"]), None)
+    serving = registry.serving_version(target)
     if not serving or not str(serving["evaluation_uri"]).startswith("s3://"):
         return {}
     bucket, key = parse_s3_uri(str(serving["evaluation_uri"]))

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ProfileNotFound
 
 from ptmlops.errors import OperatorError
@@ -16,6 +17,8 @@ from stacks.config import load_settings
 if TYPE_CHECKING:
     from local_aws import LocalAws
 
+# Waits as a service asks when it throttles: the model registry allows few calls per second.
+RETRIES = Config(retries={"mode": "adaptive", "max_attempts": 10})
 STACKS = ("storage", "preparation", "modeling", "workflow", "monitoring", "analytics")
 
 
@@ -49,7 +52,9 @@ class Target:
     def client(self, service: str) -> Any:
         """Return a boto3 client, created once per service."""
         if service not in self._clients:
-            self._clients[service] = self.session.client(service, endpoint_url=self.endpoint_url)  # type: ignore[call-overload]
+            self._clients[service] = self.session.client(  # type: ignore[call-overload]
+                service, endpoint_url=self.endpoint_url, config=RETRIES
+            )
         return self._clients[service]
 
     @cached_property

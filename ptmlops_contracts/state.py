@@ -138,7 +138,7 @@ class EvaluationRequest(TypedDict):
 NO_CHAMPION = Champion(version=NONE, model_name=NONE, model_data_url=NONE, macro_f1=0, evaluation_uri=NONE)
 
 
-def champion_entry(package: Mapping[str, Any] | None, *, request_uri: str) -> Champion:
+def champion_entry(package: Mapping[str, Any] | None, *, request_uri: str, role_arn: str) -> Champion:
     """Describe the model that serves, for `$.plan.champion`.
 
     `evaluation_uri` is the address that was recorded when the package was registered, not one derived from its run: a package
@@ -147,6 +147,7 @@ def champion_entry(package: Mapping[str, Any] | None, *, request_uri: str) -> Ch
     Args:
         package: the answer of DescribeModelPackage, or None if no version is approved.
         request_uri: the folder of this run's request.json.
+        role_arn: the role of SageMaker Models.
     """
     if package is None:
         return Champion(**{**NO_CHAMPION, "model_data_url": request_uri})
@@ -154,19 +155,20 @@ def champion_entry(package: Mapping[str, Any] | None, *, request_uri: str) -> Ch
     recorded = str(metadata.get("evaluation_uri", NONE))
     return Champion(
         version=str(package["ModelPackageVersion"]),
-        model_name=model_name(package),
+        model_name=model_name(package, role_arn),
         model_data_url=_artifact(package),
         macro_f1=_number(metadata.get("macro_f1")),
         evaluation_uri=recorded if recorded.startswith("s3://") else NONE,
     )
 
 
-def model_name(package: Mapping[str, Any]) -> str:
+def model_name(package: Mapping[str, Any], role_arn: str) -> str:
     """Return the name of the SageMaker Model that serves a package: `<group>-v<version>-<8 digits>`.
 
-    The digits come from the artifact's address: a group that is deleted and made again counts versions from 1 again.
+    The digits come from the artifact's address and the role. A group that is deleted and made again counts versions from 1 again, and a
+    Model cannot get another role.
     """
-    digest = hashlib.sha256(_artifact(package).encode()).hexdigest()
+    digest = hashlib.sha256(f"{_artifact(package)} {role_arn}".encode()).hexdigest()
     return f"{package['ModelPackageGroupName']}-v{package['ModelPackageVersion']}-{digest[:8]}"
 
 

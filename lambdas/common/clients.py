@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import boto3
+from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,8 +37,8 @@ class Clients:
 
     @cached_property
     def sagemaker(self) -> SageMakerClient:
-        """Jobs, models and the model registry."""
-        return boto3.client("sagemaker")
+        """Jobs, models and the model registry. Its calls are throttled at a low rate, so the client waits as the service asks."""
+        return boto3.client("sagemaker", config=Config(retries={"mode": "adaptive", "max_attempts": 10}))
 
     @cached_property
     def sns(self) -> SNSClient:

@@ -11,12 +11,16 @@ Calls, for the role that this function needs:
 | kms:Decrypt, kms:GenerateDataKey | the key of the prepared bucket |
 | sagemaker:ListModelPackages | `*` (the action takes no resource) |
 | sagemaker:DescribeModelPackage | `arn:…:model-package/<group>/*` |
+| sagemaker:CreateModel, sagemaker:DescribeModel | `arn:…:model/<group>-v*` |
+| iam:PassRole to sagemaker.amazonaws.com | MODEL_ROLE_ARN |
+| s3:GetObject, s3:ListBucket | trained models, the models bucket: CreateModel looks at the artifact as the caller |
+| ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:BatchCheckLayerAvailability, ecr:DescribeImages | the image's repository, as above |
 | sagemaker:DescribeHyperParameterTuningJob | `arn:…:hyper-parameter-tuning-job/*` (jobs are named by run) |
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +28,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from common.clients import Clients
 from common.documents import read_json, write_json
+from common.served_model import ensure_model
 from common.settings import read_settings
 
 from plan_run.decision import RunCounts, decide
@@ -51,6 +56,8 @@ class Settings:
     target_precision: float
     max_recall_drop: float
     seed: int
+    model_role_arn: str
+    model_network: Mapping[str, Sequence[str]]
     tuning_space: Mapping[str, Any] | None
 
 
@@ -61,6 +68,7 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> Planned:
 
     Raises:
         NoChampionError: rows are to be scored, there is no champion, and none can be trained.
+        ModelMismatchError: the champion's SageMaker Model has another role or artifact.
     """
     settings, state = read_settings(Settings), event["state"]
     LOGGER.append_keys(run_id=state["run_id"])
@@ -99,7 +107,15 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
     for split in SPLITS:
         parts = split_keys(CLIENTS.s3, bucket=bucket, split=split, runs=runs)
         write_json(CLIENTS.s3, bucket, keys.split_manifest(split), training_rows_manifest(bucket, parts))
-    champion = champion_entry(registry.champion, request_uri=s3_uri(bucket, keys.plan))
+    champion = champion_entry(registry.champion, request_uri=s3_uri(bucket, keys.plan), role_arn=settings.model_role_arn)
+    if decision.score and registry.champion:
+        # Models are in no stack: somebody may have deleted this one, or its role was made again.
+        ensure_model(
+            CLIENTS.sagemaker,
+            package=registry.champion,
+            role_arn=settings.model_role_arn,
+            network=settings.model_network,
+        )
     request = EvaluationRequest(
         run_id=run_id,
         champion_version=champion["version"],

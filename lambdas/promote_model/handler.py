@@ -36,15 +36,15 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from common.clients import Clients
 from common.documents import read_bytes, read_json, write_json
-from common.model_registry import APPROVED, PENDING
+from common.model_registry import APPROVED, PENDING, list_packages
+from common.served_model import ensure_model
 from common.settings import read_settings
 
 from promote_model.gate import judge
 from promote_model.registry import (
     Package,
     champion_of,
-    describe_packages,
-    ensure_model,
+    description_of,
     overtaking_package,
     package_of_run,
     register,
@@ -61,7 +61,6 @@ from ptmlops_contracts.state import (
     PromotionResult,
     StateDocument,
     champion_entry,
-    model_name,
 )
 
 if TYPE_CHECKING:
@@ -115,9 +114,9 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> Plan:
 
 def _promote(state: StateDocument, settings: Settings, *, redrives: int) -> Plan:
     run_id, plan, group = state["run_id"], state["plan"], settings.model_package_group
-    packages = describe_packages(CLIENTS.sagemaker, group)
-    champion = champion_of(packages)
-    package = package_of_run(packages, run_id)
+    packages = list_packages(CLIENTS.sagemaker, group)
+    champion = champion_of(CLIENTS.sagemaker, packages)
+    package = package_of_run(CLIENTS.sagemaker, packages, run_id)
     if package is None:
         evaluation = _evaluation(read_bytes(CLIENTS.s3, settings.models_bucket, ModelKeys(run_id).evaluation_document))
         if refused := evaluation.get("refused"):
@@ -126,21 +125,15 @@ def _promote(state: StateDocument, settings: Settings, *, redrives: int) -> Plan
         if present != plan["champion"]["version"]:
             return _compare_again(plan, champion, settings, run_id)
         package = _register(state, settings, evaluation)
-        packages = describe_packages(CLIENTS.sagemaker, group)
     status = package["ModelApprovalStatus"]
     # What a person approved stays approved, whatever was promoted meanwhile.
     approved_by_gate = package["CustomerMetadataProperties"]["decision"] == status == APPROVED
-    winner = overtaking_package(packages, package, plan["champion"]["version"]) if approved_by_gate else None
+    compared_with = plan["champion"]["version"]
+    winner = overtaking_package(CLIENTS.sagemaker, group, package, compared_with) if approved_by_gate else None
     if winner:
         take_back(CLIENTS.sagemaker, package, winner)
         return _compare_again(plan, winner, settings, run_id)
-    ensure_model(
-        CLIENTS.sagemaker,
-        name=model_name(package),
-        package=package,
-        role_arn=settings.model_role_arn,
-        network=settings.model_network,
-    )
+    ensure_model(CLIENTS.sagemaker, package=package, role_arn=settings.model_role_arn, network=settings.model_network)
     promotion = PromotionResult(
         decision=status,
         promoted=status == APPROVED,
@@ -151,7 +144,11 @@ def _promote(state: StateDocument, settings: Settings, *, redrives: int) -> Plan
     serving = package if promotion["promoted"] else champion
     if serving is None and plan["score"]:
         raise NoChampionError(_no_champion_message(plan, promotion))
-    entry = champion_entry(serving, request_uri=plan["request_uri"]) if serving else plan["champion"]
+    entry = (
+        champion_entry(serving, request_uri=plan["request_uri"], role_arn=settings.model_role_arn)
+        if serving
+        else plan["champion"]
+    )
     return {**plan, "champion": entry, "promotion": promotion}
 
 
@@ -197,7 +194,7 @@ def _register(state: StateDocument, settings: Settings, evaluation: Mapping[str,
         image=settings.inference_image,
         model_data_url=job["ModelArtifacts"]["S3ModelArtifacts"],
         status=verdict.status,
-        description=f"Run {run_id}: {reason}",
+        description=f"{description_of(run_id)} {reason}",
         metadata={
             "run_id": run_id,
             **{name: _text(candidate.get(name)) for name in ("macro_f1", "accuracy", "expected_calibration_error")},
@@ -252,7 +249,7 @@ def _train_again(plan: Plan, refused: str, run_id: str, *, redrives: int) -> Pla
 
 def _compare_again(plan: Plan, champion: Package | None, settings: Settings, run_id: str) -> Plan:
     """Write a request.json that lets Evaluate compare with the current champion. Return the plan with this champion."""
-    entry = champion_entry(champion, request_uri=plan["request_uri"])
+    entry = champion_entry(champion, request_uri=plan["request_uri"], role_arn=settings.model_role_arn)
     key = PreparedKeys(run_id).request
     request: EvaluationRequest = read_json(CLIENTS.s3, settings.prepared_bucket, key)
     request = {

@@ -14,6 +14,7 @@ from ptmlops_contracts.state import CHAMPION_CHANGED, NONE
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker.literals import ModelApprovalStatusType, TransformInstanceTypeType
+    from mypy_boto3_sagemaker.type_defs import ModelPackageSummaryTypeDef as Summary
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html: a description has at most 1,024
 # characters, none of them a control character. A value of CustomerMetadataProperties has 1 to 256 characters: letters, digits,
@@ -23,37 +24,59 @@ DESCRIPTION_CHARACTERS, METADATA_CHARACTERS, METADATA_PUNCTUATION = 1024, 256, "
 Package = dict[str, Any]  # the answer of DescribeModelPackage
 
 
-def describe_packages(client: SageMakerClient, group: str) -> list[Package]:
-    """Describe all versions, newest first."""
-    return [describe_package(client, package["ModelPackageArn"]) for package in list_packages(client, group)]
+def champion_of(client: SageMakerClient, packages: Sequence[Summary]) -> Package | None:
+    """Describe the approved version with the highest number. `packages` are newest first."""
+    arns = [package["ModelPackageArn"] for package in packages if package.get("ModelApprovalStatus") == APPROVED]
+    return describe_package(client, arns[0]) if arns else None
 
 
-def champion_of(packages: Sequence[Package]) -> Package | None:
-    """Return the approved version with the highest number."""
-    return next((package for package in packages if package["ModelApprovalStatus"] == APPROVED), None)
+def package_of_run(client: SageMakerClient, packages: Sequence[Summary], run_id: str) -> Package | None:
+    """Describe the version that this run registered in an earlier attempt of Promote, except for one that was taken back.
 
-
-def package_of_run(packages: Sequence[Package], run_id: str) -> Package | None:
-    """Return the version that this run registered in an earlier attempt of Promote, except for one that was taken back."""
-    for package in packages:
+    Only versions whose description names the run are described: a group may have hundreds, and a description never changes.
+    """
+    for summary in packages:
+        if not summary.get("ModelPackageDescription", "").startswith(description_of(run_id)):
+            continue
+        package = describe_package(client, summary["ModelPackageArn"])
         metadata = package.get("CustomerMetadataProperties", {})
         if metadata.get("run_id") == run_id and metadata.get("decision") != CHAMPION_CHANGED:
             return package
     return None
 
 
-def overtaking_package(packages: Sequence[Package], package: Package, compared_with: str) -> Package | None:
-    """Return a version that was approved between the champion that `package` was compared with and `package`.
+def description_of(run_id: str) -> str:
+    """Return how the description of a run's version begins."""
+    return f"Run {run_id}:"
+
+
+def overtaking_package(client: SageMakerClient, group: str, package: Package, compared_with: str) -> Package | None:
+    """Describe a version that was approved between the champion that `package` was compared with and `package`.
 
     Two runs may judge at the same time, each against the same champion. Versions are numbered in order, so for the later of the two
-    this function returns the earlier one.
+    this function returns the earlier one. A list may not show yet what another run registered a moment before, so a version that is
+    missing between the two numbers is asked for by its own ARN.
     """
-    lowest = 0 if compared_with == NONE else int(compared_with)
-    for other in packages:
-        is_between = lowest < other["ModelPackageVersion"] < package["ModelPackageVersion"]
-        if is_between and other["ModelApprovalStatus"] == APPROVED:
+    lowest, own = 0 if compared_with == NONE else int(compared_with), package["ModelPackageVersion"]
+    listed = {summary.get("ModelPackageVersion", 0): summary for summary in list_packages(client, group)}
+    for version in range(lowest + 1, own):
+        if version in listed and listed[version].get("ModelApprovalStatus") != APPROVED:
+            continue
+        other = _find_version(client, package, version)
+        if other and other["ModelApprovalStatus"] == APPROVED:
             return other
     return None
+
+
+def _find_version(client: SageMakerClient, package: Package, version: int) -> Package | None:
+    """Describe another version of a package's group, or return None if it was deleted."""
+    arn = f"{package['ModelPackageArn'].rpartition('/')[0]}/{version}"
+    try:
+        return describe_package(client, arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
+            raise
+        return None
 
 
 def take_back(client: SageMakerClient, package: Package, winner: Package) -> None:
@@ -119,30 +142,3 @@ def register(
         CustomerMetadataProperties={name: metadata_value(value) for name, value in metadata.items()},
     )
     return describe_package(client, created["ModelPackageArn"])
-
-
-def ensure_model(
-    client: SageMakerClient, *, name: str, package: Package, role_arn: str, network: Mapping[str, Sequence[str]]
-) -> None:
-    """Create the SageMaker Model of a package, unless a Model with this name exists. The name identifies version and artifact.
-
-    The Model refers to the package's container, not to the package. SageMaker deploys only approved packages, and the Model of a
-    pending package must exist before a person approves it. `network` is its VpcConfig, or empty.
-    """
-    try:
-        client.describe_model(ModelName=name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
-            raise
-        container = package["InferenceSpecification"]["Containers"][0]
-        client.create_model(
-            ModelName=name,
-            PrimaryContainer={
-                "Image": container["Image"],
-                "ModelDataUrl": container["ModelDataUrl"],
-                "Environment": container["Environment"],
-            },
-            ExecutionRoleArn=role_arn,
-            EnableNetworkIsolation=True,
-            **({"VpcConfig": network} if network else {}),  # type: ignore[arg-type] # the caller's JSON has the type's two keys
-        )

@@ -12,11 +12,15 @@ from ptmlops.terminal import console, print_command, print_json
 
 
 @report_errors()
-def models(options: CommonOptions) -> None:
+def models(
+    options: CommonOptions,
+    limit: Annotated[int, typer.Option(min=1, help="So many of the newest versions, and the one that serves.")] = 20,
+) -> None:
     """List model versions; the newest approved one serves.
 
     Examples:
         ptmlops models -e prod
+        ptmlops models -e prod --limit 100
         ptmlops models --local --json
     """
     from rich.console import Console
@@ -26,7 +30,7 @@ def models(options: CommonOptions) -> None:
     from ptmlops import registry
 
     target = options.target()
-    versions = registry.versions(target)
+    versions = registry.versions(target, limit=limit)
     if options.as_json:
         print_json(versions)
         return

@@ -119,6 +119,8 @@ class RunFunctions:
                 "TARGET_PRECISION": str(training.target_precision),
                 "MAX_RECALL_DROP": str(self._stack.settings.promotion.max_recall_drop),
                 "SEED": str(training.seed),
+                "MODEL_ROLE_ARN": storage.model_role.role_arn,
+                "MODEL_NETWORK": self._stack.to_json_string(storage.network.vpc_config() if storage.network else {}),
                 "TUNING_SPACE": json.dumps(tuning_space(self._stack.settings), sort_keys=True),
             },
         )
@@ -127,8 +129,9 @@ class RunFunctions:
             storage.prepared.arn_for_objects(f"{COMPLETE}*"),
         ]
         allow(plan.role, "Files", ["s3:GetObject", "s3:PutObject"], places)
-        allow(plan.role, "List", READ_BUCKET, [storage.prepared.bucket_arn])
+        allow(plan.role, "List", READ_BUCKET, [storage.models.bucket_arn, storage.prepared.bucket_arn])
         self._allow_registry_reads(plan.role)
+        self._allow_models(plan.role)
         allow(
             plan.role,
             "LastTuning",
@@ -165,7 +168,6 @@ class RunFunctions:
             storage.prepared.arn_for_objects(f"{RUNS}*"),
         )
         allow(role, "Files", ["s3:GetObject", "s3:PutObject"], [evaluations, runs])
-        allow(role, "Artifact", ["s3:GetObject"], [storage.models.arn_for_objects(f"{TRAINING}*")])
         allow(role, "List", READ_BUCKET, [storage.models.bucket_arn, storage.prepared.bucket_arn])
         self._allow_registry_reads(role)
         allow(
@@ -185,12 +187,7 @@ class RunFunctions:
             [self._stack.sagemaker_job_arn("training-job")],
             self._stack.own_jobs,
         )
-        allow(
-            role,
-            "Models",
-            ["sagemaker:CreateModel", "sagemaker:DescribeModel"],
-            [self._stack.sagemaker_arn("model", f"{group}-v*")],
-        )
+        self._allow_models(role)
         allow(
             role,
             "Grant",
@@ -198,19 +195,7 @@ class RunFunctions:
             [storage.key.key_arn],
             {"Bool": {"kms:GrantIsForAWSResource": "true"}},
         )
-        allow(
-            role,
-            "Image",
-            [
-                "ecr:BatchGetImage",
-                "ecr:GetDownloadUrlForLayer",
-                "ecr:BatchCheckLayerAvailability",
-                "ecr:DescribeImages",
-            ],
-            [modeling.repository_arn],
-        )
         allow(role, "Notify", ["sns:Publish"], [storage.topic.topic_arn])
-        pass_role(role, storage.model_role, "sagemaker.amazonaws.com")
         return promote
 
     def create_record(self, jobs: Jobs) -> UnitFunction:
@@ -297,6 +282,24 @@ class RunFunctions:
             "per run; ListModelPackages and X-Ray's actions take no resource",
         )
         return function
+
+    def _allow_models(self, role: iam.Role) -> None:
+        """Let a role make SageMaker Models: the service looks at artifact and image in the caller's name."""
+        storage = self._storage
+        allow(
+            role,
+            "Models",
+            ["sagemaker:CreateModel", "sagemaker:DescribeModel"],
+            [self._stack.sagemaker_arn("model", f"{storage.package_group_name}-v*")],
+        )
+        allow(role, "Artifact", ["s3:GetObject"], [storage.models.arn_for_objects(f"{TRAINING}*")])
+        allow(
+            role,
+            "Image",
+            ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability", "ecr:DescribeImages"],
+            [self._modeling.repository_arn],
+        )
+        pass_role(role, storage.model_role, "sagemaker.amazonaws.com")
 
     def _allow_registry_reads(self, role: iam.Role) -> None:
         allow(role, "Registry", ["sagemaker:ListModelPackages"], ["*"])

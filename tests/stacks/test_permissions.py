@@ -124,7 +124,13 @@ UNITS = [
         },
     ),
     Unit("workflow", "CollectRunRole", "lambdas", "collect_run.handler", FUNCTION),
-    Unit("workflow", "PlanRunRole", "lambdas", "plan_run.handler", FUNCTION),
+    Unit(
+        "workflow",
+        "PlanRunRole",
+        "lambdas",
+        "plan_run.handler",
+        {**FUNCTION, **MODEL},
+    ),
     Unit(
         "workflow",
         "PromoteModelRole",

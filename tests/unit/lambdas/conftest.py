@@ -21,9 +21,14 @@ CONTEXT = SimpleNamespace(
 
 
 @cache
-def _client(service: str) -> object:
-    """One client per service for all tests: to create one takes longer than a test, and mock_aws answers it all the same."""
+def _cached(service: str) -> object:
     return boto3.Session().client(service)
+
+
+def _client(service: str, config: object = None) -> object:
+    """One client per service for all tests: to create one takes longer than a test, and mock_aws answers it all the same."""
+    del config  # how to retry, which no test is about
+    return _cached(service)
 
 
 @pytest.fixture(autouse=True)

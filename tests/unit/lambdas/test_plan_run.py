@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from common.clients import Clients
+from common.served_model import ModelMismatchError
 from moto import mock_aws
 from plan_run import decision, handler
 from plan_run.decision import RunCounts
@@ -20,6 +21,7 @@ from ptmlops_contracts.report import SPLITS
 from tests.unit.lambdas.conftest import CONTEXT
 
 BUCKET, GROUP = "prepared-bucket", "models"
+ROLE = "arn:aws:iam::123456789012:role/model-role"
 SPACE = {"objective": "f1", "static": ["sagemaker_program", "seed"], "tuned": {"cost": "Continuous"}, "environment": {}}
 
 
@@ -87,6 +89,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
             "TARGET_PRECISION": "0.95",
             "MAX_RECALL_DROP": "0.1",
             "SEED": "20",
+            "MODEL_ROLE_ARN": ROLE,
+            "MODEL_NETWORK": "{}",
             "TUNING_SPACE": json.dumps(SPACE),
         }.items():
             monkeypatch.setenv(name, value)
@@ -122,7 +126,13 @@ def package(status: str, run_id: str = "r0", **metadata: str) -> None:
     boto3.client("sagemaker").create_model_package(
         ModelPackageGroupName=GROUP,
         InferenceSpecification={
-            "Containers": [{"Image": "image", "ModelDataUrl": f"s3://models/{run_id}/model.tar.gz"}],
+            "Containers": [
+                {
+                    "Image": "image",
+                    "ModelDataUrl": f"s3://models/{run_id}/model.tar.gz",
+                    "Environment": {"PROGRAM": "inference.py"},
+                }
+            ],
             "SupportedContentTypes": ["application/jsonlines"],
             "SupportedResponseMIMETypes": ["application/jsonlines"],
         },
@@ -183,7 +193,7 @@ def test_the_champion_is_the_newest_approved_version(deployed: ModuleType) -> No
 
     assert champion == {
         "version": "2",
-        "model_name": f"{GROUP}-v2-{hashlib.sha256(b's3://models/r2/model.tar.gz').hexdigest()[:8]}",
+        "model_name": f"{GROUP}-v2-{hashlib.sha256(f's3://models/r2/model.tar.gz {ROLE}'.encode()).hexdigest()[:8]}",
         "model_data_url": "s3://models/r2/model.tar.gz",
         "macro_f1": 0.8125,
         "evaluation_uri": "s3://models-bucket/evaluations/r2/",
@@ -315,3 +325,51 @@ def test_log_lines_name_the_run_and_metrics_have_units(
         "LabelledRows": "Count",
     }
     assert metrics["ComplaintsToScore"] == [7]
+
+
+def models() -> dict[str, str]:
+    """The role of each SageMaker Model."""
+    client = boto3.client("sagemaker")
+    names = [model["ModelName"] for model in client.list_models()["Models"]]
+    return {name: client.describe_model(ModelName=name)["ExecutionRoleArn"] for name in names}
+
+
+def test_a_run_that_scores_finds_the_champions_model_or_makes_it(deployed: ModuleType) -> None:
+    package("Approved")
+    prepared("r1", 0, to_score=5)
+    champion = plan(deployed, "r1")["champion"]
+    assert models() == {champion["model_name"]: ROLE}
+    described = boto3.client("sagemaker").describe_model(ModelName=champion["model_name"])
+    assert described["PrimaryContainer"]["ModelDataUrl"] == champion["model_data_url"]
+    assert plan(deployed, "r1")["champion"] == champion
+    boto3.client("sagemaker").delete_model(ModelName=champion["model_name"])
+    assert plan(deployed, "r1")["champion"] == champion
+    assert models() == {champion["model_name"]: ROLE}
+
+
+def test_a_run_that_does_not_score_makes_no_model(deployed: ModuleType) -> None:
+    package("Approved")
+    prepared("r1", 60)
+    plan(deployed, "r1")
+    assert models() == {}
+
+
+def test_the_champion_gets_a_model_of_the_present_role(deployed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    package("Approved")
+    prepared("r1", 0, to_score=5)
+    before = plan(deployed, "r1")["champion"]["model_name"]
+    monkeypatch.setenv("MODEL_ROLE_ARN", f"{ROLE}-2")
+    after = plan(deployed, "r1")["champion"]["model_name"]
+    assert models() == {before: ROLE, after: f"{ROLE}-2"}
+
+
+def test_a_model_that_somebody_else_made_is_not_used(deployed: ModuleType) -> None:
+    package("Approved")
+    prepared("r1", 0, to_score=5)
+    name = plan(deployed, "r1")["champion"]["model_name"]
+    client = boto3.client("sagemaker")
+    client.delete_model(ModelName=name)
+    container = {"Image": "image", "ModelDataUrl": "s3://elsewhere/model.tar.gz"}
+    client.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    with pytest.raises(ModelMismatchError, match=rf"s3://elsewhere/model.tar.gz, not .*delete-model --model-name {name}"):
+        plan(deployed, "r1")

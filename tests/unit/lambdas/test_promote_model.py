@@ -11,7 +11,9 @@ from typing import Any
 import boto3
 import pytest
 from common.clients import Clients
+from common.model_registry import list_packages
 from moto import mock_aws
+from moto.sagemaker.models import sagemaker_backends
 from promote_model import handler
 
 from local_aws import validation
@@ -65,6 +67,7 @@ def trained(run_id: str, evaluation: Any, *, score: bool = True, champion: str =
         "training": {"tuning_job": f"{run_id}-0-0", "best_training_job": f"{run_id}-0-0-001-abc", "objective": 0.79},
         "plan": {
             "train": True,
+            "attempt": "-",
             "score": score,
             "rows": {"labelled_new": 400, "labelled_total": 900, "to_score": 7 if score else 0},
             "manifests": {"train": f"s3://{PREPARED}/{plan}train.manifest"},
@@ -124,7 +127,8 @@ def test_a_first_candidate_is_registered_and_serves(deployed: ModuleType) -> Non
     made = promote(deployed, trained("run-1", first()))
 
     artifact = f"s3://{MODELS}/training/run-1/run-1-0-0-001-abc/output/model.tar.gz"
-    name = f"{GROUP}-v1-{hashlib.sha256(artifact.encode()).hexdigest()[:8]}"
+    digest = hashlib.sha256(f"{artifact} {ROLE}".encode()).hexdigest()[:8]
+    name = f"{GROUP}-v1-{digest}"
     assert made["champion"] == {
         "version": "1",
         "model_name": name,
@@ -295,6 +299,67 @@ def test_of_two_that_judge_in_the_same_moment_the_later_gives_way(
     made = promote(deployed, {"state": {**two["state"], "plan": {**two["state"]["plan"], "champion": again["champion"]}}})
     assert made["promotion"]["decision"] == "Approved"
     assert made["champion"]["version"] == "3"
+
+
+def test_a_version_that_the_list_does_not_show_yet_overtakes_too(
+    deployed: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list shows the registry as it was before run-1 registered its model."""
+    promote(deployed, trained("run-0", first(candidate=measured(macro_f1=0.1)), score=False))
+    one, two = trained("run-1", first()), trained("run-2", first())
+    promote(deployed, one)
+
+    def stale(client: Any, group: str) -> Any:
+        return [package for package in list_packages(client, group) if package["ModelPackageVersion"] != 2]
+
+    monkeypatch.setattr(deployed, "list_packages", stale)
+    monkeypatch.setattr("promote_model.registry.list_packages", stale)
+    again = promote(deployed, two)
+    assert again["promotion"]["decision"] == "ChampionChanged"
+    assert again["champion"]["version"] == "2"
+    assert [package["ModelApprovalStatus"] for package in packages()] == ["Rejected", "Approved", "Rejected"]
+
+
+def test_a_deleted_version_between_two_is_no_obstacle(deployed: ModuleType) -> None:
+    promote(deployed, trained("run-1", first(candidate=measured(macro_f1=0.1)), score=False))
+    mock = sagemaker_backends["123456789012"]["us-east-1"]
+    mock.model_packages = {
+        name: package for name, package in mock.model_packages.items() if package.model_package_version != 1
+    }
+    assert promote(deployed, trained("run-2", first()))["promotion"]["decision"] == "Approved"
+
+
+def test_a_large_registry_costs_no_more_calls(deployed: ModuleType) -> None:
+    for number in range(12):
+        promote(deployed, trained(f"old-{number}", first(candidate=measured(macro_f1=0.1)), score=False))
+    event = trained("run-1", first())
+    calls: list[str] = []
+    client = deployed.CLIENTS.sagemaker = boto3.Session().client("sagemaker")  # not shared, as above
+    client.meta.events.register(
+        "provide-client-params.sagemaker.DescribeModelPackage", lambda params, **_: calls.append(params["ModelPackageName"])
+    )
+    promote(deployed, event)
+    assert len(calls) == 1, "the new version alone"
+
+
+REFUSED = {"schema_version": 2, "refused": "the code was deployed anew while the tuning job ran"}
+
+
+def test_what_evaluate_refused_is_not_registered_and_trained_again(deployed: ModuleType) -> None:
+    event = trained("run-1", REFUSED)
+    made = promote(deployed, event)
+    assert made["promotion"]["decision"] == "CodeChanged"
+    assert made["promotion"]["reasons"] == ["the code was deployed anew while the tuning job ran: the run trains again"]
+    assert made["attempt"] == "r"
+    assert packages() == []
+
+
+def test_a_run_trains_again_once_and_once_more_per_redrive(deployed: ModuleType) -> None:
+    event = trained("run-1", REFUSED)
+    event["state"]["plan"]["attempt"] = "r"
+    with pytest.raises(deployed.CodeChangedError, match=r"has trained 2 times.*`ptmlops replay run-1`"):
+        promote(deployed, event)
+    assert promote(deployed, {**event, "redrives": 1})["attempt"] == "s"
 
 
 def test_what_a_person_approved_is_not_taken_back(deployed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

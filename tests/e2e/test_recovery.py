@@ -139,10 +139,14 @@ def defective(target: Target, made: Path) -> Run:
     """A run that failed because the deployed script of Prepare has a defect."""
     job = target.client("glue").get_job(JobName=target.outputs["PrepareJobName"])["Job"]
     bucket, _, key = job["Command"]["ScriptLocation"].removeprefix("s3://").partition("/")
-    target.client("s3").put_object(Bucket=bucket, Key=key, Body=b"raise SystemExit('a defect')\n")
+    s3 = target.client("s3")
+    script = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    s3.put_object(Bucket=bucket, Key=key, Body=b"raise SystemExit('a defect')\n")
     path = made / "to-repair.csv"
     generator.write_csv(path, 700, seed=31)
-    return follow(target, uploads.wait_for_run(target, uploads.upload(target, path)))
+    failed = follow(target, uploads.wait_for_run(target, uploads.upload(target, path)))
+    s3.put_object(Bucket=bucket, Key=key, Body=script)  # a deployment of the checkout finds its assets there, and keeps them
+    return failed
 
 
 @pytest.fixture(scope="module")

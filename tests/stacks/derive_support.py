@@ -49,7 +49,7 @@ def derive(resource_types: set[str]) -> dict[str, Any]:
     }
     regions, refused = dict[str, dict[str, bool]](), dict[str, str]()
     for region in image_regions():
-        missing = resource_types - creatable(region)
+        missing = {kind for kind in resource_types - creatable(region) if not kind.startswith("Custom::")}
         base = sorted(kind for kind in missing if not kind.startswith("AWS::QuickSight::"))
         if "-iso" in region:
             refused[region] = ISOLATED

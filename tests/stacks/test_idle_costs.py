@@ -12,6 +12,7 @@ from stacks.components.idle_costs import ALARMS, DASHBOARDS, KEYS, POLLED_QUEUES
 # Types that cost nothing while nothing runs, each with the reason. A type that is in neither list fails the test.
 FREE = {
     "AWS::Athena::NamedQuery": "a text",
+    "Custom::PublishedCode": "a copy per deployment",
     "AWS::Athena::WorkGroup": "queries pay by bytes read",
     "AWS::DynamoDB::Table": "on demand; storage and backups by the GB",
     "AWS::Events::Rule": "AWS services' own events are free",

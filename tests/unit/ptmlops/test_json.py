@@ -59,7 +59,7 @@ def test_options_work_after_the_command_and_keep_their_meaning(monkeypatch: pyte
         return SimpleNamespace(environment="dev", endpoint_url=None)
 
     monkeypatch.setattr(CommonOptions, "target", target)
-    monkeypatch.setattr(registry, "versions", lambda _: [])
+    monkeypatch.setattr(registry, "versions", lambda _, **_options: [])
     arguments = ["models", "--local", "-e", "x", "--profile", "p", "--region", "eu-west-1", "--json"]
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert CliRunner().invoke(app, ["models"], env={"PTMLOPS_ENVIRONMENT": "prod"}).exit_code == 0

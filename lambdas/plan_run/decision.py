@@ -38,7 +38,7 @@ class Decision:
     reason: str
 
 
-def decide(counts: RunCounts, *, min_labelled_rows: int, min_new_rows: int, raw_bucket: str) -> Decision:
+def decide(counts: RunCounts, *, run_id: str, min_labelled_rows: int, min_new_rows: int, raw_bucket: str) -> Decision:
     """Train if there are enough labelled rows in all and enough new ones; score if rows have no label.
 
     Without a champion, a single new row is enough.
@@ -67,6 +67,6 @@ def decide(counts: RunCounts, *, min_labelled_rows: int, min_new_rows: int, raw_
         )
         raise NoChampionError(
             f"{counts.to_score} complaints wait for a label, but no model is approved and none can be trained "
-            f"({reason}). {remedy}, then redrive this run."
+            f"({reason}). {remedy}. Then run `ptmlops replay {run_id}`."
         )
     return Decision(train=train, score=score, reason=reason)

@@ -100,6 +100,7 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
     )
     decision = decide(
         counts,
+        run_id=run_id,
         min_labelled_rows=settings.min_labelled_rows,
         min_new_rows=settings.min_new_rows,
         raw_bucket=settings.raw_bucket,

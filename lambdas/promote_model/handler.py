@@ -143,7 +143,7 @@ def _promote(state: StateDocument, settings: Settings, *, redrives: int) -> Plan
     )
     serving = package if promotion["promoted"] else champion
     if serving is None and plan["score"]:
-        raise NoChampionError(_no_champion_message(plan, promotion))
+        raise NoChampionError(_no_champion_message(run_id, plan, promotion))
     entry = (
         champion_entry(serving, request_uri=plan["request_uri"], role_arn=settings.model_role_arn)
         if serving
@@ -152,16 +152,16 @@ def _promote(state: StateDocument, settings: Settings, *, redrives: int) -> Plan
     return {**plan, "champion": entry, "promotion": promotion}
 
 
-def _no_champion_message(plan: Plan, promotion: PromotionResult) -> str:
+def _no_champion_message(run_id: str, plan: Plan, promotion: PromotionResult) -> str:
     version, status = promotion["candidate_version"], promotion["decision"]
     advice = (
-        f"Approve it with `ptmlops promote {version}`, then redrive this run"
+        f"Approve it with `ptmlops promote {version}`"
         if status == PENDING
-        else "Upload more labelled complaints"
+        else "Upload more labelled complaints, and wait until a model serves"
     )
     return (
         f"{plan['rows']['to_score']} complaints wait for a label, but version {version} is {status} "
-        f"({'; '.join(promotion['reasons'])}) and no other model is approved. {advice}."
+        f"({'; '.join(promotion['reasons'])}) and no other model is approved. {advice}. Then run `ptmlops replay {run_id}`."
     )
 
 

@@ -95,7 +95,9 @@ def notice(run: RunDocument, *, output_bucket: str, environment: str) -> str:
         details = s3_uri(output_bucket, keys.document)
         lines.append(f"{run['error']['state']} failed: {run['error']['error']}. Its message: {details}")
         if not run["published"]:
-            lines.append("No results were published. Repair the cause, then redrive the run, or upload the repaired file.")
+            lines.append(
+                f"No results were published. Repair the cause, then run `ptmlops replay {run['run_id']}`, or upload the repaired file."
+            )
     else:
         lines.append(f"Fetch the results with: ptmlops results {run['run_id']} --environment {environment} --out DIR")
         lines.append(f"Results: {s3_uri(output_bucket, keys.folder)}")

@@ -30,7 +30,7 @@ def decide(*, new: int, total: int, to_score: int = 0, champion: bool = False, p
         return {"train": rows - 2 * (rows // 10), "validation": rows // 10, "test": rows // 10}
 
     counts = RunCounts(new=spread(new), totals=spread(total), to_score=to_score, has_champion=champion, pending=pending)
-    return decision.decide(counts, min_labelled_rows=200, min_new_rows=50, raw_bucket="raw")
+    return decision.decide(counts, run_id="R", min_labelled_rows=200, min_new_rows=50, raw_bucket="raw")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_rows_that_nothing_can_label_are_an_error_that_says_what_to_drop() -> No
 
 
 def test_a_version_that_waits_for_approval_is_the_way_out() -> None:
-    with pytest.raises(decision.NoChampionError, match=r"ptmlops promote 4"):
+    with pytest.raises(decision.NoChampionError, match=r"`ptmlops promote 4`\)\. Then run `ptmlops replay R`\."):
         decide(new=0, total=300, to_score=9, pending=(3, 4))
 
 
@@ -70,7 +70,7 @@ def test_a_split_without_rows_cannot_be_trained_on() -> None:
         has_champion=False,
         pending=(),
     )
-    found = decision.decide(counts, min_labelled_rows=200, min_new_rows=50, raw_bucket="raw")
+    found = decision.decide(counts, run_id="R", min_labelled_rows=200, min_new_rows=50, raw_bucket="raw")
     assert not found.train
     assert "test" in found.reason
 

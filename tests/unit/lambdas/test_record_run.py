@@ -198,7 +198,7 @@ def test_a_run_that_failed_says_where_and_why_and_keeps_no_report(
     assert "Prepare failed: Glue.JobFailed" in message
     assert "ptmlops results" not in message
     assert f"s3://output/runs/run_id={RUN}/run.json" in message
-    assert "redrive" in message
+    assert f"ptmlops replay {RUN}" in message
     assert "60%" not in message
 
 

@@ -2,18 +2,19 @@
 
 | `pk` | item | written by |
 |---|---|---|
-| `FILE#<bucket>/<key>#<version>` | `FileItem`: the run that a file joined; never changed | start_run |
+| `FILE#<bucket>/<key>#<version>` | `FileItem`: the run that a file joined, and if it was cancelled | start_run, `ptmlops cancel` |
 | `CHUNK#<run>#<hash>` | `ChunkItem`: files that joined a run together; never changed | start_run |
-| `RUN#<run>` | `RunItem`: the status of a run, and its chunks | start_run, collect_run, record_run |
+| `RUN#<run>` | `RunItem`: the status of a run, and its chunks | start_run, collect_run, record_run, `ptmlops cancel`, `ptmlops replay` |
 | `OPEN` | `OpenItem`: the run that files probably can join. A hint: the run's own status decides | start_run |
 | `SLOTS` | `SlotsItem`: the runs that work now | collect_run, record_run |
 
 A run is COLLECTING until collect_run closes it: files may join only until then. Joining and closing are conditional writes to the
-same item, so that a file belongs to a run that still reads its chunks, or to none.
+same item, so that a file belongs to a run that still reads its chunks, or to none. Taking a file out of a run is a third such write.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final, TypedDict
 
 # Items of version 1 (and those without a version, written before 0.2.0) have the files in the run's item, and no chunks.
@@ -22,7 +23,7 @@ LEDGER_VERSION = 2
 # The statuses of a run before Record writes how it ended (`run.ENDED`).
 COLLECTING: Final = "COLLECTING"  # files may join
 STARTED: Final = "STARTED"  # no file joins any more; the manifest is, or will be, written
-SUPERSEDED: Final = "SUPERSEDED"  # its execution ended while COLLECTING: another run takes its files
+SUPERSEDED: Final = "SUPERSEDED"  # another run takes its files: its execution ended while COLLECTING, or a person replayed it
 CANCELLED: Final = "CANCELLED"  # a person cancelled it while COLLECTING: no run takes its files
 
 OPEN_KEY: Final = "OPEN"
@@ -48,8 +49,13 @@ class RunItem(TypedDict, total=False):
     opened_at: str
     joined_at: str  # when the last file joined
     chunks: set[str]  # absent while there are none: DynamoDB has no empty sets
-    file_count: int  # of its own chunks
+    # Of its own chunks, less the removed files. A removed file that was inherited counts here, so these can be negative: add those of
+    # the inherited runs.
+    file_count: int
     file_bytes: int
+    removed: set[
+        str
+    ]  # `removal_mark` of files that a person cancelled: the manifest leaves them out. Absent while there are none
     inherits: list[str]  # superseded runs whose files this run takes
     superseded_by: str
     started_at: str
@@ -58,13 +64,14 @@ class RunItem(TypedDict, total=False):
     collector_ended: int  # `redrives` of an execution that ended while the run was COLLECTING
 
 
-class FileItem(TypedDict):
+class FileItem(TypedDict, total=False):
     """The item of a file version."""
 
     pk: str
     schema_version: int
     run_id: str
     claimed_at: str
+    cancelled_at: str  # absent unless a person took the file out of the run that collected it
 
 
 class ChunkItem(TypedDict):
@@ -101,6 +108,11 @@ class Manifest(TypedDict):
 def file_key(bucket: str, key: str, version_id: str) -> str:
     """Return `pk` of a file version."""
     return f"FILE#{bucket}/{key}#{version_id}"
+
+
+def removal_mark(bucket: str, key: str, version_id: str) -> str:
+    """Return what `RunItem.removed` holds for a file version: a hash, because an item has 400 KB and a key may have 1,024 bytes."""
+    return hashlib.sha256(file_key(bucket, key, version_id).encode()).hexdigest()[:32]
 
 
 def run_key(run_id: str) -> str:

@@ -86,10 +86,11 @@ def collect(
         SupersededError, CancelledError, UnknownRunError, ExecutionEndedError: the run cannot start.
     """
     run = _require_usable(ledger.run(run_id), run_id)
-    size = run.file_bytes + sum(found.file_bytes for found in map(ledger.run, run.inherits) if found)
+    runs = [run, *(found for found in map(ledger.run, run.inherits) if found)]
+    count, size = sum(one.file_count for one in runs), sum(one.file_bytes for one in runs)
 
     def not_yet(seconds: int) -> Collected:
-        return Collected(ready=False, wait_seconds=seconds, files=run.file_count, bytes=size)
+        return Collected(ready=False, wait_seconds=seconds, files=count, bytes=size)
 
     if run.status == COLLECTING and (wait := window.remaining(run, now)):
         return not_yet(wait)
@@ -99,7 +100,7 @@ def collect(
         if not slots.take(holder, large=large):
             return not_yet(slot_wait(run, now, window))
     _close(ledger, run_id, redrives=redrives, now=now)
-    return Collected(ready=True, wait_seconds=0, files=run.file_count, bytes=size)
+    return Collected(ready=True, wait_seconds=0, files=count, bytes=size)
 
 
 def manifest(ledger: Ledger, run_id: str) -> Manifest:
@@ -141,5 +142,7 @@ def _require_usable(run: Run | None, run_id: str) -> Run:
     if run.status == SUPERSEDED:
         raise SupersededError(f"run {run.superseded_by} takes the files of this run: watch that one")
     if run.status == CANCELLED:
-        raise CancelledError(f"this run was cancelled before it started: `ptmlops replay {run_id}` sends its files again")
+        raise CancelledError(
+            f"this run was cancelled before it started: `ptmlops replay {run_id}` starts a run with its files"
+        )
     return run

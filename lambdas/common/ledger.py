@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from ptmlops_contracts.ledger import LEDGER_VERSION, ManifestFile, chunk_key, run_key
+from ptmlops_contracts.ledger import LEDGER_VERSION, ManifestFile, chunk_key, removal_mark, run_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -31,7 +31,8 @@ class Run:
 
     Attributes:
         chunks: hashes of the chunks that joined it.
-        file_count, file_bytes: of those chunks.
+        file_count, file_bytes: of those chunks, less the removed files.
+        removed: marks of files that a person took out.
         inherits: superseded runs whose files this run takes.
         files: the files of an item of version 1, which has no chunks.
     """
@@ -43,6 +44,7 @@ class Run:
     chunks: frozenset[str]
     file_count: int
     file_bytes: int
+    removed: frozenset[str]
     inherits: tuple[str, ...]
     superseded_by: str | None
     started_at: str
@@ -79,11 +81,13 @@ class Ledger:
         return _run(run_id, item) if item else None
 
     def files(self, run: Run) -> list[ManifestFile]:
-        """Return the files of a run, and of the runs that it inherits, sorted by bucket, key and version."""
+        """Return the files of a run and of the runs that it inherits, without removed ones, sorted by bucket, key and version."""
         runs = [run, *(found for found in map(self.run, run.inherits) if found)]
         files = [file for one in runs for file in one.files]
         chunks = [chunk_key(one.run_id, chunk) for one in runs for chunk in one.chunks]
         files += [_manifest_file(file) for item in self.items(chunks) for file in item["files"]]
+        removed = {mark for one in runs for mark in one.removed}
+        files = [file for file in files if removal_mark(file["bucket"], file["key"], file["version_id"]) not in removed]
         return sorted(files, key=lambda file: (file["bucket"], file["key"], file["version_id"]))
 
     def update(self, request: Mapping[str, Any]) -> bool:
@@ -176,6 +180,7 @@ def _run(run_id: str, item: Mapping[str, Any]) -> Run:
         chunks=frozenset(item.get("chunks", ())),
         file_count=int(item.get("file_count", 0)),
         file_bytes=int(item.get("file_bytes", 0)),
+        removed=frozenset(item.get("removed", ())),
         inherits=tuple(item.get("inherits", ())),
         superseded_by=item.get("superseded_by"),
         started_at=item.get("started_at", ""),

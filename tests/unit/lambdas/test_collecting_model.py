@@ -1,8 +1,8 @@
 """Exactly once, whatever happens in which order: a Hypothesis state machine on the functions' own code.
 
 Functions run as threads that stop before and after each of their AWS calls. Hypothesis decides which goes on, which is killed, what is
-delivered twice or late, and when executions end. At the end everything pending is delivered, and each file must have been processed by
-one run. 40 sequences in `make test`, 1,000 in `make nightly`.
+delivered twice or late, when executions end, and what a person cancels. At the end everything pending is delivered, and each file must
+have been processed by one run, and a cancelled file by none. 40 sequences in `make test`, 1,000 in `make nightly`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ from start_run.arrivals import FileVersion
 from start_run.ledger import Arrivals
 from start_run.runs import ensure_executes, join_runs
 
-from ptmlops_contracts.ledger import slot_holder
+from ptmlops.ledger import Ledger as OperatorsLedger
+from ptmlops.ledger import NotCollectingError, ObjectVersion
+from ptmlops_contracts.ledger import CANCELLED, slot_holder
+from ptmlops_contracts.state import STATE_VERSION
 
 SEQUENCES = 1000 if os.environ.get("PTMLOPS_NIGHTLY") else 40
 MAX_RUNNING = 2
@@ -267,6 +270,26 @@ class Collecting(RuleBasedStateMachine):
         execution = self.world.states.by_run[data.draw(st.sampled_from(self._ended_badly()))]
         execution.status, execution.redrives = "RUNNING", execution.redrives + 1
 
+    # What a person does.
+
+    @precondition(lambda self: self.world.files)
+    @rule(data=st.data())
+    def cancel_file(self, data: st.DataObject) -> None:
+        """`ptmlops cancel FILE`: it may be in no run, in one that collects, or in one that works."""
+        self.actors.append(self._file_canceller(data.draw(st.sampled_from(self.world.files))))
+
+    @precondition(lambda self: self.world.states.by_run)
+    @rule(data=st.data())
+    def cancel_run(self, data: st.DataObject) -> None:
+        """`ptmlops cancel RUN`, which stops the execution after the ledger has the cancellation."""
+        self.actors.append(self._run_canceller(data.draw(st.sampled_from(sorted(self.world.states.by_run)))))
+
+    @precondition(lambda self: self.world.states.by_run)
+    @rule(data=st.data())
+    def replay_cancelled(self, data: st.DataObject) -> None:
+        """`ptmlops replay RUN` for a cancelled run: a new run takes its files."""
+        self.actors.append(self._replayer(data.draw(st.sampled_from(sorted(self.world.states.by_run)))))
+
     # What must always hold.
 
     @invariant()
@@ -289,7 +312,9 @@ class Collecting(RuleBasedStateMachine):
             self._drain()
             succeeded = [run for run, one in self.world.states.by_run.items() if one.status == "SUCCEEDED"]
             processed = sorted(name for run in succeeded for name in self.world.worked.get(run, []))
-            assert processed == sorted(file.name for file in self.world.files)
+            taken_out, of_cancelled_runs = self._cancelled()
+            assert not taken_out & {name for files in self.world.worked.values() for name in files}
+            assert processed == sorted({file.name for file in self.world.files} - taken_out - of_cancelled_runs)
         finally:
             for actor in self.actors:
                 actor.kill()
@@ -303,7 +328,8 @@ class Collecting(RuleBasedStateMachine):
             missing = self._missing()
             if not missing:
                 return
-            self._start_run([*self.world.messages, *missing]).finish()
+            # Cancelled files are delivered again, too: that must not bring them back.
+            self._start_run([*self.world.messages, *self.world.files]).finish()
             self.world.now += timedelta(seconds=400)
             for run_id in self._collecting():
                 self._collector(run_id).finish()
@@ -319,7 +345,20 @@ class Collecting(RuleBasedStateMachine):
     def _missing(self) -> list[FileVersion]:
         states = self.world.states.by_run
         done = {name for run, files in self.world.worked.items() if states[run].status == "SUCCEEDED" for name in files}
+        done |= set().union(*self._cancelled())
         return [file for file in self.world.files if file.name not in done]
+
+    def _cancelled(self) -> tuple[set[str], set[str]]:
+        """Return the files that were cancelled, and those of cancelled runs, as the ledger has them."""
+        ledger = OperatorsLedger(self.dynamodb, "ledger")
+        taken_out, of_runs = set(), set()
+        for file in self.world.files:
+            item = ledger.file(_version(file))
+            if item and "cancelled_at" in item:
+                taken_out.add(file.name)
+            elif item and ledger.successors(item["run_id"])[-1][1]["status"] == CANCELLED:
+                of_runs.add(file.name)
+        return taken_out, of_runs
 
     # The functions.
 
@@ -381,6 +420,38 @@ class Collecting(RuleBasedStateMachine):
 
         return Actor(work)
 
+    def _file_canceller(self, file: FileVersion) -> Actor:
+        def work(actor: Actor) -> None:
+            ledger = OperatorsLedger(actor.tap(self.dynamodb), "ledger")
+            try:
+                run_id, was_last = ledger.remove_file(_version(file), now=self.world.now)
+            except NotCollectingError:
+                return
+            if was_last and run_id in self.world.states.by_run:
+                self._end(run_id, "ABORTED")
+
+        return Actor(work)
+
+    def _run_canceller(self, run_id: str) -> Actor:
+        def work(actor: Actor) -> None:
+            if OperatorsLedger(actor.tap(self.dynamodb), "ledger").cancel_run(run_id, now=self.world.now):
+                self._end(run_id, "ABORTED")
+
+        return Actor(work)
+
+    def _replayer(self, run_id: str) -> Actor:
+        def work(actor: Actor) -> None:
+            ledger = OperatorsLedger(actor.tap(self.dynamodb), "ledger")
+            run = ledger.run(run_id)
+            if not run or run["status"] != CANCELLED or not ledger.file_count(run):
+                return
+            by = f"{run_id}-again"
+            if ledger.reopen(run_id, run, by=by, now=self.world.now):
+                document = json.dumps({"run_id": by, "schema_version": STATE_VERSION})
+                actor.tap(self.world.states).start_execution(stateMachineArn=MACHINE, name=by, input=document)
+
+        return Actor(work)
+
     def _end(self, run_id: str, status: str, *, redrives: int | None = None) -> None:
         execution = self.world.states.by_run[run_id]
         if execution.status == "RUNNING" and redrives in (None, execution.redrives):
@@ -401,6 +472,17 @@ class Collecting(RuleBasedStateMachine):
 
     def _ended_badly(self) -> list[str]:
         return sorted(run for run, one in self.world.states.by_run.items() if one.status in ("FAILED", "ABORTED"))
+
+
+def _version(file: FileVersion) -> ObjectVersion:
+    return ObjectVersion(
+        bucket=file.bucket,
+        key=file.key,
+        version_id=file.version_id,
+        size=file.size,
+        etag=file.etag,
+        uploaded_at=datetime(2026, 11, 24, tzinfo=UTC),
+    )
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from ptmlops_contracts.ledger import (
     CANCELLED,
     COLLECTING,
     LEDGER_VERSION,
+    NO_RUN,
     SUPERSEDED,
     FileItem,
     RunItem,
@@ -127,23 +128,27 @@ class Ledger:
         )
 
     def remove_file(self, version: ObjectVersion, *, now: datetime) -> tuple[str, bool]:
-        """Take a file out of the run that collects it. A run without files left is cancelled.
+        """Take a file out of the run that collects it, or keep it out of all runs. A run without files left is cancelled.
 
         Returns:
-            The run, and True if it was cancelled because this was its last file.
+            The run (NO_RUN if none has taken the file), and True if it was cancelled because this was its last file.
 
         Raises:
-            NotCollectingError: the run has started to work, has ended, or was cancelled; or no run has the file.
+            NotCollectingError: the run has started to work, has ended, or was cancelled.
             BusyError: the run has too many removed files, or it changed at each attempt.
         """
         for _ in range(ATTEMPTS):
             item = self.file(version)
-            chain = self.successors(item["run_id"]) if item else []
+            if item is None:
+                if self._claim_for_none(version, now=now):
+                    return NO_RUN, False
+                continue
+            if "cancelled_at" in item:
+                return item["run_id"], False
+            chain = self.successors(item["run_id"])
             if not chain or chain[-1][1]["status"] != COLLECTING:
                 raise NotCollectingError(chain[-1][1] if chain else None)
             run_id, run = chain[-1]
-            if item and "cancelled_at" in item:
-                return run_id, False
             if len(run.get("removed", ())) >= MAX_REMOVED:
                 break
             last = self.file_count(run) <= 1
@@ -182,6 +187,18 @@ class Ledger:
         )
         new = {"TableName": self.table, "Item": _serialize(successor), "ConditionExpression": "attribute_not_exists(pk)"}
         return self._transact([ended, {"Put": new}])
+
+    def _claim_for_none(self, version: ObjectVersion, *, now: datetime) -> bool:
+        """Write the item that keeps a file out of all runs. Returns False if a run has taken it in the meantime."""
+        item = FileItem(
+            pk=version.ledger_key,
+            schema_version=LEDGER_VERSION,
+            run_id=NO_RUN,
+            claimed_at=_iso(now),
+            cancelled_at=_iso(now),
+        )
+        put = {"TableName": self.table, "Item": _serialize(item), "ConditionExpression": "attribute_not_exists(pk)"}
+        return self._transact([{"Put": put}])
 
     def _remove(self, version: ObjectVersion, run_id: str, run: RunItem, *, last: bool, now: datetime) -> bool:
         """Write that a file was removed. Two people who each remove one of the last two files must not leave an empty run."""

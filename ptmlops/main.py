@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from ptmlops import __version__
-from ptmlops.commands import demo, deployment, models, results, review, runs, trial
+from ptmlops.commands import demo, deployment, models, recovery, results, review, runs, trial
 from ptmlops.options import with_common_options
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "watch": runs.watch,
         "status": runs.status,
         "run": runs.run,
-        "replay": runs.replay,
+        "where": recovery.where,
+        "cancel": recovery.cancel,
+        "replay": recovery.replay,
+        "reconcile": recovery.reconcile,
     },
     "Results": {
         "results": results.results,

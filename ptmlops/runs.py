@@ -40,24 +40,34 @@ def execution_arn(target: Target, run_id: str) -> str:
     return f"{target.outputs['StateMachineArn'].replace(':stateMachine:', ':execution:')}:{run_id}"
 
 
-def redrive(target: Target, run_id: str) -> None:
-    """Continue a failed run from the state that failed.
+def execution_status(target: Target, run_id: str) -> str | None:
+    """Return the status of a run's execution, or None if it does not exist: not started yet, or over for 90 days."""
+    states = target.client("stepfunctions")
+    try:
+        return str(states.describe_execution(executionArn=execution_arn(target, run_id))["status"])
+    except states.exceptions.ExecutionDoesNotExist:
+        return None
 
-    Raises:
-        OperatorError: there is no such run, or it has not failed.
-    """
+
+def current_state(target: Target, run_id: str) -> str:
+    """Return the state that a running execution has entered last."""
+    history = target.client("stepfunctions").get_execution_history(
+        executionArn=execution_arn(target, run_id), reverseOrder=True, maxResults=1000
+    )
+    entered = [event for event in history["events"] if "stateEnteredEventDetails" in event]
+    last = max(entered, key=lambda event: event["id"], default=None)
+    return str(last["stateEnteredEventDetails"]["name"]) if last else COLLECT
+
+
+def redrive(target: Target, run_id: str) -> bool:
+    """Continue a failed run from the state that failed. Returns False if Step Functions does not redrive it (any more)."""
     try:
         target.client("stepfunctions").redrive_execution(executionArn=execution_arn(target, run_id))
     except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code == "ExecutionDoesNotExist":
-            _require_claimed(target, run_id)
-        if code in ("ExecutionDoesNotExist", "ExecutionNotRedrivable"):
-            raise OperatorError(
-                f"run {run_id} cannot be redriven: it has not failed, it failed over 14 days ago, or its state machine was deleted "
-                "since. See `ptmlops status`; to process its files again, upload them again"
-            ) from None
-        raise
+        if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "ExecutionNotRedrivable"):
+            raise
+        return False
+    return True
 
 
 def follow(target: Target, run_id: str) -> Iterator[Step]:
@@ -72,7 +82,7 @@ def follow(target: Target, run_id: str) -> Iterator[Step]:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
                 raise
-            _require_claimed(target, run_id)
+            require_known(target, run_id)
             if read_run_document(target, run_id):
                 return  # the state machine was deleted since, and its executions with it
             time.sleep(POLL_SECONDS)  # claimed, but not started yet
@@ -185,7 +195,7 @@ def run_document(target: Target, run_id: str, *, wait_seconds: float = 60) -> di
     deadline = time.monotonic() + wait_seconds
     while (document := read_run_document(target, run_id)) is None:
         if time.monotonic() > deadline:
-            _require_claimed(target, run_id)
+            require_known(target, run_id)
             if not wait_seconds and any(run["name"] == run_id and run["status"] == "RUNNING" for run in list_runs(target)):
                 raise OperatorError(f"run {run_id} has not ended yet: follow it with `ptmlops watch {run_id}`")
             raise OperatorError(f"run {run_id} has no run.json: look at the log of the record_run function")
@@ -193,7 +203,7 @@ def run_document(target: Target, run_id: str, *, wait_seconds: float = 60) -> di
     return document
 
 
-def _require_claimed(target: Target, run_id: str) -> None:
+def require_known(target: Target, run_id: str) -> None:
     """Raise an OperatorError for an unknown run. The ledger has each run from before its start, and keeps it."""
     item = target.client("dynamodb").get_item(TableName=target.outputs["LedgerTableName"], Key={"pk": {"S": run_key(run_id)}})
     if "Item" in item:

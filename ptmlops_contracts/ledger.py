@@ -26,6 +26,9 @@ STARTED: Final = "STARTED"  # no file joins any more; the manifest is, or will b
 SUPERSEDED: Final = "SUPERSEDED"  # another run takes its files: its execution ended while COLLECTING, or a person replayed it
 CANCELLED: Final = "CANCELLED"  # a person cancelled it while COLLECTING: no run takes its files
 
+# `FileItem.run_id` of a file that a person cancelled before a run took it.
+NO_RUN: Final = "none"
+
 OPEN_KEY: Final = "OPEN"
 SLOTS_KEY: Final = "SLOTS"
 

@@ -26,6 +26,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from common.clients import Clients
 from common.settings import read_settings
 
+from ptmlops_contracts.ledger import NO_RUN
 from start_run.arrivals import FileVersion, MalformedArrivalError, parse_arrival
 from start_run.ledger import Arrivals
 from start_run.runs import count_files, ensure_executes, join_runs
@@ -52,13 +53,15 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
     objects, malformed = _parse(event["Records"])
     files = [found for found in objects if not found.is_folder]
     ledger = Arrivals(CLIENTS.dynamodb, settings.ledger_table)
-    for run_id, count in count_files(join_runs(files, ledger=ledger, clock=_now)).items():
+    runs = count_files(join_runs(files, ledger=ledger, clock=_now))
+    cancelled = runs.pop(NO_RUN, 0)
+    for run_id, count in runs.items():
         taker = ensure_executes(
             run_id, ledger=ledger, states=CLIENTS.states, state_machine_arn=settings.state_machine_arn, clock=_now
         )
         LOGGER.info("files are in a run", run_id=taker, files=count)
     folders = len(objects) - len(files)
-    LOGGER.info("batch done", messages=len(event["Records"]), folders=folders, malformed=len(malformed))
+    LOGGER.info("batch done", messages=len(event["Records"]), folders=folders, cancelled=cancelled, malformed=len(malformed))
     METRICS.add_metric(name="FilesArrived", unit=MetricUnit.Count, value=len(files))
     METRICS.add_metric(name="MalformedMessages", unit=MetricUnit.Count, value=len(malformed))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in malformed]}

@@ -62,8 +62,9 @@ def down(as_json: AsJson = False) -> None:
 
 @report_errors()
 def doctor(options: CommonOptions) -> None:
-    """Check an account before the first deployment: credentials, region, bootstrap, quotas, QuickSight, alarm addresses.
+    """Check an account before the first deployment.
 
+    It checks credentials, region, bootstrap, quotas, QuickSight and alarm addresses.
     Each line says what was checked, what was found and what to do next. The exit status is 1 if something blocks a deployment or a run.
 
     Examples:

@@ -1,4 +1,4 @@
-"""Upload files and follow their runs: `drop`, `run`, `watch`, `status`, `replay`."""
+"""Upload files and follow their runs: `drop`, `run`, `watch`, `status`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def drop(
     options: CommonOptions,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the runs that the files start.")] = False,
 ) -> None:
-    """Upload files; labelled ones train, others are classified.
+    """Upload files: labelled to train, others to classify.
 
     Each file is uploaded to the raw bucket under its file name. The bucket keeps earlier versions of a name.
 
@@ -158,37 +158,3 @@ def run(
             console().print(f"The output is in {out}", markup=False)
         if not all(one.succeeded for one in ended):
             raise typer.Exit(RUN_FAILED)
-
-
-@report_errors()
-def replay(
-    options: CommonOptions,
-    run_id: Annotated[
-        str | None,
-        typer.Argument(metavar="RUN", help="A failed run. Default: send the dead letters again.", show_default=False),
-    ] = None,
-) -> None:
-    """Redrive a failed run, or send dead letters again.
-
-    A redriven run continues from the state that failed, with the code that is deployed now.
-
-    Examples:
-        ptmlops replay 20261128-101500-1a2b3c4d
-        ptmlops replay -e prod
-    """
-    from ptmlops import dead_letters, runs
-
-    target = options.target()
-    if run_id:
-        runs.redrive(target, run_id)
-        if options.as_json:
-            print_json({"run_id": run_id, "redriven": True})
-        else:
-            console().print(f"Run {run_id} continues. Follow it with:")
-            print_command(f"ptmlops watch {run_id}{cli_options_for(target)}")
-        return
-    count = dead_letters.resend(target)
-    if options.as_json:
-        print_json({"resent": count})
-    else:
-        console().print(f"{quantity(count, 'message')} sent again.")

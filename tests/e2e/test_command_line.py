@@ -165,7 +165,7 @@ def test_the_shell_completes_commands_and_environments(tmp_path: Path) -> None:
         done = subprocess.run(program, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
         return done.stdout.split()
 
-    assert complete("ptmlops re") == ["replay", "results", "report", "review"]
+    assert complete("ptmlops re") == ["replay", "reconcile", "results", "report", "review"]
     assert complete("ptmlops status -e pr") == ["prod"]
     shown = subprocess.run(
         ["bash", "-c", f"{Path(sys.executable).parent}/ptmlops --show-completion"],

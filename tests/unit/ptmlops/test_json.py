@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ptmlops import dead_letters, predictions, registry, runs
+from ptmlops import dead_letters, predictions, registry, replays
 from ptmlops.main import app
 from ptmlops.options import CommonOptions
 
@@ -25,7 +25,9 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ..
     monkeypatch.setattr(CommonOptions, "target", lambda _: SimpleNamespace(environment="dev", endpoint_url=None))
     monkeypatch.setattr(registry, "promote", lambda _, version: noted.append(("promote", version)) or [4])
     monkeypatch.setattr(registry, "rollback", lambda _: (4, 3))
-    monkeypatch.setattr(runs, "redrive", lambda _, run_id: noted.append(("redrive", run_id)))
+    monkeypatch.setattr(
+        replays, "replay_run", lambda _, run_id: replays.Replayed(run_id=run_id, replays=run_id, redriven=True)
+    )
     monkeypatch.setattr(dead_letters, "resend", lambda _: 2)
     monkeypatch.setattr(predictions, "fetch_one", lambda _, key_of, run_id: (run_id or RUN, key_of(run_id or RUN).encode()))
     return noted
@@ -36,7 +38,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ..
     [
         (["promote", "3"], {"serving": 3, "rejected": [4]}),
         (["rollback"], {"serving": 3, "rejected": [4]}),
-        (["replay", RUN], {"run_id": RUN, "redriven": True}),
+        (["replay", RUN], {"run_id": RUN, "replays": RUN, "redriven": True}),
         (["replay"], {"resent": 2}),
         (["report"], {"run_id": RUN, "file": f"report-{RUN}.html"}),
         (["review", "pull", "--out", "list.csv"], {"run_id": RUN, "file": "list.csv"}),

@@ -16,9 +16,9 @@ from ptmlops.ledger import BusyError, Ledger, NotCollectingError, ObjectVersion
 from ptmlops.target import Target
 from ptmlops.whereabouts import Outcome, Whereabouts, find
 from ptmlops_contracts.ledger import CANCELLED, COLLECTING, NO_RUN
+from ptmlops_contracts.run import CANCELLED_ERROR
 
-# What the history of a stopped execution has as its error: not a defect, but a person's decision.
-STOPPED_ERROR, STOPPED_CAUSE = "Cancelled", "`ptmlops cancel` stopped this run."
+STOPPED_CAUSE = "`ptmlops cancel` stopped this run."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,4 +129,4 @@ def _stop(target: Target, run_id: str) -> None:
     """Stop an execution. Step Functions stops the job that it waits for."""
     states = target.client("stepfunctions")
     if runs.execution_status(target, run_id) == "RUNNING":
-        states.stop_execution(executionArn=runs.execution_arn(target, run_id), error=STOPPED_ERROR, cause=STOPPED_CAUSE)
+        states.stop_execution(executionArn=runs.execution_arn(target, run_id), error=CANCELLED_ERROR, cause=STOPPED_CAUSE)

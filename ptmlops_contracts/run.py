@@ -8,6 +8,8 @@ from ptmlops_contracts.codes import Code
 from ptmlops_contracts.report import Rows
 
 RUN_VERSION = 1
+# The error of an execution that `ptmlops cancel` stopped.
+CANCELLED_ERROR = "Cancelled"
 
 
 class RunStatus(Code):

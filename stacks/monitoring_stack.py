@@ -52,7 +52,7 @@ class MonitoringStack(EnvironmentStack):
             self._alarm(
                 "DeadLetters",
                 dead.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum"),
-                "An uploaded file started no run, or a failure was not recorded. `ptmlops replay` sends it again.",
+                "An uploaded file started no run, or a failure was not recorded. `ptmlops replay --dead-letters` sends it again.",
             ),
             self._alarm(
                 "OldArrivals",
@@ -82,7 +82,7 @@ class MonitoringStack(EnvironmentStack):
                         period=PERIOD,
                     ),
                     f"EventBridge could not deliver an event of the rule {name}. Look at the policies of the key and of the queues, "
-                    "then `ptmlops replay`. Upload files again that are not in the dead-letter queue.",
+                    "then `ptmlops replay --dead-letters` and `ptmlops reconcile`.",
                 )
             )
         dashboard = self._create_dashboard(workflow, alarms)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ptmlops_contracts.keys import OutputKeys, s3_uri
 from ptmlops_contracts.report import Report, Rows
-from ptmlops_contracts.run import RUN_VERSION, ModelInUse, PromotionSummary, Published, RunDocument
+from ptmlops_contracts.run import CANCELLED_ERROR, RUN_VERSION, ModelInUse, PromotionSummary, Published, RunDocument
 from ptmlops_contracts.state import NONE, StateDocument
 from record_run.history import Event, state_seconds
 
@@ -90,13 +90,18 @@ def notice(run: RunDocument, *, output_bucket: str, environment: str) -> str:
     if run["trained"]:
         lines.append(f"A model was trained: {run['promotion']['decision']} ({'; '.join(run['promotion']['reasons'])}).")
     keys = OutputKeys(run["run_id"])
-    if "error" in run:
+    if "error" in run and run["error"]["error"] == CANCELLED_ERROR:
+        lines.append(
+            f"A person cancelled it. To process its files after all: ptmlops replay {run['run_id']} --environment {environment}"
+        )
+    elif "error" in run:
         # The notice omits the job's message: it may quote a file, and not all subscribers may read the results.
         details = s3_uri(output_bucket, keys.document)
         lines.append(f"{run['error']['state']} failed: {run['error']['error']}. Its message: {details}")
         if not run["published"]:
             lines.append(
-                f"No results were published. Repair the cause, then run `ptmlops replay {run['run_id']}`, or upload the repaired file."
+                f"No results were published. Repair the cause, then use `ptmlops replay {run['run_id']} --environment {environment}`, "
+                "or upload the repaired file."
             )
     else:
         lines.append(f"Fetch the results with: ptmlops results {run['run_id']} --environment {environment} --out DIR")

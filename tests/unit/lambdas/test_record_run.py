@@ -37,13 +37,13 @@ REPORT = {
 class Execution:
     """Step Functions' two answers about one execution (moto keeps no history of executions that it does not run)."""
 
-    def __init__(self, status: str, *, cause: str | None = None, redrives: int = 0) -> None:
-        self.status, self.cause, self.redrives = status, cause, redrives
+    def __init__(self, status: str, *, cause: str | None = None, redrives: int = 0, error: str = "Glue.JobFailed") -> None:
+        self.status, self.cause, self.redrives, self.error = status, cause, redrives, error
 
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803 - the service's own name
         assert executionArn == ARN
         ended = {} if self.status == "RUNNING" else {"stopDate": STARTED + timedelta(seconds=120)}
-        failed = {"error": "Glue.JobFailed", "cause": self.cause} if self.cause else {}
+        failed = {"error": self.error, "cause": self.cause} if self.cause else {}
         execution = {"name": RUN, "executionArn": ARN, "status": self.status, "startDate": STARTED}
         return {**execution, "redriveCount": self.redrives, **ended, **failed}
 
@@ -198,7 +198,7 @@ def test_a_run_that_failed_says_where_and_why_and_keeps_no_report(
     assert "Prepare failed: Glue.JobFailed" in message
     assert "ptmlops results" not in message
     assert f"s3://output/runs/run_id={RUN}/run.json" in message
-    assert f"ptmlops replay {RUN}" in message
+    assert f"ptmlops replay {RUN} --environment dev" in message
     assert "60%" not in message
 
 
@@ -257,3 +257,21 @@ def test_a_run_that_ended_while_it_collected_says_that_its_files_wait(
     assert "1 file waits" in message
     assert "ptmlops reconcile --environment dev" in message
     assert "Perez" not in message
+
+
+def test_a_run_that_a_person_cancelled_says_so_and_how_to_go_on(
+    aws: dict[str, Any], record: Callable[..., dict[str, Any]]
+) -> None:
+    cancelled = Execution("ABORTED", cause="`ptmlops cancel` stopped this run.", error="Cancelled")
+    aws["dynamodb"].put_item(
+        TableName="ledger",
+        Item=serialize({"pk": f"RUN#{RUN}", "schema_version": 2, "status": "CANCELLED", "opened_at": STARTED.isoformat()}),
+    )
+
+    record(cancelled, end_event("ABORTED", redrives=0))
+
+    assert ledger_item(aws)["status"] == {"S": "CANCELLED"}
+    _, message = notice(aws)
+    assert "A person cancelled it" in message
+    assert f"ptmlops replay {RUN} --environment dev" in message
+    assert "failed" not in message

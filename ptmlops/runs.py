@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
@@ -17,6 +17,7 @@ from ptmlops.target import Target
 from ptmlops_contracts.keys import OUTPUT_RUNS, ModelKeys, OutputKeys, PreparedKeys, run_folder_id
 from ptmlops_contracts.ledger import run_key
 from ptmlops_contracts.run import ENDED, RunStatus
+from ptmlops_contracts.state import StateDocument
 from ptmlops_contracts.words import accounting, quantity
 
 POLL_SECONDS = 0.5
@@ -51,12 +52,23 @@ def execution_status(target: Target, run_id: str) -> str | None:
 
 def current_state(target: Target, run_id: str) -> str:
     """Return the state that a running execution has entered last."""
+    return str(_last_entered(target, run_id).get("name", COLLECT))
+
+
+def last_document(target: Target, run_id: str) -> StateDocument:
+    """Return the state document as the state that was entered last received it."""
+    entered = _last_entered(target, run_id)
+    return cast("StateDocument", json.loads(entered.get("input") or "{}"))
+
+
+def _last_entered(target: Target, run_id: str) -> dict[str, Any]:
+    """Return the details of the state that an execution has entered last; empty if it has entered none."""
     history = target.client("stepfunctions").get_execution_history(
         executionArn=execution_arn(target, run_id), reverseOrder=True, maxResults=1000
     )
     entered = [event for event in history["events"] if "stateEnteredEventDetails" in event]
     last = max(entered, key=lambda event: event["id"], default=None)
-    return str(last["stateEnteredEventDetails"]["name"]) if last else COLLECT
+    return dict(last["stateEnteredEventDetails"]) if last else {}
 
 
 def redrive(target: Target, run_id: str) -> bool:

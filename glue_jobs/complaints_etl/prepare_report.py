@@ -12,12 +12,12 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from complaints_etl import PREPARE_VERSION
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.redaction import REDACTION_VERSION
 from complaints_etl.redaction import TYPES as REDACTION_TYPES
 from ptmlops_contracts.report import REPORT_VERSION, SPLITS, RecordStatus
 
-PREPARE_VERSION = "6"
 _LENGTHS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # lower ends of the report's classes of length, in characters
 _LENGTH_STEP = 50  # all of _LENGTHS are multiples of it
 _MAX_LABELS = 100

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ptmlops.errors import OperatorError, report_errors
+from ptmlops.errors import RUN_FAILED, OperatorError, report_errors
 from ptmlops.options import CommonOptions, cli_options_for
-from ptmlops.terminal import console, print_command, print_json
+from ptmlops.terminal import console, no_progress, print_command, print_json, progress
 from ptmlops_contracts.run_ids import is_run_id
 from ptmlops_contracts.words import quantity
 
@@ -172,6 +172,7 @@ def replay(
     until: Until = None,
     prefix: Prefix = "",
     dead_letters: Annotated[bool, typer.Option("--dead-letters", help="Send dead letters again. The default.")] = False,
+    pinned: Annotated[bool, typer.Option("--pinned", help="Score a run that succeeded again, and compare.")] = False,
 ) -> None:
     """Continue failed runs, or send dead letters again.
 
@@ -179,18 +180,26 @@ def replay(
     14 days ago, is not redriven: a new run takes its files. --since, --until and --prefix choose failed runs by their start and their
     files; runs that a person stopped or cancelled are replayed by name only.
 
+    With --pinned, the rows of a run that succeeded are scored again by its model version with that version's code, under a new run id, and
+    the answers are compared. Nothing else is repeated: Prepare's old code is not kept. The exit status is 1 if an answer differs.
+
     Examples:
         ptmlops replay 20261128-101500-1a2b3c4d
         ptmlops replay --since 2026-11-27 --prefix november/ -e prod
         ptmlops replay --dead-letters -e prod
+        ptmlops replay 20261128-101500-1a2b3c4d --pinned
     """
+    if pinned and not run_id:
+        raise OperatorError("--pinned repeats one run: name it, as `ptmlops status` lists it")
     several = bool(since or until or prefix)
     if (run_id is not None) + several + dead_letters > 1:
         raise OperatorError(
             "name a run, or choose runs with --since, --until and --prefix, or use --dead-letters: one of the three"
         )
     target = options.target()
-    if run_id:
+    if run_id and pinned:
+        _repeat(target, run_id, options)
+    elif run_id:
         _replay_one(target, run_id, options)
     elif several:
         _replay_several(target, options, since=since, until=until, prefix=prefix)
@@ -210,6 +219,25 @@ def _replay_one(target: Target, run_id: str, options: CommonOptions) -> None:
     else:
         console().print(f"Run {replayed.run_id} processes the files of run {run_id}. Follow it with:")
     print_command(f"ptmlops watch {replayed.run_id}{cli_options_for(target)}")
+
+
+def _repeat(target: Target, run_id: str, options: CommonOptions) -> None:
+    from ptmlops import repetition
+
+    with (no_progress if options.as_json else progress)("scoring again") as report:
+        found = repetition.repeat(target, run_id, report)
+    if options.as_json:
+        print_json({**asdict(found), "same": found.same, "prepared_otherwise": found.prepared_otherwise})
+    else:
+        answers = f"{quantity(found.rows, 'answer')} of model version {found.model_version}"
+        typer.echo(f"{answers}: {'all are the same' if found.same else f'{found.differing:,} differ'}")
+        typer.echo("The rows are those that the run prepared: Prepare was not repeated.")
+        for part in found.prepared_otherwise:
+            typer.echo(
+                f"  {part}: version {found.prepared_by.get(part)} then, {found.now[part]} now, which makes other rows of the files"
+            )
+    if not found.same:
+        raise typer.Exit(RUN_FAILED)
 
 
 def _replay_several(target: Target, options: CommonOptions, *, since: str | None, until: str | None, prefix: str) -> None:

@@ -1,4 +1,4 @@
-"""`where`, `cancel` and `reconcile` on the deployed template: where a file is, in each place in which it can be."""
+"""`where`, `cancel`, `reconcile` and `replay --pinned` on the deployed template: where a file is, in each place in which it can be."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from local_aws import LocalAws
-from ptmlops import generator, runs, uploads
+from ptmlops import generator, registry, runs, uploads
 from ptmlops.main import app
 from ptmlops.target import Target
-from ptmlops_contracts.keys import OutputKeys
+from ptmlops_contracts.keys import OutputKeys, PreparedKeys
 
 pytestmark = pytest.mark.slow
 LONG_WINDOW = "300"
@@ -88,6 +88,11 @@ def put(target: Target, key: str, content: str) -> uploads.Upload:
     return uploads.Upload(Path(key), bucket, key, version)
 
 
+def object_of(target: Target, bucket: str, key: str) -> tuple[str, str]:
+    found = target.client("s3").head_object(Bucket=bucket, Key=key)
+    return found["VersionId"], found["ETag"]
+
+
 def ended(target: Target, run_id: str) -> dict[str, Any]:
     for _ in runs.follow(target, run_id):
         pass
@@ -101,6 +106,24 @@ def test_a_published_file_is_found_with_its_export(target: Target, ptmlops: Comm
     [export, *_] = found["exports"]
     bucket, _, key = export.removeprefix("s3://").partition("/")
     assert target.client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"] > 0
+
+
+def test_a_run_is_scored_again_with_its_model_and_nothing_of_it_changes(
+    target: Target, ptmlops: Command, published_key: str
+) -> None:
+    run_id = ptmlops("where", published_key)[0]["run_id"]
+    bucket = target.outputs["PreparedBucketName"]
+    before = {key: object_of(target, bucket, key) for key in runs.keys(target, bucket, PreparedKeys(run_id).folder)}
+    versions = registry.versions(target)
+
+    found = ptmlops("replay", run_id, "--pinned")
+
+    assert (found["same"], found["repeats"]) == (True, run_id)
+    assert found["rows"] > 0
+    assert runs.keys(target, bucket, PreparedKeys(found["run_id"]).scored)
+    assert {key: object_of(target, bucket, key) for key in runs.keys(target, bucket, PreparedKeys(run_id).folder)} == before
+    assert registry.versions(target) == versions
+    assert not runs.keys(target, target.outputs["OutputBucketName"], OutputKeys(found["run_id"]).folder)
 
 
 def test_a_file_whose_event_was_lost_is_sent_by_reconcile_and_a_cancelled_one_is_not(target: Target, ptmlops: Command) -> None:

@@ -6,15 +6,17 @@ take the files.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from ptmlops import runs
 from ptmlops.errors import OperatorError
 from ptmlops.ledger import BusyError, Ledger, NotCollectingError, ObjectVersion
+from ptmlops.raw_files import versions_of
 from ptmlops.target import Target
-from ptmlops.whereabouts import Outcome, Whereabouts, find
+from ptmlops.whereabouts import Outcome, locate
 from ptmlops_contracts.ledger import CANCELLED, COLLECTING, NO_RUN
 from ptmlops_contracts.run import CANCELLED_ERROR
 
@@ -77,24 +79,33 @@ def cancel_run(target: Target, run_id: str) -> bool:
     return works
 
 
-def waiting_versions(target: Target, name: str, *, version_id: str | None, limit: int) -> Sequence[Whereabouts]:
+def waiting_versions(target: Target, name: str, *, version_id: str | None, limit: int) -> list[ObjectVersion]:
     """Return the versions of a file that wait, newest first: in the queue, or in a run that collects.
 
     Raises:
         OperatorError: there is no such file, or none of its versions waits.
     """
-    found = find(target, name, limit=limit)
-    if version_id and not (found := [one for one in found if one.version.version_id == version_id]):
+    versions = versions_of(target, name, limit=limit)
+    if version_id and not (versions := [one for one in versions if one.version_id == version_id]):
         raise OperatorError(
             f"{name} has no version {version_id} among its newest {limit}: see `ptmlops where {name} --limit N`"
         )
-    if waiting := [one for one in found if one.outcome in (Outcome.WAITING, Outcome.COLLECTING)]:
+    ledger = Ledger.of(target)
+    items = {item["pk"]: item for item in ledger.items(version.ledger_key for version in versions)}
+    if waiting := [version for version in versions if _waits(ledger, items.get(version.ledger_key))]:
         return waiting
-    newest = found[0]
-    remedy = "see `ptmlops where FILE`"
+    newest = locate(target, versions[0])
+    remedy = f"see `ptmlops where {name}`"
     if newest.outcome is Outcome.WORKING:
         remedy = f"to stop that run with all its files, use `ptmlops cancel {newest.run_id}`"
     raise OperatorError(f"{newest.version.key} does not wait: {newest.message}; {remedy}")
+
+
+def _waits(ledger: Ledger, item: Mapping[str, Any] | None) -> bool:
+    if item is None:
+        return True
+    chain = ledger.successors(item["run_id"])
+    return "cancelled_at" not in item and bool(chain) and chain[-1][1]["status"] == COLLECTING
 
 
 def cancel_file(target: Target, version: ObjectVersion) -> CancelledFile:

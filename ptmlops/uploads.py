@@ -13,7 +13,7 @@ from ptmlops.errors import OperatorError
 from ptmlops.target import Target
 from ptmlops.terminal import console
 from ptmlops_contracts.files import SUPPORTED_ENDINGS, file_ending
-from ptmlops_contracts.ledger import file_key
+from ptmlops_contracts.ledger import NO_RUN, file_key
 
 POLL_SECONDS = 0.5
 # From an upload to a started run: the event, the batching window (at most 300 s), the function.
@@ -91,7 +91,7 @@ def wait_for_run(target: Target, uploaded: Upload) -> str:
     """Wait until a run has claimed the file. Returns the run's id.
 
     Raises:
-        OperatorError: no run claimed the file in time.
+        OperatorError: no run claimed the file in time, or a person cancelled it.
     """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
@@ -99,7 +99,9 @@ def wait_for_run(target: Target, uploaded: Upload) -> str:
             TableName=target.outputs["LedgerTableName"], Key={"pk": {"S": uploaded.ledger_key}}
         )
         if "Item" in item:
-            return str(item["Item"]["run_id"]["S"])
+            if (run_id := str(item["Item"]["run_id"]["S"])) == NO_RUN:
+                raise OperatorError(f"{uploaded.key} was cancelled before a run took it: upload it again to process it")
+            return run_id
         time.sleep(POLL_SECONDS)
     raise OperatorError(
         f"no run has claimed {uploaded.key} after {START_SECONDS} s: look at the log of the start_run function "

@@ -85,7 +85,7 @@ def cancel(
     if is_run_id(what):
         _cancel_run(target, what, options, yes=yes)
     else:
-        _cancel_file(target, what, options, version=version, yes=yes)
+        _cancel_file(target, what, options, version_id=version, yes=yes)
 
 
 def _cancel_run(target: Target, run_id: str, options: CommonOptions, *, yes: bool) -> None:
@@ -109,15 +109,15 @@ def _cancel_run(target: Target, run_id: str, options: CommonOptions, *, yes: boo
     print_command(f"ptmlops replay {run_id}{cli_options_for(target)}")
 
 
-def _cancel_file(target: Target, name: str, options: CommonOptions, *, version: str | None, yes: bool) -> None:
+def _cancel_file(target: Target, name: str, options: CommonOptions, *, version_id: str | None, yes: bool) -> None:
     from ptmlops import cancellation
 
-    waiting = cancellation.waiting_versions(target, name, version_id=version, limit=1000)
-    key = waiting[0].version.key
+    waiting = cancellation.waiting_versions(target, name, version_id=version_id, limit=1000)
+    key = waiting[0].key
     if not yes:
         count = f" ({quantity(len(waiting), 'version')})" if len(waiting) > 1 else ""
         typer.confirm(f"Cancel {key}{count} of environment '{target.environment}', so that no run takes it?", abort=True)
-    cancelled = [cancellation.cancel_file(target, one.version) for one in waiting]
+    cancelled = [cancellation.cancel_file(target, version) for version in waiting]
     if options.as_json:
         print_json({"key": key, "cancelled": [asdict(one) for one in cancelled]})
         return

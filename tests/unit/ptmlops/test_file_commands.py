@@ -394,7 +394,7 @@ def test_a_file_that_works_is_refused_and_the_run_is_named(account: Account, mon
     assert done.exit_code == 2
     assert f"ptmlops cancel {run_id}" in " ".join(done.output.split())
     with pytest.raises(OperatorError, match=f"ptmlops cancel {run_id}"):  # it began between the question and the answer
-        cancellation.cancel_file(account.target, waiting[0].version)
+        cancellation.cancel_file(account.target, waiting[0])
 
 
 def test_one_of_several_waiting_versions_is_cancelled_or_all(account: Account) -> None:

@@ -24,12 +24,12 @@ OPERATIONS = {
         "CreateHyperParameterTuningJob", "CreateModel", "CreateModelPackage", "CreateProcessingJob", "CreateTransformJob",
         "DeleteModel", "DeleteModelPackage", "DescribeHyperParameterTuningJob", "DescribeModel", "DescribeModelPackage",
         "DescribeProcessingJob", "DescribeTrainingJob", "DescribeTransformJob", "ListModelPackages", "ListModels",
-        "ListTrainingJobsForHyperParameterTuningJob", "StopHyperParameterTuningJob", "StopProcessingJob", "StopTransformJob",
+        "ListTags", "ListTrainingJobsForHyperParameterTuningJob", "StopHyperParameterTuningJob", "StopProcessingJob", "StopTransformJob",
         "UpdateModelPackage",
     ),
     "sns": ("Publish",),
-    "sqs": ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage", "SendMessage"),
-    "stepfunctions": ("DescribeExecution", "GetExecutionHistory", "ListExecutions", "RedriveExecution", "StartExecution"),
+    "sqs": ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage", "SendMessage", "SendMessageBatch"),
+    "stepfunctions": ("DescribeExecution", "GetExecutionHistory", "ListExecutions", "RedriveExecution", "StartExecution", "StopExecution"),
 }  # fmt: skip
 # Called too, and checked only as far as moto checks them. Each with what that means.
 LENIENT = {

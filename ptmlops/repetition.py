@@ -104,7 +104,7 @@ def _finished_state(target: Target, run_id: str) -> StateDocument:
         state = runs.last_document(target, run_id)
     except target.client("stepfunctions").exceptions.ExecutionDoesNotExist:
         raise OperatorError(
-            f"Step Functions keeps executions for 90 days, and that of run {run_id} is gone: its model is not known exactly"
+            f"the execution of run {run_id} is gone (after 90 days, or with its state machine): its model is not known exactly"
         ) from None
     if "scoring" not in state:
         raise OperatorError(

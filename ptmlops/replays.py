@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 from ptmlops import runs
 from ptmlops.errors import OperatorError
-from ptmlops.ledger import Ledger, RunItem
+from ptmlops.ledger import Ledger
 from ptmlops.target import Target
 from ptmlops_contracts.keys import PreparedKeys
-from ptmlops_contracts.ledger import CANCELLED, COLLECTING
+from ptmlops_contracts.ledger import CANCELLED, COLLECTING, STARTED, RunItem
 from ptmlops_contracts.run import RunStatus
 from ptmlops_contracts.run_ids import make_run_id
 from ptmlops_contracts.state import STATE_VERSION, StateInput
@@ -42,7 +42,8 @@ class Batch:
 def replay_run(target: Target, run_id: str) -> Replayed:
     """Continue a failed run from the state that failed, or start a new run with its files.
 
-    A new run is started if the run was cancelled while it collected, or if Step Functions does not redrive it any more (14 days).
+    A new run is started if the run was cancelled while it collected, or if Step Functions does not redrive it any more: after 14 days, or
+    because the state machine was deleted since.
 
     Raises:
         OperatorError: there is no such run, it has not failed, or it has no files.
@@ -58,7 +59,7 @@ def replay_run(target: Target, run_id: str) -> Replayed:
         return Replayed(run_id=run_id, replays=run_id, redriven=True)
     if run["status"] == COLLECTING and runs.execution_status(target, run_id) != "RUNNING":
         raise OperatorError(f"run {run_id} ended while it collected files: `ptmlops reconcile` lets another run take them")
-    if run["status"] not in (CANCELLED, *ENDED_BADLY):
+    if not _has_ended_badly(target, run_id, run):
         raise OperatorError(f"run {run_id} cannot be replayed: it has not failed. See `ptmlops status`")
     return _run_again(target, ledger, run_id, run)
 
@@ -98,6 +99,13 @@ def replay_all(target: Target, run_ids: Iterator[str]) -> Batch:
         except OperatorError as error:
             batch.refused[run_id] = str(error)
     return batch
+
+
+def _has_ended_badly(target: Target, run_id: str, run: RunItem) -> bool:
+    """Return True if a run was cancelled or failed, also if that was not recorded."""
+    if run["status"] == STARTED:
+        return runs.execution_status(target, run_id) in (None, *ENDED_BADLY)
+    return run["status"] in (CANCELLED, *ENDED_BADLY)
 
 
 def _run_again(target: Target, ledger: Ledger, run_id: str, run: RunItem) -> Replayed:

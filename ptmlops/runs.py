@@ -51,8 +51,9 @@ def execution_status(target: Target, run_id: str) -> str | None:
 
 
 def current_state(target: Target, run_id: str) -> str:
-    """Return the state that a running execution has entered last."""
-    return str(_last_entered(target, run_id).get("name", COLLECT))
+    """Return the state that a running execution has entered last; COLLECT for one that waits for files."""
+    name = str(_last_entered(target, run_id).get("name", COLLECT))
+    return COLLECT if name == WAIT else name
 
 
 def last_document(target: Target, run_id: str) -> StateDocument:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 from local_aws import patching
@@ -41,6 +42,7 @@ class SageMakerService(Service):
             summaries = [trial.summary() for trial in job.trials] if isinstance(job, TuningJob) else []
             return ActionResult(trial_page(summaries, response._get_param))
 
+        self._answer_list_tags()
         add_deletion()
         keep_metadata()
 
@@ -93,6 +95,26 @@ class SageMakerService(Service):
             # moto can create and describe these jobs, which then never run, but it can stop only one kind.
             patch = patching.replace if hasattr(SageMakerResponse, name) else patching.add
             patch(SageMakerResponse, name)(method)
+
+    def _answer_list_tags(self) -> None:
+        """Let ListTags find our jobs, and answer for a resource that does not exist."""
+        from moto.sagemaker.exceptions import AWSValidationException
+        from moto.sagemaker.models import SageMakerModelBackend
+
+        jobs = self.jobs
+
+        @patching.extend(SageMakerModelBackend, "_get_resource_from_arn")
+        def resource(moto_resource: Any, self: SageMakerModelBackend, arn: str) -> Any:
+            tags = jobs.tags_of(arn)
+            if tags is not None:
+                return SimpleNamespace(tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+            try:
+                found = moto_resource(self, arn)
+            except (AttributeError, ValueError):  # a kind of resource that moto does not know
+                found = None
+            if found is None:
+                raise AWSValidationException(f"Requested resource not found: {arn}")
+            return found
 
     def _requested(self, response: Any, job_class: type[Job]) -> Job:
         """Return the job that a request names."""

@@ -553,7 +553,7 @@ def test_a_failed_run_is_redriven(account: Account, redrive: Callable[..., None]
     assert json.loads(ptmlops("replay", run_id, "--json").stdout) == {"run_id": run_id, "replays": run_id, "redriven": True}
 
 
-@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED", CANCELLED])
+@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED", CANCELLED, "not recorded"])
 def test_a_run_that_cannot_be_redriven_has_its_files_processed_by_a_new_one(
     account: Account, redrive: Callable[..., None], status: str
 ) -> None:
@@ -564,7 +564,7 @@ def test_a_run_that_cannot_be_redriven_has_its_files_processed_by_a_new_one(
         assert ptmlops("cancel", run_id, "--yes").exit_code == 0
     else:
         account.close(run_id)
-        account.end(run_id, status)
+        account.end(run_id, "FAILED" if status == "not recorded" else status, recorded=status != "not recorded")
 
     replayed = json.loads(ptmlops("replay", run_id, "--json").stdout)
 

@@ -27,7 +27,7 @@ OPERATIONS = {
         "ListTags", "ListTrainingJobsForHyperParameterTuningJob", "StopHyperParameterTuningJob", "StopProcessingJob", "StopTransformJob",
         "UpdateModelPackage",
     ),
-    "sns": ("Publish",),
+    "sns": ("ListSubscriptionsByTopic", "Publish"),
     "sqs": ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage", "SendMessage", "SendMessageBatch"),
     "stepfunctions": ("DescribeExecution", "GetExecutionHistory", "ListExecutions", "RedriveExecution", "StartExecution", "StopExecution"),
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from common.ledger import Ledger
 from ptmlops_contracts.ledger import SLOTS_KEY, run_of_holder
@@ -33,6 +34,7 @@ class Slots:
         free = "attribute_not_exists(holders) OR size(holders) < :most"
         if large and self.most > 1:
             free = f"({free}) AND (attribute_not_exists(large_holders) OR size(large_holders) < :most_large)"
+        values: dict[str, Any] = {"most_large": self.most - 1} if large and self.most > 1 else {}
         request = self.ledger.change(
             SLOTS_KEY,
             "ADD holders :holder" + (", large_holders :holder" if large else ""),
@@ -40,7 +42,7 @@ class Slots:
             holder={holder},
             name=holder,
             most=self.most,
-            **({"most_large": self.most - 1} if large and self.most > 1 else {}),
+            **values,
         )
         return self.ledger.update(request)
 

@@ -181,6 +181,7 @@ class World:
     messages: list[FileVersion] = field(default_factory=list)  # in the queue
     ended: list[tuple[str, str, int]] = field(default_factory=list)  # events of executions that ended
     worked: dict[str, list[str]] = field(default_factory=dict)  # run to the files of its manifest
+    replays: int = 0
 
 
 class Collecting(RuleBasedStateMachine):
@@ -313,6 +314,8 @@ class Collecting(RuleBasedStateMachine):
             succeeded = [run for run, one in self.world.states.by_run.items() if one.status == "SUCCEEDED"]
             processed = sorted(name for run in succeeded for name in self.world.worked.get(run, []))
             taken_out, of_cancelled_runs = self._cancelled()
+            ledger = Ledger(self.dynamodb, "ledger")
+            assert CANCELLED not in {run.status for run in map(ledger.run, self.world.worked) if run}
             assert not taken_out & {name for files in self.world.worked.values() for name in files}
             assert processed == sorted({file.name for file in self.world.files} - taken_out - of_cancelled_runs)
         finally:
@@ -440,12 +443,15 @@ class Collecting(RuleBasedStateMachine):
         return Actor(work)
 
     def _replayer(self, run_id: str) -> Actor:
+        self.world.replays += 1
+        number = self.world.replays  # as on AWS, where two replays have two run ids
+
         def work(actor: Actor) -> None:
             ledger = OperatorsLedger(actor.tap(self.dynamodb), "ledger")
             run = ledger.run(run_id)
             if not run or run["status"] != CANCELLED or not ledger.file_count(run):
                 return
-            by = f"{run_id}-again"
+            by = f"{run_id}-again-{number}"
             if ledger.reopen(run_id, run, by=by, now=self.world.now):
                 document = json.dumps({"run_id": by, "schema_version": STATE_VERSION})
                 actor.tap(self.world.states).start_execution(stateMachineArn=MACHINE, name=by, input=document)

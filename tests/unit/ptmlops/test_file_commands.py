@@ -579,6 +579,26 @@ def test_a_run_that_cannot_be_redriven_has_its_files_processed_by_a_new_one(
     assert replayed["run_id"] in done.output
 
 
+def test_two_people_who_replay_a_run_start_one(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.upload("a.csv")
+    run_id = account.start_run("a.csv")
+    assert ptmlops("cancel", run_id, "--yes").exit_code == 0
+    count, others = ledger.Ledger.file_count, list[replays.Replayed]()
+
+    def replayed_in_between(self: ledger.Ledger, run: Any) -> int:
+        if not others:
+            monkeypatch.setattr(ledger.Ledger, "file_count", count)
+            others.append(replays.replay_run(account.target, run_id))
+        return count(self, run)
+
+    monkeypatch.setattr(ledger.Ledger, "file_count", replayed_in_between)
+    monkeypatch.setattr(replays, "make_run_id", lambda _now, names: f"{names[0]}-{len(others)}")
+    done = ptmlops("replay", run_id)
+    assert done.exit_code == 2
+    assert "has changed in the meantime" in " ".join(done.output.split())
+    assert account.close(others[0].run_id) == ["a.csv"]
+
+
 def test_a_replay_that_was_killed_before_its_execution_began_is_found_by_reconcile(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:

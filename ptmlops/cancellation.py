@@ -74,9 +74,10 @@ def cancel_run(target: Target, run_id: str) -> bool:
         OperatorError: there is no such run, it has ended, or another run has its files.
     """
     run = check_run(target, run_id)
-    works = run.works or not Ledger.of(target).cancel_run(run_id, now=datetime.now(UTC))
+    if not run.works and not Ledger.of(target).cancel_run(run_id, now=datetime.now(UTC)):
+        run = check_run(target, run_id)  # it has begun to work in the meantime, or has ended
     _stop(target, run_id)
-    return works
+    return run.works
 
 
 def waiting_versions(target: Target, name: str, *, version_id: str | None, limit: int) -> list[ObjectVersion]:

@@ -46,6 +46,7 @@ class StepFunctionsService(Service):
         self._run_jobs()
         self._call_with_role_of_state_machine()
         self._announce_status()
+        self._keep_reason_of_stop()
         self._redrive()
 
     def _read_definite_paths(self) -> None:
@@ -85,6 +86,17 @@ class StepFunctionsService(Service):
         def start(moto_start: Any, self_: Any) -> None:
             moto_start(self_)
             self._send_status(self_)
+
+    def _keep_reason_of_stop(self) -> None:
+        """Keep error and cause of StopExecution, which moto ignores: who stopped an execution says why."""
+        from moto.stepfunctions.responses import StepFunctionResponse
+
+        @patching.extend(StepFunctionResponse, "stop_execution")
+        def stop_execution(moto_stop: Any, self: Any) -> Any:
+            execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+            if execution.status == "RUNNING":
+                execution.error, execution.cause = self._get_param("error"), self._get_param("cause")
+            return moto_stop(self)
 
     def _redrive(self) -> None:
         from moto.core.responses import ActionResult

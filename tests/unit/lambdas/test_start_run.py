@@ -179,6 +179,15 @@ def test_files_are_passed_on_as_often_as_executions_end(deployed: ModuleType) ->
     assert sorted(max(newest.values(), key=len)) == ["0.csv", "1.csv", "2.csv", "3.csv", "last.csv"]
 
 
+def test_a_file_that_was_cancelled_before_its_event_came_joins_no_run(deployed: ModuleType) -> None:
+    item = {"pk": {"S": "FILE#raw/unwanted.csv#v1"}, "run_id": {"S": "none"}, "cancelled_at": {"S": NOW.isoformat()}}
+    boto3.client("dynamodb").put_item(TableName=TABLE, Item=item)
+    send(message("unwanted.csv"))
+    assert executions() == []
+    send(message("unwanted.csv"), message("a.csv"))
+    assert list(files_of_runs().values()) == [["a.csv"]]
+
+
 def test_a_cancelled_run_takes_no_file_and_passes_none_on(deployed: ModuleType) -> None:
     send(message("a.csv"))
     [first] = executions()

@@ -63,9 +63,10 @@ def test_stopping_an_execution_stops_the_job_that_it_waits_for(sandbox: Sandbox)
     execution = start(sandbox, job, role, Arguments={"--bucket": bucket})
     eventually(lambda: sandbox.client("s3").list_objects_v2(Bucket=bucket, Prefix="started")["KeyCount"], 60)
 
-    sandbox.client("stepfunctions").stop_execution(executionArn=execution)
+    sandbox.client("stepfunctions").stop_execution(executionArn=execution, error="Cancelled", cause="by a person")
 
-    assert end(sandbox, execution)["status"] == "ABORTED"
+    ended = end(sandbox, execution)
+    assert (ended["status"], ended["error"], ended["cause"]) == ("ABORTED", "Cancelled", "by a person")
     eventually(lambda: sandbox.client("glue").get_job_runs(JobName=job)["JobRuns"][0]["JobRunState"] == "STOPPED")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,9 +15,9 @@ from common.ledger import serialize
 from moto import mock_aws
 from record_run import handler
 
-from stacks.components.catalog import RUNS
 from tests.unit.lambdas.conftest import CONTEXT
 
+RUNS = Path(__file__).parents[3] / "stacks/components/runs_table.json"  # read, so that these tests run without the CDK, too
 RUN = "20260715-093000-0123abcd"
 ARN = f"arn:aws:states:us-east-1:123456789012:execution:machine:{RUN}"
 STARTED = datetime(2026, 7, 15, 9, 30, tzinfo=UTC)

@@ -7,4 +7,5 @@
 | custom | custom resources, by calling their function |
 | resources | the classes behind these types |
 | stacks | termination protection, and the rollback of a creation that fails |
+| imports | resources that a deleted stack has retained, and change sets that import them |
 """

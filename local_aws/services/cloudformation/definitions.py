@@ -142,6 +142,9 @@ def _others(context: LocalContext, api: Api) -> list[_Definition]:
     def delete_model_package_group(arn: str) -> None:
         api("sagemaker").delete_model_package_group(ModelPackageGroupName=arn.rpartition("/")[2])
 
+    def create_subscription(_: str, properties: Properties) -> str:
+        return str(api("sns").subscribe(**properties, ReturnSubscriptionArn=True)["SubscriptionArn"])
+
     def create_invoke_configuration(_: str, properties: Properties) -> str:
         qualifier = properties.pop("Qualifier", "$LATEST")
         api("lambda").put_function_event_invoke_config(**properties)
@@ -163,5 +166,6 @@ def _others(context: LocalContext, api: Api) -> list[_Definition]:
             create_model_package_group,
             delete_model_package_group,
         ),
+        ("AWS::SNS::Subscription", "", create_subscription, lambda arn: api("sns").unsubscribe(SubscriptionArn=arn)),
         ("AWS::Lambda::EventInvokeConfig", "", create_invoke_configuration, delete_invoke_configuration),
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from botocore.exceptions import ClientError
 from moto.core.common_models import CloudFormationModel
 
 Properties = dict[str, Any]
@@ -78,7 +79,12 @@ class ApiResource(Resource):
 
     @classmethod
     def delete_from_cloudformation_json(cls, resource_name: str, *_: Any, **__: Any) -> None:
-        cls.delete(resource_name)
+        try:
+            cls.delete(resource_name)
+        except ClientError as error:
+            # moto deletes in any order, and a table of the catalog is gone with its database.
+            if error.response["Error"]["Code"] != "EntityNotFoundException":
+                raise
 
 
 def define(kind: str, name_property: str, create: Create, delete: Delete) -> type[ApiResource]:

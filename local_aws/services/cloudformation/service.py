@@ -9,7 +9,7 @@ from typing import Any
 from local_aws import patching
 from local_aws.context import LocalContext
 from local_aws.services.base import Service
-from local_aws.services.cloudformation import stacks
+from local_aws.services.cloudformation import imports, stacks
 from local_aws.services.cloudformation.custom import PREFIX, custom_resource_class
 from local_aws.services.cloudformation.definitions import ACCEPTED, resource_classes
 from local_aws.services.cloudformation.resources import Accepted, Properties
@@ -58,6 +58,7 @@ class CloudFormationService(Service):
         self._delete_what_is_gone()
         self._repair_moto_types()
         stacks.install(UnknownTypeError)
+        imports.install(self.context)
 
     def _keep_defaults_of_parameters(self) -> None:
         """Let an update name the previous value of a parameter that has had its default. moto knows only values that were given."""

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from ptmlops import __version__
-from ptmlops.commands import demo, deployment, models, recovery, results, review, runs, trial
+from ptmlops.commands import demo, deployment, models, recovery, restore, results, review, runs, trial
 from ptmlops.options import with_common_options
 
 if TYPE_CHECKING:
@@ -50,10 +50,13 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "promote": models.promote,
         "rollback": models.rollback,
     },
+    "Recover": {"adopt": restore.adopt},
     "Remove": {"empty": deployment.empty},
 }
 REVIEW_SUBJECT = "Results"
 REVIEW: dict[str, Command] = {"pull": review.pull, "push": review.push}
+RESTORE_SUBJECT = "Recover"
+RESTORE: dict[str, Command] = {"objects": restore.restore_objects, "ledger": restore.restore_ledger}
 EXAMPLES = "\n\nExamples:\n"
 
 
@@ -87,6 +90,9 @@ app = typer.Typer(cls=_Group, no_args_is_help=True, pretty_exceptions_enable=Fal
 review_app = typer.Typer(cls=_Group, no_args_is_help=True, help="Fetch the review list, or upload it with labels.")
 
 
+restore_app = typer.Typer(cls=_Group, no_args_is_help=True, help="Bring objects or ledger items back as they were at a time.")
+
+
 def _add(group: typer.Typer, name: str, command: Command, subject: str | None = None) -> None:
     """Register a command. The examples at the end of its docstring are shown below its options."""
     help_text, _, examples = inspect.cleandoc(command.__doc__ or "").partition(EXAMPLES)
@@ -118,5 +124,9 @@ for _subject, _commands in COMMANDS.items():
         _add(app, _name, _command, _subject)
     if _subject == REVIEW_SUBJECT:
         app.add_typer(review_app, name="review", rich_help_panel=_subject)
+    if _subject == RESTORE_SUBJECT:
+        app.add_typer(restore_app, name="restore", rich_help_panel=_subject)
+for _name, _command in RESTORE.items():
+    _add(restore_app, _name, _command)
 for _name, _command in REVIEW.items():
     _add(review_app, _name, _command)

@@ -44,7 +44,6 @@ def run_failed_rule_name(prefix: str) -> str:
 def create_arrivals(stack: EnvironmentStack, *, key: kms.IKey, raw: s3.IBucket) -> Arrivals:
     """Create the queues, and the rule that reports each new object of the raw bucket."""
     dead_letters = _create_queue(stack, "DeadLetters", key=key)
-    acknowledge(dead_letters, "AwsSolutions-SQS3", "this is the dead-letter queue")
     queue = _create_queue(
         stack,
         "Arrivals",

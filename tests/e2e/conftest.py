@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 
 from local_aws import LocalAws
 from ptmlops.target import Target
+
+# What takes minutes and needs a local AWS of its own.
+collect_ignore = [] if os.environ.get("PTMLOPS_NIGHTLY") else ["test_recovery.py"]
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from ptmlops import restored_ledger, restored_objects
-from ptmlops.commands.recovery import parse_time
+from ptmlops.commands.restore import parse_time
 from ptmlops.errors import OperatorError
 from ptmlops.target import Target
 

@@ -61,7 +61,7 @@ def adopt(
     from ptmlops import adoption
     from ptmlops.extras import require_extra
 
-    require_extra("cdk", "adopt")
+    require_extra("cdk", "ptmlops adopt")
     target = options.target()
     with no_progress("adopt") if options.as_json else progress("adopt") as report:
         report("synthesizing the storage stack")

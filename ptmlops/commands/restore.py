@@ -103,7 +103,7 @@ def restore_objects(
 
     Examples:
         ptmlops restore objects -e prod --bucket raw --to 2026-11-28T03:00:00Z --dry-run
-        ptmlops restore objects -e prod --bucket models --to 2026-11-28T03:00:00Z --prefix training/
+        ptmlops restore objects -e prod --bucket models --to 2026-11-28
     """
     from ptmlops import restored_objects
 

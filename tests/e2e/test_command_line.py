@@ -139,14 +139,25 @@ def test_help_fits_80_columns_and_has_a_line_for_each_command(monkeypatch: pytes
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERMINAL_WIDTH", "80")
     names = [name for commands in COMMANDS.values() for name in commands]
-    for words in ((), ("review",), *((name,) for name in names), ("review", "push"), ("review", "pull")):
+    for words in (
+        (),
+        ("review",),
+        *((name,) for name in names),
+        ("review", "push"),
+        ("review", "pull"),
+        ("restore",),
+        ("restore", "objects"),
+    ):
         done = CliRunner().invoke(app, [*words, "--help"])
         assert done.exit_code == 0
         assert max(map(len, done.stdout.splitlines())) <= 80
         if not words:
             commands = done.stdout.partition("Try it without")[2]
             shown = re.findall(r"^  (\w+) +[A-Z]", commands, re.MULTILINE)
-            assert shown == [*names[: names.index("models")], "review", *names[names.index("models") :]]
+            listed = [*names]
+            for group, before in (("review", "models"), ("restore", "empty")):
+                listed.insert(listed.index(before), group)
+            assert shown == listed
             assert "..." not in commands  # each help text fits its line
             assert not re.search(r"^   ", commands, re.MULTILINE)
 
@@ -165,7 +176,7 @@ def test_the_shell_completes_commands_and_environments(tmp_path: Path) -> None:
         done = subprocess.run(program, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
         return done.stdout.split()
 
-    assert complete("ptmlops re") == ["replay", "reconcile", "results", "report", "review"]
+    assert complete("ptmlops re") == ["replay", "reconcile", "results", "report", "review", "restore"]
     assert complete("ptmlops status -e pr") == ["prod"]
     shown = subprocess.run(
         ["bash", "-c", f"{Path(sys.executable).parent}/ptmlops --show-completion"],

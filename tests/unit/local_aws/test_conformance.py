@@ -28,7 +28,7 @@ BY_SERVICES = {
     "lambda": {"Invoke"},
 }  # fmt: skip
 # Of the command line for local AWS, or methods of other objects than clients.
-NOT_OPERATIONS = {("lambda", "ListTags"), ("sagemaker", "Search")}
+NOT_OPERATIONS = {("lambda", "ListTags"), ("glue", "DeleteTable"), ("sagemaker", "Search")}
 DETECTED = "validation error"
 
 

@@ -291,8 +291,12 @@ def test_a_custom_resource_is_made_changed_and_deleted_by_its_function(sandbox: 
     cloudformation.delete_stack(StackName=stack)
     assert json.loads(sandbox.get(bucket, "Delete-c"))["PhysicalResourceId"] == "made-2"
     for value, reason in (("bad", "the value is bad"), ("silent", "ended without an answer")):
-        body = template(value)
-        _refused(lambda body=body: cloudformation.create_stack(StackName=sandbox.name("s"), TemplateBody=body), reason)
+        name = sandbox.name("s")
+        cloudformation.create_stack(StackName=name, TemplateBody=template(value))
+        [described] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        assert described["StackStatus"] == "ROLLBACK_COMPLETE"
+        events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+        assert any(reason in event.get("ResourceStatusReason", "") for event in events)
 
 
 # -- the process ----------------------------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ def restore_objects(
     Objects that did not exist at that time stay. Restored files of the raw bucket that were overwritten are processed again.
 
     Examples:
-        ptmlops restore objects -e prod --bucket raw --to 2026-11-28T03:00Z --dry-run
+        ptmlops restore objects -e prod --bucket raw --to 2026-11-28T03Z --dry-run
         ptmlops restore objects -e prod --bucket models --to 2026-11-28
     """
     from ptmlops import restored_objects

@@ -40,11 +40,11 @@ def ptmlops(local_aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture(scope="module")
 def published_key(target: Target, made: Path) -> str:
-    """An unlabelled file that was published; where other tests have not run, one is."""
+    """A file of which complaints were classified; if other tests have not run, one is uploaded."""
     for attempt in (1, 2):
         for run_id in runs.published_runs(target):
             marker = runs.read_json(target, target.outputs["OutputBucketName"], OutputKeys(run_id).marker) or {}
-            if marker.get("exports"):
+            if marker.get("scored") and marker.get("exports"):
                 return str(marker["exports"][0]["source_file"])
         assert attempt == 1
         for name, rows, labelled in (("where_labelled.csv", 500, True), ("where_unlabelled.csv", 60, False)):

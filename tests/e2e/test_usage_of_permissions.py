@@ -129,6 +129,8 @@ def test_each_grant_is_used_or_has_a_reason(
         if not any(_covers(entry, title) and not is_used for title, is_used in found.items())
         or any(_covers(entry, title) and is_used for title, is_used in found.items())
     ]
+    sometimes = [entry["grant"] for entry in reasons if entry.get("sometimes")]
+    stale = [line for line in stale if not any(line == f"{grant}: used" for grant in sometimes)]
     assert stale == [], "a reason for a grant that is used or gone"
     assert all(len(entry["reason"]) > 20 for entry in reasons)
 

@@ -14,7 +14,7 @@ from local_aws import LocalAws
 from ptmlops.target import Target
 
 # What takes minutes and needs a local AWS of its own.
-collect_ignore = [] if os.environ.get("PTMLOPS_NIGHTLY") else ["test_recovery.py"]
+collect_ignore = [] if os.environ.get("PTMLOPS_NIGHTLY") else ["test_first_day.py", "test_recovery.py"]
 
 
 @pytest.fixture(scope="session")

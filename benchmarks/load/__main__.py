@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _writer(path: Path) -> Callable[[int, bool], bytes]:
-    """Return a function that makes a file of so many complaints, other ones at each call."""
+    """Return a function that generates a CSV file with the given number of rows. Each call uses another seed."""
     seed = 0
 
     def make(rows: int, labelled: bool) -> bytes:

@@ -1,4 +1,4 @@
-"""Decide if a run may stop collecting, and close it."""
+"""Decide if a run may start, close it so that no file joins any more, and list its files."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Window:
     """How long a run collects.
 
     Attributes:
-        quiet_seconds: it waits until no file has joined for so long,
-        longest_seconds: but not longer than this since it opened.
+        quiet_seconds: The run starts once no file has joined for this long.
+        longest_seconds: The run starts this long after it opened, even if files keep joining.
     """
 
     quiet_seconds: int

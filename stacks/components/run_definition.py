@@ -112,7 +112,7 @@ def _collect(function_arn: str) -> State:
     payload = {"run_id.$": "$.run_id", "redrives.$": "$$.Execution.RedriveCount", "state_machine_arn.$": "$$.StateMachine.Id"}
     state = invoke(function_arn, payload, result_path="$.collect", keep=COLLECTED, then="Collected?")
     final = {"ErrorEquals": ["SupersededError", "CancelledError", "UnknownRunError", "ExecutionEndedError"], "MaxAttempts": 0}
-    # Whatever else went wrong: files wait in this run, and nobody takes them until the next upload.
+    # All other errors are retried for hours. If the execution failed, its files would wait until the next upload.
     again = retry("States.TaskFailed", "States.Timeout", seconds=10, attempts=40, longest=900)
     return {**state, "Retry": [final, *state["Retry"], again]}
 

@@ -15,7 +15,7 @@ State = dict[str, Any]
 # Keys of "this run", to be filled in by States.Format.
 PREPARED_KEYS, MODEL_KEYS = PreparedKeys(RUN_PLACEHOLDER), ModelKeys(RUN_PLACEHOLDER)
 LAMBDA_SECONDS = 300
-# Retries of what other work in the account causes: too many jobs, too many requests. About a day, with waits of up to 15 minutes.
+# Retries of errors that other work in the account causes, such as a quota in use or throttling: about a day, 15 minutes apart at most.
 BUSY_ATTEMPTS, BUSY_SECONDS = 100, 900
 # How long a job may wait in Glue's queue. A state's time-out counts the wait.
 QUEUE_SECONDS = 24 * 3600

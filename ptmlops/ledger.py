@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -25,6 +25,7 @@ from ptmlops_contracts.ledger import (
     FileItem,
     RunItem,
     file_key,
+    ledger_time,
     removal_mark,
     run_key,
 )
@@ -122,7 +123,7 @@ class Ledger:
                     "#status = :collecting",
                     cancelled=CANCELLED,
                     collecting=COLLECTING,
-                    now=_iso(now),
+                    now=ledger_time(now),
                 )
             ]
         )
@@ -171,8 +172,8 @@ class Ledger:
             pk=run_key(by),
             schema_version=LEDGER_VERSION,
             status=COLLECTING,
-            opened_at=_iso(now),
-            joined_at=_iso(now),
+            opened_at=ledger_time(now),
+            joined_at=ledger_time(now),
             file_count=0,
             file_bytes=0,
             inherits=[run_id, *run.get("inherits", ())],
@@ -194,8 +195,8 @@ class Ledger:
             pk=version.ledger_key,
             schema_version=LEDGER_VERSION,
             run_id=NO_RUN,
-            claimed_at=_iso(now),
-            cancelled_at=_iso(now),
+            claimed_at=ledger_time(now),
+            cancelled_at=ledger_time(now),
         )
         put = {"TableName": self.table, "Item": _serialize(item), "ConditionExpression": "attribute_not_exists(pk)"}
         return self._transact([{"Put": put}])
@@ -208,7 +209,7 @@ class Ledger:
         if last:  # and no other file may have joined
             condition += " AND " + _has_size("chunks", run.get("chunks"))
             expression += " SET #status = :cancelled, finished_at = :now"
-            values |= {"cancelled": CANCELLED, "now": _iso(now)}
+            values |= {"cancelled": CANCELLED, "now": ledger_time(now)}
             values |= {"chunks_size": len(run["chunks"])} if run.get("chunks") else {}
         removed = self._update(
             run_key(run_id),
@@ -224,7 +225,7 @@ class Ledger:
             version.ledger_key,
             "SET cancelled_at = :now",
             "attribute_exists(pk) AND attribute_not_exists(cancelled_at)",
-            now=_iso(now),
+            now=ledger_time(now),
         )
         return self._transact([removed, marked])
 
@@ -264,10 +265,6 @@ class Ledger:
 def _has_size(name: str, members: set[str] | None) -> str:
     """Return the condition that a set is as large as it was read; `:<name>_size` is its size. `size` of a missing set fails."""
     return f"size({name}) = :{name}_size" if members else f"attribute_not_exists({name})"
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _serialize(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from common.ledger import Ledger, Run, iso
+from common.ledger import Ledger, Run
 from common.slots import IsExecuting, Slots
 
-from ptmlops_contracts.ledger import CANCELLED, COLLECTING, STARTED, SUPERSEDED, Manifest, run_key, slot_holder
+from ptmlops_contracts.ledger import CANCELLED, COLLECTING, STARTED, SUPERSEDED, Manifest, ledger_time, run_key, slot_holder
 from ptmlops_contracts.state import Collected
 
 # How long a run waits between two looks for a free slot: a tenth of its age, up to ten minutes. An execution's history has
@@ -129,7 +129,7 @@ def _close(ledger: Ledger, run_id: str, *, redrives: int, now: datetime) -> None
             started=STARTED,
             collecting=COLLECTING,
             redrives=redrives,
-            now=iso(now),
+            now=ledger_time(now),
         )
     )
     if not closed and _require_usable(ledger.run(run_id), run_id).status == COLLECTING:

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -144,11 +144,6 @@ def retry_conflicts(
                 raise
         sleep(random.uniform(0.5, 1) * CONFLICT_SECONDS * 2**attempt)  # noqa: S311 - jitter, no secret
     raise AssertionError("the last attempt returns or raises")
-
-
-def iso(moment: datetime) -> str:
-    """Write a moment as the ledger does: ISO 8601, UTC, milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def serialize(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, cast
 
-from common.ledger import Ledger, Run, iso, retry_conflicts
+from common.ledger import Ledger, Run, retry_conflicts
 
 from ptmlops_contracts.ledger import (
     COLLECTING,
@@ -22,6 +22,7 @@ from ptmlops_contracts.ledger import (
     RunItem,
     chunk_key,
     file_key,
+    ledger_time,
     run_key,
 )
 from start_run.arrivals import FileVersion
@@ -53,7 +54,7 @@ class Arrivals(Ledger):
             "SET joined_at = :now ADD chunks :chunk, file_count :count, file_bytes :bytes",
             "#status = :collecting AND (attribute_not_exists(chunks) OR size(chunks) < :most)",
             names=["status"],
-            now=iso(now),
+            now=ledger_time(now),
             chunk={chunk},
             count=len(files),
             bytes=sum(file.size for file in files),
@@ -130,7 +131,7 @@ class Arrivals(Ledger):
                 pk=file_key(file.bucket, file.key, file.version_id),
                 schema_version=LEDGER_VERSION,
                 run_id=run_id,
-                claimed_at=iso(now),
+                claimed_at=ledger_time(now),
             )
             for file in files
         ]
@@ -144,7 +145,11 @@ def manifest_file(file: FileVersion) -> ManifestFile:
 
 def _new_run(run_id: str, *, now: datetime) -> RunItem:
     return RunItem(
-        pk=run_key(run_id), schema_version=LEDGER_VERSION, status=COLLECTING, opened_at=iso(now), joined_at=iso(now)
+        pk=run_key(run_id),
+        schema_version=LEDGER_VERSION,
+        status=COLLECTING,
+        opened_at=ledger_time(now),
+        joined_at=ledger_time(now),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 
-class Code(str, Enum):  # noqa: UP042 - enum.StrEnum needs Python 3.11
+class Code(str, Enum):  # enum.StrEnum needs Python 3.11
     """A string constant with a description.
 
     Example:

@@ -21,7 +21,7 @@ LENGTH_BUCKETS = (
     (math.inf, "400 words or more"),
 )
 
-Number = Optional[float]  # noqa: UP045 - evaluated at import, which Python 3.9 cannot do with `|`
+Number = Optional[float]  # evaluated at import, which Python 3.9 cannot do with `|`
 Interval = Optional["list[float]"]
 
 

@@ -15,7 +15,7 @@ same item, so that a file belongs to a run that still reads its chunks, or to no
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Final, TypedDict
 
 # Items of version 1 (and those without a version, written before 0.2.0) have the files in the run's item, and no chunks.
@@ -111,7 +111,7 @@ class Manifest(TypedDict):
 
 def ledger_time(moment: datetime) -> str:
     """Return a time as ledger items have it: ISO 8601, UTC, milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def file_key(bucket: str, key: str, version_id: str) -> str:

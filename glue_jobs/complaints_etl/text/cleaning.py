@@ -27,7 +27,7 @@ _REPEATED_LETTER = re.compile(r"(?![Xx])([^\W\d_])\1{3,}")  # masks (XXXX) keep 
 _LONGEST_NUMBER = 60
 _BETWEEN_DIGITS = r"[\s().,+/\-]{0,3}+"
 _PART_OF_A_NUMBER_OR_WORD = re.compile(
-    rf"(?s)(?=.{{1,41}}\Z)(?:(?<=\s)[^\s\d]*+|(?<![\s\d().,+/\-]))\d(?:{_BETWEEN_DIGITS}\d)*+(?:{_BETWEEN_DIGITS}|\S*+)\Z"
+    rf"(?s)(?=.{{1,41}}\Z)(?:(?<=\s)[^\s\d]*+|(?<![\s\d().,+/\-]))\d(?:{_BETWEEN_DIGITS}\d)*(?:{_BETWEEN_DIGITS}|\S*+)\Z"
     r"|(?<=\s)\S+\Z"
 )
 

@@ -7,7 +7,7 @@ import re
 _SENDERS = ("De", "From", "Para", "To", "Enviado", "Enviado el", "Sent")
 _HEADER_NAME = rf"[ \t>]*+({'|'.join(_SENDERS)}|Fecha|Date|Asunto|Subject|CC|Cc):[ \t]"
 _HEADER_NAMES = re.compile(rf"(?m)^{_HEADER_NAME}")
-_HEADERS = re.compile(rf"(?m)^{_HEADER_NAME}.{{0,120}}+$(?:\n{_HEADER_NAME}.{{0,120}}+$)++")
+_HEADERS = re.compile(rf"(?m)^{_HEADER_NAME}.{{0,120}}+$(?:\n{_HEADER_NAME}.{{0,120}}+$)+")
 _NOT_THE_SUBJECT = re.compile(rf"(?m)^(?:[ \t>]*+(?:Asunto|Subject):[ \t]|{_HEADER_NAME}.*+$)")
 _QUOTE_BEGINS = re.compile(
     r"(?m)^[ \t>]*+(?:-{2,}+[ \t]*+(?:Mensaje original|Mensaje reenviado|Original Message|Forwarded message)[ \t]*+-{2,}+"
@@ -21,12 +21,12 @@ _LOWER = "".join(letter for letter in map(chr, range(0x250)) if letter.islower()
 _LETTER = r"[^\W\d_]"
 _SIGNED = (
     rf"(?:(?=\S{{0,60}}@|www\.|https?:)\S++"
-    rf"|(?:[{_UPPER}][{_LOWER}]++|{_LETTER}{{1,3}}(?!{_LETTER})|(?!{_LETTER})\S)++)"
+    rf"|(?:[{_UPPER}][{_LOWER}]++|{_LETTER}{{1,3}}(?!{_LETTER})|(?!{_LETTER})\S)+)"
 )
 _SPACE = r"[^\S\n]"  # also the non-breaking space of HTML
 _SIGNATURE = re.compile(
     r"(?m)\n--[ \t]*+\n(?=[\s\S]{0,250}\Z)"
-    rf"(?:(?=.{{1,80}}$){_SPACE}*+{_SIGNED}(?:{_SPACE}++{_SIGNED}){{0,7}}+(?<![{_LOWER}][.!?]){_SPACE}*+(?:\n|\Z)){{1,6}}+\s*+\Z"
+    rf"(?:(?=.{{1,80}}$){_SPACE}*+{_SIGNED}(?:{_SPACE}++{_SIGNED}){{0,7}}(?<![{_LOWER}][.!?]){_SPACE}*+(?:\n|\Z)){{1,6}}\s*+\Z"
 )
 _WORD = re.compile(r"[^\W_]{3}")
 

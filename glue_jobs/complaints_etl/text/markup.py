@@ -11,14 +11,15 @@ _NAMES = {name: chr(code) for name, code in name2codepoint.items()} | {"apos": "
 _REPLACEMENT = "\ufffd"
 
 # Only tags with names of HTML and nothing but attributes in them: `<a las 3>` and `saldo <b y saldo> c` are the writer's. No pattern
-# looks beyond the next "<", or a text of nothing else would take the square of its length. Possessive quantifiers keep this linear.
+# looks beyond the next "<", or a text of nothing else would take the square of its length. Possessive quantifiers keep this linear;
+# not of groups, which Python before 3.11.5 matches wrongly (CPython's gh-106052).
 _ATTRIBUTES = (
     r"""(?:\s++(?:[\w:.-]++\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+'|[^\s<>"']++)"""
-    r"""|(?:checked|compact|disabled|hidden|multiple|noshade|nowrap|readonly|required|selected)(?=[\s/>])))*+\s*+/?>"""
+    r"""|(?:checked|compact|disabled|hidden|multiple|noshade|nowrap|readonly|required|selected)(?=[\s/>])))*\s*+/?>"""
 )
 _INLINE = re.compile(rf"(?ai)</?(?:a|b|em|font|i|span|strong|u){_ATTRIBUTES}")
 _BLOCK = re.compile(
-    r"(?ai)<(script|style)\b[^<>]*+>[^<]*+(?:<(?!/?\1\b)[^<]*+)*+</\1\s*+>|<!--[^<-]*+(?:(?!-->|<!--)[<-][^<-]*+)*+-->"
+    r"(?ai)<(script|style)\b[^<>]*+>[^<]*+(?:<(?!/?\1\b)[^<]*+)*</\1\s*+>|<!--[^<-]*+(?:(?!-->|<!--)[<-][^<-]*+)*-->"
     r"|</?(?:abbr|address|article|big|blockquote|body|br|center|code|dd|div|dl|dt|footer|form|h[1-6]|head|header|hr|html|img|input|"
     r"label|li|link|meta|o:p|ol|p|pre|s|section|small|strike|sub|sup|table|tbody|td|th|thead|title|tr|tt|ul)" + _ATTRIBUTES
 )

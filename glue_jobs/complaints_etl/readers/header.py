@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain, islice
 
 from complaints_etl.readers.csv_parser import CsvParser
@@ -45,10 +46,15 @@ def find_columns(header: Sequence[str], aliases: Aliases) -> dict[str, str]:
     columns = {}
     for ours, names in aliases.items():
         # Our own name is always an alias: a review list that comes back has it, whatever the settings call the column.
-        match = next((by_name[fold(name)] for name in (*names, ours) if fold(name) in by_name), None)
+        match = next((by_name[name] for name in _folded((*names, ours)) if name in by_name), None)
         if match is not None:
             columns[ours] = match
     return columns
+
+
+@lru_cache  # the settings' names, compared with a hundred lines of every file
+def _folded(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(fold, names))
 
 
 def require_text_column(header: Sequence[str], aliases: Aliases, first_line: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from ptmlops_contracts.keys import OutputKeys, s3_uri
 from ptmlops_contracts.report import Report, Rows
 from ptmlops_contracts.run import CANCELLED_ERROR, RUN_VERSION, ModelInUse, PromotionSummary, Published, RunDocument
 from ptmlops_contracts.state import NONE, StateDocument
+from ptmlops_contracts.words import accounting, quantity
 from record_run.history import Event, state_seconds
 
 NO_ROWS = Rows(read=0, accepted=0, rejected=0, duplicates=0)
@@ -74,19 +75,18 @@ def run_document(
 
 def notice(run: RunDocument, *, output_bucket: str, environment: str) -> str:
     """Write the message to subscribers: counts, duration, cost and where the results are. It holds no personal data."""
-    rows = run["rows"]
     lines = [
         f"Run {run['run_id']} {run['status'].lower()} after {run['seconds']:.0f} s; about USD {run['cost_usd']:.2f}.",
-        f"Rows: {rows['read']} read, {rows['accepted']} accepted, {rows['rejected']} rejected, {rows['duplicates']} duplicates.",
+        f"{accounting(run['rows'])}.",
     ]
     if run["files_refused"] and "error" not in run:
         lines.append(
-            f"{run['files_refused']} of {run['files']} files refused: too many of their rows were rejected. The report names them."
+            f"{run['files_refused']:,} of {quantity(run['files'], 'file')} refused: too many rows were rejected. The report says which."
         )
     if run["scored"]:
-        lines.append(f"{run['scored']} complaints classified; {run['needs_review']} wait for a person.")
+        lines.append(f"{quantity(run['scored'], 'complaint')} classified; {run['needs_review']:,} to be read by a person.")
     if run["not_answered"]:
-        lines.append(f"{run['not_answered']} complaints got no answer; they are first in the review list.")
+        lines.append(f"{quantity(run['not_answered'], 'complaint')} without an answer: first in the review list.")
     if run["trained"]:
         lines.append(f"A model was trained: {run['promotion']['decision']} ({'; '.join(run['promotion']['reasons'])}).")
     keys = OutputKeys(run["run_id"])
@@ -114,7 +114,7 @@ def files_wait_notice(run: RunDocument, files: int, *, environment: str) -> str:
     return "\n".join(
         [
             f"Run {run['run_id']} {run['status'].lower()} while it collected files. Nothing was processed, and nothing is lost.",
-            f"{files} {'file waits' if files == 1 else 'files wait'}: the next upload, or "
+            f"{quantity(files, 'file waits', 'files wait')}: the next upload, or "
             f"`ptmlops reconcile --environment {environment}`, starts a run that takes them.",
         ]
     )

@@ -13,8 +13,9 @@ import boto3
 import pytest
 from common.ledger import serialize
 from moto import mock_aws
-from record_run import handler
+from record_run import handler, summary
 
+from ptmlops_contracts.keys import OutputKeys
 from tests.unit.lambdas.conftest import CONTEXT
 
 RUNS = Path(__file__).parents[3] / "stacks/components/runs_table.json"  # read, so that these tests run without the CDK, too
@@ -166,10 +167,10 @@ def test_subscribers_hear_what_how_many_how_long_how_much_and_where_and_no_name(
     assert RUN in subject
     assert "succeeded" in subject
     for part in (
-        "100 read",
+        "100 rows: 90 accepted",
         "4 rejected",
         "90 complaints classified",
-        "7 wait",
+        "7 to be read",
         "USD 0.67",
         f"s3://output/runs/run_id={RUN}/",
     ):
@@ -276,3 +277,18 @@ def test_a_run_that_a_person_cancelled_says_so_and_how_to_go_on(
     assert "A person cancelled it" in message
     assert f"ptmlops replay {RUN} --environment dev" in message
     assert "failed" not in message
+
+
+def test_one_is_singular_in_a_notice(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:
+    succeed(aws, record)
+    key = OutputKeys(RUN).document
+    run = json.loads(aws["s3"].get_object(Bucket="output", Key=key)["Body"].read())
+    run.update(
+        rows={"read": 1, "accepted": 1, "rejected": 0, "duplicates": 0}, scored=1, needs_review=1, files=1, not_answered=1
+    )
+
+    text = summary.notice(run, output_bucket="output", environment="dev")
+
+    assert "1 row: 1 accepted, 0 duplicates, 0 rejected." in text
+    assert "1 complaint classified; 1 to be read by a person." in text
+    assert "1 complaint without an answer" in text

@@ -278,14 +278,22 @@ def _quotas(target: Target, settings: Settings, service: str) -> Findings:
             yield Finding(wanted.name, Status.NOT_CHECKED, found, "look for it in the console of Service Quotas")
             continue
         value = int(_applied(client, service, default))
+        # What runs need adds up, but the functions' concurrency is for all of them.
+        runs_at_once = 1 if service == "lambda" else settings.arrivals.max_running
+        wanted_by_all = wanted.needed * runs_at_once
+        request = (
+            f"aws service-quotas request-service-quota-increase --service-code {service} "
+            f"--quota-code {default['QuotaCode']} --desired-value {wanted_by_all}"
+        )
         if value < wanted.needed:
-            yield Finding(
-                wanted.name,
-                Status.BLOCKED,
-                f"{value}, and each run at the same time needs {wanted.needed} ({wanted.setting})",
-                f"aws service-quotas request-service-quota-increase --service-code {service} "
-                f"--quota-code {default['QuotaCode']} --desired-value {wanted.needed}",
+            found = f"{value}, and each run at the same time needs {wanted.needed} ({wanted.setting})"
+            yield Finding(wanted.name, Status.BLOCKED, found, request)
+        elif value < wanted_by_all:
+            found = (
+                f"{value}: enough for one run. {runs_at_once} at the same time (arrivals.max_running) need {wanted_by_all}, "
+                "and wait for each other"
             )
+            yield Finding(wanted.name, Status.NOTE, found, request)
         else:
             yield Finding(wanted.name, Status.OK, f"{value}; each run at the same time needs {wanted.needed}")
 

@@ -59,7 +59,7 @@ def granted(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, tuple[float,
             "ml.m5.xlarge for training job usage": (0, 15),
             "ml.m5.xlarge for spot training job usage": (0, None),
             "ml.m5.large for processing job usage": (4, None),
-            "ml.m5.large for transform job usage": (1, None),
+            "ml.m5.large for transform job usage": (2, None),
         },
         "glue": {"Max concurrent job runs per account": (30, None), "Max task DPUs per account": (100, None)},
         "lambda": {"Concurrent executions": (1000, 10)},
@@ -181,7 +181,7 @@ def test_a_missing_or_failed_bootstrap_blocks(target: Target) -> None:
     [
         ({"training": {"spot": True}}, "ml.m5.xlarge for spot training job usage", "0, and each run"),
         ({"tuning": {"max_jobs": 20, "max_parallel_jobs": 16}}, "ml.m5.xlarge for training job usage", "15, and each run"),
-        ({"compute": {"scoring_instances": 2}}, "ml.m5.large for transform job usage", "1, and each run"),
+        ({"compute": {"scoring_instances": 3}}, "ml.m5.large for transform job usage", "2, and each run"),
         ({"compute": {"prepare_workers": 26, "prepare_worker": "G.4X"}}, "Max task DPUs per account", "needs 104"),
     ],
     ids=["a spot quota of its own", "the granted value, not the default", "instances per job", "workers times DPUs"],
@@ -288,3 +288,13 @@ def test_the_command_reports_each_line_and_fails_if_something_blocks(
     assert {"check", "status", "found", "next_step"} == set(document[0])
     assert all(entry["check"] in shown.stdout and entry["next_step"] in shown.stdout for entry in document)
     assert ("not bootstrapped" in shown.stdout) is not ready
+
+
+def test_a_quota_for_one_run_only_is_a_note_with_the_command_for_all(
+    target: Target, granted: dict[str, dict[str, tuple[float, float | None]]]
+) -> None:
+    granted["sagemaker"]["ml.m5.large for transform job usage"] = (1, None)
+    finding = found(target, settings_of(arrivals={"max_running": 3}), "ml.m5.large for transform job usage")
+    assert finding.status is Status.NOTE
+    assert "3 at the same time (arrivals.max_running) need 3" in finding.found
+    assert finding.next_step.endswith("--desired-value 3")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 # Version 2 has `collect`. A document without `schema_version` was started before version 0.2.0 of the software: it is version 1.
@@ -138,7 +138,9 @@ class EvaluationRequest(TypedDict):
 NO_CHAMPION = Champion(version=NONE, model_name=NONE, model_data_url=NONE, macro_f1=0, evaluation_uri=NONE)
 
 
-def champion_entry(package: Mapping[str, Any] | None, *, request_uri: str, role_arn: str) -> Champion:
+def champion_entry(
+    package: Mapping[str, Any] | None, *, request_uri: str, role_arn: str, network: Mapping[str, Sequence[str]]
+) -> Champion:
     """Describe the model that serves, for `$.plan.champion`.
 
     `evaluation_uri` is the address that was recorded when the package was registered, not one derived from its run: a package
@@ -148,6 +150,7 @@ def champion_entry(package: Mapping[str, Any] | None, *, request_uri: str, role_
         package: the answer of DescribeModelPackage, or None if no version is approved.
         request_uri: the folder of this run's request.json.
         role_arn: the role of SageMaker Models.
+        network: their VpcConfig, or empty.
     """
     if package is None:
         return Champion(**{**NO_CHAMPION, "model_data_url": request_uri})
@@ -155,20 +158,21 @@ def champion_entry(package: Mapping[str, Any] | None, *, request_uri: str, role_
     recorded = str(metadata.get("evaluation_uri", NONE))
     return Champion(
         version=str(package["ModelPackageVersion"]),
-        model_name=model_name(package, role_arn),
+        model_name=model_name(package, role_arn, network),
         model_data_url=_artifact(package),
         macro_f1=_number(metadata.get("macro_f1")),
         evaluation_uri=recorded if recorded.startswith("s3://") else NONE,
     )
 
 
-def model_name(package: Mapping[str, Any], role_arn: str) -> str:
+def model_name(package: Mapping[str, Any], role_arn: str, network: Mapping[str, Sequence[str]]) -> str:
     """Return the name of the SageMaker Model that serves a package: `<group>-v<version>-<8 digits>`.
 
-    The digits come from the artifact's address and the role. A group that is deleted and made again counts versions from 1 again, and a
-    Model cannot get another role.
+    The digits come from the artifact's address, the role and the network, none of which a Model can change. A group that is deleted and
+    made again counts versions from 1 again.
     """
-    digest = hashlib.sha256(f"{_artifact(package)} {role_arn}".encode()).hexdigest()
+    parts = [_artifact(package), role_arn, *(f"{key}={','.join(sorted(network[key]))}" for key in sorted(network))]
+    digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()
     return f"{package['ModelPackageGroupName']}-v{package['ModelPackageVersion']}-{digest[:8]}"
 
 

@@ -23,14 +23,14 @@ def ensure_model(
 ) -> str:
     """Create the SageMaker Model of a package unless it exists, and return its name.
 
-    The name identifies version, artifact and role. The Model refers to the package's container, not to the package: SageMaker deploys
+    The name identifies version, artifact, role and network. The Model refers to the package's container, not to the package: SageMaker deploys
     only approved packages, and the Model of a pending package must exist before a person approves it. `network` is its VpcConfig, or
     empty.
 
     Raises:
         ModelMismatchError: a Model with this name has another role or artifact, so somebody else made it.
     """
-    name, container = model_name(package, role_arn), package["InferenceSpecification"]["Containers"][0]
+    name, container = model_name(package, role_arn, network), package["InferenceSpecification"]["Containers"][0]
     found = _describe(client, name)
     if found is None:
         try:

@@ -108,7 +108,12 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
     for split in SPLITS:
         parts = split_keys(CLIENTS.s3, bucket=bucket, split=split, runs=runs)
         write_json(CLIENTS.s3, bucket, keys.split_manifest(split), training_rows_manifest(bucket, parts))
-    champion = champion_entry(registry.champion, request_uri=s3_uri(bucket, keys.plan), role_arn=settings.model_role_arn)
+    champion = champion_entry(
+        registry.champion,
+        request_uri=s3_uri(bucket, keys.plan),
+        role_arn=settings.model_role_arn,
+        network=settings.model_network,
+    )
     if decision.score and registry.champion:
         # Models are in no stack: somebody may have deleted this one, or its role was made again.
         ensure_model(

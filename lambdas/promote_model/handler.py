@@ -145,7 +145,9 @@ def _promote(state: StateDocument, settings: Settings, *, redrives: int) -> Plan
     if serving is None and plan["score"]:
         raise NoChampionError(_no_champion_message(run_id, plan, promotion))
     entry = (
-        champion_entry(serving, request_uri=plan["request_uri"], role_arn=settings.model_role_arn)
+        champion_entry(
+            serving, request_uri=plan["request_uri"], role_arn=settings.model_role_arn, network=settings.model_network
+        )
         if serving
         else plan["champion"]
     )
@@ -249,7 +251,9 @@ def _train_again(plan: Plan, refused: str, run_id: str, *, redrives: int) -> Pla
 
 def _compare_again(plan: Plan, champion: Package | None, settings: Settings, run_id: str) -> Plan:
     """Write a request.json that lets Evaluate compare with the current champion. Return the plan with this champion."""
-    entry = champion_entry(champion, request_uri=plan["request_uri"], role_arn=settings.model_role_arn)
+    entry = champion_entry(
+        champion, request_uri=plan["request_uri"], role_arn=settings.model_role_arn, network=settings.model_network
+    )
     key = PreparedKeys(run_id).request
     request: EvaluationRequest = read_json(CLIENTS.s3, settings.prepared_bucket, key)
     request = {

@@ -120,7 +120,7 @@ def test_the_champions_entry_comes_from_the_package_alone(
 ) -> None:
     recorded = {**PACKAGE["CustomerMetadataProperties"], **metadata}  # type: ignore[dict-item]
     package = {**PACKAGE, "CustomerMetadataProperties": {name: text for name, text in recorded.items() if text is not None}}
-    entry = state.champion_entry(package, request_uri="s3://prepared/plan/", role_arn=ROLE)
+    entry = state.champion_entry(package, request_uri="s3://prepared/plan/", role_arn=ROLE, network={})
     assert (entry["evaluation_uri"], entry["macro_f1"]) == (evaluation_uri, macro_f1), why
     assert (entry["version"], entry["model_data_url"]) == ("3", "s3://models/model.tar.gz")
     assert re.fullmatch(r"group-v3-[0-9a-f]{8}", entry["model_name"])
@@ -130,7 +130,7 @@ ROLE = "arn:aws:iam::123456789012:role/model-role"
 
 
 def test_without_a_champion_the_entry_has_a_value_for_every_state() -> None:
-    entry = state.champion_entry(None, request_uri="s3://prepared/plan/", role_arn=ROLE)
+    entry = state.champion_entry(None, request_uri="s3://prepared/plan/", role_arn=ROLE, network={})
     assert entry == {**state.NO_CHAMPION, "model_data_url": "s3://prepared/plan/"}
     assert entry.keys() == state.Champion.__annotations__.keys()
 

@@ -363,6 +363,18 @@ def test_the_champion_gets_a_model_of_the_present_role(deployed: ModuleType, mon
     assert models() == {before: ROLE, after: f"{ROLE}-2"}
 
 
+def test_the_champion_gets_a_model_in_the_present_network(deployed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    package("Approved")
+    prepared("r1", 0, to_score=5)
+    before = plan(deployed, "r1")["champion"]["model_name"]
+    network = {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1", "subnet-2"]}
+    monkeypatch.setenv("MODEL_NETWORK", json.dumps(network))
+    after = plan(deployed, "r1")["champion"]["model_name"]
+    assert after != before
+    described = boto3.client("sagemaker").describe_model(ModelName=after)
+    assert described["VpcConfig"] == network
+
+
 def test_a_model_that_somebody_else_made_is_not_used(deployed: ModuleType) -> None:
     package("Approved")
     prepared("r1", 0, to_score=5)

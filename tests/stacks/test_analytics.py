@@ -30,6 +30,7 @@ def found(value: Any, key: str) -> Iterator[Any]:
         yield from found(item, key)
 
 
+@pytest.mark.slow
 def test_the_linter_sees_into_the_dashboard(shared_templates: dict[str, Template], tmp_path: Path) -> None:
     body = copy.deepcopy(shared_templates["analytics"].body)
     [dashboard] = [resource for resource in body["Resources"].values() if resource["Type"] == "AWS::QuickSight::Dashboard"]

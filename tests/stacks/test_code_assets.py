@@ -41,6 +41,7 @@ def test_environments_on_aws_bring_numba_to_their_jobs_and_local_aws_does_not() 
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_archive_holds_the_pinned_wheels_beside_the_code(tmp_path: Path) -> None:
     stack = cdk.Stack(cdk.App(outdir=str(tmp_path)), "Stack")
     assets = [
@@ -117,6 +118,7 @@ def modules_archive(tmp_path: Path) -> Path:
     return packed
 
 
+@pytest.mark.slow
 def test_the_glue_jobs_modules_install_from_their_archive_alone(modules_archive: Path, tmp_path: Path) -> None:
     """As Glue calls it: pip finds every requirement among the wheels, with no package index."""
     shutil.unpack_archive(modules_archive, tmp_path)
@@ -180,6 +182,7 @@ def test_both_glue_jobs_install_the_same_archive_and_may_read_it(templates: dict
     assert len(readers) == 2
 
 
+@pytest.mark.slow
 def test_only_local_aws_goes_on_without_the_wheels(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,8 @@ from tests.stacks.conftest import STACKS, Template, kept_assembly, read_template
 from tests.stacks.test_permissions import clients
 from tests.stacks.test_static_checks import cfn_lint
 
+pytestmark = pytest.mark.slow
+
 NETWORK = {
     "vpc_id": "vpc-0123456789abcdef0",
     "subnet_ids": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from aws_cdk.region_info import RegionInfo
 
 from stacks.components import supported
 from tests.stacks import derive_support
 
 
+@pytest.mark.slow
 def test_the_tables_are_what_the_packages_say(shared_templates: dict[str, Any]) -> None:
     types = {body["Type"] for template in shared_templates.values() for body in template.body["Resources"].values()}
     derived = derive_support.derive(types)

@@ -6,6 +6,8 @@ import pytest
 
 from tests.stacks.conftest import Template, settings_of, synthesize
 
+pytestmark = pytest.mark.slow
+
 UPLOADER = "arn:aws:iam::111122223333:role/uploader"
 THROUGH_S3 = {"StringEquals": {"kms:ViaService": {"Fn::Join": ["", ["s3.us-east-1.", {"Ref": "AWS::URLSuffix"}]]}}}
 

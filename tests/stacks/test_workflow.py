@@ -99,6 +99,7 @@ def test_a_job_outlives_its_own_timeout_before_the_state_gives_up(definition: di
         ("Publish", "StartJobRun"),
     ],
 )
+@pytest.mark.slow
 def test_job_requests_are_what_the_service_accepts(definition: dict[str, Any], state: str, operation: str) -> None:
     """Unknown fields, missing fields and wrong types, by botocore's model of the service."""
     service = "glue" if operation == "StartJobRun" else "sagemaker"

@@ -57,6 +57,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_generated_parts_are_what_the_code_says(generate: ModuleType) -> None:
     """A setting, a reason code or a report field that is not documented fails here: run `python docs/generate.py`."""
     outdated = [path.name for path, text in generate.pages() if text != path.read_text(encoding="utf-8")]
@@ -96,6 +97,7 @@ def _commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
             yield " ".join((*path, name))
 
 
+@pytest.mark.slow
 def test_the_site_loads_nothing_from_another_host(site: Path) -> None:
     foreign = re.compile(r"""(?:<script[^>]+src|<link[^>]+rel="stylesheet"[^>]+href|<img[^>]+src)=["']?(?:https?:)?//""")
     assert [page.name for page in site.rglob("*.html") if foreign.search(page.read_text(encoding="utf-8"))] == []

@@ -170,6 +170,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 def test_the_time_grows_with_the_length_alone() -> None:
     """Of what grows with its square, one such text alone takes minutes."""
     size = 300_000

@@ -57,6 +57,7 @@ def written(rows: list[list[str]], separator: str = ",", quoting: Any = csv.QUOT
     st.sampled_from(["\n", "\r\n"]),
     st.sampled_from(["", "\ufeff"]),
 )
+@pytest.mark.slow
 def test_what_a_csv_writer_wrote_gives_the_same_rows(
     rows: list[list[str]], separator: str, quoting: int, line_end: str, mark: str
 ) -> None:
@@ -73,6 +74,7 @@ def test_what_a_csv_writer_wrote_gives_the_same_rows(
     st.sampled_from(["text,id", "text", '"text","date"', "queja;id;x", 'te"xt,id', "id,text,text"]),
     st.sampled_from(["utf-8", "utf-8-sig", "cp1252", "utf-16"]),
 )
+@pytest.mark.slow
 def test_a_hostile_file_gives_the_same_rows(
     rows: list[list[str]], separator: str, line_end: str, header: str, encoding: str
 ) -> None:

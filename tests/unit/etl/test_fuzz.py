@@ -84,6 +84,7 @@ def files(draw: st.DrawFn) -> tuple[str, bytes]:
 @example(("a.csv", b"text" + b",a" * 300_000))  # a header whose names take hours to tell apart, were they not counted first
 @example(("a.jsonl", json.dumps({"text": "hola", **{str(key): 1 for key in range(300_000)}}).encode()))
 @example(("a.jsonl", json.dumps({"text": "hola", "clave u00f1ana " * 200_000: 1}).encode()))
+@pytest.mark.slow
 def test_a_hostile_file_is_read_row_by_row_or_refused_by_name(file: tuple[str, bytes]) -> None:
     try:
         table = read_table(*file, ALIASES)
@@ -114,6 +115,7 @@ plain = st.lists(nasty | st.text(st.characters(exclude_categories=["Cc", "Cs"]),
     st.sampled_from([1, 5, 1000, 10**6]),
 )
 @example([["", "\n\ufeff"]], ",", "\n", "utf-8", 1)
+@pytest.mark.slow
 def test_what_a_csv_writer_wrote_is_read_back_whole(
     rows: list[list[str]], mark: str, end: str, encoding: str, block: int
 ) -> None:

@@ -391,6 +391,7 @@ def test_a_thousand_copies_pack_well_and_are_no_bomb() -> None:
     assert len(texts(read("a.csv.gz", packed))) == 20_000
 
 
+@pytest.mark.slow
 def test_a_bomb_is_noticed_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     of = Evidence.of
@@ -457,6 +458,7 @@ def test_counting_tells_where_a_file_may_be_cut() -> None:
     ("name", "line"),
     [("a.csv", b'"una queja, con coma",a\n'), ("a.csv.gz", b'"una queja, con coma",a\n'), ("a.jsonl", b'{"queja": "x"}\n')],
 )
+@pytest.mark.slow
 def test_rows_come_before_the_file_is_read_to_its_end(name: str, line: bytes) -> None:
     """So memory holds blocks and not files: each row is given while the rest of its file is not yet there."""
     passes: list[int] = []

@@ -511,6 +511,7 @@ def _sound(value: Any, low: float, high: float) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
+@pytest.mark.slow
 def test_whatever_stands_in_the_evaluation_only_sound_numbers_promote() -> None:
     """Any JSON in any place: no crash, and an approval only where the value there is a number that may be."""
 

@@ -423,6 +423,7 @@ def test_the_evaluation_of_another_run_never_promotes(deployed: ModuleType) -> N
     "label",
     ["crédito, «tarjeta»", "it's; (x) 100% \n\t\x00 <b>", "😡" * 300, "n\u0303andu\u0301", "a" * 2000, "\u2028", "\ud800"],
 )
+@pytest.mark.slow
 def test_no_label_makes_a_request_that_the_service_refuses(
     deployed: ModuleType, monkeypatch: pytest.MonkeyPatch, label: str
 ) -> None:

@@ -219,6 +219,7 @@ def test_two_at_once_do_not_open_two_runs(deployed: ModuleType) -> None:
     assert not book.open("second", [two], instead_of=None, now=NOW)
 
 
+@pytest.mark.slow
 def test_a_batch_of_more_files_than_a_transaction_takes_is_one_run(deployed: ModuleType) -> None:
     send(*[message(f"{number:03}.csv") for number in range(220)])
     [keys] = files_of_runs().values()

@@ -75,6 +75,7 @@ def can_be_sent(service: str, case: Case) -> bool:
 
 
 @pytest.mark.parametrize("service", sorted(OPERATIONS))
+@pytest.mark.slow
 def test_each_constraint_of_the_model_is_enforced(sandbox: Sandbox, service: str) -> None:
     caller = client(sandbox, service)
     accepted, counts = [], Counter[str]()
@@ -89,6 +90,7 @@ def test_each_constraint_of_the_model_is_enforced(sandbox: Sandbox, service: str
     assert counts
 
 
+@pytest.mark.slow
 def test_the_operations_are_those_that_the_product_calls() -> None:
     called = {name for folder in ("lambdas", "glue_jobs", "ptmlops") for name in _methods(folder)}
     session = botocore.session.get_session()

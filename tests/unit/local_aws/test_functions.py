@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 
 from tests.unit.local_aws.conftest import Sandbox, allow, eventually
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_handler_runs_with_its_own_variables_role_and_context(sandbox: Sandbox) -> None:
     function = sandbox.function(

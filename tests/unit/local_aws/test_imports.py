@@ -12,6 +12,8 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from local_aws.services.cloudformation.imports import IMPORTABLE
 from tests.unit.local_aws.conftest import Sandbox
 
+pytestmark = pytest.mark.slow
+
 KEPT: dict[str, Any] = {"Type": "AWS::S3::Bucket", "DeletionPolicy": "RetainExceptOnCreate", "Properties": {}}
 TABLE: dict[str, Any] = {
     "Type": "AWS::DynamoDB::Table",

@@ -8,12 +8,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from local_aws.authorization.evaluate import Call, decide
 from local_aws.authorization.policies import parse
 from local_aws.authorization.principals import Principal
 from local_aws.authorization.record import FILE, Recorder
 from tests.judge import ACCOUNT, disagreements, read_decisions
 from tests.unit.local_aws.conftest import Sandbox
+
+pytestmark = pytest.mark.slow
 
 CALLS = 12_000
 REGION = f"us-east-1:{ACCOUNT}"

@@ -38,6 +38,7 @@ def encrypted_bucket(sandbox: Sandbox, key_arn: str) -> str:
     return bucket
 
 
+@pytest.mark.slow
 def test_a_bucket_s_policy_denies_and_allows(sandbox: Sandbox) -> None:
     bucket, role = sandbox.bucket(), sandbox.role("lambda", allow("s3:GetObject"))
     other = sandbox.role("lambda")
@@ -104,6 +105,7 @@ def test_a_copy_takes_reading_the_source(sandbox: Sandbox) -> None:
     assert sandbox.as_role(sandbox.role("lambda", write, read), "s3").copy_object(**arguments)["CopyObjectResult"]
 
 
+@pytest.mark.slow
 def test_a_queue_takes_events_of_the_rule_that_its_policy_names_and_no_others(sandbox: Sandbox) -> None:
     events, sqs = sandbox.client("events"), sandbox.client("sqs")
     url, dead_url = (sqs.create_queue(QueueName=sandbox.name("q"))["QueueUrl"] for _ in range(2))

@@ -32,6 +32,7 @@ def _refused(call: Any, *parts: str) -> None:
 # -- what AWS's own API models refuse -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_job_name_that_breaks_the_pattern_is_refused(sandbox: Sandbox) -> None:
     sagemaker = sandbox.client("sagemaker")
     request: dict[str, Any] = {
@@ -120,6 +121,7 @@ def test_the_drop_policy_uploads_in_parts_and_neither_reads_nor_deletes(sandbox:
     _refused(lambda: s3.list_objects_v2(Bucket=bucket), "AccessDenied")
 
 
+@pytest.mark.slow
 def test_a_denial_names_the_action(sandbox: Sandbox) -> None:
     role = sandbox.role("lambda")
     _refused(lambda: sandbox.as_role(role, "stepfunctions").list_state_machines(), "AccessDenied", "states:ListStateMachines")
@@ -258,6 +260,7 @@ def lambda_handler(event, context):
 """
 
 
+@pytest.mark.slow
 def test_a_custom_resource_is_made_changed_and_deleted_by_its_function(sandbox: Sandbox) -> None:
     cloudformation, bucket, stack = sandbox.client("cloudformation"), sandbox.bucket(), sandbox.name("stack")
     function = sandbox.function(CUSTOM, role=data_role(sandbox, "lambda", bucket))

@@ -46,6 +46,7 @@ def _create(sandbox: Sandbox, stack: str, template: dict[str, Any], **more: Any)
     sandbox.client("cloudformation").create_stack(StackName=stack, TemplateBody=json.dumps(template), **more)
 
 
+@pytest.mark.slow
 def test_a_creation_that_fails_is_rolled_back_with_the_reason(sandbox: Sandbox) -> None:
     stack = sandbox.name("stack")
     _create(sandbox, stack, _template("j" * 300))

@@ -43,6 +43,7 @@ def test_no_module_imports_itself_through_others() -> None:
     TopologicalSorter(graph).prepare()  # raises CycleError, with the modules of the cycle
 
 
+@pytest.mark.slow
 def test_each_module_can_be_imported_first() -> None:
     """In an interpreter that has imported no other module of the package's services."""
     script = f"""
@@ -58,6 +59,7 @@ for name in {sorted(MODULES)!r}:
     assert result.returncode == 0, result.stderr[-2000:]
 
 
+@pytest.mark.slow
 def test_moto_is_patched_in_one_place_only() -> None:
     """`Class.method = …` on an imported name would skip the check of signatures."""
     found = []

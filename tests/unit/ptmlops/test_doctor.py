@@ -186,6 +186,7 @@ def test_a_missing_or_failed_bootstrap_blocks(target: Target) -> None:
     ],
     ids=["a spot quota of its own", "the granted value, not the default", "instances per job", "workers times DPUs"],
 )
+@pytest.mark.slow
 def test_a_quota_that_is_too_small_blocks_with_the_command(
     target: Target, granted: object, tables: dict[str, Any], check: str, told: str
 ) -> None:
@@ -247,6 +248,7 @@ def test_the_subscription_of_quicksight_is_judged_by_status_and_edition(
     assert finding.status is status
 
 
+@pytest.mark.slow
 def test_an_environment_that_would_notify_nobody_is_blocked(target: Target) -> None:
     finding = found(target, settings_of(alarms={}), "alarm addresses")
     assert finding.status is Status.BLOCKED

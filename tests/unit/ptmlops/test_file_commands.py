@@ -675,6 +675,7 @@ def test_replay_takes_one_way_to_choose(account: Account) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("--dead-letters",)])
+@pytest.mark.slow
 def test_dead_letters_are_sent_again(account: Account, arguments: tuple[str, ...]) -> None:
     account.target.client("sqs").send_message(
         QueueUrl=account.target.outputs["DeadLetterQueueUrl"], MessageBody='{"detail-type": "Object Created"}'

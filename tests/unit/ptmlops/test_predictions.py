@@ -9,6 +9,7 @@ import sys
 from datetime import UTC, datetime
 
 import pyarrow as pa
+import pytest
 
 from local_aws import ROOT
 from ptmlops import predictions
@@ -34,6 +35,7 @@ def test_a_time_has_its_offset() -> None:
     assert text == "predicted_at\r\n2026-11-28 10:15:00+00:00\r\n"
 
 
+@pytest.mark.slow
 def test_spark_is_not_needed() -> None:
     program = (
         "import sys; sys.modules['pyspark'] = None\n"

@@ -32,6 +32,7 @@ def test_an_environment_that_keeps_its_data_is_not_emptied() -> None:
         removal.empty(Target("prod", boto3.Session(region_name="us-east-1")), lambda _: None)
 
 
+@pytest.mark.slow
 def test_a_dead_letter_goes_back_to_where_it_was_going(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file's to the arrivals queue; that of a run that could not be recorded to record_run, as the rule sent it or as Lambda kept it."""
     with mock_aws():

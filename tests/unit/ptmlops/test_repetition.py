@@ -18,6 +18,8 @@ from ptmlops.options import CommonOptions
 from ptmlops.target import Target
 from ptmlops_contracts.keys import OutputKeys, PreparedKeys
 
+pytestmark = pytest.mark.slow
+
 RUN, MODEL, JOB = "20261128-101500-1a2b3c4d", "group-v3-00000000", "20261128-101500-1a2b3c4d-0-0"
 PREPARED, OUTPUT = "prepared-rows", "output-files"
 KEYS = PreparedKeys(RUN)

@@ -51,6 +51,7 @@ def objects(target: Target) -> dict[str, str]:
     return {entry["Key"]: s3.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read().decode() for entry in listed}
 
 
+@pytest.mark.slow
 def test_objects_are_as_they_were_and_newer_ones_stay(target: Target) -> None:
     s3 = target.client("s3")
     kept = {key: put(target, key, f"old {key}") for key in ("deleted", "deleted twice", "overwritten", "rewritten", "same")}
@@ -81,6 +82,7 @@ def test_objects_are_as_they_were_and_newer_ones_stay(target: Target) -> None:
     assert restored_objects.plan(target, "raw", datetime.now(UTC) + timedelta(seconds=1)).changes == []
 
 
+@pytest.mark.slow
 def test_only_objects_under_the_prefix_come_back(target: Target) -> None:
     for key in ("a/1", "b/1"):
         put(target, key, key)

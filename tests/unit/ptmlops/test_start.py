@@ -81,6 +81,7 @@ def test_help_imports_nothing_that_only_commands_need(arguments: list[str]) -> N
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["review", "push", "--help"]], ids=" ".join)
+@pytest.mark.slow
 def test_help_takes_little_more_processor_time_than_its_libraries(arguments: list[str]) -> None:
     """The goal is 2.5 times; measured 1.4 to 1.9. The margin is for other work on the machine."""
     libraries = processor_seconds("-c", "import typer, rich")
@@ -96,6 +97,7 @@ def test_help_takes_little_more_processor_time_than_its_libraries(arguments: lis
         (["pyspark"], ["try", "--labelled", "a.csv", "--out", "out"], "jobs"),
     ],
 )
+@pytest.mark.slow
 def test_a_command_whose_extra_is_missing_says_what_to_install(
     tmp_path: object, missing: list[str], arguments: list[str], extra: str
 ) -> None:
@@ -115,6 +117,7 @@ def test_without_extras_commands_on_aws_get_as_far_as_aws(tmp_path: object, monk
     assert "AWS profile 'no-such-profile' does not exist" in done.stderr
 
 
+@pytest.mark.slow
 def test_every_dependency_of_an_extra_has_its_modules_named() -> None:
     modules = metadata.packages_distributions()
     for extra, requirements in PROJECT["optional-dependencies"].items():

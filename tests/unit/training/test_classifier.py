@@ -76,6 +76,7 @@ def test_probabilities_are_calibrated_where_labels_are_noisy(trained: tuple[Mode
     assert crossfit.accuracy == pytest.approx(right.mean(), abs=0.04)
 
 
+@pytest.mark.slow
 def test_cross_fitting_does_not_profit_from_copies() -> None:
     """Labels drawn at random cannot be learned; copies of a row on both sides would make it look as if they could."""
     texts, _ = make_complaints(150, seed=3)
@@ -295,6 +296,7 @@ def test_what_cannot_be_learned_is_said(texts: list[str], labels: list[str], rea
         fit(Rows(texts, labels, [str(index) for index in range(len(texts))]), Settings())
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_resumes_and_gives_the_same_model(
     complaints: Complaints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -516,6 +518,7 @@ def test_short_texts_have_skip_bigrams_and_character_ngrams_and_long_ones_have_n
     assert feature_settings(long, "on") == FeatureSettings(LONG_TEXT_MAX_SKIP, LEAD_WORDS, True)
 
 
+@pytest.mark.slow
 def test_folds_are_told_in_order_with_what_is_known_so_far_and_no_model_depends_on_it(complaints: Complaints) -> None:
     rows, heard, whole = rows_of(complaints), [], []
     listened, crossfit = fit(rows, Settings(), progress=lambda *said: heard.append(said), report=whole.append)

@@ -60,6 +60,7 @@ def run(folder: Path, home: str, temporary: Path) -> list[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_a_python_without_numba_takes_it_from_the_wheels_and_counts_the_same(tmp_path: Path) -> None:
     for name in wheels.PACKAGES:
         wheel(tmp_path / "wheels", name)
@@ -74,6 +75,7 @@ def test_a_python_without_numba_takes_it_from_the_wheels_and_counts_the_same(tmp
     assert len(list((tmp_path / "home/.cache/ptmlops/wheels").iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_where_the_home_cannot_be_written_wheels_and_kernels_go_to_the_temporary_folder(tmp_path: Path) -> None:
     for name in wheels.PACKAGES:
         wheel(tmp_path / "wheels", name)
@@ -81,6 +83,7 @@ def test_where_the_home_cannot_be_written_wheels_and_kernels_go_to_the_temporary
     assert found.startswith(str(tmp_path / "tmp"))
 
 
+@pytest.mark.slow
 def test_wheels_of_another_python_or_without_llvmlite_are_left_alone(tmp_path: Path) -> None:
     for name in wheels.PACKAGES:
         wheel(tmp_path / "other", name, python="cp399")
@@ -89,6 +92,7 @@ def test_wheels_of_another_python_or_without_llvmlite_are_left_alone(tmp_path: P
         assert run(tmp_path / folder, str(tmp_path / "home"), tmp_path / "tmp")[-1].startswith("none ")
 
 
+@pytest.mark.slow
 def test_a_wheel_that_cannot_be_unpacked_or_fails_leaves_the_work_to_numpy(tmp_path: Path) -> None:
     for name in wheels.PACKAGES:
         wheel(tmp_path / "wheels", name)
@@ -109,6 +113,7 @@ def test_a_wheel_that_cannot_be_unpacked_or_fails_leaves_the_work_to_numpy(tmp_p
         ("cp312", "manylinux_2_17_x86_64", OWN == "cp312"),
     ],
 )
+@pytest.mark.slow
 def test_only_wheels_for_this_interpreter_and_machine_are_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, python: str, platform: str, fits: bool
 ) -> None:

@@ -86,6 +86,7 @@ def test_coverage_is_the_most_that_keeps_the_precision() -> None:
     assert found["answered_precision"] == 0.9
 
 
+@pytest.mark.slow
 def test_the_calibration_error_of_a_calibrated_model_is_what_chance_gives() -> None:
     """On few rows the measured error is large though every confidence is exactly right."""
     random = np.random.default_rng(0)
@@ -102,6 +103,7 @@ def test_the_calibration_error_of_a_calibrated_model_is_what_chance_gives() -> N
     assert wrong["expected_calibration_error_by_chance"] < 0.02
 
 
+@pytest.mark.slow
 def test_two_equal_models_differ_by_chance_alone_and_a_worse_one_is_found_out() -> None:
     """Over many holdouts: 95% intervals miss the truth in about 5% of cases, and p-values are as often small."""
     random = np.random.default_rng(1)

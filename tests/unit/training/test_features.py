@@ -100,6 +100,7 @@ def test_hashes_equal_a_plain_loop_wherever_the_word_stands(parts: list[str]) ->
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=6))
+@pytest.mark.slow
 def test_a_text_has_the_same_features_alone_and_in_a_batch(texts: list[str]) -> None:
     tokens = features.tokenise(texts)
     found = features.word_occurrences(tokens, 3, 0)
@@ -157,6 +158,7 @@ TEXTS = st.lists(
 @example(["<㐀", ">"], 0)
 @example(["<㐀", "<㐀>", "<𠀁\u200b>"], 1)
 @example(["fifteen letters0", "0 and a 20", "on 12/03/2019 it's", "ñandú 2,000 años"], 2)  # at the end of sixteen bytes
+@pytest.mark.slow
 def test_compiled_features_are_those_of_numpy(texts: list[str], max_skip: int) -> None:
     found = features.count_features(texts, max_skip=max_skip, lead_words=3)
     order = np.lexsort((found[1], found[0]))

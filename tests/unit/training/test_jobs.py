@@ -27,6 +27,8 @@ import pytest
 
 from tests.unit.training.conftest import ROOT, make_complaints
 
+pytestmark = pytest.mark.slow
+
 TRAINING = ROOT / "training"
 EVALUATION_SCHEMA = json.loads((ROOT / "docs/evaluation.schema.json").read_text(encoding="utf-8"))
 

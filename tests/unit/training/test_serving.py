@@ -141,6 +141,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+@pytest.mark.slow
 def test_the_real_toolkit_and_local_aws_answer_the_same(toolkit: Ask, local: Ask, body: bytes) -> None:
     answer = toolkit(body)
     assert answer == local(body)

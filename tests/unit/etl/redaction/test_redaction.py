@@ -26,6 +26,7 @@ from benchmarks.redaction.sentences import Sentence, in_capitals, sentences
     ],  # no seed of the benchmark's
     ids=["templates", "complaints", "capitals"],
 )
+@pytest.mark.slow
 def test_precision_and_recall_hold_on_labelled_sentences(found: list[Sentence], destroyed: int, least: float) -> None:
     result = measure(found)
     for kind in TYPES:

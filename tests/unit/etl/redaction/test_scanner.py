@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 
+import pytest
 from complaints_etl import entities, redaction
 from complaints_etl.entities import amounts, dates
 from complaints_etl.redaction.context import find_by_context
@@ -58,6 +59,7 @@ def ways(text: str) -> list[ScannedText]:
 
 @many
 @given(texts)
+@pytest.mark.slow
 def test_redaction_finds_what_a_search_of_the_whole_text_finds(text: str) -> None:
     for scanned in ways(text):
         assert redaction.redact(scanned) == redacted_by_searching(text)
@@ -65,6 +67,7 @@ def test_redaction_finds_what_a_search_of_the_whole_text_finds(text: str) -> Non
 
 @many
 @given(texts)
+@pytest.mark.slow
 def test_amounts_and_days_of_months_are_those_of_a_search_of_the_whole_text(text: str) -> None:
     for scanned in ways(text):
         runs = scanned.runs()
@@ -81,6 +84,7 @@ def test_amounts_and_days_of_months_are_those_of_a_search_of_the_whole_text(text
 
 @many
 @given(texts)
+@pytest.mark.slow
 def test_names_and_relative_days_are_those_of_a_search_of_the_whole_text(text: str) -> None:
     mentioned = {match.lastgroup for match in NAMES.pattern.finditer(fold(text))}
     expected = tuple(name for index, name in enumerate(NAMES.names) if f"n{index}" in mentioned)

@@ -59,7 +59,7 @@ synth: install  ## the templates of ENVIRONMENT into cdk.out, with no account an
 	@PTMLOPS_ENVIRONMENT=$(ENVIRONMENT) CDK_OUTDIR=cdk.out python app.py
 
 nightly: install  ## what is too slow for every change
-	@PTMLOPS_NIGHTLY=1 pytest -q
+	@PTMLOPS_NIGHTLY=1 pytest -q -n 2 --dist loadfile --durations=15
 
 install: $(READY)
 	@$(MAKE) --silent --no-print-directory -j4 $(CDK_READY) $(BROWSER_READY) $(JUDGE_READY) $(WHEELS_READY) $(GLUE_WHEELS_READY) \

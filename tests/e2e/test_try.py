@@ -194,6 +194,7 @@ def test_what_cannot_work_is_refused_at_once_in_a_line(
     assert (tmp_path / "out" / "predictions.csv").read_bytes() == b"text\nhello\n"
 
 
+@pytest.mark.nightly
 def test_labels_of_copies_alone_keep_their_answers_and_are_named(tmp_path: Path) -> None:
     """What somebody tries first: a file made by a loop, under a report's title."""
     made = [("cobros", "me cobraron dos veces la cuota {} y nadie responde"), ("app", "la aplicacion no abre {} desde ayer")]

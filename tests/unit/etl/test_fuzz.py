@@ -133,7 +133,7 @@ def test_what_a_csv_writer_wrote_is_read_back_whole(
     assert all(row.record in out.getvalue() for row in read)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_run_of_hostile_files_accounts_for_every_row(run: object) -> None:
     """Forty of them through the whole of Prepare at once."""
     found: dict[str, bytes] = {"good.csv": b"text,label\nla app no abre desde ayer,app\n"}

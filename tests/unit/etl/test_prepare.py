@@ -138,6 +138,7 @@ def test_files_that_nobody_would_expect_in_one_run(run: Run) -> None:
     assert "Ana" not in " ".join(row["detail"] for row in rejected.values())
 
 
+@pytest.mark.nightly
 def test_a_large_file_in_parts_is_the_file_as_a_whole(run: Run) -> None:
     """Cut every 1,000 bytes: inside quotes, at newlines in texts, in the middle of a character."""
     rows = [

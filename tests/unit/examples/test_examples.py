@@ -19,7 +19,7 @@ def test_each_of_the_twenty_complaints_has_its_section() -> None:
     assert sections == ids
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_product_makes_of_the_complaints_what_the_page_says() -> None:
     """Run `python -m examples.generate` if a change is intended."""
     assert expected() == EXPECTED.read_text(encoding="utf-8")

@@ -322,6 +322,7 @@ LEFT = {
 }
 
 
+@pytest.mark.nightly
 def test_everything_that_a_run_leaves_and_that_cannot_be_restored_is_reported(tmp_path: Path) -> None:
     """The pool replaces a Spark with any such report."""
     spark = WarmSpark(tmp_path / "spark")
@@ -340,6 +341,7 @@ def test_everything_that_a_run_leaves_and_that_cannot_be_restored_is_reported(tm
     assert left_over == [set(list(LEFT)[: count + 1]) for count in range(len(LEFT))]
 
 
+@pytest.mark.nightly
 def test_a_script_that_fails_is_a_failed_run_with_its_error_and_its_retry_gets_another_spark(sandbox: Sandbox) -> None:
     fail = "raise ValueError('the file has no text column')\n"
     started = "boto3.client('s3').put_object(Bucket=bucket, Key=f\"java/{arguments['--JOB_RUN_ID']}\", Body=str(java))\n"
@@ -370,6 +372,7 @@ def test_more_runs_than_allowed_are_refused_and_a_stopped_run_stops(sandbox: San
     assert eventually(lambda: glue.get_job_run(JobName=job, RunId=run)["JobRun"]["JobRunState"] == "STOPPED")
 
 
+@pytest.mark.nightly
 def test_a_run_that_crashes_takes_its_spark_with_it(sandbox: Sandbox) -> None:
     """Whether Java or the script crashes. The failure of a script is in the test of retries."""
     seen = []
@@ -383,6 +386,7 @@ def test_a_run_that_crashes_takes_its_spark_with_it(sandbox: Sandbox) -> None:
     assert len(set(seen)) == 3
 
 
+@pytest.mark.nightly
 def test_a_run_over_its_time_is_timed_out_and_the_next_run_works(sandbox: Sandbox) -> None:
     before = succeed(sandbox, "report()\n")
     job, bucket = sandbox.glue_job(f"{HEAD}import time\nreport()\ntime.sleep(600)\n", Timeout=1)

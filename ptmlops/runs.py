@@ -200,20 +200,33 @@ def read_run_document(target: Target, run_id: str) -> dict[str, Any] | None:
 
 
 def run_document(target: Target, run_id: str, *, wait_seconds: float = 60) -> dict[str, Any]:
-    """Return a run's run.json. A failed run gets it a moment after its end.
+    """Return the run.json of a run's last attempt. A failed run gets it a moment after its end.
 
     Raises:
         OperatorError: the run does not exist, has not ended, or has no run.json.
     """
     deadline = time.monotonic() + wait_seconds
-    while (document := read_run_document(target, run_id)) is None:
+    while True:
+        document = read_run_document(target, run_id)
+        if document and _is_of_last_attempt(target, run_id, document):
+            return document
         if time.monotonic() > deadline:
             require_known(target, run_id)
             if not wait_seconds and any(run["name"] == run_id and run["status"] == "RUNNING" for run in list_runs(target)):
                 raise OperatorError(f"run {run_id} has not ended yet: follow it with `ptmlops watch {run_id}`")
             raise OperatorError(f"run {run_id} has no run.json: look at the log of the record_run function")
         time.sleep(POLL_SECONDS)
-    return document
+
+
+def _is_of_last_attempt(target: Target, run_id: str, document: dict[str, Any]) -> bool:
+    """Return False for the run.json of an attempt before a redrive: it stays until Record writes the next."""
+    states = target.client("stepfunctions")
+    try:
+        redriven = states.describe_execution(executionArn=execution_arn(target, run_id)).get("redriveDate")
+    except states.exceptions.ExecutionDoesNotExist:
+        return True
+    # run.json has whole seconds.
+    return redriven is None or datetime.fromisoformat(document["finished_at"]) >= redriven.replace(microsecond=0)
 
 
 def require_known(target: Target, run_id: str) -> None:

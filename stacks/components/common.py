@@ -66,7 +66,7 @@ class EnvironmentStack(cdk.Stack):
         The environment's name does not fit: a tuning job's name has at most 32 characters, and a run id and two numbers take 28 or
         more. What is limited to this environment is limited by `own_jobs` or `new_jobs`.
         """
-        return self.sagemaker_arn(kind, f"{RUN_ID_PATTERN}-*")
+        return self.sagemaker_arn(kind, f"{RUN_ID_PATTERN}*")  # the next character is one of ATTEMPTS
 
     @property
     def own_jobs(self) -> dict[str, object]:

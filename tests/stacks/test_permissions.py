@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import fnmatch
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,6 +16,7 @@ import pytest
 from botocore import xform_name
 
 from local_aws import ROOT
+from ptmlops_contracts.state import ATTEMPTS
 
 # Methods of boto3's clients whose name or action is not the operation's. The Service Authorization Reference has the actions.
 METHODS: dict[str, tuple[str, ...]] = {
@@ -294,3 +297,16 @@ def test_calls_are_found_through_functions_methods_and_paginators() -> None:
     }
     assert "sagemaker:ListTrainingJobsForHyperParameterTuningJob" in called("lambdas", "record_run.handler")
     assert {"s3:GetObject", "s3:ListBucket", "s3:PutObject"} <= called("glue_jobs", "prepare_complaints")
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_the_state_machine_may_start_tuning_jobs_of_every_attempt(templates: dict[str, Any], attempt: str) -> None:
+    name = f"20260715-093000-0123abcd{attempt}1-0"
+    [resource] = {
+        json.dumps(statement["Resource"])
+        for _, statement in templates["workflow"].statements()
+        if "sagemaker:CreateHyperParameterTuningJob" in statement["Action"]
+    }
+    pattern = resource.rpartition("hyper-parameter-tuning-job/")[2].strip('"]}')
+    assert fnmatch.fnmatchcase(name, pattern)
+    assert not fnmatch.fnmatchcase("another-20260715-093000-0123abcd-1-0", pattern)

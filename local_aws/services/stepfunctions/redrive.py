@@ -1,6 +1,7 @@
 """RedriveExecution: continue from the state that did not succeed, with its input. What succeeded before is not repeated.
 
-moto's executions get two attributes for it: `redrive_count`, and `earlier_events` with the history up to the last redrive.
+moto's executions get three attributes for it: `redrive_count`, `redrive_date`, and `earlier_events` with the history up to the last
+redrive.
 """
 
 from __future__ import annotations
@@ -32,11 +33,10 @@ def redrive(execution: Any) -> None:
     if not entered:
         raise ExecutionNotRedrivable("Execution failed before its first state")
     failed = entered[-1]["stateEnteredEventDetails"]
-    execution.earlier_events = [
-        *events,
-        {"id": events[-1]["id"] + 1, "previousEventId": 0, "type": "ExecutionRedriven", "timestamp": datetime.now(UTC)},
-    ]
-    execution.redrive_count = redrive_count(execution) + 1
+    now = datetime.now(UTC)
+    redriven = {"id": events[-1]["id"] + 1, "previousEventId": 0, "type": "ExecutionRedriven", "timestamp": now}
+    execution.earlier_events = [*events, redriven]
+    execution.redrive_count, execution.redrive_date = redrive_count(execution) + 1, now
     execution.error = execution.cause = execution.stop_date = None
     execution.exec_worker = _worker_from(execution, failed["name"], json.loads(failed["input"]))
     execution.exec_status = type(execution.exec_status).RUNNING

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from local_aws import patching
@@ -106,8 +106,9 @@ class StepFunctionsService(Service):
 
         @patching.add(StepFunctionResponse, "redrive_execution")
         def redrive_execution(self: Any) -> Any:
-            redrive(self.stepfunction_backend.describe_execution(self._get_param("executionArn")))
-            return ActionResult({"redriveDate": datetime.now(UTC)})
+            execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+            redrive(execution)
+            return ActionResult({"redriveDate": execution.redrive_date})
 
         @patching.extend(ExecutionWorker, "_get_evaluation_environment")
         def evaluation_environment(moto_environment: Any, self: Any) -> Any:
@@ -126,7 +127,8 @@ class StepFunctionsService(Service):
         def describe(moto_describe: Any, self: Any) -> Any:
             answer = moto_describe(self)
             redrivable = "REDRIVABLE" if answer["status"] in ENDED_BADLY else "NOT_REDRIVABLE"
-            return {**answer, "redriveCount": redrive_count(self), "redriveStatus": redrivable}
+            date = {"redriveDate": self.redrive_date} if redrive_count(self) else {}
+            return {**answer, **date, "redriveCount": redrive_count(self), "redriveStatus": redrivable}
 
     def _send_status(self, execution: Any) -> None:
         """Send the execution's status to EventBridge, in the documented form of aws.states events."""

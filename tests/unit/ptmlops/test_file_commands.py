@@ -553,6 +553,24 @@ def test_a_failed_run_is_redriven(account: Account, redrive: Callable[..., None]
     assert json.loads(ptmlops("replay", run_id, "--json").stdout) == {"run_id": run_id, "replays": run_id, "redriven": True}
 
 
+def test_a_redriven_run_has_no_run_json_until_the_next_attempt_ends(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.upload("a.csv")
+    run_id = account.start_run("a.csv")
+    account.end(run_id, "FAILED")
+    states = account.target.client("stepfunctions")
+    describe = states.describe_execution  # of moto, which has no redrive
+    redriven = datetime(2026, 7, 15, 10, 0, 0, 500_000, tzinfo=UTC)
+    monkeypatch.setattr(states, "describe_execution", lambda **request: {**describe(**request), "redriveDate": redriven})
+    key = OutputKeys(run_id).document
+
+    account.put(OUTPUT, key, {"run_id": run_id, "finished_at": "2026-07-15T09:59:59+00:00"})
+    with pytest.raises(OperatorError, match="has no run"):
+        runs.run_document(account.target, run_id, wait_seconds=0)
+
+    account.put(OUTPUT, key, {"run_id": run_id, "finished_at": "2026-07-15T10:00:00+00:00"})
+    assert runs.run_document(account.target, run_id, wait_seconds=0)["run_id"] == run_id
+
+
 @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED", CANCELLED, "not recorded"])
 def test_a_run_that_cannot_be_redriven_has_its_files_processed_by_a_new_one(
     account: Account, redrive: Callable[..., None], status: str

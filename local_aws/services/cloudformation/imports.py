@@ -63,7 +63,8 @@ def _retain() -> None:
         self.left = [
             {
                 "LogicalResourceId": name,
-                "PhysicalResourceId": resource.physical_resource_id,
+                # Permissions of functions have none in moto.
+                "PhysicalResourceId": getattr(resource, "physical_resource_id", name),
                 "ResourceType": resource.cf_resource_type,
                 "ResourceStatus": _status(self.resource_map._resource_json_map[name]),
                 "LastUpdatedTimestamp": self.creation_time,

@@ -14,8 +14,18 @@ from collections.abc import Iterator, Set
 from typing import NamedTuple
 
 from complaints_etl.lexicon import LEXICON, any_of
-from complaints_etl.redaction.notation import after_law, after_quantity, after_word_and_hash, is_a_word, is_impersonal
-from complaints_etl.redaction.scanner import ScannedText
+from complaints_etl.redaction.notation import (
+    after_error,
+    after_law,
+    after_place,
+    after_quantity,
+    after_typing,
+    after_word_and_hash,
+    is_a_name,
+    is_a_word,
+    is_impersonal,
+)
+from complaints_etl.redaction.scanner import ScannedText, begins_in_word
 
 
 class Span(NamedTuple):
@@ -109,6 +119,8 @@ def find_by_context(scanned: ScannedText, *, alone: bool) -> Iterator[Span]:
         if not span and (not code or code.start() == start):
             number = _NUMBER.match(text, start)
             span = _number(text, number, alone=alone) if number and number.end() - start > 2 else None
+        if span and begins_in_word(text, span.start):
+            span = None
         end = span.end if span else code.end() if code else end
         if span:
             yield span
@@ -153,9 +165,19 @@ def _code(text: str, match: re.Match[str]) -> Span | None:
     if not digits or not any(map(str.isalpha, value)) or len(value) < 5 or is_a_word(value) or text[end : end + 1] == "<":
         return None
     numbered = len(value) >= 8 and "#" in text[max(match.start() - 2, 0) : match.start()]
-    if (not numbered and after_quantity(text, match.start(), 3)) or after_law(text, match.start()):
+    if (
+        (not numbered and after_quantity(text, match.start(), 3))
+        or after_law(text, match.start())
+        or after_error(text, match.start())
+    ):
         return None
-    coded = digits >= 3 and len(value) >= 6
+    named = is_a_name(value)
+    if named:
+        if after_place(text, match.start()):
+            return None
+        if not after_typing(text, match.start()):
+            text = text[:end]  # a name before the keyword is that of a shop or a service: "bet365 pide la clave"
+    coded = digits >= 3 and len(value) >= 6 and not named
     booked = len(value) == 6 and value.isalnum() and value.isupper()  # as airlines name a booking
     kinds = {"ID_NUMBER", "ACCOUNT", "REFERENCE"} if coded else {"REFERENCE"} if booked else set()
     kind, distance = nearest_keyword(text, match.start(), end, {"SECRET", "CODE", ""} | kinds)

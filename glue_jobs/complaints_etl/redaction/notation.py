@@ -29,6 +29,26 @@ _LAW_BEFORE = re.compile(
     r"(?i)(?:\bu\.?\s?s\.?\s?c|\b(?:states|u\.?s\.?|civ\w*\.?|penal|annotated|usc?|of) ?-?codes?\b|\bcode (?:of|annotated)\b|\bact(?: \( ?\w+ ?\)|,)|"
     r"\b(?:laws?|ley|sections?|art[ií]culos?|statu\w+|pub\. l|title|chapter|order|ucc|fcra|fdcpa|cfr|decreto|resoluci[oó]n|circular)\b|§).{0,20}\Z"
 )
+# Words of letters and figures that are no code either: "art.23", "Ley1480", "T-760/08"; "mayo2026", "15may26"; "ORA-00942".
+_LAW = rf"(?:{LEXICON.pattern('impersonal', 'glued')})[.\-_]{{0,2}}\d{{1,5}}(?:[.\-/]\d{{1,4}})*[a-z]?|(?:t|c|su|stc|sl)-\d{{1,5}}/\d{{2,4}}"
+_MONTH_NAME = any_of(sorted(LEXICON.months, key=len, reverse=True))
+_MONTH_AND_YEAR = rf"(?:\d{{1,2}}[\-/.]?)?(?:{_MONTH_NAME})[\-/.]?(?:\d{{4}}|\d{{1,2}})|\d{{1,2}}[\-/.]?(?:{_MONTH_NAME})"
+_ERROR_CODE = r"(?:ora|tns|pls|sql|sqlstate|sqlcode|db2|err|error|errno|http|https|hresult|aadsts|ssl|dns|net|ec|e|cs|ts|ps|ce)[\-_]\d{2,6}|0x[\da-f]{4,8}"
+_NO_VALUE = re.compile(
+    rf"(?i){_LAW}|{_MONTH_AND_YEAR}|{_ERROR_CODE}|(?:{LEXICON.pattern('named', 'services')})(?:\.[a-z]{{2,4}})*"
+)
+_ESCAPED = re.compile(r"[^\W\d_]%[\dA-Fa-f]{2}")  # letters that are left encoded: "aplicaci%C3%B3n"
+# "bet365", "Office365", "7Eleven": a word in small letters with up to three figures behind it, or two before it.
+_NAME = re.compile(r"[^\W\d_]{3,}\d{1,3}(?:\.[a-z]{2,4}){0,2}|\d{1,2}[^\W\d_]{3,}")
+_IN_A_PLACE = re.compile(
+    r"(?i)\b(?:en|del?|desde|por|para|al?|el|los|las|un|una|in|at|on|from|of|for|by|via|the|through|into)\s\Z"
+)
+_CHANGED = re.compile(r"(?i)\b(?:cambi|chang|pus|sett?)\w{0,5}\b[^.!?\n]{0,40}\Z")
+_TYPED = re.compile(rf"(?i)\b(?:{LEXICON.pattern('passwords', 'typed')})\s\Z")
+_ERROR_LINK = r"(?:es|is|dice|says|sale|n[uú]mero|number|no|nro|code|c[oó]digo|el|la|the|de|del)"
+_ERROR_BEFORE = re.compile(
+    rf"(?i)\b(?:{LEXICON.pattern('impersonal', 'errors')})[\s:#\"'“(\[\-]{{1,3}}(?:{_ERROR_LINK}\b[\s:#\"'“(.\-]{{1,3}}){{0,4}}\Z"
+)
 _DAY, _MONTH = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])"
 _DATE = re.compile(
     rf"(?:19|20)\d\d-\d{{1,2}}-\d{{1,2}}|(?:{_DAY}-{_MONTH}|{_MONTH}-{_DAY})-(?:\d{{4}}|\d{{2}})|(?:19|20)\d\d(?:-(?:19|20)?\d\d)?"
@@ -57,7 +77,33 @@ def is_impersonal(text: str, match: re.Match[str], size: int) -> bool:
 
 def is_a_word(value: str) -> bool:
     """Return True for letters and digits that are not a code: `iPhone15`, `30days`, `3rd`."""
-    return bool(_NOT_A_CODE.fullmatch(value) or _UNIT.fullmatch(value))
+    return bool(_NOT_A_CODE.fullmatch(value) or _UNIT.fullmatch(value) or is_no_value(value) or _ESCAPED.search(value))
+
+
+def is_no_value(value: str) -> bool:
+    """Return True for a section of a law, a month, the code of an error, or a known shop or service: `Ley1480`, `bet365`."""
+    return _NO_VALUE.fullmatch(value) is not None
+
+
+def is_a_name(value: str) -> bool:
+    """Return True for a word that looks like the name of a shop or a service: `bet365`. A password can look alike."""
+    return not value.isupper() and _NAME.fullmatch(value) is not None
+
+
+def after_place(text: str, start: int) -> bool:
+    """Return True if the word right before a position names a place: `en `, `the `. A password may be changed `a `, `to ` another."""
+    before = text[max(start - 60, 0) : start]
+    return _IN_A_PLACE.search(before) is not None and not _CHANGED.search(before)
+
+
+def after_typing(text: str, start: int) -> bool:
+    """Return True if a verb of typing is right before a position: `I used `, `probé `."""
+    return _TYPED.search(text, max(start - 20, 0), start) is not None
+
+
+def after_error(text: str, start: int) -> bool:
+    """Return True if an error is named right before a position: `error ORA-00942`."""
+    return _ERROR_BEFORE.search(text, max(start - 60, 0), start) is not None
 
 
 def after_law(text: str, start: int) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from complaints_etl.redaction.scanner import Prefixes, ScannedText, matches_at
+from complaints_etl.redaction.scanner import Prefixes, ScannedText, begins_in_word, matches_at
 
 Check = Callable[[re.Match[str]], bool]
 Positions = Callable[[ScannedText], list[int]]
@@ -55,7 +55,14 @@ class Rule:
             or (self.contains_folded and self.contains_folded not in text.folded)
         ):
             return []
-        return [match for match in self._candidates(text) if not self.accepts or self.accepts(match)]
+        return [match for match in self._candidates(text) if self.admits(match)]
+
+    def admits(self, match: re.Match[str]) -> bool:
+        """Return True for an accepted candidate whose value does not begin inside a word."""
+        start = self.value_start(match)
+        if match.string[start : start + 1].isalnum() and begins_in_word(match.string, start):
+            return False
+        return self.accepts is None or self.accepts(match)
 
     def value_start(self, match: re.Match[str]) -> int:
         """Return where the part of a match begins that is replaced."""

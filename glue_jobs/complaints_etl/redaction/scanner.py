@@ -46,6 +46,7 @@ _SIZES = (2, 3, 4)  # letters that are looked up: all of a short prefix, the fir
 _WORD = np.array([chr(code).isalnum() or chr(code) == "_" for code in range(256)])
 _START = re.compile(r"[a-z0-9][\x00-\xff]")
 _NUMBER = re.compile(r"\d(?:[\s.,'’\-()]{0,3}\d)*")
+_LONG_NUMBER = re.compile(r"\d(?:[ .,\-]?\d){6}")
 _RUN = re.compile(r"\d[\d.,/\-]*")
 
 
@@ -56,6 +57,22 @@ def matches_at(pattern: re.Pattern[str], text: str, at: Iterable[int]) -> Iterat
         if position >= end and (match := pattern.match(text, position)):
             end = match.end()
             yield match
+
+
+def begins_in_word(text: str, start: int) -> bool:
+    r"""Return True for a position inside a word, where nothing personal begins: no value is the rest of a word.
+
+    The letters behind a backslash or a percent sign are an escape (`devoluci\u00f3n`, `100%C3`). A long number may be typed behind a
+    word without a space.
+    """
+    before = text[start - 1 : start]
+    if before == "\\":
+        return True
+    if before == "%":
+        return text[start - 2 : start - 1].isalnum()
+    if not before.isalnum():
+        return False
+    return not (before.isalpha() and _LONG_NUMBER.match(text, start))
 
 
 def find_all(text: str, parts: Iterable[str]) -> list[int]:

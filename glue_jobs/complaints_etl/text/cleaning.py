@@ -7,9 +7,9 @@ from unicodedata import category, normalize
 
 import numpy as np
 
+from complaints_etl.text.decoding import ENCODED, decode
 from complaints_etl.text.mail import remove_mail_parts
-from complaints_etl.text.markup import remove_tags, replace_references
-from complaints_etl.text.mojibake import LEADS, repair_mojibake
+from complaints_etl.text.markup import remove_tags
 
 _CONTROL = (
     "\x00-\x08\x0e-\x1f\x7f\x80-\x84\x86-\x9f\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069"
@@ -17,7 +17,7 @@ _CONTROL = (
 )
 _INVISIBLE = re.compile(f"[{_CONTROL}]")
 # A text without any of these is left as it is by all steps of `_repair`.
-_REPAIRABLE = re.compile(f"[{_CONTROL}{LEADS}&<\r\u200d\u0300-\u036f]")
+_REPAIRABLE = re.compile(f"[{_CONTROL}{ENCODED}<\r\u200d\u0300-\u036f]")
 _JOINER = re.compile("\u200d")
 
 _REPEATED_MARK = re.compile(r"([!?.,;:*=_\-])\1{3,}")
@@ -69,7 +69,7 @@ def clean_cell(cell: str) -> str:
 
 
 def _decode(text: str) -> str:
-    return normalize("NFC", replace_references(repair_mojibake(text)))
+    return normalize("NFC", decode(text))
 
 
 def _remove_invisible(text: str) -> str:

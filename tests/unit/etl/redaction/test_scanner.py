@@ -37,7 +37,7 @@ def redacted_by_searching(text: str) -> tuple[str, dict[str, int]]:
     for rule in redaction.RULES:
         parts, end = [], 0
         for match in rule.pattern.finditer(text):
-            if not rule.accepts or rule.accepts(match):
+            if rule.admits(match):
                 parts += [text[end : rule.value_start(match)], f"<{rule.type}>"]
                 end = match.end()
                 counts[rule.type] += 1

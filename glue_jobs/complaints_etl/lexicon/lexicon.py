@@ -27,7 +27,7 @@ KEYWORD_USES = {
 # Lists with a use of their own, which the module that reads them explains.
 OTHER_LISTS = (
     "before", "hashed", "states", "firsts", "sent", "not_near", "beside_card", "between", "version", "address", "distinctive", "other",
-    "money", "counted", "errors", "services", "typed",
+    "money", "counted", "errors", "services", "typed", "greetings", "closings", "connectives",
 )  # fmt: skip
 TABLES = ("dates", "numbers", "currencies")
 

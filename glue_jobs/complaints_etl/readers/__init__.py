@@ -4,7 +4,7 @@ detect.py       the format of a file (`FileFormat`), with encoding.py, evidence.
 csv_arrow.py    rows of a CSV that any parser reads alike, in bulk
 csv_rows.py     rows of any CSV, with csv_parser.py, and csv_recovery.py for broken records
 json_lines.py   rows of JSON Lines
-plain_text.py   the only row of a text file
+plain_text.py   the only row of a text file; text_rows.py finds text files that hold rows
 parts.py        where a large CSV can be cut, so that several workers read it
 storage.py, blocks.py   where the bytes come from
 """

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 
-from complaints_etl.readers import json_lines
+from complaints_etl.readers import json_lines, text_rows
 from complaints_etl.readers.blocks import MAX_LINE_BYTES, unpacked, whole_lines, with_first_of
 from complaints_etl.readers.csv_parser import lines_of
-from complaints_etl.readers.encoding import as_utf8, encoding_by_mark, text_blocks
+from complaints_etl.readers.encoding import LONE_SURROGATE, as_utf8, encoding_by_mark, text_blocks
 from complaints_etl.readers.evidence import Evidence
 from complaints_etl.readers.header import SAMPLE_LINES, find_header, looks_like_table, name_columns, require_text_column
-from complaints_etl.readers.table import Aliases, Blocks, FileFormat, UnreadableFileError
+from complaints_etl.readers.table import MAX_CELL_CHARACTERS, Aliases, Blocks, FileFormat, UnreadableFileError
+from complaints_etl.readers.text_rows import describe_rows, may_be_header
 from ptmlops_contracts.files import SUPPORTED_ENDINGS, file_ending
 from ptmlops_contracts.report import Reason
 
@@ -64,6 +65,8 @@ def detect(name: str, blocks: Blocks, aliases: Aliases, *, evidence: Evidence | 
     kind = {".txt": "text", ".jsonl": "jsonl", ".json": "jsonl"}.get(ending, "csv")
     if kind == "text":
         kind = _kind_of_text(texts, aliases, escaped=counts.is_escaped)
+        if kind == "text":
+            _refuse_rows(texts, aliases)
     file_format = FileFormat(kind=kind, encoding=encoding, broken=counts.broken > 0)
     if kind == "text":
         return file_format
@@ -132,7 +135,20 @@ def _kind_of_text(texts: Callable[[], Iterator[str]], aliases: Aliases, *, escap
     """Return the kind of a .txt file: "csv", "jsonl", or "text" for one complaint."""
     if json_lines.looks_like_json_lines(_sample_lines(texts(), "\n")):
         return "jsonl"
-    return "csv" if looks_like_table(_sample_lines(texts(), ""), aliases, escaped=escaped) else "text"
+    sample = _sample_lines(texts(), "")
+    return "csv" if looks_like_table(sample, aliases, escaped=escaped) or may_be_header(sample) else "text"
+
+
+def _refuse_rows(texts: Callable[[], Iterator[str]], aliases: Aliases) -> None:
+    """Raise UnreadableFileError for a text file without a header whose lines are rows: as one complaint, all of them would be lost."""
+    lines = list(islice(lines_of(texts(), ""), text_rows.SAMPLE_LINES))
+    if rows := describe_rows(lines):
+        message = (
+            f"it has no header, and its lines look like {rows}: add a first line with the names of the columns, one of them "
+            f"{', '.join(aliases['text'])}"
+        )
+        record = LONE_SURROGATE.sub("\ufffd", next(filter(str.strip, lines)).rstrip("\r\n")[:MAX_CELL_CHARACTERS])
+        raise UnreadableFileError(Reason.NO_HEADER, message, record)
 
 
 def _sample_lines(texts: Iterator[str], newline: str) -> list[str]:

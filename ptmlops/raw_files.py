@@ -10,6 +10,7 @@ from typing import Any
 from ptmlops.errors import OperatorError
 from ptmlops.ledger import ObjectVersion
 from ptmlops.target import Target
+from ptmlops_contracts.files import is_left_by_system
 
 
 @dataclass
@@ -18,7 +19,7 @@ class Page:
 
     Attributes:
         versions: versions that can be processed.
-        folders: zero-byte objects that a console makes for folders.
+        folders: zero-byte objects that a console makes for folders, and files that a system left in them.
         deleted: versions of a key whose newest version is a delete marker.
     """
 
@@ -36,7 +37,7 @@ def pages(target: Target, prefix: str = "") -> Iterator[Page]:
         deleted = {deleted_key, *markers}
         page = Page()
         for item in answer.get("Versions", []):
-            if item["Key"].endswith("/") and item["Size"] == 0:
+            if (item["Key"].endswith("/") and item["Size"] == 0) or is_left_by_system(item["Key"]):
                 page.folders += 1
             elif item["Key"] in deleted:
                 page.deleted += 1

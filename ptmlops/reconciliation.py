@@ -33,7 +33,7 @@ class Comparison:
         taken: versions that a run has taken.
         cancelled: versions that a person cancelled.
         deleted: versions under a delete marker that no run needs.
-        folders: zero-byte objects that a console makes for folders.
+        folders: zero-byte objects that a console makes for folders, and files that a system left in them.
         lost: versions that no run has taken.
         stranded_runs: runs that collect although their execution has ended or was never started.
         sent: messages to the arrivals queue; 0 in a dry run.

@@ -12,7 +12,7 @@ from boto3.exceptions import S3UploadFailedError
 from ptmlops.errors import OperatorError
 from ptmlops.target import Target
 from ptmlops.terminal import console
-from ptmlops_contracts.files import SUPPORTED_ENDINGS, file_ending
+from ptmlops_contracts.files import SUPPORTED_ENDINGS, file_ending, is_left_by_system
 from ptmlops_contracts.ledger import NO_RUN, file_key
 
 POLL_SECONDS = 0.5
@@ -51,7 +51,7 @@ def check_files(paths: Sequence[Path]) -> None:
             raise OperatorError(f"{path} is a folder: name the files in it")
         if path.stat().st_size == 0:
             raise OperatorError(f"{path} is empty")
-        if file_ending(path.name) is None:
+        if file_ending(path.name) is None or is_left_by_system(path.name):
             endings = ", ".join(SUPPORTED_ENDINGS)
             raise OperatorError(f"{path} is not a complaint file: its name must end in {endings} or one of these with .gz")
 

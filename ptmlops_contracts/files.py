@@ -1,10 +1,30 @@
-"""Files that people may upload: endings, and the separators of CSV."""
+"""Files that people may upload: endings, the separators of CSV, and files that nobody uploads on purpose."""
 
 from __future__ import annotations
+
+import re
 
 SUPPORTED_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".txt")  # each also with .gz behind it
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}  # a character, and its name for people
+
+# What systems and programs leave in a folder, which `aws s3 sync` uploads with it: macOS, Windows, Linux, Office and LibreOffice's lock
+# files, network storage, git.
+_LEFT_FOLDERS = re.compile(
+    r"(?i)(?:^|/)(?:__MACOSX|\.Spotlight-V100|\.Trashes|\.fseventsd|\.TemporaryItems|\$RECYCLE\.BIN|System Volume Information|@eaDir|\.git)/"
+)
+_LEFT_FILES = re.compile(
+    r"(?i)(?:\._.*|\.DS_Store|\.localized|\.AppleDouble|Icon\r|(?:eh)?thumbs(?:_vista)?\.db(?::encryptable)?|desktop\.ini|~\$.*|\.~lock\..*#"
+    r"|\.~.*|~.*\.tmp|\.directory|\.git(?:keep|ignore)|\.keep|folder\.jpg:.*|.*:Zone\.Identifier)"
+)
+
+
+def is_left_by_system(key: str) -> bool:
+    """Return True for a file that a system or an office program made for itself: it is passed over like the marker of a folder.
+
+    Example: `agosto/.DS_Store`, `agosto/Thumbs.db`, `agosto/~$resumen.xlsx`, `__MACOSX/._quejas.csv`.
+    """
+    return bool(_LEFT_FOLDERS.search(key) or _LEFT_FILES.fullmatch(key.rpartition("/")[2]))
 
 
 def file_ending(name: str) -> str | None:

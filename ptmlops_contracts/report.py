@@ -15,9 +15,12 @@ HELD_OUT = "test"  # never read in training
 class Reason(Code):
     """Why a row or a whole file was rejected."""
 
-    UNSUPPORTED_FORMAT = "unsupported_format", "File: its name has no supported ending. Export it as CSV or JSON Lines."
+    UNSUPPORTED_FORMAT = (
+        "unsupported_format",
+        "File: its name has no supported ending, or a system left it. It has no rows. Export a table as CSV or JSON Lines.",
+    )
     EMPTY_FILE = "empty_file", "File: it is empty. Upload the file that was meant."
-    BINARY_FILE = "binary_file", "File: it is not text, whatever its name says."
+    BINARY_FILE = "binary_file", "File: it is not text, whatever its name says. It has no rows."
     BROKEN_ENCODING = (
         "broken_encoding",
         "File or row: UTF-16 that ends inside a character (upload the file again), or a row with bytes of another encoding.",
@@ -64,6 +67,10 @@ class Reason(Code):
     )
 
 
+# Files of which nothing is a row: they are reported, and have no rejected row and no export.
+NOT_TABLES = frozenset({Reason.UNSUPPORTED_FORMAT, Reason.BINARY_FILE})
+
+
 class Flag(Code):
     """What an accepted row has that a reader may want to know."""
 
@@ -98,7 +105,7 @@ class _AnyFile(TypedDict):
     size: Annotated[int, "bytes"]
     header: Annotated[list[str], "columns in their order"]
     columns: Annotated[dict[str, str], "the file's column for each of ours: `complaint_id`, `text`, `label`, `received_at`"]
-    rejected_whole: Annotated[str | None, "reason code if the whole file was rejected"]
+    rejected_whole: Annotated[str | None, "reason code if the whole file was rejected, or is not a table and has no rows"]
     refused: Annotated[str | None, "why its good rows were rejected too: a larger share was rejected than the settings allow"]
     rows: Rows
 
@@ -111,7 +118,8 @@ class FileReport(_AnyFile, total=False):
     separator: Annotated[str, "of a CSV; empty if the file has one column"]
     quoting: Annotated[str, "how a CSV writes a quote inside a quoted cell: doubled or backslash"]
     title_lines: Annotated[int, "lines of a title above the header"]
-    dialect: Annotated[str, "separator, quoting and title lines in words, for people"]
+    survey_rows: Annotated[int, "more rows of headers below the header, as survey tools write them"]
+    dialect: Annotated[str, "separator, quoting, title lines and survey rows in words, for people"]
     month_first: Annotated[bool, "true if 03/04/2026 is March 4"]
 
 

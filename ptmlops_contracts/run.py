@@ -86,6 +86,7 @@ class _Ended(TypedDict):
     rejects: Annotated[dict[str, int], "rejected rows per reason code"]
     files: Annotated[int, "files of the run"]
     files_refused: Annotated[int, "files of which so many rows were rejected that all were"]
+    files_not_tables: Annotated[int, "files that are not tables, such as images: they have no rows"]
     model: ModelInUse
     trained: Annotated[bool, "the run trained a model"]
     promoted: Annotated[bool, "that model serves"]

@@ -22,7 +22,8 @@ from complaints_etl.records.raw_rows import PART_BYTES
 from complaints_etl.records.read import number_rows, read_files
 from complaints_etl.records.splits import split_of
 from complaints_etl.redaction import REDACTION_VERSION
-from ptmlops_contracts.report import SPLITS, Flag, Reason, RecordStatus
+from ptmlops_contracts.files import SUPPORTED_ENDINGS
+from ptmlops_contracts.report import NOT_TABLES, SPLITS, Flag, Reason, RecordStatus
 from ptmlops_contracts.words import quantity
 
 RECORD_COLUMNS = (
@@ -107,7 +108,8 @@ def prepare(
     file_entries, rows_before = files_read.metadata()  # complete, because all rows have been counted
     rows = number_rows(annotated, rows_before)
     refused = refused_files(row_counts, settings.max_reject_share)
-    refusal = _refusal(rows, row_counts, refused, settings, files)
+    not_tables = sum(entry["rejected_whole"] in NOT_TABLES for entry in file_entries)
+    refusal = _refusal(rows, row_counts, refused, settings, files, not_tables=not_tables)
     if refused and not refusal:
         rows, row_counts = _reject_files(rows, row_counts, refused, files)
     rejected = rows.where("reason IS NOT NULL").withColumn("run_id", F.lit(run_id)).select(*REJECTED_COLUMNS)
@@ -198,14 +200,21 @@ def _refusal(
     refused: Mapping[tuple[str, str], float],
     settings: JobSettings,
     files: Sequence[SourceFile],
+    *,
+    not_tables: int,
 ) -> str | None:
-    """Return why the run is refused, or None if one of its files is not. `row_counts` is the result of `_count_rows`."""
+    """Return why the run is refused, or None if one of its files is not.
+
+    `row_counts` is the result of `_count_rows`, and `not_tables` how many files are not tables.
+    """
     counts = Counter[str | None]()
     for group in row_counts:
         counts[group["reason"]] += group["count"]
     total = counts.total()
     if not total:
-        return "the run's files hold no row at all: upload a file with a header and at least one complaint"
+        others = f" and {quantity(not_tables, 'file')} of them cannot be a table of complaints (image, document, archive)"
+        advice = f"upload a file that ends in {', '.join(SUPPORTED_ENDINGS)}, with a header and at least one complaint"
+        return f"the run's files hold no row at all{others if not_tables else ''}: {advice}"
     if any((group["source_file"], group["source_version"]) not in refused for group in row_counts):
         return None
     share = (total - counts[None]) / total

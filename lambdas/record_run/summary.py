@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ptmlops_contracts.keys import OutputKeys, s3_uri
-from ptmlops_contracts.report import Report, Rows
+from ptmlops_contracts.report import NOT_TABLES, Report, Rows
 from ptmlops_contracts.run import CANCELLED_ERROR, RUN_VERSION, ModelInUse, PromotionSummary, Published, RunDocument
 from ptmlops_contracts.state import NONE, StateDocument
 from ptmlops_contracts.words import accounting, quantity
@@ -54,6 +54,7 @@ def run_document(
         rejects=statistics.get("rejects", {}),
         files=len(statistics.get("files", [])),
         files_refused=sum(bool(file.get("refused")) for file in statistics.get("files", [])),
+        files_not_tables=sum(file.get("rejected_whole") in NOT_TABLES for file in statistics.get("files", [])),
         model=_model_in_use(plan.get("champion") or {}),
         trained="training" in document,
         promoted=bool(promotion.get("promoted", False)),
@@ -83,6 +84,8 @@ def notice(run: RunDocument, *, output_bucket: str, environment: str) -> str:
         lines.append(
             f"{run['files_refused']:,} of {quantity(run['files'], 'file')} refused: too many rows were rejected. The report says which."
         )
+    if run["files_not_tables"]:
+        lines.append(f"{run['files_not_tables']} of {run['files']} files are not tables of complaints. The report names them.")
     if run["scored"]:
         lines.append(f"{quantity(run['scored'], 'complaint')} classified; {run['needs_review']:,} to be read by a person.")
     if run["not_answered"]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from ptmlops_contracts.files import is_left_by_system
+
 
 class MalformedArrivalError(ValueError):
     """A message is not an "Object Created" event. The text names the missing part and quotes nothing of the message."""
@@ -30,9 +32,9 @@ class FileVersion:
         return f"{self.bucket}/{self.key}#{self.version_id}"
 
     @property
-    def is_folder(self) -> bool:
-        """True for the zero-byte object, with a key that ends in "/", which a console makes for a new folder."""
-        return self.key.endswith("/") and self.size == 0
+    def is_passed_over(self) -> bool:
+        """True for the zero-byte object that a console makes for a new folder, and for a file that a system left in a folder."""
+        return (self.key.endswith("/") and self.size == 0) or is_left_by_system(self.key)
 
 
 def parse_arrival(body: str) -> FileVersion:

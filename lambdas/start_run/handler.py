@@ -51,7 +51,7 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
     """Let the files of a batch join a run. An error fails the whole batch, which is safe to repeat."""
     settings = read_settings(Settings)
     objects, malformed = _parse(event["Records"])
-    files = [found for found in objects if not found.is_folder]
+    files = [found for found in objects if not found.is_passed_over]
     ledger = Arrivals(CLIENTS.dynamodb, settings.ledger_table)
     runs = count_files(join_runs(files, ledger=ledger, clock=_now))
     cancelled = runs.pop(NO_RUN, 0)
@@ -60,8 +60,10 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
             run_id, ledger=ledger, states=CLIENTS.states, state_machine_arn=settings.state_machine_arn, clock=_now
         )
         LOGGER.info("files are in a run", run_id=taker, files=count)
-    folders = len(objects) - len(files)
-    LOGGER.info("batch done", messages=len(event["Records"]), folders=folders, cancelled=cancelled, malformed=len(malformed))
+    passed_over = len(objects) - len(files)
+    LOGGER.info(
+        "batch done", messages=len(event["Records"]), passed_over=passed_over, cancelled=cancelled, malformed=len(malformed)
+    )
     METRICS.add_metric(name="FilesArrived", unit=MetricUnit.Count, value=len(files))
     METRICS.add_metric(name="MalformedMessages", unit=MetricUnit.Count, value=len(malformed))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in malformed]}

@@ -1,4 +1,4 @@
-"""Words that preparation knows, as data: one file per language (es.toml, en.toml), read by lexicon.py."""
+"""Words that preparation knows, as data: one file per language (es.toml, en.toml, pt.toml), read by lexicon.py."""
 
 from complaints_etl.lexicon.lexicon import CURRENCY_CODES, LEXICON, Lexicon, any_of
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from complaints_etl.text.normalize import fold
 
-LANGUAGES = ("es", "en")
+LANGUAGES = ("es", "en", "pt")
 CURRENCY_CODES = ("COP", "USD", "EUR", "MXN", "GBP", "CLP", "PEN")  # ISO 4217
 
 # Uses of a keyword. `words` of a section belong to each of them.
@@ -28,6 +28,7 @@ KEYWORD_USES = {
 OTHER_LISTS = (
     "before", "hashed", "states", "firsts", "sent", "not_near", "beside_card", "between", "version", "address", "distinctive", "other",
     "money", "counted", "errors", "services", "typed", "greetings", "closings", "connectives",
+    "placeholders", "spreadsheet_errors", "answers",
 )  # fmt: skip
 TABLES = ("dates", "numbers", "currencies")
 

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from complaints_etl.publish.join import Run
 from complaints_etl.spreadsheet import BYTE_ORDER_MARK, FORMULA, MARK, NUMBER, export_separator, record
 from ptmlops_contracts.keys import OutputKeys
+from ptmlops_contracts.report import NOT_TABLES
 
 EXPORT_COLUMNS = (
     "ptmlops_status", "ptmlops_complaint_id", "ptmlops_label", "ptmlops_confidence", "ptmlops_needs_review",
@@ -46,7 +47,7 @@ class Export:
 def export_files(
     joined: DataFrame, rejected: DataFrame, report: Mapping[str, Any], run: Run, put: Put, *, part_rows: int = PART_ROWS
 ) -> list[Export]:
-    """Write a CSV per uploaded file: a line per row that was read, in the file's order and columns, followed by EXPORT_COLUMNS.
+    """Write a CSV per uploaded table: a line per row that was read, in the file's order and columns, followed by EXPORT_COLUMNS.
 
     Args:
         joined: the result of `join_answers`.
@@ -59,7 +60,7 @@ def export_files(
     Raises:
         LostRowsError: the lines written are not the rows read.
     """
-    files = report["files"]
+    files = [file for file in report["files"] if file["rejected_whole"] not in NOT_TABLES]
     rows = joined.unionByName(rejected.withColumn("status", F.lit("rejected")), allowMissingColumns=True)
     # Sorted before the lines are made, because Spark reads its input twice to sort.
     ordered = rows.withColumn("file", _file_metadata(files)).orderBy("file.position", "row_number")

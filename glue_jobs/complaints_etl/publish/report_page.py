@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from complaints_etl.publish.exports import Export
 from complaints_etl.publish.statistics import DRIFT_ROWS, RunStatistics, drift, serving_metrics
+from ptmlops_contracts.report import NOT_TABLES
 
 # The kinds of files that the page links to, most useful first.
 FILE_KINDS = ("export", "review_file", "rejected_file", "table_file", "numbers_file")
@@ -108,6 +109,7 @@ def render(page: Page) -> str:
         links=[(kind, page.files[kind]) for kind in FILE_KINDS if page.files.get(kind)],
         listed_files=LISTED_FILES,
         uploads=_uploads(page),
+        not_tables=NOT_TABLES,
         rejects=_by_count(page.report["rejects"]),
         labels=_shares(page.report.get("labels", {})),
         categories=_categories(page),

@@ -18,7 +18,7 @@ from complaints_etl.readers.evidence import Evidence
 from complaints_etl.readers.header import SAMPLE_LINES, find_header, looks_like_table, name_columns, require_text_column
 from complaints_etl.readers.table import MAX_CELL_CHARACTERS, Aliases, Blocks, FileFormat, UnreadableFileError
 from complaints_etl.readers.text_rows import describe_rows, may_be_header
-from ptmlops_contracts.files import SUPPORTED_ENDINGS, file_ending
+from ptmlops_contracts.files import SUPPORTED_ENDINGS, file_ending, is_left_by_system
 from ptmlops_contracts.report import Reason
 
 SAMPLE_BYTES = 64 * 1024
@@ -90,12 +90,17 @@ def _with_csv_header(file_format: FileFormat, lines: Iterator[str], aliases: Ali
         columns=columns,
         separator=csv_header.separator,
         title_lines=csv_header.title_lines,
+        survey_rows=csv_header.survey_rows,
         first_row_line=1 + sum(1 for _ in lines_of(["".join((*csv_header.above, *csv_header.lines))], newline)),
         newline=newline,
     )
 
 
 def _ending(name: str) -> str:
+    if is_left_by_system(name):
+        raise UnreadableFileError(
+            Reason.UNSUPPORTED_FORMAT, "a system or an office program left it: nothing in it is a complaint"
+        )
     ending = file_ending(name)
     if ending is None:
         message = f"files end in {', '.join(SUPPORTED_ENDINGS)} or these with .gz"

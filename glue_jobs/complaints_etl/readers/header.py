@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice
 
+from complaints_etl.lexicon import LEXICON
 from complaints_etl.readers.csv_parser import CsvParser
 from complaints_etl.readers.encoding import LONE_SURROGATE
 from complaints_etl.readers.table import MAX_CELL_CHARACTERS, MAX_COLUMNS, Aliases, FileFormat, UnreadableFileError
@@ -25,6 +26,9 @@ _MOST_TITLES, _MOST_FILLED = 20, 2  # lines above a header; cells of such a line
 _SAMPLE_CHARACTERS = 64 * 1024
 # A line for Excel, `sep=;` or `"sep=;"`, and one of PowerShell's Export-Csv, `#TYPE System.Data.DataRow`.
 SEPARATOR_LINE = re.compile(r'(?:"?sep=([^"\r\n])"?;*,*|#TYPE [\w.]+[,;]*)\s*', re.IGNORECASE)
+# Rows of headers that a survey tool writes below the names, and how it names the kinds of answers.
+_MOST_SURVEY_ROWS = 2
+_IMPORT_ID = re.compile(r'\{\s*"ImportId"')
 
 
 # -- names ------------------------------------------------------------------------------------------------------------
@@ -36,6 +40,9 @@ def fold(name: str) -> str:
         mark for mark in unicodedata.normalize("NFKD", name) if unicodedata.category(mark) not in ("Mn", "Cf", "Cc")
     )
     return " ".join(re.sub(r"[_\-.]+", " ", plain).casefold().split())
+
+
+_ANSWERS = frozenset(map(fold, LEXICON.sections["surveys"]["answers"]))
 
 
 def find_columns(header: Sequence[str], aliases: Aliases) -> dict[str, str]:
@@ -110,13 +117,15 @@ class CsvHeader:
         cells: the header's cells as they are written.
         separator: "" for a file with one column.
         title_lines: how many lines of a title are above the header.
+        survey_rows: how many more rows of headers are below it.
         above: the lines above the header, the titles included.
-        lines: the header's own lines.
+        lines: the header's own lines, and those of the survey rows.
     """
 
     cells: list[str]
     separator: str
     title_lines: int
+    survey_rows: int
     above: list[str]
     lines: list[str]
 
@@ -154,15 +163,37 @@ def find_header(lines: Iterator[str], aliases: Aliases, *, escaped: bool) -> Csv
             header.append(line)
             yield line
 
+    records = CsvParser(separator, escaped=escaped).records(counted())
     try:
-        cells = next(CsvParser(separator, escaped=escaped).records(counted()))
+        cells = next(records)
     except (StopIteration, csv.Error):
         message = "its first line is not a header: a quote is not closed or not beside a separator, or a name is too long"
         if header[-1].startswith("{"):
             message = "its first line is not a header but a JSON object: if the file is JSON Lines, let its name end in .jsonl"
         record = LONE_SURROGATE.sub("\ufffd", header[-1][:MAX_CELL_CHARACTERS])
         raise UnreadableFileError(Reason.NO_HEADER, message, record) from None
-    return CsvHeader(cells, separator, titles, above, header)
+    survey_rows, end = 0, len(header)
+    with contextlib.suppress(csv.Error):
+        for number, row in enumerate(islice(records, _MOST_SURVEY_ROWS), start=1):
+            if is_survey_row(row):
+                survey_rows, end = number, len(header)
+    return CsvHeader(cells, separator, titles, survey_rows, above, header[:end])
+
+
+def is_survey_row(cells: Sequence[str]) -> bool:
+    """Return True for the last of the headers that a survey tool writes.
+
+    Qualtrics writes the questions and then `{"ImportId":"QID1"}` for each column; SurveyMonkey the kinds of answers, such as
+    `Open-Ended Response`, below no respondent.
+    """
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    if not filled:
+        return False
+    if filled[0].startswith("{"):
+        return all(map(_IMPORT_ID.match, filled))
+    return (
+        not cells[0].strip() and not any(map(str.isdigit, "".join(filled))) and any(fold(cell) in _ANSWERS for cell in filled)
+    )
 
 
 def header_end(body: bytes, file_format: FileFormat) -> int:

@@ -69,7 +69,8 @@ class FileFormat:
         separator: of a CSV; "" if the file has one column only.
         escaped: a quote inside a quoted cell is escaped by a backslash, not doubled.
         title_lines: how many lines of a report's title are above the header.
-        first_row_line: the line after the header, from 1.
+        survey_rows: how many more rows of headers a survey tool wrote below the header.
+        first_row_line: the line after the headers, from 1.
         newline: what ends a line, as `io.StringIO` takes it: "\\n", or "" if lines end in "\\r" alone.
     """
 
@@ -83,6 +84,7 @@ class FileFormat:
     separator: str = ""
     escaped: bool = False
     title_lines: int = 0
+    survey_rows: int = 0
     first_row_line: int = 1
     newline: str = "\n"
 
@@ -104,7 +106,8 @@ class FileFormat:
         separator = SEPARATORS.get(self.separator, f"'{self.separator}'" if self.separator else "one column")
         quotes = f"quotes {'escaped by backslash' if self.escaped else 'doubled'}"
         titles = [f"{self.title_lines} title line(s) above the header"] if self.title_lines else []
-        return ", ".join((separator, quotes, *titles))
+        surveys = [f"{self.survey_rows} row(s) of a survey tool below the header"] if self.survey_rows else []
+        return ", ".join((separator, quotes, *titles, *surveys))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from complaints_etl.lexicon import LEXICON
 from complaints_etl.readers.csv_parser import CsvParser
@@ -86,7 +87,7 @@ def _is_list(lines: Sequence[str], *, blank: int) -> bool:
         return False
     if _share(lines, lambda line: len(line.split()) >= _LEAST_WORDS) < _LEAST_SHARE:
         return False
-    going_on = [not _ENDS.search(line) and below[:1].islower() for line, below in zip(lines, lines[1:], strict=False)]
+    going_on = [not _ENDS.search(line) and below[:1].islower() for line, below in pairwise(lines)]
     longest = max(map(len, lines))
     wrapped = _share(lines, lambda line: len(line) > _WRAPPED * longest) > 0.5
     return not (wrapped and sum(going_on) > len(going_on) / 5)

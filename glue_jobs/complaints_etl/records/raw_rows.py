@@ -32,6 +32,7 @@ from complaints_etl.records.identifiers import MAY_BE_PERSONAL, identity
 from complaints_etl.records.labels import label, label_as_written
 from complaints_etl.redaction import redact
 from complaints_etl.spreadsheet import active
+from ptmlops_contracts.report import NOT_TABLES
 
 # A part's text, its rows and its share of a batch fit a worker's Python several times over.
 PART_BYTES = 16 * 1024**2
@@ -104,7 +105,7 @@ class PartSummary:
 def read_batches(
     file: SourceFile, part: Part, aliases: Aliases, summarize: Callable[[Part, PartSummary], None]
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the raw rows of a part, then call `summarize`. A file that cannot be read is one rejected row.
+    """Yield the raw rows of a part, then call `summarize`. A table that cannot be read is one rejected row, another file none.
 
     `row_number` counts from the beginning of the part.
     """
@@ -115,10 +116,11 @@ def read_batches(
             count += batch.num_rows
             yield batch
     except UnreadableFileError as error:
-        # The file counts as one row, so that the report accounts for it.
-        count, file_format, rejected = 1, None, str(error.reason)
-        position = (part.file, part.number, 1, 1, file.key, file.version_id)
-        yield _to_arrow([RawRow(*position, reason=rejected, detail=str(error), record=error.record)])
+        # The file counts as one row, so that the report accounts for it; but what is not a table has no rows.
+        count, file_format, rejected = int(error.reason not in NOT_TABLES), None, str(error.reason)
+        if count:
+            position = (part.file, part.number, 1, 1, file.key, file.version_id)
+            yield _to_arrow([RawRow(*position, reason=rejected, detail=str(error), record=error.record)])
     summarize(part, PartSummary(count, file_format, rejected))
 
 

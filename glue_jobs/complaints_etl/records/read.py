@@ -143,6 +143,7 @@ def _file_entry(file: SourceFile, summary: PartSummary) -> dict[str, Any]:
         "separator": file_format.separator,
         "quoting": file_format.quoting,
         "title_lines": file_format.title_lines,
+        "survey_rows": file_format.survey_rows,
         "dialect": file_format.description,
         "header": list(names.values()),
         "columns": {ours: names[theirs] for ours, theirs in file_format.columns.items()},

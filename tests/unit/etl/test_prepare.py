@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ import pytest
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.prepare import Prepared, Refusal, prepare
 from complaints_etl.prepare_output import write
+from complaints_etl.publish.exports import export_files
+from complaints_etl.publish.join import Run as PublishedRun
+from complaints_etl.publish.join import join_answers, no_answers
 from complaints_etl.readers.storage import SourceFile
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -108,9 +111,9 @@ def test_files_that_nobody_would_expect_in_one_run(run: Run) -> None:
     prepared = run(files, min_label_rows=1)
     report, rows = prepared.report, collected(prepared)
     assert balanced(report)
-    assert report["rows"] == {"read": 21, "accepted": 13, "rejected": 7, "duplicates": 1}
+    assert report["rows"] == {"read": 20, "accepted": 13, "rejected": 6, "duplicates": 1}
     assert report["rejects"] == {
-        "binary_file": 1, "broken_encoding": 1, "malformed_row": 1, "no_text_column": 1, "too_long": 1, "truncated_gzip": 1,
+        "broken_encoding": 1, "malformed_row": 1, "no_text_column": 1, "too_long": 1, "truncated_gzip": 1,
         "unclosed_quote": 1,
     }  # fmt: skip
     assert report["labels"] == {"<EMAIL>": 1, '["fees"]': 1, "app": 6, "fees": 1, "web": 1}
@@ -136,6 +139,48 @@ def test_files_that_nobody_would_expect_in_one_run(run: Run) -> None:
     assert rejected["no_text_column"]["record"] == "Ana Peña,ana@example.com"
     assert len(rejected["too_long"]["record"]) == 3_000_004
     assert "Ana" not in " ".join(row["detail"] for row in rejected.values())
+
+
+OTHER_FILES = {
+    "agosto/.DS_Store": bytes(6000),
+    "agosto/._pocas.csv": b"\x00\x05\x16\x07" + bytes(90),
+    "agosto/~$resumen.xlsx": b"\x03Ana" + bytes(160),
+    "agosto/carta.docx": b"PK\x03\x04" + bytes(range(256)),
+    "agosto/fotos.rar": b"Rar!\x1a\x07" + bytes(90),
+    "agosto/foto.csv": b"\xff\xd8\xff\xe0" + bytes(range(256)),
+}
+
+
+def test_files_that_are_no_tables_are_reported_and_have_no_rows(run: Run) -> None:
+    body = b"id,texto\n" + b"".join(b"P%d,el cajero %s no entrega billetes\n" % (n, b"x" * (n + 1)) for n in range(6))
+    prepared = run({**OTHER_FILES, "agosto/pocas.csv": body}, max_reject_share=0.0)
+    report = prepared.report
+    assert balanced(report)
+    assert report["rows"] == {"read": 6, "accepted": 6, "rejected": 0, "duplicates": 0}
+    assert (report["rejects"], report["refused"]) == ({}, None)
+    whole = {file["key"].removeprefix("agosto/"): file["rejected_whole"] for file in report["files"]}
+    assert whole == {
+        ".DS_Store": "unsupported_format", "._pocas.csv": "unsupported_format", "~$resumen.xlsx": "unsupported_format",
+        "carta.docx": "unsupported_format", "fotos.rar": "unsupported_format", "foto.csv": "binary_file", "pocas.csv": None,
+    }  # fmt: skip
+    stored = {}
+    exports = export_files(
+        join_answers(prepared.records, no_answers(prepared.records.sparkSession)),
+        prepared.rejected,
+        report,
+        PublishedRun(run_id=report["run_id"], model_version="1", answered_at=datetime(2026, 1, 1, tzinfo=UTC), audit_sample=0),
+        lambda key, part: stored.update({key: part.read()}),
+    )
+    assert [export.source_file for export in exports] == ["agosto/pocas.csv"]
+    assert [key.rpartition("/")[2] for key in stored] == ["pocas.csv"]
+
+
+def test_a_run_of_nothing_but_other_files_ends_with_the_reason(run: Run) -> None:
+    refusal = run(OTHER_FILES)
+    assert isinstance(refusal, Refusal)
+    assert "hold no row at all and 6 files of them cannot be a table" in refusal.message
+    assert ".csv, .tsv" in refusal.message
+    assert refusal.report["rows"]["read"] == 0
 
 
 @pytest.mark.nightly

@@ -763,3 +763,30 @@ def test_a_cell_that_goes_along_is_redacted_however_it_is_set_and_else_stays_as_
 
 def test_an_id_is_redacted_however_it_is_set() -> None:
     assert identity("CC  1032445667.") == "CC <ID_NUMBER>."
+
+
+QUALTRICS = (
+    "StartDate,Q1,Q2\n"
+    'Start Date,"Cuéntenos su queja,\npor favor","¿Qué motivo?"\n'
+    '"{""ImportId"":""startDate"",""timeZone"":""America/Bogota""}","{""ImportId"":""QID1_TEXT""}","{""ImportId"":""QID2""}"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("headers", "row", "line", "surveys"),
+    [
+        (QUALTRICS.replace("Q1", "queja"), "2026-03-03,no abre,app\n", 5, 2),
+        ("Respondent ID,queja,\n,Open-Ended Response,Response\n", "118,no abre,app\n", 3, 1),
+        ("Respondent ID,queja,Motivo\n,Respuesta abierta,\n", "118,no abre,app\n", 3, 1),
+        ("id,queja,motivo\n", "1,no abre,app\n", 2, 0),
+        ("id,queja,motivo\n", ",Response 5 never came,app\n", 2, 0),
+    ],
+)
+def test_headers_of_survey_tools_are_no_rows(headers: str, row: str, line: int, surveys: int) -> None:
+    body = (headers + row * 2).encode()
+    file_format = read("a.csv", body).format
+    assert (file_format.survey_rows, file_format.first_row_line) == (surveys, line)
+    assert [number for number, _ in told(rows_of("a.csv", body))] == [line, line + 1]
+    plain = read_plain_file("a.csv", body, ALIASES)
+    assert plain is not None
+    assert len(plain[1].cells) == 2

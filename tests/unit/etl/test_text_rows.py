@@ -62,11 +62,19 @@ def test_a_table_with_a_header_that_has_no_known_name_is_a_table() -> None:
     assert error.header == ("numero", "fecha", "comentario del cliente")
 
 
+WRAPPED = """El lunes fui a la oficina del centro porque el cajero no entregó el
+dinero que pedí, y la asesora me dijo que tenía que esperar quince días
+para que lo devolvieran. Pasaron los quince días y nadie respondió, así
+que llamé a la línea y me colgaron tres veces seguidas. Volví a ir a la
+oficina y esta vez me dijeron que el caso no existía y que tenía que
+radicarlo otra vez, con los mismos papeles que ya había entregado en la
+primera visita. Exijo que me devuelvan el dinero y que me expliquen por
+qué nadie tiene registro de lo que pasó ese día en esa oficina."""
 ONE_COMPLAINT = {
     "paragraphs": "\n\n".join(COMPLAINTS),
     "a letter": "Señores Banco:\n" + "\n".join(COMPLAINTS) + "\nAtentamente,\nAna Peña",
     "a story": "\n".join(["El lunes fui al banco del centro.", *(f"{word} me dijeron que volviera otro día." for word in ("Luego", "Después", "Además", "Entonces", "También", "Finalmente", "Por eso"))]),
-    "a wrapped text": "El lunes fui a la oficina del centro porque el cajero no entregó el\ndinero que pedí, y la asesora me dijo que tenía que esperar quince días\npara que lo devolvieran. Pasaron los quince días y nadie respondió, así\nque llamé a la línea y me colgaron tres veces seguidas. Volví a ir a la\noficina y esta vez me dijeron que el caso no existía y que tenía que\nradicarlo otra vez, con los mismos papeles que ya había entregado en la\nprimera visita. Exijo que me devuelvan el dinero y que me expliquen por\nqué nadie tiene registro de lo que pasó ese día en esa oficina.",
+    "a wrapped text": WRAPPED,
     "a chat": "\n".join(f"{('Cliente', 'Asesor')[n % 2]}: {text}" for n, text in enumerate(COMPLAINTS)),
     "a form": "\n".join(f"{name}: {text}" for name, text in zip(("Nombre", "Ciudad", "Producto", "Fecha", "Hora", "Canal", "Queja", "Pide", "Anexos"), COMPLAINTS, strict=True)),
     "steps": "\n".join(f"{n}. {text}" for n, text in enumerate(COMPLAINTS, start=1)),

@@ -287,6 +287,12 @@ def test_folders_that_a_console_makes_start_nothing(deployed: ModuleType) -> Non
     assert executions() == []
 
 
+def test_files_that_a_system_leaves_in_a_folder_join_no_run(deployed: ModuleType) -> None:
+    left = ("agosto/.DS_Store", "agosto/Thumbs.db", "desktop.ini", "agosto/~$resumen.xlsx", "__MACOSX/agosto/._pocas.csv")
+    assert deployed.lambda_handler({"Records": [message(key) for key in left]}, CONTEXT) == {"batchItemFailures": []}
+    assert executions() == []
+
+
 @pytest.mark.parametrize(
     "bad",
     [

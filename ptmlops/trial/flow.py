@@ -18,7 +18,7 @@ from typing import Any
 
 from ptmlops.source_roots import add_source_roots_to_path
 from ptmlops.trial import checks, learning, scoring
-from ptmlops.trial.notes import notes_on
+from ptmlops.trial.notes import notes_on, unread_dates
 from ptmlops.trial.preparation import preparing
 from ptmlops_contracts.keys import ANY_RUN, PreparedKeys
 from ptmlops_contracts.words import accounting
@@ -77,6 +77,7 @@ def run(labelled: Path, score: Path | None, out: Path, settings: Settings, step:
                 with step("Score") as report_progress:
                     preparation.wait_for("score")
                     document["scored"] = scoring.score(base, score, base / checks.PREDICTIONS, settings, report_progress)
+                document["notes"] += filter(None, [unread_dates(_prepare_report(base / "score"), "the file to score")])
         document["data"] = {name: report[name] for name in REPORTED}
         document["notes"] += notes_on(report, document, settings)
         document["seconds"] = round(time.monotonic() - started, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ptmlops_contracts.report import Flag
 from ptmlops_contracts.words import quantity
 from stacks.config import Settings
 
@@ -32,6 +33,8 @@ def notes_on(report: Mapping[str, Any], document: Mapping[str, Any], settings: S
         notes.append(f"labels that differ only in case, accents or punctuation were learned as different labels: {names}")
     if report["conflicting_texts"]:
         notes.append(f"texts with two labels, of which the newest was learned: {report['conflicting_texts']:,}")
+    if note := unread_dates(report, "the labelled file"):
+        notes.append(note)
     rows = report["rows"]
     if rows["rejected"]:
         notes.append(f"rows rejected: {_counted(report['rejects'])}")
@@ -52,6 +55,14 @@ def notes_on(report: Mapping[str, Any], document: Mapping[str, Any], settings: S
             notes.append(f"also in the labelled file: {quantity(seen, 'scored text')}, whose answers do not show the quality")
         notes.append("predictions.csv repeats the rows of your file, not redacted: treat it as you treat the file")
     return notes
+
+
+def unread_dates(report: Mapping[str, Any], name: str) -> str | None:
+    """Return a note if most dates of a file could not be read. `name` says which file."""
+    unread, accepted = report.get("flags", {}).get(Flag.UNREAD_DATE, 0), report["rows"]["accepted"]
+    if 2 * unread <= accepted or not unread:
+        return None
+    return f"dates of {name} that were not read: {unread:,} of {accepted:,}; write them as 2026-08-19 15:45, or leave the column out"
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from complaints_etl.publish.exports import Export
 from complaints_etl.publish.statistics import DRIFT_ROWS, RunStatistics, drift, serving_metrics
-from ptmlops_contracts.report import NOT_TABLES
+from ptmlops_contracts.report import NOT_TABLES, Flag
 
 # The kinds of files that the page links to, most useful first.
 FILE_KINDS = ("export", "review_file", "rejected_file", "table_file", "numbers_file")
@@ -110,6 +110,7 @@ def render(page: Page) -> str:
         listed_files=LISTED_FILES,
         uploads=_uploads(page),
         not_tables=NOT_TABLES,
+        unread_dates=_unread_dates(page.report),
         rejects=_by_count(page.report["rejects"]),
         labels=_shares(page.report.get("labels", {})),
         categories=_categories(page),
@@ -140,6 +141,12 @@ def _shares(counts: Mapping[str, int]) -> list[tuple[str, int, float]]:
     """Return (name, count, share of the total), largest first."""
     total = sum(counts.values())
     return [(name, count, count / total) for name, count in _by_count(counts)] if total else []
+
+
+def _unread_dates(report: Mapping[str, Any]) -> int:
+    """Return how many dates could not be read if these are most, else 0."""
+    unread: int = report.get("flags", {}).get(Flag.UNREAD_DATE, 0)
+    return unread if 2 * unread > report["rows"]["accepted"] else 0
 
 
 def _uploads(page: Page) -> list[tuple[Mapping[str, Any], Sequence[str]]]:

@@ -1,26 +1,49 @@
-"""When a complaint was received: read from ISO 8601, digits with marks between them, a month's name, or a number of days or seconds."""
+"""When a complaint was received: read from ISO 8601, digits with marks between them, a month's name, or a number of days or seconds.
+
+A time and its zone are found first, as any program writes them; what is left is the day.
+"""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from complaints_etl.lexicon import LEXICON
 from complaints_etl.text.blank import is_blank
 from complaints_etl.text.normalize import fold
 
 _FIRST_SERIAL, _SERIALS = datetime(1899, 12, 30), range(20_000, 80_001)  # a spreadsheet's days: 1954 to 2119
-# A spreadsheet's days, YYYYMMDD, and seconds or milliseconds since 1970.
+# A spreadsheet's days, YYYYMMDD with or without hhmmss, and seconds or milliseconds since 1970.
 _FIGURES = re.compile(
-    r"(?P<days>\d{5}(?:[.,]\d+)?)|\d{8}|(?P<seconds>\d{9,10}(?:\.\d+)?)|(?P<milliseconds>\d{12,13}(?:\.0+)?)"
+    r"(?P<days>\d{5}(?:[.,]\d+)?)|\d{8}(?:T?\d{6}Z?)?|(?P<seconds>\d{9,10}(?:\.\d+)?)|(?P<milliseconds>\d{12,13}(?:\.0+)?)"
 )
-_CLOCK = re.compile(
-    r"(?i)(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,]\d+)?)?(?:\s*(?P<half>[ap])\.?\s*m\.?)?"
-    r"(?:\s*(?:Z|UTC|GMT|(?P<zone>[+-]\d\d)(?::?(?P<rest>\d\d))?))?"
+# A time is taken out of a cell, wherever it is, and the rest is the day: `Wed Aug 19 15:45:00 COT 2026` has the day `Wed Aug 19 2026`.
+_SECONDS = r"(?P<second>\d\d)(?:[.,:]\d{1,9})?"
+_HALF = r"(?:\s*(?:(?P<half>[ap])\.?\s*m\b\.?|(?P<noon>m)\b\.?(?!\w)|h(?:rs?|s|oras?)?\b\.?))?"
+# An offset, a name of the IANA's database, or an abbreviation; behind an offset, its name in brackets (Java, JavaScript).
+_ZONE = (
+    r"(?:\s*(?:(?:UTC|GMT)?\s?(?P<sign>[+-])(?P<hours>\d\d?)(?::?(?P<minutes>\d\d))?(?![\d/-])|(?P<place>[A-Z][A-Za-z]+/[\w/+\-]+)"
+    r"|(?P<abbreviation>[A-Z]{1,5})(?=\s|\Z|\())?(?:\s*[\[(][^\])]*[\])])?)"
 )
+_CLOCKS = (
+    re.compile(rf"(?<![\d:.+])(?<!\s-)(?P<hour>\d{{1,2}}):(?P<minute>\d\d)(?:[:.]{_SECONDS})?(?i:{_HALF}){_ZONE}"),
+    re.compile(
+        rf"(?<![\d:.])(?P<hour>\d{{1,2}})(?i:h)(?P<minute>\d\d)(?:(?:min|m|:)?{_SECONDS}s?)?(?![\w:])(?i:{_HALF}){_ZONE}"
+    ),
+    # With a full stop, as some countries, Oracle and DB2 write it: only at the end, because a day has full stops, too.
+    re.compile(rf"(?<=[\s\-T])(?P<hour>\d{{1,2}})\.(?P<minute>\d\d)(?:\.{_SECONDS})?(?i:{_HALF}){_ZONE}\s*\Z"),
+)
+# Hours from UTC. Abbreviations that several zones share have the one of the Americas.
+_ABBREVIATIONS = {
+    "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "COT": -5, "PET": -5, "ECT": -5, "VET": -4, "BOT": -4, "CLT": -4, "CLST": -3, "ART": -3, "BRT": -3,
+    "UYT": -3, "PYT": -4, "AST": -4, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "CET": 1,
+    "CEST": 2, "WEST": 1, "BST": 1,
+}  # fmt: skip
+_AROUND_CLOCK = re.compile(r"(?i)(?:[\s,;|@T–-]|\b(?:a las?|at|às|as|kl|hora)\b)+\Z")
 _YEAR = r"(?P<year>\d{4}|\d\d)"
-_WEEKDAY = r"(?:[^\W\d]{2,10}\.?,?\s+)?"
+_WEEKDAY = r"(?:[^\W\d]{2,10}(?:-feira)?\.?,?\s+)?"
 _NAME = r"(?P<name>[^\W\d]{3,10})"
 _DAYS = (
     re.compile(rf"(?P<first>\d{{1,2}})(?P<mark>[-/.])(?P<second>\d{{1,2}})(?P=mark){_YEAR}"),
@@ -30,6 +53,7 @@ _DAYS = (
     ),
     re.compile(rf"(?i){_WEEKDAY}{_NAME}\.?[-/.\s]+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?[-/.\s]+{_YEAR}"),
 )
+_LONGEST = 100
 _MONTHS = {fold(name)[:3]: number for name, number in LEXICON.months.items()}
 
 
@@ -59,6 +83,8 @@ def is_unread(cell: str, month_first: bool) -> bool:
 
 def _moment(written: str, month_first: bool) -> datetime | None:
     """Return the time that a cell names: `2026-04-03T10:00Z`, `3/4/2026 10:45 PM`, `4 de mayo de 2026`, `46115.5`."""
+    if len(written) > _LONGEST:
+        return None  # no program writes a date so long
     if written[4:5] == "-":
         try:
             moment = datetime.fromisoformat(written)
@@ -68,20 +94,43 @@ def _moment(written: str, month_first: bool) -> datetime | None:
             return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
     if figures := _FIGURES.fullmatch(written):
         return _counted(figures)
+    written = written.replace("\xa0", " ")
+    clock = next(filter(None, (form.search(written) for form in _CLOCKS)), None)
     # Days repeat, times do not: only the day is cached.
-    begins = colon = written.find(":")
-    if colon < 0:
+    if clock is None:
         return _day(written, month_first)
-    while begins and written[begins - 1].isdecimal():
-        begins -= 1
-    day, clock = _day(written[:begins].rstrip(" ,T\t\xa0"), month_first), _CLOCK.fullmatch(written, begins)
-    if day is None or clock is None:
+    before = _AROUND_CLOCK.sub("", written[: clock.start()])
+    day = _day(f"{before} {written[clock.end() :].strip(' ,-')}".strip(), month_first)
+    return None if day is None else _at(day, clock)
+
+
+def _at(day: datetime, clock: re.Match[str]) -> datetime | None:
+    """Return the moment of a day that a clock shows, in UTC. None if its zone is not known."""
+    part = clock.groupdict(default="")
+    hour, half = int(part["hour"]), part["half"]
+    if part["noon"] and hour != 12:
         return None
-    hour, minute, second, half, zone, rest = clock.groups(default="")
     # 12 AM is midnight, and some write 13:00 PM.
-    hours = int(hour) % 12 + (12 if half in "pP" else 0) if half and int(hour) <= 12 else int(hour)
-    moment = day.replace(hour=hours, minute=int(minute), second=int(second or 0))
-    return moment - timedelta(hours=int(zone), minutes=int(f"{zone[0]}{rest or 0}")) if zone else moment
+    hours = hour % 12 + (12 if half in "pP" else 0) if half and hour <= 12 else hour
+    moment = day.replace(hour=hours, minute=int(part["minute"]), second=int(part["second"] or 0))
+    if part["sign"]:
+        offset = timedelta(hours=int(part["hours"]), minutes=int(part["minutes"] or 0))
+        return moment - offset if part["sign"] == "+" else moment + offset
+    if part["place"]:
+        zone = _zone(part["place"]) or _zone(part["place"].title())  # Oracle writes AMERICA/BOGOTA
+        return moment.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None) if zone else None
+    abbreviation = part["abbreviation"]
+    if abbreviation and abbreviation not in _ABBREVIATIONS:
+        return None
+    return moment - timedelta(hours=_ABBREVIATIONS.get(abbreviation, 0))
+
+
+@lru_cache
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 @lru_cache(maxsize=10_000)
@@ -109,4 +158,4 @@ def _counted(figures: re.Match[str]) -> datetime | None:
     if figures["seconds"] or figures["milliseconds"]:
         seconds = float(figures["seconds"] or 0) or float(figures["milliseconds"]) / 1000
         return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
-    return datetime.fromisoformat(figures[0])
+    return datetime.strptime(re.sub("[TZ]", "", figures[0]).ljust(14, "0"), "%Y%m%d%H%M%S")  # noqa: DTZ007 - UTC by definition

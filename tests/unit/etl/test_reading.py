@@ -694,16 +694,30 @@ QUARTER_PAST_TEN = [
     "3 de marzo de 2026, 22:15", "Tue, 03 Mar 2026 22:15:00 +0000", "Mar  3 2026 10:15PM", "46084.927083333", "46084,927083333",
     "1772576100", "1772576100000", "1772576100.0",
 ]  # fmt: skip
+WRITTEN_BY_PROGRAMS = [
+    # Google Forms, in Spanish; spreadsheets of countries that write 22.15; Oracle; DB2; MySQL; Java; JavaScript; Twitter; Athena; Kibana.
+    "03/03/2026 10:15:00 p.m.", "2026/03/03 10:15:00 p. m. GMT+0", "2026/03/03 5:15:00 p.\u00a0m. GMT-5", "03-03-2026 22.15", "3.3.2026 22.15.00",
+    "03-MAR-26 10.15.00.000000 PM", "03-Mar-26 10.15.00.000000000 PM +00:00", "03-MAR-26 05.15.00.000000 PM AMERICA/BOGOTA",
+    "03-MAR-2026 22:15:00", "2026-03-03-22.15.00.000000", "20260303221500", "20260303T221500Z", "Tue Mar 03 17:15:00 COT 2026",
+    "Tue Mar  3 22:15:00 UTC 2026", "Tue Mar 03 2026 17:15:00 GMT-0500 (hora estándar de Colombia)", "Tue Mar 03 22:15:00 +0000 2026",
+    "2026-03-03 22:15:00.000 UTC", "2026-03-03 17:15:00.000 America/Bogota", "2026-03-03T17:15:00-05:00[America/Bogota]",
+    "Mar 3, 2026 @ 22:15:00.000", "2026-03-03 22:15:00,000",
+    # Forms and letters in Spanish and Portuguese.
+    "3/3/2026 22:15 hrs", "3/3/2026 22:15 horas", "03/03/2026 22h15", "3/3/2026 - 22:15", "22:15 3/3/2026", "3 de marzo de 2026 a las 22:15",
+    "martes, 3 de marzo de 2026 10:15 p. m.", "Terça-feira, 3 de Março de 2026 - 22:15", "3 de março de 2026 às 22h15", "3 mar. 2026, 22:15",
+]  # fmt: skip
 NO_DATE = [
     "ayer", "2026", "0000-00-00", "2025-02-29", "31/04/2026", "13/13/2026", "3/3/2026 25:00", "19999", "80001", "9999-01-01",
-    "Caso 3 2026", "12/05/2026 x",
+    "Caso 3 2026", "12/05/2026 x", "3/3/2026 22:15 XYZ", "3/3/2026 22:15 Luna/Mar", "caso 22.15", "3/3/2026 a las", "1.7871E+12",
+    "20261399221500", "2026-03-03 22:15 y 23:15", " " * 200 + "22:15",
 ]  # fmt: skip
 
 
 def test_dates_in_the_usual_notations() -> None:
     for month_first in (False, True):
         assert {received(cell, month_first) for cell in MARCH_3} == {datetime(2026, 3, 3)}
-        assert {received(cell, month_first) for cell in QUARTER_PAST_TEN} == {datetime(2026, 3, 3, 22, 15)}
+        for cell in (*QUARTER_PAST_TEN, *WRITTEN_BY_PROGRAMS):
+            assert received(cell, month_first) == datetime(2026, 3, 3, 22, 15), cell
         assert not [cell for cell in NO_DATE if received(cell, month_first) or not is_unread(cell, month_first)]
     assert not [cell for cell in (*BLANKS, "N/A", "3/4/2026") if is_unread(cell, False)]
 

@@ -159,6 +159,7 @@ def test_notes_name_what_a_run_would_do_differently() -> None:
         "unknown_labels": {"(over 80 characters)": 3},
         "conflicting_texts": 2,
         "rejects": {"empty_text": 30},
+        "flags": {"unread_date": 36},
     }
     document = {"holdout": {"rows": 5}, "scored": {"also_labelled": 5}}
     found = " ".join(notes.notes_on(report, document, SETTINGS))
@@ -166,14 +167,17 @@ def test_notes_name_what_a_run_would_do_differently() -> None:
     assert "it needs 200 labelled complaints, and the file has 70" in found
     assert "30 of 100 rows rejected, over 20%" in found
     assert "rows without a label were not learned: 7" in found
+    assert "dates of the labelled file that were not read: 36 of 70" in found
     assert "(over 80 characters) (3)" in found
     assert "of which the newest was learned: 2" in found
     assert "rows rejected: empty_text (30)" in found
     assert "also in the labelled file: 5 scored texts" in found
     assert "predictions.csv repeats the rows of your file, not redacted" in found
     assert "so of 70 complaints not exactly a tenth is: 5 here" in found
+    report["flags"] = {"unread_date": 35}
     plenty = " ".join(notes.notes_on(report, {"holdout": {"rows": 30}}, SETTINGS))
     assert "a tenth" not in plenty
+    assert "were not read" not in plenty  # half of them are read
     assert "redacted" not in plenty  # nothing was scored
 
 

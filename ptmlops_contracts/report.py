@@ -38,7 +38,7 @@ class Reason(Code):
         "File: no column has a name of the text column. Rename it, add its name to the settings, or remove lines above the header.",
     )
     TOO_MANY_COLUMNS = "too_many_columns", "File: it has over 1,000 columns. Remove those that are not about complaints."
-    NOT_JSON_LINES = "not_json_lines", "File: it is not one JSON object per line, without a list around them."
+    NOT_JSON_LINES = "not_json_lines", "File: it is neither one JSON object per line nor a list of objects, or it is damaged."
     TOO_LONG = (
         "too_long",
         "File or row: a cell or a text file has over 2,097,152 characters, or a line has over 64 MB.",
@@ -113,7 +113,7 @@ class _AnyFile(TypedDict):
 class FileReport(_AnyFile, total=False):
     """One file of the run. How it is written is absent if the whole file was rejected."""
 
-    format: Annotated[str, "csv, jsonl or text"]
+    format: Annotated[str, "csv, jsonl, json (a list of objects) or text"]
     encoding: Annotated[str, "encoding that the file was read with"]
     separator: Annotated[str, "of a CSV; empty if the file has one column"]
     quoting: Annotated[str, "how a CSV writes a quote inside a quoted cell: doubled or backslash"]

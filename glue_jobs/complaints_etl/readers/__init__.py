@@ -3,7 +3,7 @@
 detect.py       the format of a file (`FileFormat`), with encoding.py, evidence.py, header.py
 csv_arrow.py    rows of a CSV that any parser reads alike, in bulk
 csv_rows.py     rows of any CSV, with csv_parser.py, and csv_recovery.py for broken records
-json_lines.py   rows of JSON Lines
+json_lines.py   rows of JSON Lines; json_document.py of a list of objects
 plain_text.py   the only row of a text file; text_rows.py finds text files that hold rows
 parts.py        where a large CSV can be cut, so that several workers read it
 storage.py, blocks.py   where the bytes come from
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from complaints_etl.readers import json_lines, plain_text
+from complaints_etl.readers import json_document, json_lines, plain_text
 from complaints_etl.readers.blocks import blocks_of, unpacked
 from complaints_etl.readers.csv_parser import lines_of
 from complaints_etl.readers.csv_rows import CsvRows
@@ -48,6 +48,9 @@ def read_rows(name: str, blocks: Blocks, file_format: FileFormat) -> Iterator[Ro
     texts = text_blocks(unpacked(name, blocks)(), file_format.encoding)
     if file_format.kind == "text":
         return iter([plain_text.read_row(texts)])
+    if file_format.kind == "json":
+        items = json_document.read_items(texts)
+        return json_lines.rows_of(((item.line, item.record, item.object) for item in items), file_format)
     lines = lines_of(texts, file_format.newline)
     if file_format.kind == "jsonl":
         return json_lines.read_rows(lines, file_format)

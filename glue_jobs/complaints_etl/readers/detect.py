@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 
-from complaints_etl.readers import json_lines, text_rows
+from complaints_etl.readers import json_document, json_lines, text_rows
 from complaints_etl.readers.blocks import MAX_LINE_BYTES, unpacked, whole_lines, with_first_of
 from complaints_etl.readers.csv_parser import lines_of
 from complaints_etl.readers.encoding import LONE_SURROGATE, as_utf8, encoding_by_mark, text_blocks
@@ -71,6 +71,11 @@ def detect(name: str, blocks: Blocks, aliases: Aliases, *, evidence: Evidence | 
     if kind == "text":
         return file_format
     file_format = replace(file_format, month_first=counts.is_month_first)
+    if kind == "jsonl" and _is_document(texts):
+        items = json_document.read_items(texts())
+        keys, header, first = json_lines.find_keys_of((item.record, item.value) for item in items)
+        columns = require_text_column(header, aliases, first)
+        return replace(file_format, kind="json", header=header, header_cells=keys, columns=columns)
     if kind == "jsonl":
         keys, header, first = json_lines.find_keys(lines_of(texts(), "\n"))
         return replace(file_format, header=header, header_cells=keys, columns=require_text_column(header, aliases, first))
@@ -134,6 +139,17 @@ def _refuse_binary(sample: bytes, encoding: str) -> None:
         raise UnreadableFileError(Reason.BINARY_FILE, message)
     if encoding == "cp1252" and sum(map(sample.count, _UNDEFINED_IN_1252)) > max(3, len(sample) / 200):
         raise UnreadableFileError(Reason.UNKNOWN_ENCODING, "neither UTF-8, UTF-16 nor Windows-1252: save it as UTF-8")
+
+
+def _is_document(texts: Callable[[], Iterator[str]]) -> bool:
+    """Return True for a file that is one JSON document: not a complete object in the first line, with others below it.
+
+    An object alone in its line is a document if there is a list of objects in it.
+    """
+    lines = list(islice(filter(str.strip, lines_of(texts(), "\n")), 2))
+    if json_lines.looks_like_json_lines(lines[:1]) and (len(lines) > 1 or not json_lines.holds_list(lines[0])):
+        return False
+    return json_document.begins_document(lines)
 
 
 def _kind_of_text(texts: Callable[[], Iterator[str]], aliases: Aliases, *, escaped: bool) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 from complaints_etl.readers.encoding import LONE_SURROGATE, reject_bytes
@@ -20,8 +21,23 @@ def looks_like_json_lines(lines: Sequence[str]) -> bool:
     return bool(lines) and all(line.lstrip("\ufeff ").startswith("{") and isinstance(_parse(line), dict) for line in lines)
 
 
+def holds_list(line: str) -> bool:
+    """Return True for an object with a list of objects in it."""
+    value = _parse(line)
+    lists = [item for item in value.values() if isinstance(item, list)] if isinstance(value, dict) else []
+    return any(item and all(isinstance(each, dict) for each in item) for item in lists)
+
+
 def find_keys(lines: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-    """Return the keys of all objects as they are written, their names, and the first line that is not empty.
+    """Return the keys of all lines' objects as they are written, their names, and the first line that is not empty."""
+    return find_keys_of((line.strip(), _parse(line)) for line in lines)
+
+
+def find_keys_of(records: Iterable[tuple[str, object]]) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """Return the keys of all objects as they are written, their names, and the first record that is not empty.
+
+    Args:
+        records: the text and the value of each.
 
     Keys that differ in case or accents only are one column, named as the first of them.
 
@@ -31,9 +47,8 @@ def find_keys(lines: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...], s
     names: dict[str, str] = {}
     keys: list[str] = []
     first = ""
-    for line in lines:
-        first = first or line.strip()
-        value = _parse(line)
+    for record, value in records:
+        first = first or record
         if isinstance(value, dict):
             check_column_count(len(value))
             for key in map(_without_surrogates, value):
@@ -42,25 +57,32 @@ def find_keys(lines: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...], s
                     keys.append(key)
             check_column_count(len(names))
     if not names:
-        message = "no line of it is a JSON object: it needs one complete object a line, and no list around them"
+        message = "no line of it is a JSON object: it needs one complete object a line, or a list of objects"
         raise UnreadableFileError(Reason.NOT_JSON_LINES, message)
     return tuple(keys), tuple(names.values()), first
 
 
 def read_rows(lines: Iterable[str], file_format: FileFormat) -> Iterator[Row]:
     """Yield the rows of a file. A line ends with a newline only: JSON may hold U+2028 as it is."""
+    return rows_of(
+        (
+            (place, record, partial(_parse, record))
+            for place, line in enumerate(lines, start=1)
+            if (record := line.strip(_AROUND))
+        ),
+        file_format,
+    )
+
+
+def rows_of(records: Iterable[tuple[int, str, Callable[[], object]]], file_format: FileFormat) -> Iterator[Row]:
+    """Yield a row per record: its line, its text, and a function that returns its value."""
     names = {_fold(key): name for key, name in zip(file_format.header_cells, file_format.header, strict=True)}
-    number = 0
-    for place, line in enumerate(lines, start=1):
-        record = line.strip(_AROUND)
-        if not record:
-            continue
-        number += 1
+    for number, (place, record, parse) in enumerate(records, start=1):
         if file_format.broken and LONE_SURROGATE.search(record):
             yield reject_bytes(number, place, record)
             continue
         try:
-            yield Row(number, place, _values(_parse(line), names), record=record)
+            yield Row(number, place, _values(parse(), names), record=record)
         except _RejectedLineError as error:
             yield Row(number, place, {}, error.reason, str(error), record)
 
@@ -73,14 +95,14 @@ class _RejectedLineError(Exception):
         self.reason = reason
 
 
-def _values(value: dict[str, object] | str | None, names: Mapping[str, str]) -> dict[str, str]:
+def _values(value: object, names: Mapping[str, str]) -> dict[str, str]:
     """Return the object's values by column name. Of a key in two spellings, the value that is not empty counts.
 
     Raises:
         _RejectedLineError: `value` is not an object, a key has two values, or a value is too long.
     """
     if not isinstance(value, dict):
-        raise _RejectedLineError(value or "the line is not a JSON object")
+        raise _RejectedLineError(value if isinstance(value, str) and value else "the line is not a JSON object")
     values: dict[str, str] = {}
     try:
         cells = [(_without_surrogates(key), _cell(given)) for key, given in value.items()]
@@ -112,22 +134,25 @@ class _WrittenNumber(float):
         return number
 
 
-class _RepeatedKeyError(ValueError):
+class RepeatedKeyError(ValueError):
     """An object has a key twice, so its value is ambiguous."""
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise _RepeatedKeyError
+        raise RepeatedKeyError
     return value
+
+
+decoder = json.JSONDecoder(object_pairs_hook=_object, parse_float=_WrittenNumber)
 
 
 def _parse(line: str) -> dict[str, object] | str | None:
     """Return the line's object, a sentence about what is wrong with it, or None if it is another JSON value."""
     try:
-        value: Any = json.loads(line.strip(_AROUND), object_pairs_hook=_object, parse_float=_WrittenNumber)
-    except _RepeatedKeyError:
+        value: Any = decoder.decode(line.strip(_AROUND))
+    except RepeatedKeyError:
         return "a key is in the object twice"
     except json.JSONDecodeError as error:
         return f"not JSON at character {error.pos + 1} of the line"

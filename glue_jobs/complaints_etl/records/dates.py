@@ -37,7 +37,7 @@ _CLOCKS = (
 )
 # Hours from UTC. Abbreviations that several zones share have the one of the Americas.
 _ABBREVIATIONS = {
-    "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "COT": -5, "PET": -5, "ECT": -5, "VET": -4, "BOT": -4, "CLT": -4, "CLST": -3, "ART": -3, "BRT": -3,
+    "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "COT": -5, "PET": -5, "VET": -4, "BOT": -4, "CLT": -4, "CLST": -3, "ART": -3, "BRT": -3,
     "UYT": -3, "PYT": -4, "AST": -4, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "CET": 1,
     "CEST": 2, "WEST": 1, "BST": 1,
 }  # fmt: skip
@@ -158,4 +158,4 @@ def _counted(figures: re.Match[str]) -> datetime | None:
     if figures["seconds"] or figures["milliseconds"]:
         seconds = float(figures["seconds"] or 0) or float(figures["milliseconds"]) / 1000
         return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
-    return datetime.strptime(re.sub("[TZ]", "", figures[0]).ljust(14, "0"), "%Y%m%d%H%M%S")  # noqa: DTZ007 - UTC by definition
+    return datetime.strptime(re.sub("[TZ]", "", figures[0]).ljust(14, "0"), "%Y%m%d%H%M%S")

@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -565,9 +566,62 @@ def test_json_lines_by_other_names() -> None:
         body = gzip.compress(lines) if name.endswith(".gz") else lines
         assert told(rows_of(name, body)) == [(1, "no abre, la app"), (2, "otra")]
     assert told(rows_of("a.txt", b"{sic} no abre")) == [(1, "{sic} no abre")]
-    for listed in (b'[{"id": "1", "queja": "no abre"}]', b'[\n{\n "queja": "no abre"\n}\n]\n'):
-        with pytest.raises(UnreadableFileError, match="one complete object a line, and no list around them"):
-            rows_of("a.json", listed)
+
+
+ITEMS = [
+    {"id": 1, "queja": 'no abre, [la} "app"', "n": 1.10},
+    {"id": 2, "queja": "otra\nqueja \u00f3", "etiquetas": [{"a": 1}]},
+]
+
+
+@pytest.mark.parametrize("indent", [None, 0, 2])
+@pytest.mark.parametrize("around", ["list", "object", "object behind others"])
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.json.gz"])
+@pytest.mark.parametrize("block", [1, 7, 4096])
+def test_a_list_of_objects_is_a_table(
+    name: str, around: str, indent: int | None, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document: Any = {"list": ITEMS, "object": {"data": ITEMS}}.get(
+        around, {"total": 2, "pages": [1, 2], "meta": {"a": []}, "data": ITEMS}
+    )
+    body = json.dumps(document, indent=indent).encode()
+    content = gzip.compress(body) if name.endswith(".gz") else body
+    table = read_table(name, lambda: (content[at : at + block] for at in range(0, len(content), block)), ALIASES)
+    rows = list(table.rows)
+    assert (table.format.kind, [row.reason for row in rows]) == ("json", [None, None])
+    assert [row.values["queja"] for row in rows] == [item["queja"] for item in ITEMS]
+    assert rows[0].values["n"] == "1.1"
+    assert rows[1].values["etiquetas"] == '[{"a": 1}]'
+    assert [json.loads(row.record) for row in rows] == ITEMS
+    lines = body.decode().split("\n")
+    assert all(lines[row.line - 1].lstrip(" [").startswith("{") or indent is None for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b'[{"queja": "a"}, {"queja": "b"', "at line 1"),
+        (b'[\n{"queja": "a"}\n{"queja": "b"}\n]', "at line 2"),
+        (b'[{"queja": "a", "queja": "b"}]', "twice"),
+        (b'{"a": [{"queja": "x"}], "b": [{"queja": "y"}]}', "2 lists of objects"),
+        (b'{\n"queja": "x"\n', "not JSON"),
+        (b'["uno", "dos"]', "no line of it is a JSON object"),
+        (b"[" * 100_000, "no line of it is a JSON object"),
+        (b'[{"a":' + b"[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_a_damaged_or_ambiguous_json_document_is_named_whole(body: bytes, says: str) -> None:
+    with pytest.raises(UnreadableFileError, match=says) as caught:
+        rows_of("a.json", body)
+    assert caught.value.reason == "not_json_lines"
+
+
+def test_an_item_of_a_list_that_is_no_object_is_one_rejected_row() -> None:
+    rows = list(read("a.json", b'[{"queja": "no abre"},\n null, "x",\n{"queja": "otra"}]').rows)
+    assert rows[2].detail == "the line is not a JSON object"  # it quotes nothing
+    assert [(row.number, row.line, row.reason) for row in rows] == [
+        (1, 1, None), (2, 2, "malformed_row"), (3, 2, "malformed_row"), (4, 3, None),
+    ]  # fmt: skip
 
 
 def test_powershells_line_above_the_header() -> None:

@@ -80,6 +80,7 @@ class Flag(Code):
     UNKNOWN_LABEL = "unknown_label", "The label is not in the label map."
     CONFLICTING_LABEL = "conflicting_label", "The same text came with another label, in this run or an earlier one."
     UNREAD_DATE = "unread_date", "The date could not be read: `received_at` is null."
+    ROUNDED_ID = "rounded_id", "A spreadsheet rounded the id (`1.23457E+12`): it is not used, and the row has a made id."
 
 
 class RecordStatus(Code):

@@ -245,6 +245,7 @@ def _finish(valid: DataFrame, exceptions: DataFrame, run_id: str) -> DataFrame:
         Flag.UNKNOWN_LABEL: F.col("unknown_label").isNotNull(),
         Flag.CONFLICTING_LABEL: F.col("conflict"),
         Flag.UNREAD_DATE: F.col("unread_date"),
+        Flag.ROUNDED_ID: F.col("rounded_id"),
     }
     return (
         valid.join(exceptions, ["source_index", "row_number"], "left")

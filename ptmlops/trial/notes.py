@@ -35,6 +35,8 @@ def notes_on(report: Mapping[str, Any], document: Mapping[str, Any], settings: S
         notes.append(f"texts with two labels, of which the newest was learned: {report['conflicting_texts']:,}")
     if note := unread_dates(report, "the labelled file"):
         notes.append(note)
+    if rounded := report.get("flags", {}).get(Flag.ROUNDED_ID):
+        notes.append(f"ids that a spreadsheet rounded and that were not used: {rounded:,}; export the column as text")
     rows = report["rows"]
     if rows["rejected"]:
         notes.append(f"rows rejected: {_counted(report['rejects'])}")

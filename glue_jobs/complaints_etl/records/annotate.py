@@ -48,6 +48,7 @@ _KEPT = (
     ("label_original", pa.string(), "string"),
     ("received_at", pa.timestamp("us", "UTC"), "timestamp"),
     ("unread_date", pa.bool_(), "boolean"),
+    ("rounded_id", pa.bool_(), "boolean"),
 )
 _ADDED = (
     ("reason", pa.string(), "string"),

@@ -23,9 +23,11 @@ _ROW = ("source_index", "row_number")
 def usual_id() -> Column:
     """Return the id of a row: the one in its file, or else a hash of its text and date.
 
-    If a file is uploaded again, repaired or not, its rows get the same hashes. A redacted id (`<EMAIL>`) identifies no row.
+    If a file is uploaded again, repaired or not, its rows get the same hashes. A redacted id (`<EMAIL>`) identifies no row, nor does one
+    that a spreadsheet rounded.
     """
-    from_file = F.when(~F.col("original_id").rlike("<[A-Z_]+>"), F.col("original_id"))
+    identifies = ~F.col("original_id").rlike("<[A-Z_]+>") & ~F.coalesce("rounded_id", F.lit(False))
+    from_file = F.when(identifies, F.col("original_id"))
     return F.coalesce(from_file, _made_id("fingerprint", "received_at"))
 
 
@@ -56,7 +58,7 @@ def find_exceptions(rows: DataFrame, earlier_index: DataFrame | None, *, min_lab
         source_index, row_number, complaint_id, duplicate_of (null: not a duplicate), conflict, rare, group_id; cached.
     """
     keys = rows.select(
-        *_ROW, "source_file", "source_version", "fingerprint", "original_id", "label", "received_at", "signature"
+        *_ROW, "source_file", "source_version", "fingerprint", "original_id", "rounded_id", "label", "received_at", "signature"
     )  # fmt: skip
     first_id = usual_id()
     same_id = Window.partitionBy(first_id).orderBy(*_ROW)

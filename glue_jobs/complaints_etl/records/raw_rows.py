@@ -28,7 +28,7 @@ from complaints_etl.readers.parts import Part, read_part
 from complaints_etl.readers.storage import SourceFile
 from complaints_etl.readers.table import Aliases, FileFormat, Row, UnreadableFileError
 from complaints_etl.records.dates import is_unread, received
-from complaints_etl.records.identifiers import MAY_BE_PERSONAL, identity
+from complaints_etl.records.identifiers import MAY_BE_PERSONAL, MAY_BE_ROUNDED, RoundedIds, identity
 from complaints_etl.records.labels import label, label_as_written
 from complaints_etl.redaction import redact
 from complaints_etl.spreadsheet import active
@@ -55,6 +55,7 @@ ARROW_SCHEMA = pa.schema(
         ("label_read", pa.string()),
         ("received_at", pa.timestamp("us", "UTC")),
         ("unread_date", pa.bool_()),
+        ("rounded_id", pa.bool_()),
         ("carried_raw", pa.map_(pa.string(), pa.string())),
         ("reason", pa.string()),
         ("detail", pa.string()),
@@ -87,6 +88,7 @@ class RawRow(NamedTuple):
     label_read: str | None = None
     received_at: datetime | None = None
     unread_date: bool | None = None
+    rounded_id: bool | None = None
     carried_raw: Sequence[tuple[str, str]] = ()
     reason: str | None = None
     detail: str | None = None
@@ -161,11 +163,21 @@ def _row_batches(file: SourceFile, part: Part, file_format: FileFormat, rows: It
     # The cell of the date is also carried, because the export shows it as it was written.
     ours = {name for column, name in columns.items() if column != "received_at"}
     batch: list[RawRow] = []
+    ids: list[str | None] = []
     characters = 0
+    rounded_ids = RoundedIds()
+
+    def flush() -> pa.RecordBatch:
+        found = rounded_ids.find(ids)
+        return _to_arrow(
+            [row._replace(rounded_id=rounded) for row, rounded in zip(batch, found, strict=True)] if any(found) else batch
+        )
+
     for row in rows:
         id_cell, label_cell, date_cell = (
             _value(row.values, columns.get(column)) for column in ("complaint_id", "label", "received_at")
         )
+        ids.append(id_cell)
         batch.append(
             RawRow(
                 source_index=part.file,
@@ -188,9 +200,9 @@ def _row_batches(file: SourceFile, part: Part, file_format: FileFormat, rows: It
         )
         characters += len(row.record)
         if len(batch) == _BATCH_ROWS or characters > _BATCH_CHARACTERS:
-            yield _to_arrow(batch)
-            batch, characters = [], 0
-    yield _to_arrow(batch)
+            yield flush()
+            batch, ids, characters = [], [], 0
+    yield flush()
 
 
 def _value(values: Mapping[str, str], column: str | None) -> str | None:
@@ -216,6 +228,7 @@ def _plain_batches(
     names = dict(zip(file_format.header, redact_names(file_format.header), strict=True))
     columns, month_first = file_format.columns, file_format.month_first
     ours = {name for column, name in columns.items() if column != "received_at"}
+    rounded_ids = RoundedIds()
     for rows in plain.batches(_BATCH_ROWS, above):
         size = rows.num_rows
         cells = {name: rows.column(name) for name in file_format.header}
@@ -238,6 +251,7 @@ def _plain_batches(
             "label_read": _map_distinct(labels, pa.string(), label),
             "received_at": _map_distinct(dates, _type("received_at"), lambda cell: received(cell, month_first)),
             "unread_date": _map_distinct(dates, _type("unread_date"), lambda cell: is_unread(cell, month_first)),
+            "rounded_id": _rounded(id_cells, rounded_ids),
             "carried_raw": _maps({names[name]: array for name, array in cells.items() if name not in ours}, size),
             "reason": nulls,
             "detail": nulls,
@@ -272,6 +286,13 @@ def _identities(cells: pa.Array) -> pa.Array:
         return cells
     redacted = [identity(cell) for cell in cells.filter(may_be_personal).to_pylist()]
     return pc.replace_with_mask(cells, may_be_personal, pa.array(redacted, pa.string()))
+
+
+def _rounded(cells: pa.Array, rounded_ids: RoundedIds) -> pa.Array:
+    may_be_rounded = pc.fill_null(pc.match_substring_regex(cells, MAY_BE_ROUNDED), False)
+    if not pc.any(may_be_rounded).as_py():
+        return pa.nulls(len(cells), pa.bool_())
+    return pa.array(rounded_ids.find(cells.to_pylist()), pa.bool_())
 
 
 def _map_distinct(encoded: pa.DictionaryArray, kind: pa.DataType, function: Callable[[str], object]) -> pa.Array:

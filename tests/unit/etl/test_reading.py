@@ -18,7 +18,7 @@ from complaints_etl.readers.parts import Part
 from complaints_etl.readers.storage import SourceFile
 from complaints_etl.readers.table import Row, Table, UnreadableFileError
 from complaints_etl.records.dates import is_unread, received
-from complaints_etl.records.identifiers import carried, identity
+from complaints_etl.records.identifiers import RoundedIds, carried, identity
 from complaints_etl.records.labels import label, label_as_written
 from complaints_etl.records.raw_rows import read_batches, redact_names
 from complaints_etl.text.blank import BLANKS
@@ -827,6 +827,35 @@ def test_labels_are_what_the_eye_sees_and_ids_hold_nothing_personal() -> None:
 )
 def test_a_cell_that_goes_along_is_redacted_however_it_is_set_and_else_stays_as_it_is(cell: str, expected: str) -> None:
     assert carried("Observaciones", cell) == expected
+
+
+EXACT = ["4111111111111112", "4111111111111120", "12.5", "7.0", "1E5", "12345", "550e8400", "1.2.0", None]
+ROUNDED = ["1.23457E+12", "2,3E+15", "1E+16"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        (ROUNDED, [True] * 3),
+        (EXACT, [False] * 8 + [None]),
+        (["1234567890123450", "12345678901234500", "2234567890123450"], [True] * 3),
+        (["1234567890123450", "12345678901234501", "2234567890123450"], [False] * 3),
+        (["101.0", "102.0", None, "103.0"], [True, True, None, True]),
+        (["101.0", "102.5", "103.0"], [False] * 3),
+        (["1234567890123450", "x", "y"], [False] * 3),
+    ],
+)
+def test_ids_that_a_spreadsheet_rounded_are_found_by_their_column(ids: list[str | None], expected: list[bool | None]) -> None:
+    assert RoundedIds().find(ids) == expected
+    body = ("radicado;queja\n" + "".join(f"{cell or ''};queja {n}\n" for n, cell in enumerate(ids))).encode()
+    for content in (body, body + b'"sin cerrar;x\n'):  # in bulk, and row by row
+        source = SourceFile(
+            key="a.csv", version_id="v", size=len(content), read=lambda start, end, all=content: all[start:end]
+        )  # type: ignore[misc]
+        [batch] = read_batches(source, Part(0, 0, 0, len(content)), ALIASES, lambda *_: None)
+        assert [bool(found) for found in batch.column("rounded_id").to_pylist()[: len(ids)]] == [
+            bool(each) for each in expected
+        ]
 
 
 def test_an_id_is_redacted_however_it_is_set() -> None:

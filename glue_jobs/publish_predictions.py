@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -26,8 +26,9 @@ from complaints_etl.publish.join import (
     write_table,
 )
 from complaints_etl.publish.report_page import Page, render
-from complaints_etl.publish.review import AUDIT_SAMPLE, NOT_ANSWERED, empty_counts, review_list
-from complaints_etl.publish.statistics import RunStatistics, collect_statistics
+from complaints_etl.publish.review import AUDIT_SAMPLE, NOT_ANSWERED, REVIEW_COLUMNS, ReviewList, review_list
+from complaints_etl.publish.review_page import render_review
+from complaints_etl.publish.statistics import RunStatistics, collect_statistics, serving_metrics
 from complaints_etl.spreadsheet import export_separator
 from complaints_etl.storage import delete_keys, list_keys, read_json, read_json_if_present
 from pyspark import StorageLevel
@@ -39,6 +40,7 @@ from ptmlops_contracts.state import NONE
 
 # The report compares with this many previous runs, among this many that it looks at.
 COMPARED_RUNS, LOOK_BACK_RUNS = 5, 30
+HTML = "text/html; charset=utf-8"
 ARGUMENTS = (
     "run_id", "model_version", "evaluation_uri", "prepared_bucket", "models_bucket", "output_bucket", "settings_uri",
 )  # fmt: skip
@@ -58,11 +60,17 @@ class Inputs:
 
 @dataclass(kw_only=True)
 class Results:
-    """What the job has written. `files`: keys in the output bucket by kind, as the report lists them."""
+    """What the job has written.
+
+    Attributes:
+        files: keys in the output bucket by kind, as the report lists them.
+        separator: that of the review list.
+    """
 
     files: dict[str, list[str]] = field(default_factory=dict)
     exports: list[Export] = field(default_factory=list)
-    review: dict[str, int] = field(default_factory=empty_counts)
+    review: ReviewList = field(default_factory=ReviewList)
+    separator: str = ","
     statistics: RunStatistics = field(default_factory=RunStatistics)
 
 
@@ -83,7 +91,10 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     joined = checkpoint(join_answers(inputs.records, inputs.answers), StorageLevel.DISK_ONLY)
     results = write(s3, arguments.output_bucket, inputs, joined)
     results.files["numbers_file"] = [keys.document]  # Record writes it when the run has ended
-    write_report(s3, arguments, inputs, results)
+    evaluation = read_evaluation(s3, arguments)
+    if results.review.keys:
+        results.files["review_page"] = write_review_page(s3, arguments.output_bucket, inputs, results, evaluation)
+    write_report(s3, arguments, inputs, results, evaluation)
     current = {key for written in results.files.values() for key in written} | {keys.report_page}
     delete_keys(s3, arguments.output_bucket, previous - current)
     mark(s3, arguments, results)
@@ -130,7 +141,7 @@ def withdraw(s3: Any, arguments: argparse.Namespace) -> set[str]:
 
 
 def write(s3: Any, bucket: str, inputs: Inputs, joined: DataFrame) -> Results:
-    """Write the table, exports, review list and list of rejected rows."""
+    """Write the table, exports, review list and list of rejected rows, and collect the run's statistics."""
     run, report, results = inputs.run, inputs.report, Results()
     to_score = report["to_score"]
 
@@ -145,29 +156,58 @@ def write(s3: Any, bucket: str, inputs: Inputs, joined: DataFrame) -> Results:
     results.exports = export_files(joined, inputs.rejected, report, run, put)
     results.files["export"] = [key for export in results.exports for key in export.keys]
     if to_score:
+        results.statistics = collect_statistics(scored)
         # One list for all files: with semicolons if any file has them, because its user's spreadsheet expects them.
-        list_separator = ";" if any(export_separator(file.get("separator")) == ";" for file in report["files"]) else ","
-        results.files["review_file"], results.review = review_list(joined, run, put, separator=list_separator)
+        results.separator = ";" if any(export_separator(file.get("separator")) == ";" for file in report["files"]) else ","
+        complaints = {label: category.complaints for label, category in results.statistics.categories.items()}
+        results.review = review_list(joined, run, put, complaints=complaints, separator=results.separator)
+        results.files["review_file"] = results.review.keys
     if report["rows"]["rejected"]:
         results.files["rejected_file"] = rejected_rows(inputs.rejected, run.run_id, put)
-    if to_score:
-        results.statistics = collect_statistics(scored)
     return results
 
 
-def write_report(s3: Any, arguments: argparse.Namespace, inputs: Inputs, results: Results) -> None:
+def read_evaluation(s3: Any, arguments: argparse.Namespace) -> dict[str, Any] | None:
+    """Return the evaluation of the version that scored, or None if there is none."""
+    if arguments.evaluation_uri == NONE:
+        return None
+    return read_json_if_present(s3, f"{arguments.evaluation_uri}{EVALUATION_FILE}")
+
+
+def write_review_page(
+    s3: Any, bucket: str, inputs: Inputs, results: Results, evaluation: Mapping[str, Any] | None
+) -> list[str]:
+    """Write review.html, and return its key."""
+    run_id, review = inputs.run.run_id, results.review
+    metrics = serving_metrics(evaluation, inputs.run.model_version) if evaluation else None
+    key = OutputKeys(run_id).review_page
+    page = render_review(
+        review.first.rows,
+        total=sum(review.counts.values()),
+        labels=list(metrics["per_label"]) if metrics else [],
+        columns=REVIEW_COLUMNS,
+        separator=results.separator,
+        language=inputs.settings.results_language,
+        run_id=run_id,
+    )
+    s3.put_object(Bucket=bucket, Key=key, Body=page.encode(), ContentType=HTML)
+    return [key]
+
+
+def write_report(
+    s3: Any, arguments: argparse.Namespace, inputs: Inputs, results: Results, evaluation: Mapping[str, Any] | None
+) -> None:
     """Write report.html."""
-    has_evaluation = arguments.evaluation_uri != NONE
     page = Page(
         language=inputs.settings.results_language,
         run_id=inputs.run.run_id,
         published_at=inputs.run.answered_at,
         report=inputs.report,
         statistics=results.statistics,
-        audit=results.review[AUDIT_SAMPLE],
-        unanswered=results.review[NOT_ANSWERED],
+        audit=results.review.counts[AUDIT_SAMPLE],
+        unanswered=results.review.counts[NOT_ANSWERED],
         model_version=arguments.model_version,
-        evaluation=read_json_if_present(s3, f"{arguments.evaluation_uri}{EVALUATION_FILE}") if has_evaluation else None,
+        evaluation=evaluation,
         earlier=earlier_categories(s3, arguments.prepared_bucket, inputs.run.run_id),
         files=results.files,
         exports=results.exports,
@@ -176,7 +216,7 @@ def write_report(s3: Any, arguments: argparse.Namespace, inputs: Inputs, results
         Bucket=arguments.output_bucket,
         Key=OutputKeys(inputs.run.run_id).report_page,
         Body=render(page).encode(),
-        ContentType="text/html; charset=utf-8",
+        ContentType=HTML,
     )
 
 
@@ -201,8 +241,8 @@ def mark(s3: Any, arguments: argparse.Namespace, results: Results) -> None:
         "run_id": arguments.run_id,
         "scored": results.statistics.scored,
         "needs_review": results.statistics.needs_review,
-        "not_answered": results.review[NOT_ANSWERED],
-        "audit": results.review[AUDIT_SAMPLE],
+        "not_answered": results.review.counts[NOT_ANSWERED],
+        "audit": results.review.counts[AUDIT_SAMPLE],
     }
     marker = {
         **counts,

@@ -115,3 +115,12 @@ def fetch_one(target: Target, key_of: Callable[[str], str], run_id: str | None) 
         runs.run_document(target, run_id, wait_seconds=0)  # raises if the run does not exist or has not ended
         raise OperatorError(f"run {run_id} has no {name}: see its results with `ptmlops results {run_id}`")
     raise OperatorError(f"no run has a {name} yet: upload a file with unlabelled complaints, and wait for its run")
+
+
+def fetch(target: Target, key: str) -> bytes | None:
+    """Read an object of the output bucket, or return None if it does not exist."""
+    bucket = target.outputs["OutputBucketName"]
+    if key not in runs.keys(target, bucket, key):
+        return None
+    content: bytes = target.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return content

@@ -12,16 +12,28 @@ from ptmlops.errors import OperatorError
 from ptmlops.source_roots import add_source_roots_to_path
 from ptmlops.target import Target
 from ptmlops_contracts.keys import EVALUATION_FILE, parse_s3_uri
+from ptmlops_contracts.report import NOT_A_COMPLAINT
 
 
 @dataclass(frozen=True)
 class Reviewed:
-    """A review list that a person has filled in: the rows with a label, and the number of rows without one."""
+    """A review list that a person has filled in.
+
+    Attributes:
+        rows: the rows with a label or the mark that they are not complaints.
+        labels: the labels, without that mark.
+        blank: the number of rows without either.
+    """
 
     header: list[str]
     rows: list[dict[str, str]]
     labels: list[str]
     blank: int
+
+    @property
+    def not_complaints(self) -> int:
+        """The number of rows that a person took out."""
+        return len(self.rows) - len(self.labels)
 
 
 def read_review(path: Path, aliases: Mapping[str, Sequence[str]]) -> Reviewed:
@@ -51,7 +63,8 @@ def read_review(path: Path, aliases: Mapping[str, Sequence[str]]) -> Reviewed:
         raise OperatorError(
             f"{path}: no label is filled in; write the right label into the column '{column}', then push again"
         )
-    return Reviewed(list(table.header), filled, [row[column] for row in filled], len(rows) - len(filled))
+    labels = [row[column] for row in filled if row[column].lower() != NOT_A_COMPLAINT]
+    return Reviewed(list(table.header), filled, labels, len(rows) - len(filled))
 
 
 def unknown_labels(target: Target, labels: Sequence[str]) -> dict[str, str]:

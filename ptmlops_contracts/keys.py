@@ -131,8 +131,9 @@ class OutputKeys:
         report_page: report.html, the run for people.
         marker: published.json (`run.Published`), last of Publish: readers take a run's files only if it exists.
         document: run.json (`run.RunDocument`), last of all, by Record.
-        exports, review_folder, rejected_folder: folders of CSV files for people.
+        exports, review_folder, rejected_folder: folders of files for people.
         review, rejected: the list to review, and the rejected rows.
+        review_page: review.html, the list for a browser.
     """
 
     def __init__(self, run_id: str) -> None:
@@ -144,6 +145,7 @@ class OutputKeys:
         self.exports = f"{EXPORTS}{_RUN}{run_id}/"
         self.review_folder = f"{REVIEW}{_RUN}{run_id}/"
         self.review = f"{self.review_folder}review.csv"
+        self.review_page = f"{self.review_folder}review.html"
         self.rejected_folder = f"{REJECTED}{_RUN}{run_id}/"
         self.rejected = f"{self.rejected_folder}rejected.csv"
 

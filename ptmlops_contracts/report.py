@@ -10,6 +10,8 @@ from ptmlops_contracts.codes import Code
 REPORT_VERSION = 1
 SPLITS = ("train", "validation", "test")
 HELD_OUT = "test"  # never read in training
+# A person writes it into the label column of a review list: the row is rejected as NOT_A_COMPLAINT, and is not learned from.
+NOT_A_COMPLAINT = "ptmlops_not_a_complaint"
 
 
 class Reason(Code):
@@ -64,6 +66,10 @@ class Reason(Code):
     UNKNOWN_LABEL = (
         "unknown_label",
         "Row: its label is not in the label map, and `unknown_labels` is `reject`; or the label has over 80 characters.",
+    )
+    NOT_A_COMPLAINT = (
+        "not_a_complaint",
+        f"Row: a person decided that it is not a complaint: its label is `{NOT_A_COMPLAINT}`. It does not count towards `max_reject_share`.",
     )
 
 

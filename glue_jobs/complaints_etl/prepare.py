@@ -166,12 +166,15 @@ def _count_rows(annotated: DataFrame) -> list[dict[str, Any]]:
 
 
 def refused_files(row_counts: Sequence[Mapping[str, Any]], max_reject_share: float) -> dict[tuple[str, str], float]:
-    """Return the files of which a larger share of rows was rejected: key and version, and the share."""
+    """Return the files of which a larger share of rows was rejected: key and version, and the share.
+
+    Rows that a person took out do not count: nothing is wrong with their file.
+    """
     totals, rejected = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for group in row_counts:
         file = (group["source_file"], group["source_version"])
         totals[file] += group["count"]
-        rejected[file] += group["count"] if group["reason"] else 0
+        rejected[file] += group["count"] if group["reason"] not in (None, Reason.NOT_A_COMPLAINT) else 0
     shares = {file: rejected[file] / rows for file, rows in totals.items()}
     return {file: share for file, share in shares.items() if share > max_reject_share}
 

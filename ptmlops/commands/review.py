@@ -24,9 +24,17 @@ if TYPE_CHECKING:
 def pull(
     options: CommonOptions,
     run_id: RunId = None,
-    out: Annotated[Path | None, typer.Option(help="The file to write. Default: review-RUN.csv.", show_default=False)] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The CSV file to write. Default: review-RUN.csv. The page has the same name with .html.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Fetch the list of complaints that a person should read.
+
+    It comes as CSV, and beside it as a page for the browser, which shows one complaint at a time. The page's download and the CSV,
+    with labels filled in, are what `review push` uploads.
 
     Examples:
         ptmlops review pull --local
@@ -37,14 +45,26 @@ def pull(
     target = options.target()
     run_id, content = predictions.fetch_one(target, lambda run: OutputKeys(run).review, run_id)
     path = out or Path(f"review-{run_id}.csv")
+    page = path.with_suffix(".html")
+    if path == page:
+        raise OperatorError(f"{path} is where the page goes: choose another name for the CSV file")
     if path.exists():
         raise OperatorError(f"{path} exists and may be filled in already: move it away, or choose another --out")
     save(path, content)
+    has_page = (body := predictions.fetch(target, OutputKeys(run_id).review_page)) is not None
+    if body is not None:
+        save(page, body)
     if options.as_json:
-        print_json({"run_id": run_id, "file": str(path)})
+        print_json({"run_id": run_id, "file": str(path), "page": str(page) if has_page else None})
         return
     typer.echo(path)
-    console().print("Fill in its label column, then run:")
+    if has_page:
+        typer.echo(page)
+        console().print(
+            f"Open {page} in a browser and download the file, or fill in the label column of the CSV. Then run:", markup=False
+        )
+    else:
+        console().print("Fill in its label column, then run:")
     print_command(f"ptmlops review push {path}{cli_options_for(target)}")
 
 
@@ -57,7 +77,8 @@ def push(
 ) -> None:
     """Upload the list with labels filled in, as training data.
 
-    Rows without a label are left out and counted.
+    Rows without a label are left out and counted. Rows with the label `ptmlops_not_a_complaint` are uploaded too, but no model learns
+    from them: Prepare rejects them with the reason `not_a_complaint`.
 
     Examples:
         ptmlops review push list.csv --wait
@@ -73,14 +94,15 @@ def push(
     reviewed = review_list.read_review(file, columns)
     _check_labels(target, reviewed, accept_new=new_labels)
     uploaded = _upload(target, file, reviewed)
+    taken_out = f" and {quantity(reviewed.not_complaints, 'row')} marked as not a complaint" if reviewed.not_complaints else ""
     console().print(
-        f"Uploaded {quantity(len(reviewed.rows), 'reviewed complaint')} as {uploaded.key}. "
+        f"Uploaded {quantity(len(reviewed.labels), 'reviewed complaint')}{taken_out} as {uploaded.key}. "
         f"Left out, without a label: {quantity(reviewed.blank, 'row')}.",
         markup=False,
     )
     ended = follow_run(target, uploads.wait_for_run(target, uploaded), quiet=options.as_json) if wait else None
     if options.as_json:
-        counts = {"labelled": len(reviewed.rows), "blank": reviewed.blank}
+        counts = {"labelled": len(reviewed.labels), "not_complaints": reviewed.not_complaints, "blank": reviewed.blank}
         print_json({**counts, "key": uploaded.key, "version_id": uploaded.version_id, "run": ended and ended.document})
     if ended and not ended.succeeded:
         raise typer.Exit(RUN_FAILED)

@@ -91,6 +91,7 @@ def test_the_layout_of_the_buckets() -> None:
         "exports": "exports/run_id=<run>/",
         "review_folder": "review/run_id=<run>/",
         "review": "review/run_id=<run>/review.csv",
+        "review_page": "review/run_id=<run>/review.html",
         "rejected_folder": "rejected/run_id=<run>/",
         "rejected": "rejected/run_id=<run>/rejected.csv",
     }

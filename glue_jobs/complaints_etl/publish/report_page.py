@@ -20,7 +20,7 @@ from complaints_etl.publish.statistics import DRIFT_ROWS, RunStatistics, drift, 
 from ptmlops_contracts.report import NOT_TABLES, Flag
 
 # The kinds of files that the page links to, most useful first.
-FILE_KINDS = ("export", "review_file", "rejected_file", "table_file", "numbers_file")
+FILE_KINDS = ("export", "review_page", "review_file", "rejected_file", "table_file", "numbers_file")
 LISTED_FILES = 5  # with more of a kind, the page links each beside its uploaded file
 SMALL_LABEL_ROWS = 30  # test rows of a label below which its metrics are approximate
 WEAK = 0.7  # a precision or recall below it is listed as a weakness
@@ -75,7 +75,7 @@ class NumberFormat:
 
 def load_texts(language: str) -> dict[str, dict[str, str]]:
     """Return the texts of a language by section and name."""
-    return tomllib.loads(_resource(f"{language}.toml"))
+    return tomllib.loads(resource(f"{language}.toml"))
 
 
 def render(page: Page) -> str:
@@ -101,7 +101,7 @@ def render(page: Page) -> str:
         }
     return environment.get_template("report.html.j2").render(
         text=texts,
-        style=_resource("templates/report.css"),
+        style=resource("templates/report.css"),
         page=page,
         rows=page.report["rows"],
         labelled=sum(page.report["labelled"].values()),
@@ -123,7 +123,8 @@ def render(page: Page) -> str:
     )
 
 
-def _resource(name: str) -> str:
+def resource(name: str) -> str:
+    """Return a file of this package."""
     # Read as a resource, because Glue imports this package from a zip archive.
     return resources.files("complaints_etl.publish").joinpath(name).read_text(encoding="utf-8")
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from complaints_etl.publish.exports import Put, alternatives_cell, confidence_cell, record_column, terms_cell, write_parts
 from complaints_etl.publish.join import TO_SCORE, Run
-from complaints_etl.spreadsheet import record
+from complaints_etl.publish.review_page import FirstRows, PageRow
+from complaints_etl.spreadsheet import active, record
 from ptmlops_contracts.keys import OutputKeys
 
 # Prepare accepts these names of text, label, complaint_id and received_at in every environment, so that the list can be uploaded.
@@ -25,14 +31,64 @@ def empty_counts() -> dict[str, int]:
     return dict.fromkeys((NOT_ANSWERED, UNCERTAIN, AUDIT_SAMPLE), 0)
 
 
-def review_list(joined: DataFrame, run: Run, put: Put, *, separator: str = ",") -> tuple[list[str], dict[str, int]]:
+@dataclass(kw_only=True)
+class ReviewList:
+    """A stored review list. `keys` is empty if there is nothing to review.
+
+    Attributes:
+        counts: rows per value of `why`.
+        first: the first rows, for the page.
+    """
+
+    keys: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=empty_counts)
+    first: FirstRows = field(default_factory=FirstRows)
+
+
+def priority(complaints: Mapping[str, int]) -> Column:
+    """Return how much a person's answer teaches the model: uncertainty times the rarity of the labels in question.
+
+    ```
+    uncertainty = 1 - (p1 - p2)                             p1: probability of the answer, p2: of the best alternative
+    rarity      = mean of sqrt(total / complaints[label]) over the alternatives, weighted by their probabilities
+    ```
+
+    Uncertainty is margin sampling (Scheffer, Decomain and Wrobel, 2001). Rarity makes up for labels that margin sampling alone seldom
+    reaches, which count as much as the others in macro-F1. docs/explanation/measurements.md compares orders.
+
+    Args:
+        complaints: complaints per predicted label in the run.
+    """
+    total = sum(complaints.values())
+    weights = json.dumps({label: (total / count) ** 0.5 for label, count in complaints.items()}, ensure_ascii=False)
+    of_label = F.from_json(F.lit(weights), "map<string,double>")
+    weighted = F.transform(
+        "alternatives", lambda item: item["probability"] * F.coalesce(F.element_at(of_label, item["label"]), F.lit(1.0))
+    )
+    shares = F.transform("alternatives", lambda item: item["probability"])
+    rarity = _sum(weighted) / _sum(shares)
+    runner_up = F.coalesce(F.expr("try_element_at(alternatives, 2)")["probability"], F.lit(0.0))
+    return (1 - (F.col("confidence") - runner_up)) * rarity
+
+
+def _sum(numbers: Column) -> Column:
+    return F.aggregate(numbers, F.lit(0.0), lambda total, number: total + number)
+
+
+def review_list(
+    joined: DataFrame, run: Run, put: Put, *, complaints: Mapping[str, int] | None = None, separator: str = ","
+) -> ReviewList:
     """Store the review list.
 
-    It begins with complaints without an answer. Uncertain answers follow, the least certain first. Last comes a random sample of
+    It begins with complaints without an answer. Uncertain answers follow, by `priority`. Last comes a random sample of
     certain answers, to check the promised precision. The sample is drawn by a hash of run and complaint, so a redrive draws the same.
 
-    Returns:
-        (keys, rows per value of `why`). No keys if there is nothing to review.
+    Args:
+        joined: the result of `join_answers`.
+        run: the run.
+        put: stores a file under a key.
+        complaints: complaints per predicted label in the run.
+        separator: between the cells.
     """
     to_score = joined.where(TO_SCORE)
     why = F.when(F.col("predicted_label").isNull(), NOT_ANSWERED).when(F.col("needs_review"), UNCERTAIN)
@@ -40,7 +96,7 @@ def review_list(joined: DataFrame, run: Run, put: Put, *, separator: str = ",") 
     draw = F.sha2(F.concat(F.lit(run.run_id), F.col("complaint_id")), 256)
     audit = to_score.where("NOT needs_review").orderBy(draw).limit(run.audit_sample).withColumn("why", F.lit(AUDIT_SAMPLE))
     rows = unsure.unionByName(audit).orderBy(
-        F.col("why") == AUDIT_SAMPLE, F.col("confidence").asc_nulls_first(), "complaint_id"
+        F.col("why") == AUDIT_SAMPLE, priority(complaints or {}).desc_nulls_first(), "complaint_id"
     )
     cells = (
         F.col("complaint_id"),
@@ -53,19 +109,37 @@ def review_list(joined: DataFrame, run: Run, put: Put, *, separator: str = ",") 
         F.date_format("received_at", "yyyy-MM-dd"),
         F.lit(""),
     )
-    lines = rows.select(
-        "why", record_column(F.array(*[cell.cast("string") for cell in cells]), F.lit(separator)).alias("line")
+    listed = rows.select(
+        "why",
+        "language",
+        record_column(F.array(*[cell.cast("string") for cell in cells]), F.lit(separator)).alias("line"),
+        F.transform("alternatives", lambda item: F.struct(item["label"], item["probability"])).alias("alternatives"),
+        F.transform("top_terms", lambda item: item["term"]).alias("terms"),
     )
-    counts = empty_counts()
+    found = ReviewList()
 
-    def count_and_yield() -> Iterable[str]:
-        for row in lines.toLocalIterator(prefetchPartitions=True):
-            counts[row["why"]] += 1
+    def count_and_yield() -> Iterator[str]:
+        for row in listed.toLocalIterator(prefetchPartitions=True):
+            found.counts[row["why"]] += 1
+            if not found.first.is_full:
+                found.first.add(_page_row(row, separator))
             yield row["line"]
 
-    texts = iter(count_and_yield())
-    first = next(texts, None)
-    if first is None:
-        return [], counts
-    keys, _ = write_parts(OutputKeys(run.run_id).review, record(REVIEW_COLUMNS, separator), chain([first], texts), put)
-    return keys, counts
+    lines = count_and_yield()
+    first = next(lines, None)
+    if first is not None:
+        header = record(REVIEW_COLUMNS, separator)
+        found.keys, _ = write_parts(OutputKeys(run.run_id).review, header, chain([first], lines), put)
+    return found
+
+
+def _page_row(row: Any, separator: str) -> PageRow:
+    """Return a row of the list for the page. Its cells come from its line, so that a text is sent from the JVM once."""
+    [cells] = csv.reader(io.StringIO(row["line"], newline=""), delimiter=separator)
+    return PageRow(
+        cells={name: active(cell) for name, cell in zip(REVIEW_COLUMNS[:-1], cells, strict=False)},
+        why=row["why"],
+        language=row["language"],
+        alternatives=[tuple(item) for item in row["alternatives"] or ()],
+        terms=row["terms"] or (),
+    )

@@ -25,7 +25,7 @@ from complaints_etl.text.blank import is_blank
 from complaints_etl.text.cleaning import clean_text
 from complaints_etl.text.language import UNDETERMINED, identify_language
 from complaints_etl.text.tokens import tokens
-from ptmlops_contracts.report import Reason
+from ptmlops_contracts.report import NOT_A_COMPLAINT, Reason
 
 MIN_TEXT_CHARACTERS = 3
 
@@ -141,6 +141,8 @@ def _check(row: tuple[str | None, ...], options: AnnotationOptions) -> dict[str,
     label, unknown = options.labels.resolve(label_cell)
     if reason is None and (len(clean) < MIN_TEXT_CHARACTERS or is_blank(clean)):
         reason, detail = str(Reason.EMPTY_TEXT), "the text column holds no text"
+    elif reason is None and label_cell is not None and label_cell.lower() == NOT_A_COMPLAINT:
+        reason, detail, label, unknown = str(Reason.NOT_A_COMPLAINT), "a person decided so", None, None
     elif reason is None and unknown is not None and options.reject_unknown_labels:
         reason, detail = str(Reason.UNKNOWN_LABEL), "its label is not in the label map"
     return {

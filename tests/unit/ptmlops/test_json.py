@@ -30,6 +30,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ..
     )
     monkeypatch.setattr(dead_letters, "resend", lambda _: 2)
     monkeypatch.setattr(predictions, "fetch_one", lambda _, key_of, run_id: (run_id or RUN, key_of(run_id or RUN).encode()))
+    monkeypatch.setattr(predictions, "fetch", lambda _, key: key.encode())
     return noted
 
 
@@ -41,7 +42,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ..
         (["replay", RUN], {"run_id": RUN, "replays": RUN, "redriven": True}),
         (["replay"], {"resent": 2}),
         (["report"], {"run_id": RUN, "file": f"report-{RUN}.html"}),
-        (["review", "pull", "--out", "list.csv"], {"run_id": RUN, "file": "list.csv"}),
+        (["review", "pull", "--out", "list.csv"], {"run_id": RUN, "file": "list.csv", "page": "list.html"}),
         (["generate", "--out", "a.csv", "--rows", "5"], {"file": "a.csv", "rows": 5, "labelled": True}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -313,7 +313,7 @@ def test_answers_must_be_exactly_of_what_was_asked(spark: SparkSession, prepared
 
 
 @pytest.mark.slow
-def test_the_review_list_has_the_least_certain_first_and_then_a_sample(
+def test_the_review_list_has_the_most_instructive_first_and_then_a_sample(
     spark: SparkSession, prepared: Prepared, stored: Stored, put: Put
 ) -> None:
     names = waiting(prepared)
@@ -324,9 +324,10 @@ def test_the_review_list_has_the_least_certain_first_and_then_a_sample(
         {**answer(names[2]), "label": None, "confidence": None, "needs_review": None, "error": "text is empty"},
     ]
     joined = join_answers(prepared.records, spark.createDataFrame(found, ANSWER))
-    keys, counts = review_list(joined, RUN, put)
+    made = review_list(joined, RUN, put)
+    keys = made.keys
 
-    assert counts == {"not answered": 1, "uncertain": 2, "audit sample": 0}
+    assert made.counts == {"not answered": 1, "uncertain": 2, "audit sample": 0}
     rows = table(stored[keys[0]])
     assert list(rows[0]) == list(REVIEW_COLUMNS)
     assert [spreadsheet.active(row["complaint_id"]) for row in rows] == [names[2], names[1], names[0]]
@@ -336,8 +337,9 @@ def test_the_review_list_has_the_least_certain_first_and_then_a_sample(
     samples = []
     for _ in range(2):
         stored.clear()
-        keys, counts = review_list(certain, RUN, put, separator=";")
-        assert counts == {"not answered": 0, "uncertain": 0, "audit sample": 2}
+        made = review_list(certain, RUN, put, separator=";")
+        keys = made.keys
+        assert made.counts == {"not answered": 0, "uncertain": 0, "audit sample": 2}
         samples.append([row["complaint_id"] for row in table(stored[keys[0]], ";")])
     assert samples[0] == samples[1]  # drawn by a hash: a retry draws the same
 

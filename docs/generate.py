@@ -356,6 +356,23 @@ def model_ablations() -> str:
     return f"{table(headings, rows)}\n\n{source('model-ablations')}"
 
 
+def review_order() -> str:
+    """Render what reviewed rows bring, by the order in which they are reviewed."""
+    names = ("review-order-cfpb", "review-order-banking77")
+    rows = []
+    for data in map(measurement, names):
+        differences = {name: data["priority_minus"].get(name) for name in data["gains"]}
+        for order, gains in data["gains"].items():
+            against = differences[order]
+            for place, reviewed in enumerate(data["reviewed"]):
+                gain = f"{gains[place]['mean']:+.3f} ± {gains[place]['error']:.3f}"
+                difference = f"{against[place]['mean']:+.3f} ± {against[place]['error']:.3f}" if against else ""
+                rows.append((data["data"], order, decimal(reviewed, 0), gain, difference))
+    return (
+        f"{table(('Data', 'Order', 'Rows reviewed', 'Gain in macro-F1', 'Priority gains more by'), rows)}\n\n{source(*names)}"
+    )
+
+
 def model_alternatives() -> str:
     """Render models that were tried and not taken."""
     rows = [(row["alternative"], row["macro_f1"]) for row in measurement("model-alternatives")["rows"]]
@@ -503,6 +520,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "model-growth": model_growth,
     "model-ablations": model_ablations,
     "model-alternatives": model_alternatives,
+    "review-order": review_order,
     "prepare-speed": prepare_speed,
     "redaction-first-sight": redaction_first_sight,
     "redaction-now": redaction_now,

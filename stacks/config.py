@@ -167,7 +167,7 @@ class Complaints(_Table):
 class Results(_Table):
     """How results are presented."""
 
-    language: Literal["es", "en"] = Field(default="es", description="Language of report.html")
+    language: Literal["es", "en"] = Field(default="es", description="Language of report.html and review.html")
     audit_sample: int = Field(
         default=50, ge=0, le=10_000, description="Rows drawn at random for review, in addition to the uncertain ones"
     )

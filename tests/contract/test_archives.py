@@ -136,6 +136,7 @@ def needed(files: dict[str, str]) -> int:
                 "complaints_etl.prepare",
                 "complaints_etl.publish.exports",
                 "complaints_etl.publish.report_page",
+                "complaints_etl.publish.review_page",
                 "ptmlops_contracts.keys",
             ],
         ),

@@ -8,7 +8,7 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,14 @@ import pyarrow.dataset as ds
 import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
+from complaints_etl.spreadsheet import active
 
 from local_aws import LocalAws
 from ptmlops import generator, registry, runs, uploads
 from ptmlops.target import Target
+from ptmlops_contracts.keys import OutputKeys
 from tests.athena import Athena
+from tests.unit.publish.browser import chromium
 
 LABELLED_ROWS, UNLABELLED_ROWS = 900, 150
 NEW_KIND_ROWS, NEW_LABEL, KEPT_BACK = 90, "travel_insurance", 10
@@ -86,20 +89,41 @@ def complaints_of_a_new_kind() -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def taught(scored: Run, drop: Callable[[Path], Run], target: Target, made: Path) -> Run:
-    """A person fills in the scored run's review list, all but some of the new kind, and drops it."""
+    """A person answers the scored run's list on its page, all but some of the new kind, and drops the file.
+
+    The file is the page's download, with the rows that were left out as the list has them.
+    """
     run_id, _ = scored
-    [key] = keys(target, "OutputBucketName", f"review/run_id={run_id}/")
     known = {complaint.complaint_id: complaint.label for complaint in generator.complaints(UNLABELLED_ROWS, seed=8)}
-    rows = csv_rows(target, key)
-    kept_back = [row["complaint_id"] for row in rows if "viaje-" in row["complaint_id"]][:KEPT_BACK]
+    rows = csv_rows(target, OutputKeys(run_id).review)
+    kept_back = [row for row in rows if "viaje-" in row["complaint_id"]][:KEPT_BACK]
+    left_out = {active(row["complaint_id"]) for row in kept_back}
+    labels = {
+        name: NEW_LABEL if "viaje-" in name else known.get(name, "") for name in (active(row["complaint_id"]) for row in rows)
+    }
+    page = made / "review.html"
+    page.write_bytes(body(target, "OutputBucketName", OutputKeys(run_id).review_page))
     path = made / "review.csv"
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        for row in rows:
-            label = NEW_LABEL if "viaje-" in row["complaint_id"] else known.get(row["complaint_id"], "")
-            writer.writerow({**row, "label": "" if row["complaint_id"] in kept_back else label})
+    path.write_bytes(answered(page, {name: label for name, label in labels.items() if label and name not in left_out}))
+    with path.open("a", encoding="utf-8", newline="") as file:
+        csv.DictWriter(file, list(rows[0])).writerows(kept_back)
     return drop(path)
+
+
+def answered(page: Path, labels: Mapping[str, str]) -> bytes:
+    """Open a review page, answer the complaints by keyboard, and return the download. Complaints that are not named are skipped."""
+    with chromium() as browser:
+        tab = browser.new_page()
+        tab.goto(page.as_uri())
+        while tab.locator("#card").is_visible():
+            label = labels.get(tab.locator("#facts").inner_text().rpartition(" · ")[2])
+            tab.keyboard.press("/" if label else "s")
+            if label:
+                tab.keyboard.type(label)
+                tab.keyboard.press("Enter")
+        with tab.expect_download() as found:
+            tab.keyboard.press("d")
+        return Path(found.value.path()).read_bytes()
 
 
 def published_rows(target: Target, run_id: str, folder: Path) -> list[dict[str, Any]]:

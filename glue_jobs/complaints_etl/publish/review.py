@@ -49,30 +49,30 @@ def priority(complaints: Mapping[str, int]) -> Column:
     """Return how much a person's answer teaches the model: uncertainty times the rarity of the labels in question.
 
     ```
-    uncertainty = 1 - (p1 - p2)                             p1: probability of the answer, p2: of the best alternative
-    rarity      = mean of sqrt(total / complaints[label]) over the alternatives, weighted by their probabilities
+    uncertainty   = 1 - (p1 - p2)                          p1: probability of the answer, p2: of the best alternative
+    weight(label) = sqrt(total / complaints[label])        of the run's answers
+    rarity        = sum(p * weight(label)) + (1 - sum(p)) * mean weight     over the answer and its alternatives
     ```
 
     Uncertainty is margin sampling (Scheffer, Decomain and Wrobel, 2001). Rarity makes up for labels that margin sampling alone seldom
-    reaches, which count as much as the others in macro-F1. docs/explanation/measurements.md compares orders.
+    reaches, which count as much as the others in macro-F1. The probability that is left over belongs to labels that the answer does not
+    name. docs/explanation/measurements.md compares orders.
 
     Args:
         complaints: complaints per predicted label in the run.
     """
     total = sum(complaints.values())
-    weights = json.dumps({label: (total / count) ** 0.5 for label, count in complaints.items()}, ensure_ascii=False)
-    of_label = F.from_json(F.lit(weights), "map<string,double>")
-    weighted = F.transform(
-        "alternatives", lambda item: item["probability"] * F.coalesce(F.element_at(of_label, item["label"]), F.lit(1.0))
-    )
-    shares = F.transform("alternatives", lambda item: item["probability"])
-    rarity = _sum(weighted) / _sum(shares)
+    weights = {label: (total / count) ** 0.5 for label, count in complaints.items()}
+    mean_weight = F.lit(sum(weights.values()) / len(weights) if weights else 1.0)
+    of_label = F.from_json(F.lit(json.dumps(weights, ensure_ascii=False)), "map<string,double>")
+
+    def with_weight(item: Column) -> Column:
+        return item["probability"] * F.coalesce(F.element_at(of_label, item["label"]), mean_weight)
+
+    named = F.aggregate("alternatives", F.lit(0.0), lambda sum_, item: sum_ + with_weight(item))
+    left_over = F.aggregate("alternatives", F.lit(1.0), lambda rest, item: rest - item["probability"])
     runner_up = F.coalesce(F.expr("try_element_at(alternatives, 2)")["probability"], F.lit(0.0))
-    return (1 - (F.col("confidence") - runner_up)) * rarity
-
-
-def _sum(numbers: Column) -> Column:
-    return F.aggregate(numbers, F.lit(0.0), lambda total, number: total + number)
+    return (1 - (F.col("confidence") - runner_up)) * (named + left_over * mean_weight)
 
 
 def review_list(

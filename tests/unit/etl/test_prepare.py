@@ -27,6 +27,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from ptmlops import generator
+from ptmlops_contracts.report import NOT_A_COMPLAINT
 
 Run = Callable[..., Prepared]
 pytestmark = pytest.mark.slow  # every test is a Spark job or more
@@ -374,6 +375,31 @@ def test_labels_are_mapped_and_rare_or_unknown_ones_are_told(run: Run) -> None:
     assert strict.report["rejects"] == {"unknown_label": 1}
     assert strict.report["unknown_labels"] == {"mascotas": 1}
     assert balanced(strict.report)
+
+
+def test_what_a_person_took_out_is_accounted_for_and_neither_learned_nor_held_against_its_file(run: Run) -> None:
+    given = (
+        ("uno", "fraude"),
+        ("dos", NOT_A_COMPLAINT),
+        ("tres", f" {NOT_A_COMPLAINT.upper()} "),
+        ("cuatro", NOT_A_COMPLAINT),
+    )
+    files = {
+        "review.csv": table(*({"text": f"{LONG} {word}", "label": label} for word, label in given)),
+        "nothing left.csv": table({"text": f"{LONG} cinco", "label": NOT_A_COMPLAINT}),
+    }
+    for unknown in ("other", "reject"):
+        prepared = run(files, max_reject_share=0.1, min_label_rows=1, label_map={"fraude": "fraude"}, unknown_labels=unknown)
+
+        assert isinstance(prepared, Prepared)
+        assert prepared.report["rows"] == {"read": 5, "accepted": 1, "rejected": 4, "duplicates": 0}
+        assert prepared.report["rejects"] == {"not_a_complaint": 4}
+        assert prepared.report["labels"] == {"fraude": 1}
+        assert (prepared.report["unknown_labels"], prepared.report["to_score"], prepared.report["refused"]) == ({}, 0, None)
+        assert [file["refused"] for file in prepared.report["files"]] == [None, None]
+    alone = run({"nothing left.csv": files["nothing left.csv"]}, max_reject_share=0.0)
+    assert isinstance(alone, Prepared)
+    assert alone.report["rows"] == {"read": 1, "accepted": 0, "rejected": 1, "duplicates": 0}
 
 
 def test_labels_are_cleaned_blank_ones_are_none_and_variants_are_told(run: Run, tmp_path: Path) -> None:

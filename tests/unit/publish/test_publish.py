@@ -37,7 +37,7 @@ from complaints_etl.publish.join import (
     table_columns,
     write_table,
 )
-from complaints_etl.publish.review import REVIEW_COLUMNS, review_list
+from complaints_etl.publish.review import REVIEW_COLUMNS, priority, review_list
 from complaints_etl.readers.storage import SourceFile
 from hypothesis import given
 from hypothesis import strategies as st
@@ -333,6 +333,14 @@ def test_the_review_list_has_the_most_instructive_first_and_then_a_sample(
     assert [spreadsheet.active(row["complaint_id"]) for row in rows] == [names[2], names[1], names[0]]
     assert [row["confidence"] for row in rows] == ["", "0.3000", "0.4000"]
     assert {row["label"] for row in rows} == {""}
+    # The page gets the same rows, with what their cells were before they were made inert.
+    assert [row.cells["complaint_id"] for row in made.first.rows] == [names[2], names[1], names[0]]
+    assert [dict(row.cells) for row in made.first.rows] == [
+        {name: spreadsheet.active(cell) for name, cell in row.items() if name != "label"} for row in rows
+    ]
+    assert [row.why for row in made.first.rows] == ["not answered", "uncertain", "uncertain"]
+    assert made.first.rows[1].alternatives == [("access", 0.3), ("fees", 0.05)]
+    assert made.first.rows[1].terms == ["=entrar", "cuenta"]
     certain = join_answers(prepared.records, spark.createDataFrame([answer(name) for name in names], ANSWER))
     samples = []
     for _ in range(2):
@@ -342,6 +350,35 @@ def test_the_review_list_has_the_most_instructive_first_and_then_a_sample(
         assert made.counts == {"not answered": 0, "uncertain": 0, "audit sample": 2}
         samples.append([row["complaint_id"] for row in table(stored[keys[0]], ";")])
     assert samples[0] == samples[1]  # drawn by a hash: a retry draws the same
+
+
+@pytest.mark.slow
+def test_rows_between_rare_labels_come_before_equally_uncertain_ones(spark: SparkSession) -> None:
+    def row(name: str, *alternatives: tuple[str, float]) -> tuple[str, float, list[tuple[str, float]]]:
+        return name, alternatives[0][1], list(alternatives)
+
+    rows = [
+        row("certain", ("fees", 0.9), ("rare", 0.1)),
+        row("torn", ("fees", 0.5), ("access", 0.45)),
+        row("torn, rare", ("fees", 0.5), ("rare", 0.45)),
+        row("unknown to the run", ("fees", 0.5), ("gone", 0.45)),
+        row("one label", ("rare", 0.4)),
+    ]
+    frame = spark.createDataFrame(
+        rows, "name string, confidence double, alternatives array<struct<label:string,probability:double>>"
+    )
+    found = frame.select("name", priority({"fees": 75, "access": 21, "rare": 4}).alias("priority")).collect()
+
+    fees, access, rare = (100 / 75) ** 0.5, (100 / 21) ** 0.5, (100 / 4) ** 0.5
+    mean = (fees + access + rare) / 3
+    expected = {
+        "certain": (1 - 0.8) * (0.9 * fees + 0.1 * rare),
+        "torn": (1 - 0.05) * (0.5 * fees + 0.45 * access + 0.05 * mean),
+        "torn, rare": (1 - 0.05) * (0.5 * fees + 0.45 * rare + 0.05 * mean),
+        "unknown to the run": (1 - 0.05) * (0.5 * fees + 0.5 * mean),
+        "one label": 0.6 * (0.4 * rare + 0.6 * mean),
+    }
+    assert {row["name"]: row["priority"] for row in found} == pytest.approx(expected)
 
 
 @pytest.mark.slow

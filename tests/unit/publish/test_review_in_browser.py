@@ -174,7 +174,7 @@ def test_a_reload_keeps_the_progress_of_this_page_and_no_other(tab: Page, addres
     tab.reload()
 
     assert heading(tab) == "Queja 5 de 12"
-    assert tab.locator("#count").inner_text() == "3 de 12 respondidas, 1 omitidas"
+    assert tab.locator("#count").inner_text() == "3 de 12 respondidas · omitidas: 1"
     press(tab, "u", "3")  # what was undone after the reload is what was done last before it
     rows = list(csv.DictReader(io.StringIO(downloaded(tab).decode("utf-8-sig"), newline=""), delimiter=";"))
     assert [row["label"] for row in rows] == [NOT_A_COMPLAINT, LABELS[1], LABELS[2]]
@@ -217,7 +217,7 @@ def test_without_storage_the_page_works_and_says_that_it_keeps_nothing(browser: 
 def test_skipped_complaints_come_again_at_the_end(tab: Page) -> None:
     press(tab, "s", *["x"] * 10, "s")
     assert tab.locator("#ended").is_visible()
-    assert tab.locator("#summary").inner_text().startswith("10 respondidas, 2 omitidas")
+    assert tab.locator("#summary").inner_text().startswith("Respondidas: 10. Omitidas: 2.")
     tab.get_by_role("button", name="Ver las omitidas").click()
     assert heading(tab) == "Queja 1 de 12"
     press(tab, "x")

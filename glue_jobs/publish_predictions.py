@@ -171,7 +171,8 @@ def read_evaluation(s3: Any, arguments: argparse.Namespace) -> dict[str, Any] | 
     """Return the evaluation of the version that scored, or None if there is none."""
     if arguments.evaluation_uri == NONE:
         return None
-    return read_json_if_present(s3, f"{arguments.evaluation_uri}{EVALUATION_FILE}")
+    evaluation: dict[str, Any] | None = read_json_if_present(s3, f"{arguments.evaluation_uri}{EVALUATION_FILE}")
+    return evaluation
 
 
 def write_review_page(

@@ -185,6 +185,16 @@ def test_a_reload_keeps_the_progress_of_this_page_and_no_other(tab: Page, addres
     assert tab.locator("#count").inner_text() == "0 de 12 respondidas"
 
 
+def test_two_tabs_of_the_page_do_not_undo_each_others_answers(tab: Page, address: str) -> None:
+    other = tab.context.new_page()
+    other.goto(address)
+    press(tab, "x")
+    other.wait_for_function("document.getElementById('heading').textContent === 'Queja 2 de 12'")
+    press(other, "1")
+    tab.wait_for_function("document.getElementById('heading').textContent === 'Queja 3 de 12'")
+    assert downloaded(tab).count(b"\r\n") == 3
+
+
 @pytest.mark.parametrize(
     "stored", ['{"row": 0}', "no json", '[{"row": 99, "kind": "label", "label": "x"}]', '[{"row": 0, "kind": "label"}]']
 )

@@ -27,6 +27,8 @@ function element(tag, content, name) {
 // -- progress ---------------------------------------------------------------------------------------------------------
 
 function load() {
+  history = [];
+  reopened = -1;
   try {
     const found = JSON.parse(localStorage.getItem(STORED) || "[]");
     const kinds = [LABEL, NOT_A_COMPLAINT, SKIPPED];
@@ -251,6 +253,12 @@ at("shortcuts").addEventListener("change", () => {
   } catch {
     // It holds until the page is closed.
   }
+});
+addEventListener("storage", (event) => {
+  // The same page in another tab: go on from its answers, or the next answer here would undo them.
+  if (event.key !== STORED) return;
+  load();
+  show("", { focus: false });
 });
 addEventListener("beforeunload", (event) => {
   if (!saved) event.preventDefault();

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
-from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -69,8 +68,7 @@ def tokenise(text: str) -> list[Token]:
 def _words(text: str) -> Iterator[tuple[int, int, str]]:
     """Yield start, end and folded letters of each word."""
     start, end, letters = 0, 0, ""
-    for position, character in enumerate(text):
-        letter = _fold(character)
+    for position, letter in enumerate(map(_FOLDED.__getitem__, text)):
         if letter == _SKIP:
             continue
         if letters and (letter == _SEPARATOR or _is_alone(letter) or _is_alone(letters)):
@@ -81,13 +79,12 @@ def _words(text: str) -> Iterator[tuple[int, int, str]]:
         if not letters:
             start = position
         end = position + 1
-        if not (letter == _NUMBER and letters.endswith(_NUMBER)):  # a run of digits counts as one digit
+        if letter != _NUMBER or letters[-1:] != _NUMBER:  # a run of digits counts as one digit
             letters += letter
     if letters:
         yield start, end, letters
 
 
-@cache
 def _fold(character: str) -> str:
     """Return the folded letter, `_SEPARATOR` or `_SKIP` of a character, as `features.fold_table`."""
     if ord(character) >= _BEYOND:
@@ -106,8 +103,19 @@ def _fold(character: str) -> str:
     return base[0].lower()[0] if len(base) == 1 else lower[0]
 
 
+class _Folded(dict[str, str]):
+    """The folded letter of each character seen: a look-up without a call of Python code."""
+
+    def __missing__(self, character: str) -> str:
+        self[character] = folded = _fold(character)
+        return folded
+
+
+_FOLDED = _Folded()
+
+
 def _is_alone(letters: str) -> bool:
-    return _IDEOGRAPHS[0] <= letters < _IDEOGRAPHS[1] or ord(letters[0]) >= _BEYOND
+    return letters >= _IDEOGRAPHS[0] and (letters < _IDEOGRAPHS[1] or ord(letters[0]) >= _BEYOND)
 
 
 def _matches(tokens: Sequence[Token], term: str) -> Iterator[int]:

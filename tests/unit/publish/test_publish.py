@@ -64,6 +64,7 @@ FILES = {
     "labelled.csv": "text,label\nme negaron el crédito sin explicación,credit\n".encode(),
     "binary.csv": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\xff\xfe\x00",
     "empty_table.csv": b"text,label\n",
+    "no_text.csv": b"date,amount\n1,2\n",
 }
 Stored = dict[str, bytes]
 
@@ -155,11 +156,15 @@ def exported(prepared: Prepared, answers: DataFrame) -> Stored:
 
 @pytest.mark.slow
 def test_each_dropped_file_has_an_export_with_a_line_for_every_row(exported: Stored, prepared: Prepared) -> None:
-    assert set(exported) == {"quejas/julio.csv", "julio.jsonl.csv", "labelled.csv", "binary.csv", "empty_table.csv"}
-    read = [file["rows"]["read"] for file in prepared.report["files"]]
+    assert set(exported) == {"quejas/julio.csv", "julio.jsonl.csv", "labelled.csv", "empty_table.csv", "no_text.csv"}
+    # A picture is no table: it is reported, and has neither rows nor an export.
+    read = {file["key"]: file["rows"]["read"] for file in prepared.report["files"]}
+    assert read.pop("binary.csv") == 0
     separators = [";", ",", ",", ",", ","]
     assert (
-        [len(table(body, mark)) for body, mark in zip(exported.values(), separators, strict=True)] == read == [5, 2, 1, 1, 0]
+        [len(table(body, mark)) for body, mark in zip(exported.values(), separators, strict=True)]
+        == list(read.values())
+        == [5, 2, 1, 0, 1]
     )
 
 
@@ -187,9 +192,9 @@ def test_a_duplicate_carries_the_answer_of_its_twin_and_a_rejected_row_its_reaso
     assert (empty["radicado"], empty["monto"]) == ("3", "'+57 1")
     assert empty["ptmlops_reason"] == "line 4, empty_text: the text column holds no text"
     assert broken["ptmlops_reason"].startswith("line 5, wrong_field_count: 1 field where the header has 4")
-    [whole] = table(exported["binary.csv"])
+    [whole] = table(exported["no_text.csv"])
     assert whole["ptmlops_status"] == "rejected"
-    assert "binary_file" in whole["ptmlops_reason"]
+    assert "no_text_column" in whole["ptmlops_reason"]
     [own] = table(exported["labelled.csv"])
     assert (own["label"], own["ptmlops_status"], own["ptmlops_label"]) == ("credit", "labelled", "credit")
     assert own["ptmlops_model_version"] == ""
@@ -419,12 +424,12 @@ def test_rejected_rows_are_kept_as_they_were(prepared: Prepared, stored: Stored,
     [key] = rejected_rows(prepared.rejected, RUN.run_id, put)
     rows = table(stored[key])
     assert [(row["source_file"], row["line_number"], row["reason"]) for row in rows] == [
-        ("binary.csv", "1", "binary_file"),
         ("julio.jsonl", "2", "malformed_row"),
+        ("no_text.csv", "1", "no_text_column"),
         ("quejas/julio.csv", "4", "empty_text"),
         ("quejas/julio.csv", "5", "wrong_field_count"),
     ]
-    assert rows[1]["record"] == "{broken"
+    assert rows[0]["record"] == "{broken"
 
 
 def physical(folder: Path) -> list[Any]:

@@ -505,6 +505,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "endpoint-costs": endpoint_costs,
     "reason-codes": lambda: codes(report.Reason),
     "flags": lambda: codes(report.Flag),
+    "note-codes": lambda: codes(report.NoteCode),
     "record-statuses": lambda: codes(report.RecordStatus),
     "export-statuses": lambda: codes(run.ExportStatus),
     "run-statuses": lambda: codes(run.RunStatus),

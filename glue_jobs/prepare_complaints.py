@@ -16,8 +16,9 @@ from complaints_etl.job_settings import JobSettings
 from complaints_etl.prepare import Refusal, prepare
 from complaints_etl.prepare_output import write
 from complaints_etl.publish.exports import rejected_rows
-from complaints_etl.readers.storage import SourceFile, s3_reader
+from complaints_etl.readers.storage import SourceFile, named_columns, s3_reader
 from complaints_etl.redaction import REDACTION_VERSION
+from complaints_etl.served_labels import served_labels
 from complaints_etl.session import configure
 from complaints_etl.storage import read_json
 from pyspark.sql import DataFrame, SparkSession
@@ -32,7 +33,7 @@ from ptmlops_contracts.keys import (
     run_of_labelled_part,
     s3_uri,
 )
-from ptmlops_contracts.ledger import Manifest
+from ptmlops_contracts.ledger import Manifest, ManifestFile
 from ptmlops_contracts.report import SPLITS
 
 
@@ -43,12 +44,12 @@ class TooManyRejectsError(Exception):
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
     """Parse the job's own arguments. Glue passes others, which are ignored."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    for name in ("run_id", "prepared_bucket", "output_bucket", "settings_uri"):
+    for name in ("run_id", "prepared_bucket", "output_bucket", "model_package_group", "settings_uri"):
         parser.add_argument(f"--{name}", required=True)
     return parser.parse_known_args(argv)[0]
 
 
-def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
+def main(spark: SparkSession, s3: Any, sagemaker: Any, arguments: argparse.Namespace) -> None:
     """Read the manifest's files, prepare their rows, and write the result. report.json comes last.
 
     Raises:
@@ -58,21 +59,14 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     bucket, run_id = arguments.prepared_bucket, arguments.run_id
     settings = JobSettings.from_tables(read_json(s3, arguments.settings_uri))
     manifest: Manifest = read_json(s3, s3_uri(bucket, PreparedKeys(run_id).manifest))
-    files = [
-        SourceFile(
-            key=file["key"],
-            version_id=file["version_id"],
-            size=file["size"],
-            bucket=file["bucket"],
-            read=s3_reader(file["bucket"], file["key"], file["version_id"]),
-        )
-        for file in manifest["files"]
-    ]
+    with ThreadPoolExecutor(max_workers=16) as pool:  # a request for each file
+        files = list(pool.map(lambda file: source_file(s3, file), manifest["files"]))
     earlier_index, earlier_rare, left_out = earlier_runs(spark, s3, bucket, run_id)
     # The prepared bucket's name is the salt: it is hard to guess, needs no secret store, and does not occur in the results.
     result = prepare(
-        spark, files, settings, run_id=run_id, salt=bucket, earlier_index=earlier_index, earlier_rare=earlier_rare
-    )
+        spark, files, settings, run_id=run_id, salt=bucket, earlier_index=earlier_index, earlier_rare=earlier_rare,
+        served_labels=served_labels(sagemaker, s3, arguments.model_package_group),
+    )  # fmt: skip
     result.report["labelled_left_out"] = left_out
 
     def put(key: str, text: str) -> None:
@@ -87,6 +81,19 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
         address = f". Every rejected row with its reason: {s3_uri(arguments.output_bucket, keys[0])}" if keys else ""
         raise TooManyRejectsError(f"{result.message}{address}")
     print(json.dumps({"run_id": run_id, "rows": report["rows"], "seconds": report["seconds"]}))  # noqa: T201 - the job's log
+
+
+def source_file(s3: Any, file: ManifestFile) -> SourceFile:
+    """Return a file of the manifest, with the columns that its upload named."""
+    version = (file["bucket"], file["key"], file["version_id"])
+    return SourceFile(
+        key=file["key"],
+        version_id=file["version_id"],
+        size=file["size"],
+        bucket=file["bucket"],
+        read=s3_reader(*version),
+        named=named_columns(s3, *version),
+    )
 
 
 def earlier_runs(spark: SparkSession, s3: Any, bucket: str, run_id: str) -> tuple[DataFrame | None, DataFrame | None, int]:
@@ -118,4 +125,9 @@ def earlier_runs(spark: SparkSession, s3: Any, bucket: str, run_id: str) -> tupl
 
 
 if __name__ == "__main__":
-    main(configure(SparkSession.builder.getOrCreate()), boto3.client("s3"), parse_arguments(sys.argv[1:]))
+    main(
+        configure(SparkSession.builder.getOrCreate()),
+        boto3.client("s3"),
+        boto3.client("sagemaker"),
+        parse_arguments(sys.argv[1:]),
+    )

@@ -48,6 +48,32 @@ EnvironmentName = Annotated[
         help="The name of a file in environments/, without .toml.",
     ),
 ]
+_COLUMN = "The column of the {}, if its name is not known. Empty: the file has none."
+TextColumn = Annotated[
+    str | None, typer.Option("--text", metavar="COLUMN", help="The column of the texts, if its name is not known.")
+]
+LabelColumn = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help=_COLUMN.format("labels"))]
+IdColumn = Annotated[str | None, typer.Option("--id", metavar="COLUMN", help=_COLUMN.format("ids"))]
+DateColumn = Annotated[str | None, typer.Option("--date", metavar="COLUMN", help=_COLUMN.format("dates"))]
+
+
+def named_columns(*, text: str | None, label: str | None, id_: str | None, date: str | None) -> dict[str, str]:
+    """Return the columns that a person named, by option.
+
+    Raises:
+        OperatorError: the text is named with an empty name, or the names are too long for an upload.
+    """
+    from ptmlops_contracts.columns import to_metadata
+
+    named = {"text": text, "label": label, "id": id_, "date": date}
+    chosen = {option: name.strip() for option, name in named.items() if name is not None}
+    if chosen.get("text") == "":
+        raise OperatorError("--text names no column: a complaint needs a text")
+    try:
+        to_metadata(chosen)
+    except ValueError as error:
+        raise OperatorError(f"{error}: rename the columns in the file") from None
+    return chosen
 
 
 @dataclass(frozen=True)

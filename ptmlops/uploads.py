@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from boto3.exceptions import S3UploadFailedError
 
 from ptmlops.errors import OperatorError
 from ptmlops.target import Target
 from ptmlops.terminal import console
+from ptmlops_contracts.columns import to_metadata
 from ptmlops_contracts.files import SUPPORTED_ENDINGS, file_ending, is_left_by_system
 from ptmlops_contracts.ledger import NO_RUN, file_key
 
+NOTHING_NAMED: Mapping[str, str] = MappingProxyType({})
 POLL_SECONDS = 0.5
 # From an upload to a started run: the event, the batching window (at most 300 s), the function.
 START_SECONDS = 420
@@ -56,8 +59,16 @@ def check_files(paths: Sequence[Path]) -> None:
             raise OperatorError(f"{path} is not a complaint file: its name must end in {endings} or one of these with .gz")
 
 
-def upload(target: Target, path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> Upload:
+def upload(
+    target: Target, path: Path, on_bytes: Callable[[int], None] = lambda _: None, *, columns: Mapping[str, str] = NOTHING_NAMED
+) -> Upload:
     """Upload a file under its file name. The bucket keeps earlier versions of that name.
+
+    Args:
+        target: the deployment.
+        path: the file.
+        on_bytes: is called with the number of bytes that were sent.
+        columns: the columns that the person named, by option. They become the object's metadata.
 
     Raises:
         OperatorError: the file cannot be read or uploaded.
@@ -65,7 +76,9 @@ def upload(target: Target, path: Path, on_bytes: Callable[[int], None] = lambda 
     bucket = target.outputs["RawBucketName"]
     s3 = target.client("s3")
     try:
-        s3.upload_file(str(path), bucket, path.name, Callback=on_bytes)  # in parts, if it is large
+        s3.upload_file(
+            str(path), bucket, path.name, ExtraArgs={"Metadata": to_metadata(columns)}, Callback=on_bytes
+        )  # in parts, if it is large
     except S3UploadFailedError as error:
         raise OperatorError(f"{path} was not uploaded: {str(error).rpartition(': ')[2]}") from None
     except OSError as error:
@@ -74,17 +87,17 @@ def upload(target: Target, path: Path, on_bytes: Callable[[int], None] = lambda 
     return Upload(path, bucket, path.name, version)
 
 
-def upload_with_progress(target: Target, path: Path) -> Upload:
-    """Upload a file, with a progress bar for a large one on a terminal."""
+def upload_with_progress(target: Target, path: Path, columns: Mapping[str, str] = NOTHING_NAMED) -> Upload:
+    """Upload a file, with a progress bar for a large one on a terminal. `columns` as for `upload`."""
     size = path.stat().st_size
     if not console().is_terminal or size < SHOW_PROGRESS_FROM:
-        return upload(target, path)
+        return upload(target, path, columns=columns)
     from rich.markup import escape
     from rich.progress import Progress
 
     with Progress(console=console(), transient=True) as progress:
         task = progress.add_task(f"uploading {escape(path.name)}", total=size)
-        return upload(target, path, lambda count: progress.advance(task, count))
+        return upload(target, path, lambda count: progress.advance(task, count), columns=columns)
 
 
 def wait_for_run(target: Target, uploaded: Upload) -> str:

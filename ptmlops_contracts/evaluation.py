@@ -82,6 +82,7 @@ class Measured(TypedDict):
     data_fingerprint: str | None
     code_version: str | None
     settings: dict[str, Any] | None
+    labels: list[str]  # that the model knows; `per_label` also has those of the holdout. Absent in documents of before 0.3.0
 
 
 class MeasuredChampion(Measured):

@@ -87,6 +87,27 @@ class Flag(Code):
     CONFLICTING_LABEL = "conflicting_label", "The same text came with another label, in this run or an earlier one."
     UNREAD_DATE = "unread_date", "The date could not be read: `received_at` is null."
     ROUNDED_ID = "rounded_id", "A spreadsheet rounded the id (`1.23457E+12`): it is not used, and the row has a made id."
+    REPEATED = "repeated", "The same text came with the same label in an earlier run: the row is not learned again."
+
+
+class NoteCode(Code):
+    """What a person should know about a run's files, beside the rows that were rejected."""
+
+    COLUMN_NOT_LABEL = (
+        "column_not_label",
+        "File: `column` was not taken for the label, because its values are not labels that the model knows. The rows are classified. "
+        "If it is the label, upload the file with `--label`.",
+    )
+    COLUMN_MISSING = "column_missing", "File: its upload named a column that it does not have. Its header has the names."
+    UNFAMILIAR_LABELS = (
+        "unfamiliar_labels",
+        "File: its labels have nothing in common with those of the serving model. A model that learns them waits for approval by a person.",
+    )
+    SEVERAL_LABELS = (
+        "several_labels",
+        "Cells of the label seem to hold several labels. Set `complaints.label_separator` to learn the first, or name each in the label map.",
+    )
+    REPEATED_ROWS = "repeated_rows", "Rows that came with the same label before. They are not new, and are not learned again."
 
 
 class RecordStatus(Code):
@@ -105,13 +126,31 @@ class Rows(TypedDict):
     duplicates: Annotated[int, "rows that are the same complaint as another of the run"]
 
 
+class Note(TypedDict, total=False):
+    """A note. Only `code` is always there."""
+
+    code: Annotated[str, "see the note codes"]
+    file: Annotated[str, "key in the raw bucket"]
+    column: Annotated[str, "name of a column, redacted"]
+    rows: Annotated[int, "how many rows it concerns"]
+    values: Annotated[list[str], "at most five values"]
+    more: Annotated[int, "how many further values there are"]
+    separator: Annotated[str, "what separates the labels of a cell"]
+
+
+NOTE_VALUES = 5  # that a note names
+OTHERS = "(others)"  # in counts per label: labels beyond the most frequent
+
+
 class _AnyFile(TypedDict):
     bucket: str
     key: Annotated[str, "key in the raw bucket"]
     version_id: str
     size: Annotated[int, "bytes"]
     header: Annotated[list[str], "columns in their order"]
-    columns: Annotated[dict[str, str], "the file's column for each of ours: `complaint_id`, `text`, `label`, `received_at`"]
+    columns: Annotated[
+        dict[str, str], "the file's column for each of ours: `complaint_id`, `text`, `subject`, `label`, `received_at`"
+    ]
     rejected_whole: Annotated[str | None, "reason code if the whole file was rejected, or is not a table and has no rows"]
     refused: Annotated[str | None, "why its good rows were rejected too: a larger share was rejected than the settings allow"]
     rows: Rows
@@ -138,6 +177,9 @@ class Counted(TypedDict):
     versions: Annotated[dict[str, str | int], "versions of Prepare, redaction, Spark and Python"]
     rows: Annotated[Rows, "all files together"]
     labelled: Annotated[dict[str, int], "labelled rows per split"]
+    labelled_repeated: Annotated[
+        dict[str, int], "those of them per split that an earlier run has with the same label: they are not learned again"
+    ]
     labelled_earlier: Annotated[dict[str, int], "rows of earlier runs per split, whose labels were rare until this run"]
     to_score: Annotated[int, "accepted rows without a label"]
     refused: Annotated[str | None, "why the run was refused: all its files were, or they have no rows"]
@@ -151,6 +193,10 @@ class Counted(TypedDict):
     conflicting_texts: Annotated[int, "rows whose text came with another label, too"]
     languages: Annotated[dict[str, int], "accepted rows per language; `und` if it is not certain"]
     characters: Annotated[dict[str, int], "accepted rows per class of length"]
+    notes: Annotated[list[Note], "what a person should know about the files"]
+    unfamiliar_labels: Annotated[
+        list[list[str]], "per file whose labels have nothing in common with those of the serving model: some of its labels"
+    ]
     flags: Annotated[dict[str, int], "accepted rows per flag"]
     rejects: Annotated[dict[str, int], "rejected rows per reason code"]
     redactions: Annotated[dict[str, int], "redactions in texts of accepted rows, per kind of personal data"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, TypedDict
 
 from ptmlops_contracts.codes import Code
-from ptmlops_contracts.report import Rows
+from ptmlops_contracts.report import Note, Rows
 
 RUN_VERSION = 1
 # The error of an execution that `ptmlops cancel` stopped.
@@ -70,6 +70,15 @@ class PromotionSummary(TypedDict):
     reasons: list[str]
 
 
+class ReadColumns(TypedDict):
+    """Files of the run that were read with the same columns."""
+
+    files: Annotated[int, "how many files have these columns"]
+    columns: Annotated[
+        dict[str, str], "the files' column for each of ours: `text`, `subject`, `label`, `complaint_id`, `received_at`"
+    ]
+
+
 class Failure(TypedDict):
     """Where and why a run ended."""
 
@@ -87,8 +96,11 @@ class _Ended(TypedDict):
     files: Annotated[int, "files of the run"]
     files_refused: Annotated[int, "files of which so many rows were rejected that all were"]
     files_not_tables: Annotated[int, "files that are not tables, such as images: they have no rows"]
+    columns: Annotated[list[ReadColumns], "which columns were read, the most frequent first; at most 20"]
+    notes: Annotated[list[Note], "what a person should know about the files; at most 100"]
     model: ModelInUse
     trained: Annotated[bool, "the run trained a model"]
+    training_reason: Annotated[str, "why the run trained or did not; empty if it ended before it was planned"]
     promoted: Annotated[bool, "that model serves"]
     promotion: PromotionSummary
     published: Annotated[bool, "the results are complete: published.json lists their files"]

@@ -43,6 +43,7 @@ class PlannedRows(TypedDict):
     """Counts that Plan decides by."""
 
     labelled_new: int
+    labelled_repeated: int  # rows of this run that an earlier one learned with the same label
     labelled_total: int
     labelled_left_out: int  # rows of other versions of redaction
     to_score: int
@@ -124,13 +125,18 @@ class StateDocument(StateInput, total=False):
 
 
 class EvaluationRequest(TypedDict):
-    """request.json: what Evaluate has to know besides its data."""
+    """request.json: what Evaluate and Promote have to know besides their data.
+
+    `unfamiliar` has, for each file of the labelled rows whose labels had nothing in common with those of the model that served then,
+    some of its labels. A champion that knows one of them was approved by a person since.
+    """
 
     run_id: str
     champion_version: str
     target_precision: float
     max_recall_drop: float
     seed: int
+    unfamiliar: list[list[str]]
 
 
 # The champion's entry if there is none. A processing job's input must exist, so `champion_entry` sets `model_data_url` to the

@@ -96,7 +96,7 @@ class Columns(_Table):
     complaint_id: Names = Field(
         default=(
             *("complaint_id", "id", "radicado", "numero de radicado", "ticket", "ticket id", "case id", "case number", "caso"),
-            "numero de caso",
+            *("numero de caso", "id de la queja", "numero de queja", "ticket number", "protocolo"),
         ),
         description="The complaint's id. Without such a column, Prepare makes ids",
     )
@@ -104,17 +104,42 @@ class Columns(_Table):
         default=(
             *("text", "consumer complaint narrative", "narrative", "texto de la queja", "descripcion de la queja"),
             *("detalle de la queja", "texto", "queja", "descripcion", "complaint", "message", "description", "reclamo"),
-            *("mensaje", "comentario", "comentarios", "detalle", "hechos", "relato"),
+            *("mensaje", "comentario", "comentarios", "detalle", "hechos", "relato", "complaint what happened", "reclamacion"),
+            *(
+                "ticket description",
+                "body",
+                "content",
+                "utterance",
+                "review",
+                "feedback",
+                "review text",
+                "comment",
+                "comments",
+            ),
+            *("contenido", "cuerpo", "observaciones", "observacion", "detalles", "mensagem", "descricao", "reclamacao"),
         ),
         min_length=1,
-        description="The complaint's text. A file without such a column is rejected",
+        description="The complaint's text. A file that has neither such a column nor a subject is rejected",
+    )
+    subject: Names = Field(
+        default=(
+            *("subject", "asunto", "case subject", "ticket subject", "email subject", "asunto del correo", "titulo"),
+            *("titulo de la queja", "title", "summary", "resumen", "encabezado", "headline"),
+        ),
+        description="What the text is about. It is read as part of the text (`join_subject`), or as the text if there is no other",
     )
     label: Names = Field(
         default=(
-            *("label", "category", "categoria", "etiqueta", "product", "producto", "motivo", "motivo de la queja"),
-            *("tipo de queja", "tipologia"),
+            *("label", "category", "categoria", "etiqueta", "motivo", "motivo de la queja", "tipo de queja", "tipologia"),
+            *("tipo de reclamo", "issue", "issue type", "ticket type", "reason", "motivo del reclamo", "causa", "causal"),
+            *("intent", "intencion", "complaint type", "complaint category", "topic", "tema", "clasificacion"),
         ),
         description="The category. Rows with a label are training data; rows without are classified",
+    )
+    fallback_label: Names = Field(
+        default=("product", "producto", "service", "servicio", "queue", "department", "departamento", "area", "assunto"),
+        description="What often is a property of the complaint and not its category. Such a column is the label if the serving model "
+        "knows its values, or if the environment has no labels and no file of the run has another label column",
     )
     received_at: Names = Field(
         default=(
@@ -129,6 +154,14 @@ class Complaints(_Table):
     """How Prepare reads, cleans and labels complaints."""
 
     columns: Columns = Columns()
+    join_subject: bool = Field(
+        default=True, description="Read the subject as the beginning of the text. `false`: it is a column like any other"
+    )
+    label_separator: str = Field(
+        default="",
+        max_length=5,
+        description="Separates the labels of a cell that has several: the first counts. Empty: one label",
+    )
     label_map: dict[str, str] = Field(
         default_factory=dict, description="Renames labels: old name = canonical label. Case does not matter"
     )

@@ -66,10 +66,13 @@ class PreparationStack(EnvironmentStack):
             arguments={
                 "--prepared_bucket": storage.prepared.bucket_name,
                 "--output_bucket": storage.output.bucket_name,
+                "--model_package_group": storage.package_group_name,
             },
             # Of the raw bucket only versions: a run reads what was uploaded, not what lies there now.
-            reads=[(storage.prepared, "*")],
+            # The evaluation of the serving model has the labels that it knows.
+            reads=[(storage.prepared, "*"), (storage.models, f"{EVALUATIONS}*")],
             reads_versions=[storage.raw.arn_for_objects("*")],
+            reads_registry=True,
             # People get the rejected rows of a run that is refused, and nothing else from this job.
             writes=[(storage.prepared, f"{RUNS}*"), (storage.prepared, f"{LABELLED}*"), (storage.output, f"{REJECTED}*")],
         )
@@ -114,6 +117,7 @@ class PreparationStack(EnvironmentStack):
         reads: Sequence[tuple[s3.IBucket, str]],
         writes: Sequence[tuple[s3.IBucket, str]],
         reads_versions: Sequence[str] = (),
+        reads_registry: bool = False,
     ) -> glue.CfnJob:
         settings, key = self.settings, self._storage.key
         role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("glue.amazonaws.com"))
@@ -160,6 +164,10 @@ class PreparationStack(EnvironmentStack):
         allow(role, "Read", ["s3:GetObject"], objects)
         if reads_versions:
             allow(role, "ReadVersions", ["s3:GetObjectVersion"], reads_versions)
+        if reads_registry:
+            packages = self.sagemaker_arn("model-package", f"{self._storage.package_group_name}/*")
+            allow(role, "Registry", ["sagemaker:ListModelPackages"], ["*"])
+            allow(role, "Packages", ["sagemaker:DescribeModelPackage"], [packages])
         allow(
             role,
             "List",
@@ -187,6 +195,7 @@ class PreparationStack(EnvironmentStack):
         acknowledge(
             role,
             "AwsSolutions-IAM5",
-            "objects under fixed prefixes of our own buckets; this environment's assets; log groups under Glue's own prefix",
+            "objects under fixed prefixes of our own buckets; this environment's assets; log groups under Glue's own prefix; "
+            "versions of our own model packages; ListModelPackages takes no resource",
         )
         return job

@@ -49,7 +49,8 @@ def evaluate(base: Path) -> dict[str, Any]:
         numbers = evaluation.metrics(
             answers, truth, rows, labels, target_precision=target, threshold=measured.model.threshold, seed=seed
         )
-        return answers, {**numbers, **{key: measured.about.get(key) for key in artifact.ABOUT}}
+        about = {key: measured.about.get(key) for key in artifact.ABOUT}
+        return answers, {**numbers, **about, "labels": list(measured.model.labels)}
 
     answers, candidate_metrics = measure(candidate)
     supports = dict(sorted(Counter(row.label for row in rows).items()))

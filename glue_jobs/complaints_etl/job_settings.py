@@ -16,6 +16,8 @@ class JobSettings:
     """The tables `[complaints]` and `[results]` of the environment's file. stacks/config.py documents each key."""
 
     columns: Mapping[str, tuple[str, ...]]
+    join_subject: bool
+    label_separator: str
     label_map: Mapping[str, str]
     languages: tuple[str, ...]
     max_reject_share: float
@@ -38,6 +40,8 @@ class JobSettings:
             complaints, results = tables["complaints"], tables["results"]
             return cls(
                 columns={name: tuple(aliases) for name, aliases in complaints["columns"].items()},
+                join_subject=bool(complaints["join_subject"]),
+                label_separator=str(complaints["label_separator"]),
                 label_map=dict(complaints["label_map"]),
                 languages=tuple(complaints["languages"]),
                 max_reject_share=float(complaints["max_reject_share"]),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from complaints_etl.job_settings import JobSettings
 from complaints_etl.prepare_report import build_report
 from complaints_etl.readers.storage import SourceFile
 from complaints_etl.records.annotate import AnnotationOptions
+from complaints_etl.records.column_choice import ChosenColumns, FileColumns, choose_columns
 from complaints_etl.records.cross_row import find_exceptions, find_rows_no_longer_rare, usual_group, usual_id
 from complaints_etl.records.labels import LabelMap
 from complaints_etl.records.raw_rows import PART_BYTES
@@ -37,6 +39,8 @@ REJECTED_COLUMNS = (
     "original_id", "text", "label_original", "carried",
 )  # fmt: skip
 
+_THREADS, _MANY_FILES = 16, 200
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -45,7 +49,8 @@ class Prepared:
     Attributes:
         records: accepted and duplicate rows (RECORD_COLUMNS).
         rare: this run's rows with a label that has too few rows to be learned.
-        index: this run's labelled rows, for later runs: fingerprint, signature, group_id, label, redaction_version.
+        index: this run's labelled rows, for later runs: fingerprint, signature, group_id, label, learned (its label is not rare),
+            redaction_version.
         earlier: `value`, `split`: lines of earlier runs with labels that are not rare any more; None if there are none.
         rejected: rejected rows (REJECTED_COLUMNS).
         report: report.json without the durations.
@@ -83,6 +88,7 @@ def prepare(
     salt: str = "",
     earlier_index: DataFrame | None = None,
     earlier_rare: DataFrame | None = None,
+    served_labels: Collection[str] = (),
     part_bytes: int = PART_BYTES,
 ) -> Prepared | Refusal:
     """Read, clean, redact, deduplicate and split.
@@ -95,12 +101,15 @@ def prepare(
         salt: for the hashes of reference numbers.
         earlier_index: the indexes of earlier runs, or None; a near-copy of their rows takes their group, and so their split.
         earlier_rare: `value`, lines of earlier runs with labels that were rare, or None.
+        served_labels: the labels that the serving model knows; empty if there is none.
         part_bytes: how much of a large file one task reads.
 
     Raises:
         AccountingError: rows read are not equal to rows accounted for.
     """
-    files_read = read_files(spark, files, settings.columns, _annotation_options(settings, salt), part_bytes=part_bytes)
+    options = _annotation_options(settings, salt)
+    columns = _choose_columns(spark, files, settings, options.labels, served_labels=served_labels, earlier_index=earlier_index)
+    files_read = read_files(spark, files, columns.aliases, options, part_bytes=part_bytes)
     # All later passes read these rows. They are cached on disk, which is as fast as in memory. In memory, Spark keeps them in
     # pieces of 1 MB. Each takes 2 MB of a heap with regions of 1 MB, so that 2.5 million rows end in OutOfMemoryError.
     annotated = checkpoint(files_read.rows.withColumn("fingerprint", F.sha2(F.lower("text"), 256)), StorageLevel.DISK_ONLY)
@@ -120,7 +129,13 @@ def prepare(
     finished = _finish(valid, exceptions, run_id)
     labelled = finished.where((F.col("status") == RecordStatus.ACCEPTED) & F.col("given_label").isNotNull())
     # Rows with a rare label are in the index, too, so that later runs count them.
-    index = labelled.select("fingerprint", "signature", "group_id", F.col("given_label").alias("label"))
+    index = labelled.select(
+        "fingerprint",
+        "signature",
+        "group_id",
+        F.col("given_label").alias("label"),
+        F.col("label").isNotNull().alias("learned"),
+    )
     index = index.withColumn("redaction_version", F.lit(REDACTION_VERSION))
 
     for entry in file_entries:
@@ -128,7 +143,10 @@ def prepare(
         entry["refused"] = (
             share and f"{share:.0%} of its rows were rejected, over the limit of {settings.max_reject_share:.0%}"
         )
-    report = {**build_report(finished, row_counts, file_entries, run_id, settings), "refused": refusal}
+    counted = build_report(
+        finished, row_counts, file_entries, run_id, settings, notes=columns.notes, served_labels=served_labels
+    )
+    report = {**counted, "refused": refusal}
     earlier = None
     if earlier_index is not None and earlier_rare is not None:
         earlier = find_rows_no_longer_rare(earlier_rare, earlier_index, index, report["labels"], settings.min_label_rows)
@@ -153,9 +171,35 @@ def _annotation_options(settings: JobSettings, salt: str) -> AnnotationOptions:
         channels=settings.channels,
         salt=salt,
         max_text_characters=settings.max_text_characters,
-        labels=LabelMap.of(settings.label_map, unknown_labels=settings.unknown_labels),
+        labels=LabelMap.of(settings.label_map, unknown_labels=settings.unknown_labels, separator=settings.label_separator),
         reject_unknown_labels=settings.unknown_labels == "reject",
     )
+
+
+def _choose_columns(
+    spark: SparkSession,
+    files: Sequence[SourceFile],
+    settings: JobSettings,
+    labels: LabelMap,
+    *,
+    served_labels: Collection[str],
+    earlier_index: DataFrame | None,
+) -> ChosenColumns:
+    """Choose the columns of all files. Without a serving model, the labels of earlier rows are the known ones."""
+    aliases = settings.columns
+    if not settings.join_subject:
+        aliases = {ours: names for ours, names in aliases.items() if ours != "subject"}
+    known = served_labels
+    if not known and earlier_index is not None and "label" in aliases:
+        known = [row["label"] for row in earlier_index.where("label IS NOT NULL").select("label").distinct().collect()]
+
+    def map_files(look: Callable[[SourceFile], FileColumns], sources: Sequence[SourceFile]) -> list[FileColumns]:
+        if len(sources) > _MANY_FILES:  # one Python would take minutes for ten thousand
+            return spark.sparkContext.parallelize(sources, 4 * spark.sparkContext.defaultParallelism).map(look).collect()
+        with ThreadPoolExecutor(max_workers=_THREADS) as pool:
+            return list(pool.map(look, sources))
+
+    return choose_columns(files, aliases, labels, known, map_files)
 
 
 def _count_rows(annotated: DataFrame) -> list[dict[str, Any]]:
@@ -249,6 +293,7 @@ def _finish(valid: DataFrame, exceptions: DataFrame, run_id: str) -> DataFrame:
         Flag.CONFLICTING_LABEL: F.col("conflict"),
         Flag.UNREAD_DATE: F.col("unread_date"),
         Flag.ROUNDED_ID: F.col("rounded_id"),
+        Flag.REPEATED: F.col("repeated"),
     }
     return (
         valid.join(exceptions, ["source_index", "row_number"], "left")
@@ -256,6 +301,7 @@ def _finish(valid: DataFrame, exceptions: DataFrame, run_id: str) -> DataFrame:
         .withColumn("complaint_id", F.coalesce("complaint_id", usual_id()))
         .withColumn("group_id", F.coalesce("group_id", usual_group()))
         .withColumn("conflict", F.coalesce("conflict", F.lit(False)))
+        .withColumn("repeated", F.coalesce("repeated", F.lit(False)) & F.col("duplicate_of").isNull() & ~is_rare)
         .withColumn(
             "status", F.when(F.col("duplicate_of").isNull(), str(RecordStatus.ACCEPTED)).otherwise(str(RecordStatus.DUPLICATE))
         )
@@ -266,5 +312,7 @@ def _finish(valid: DataFrame, exceptions: DataFrame, run_id: str) -> DataFrame:
         .withColumn(
             "tokens", F.when(F.col("token_text") == "", F.array().cast("array<string>")).otherwise(F.split("token_text", " "))
         )
-        .select(*RECORD_COLUMNS, "fingerprint", "signature", "given_label", "unknown_label", "conflict", "characters")
+        .select(
+            *RECORD_COLUMNS, "fingerprint", "signature", "given_label", "unknown_label", "conflict", "repeated", "characters"
+        )
     )

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from complaints_etl.prepare import Prepared, Refusal
 from ptmlops_contracts.keys import INDEX, RARE, PreparedKeys, labelled_folders
-from ptmlops_contracts.report import SPLITS, RecordStatus
+from ptmlops_contracts.report import SPLITS, Flag, RecordStatus
 
 LINES_PER_FILE = 20_000
 
@@ -63,10 +63,11 @@ def _write_records(prepared: Prepared, prefix: str) -> None:
     if sum(report["labelled"].values()) or report["rare_labels"]:
         prepared.index.coalesce(1).write.mode("overwrite").parquet(f"{prefix}/{keys.labelled(INDEX)}")
     for split in SPLITS:
-        count = report["labelled"][split] + report["labelled_earlier"][split]
+        count = report["labelled"][split] - report["labelled_repeated"][split] + report["labelled_earlier"][split]
         if not count:
             continue
-        lines = accepted.where((F.col("split") == split) & F.col("label").isNotNull()).select(_labelled_line(F.col("label")))
+        is_new = F.col("label").isNotNull() & ~F.array_contains("flags", str(Flag.REPEATED))
+        lines = accepted.where((F.col("split") == split) & is_new).select(_labelled_line(F.col("label")))
         if prepared.earlier is not None and report["labelled_earlier"][split]:
             lines = lines.unionByName(prepared.earlier.where(F.col("split") == split).select("value"))
         _write_lines(lines, f"{prefix}/{keys.labelled(split)}", count)

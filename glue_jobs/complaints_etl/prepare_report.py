@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +14,11 @@ from pyspark.sql import functions as F
 
 from complaints_etl import PREPARE_VERSION
 from complaints_etl.job_settings import JobSettings
+from complaints_etl.records.column_choice import comparable
+from complaints_etl.records.several_labels import named_values, several_labels
 from complaints_etl.redaction import REDACTION_VERSION
 from complaints_etl.redaction import TYPES as REDACTION_TYPES
-from ptmlops_contracts.report import REPORT_VERSION, SPLITS, RecordStatus
+from ptmlops_contracts.report import OTHERS, REPORT_VERSION, SPLITS, Note, NoteCode, RecordStatus
 
 _LENGTHS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # lower ends of the report's classes of length, in characters
 _LENGTH_STEP = 50  # all of _LENGTHS are multiples of it
@@ -33,10 +35,12 @@ class _Totals:
 
     by_file: Counter[tuple[str, str]] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
-    all_labels: set[str] = field(default_factory=set)
+    given: Counter[str] = field(default_factory=Counter)
     rare: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
     splits: Counter[str] = field(default_factory=Counter)
+    repeated: Counter[str] = field(default_factory=Counter)
+    learned_by_file: dict[str, Counter[str]] = field(default_factory=dict)
     languages: Counter[str] = field(default_factory=Counter)
     flags: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
@@ -48,7 +52,14 @@ class _Totals:
 
 
 def build_report(
-    finished: DataFrame, counted: Sequence[Any], file_entries: list[dict[str, Any]], run_id: str, settings: JobSettings
+    finished: DataFrame,
+    counted: Sequence[Any],
+    file_entries: list[dict[str, Any]],
+    run_id: str,
+    settings: JobSettings,
+    *,
+    notes: Sequence[Note] = (),
+    served_labels: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return the report (`ptmlops_contracts.report.Counted`). One aggregation counts all: each Spark job takes about a second.
 
@@ -58,6 +69,8 @@ def build_report(
         file_entries: an entry per file, with the number of rows `read`.
         run_id: the run.
         settings: the environment's settings.
+        notes: what is known about the files so far.
+        served_labels: the labels that the serving model knows; empty if there is none.
 
     Raises:
         AccountingError: rows read are not equal to rows accounted for.
@@ -73,6 +86,8 @@ def build_report(
             if group["unknown_label"] is not None:
                 totals.unknown[group["unknown_label"]] += group["count"]
     files, rows = _account(file_entries, totals)
+    unfamiliar = _unfamiliar(files, totals, served_labels)
+    several = several_labels(totals.given)
     return {
         "schema_version": REPORT_VERSION,
         "run_id": run_id,
@@ -84,17 +99,20 @@ def build_report(
         },
         "rows": rows,
         "labelled": {split: totals.splits[split] for split in SPLITS},
+        "labelled_repeated": {split: totals.repeated[split] for split in SPLITS},
         "to_score": totals.to_score,
         "files": files,
         "labels": _sorted(totals.labels),
         "rare_labels": _most_frequent(totals.rare),
         "min_label_rows": settings.min_label_rows,
         "unknown_labels": _most_frequent(totals.unknown),
-        "label_variants": _variants(totals.all_labels),
+        "label_variants": _variants(totals.given),
         "blank_labels": totals.blank_labels,
         "conflicting_texts": totals.conflicts,
         "languages": _sorted(totals.languages),
         "characters": {name: totals.lengths[name] for name in (_length_class(1), *(f"over_{edge}" for edge in _LENGTHS))},
+        "notes": [*notes, *(note for note, _ in unfamiliar), *several, *_repeated(totals.repeated)],
+        "unfamiliar_labels": [labels for _, labels in unfamiliar],
         "flags": _sorted(totals.flags),
         "rejects": _sorted(totals.rejects),
         "redactions": _sorted(+totals.redactions),
@@ -104,7 +122,8 @@ def build_report(
 def _groups(records: DataFrame) -> list[Any]:
     """Group the rows by all that the report counts, with their number `n`, length `step`, and sums `redacted_<TYPE>`."""
     keys = (
-        "source_file", "source_version", "status", "label", "given_label", "unknown_label", "conflict", "split", "language", "flags",
+        "source_file", "source_version", "status", "label", "given_label", "unknown_label", "conflict", "repeated", "split", "language",
+        "flags",
     )  # fmt: skip
     # SQL, because each call of a pyspark function is a message to the JVM.
     sums = [F.expr(f"sum(if(size(redactions) > 0, redactions['{kind}'], 0)) AS redacted_{kind}") for kind in REDACTION_TYPES]
@@ -129,10 +148,12 @@ def _add_records(totals: _Totals, group: Any, with_labels: set[str]) -> None:
     elif given_label is None and file in with_labels:
         totals.blank_labels += rows
     if given_label is not None:
-        totals.all_labels.add(given_label)
+        totals.given[given_label] += rows
     if label is not None:
         totals.labels[label] += rows
         totals.splits[group["split"]] += rows
+        totals.repeated[group["split"]] += rows if group["repeated"] else 0
+        totals.learned_by_file.setdefault(file, Counter())[label] += rows
     else:
         totals.to_score += rows
         if given_label is not None:
@@ -161,6 +182,26 @@ def _account(file_entries: list[dict[str, Any]], totals: _Totals) -> tuple[list[
     return files, {name: total[name] for name in ("read", "accepted", "rejected", "duplicates")}
 
 
+def _unfamiliar(
+    files: Sequence[Mapping[str, Any]], totals: _Totals, served_labels: Collection[str]
+) -> list[tuple[Note, list[str]]]:
+    """Return, for each file whose learned labels the serving model does not know at all, a note and some of the labels."""
+    known = set(map(comparable, served_labels))
+    found = []
+    for file in files:
+        labels = totals.learned_by_file.get(_file_id(file["key"], file["version_id"]), Counter())
+        if known and labels and known.isdisjoint(map(comparable, labels)):
+            names = [name for name, _ in labels.most_common()]
+            note = named_values(names, Note(code=str(NoteCode.UNFAMILIAR_LABELS), file=file["key"], rows=labels.total()))
+            note["column"] = file["columns"]["label"]
+            found.append((note, names[:_MAX_LABELS]))
+    return found
+
+
+def _repeated(repeated: Counter[str]) -> list[Note]:
+    return [Note(code=str(NoteCode.REPEATED_ROWS), rows=repeated.total())] if repeated.total() else []
+
+
 def _file_id(key: str, version_id: str) -> str:
     return f"{key}#{version_id}"
 
@@ -178,7 +219,7 @@ def _most_frequent(labels: Counter[str]) -> dict[str, int]:
     """Return rows per label for the most frequent labels, because a column of notes taken for labels would fill the report."""
     names = sorted(+labels, key=lambda name: (-labels[name], name))
     others = sum(labels[name] for name in names[_MAX_LABELS:])
-    return {**{name: labels[name] for name in sorted(names[:_MAX_LABELS])}, **({"(others)": others} if others else {})}
+    return {**{name: labels[name] for name in sorted(names[:_MAX_LABELS])}, **({OTHERS: others} if others else {})}
 
 
 def _variants(labels: Iterable[str]) -> list[list[str]]:

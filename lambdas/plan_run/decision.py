@@ -15,7 +15,9 @@ class RunCounts:
     """The counts that the decision depends on.
 
     Attributes:
-        new: labelled rows of this run, per split.
+        new: labelled rows of this run that no earlier run has with the same label, per split.
+        repeated: the other labelled rows of this run.
+        waiting: labelled rows of earlier runs from which no version was trained, because their run failed or had too few.
         totals: labelled rows of all runs, per split.
         to_score: rows of this run without a label.
         has_champion: a model is approved.
@@ -27,6 +29,8 @@ class RunCounts:
     to_score: int
     has_champion: bool
     pending: Sequence[int]
+    repeated: int = 0
+    waiting: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +45,19 @@ class Decision:
 def decide(counts: RunCounts, *, run_id: str, min_labelled_rows: int, min_new_rows: int, raw_bucket: str) -> Decision:
     """Train if there are enough labelled rows in all and enough new ones; score if rows have no label.
 
-    Without a champion, a single new row is enough.
+    Without a champion, a single new row is enough. A repeated row is not new, unless no version was trained from it: a file that is
+    uploaded again after a failed run is learned.
 
     Raises:
         NoChampionError: rows are to be scored, there is no champion, and none can be trained.
     """
-    new, total = sum(counts.new.values()), sum(counts.totals.values())
+    new, total = sum(counts.new.values()) + min(counts.repeated, counts.waiting), sum(counts.totals.values())
     empty = [split for split, rows in counts.totals.items() if not rows]
     needed = min_new_rows if counts.has_champion else 1
     if new < needed:
         train, reason = False, f"{new} new labelled rows; training starts at {needed}"
+        if counts.repeated > counts.waiting:
+            reason += f". {counts.repeated} further rows came before with the same label, and are not new"
     elif total < min_labelled_rows:
         train, reason = False, f"{total} labelled rows in all; training starts at {min_labelled_rows}"
     elif empty:

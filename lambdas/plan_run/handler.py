@@ -33,7 +33,7 @@ from common.settings import read_settings
 
 from plan_run.decision import RunCounts, decide
 from plan_run.labelled_store import complete_runs, mark_complete, of_version, split_keys
-from plan_run.registry import parent_tuning_job, read_registry
+from plan_run.registry import Registry, parent_tuning_job, read_registry
 from ptmlops_contracts.keys import PreparedKeys, s3_uri, training_rows_manifest
 from ptmlops_contracts.report import SPLITS, Report
 from ptmlops_contracts.state import ATTEMPTS, NONE, EvaluationRequest, Planned, PlannedRows, StateDocument, champion_entry
@@ -85,14 +85,28 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
     run_id, bucket = state["run_id"], settings.prepared_bucket
     keys = PreparedKeys(run_id)
     report: Report = read_json(CLIENTS.s3, bucket, keys.report)
-    # The run's labelled rows include rows of earlier runs: those of labels that were rare until this run.
-    labelled = {split: report["labelled"].get(split, 0) + report["labelled_earlier"].get(split, 0) for split in SPLITS}
+    # The run's labelled rows include rows of earlier runs, those of labels that were rare until this run. They do not include rows that
+    # an earlier run has with the same label.
+    repeated = report.get("labelled_repeated", {})
+    labelled = {
+        split: report["labelled"].get(split, 0) + report["labelled_earlier"].get(split, 0) - repeated.get(split, 0)
+        for split in SPLITS
+    }
     version = int(report.get("versions", {}).get("redaction", 1))
-    mark_complete(CLIENTS.s3, bucket=bucket, run_id=run_id, rows=labelled, redaction_version=version)
+    mark_complete(
+        CLIENTS.s3,
+        bucket=bucket,
+        run_id=run_id,
+        rows=labelled,
+        redaction_version=version,
+        unfamiliar=report.get("unfamiliar_labels", []),
+    )
     runs, left_out = of_version(complete_runs(CLIENTS.s3, bucket=bucket), version)
     registry = read_registry(CLIENTS.sagemaker, settings.model_package_group)
     counts = RunCounts(
         new=labelled,
+        repeated=sum(repeated.values()),
+        waiting=_not_trained_from({run: mark for run, mark in runs.items() if run != run_id}, registry),
         totals={split: sum(rows[split] for rows in runs.values()) for split in SPLITS},
         to_score=report["to_score"],
         has_champion=registry.champion is not None,
@@ -128,6 +142,7 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
         target_precision=settings.target_precision,
         max_recall_drop=settings.max_recall_drop,
         seed=settings.seed,
+        unfamiliar=[labels for mark in runs.values() for labels in mark.get("unfamiliar", [])],
     )
     write_json(CLIENTS.s3, bucket, keys.request, request)
     parent = parent_tuning_job(CLIENTS.sagemaker, registry, settings.tuning_space) if decision.train else NONE
@@ -144,9 +159,17 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
     )
 
 
+def _not_trained_from(runs: Mapping[str, Mapping[str, Any]], registry: Registry) -> int:
+    """Count the labelled rows of the runs that began after the one that trained the newest version; run ids begin with their time."""
+    newest = registry.newest
+    trained = str(newest.get("CustomerMetadataProperties", {}).get("run_id", "~")) if newest else ""
+    return sum(mark[split] for run, mark in runs.items() if run > trained for split in SPLITS)
+
+
 def _rows(counts: RunCounts, left_out: int) -> PlannedRows:
     return PlannedRows(
         labelled_new=sum(counts.new.values()),
+        labelled_repeated=counts.repeated,
         labelled_total=sum(counts.totals.values()),
         labelled_left_out=left_out,
         to_score=counts.to_score,

@@ -6,7 +6,7 @@ Therefore Plan writes a marker per run that does not expire. It contains the num
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +19,28 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-def mark_complete(client: S3Client, *, bucket: str, run_id: str, rows: Mapping[str, int], redaction_version: int) -> None:
-    """Mark the labelled rows of this run as complete. The mark contains the version of redaction that made them."""
-    mark = {split: rows.get(split, 0) for split in SPLITS} | {"redaction_version": redaction_version}
+def mark_complete(
+    client: S3Client,
+    *,
+    bucket: str,
+    run_id: str,
+    rows: Mapping[str, int],
+    redaction_version: int,
+    unfamiliar: Sequence[Sequence[str]] = (),
+) -> None:
+    """Mark the labelled rows of this run as complete.
+
+    The mark contains the version of redaction that made them, and labels of files that the serving model did not know
+    (`Report.unfamiliar_labels`), if there are any.
+    """
+    mark: dict[str, Any] = {split: rows.get(split, 0) for split in SPLITS} | {"redaction_version": redaction_version}
+    if unfamiliar:
+        mark["unfamiliar"] = [list(labels) for labels in unfamiliar]
     write_json(client, bucket, PreparedKeys(run_id).complete, mark)
 
 
-def complete_runs(client: S3Client, *, bucket: str) -> dict[str, dict[str, int]]:
-    """Return rows per split for every run whose labelled rows are complete."""
+def complete_runs(client: S3Client, *, bucket: str) -> dict[str, dict[str, Any]]:
+    """Return the mark of every run whose labelled rows are complete: rows per split, and what else `mark_complete` wrote."""
     keys = list(list_keys(client, bucket, COMPLETE))
 
     def read(key: str) -> Any:
@@ -36,7 +50,7 @@ def complete_runs(client: S3Client, *, bucket: str) -> dict[str, dict[str, int]]
         return dict(zip(map(run_of_complete, keys), pool.map(read, keys), strict=True))
 
 
-def of_version(runs: Mapping[str, Mapping[str, int]], redaction_version: int) -> tuple[dict[str, Mapping[str, int]], int]:
+def of_version(runs: Mapping[str, Mapping[str, Any]], redaction_version: int) -> tuple[dict[str, Mapping[str, Any]], int]:
     """Return the runs with rows of this version of redaction, and the number of rows of all other runs.
 
     A mark without a version counts as version 1. Two versions redact the same complaint differently, so their rows must not be used

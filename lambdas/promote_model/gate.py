@@ -6,7 +6,7 @@ contradict each other, is refused before any limit is checked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from common.model_registry import APPROVED, PENDING, REJECTED
 from promote_model.checks import ABSENT, LARGEST, ROUNDING, Check, Checks, distinct, is_number, short_name
 from promote_model.recall import check_recalls
 from ptmlops_contracts.evaluation import EVALUATION_VERSION
+from ptmlops_contracts.report import NOTE_VALUES
 from ptmlops_contracts.state import NONE
 
 if TYPE_CHECKING:
@@ -45,10 +46,18 @@ class Verdict:
     checks: tuple[Check, ...]
 
 
-def judge(evaluation: object, policy: Mapping[str, Any], *, run_id: str, champion_version: str) -> Verdict:
+def judge(
+    evaluation: object,
+    policy: Mapping[str, Any],
+    *,
+    run_id: str,
+    champion_version: str,
+    unfamiliar: Sequence[Sequence[str]] = (),
+) -> Verdict:
     """Compare an evaluation.json (docs/evaluation.schema.json) with the limits of the settings.
 
-    A champion that could not be read leaves the decision to a person.
+    A champion that could not be read leaves the decision to a person, and so do labels of files that the champion does not know at all:
+    they may be another column of those files.
 
     Args:
         evaluation: the document, as parsed from JSON.
@@ -56,6 +65,7 @@ def judge(evaluation: object, policy: Mapping[str, Any], *, run_id: str, champio
         run_id: the run that the evaluation must be of.
         champion_version: the version that the candidate must be compared with, or "none". An evaluation without that comparison, or
             with another version, does not promote.
+        unfamiliar: as in `state.EvaluationRequest`.
     """
     document = evaluation if isinstance(evaluation, Mapping) else {}
     checks = Checks()
@@ -90,9 +100,27 @@ def judge(evaluation: object, policy: Mapping[str, Any], *, run_id: str, champio
         passed = f"first champion: {passed}"
     else:
         passed += f", {_describe_change(document)} of version {champion_version} on the same rows"
+    if strange := _not_known(document, champion_version, unfamiliar):
+        return Verdict(status=PENDING, reasons=(passed, f"{strange}: a person decides"), checks=made)
     if policy["mode"] != "automatic":
         return Verdict(status=PENDING, reasons=(passed, "the settings ask for approval by a person"), checks=made)
     return Verdict(status=APPROVED, reasons=(passed,), checks=made)
+
+
+def _not_known(document: Mapping[str, Any], champion_version: str, unfamiliar: Sequence[Sequence[str]]) -> str | None:
+    """Return a sentence on the labels of a file of which the champion knows none, or None. Without a champion there is none."""
+    champion = document.get("champion")
+    if champion_version == NONE or not isinstance(champion, Mapping):
+        return None
+    labels = champion.get("labels")
+    known = {label for label in labels if isinstance(label, str)} if isinstance(labels, list) else set()
+    strange = [labels for labels in unfamiliar if known.isdisjoint(labels)]
+    if not strange:
+        return None
+    named = ", ".join(short_name(label) for label in strange[0][:NOTE_VALUES])
+    more = f" and {len(strange[0]) - NOTE_VALUES} more" if len(strange[0]) > NOTE_VALUES else ""
+    files = "a file" if len(strange) == 1 else f"each of {len(strange)} files"
+    return f"the labels of {files} have nothing in common with those of version {champion_version} ({named}{more}); they may be another column"
 
 
 def _check_holdout(

@@ -171,7 +171,14 @@ def _register(state: StateDocument, settings: Settings, evaluation: Mapping[str,
     """Judge the candidate, write promotion.json, create the model package with its lineage."""
     run_id, plan, training = state["run_id"], state["plan"], state["training"]
     keys = ModelKeys(run_id)
-    verdict = judge(evaluation, settings.promotion_policy, run_id=run_id, champion_version=plan["champion"]["version"])
+    request: EvaluationRequest = read_json(CLIENTS.s3, settings.prepared_bucket, PreparedKeys(run_id).request)
+    verdict = judge(
+        evaluation,
+        settings.promotion_policy,
+        run_id=run_id,
+        champion_version=plan["champion"]["version"],
+        unfamiliar=request.get("unfamiliar", []),  # absent if an earlier version planned the run
+    )
     job = CLIENTS.sagemaker.describe_training_job(TrainingJobName=training["best_training_job"])
     hyperparameters = {
         key: value for key, value in sorted(job["HyperParameters"].items()) if not key.startswith(("_", "sagemaker_"))

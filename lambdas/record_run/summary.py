@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from ptmlops_contracts.keys import OutputKeys, s3_uri
 from ptmlops_contracts.report import NOT_TABLES, Report, Rows
-from ptmlops_contracts.run import CANCELLED_ERROR, RUN_VERSION, ModelInUse, PromotionSummary, Published, RunDocument
+from ptmlops_contracts.run import (
+    CANCELLED_ERROR,
+    RUN_VERSION,
+    ModelInUse,
+    PromotionSummary,
+    Published,
+    ReadColumns,
+    RunDocument,
+)
 from ptmlops_contracts.state import NONE, StateDocument
 from ptmlops_contracts.words import accounting, quantity
 from record_run.history import Event, state_seconds
 
+MOST_COLUMNS, MOST_NOTES = 20, 100
 NO_ROWS = Rows(read=0, accepted=0, rejected=0, duplicates=0)
 
 
@@ -55,8 +65,11 @@ def run_document(
         files=len(statistics.get("files", [])),
         files_refused=sum(bool(file.get("refused")) for file in statistics.get("files", [])),
         files_not_tables=sum(file.get("rejected_whole") in NOT_TABLES for file in statistics.get("files", [])),
+        columns=_columns_read(statistics.get("files", [])),
+        notes=statistics.get("notes", [])[:MOST_NOTES],
         model=_model_in_use(plan.get("champion") or {}),
         trained="training" in document,
+        training_reason=str(plan.get("reason", "")),
         promoted=bool(promotion.get("promoted", False)),
         promotion=PromotionSummary(decision=promotion.get("decision", NONE), reasons=promotion.get("reasons", [])),
         # Publish writes its counts last. Without them the results in the output bucket may be incomplete.
@@ -90,6 +103,8 @@ def notice(run: RunDocument, *, output_bucket: str, environment: str) -> str:
         lines.append(f"{quantity(run['scored'], 'complaint')} classified; {run['needs_review']:,} to be read by a person.")
     if run["not_answered"]:
         lines.append(f"{quantity(run['not_answered'], 'complaint')} without an answer: first in the review list.")
+    if run["training_reason"] and not run["trained"] and run["rows"]["read"]:
+        lines.append(f"No model was trained: {run['training_reason']}.")
     if run["trained"]:
         lines.append(f"A model was trained: {run['promotion']['decision']} ({'; '.join(run['promotion']['reasons'])}).")
     keys = OutputKeys(run["run_id"])
@@ -121,6 +136,12 @@ def files_wait_notice(run: RunDocument, files: int, *, environment: str) -> str:
             f"`ptmlops reconcile --environment {environment}`, starts a run that takes them.",
         ]
     )
+
+
+def _columns_read(files: Sequence[Mapping[str, Any]]) -> list[ReadColumns]:
+    """Count the files per set of columns. Files that were rejected whole have none."""
+    counts = Counter(tuple(sorted(file["columns"].items())) for file in files if file.get("columns"))
+    return [ReadColumns(files=count, columns=dict(columns)) for columns, count in counts.most_common(MOST_COLUMNS)]
 
 
 def _model_in_use(champion: Mapping[str, Any]) -> ModelInUse:

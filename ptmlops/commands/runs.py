@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ptmlops.errors import NOTHING_IS_RUNNING, RUN_FAILED, RUNS_CONTINUE, report_errors
-from ptmlops.options import LOCAL_ENVIRONMENT, CommonOptions, Files, RunId, cli_options_for
+from ptmlops.options import (
+    LOCAL_ENVIRONMENT,
+    CommonOptions,
+    DateColumn,
+    Files,
+    IdColumn,
+    LabelColumn,
+    RunId,
+    TextColumn,
+    cli_options_for,
+    named_columns,
+)
 from ptmlops.terminal import console, print_command, print_json
 from ptmlops_contracts.words import quantity
 
@@ -22,22 +33,29 @@ if TYPE_CHECKING:
 def drop(
     files: Files,
     options: CommonOptions,
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    id_: IdColumn = None,
+    date: DateColumn = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the runs that the files start.")] = False,
 ) -> None:
     """Upload files: labelled to train, others to classify.
 
-    Each file is uploaded to the raw bucket under its file name. The bucket keeps earlier versions of a name.
+    Each file is uploaded to the raw bucket under its file name. The bucket keeps earlier versions of a name. The columns that you name
+    are metadata of the uploaded objects.
 
     Examples:
         ptmlops drop complaints.csv --wait
+        ptmlops drop survey.csv --text "What happened?" --label Motivo --wait
         ptmlops drop january.csv.gz february.csv.gz -e prod
     """
     from ptmlops import uploads
     from ptmlops.views.run_progress import follow_run
 
+    columns = named_columns(text=text, label=label, id_=id_, date=date)
     uploads.check_files(files)
     target = options.target()
-    uploaded = [uploads.upload_with_progress(target, path) for path in files]
+    uploaded = [uploads.upload_with_progress(target, path, columns) for path in files]
     if not wait:
         if options.as_json:
             print_json([{"file": str(one.path), "bucket": one.bucket, "version_id": one.version_id} for one in uploaded])
@@ -131,6 +149,10 @@ def run(
     files: Files,
     out: Annotated[Path, typer.Option(help="A folder for everything that the runs write.", show_default=False)],
     options: CommonOptions,
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    id_: IdColumn = None,
+    date: DateColumn = None,
 ) -> None:
     """Upload files in order, follow each run, fetch the output.
 
@@ -143,11 +165,13 @@ def run(
     with report_errors(if_interrupted=NOTHING_IS_RUNNING if options.local else RUNS_CONTINUE):
         from ptmlops import file_runs, uploads
 
+        columns = named_columns(text=text, label=label, id_=id_, date=date)
         uploads.check_files(files)
         if options.local:
-            ended = file_runs.run_locally(files, out, options.environment or LOCAL_ENVIRONMENT, quiet=options.as_json)
+            environment = options.environment or LOCAL_ENVIRONMENT
+            ended = file_runs.run_locally(files, out, environment, columns=columns, quiet=options.as_json)
         else:
-            ended = file_runs.run_in_order(options.target(), files, out, quiet=options.as_json)
+            ended = file_runs.run_in_order(options.target(), files, out, columns=columns, quiet=options.as_json)
         if options.as_json:
             print_json([one.document for one in ended])
         else:

@@ -8,8 +8,18 @@ from typing import Annotated
 import typer
 
 from ptmlops.errors import report_errors
-from ptmlops.options import LOCAL_ENVIRONMENT, AsJson, EnvironmentName
+from ptmlops.options import (
+    LOCAL_ENVIRONMENT,
+    AsJson,
+    DateColumn,
+    EnvironmentName,
+    IdColumn,
+    LabelColumn,
+    TextColumn,
+    named_columns,
+)
 from ptmlops.terminal import print_file, print_json, step
+from ptmlops_contracts.columns import NAMED_COLUMNS
 
 
 @report_errors()
@@ -17,6 +27,10 @@ def try_(
     labelled: Annotated[Path, typer.Option(help="Labelled complaints, to train on.", show_default=False)],
     out: Annotated[Path, typer.Option(help="A folder for the results.", show_default=False)],
     score: Annotated[Path | None, typer.Option(help="Complaints to classify; labels in it are ignored.")] = None,
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    id_: IdColumn = None,
+    date: DateColumn = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier trial's results in the folder.")] = False,
     as_json: AsJson = False,
     environment: EnvironmentName = None,
@@ -29,11 +43,13 @@ def try_(
     Examples:
         ptmlops try --labelled labelled.csv --out results
         ptmlops try --labelled labelled.csv --score new.csv --out results
+        ptmlops try --labelled survey.csv --text "What happened?" --label Motivo --out results
     """
     from ptmlops import uploads
     from ptmlops.extras import require_extra
 
     require_extra("jobs", "ptmlops try")
+    named = named_columns(text=text, label=label, id_=id_, date=date)
     for path in filter(None, (labelled, score)):  # one by one: in two folders they may have the same name
         uploads.check_files([path])
     from ptmlops.trial import flow
@@ -48,7 +64,8 @@ def try_(
         target_source = f"the default; environments/{settings.name}.toml has {settings.training.target_precision:g}"
         training = settings.training.model_copy(update={"target_precision": precision})
         settings = settings.model_copy(update={"training": training})
-    trial = flow.run(labelled, score, out, settings, step, overwrite=overwrite)
+    columns = {NAMED_COLUMNS[option]: name for option, name in named.items()}
+    trial = flow.run(labelled, score, out, settings, step, overwrite=overwrite, named=columns)
     if as_json:
         print_json({**trial.document, "files": [str(path) for path in trial.files]})
         return

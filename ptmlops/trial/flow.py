@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +41,16 @@ class Trial:
     files: list[Path]
 
 
-def run(labelled: Path, score: Path | None, out: Path, settings: Settings, step: Step, *, overwrite: bool = False) -> Trial:
+def run(
+    labelled: Path,
+    score: Path | None,
+    out: Path,
+    settings: Settings,
+    step: Step,
+    *,
+    overwrite: bool = False,
+    named: Mapping[str, str] = checks.NOTHING_NAMED,
+) -> Trial:
     """Prepare, train, evaluate, train again on all rows, score.
 
     Args:
@@ -51,17 +60,19 @@ def run(labelled: Path, score: Path | None, out: Path, settings: Settings, step:
         settings: the environment's settings.
         step: shows progress.
         overwrite: replace the results of an earlier trial in `out`.
+        named: the columns that the person named, by column of ours. The file to score need not have them.
 
     Raises:
         OperatorError: the files or the folder cannot be used.
     """
     started = time.monotonic()
     add_source_roots_to_path()
-    checks.check_table(labelled, settings, needs_label=True)
+    checks.check_table(labelled, settings, needs_label=True, named=named)
+    score_named = checks.named_in(score, settings, named) if score else {}
     if score:
-        checks.check_table(score, settings, needs_label=False)
+        checks.check_table(score, settings, needs_label=False, named=score_named)
     checks.check_folder(out, [path for path in (labelled, score) if path], overwrite=overwrite)
-    files = [("labelled", labelled)] + ([("score", score)] if score else [])
+    files = [("labelled", labelled, named)] + ([("score", score, score_named)] if score else [])
     with tempfile.TemporaryDirectory(prefix="ptmlops-try-", ignore_cleanup_errors=True) as scratch:
         base = Path(scratch)
         with preparing(base, files, settings) as preparation:
@@ -69,15 +80,19 @@ def run(labelled: Path, score: Path | None, out: Path, settings: Settings, step:
                 preparation.wait_for("labelled")
                 report = _prepare_report(base / "labelled")
                 usable, rare = len(report["labels"]), len(report["rare_labels"])
-                checks.check_labels(labelled, settings, enough=usable, rare=rare)
+                columns = {"labelled": report["files"][0]["columns"]}
+                checks.check_labels(labelled, settings, column=columns["labelled"]["label"], enough=usable, rare=rare)
                 report_progress(accounting(report["rows"]))
             # Spark prepares the file to score meanwhile.
             document = learning.train_and_evaluate(base, settings, report, step)
             if score:
                 with step("Score") as report_progress:
                     preparation.wait_for("score")
-                    document["scored"] = scoring.score(base, score, base / checks.PREDICTIONS, settings, report_progress)
+                    columns["score"] = _prepare_report(base / "score")["files"][0]["columns"]
+                    predictions = base / checks.PREDICTIONS
+                    document["scored"] = scoring.score(base, score, predictions, settings, report_progress, named=score_named)
                 document["notes"] += filter(None, [unread_dates(_prepare_report(base / "score"), "the file to score")])
+        document["columns"] = columns
         document["data"] = {name: report[name] for name in REPORTED}
         document["notes"] += notes_on(report, document, settings)
         document["seconds"] = round(time.monotonic() - started, 1)

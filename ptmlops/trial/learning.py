@@ -96,6 +96,7 @@ def _write_request(inputs: Path, settings: Settings) -> None:
         target_precision=settings.training.target_precision,
         max_recall_drop=settings.promotion.max_recall_drop,
         seed=settings.training.seed,
+        unfamiliar=[],
     )
     (inputs / "request").mkdir()
     (inputs / "request" / "request.json").write_text(json.dumps(request), encoding="utf-8")

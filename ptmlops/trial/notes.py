@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ptmlops_contracts.report import Flag
+from ptmlops.views.files import note_sentence
+from ptmlops_contracts.report import NOTE_VALUES, OTHERS, Flag, NoteCode
 from ptmlops_contracts.words import quantity
 from stacks.config import Settings
 
@@ -21,15 +22,22 @@ def notes_on(report: Mapping[str, Any], document: Mapping[str, Any], settings: S
         settings: the environment's settings.
     """
     notes = []
-    if report["rare_labels"]:
+    # Labels that consist of others have a note of their own.
+    separators = [note["separator"] for note in report.get("notes", ()) if note["code"] == NoteCode.SEVERAL_LABELS]
+    rare = {label: rows for label, rows in report["rare_labels"].items() if not any(mark in label for mark in separators)}
+    if rare:
         least = report["min_label_rows"]
-        notes.append(f"labels with fewer than {least} complaints were not learned: {_counted(report['rare_labels'])}")
+        notes.append(f"labels with fewer than {least} complaints were not learned: {_counted(rare)}")
+    notes += [note_sentence(note) for note in report.get("notes", [])]
     if report["blank_labels"]:
         notes.append(f"rows without a label were not learned: {report['blank_labels']:,}")
     if report["unknown_labels"]:
         notes.append(f"labels that are not in the settings, or too long: {_counted(report['unknown_labels'])}")
     if variants := report.get("label_variants"):
-        names = "; ".join(" / ".join(alike) for alike in variants)
+        more = len(variants) - NOTE_VALUES
+        names = "; ".join(" / ".join(alike[:NOTE_VALUES]) for alike in variants[:NOTE_VALUES]) + (
+            f"; {more} more" if more > 0 else ""
+        )
         notes.append(f"labels that differ only in case, accents or punctuation were learned as different labels: {names}")
     if report["conflicting_texts"]:
         notes.append(f"texts with two labels, of which the newest was learned: {report['conflicting_texts']:,}")
@@ -68,4 +76,13 @@ def unread_dates(report: Mapping[str, Any], name: str) -> str | None:
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} ({count})" for name, count in counts.items())
+    """Return the most frequent names with their counts, at most five, and how many more there are."""
+    others = counts.get(OTHERS, 0)
+    ordered = sorted((item for item in counts.items() if item[0] != OTHERS), key=lambda item: -item[1])
+    named = ", ".join(f"{name} ({count})" for name, count in ordered[:NOTE_VALUES])
+    rest = sum(count for _, count in ordered[NOTE_VALUES:]) + others
+    if not rest:
+        return named
+    hidden = max(len(ordered) - NOTE_VALUES, 0)
+    more = "others" if others else f"{hidden} more"  # Prepare does not count the labels that it sums up
+    return f"{named} and {more} ({quantity(rest, 'row')})"

@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,12 +51,12 @@ class Preparation:
 
 
 @contextlib.contextmanager
-def preparing(base: Path, files: Sequence[tuple[str, Path]], settings: Settings) -> Iterator[Preparation]:
+def preparing(base: Path, files: Sequence[tuple[str, Path, Mapping[str, str]]], settings: Settings) -> Iterator[Preparation]:
     """Start Spark on the files, and kill it at the end of the context.
 
     Args:
         base: the folder for what Prepare writes, one folder per file.
-        files: (name, path) of each file; the one called "labelled" is read with its labels.
+        files: (name, path, named columns) of each file; the one called "labelled" is read with its labels.
         settings: the environment's settings.
 
     Raises:
@@ -69,7 +69,10 @@ def preparing(base: Path, files: Sequence[tuple[str, Path]], settings: Settings)
     tables = json.loads(settings.job_settings())
     # The limit saves a run the cost of training on a broken file. A trial costs nothing and answers every row.
     tables["complaints"]["max_reject_share"] = 1.0
-    requested = [{"name": name, "path": str(path.resolve()), "labelled": name == "labelled"} for name, path in files]
+    requested = [
+        {"name": name, "path": str(path.resolve()), "labelled": name == "labelled", "named": dict(named)}
+        for name, path, named in files
+    ]
     request = base / "request.json"
     request.write_text(
         json.dumps({"folder": str(base), "settings": tables, "files": requested, "java": java.SHORT_JOBS}), encoding="utf-8"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptmlops.errors import OperatorError
-from ptmlops.trial.checks import read_file
+from ptmlops.trial.checks import NOTHING_NAMED, read_file
 from ptmlops_contracts.report import RecordStatus
 from ptmlops_contracts.run import ExportStatus
 from ptmlops_contracts.words import quantity
@@ -27,7 +27,15 @@ BATCH = 500
 Answer = Mapping[str, Any]
 
 
-def score(base: Path, path: Path, out: Path, settings: Settings, report_progress: Callable[[str], None]) -> dict[str, Any]:
+def score(
+    base: Path,
+    path: Path,
+    out: Path,
+    settings: Settings,
+    report_progress: Callable[[str], None],
+    *,
+    named: Mapping[str, str] = NOTHING_NAMED,
+) -> dict[str, Any]:
     """Write the predictions of a file.
 
     Args:
@@ -36,12 +44,13 @@ def score(base: Path, path: Path, out: Path, settings: Settings, report_progress
         out: the CSV file to write.
         settings: the environment's settings.
         report_progress: shows what happens.
+        named: the columns that the person named, by column of ours.
 
     Returns:
         The number of rows per status, of rows to review, and of texts that are also in the labelled file.
     """
     import pyarrow.dataset as ds
-    from complaints_etl.records.raw_rows import redact_names
+    from complaints_etl.records.identifiers import redact_names
     from complaints_etl.spreadsheet import active
 
     folder = base / "score" / "runs" / "try"
@@ -75,7 +84,7 @@ def score(base: Path, path: Path, out: Path, settings: Settings, report_progress
             cells, surplus = file_cells(row, table)
             yield [*map(active, cells), *_answer_cells(answer if status != refused else None, status, reason + surplus)]
 
-    table = read_file(path, settings)
+    table = read_file(path, settings, named=named, with_label=False)
     write_export(out, lines(table), table.format.separator)
     labelled = _labelled_texts(base / "evaluation" / "input")
     counts["also_labelled"] = sum(row["text"].lower() in labelled for row in accepted)

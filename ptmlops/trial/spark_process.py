@@ -6,7 +6,7 @@ The request:
 
     {"folder": "/tmp/trial",                                   what Prepare writes goes to <folder>/<name>/
      "settings": {"complaints": {...}, ...},                   the tables that the Glue jobs read
-     "files": [{"name": "labelled", "path": "a.csv", "labelled": true}],
+     "files": [{"name": "labelled", "path": "a.csv", "labelled": true, "named": {"text": "Descripción"}}],
      "java": "-XX:+UseSerialGC"}                               options for Spark's Java
 
 The process prints `prepared <name>` after each file.
@@ -45,9 +45,11 @@ def main(request: dict[str, Any]) -> None:
     spark = configure(_session(folder, request["java"]))
     for file in request["files"]:
         path, target = Path(file["path"]), folder / file["name"]
-        source = SourceFile(key=path.name, version_id="1", size=path.stat().st_size, read=_reader(str(path)))
+        source = SourceFile(
+            key=path.name, version_id="1", size=path.stat().st_size, read=_reader(str(path)), named=file["named"]
+        )
         # Without aliases for the label, Prepare treats a label column as any other column.
-        without_label = {field: names for field, names in settings.columns.items() if field != "label"}
+        without_label = {field: names for field, names in settings.columns.items() if field not in ("label", "fallback_label")}
         chosen = settings if file["labelled"] else dataclasses.replace(settings, columns=without_label)
         started = time.time()
         # Not Path.as_uri(): Hadoop does not decode the address, so "año 1" would become another folder.

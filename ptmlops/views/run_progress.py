@@ -15,7 +15,10 @@ from rich.text import Text
 from ptmlops import runs
 from ptmlops.target import Target
 from ptmlops.terminal import console
+from ptmlops.views.files import column_lines, note_sentence
 from ptmlops_contracts.run import RunStatus
+
+SHOWN_NOTES = 10
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,12 @@ def _line(step: runs.Step) -> Text:
 
 
 def _show_end(document: dict[str, Any]) -> None:
+    for line in column_lines(document.get("columns", [])):
+        console().print(line, markup=False, highlight=False)
+    for note in document.get("notes", [])[:SHOWN_NOTES]:
+        console().print(f"Note: {note_sentence(note)}", style="yellow", markup=False, highlight=False)
+    if document.get("training_reason") and not document["trained"]:
+        console().print(f"No model was trained: {document['training_reason']}", markup=False, highlight=False)
     if document["status"] == RunStatus.SUCCEEDED:
         console().print(
             f"[green]Succeeded[/green] in {document['seconds']:.0f} s; estimated cost on AWS: USD {document['cost_usd']:.2f}"

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ptmlops.trial.scoring import counted
+from ptmlops.views.files import columns_line
 from ptmlops_contracts.words import quantity
 
 SHOWN_LABELS = 25
@@ -32,6 +33,8 @@ def show_trial(document: dict[str, Any], *, target_source: str) -> None:
     if len(labels) > SHOWN_LABELS:
         out.print(f" … and {len(labels) - SHOWN_LABELS} more labels, in evaluation.json")
     lines = Table.grid(padding=(0, 2, 0, 0))
+    for name, columns in document["columns"].items():
+        lines.add_row(f"  columns of --{name}", escape(columns_line(columns)))
     for name, value in _numbers(document, target_source):
         lines.add_row(f"  {name}", value)
     for note in document["notes"]:

@@ -142,7 +142,7 @@ def test_documents_and_ledger_items_carry_a_version() -> None:
 
 
 def test_every_code_has_a_sentence() -> None:
-    for codes in (report.Reason, report.Flag, report.RecordStatus, run.RunStatus, run.ExportStatus):
+    for codes in (report.Reason, report.Flag, report.NoteCode, report.RecordStatus, run.RunStatus, run.ExportStatus):
         for code in codes:
             assert len(code.description) > 10, code
             assert f"{code}" == code == code.value

@@ -22,6 +22,8 @@ from ptmlops_contracts.state import ATTEMPTS
 METHODS: dict[str, tuple[str, ...]] = {
     "list_objects_v2": ("s3:ListBucket",),
     "upload_fileobj": ("s3:PutObject", "s3:AbortMultipartUpload"),  # in parts if the file is large
+    "head_object": ("s3:GetObjectVersion",),  # with VersionId
+    "search": (),  # of regular expressions
     "copy_object": ("s3:PutObject",),  # and s3:GetObject of the source
     "transact_write_items": ("dynamodb:PutItem", "dynamodb:UpdateItem"),  # a transaction needs the actions of its items
 }
@@ -287,7 +289,7 @@ def test_no_role_with_a_policy_is_left_out(templates: dict[str, Any]) -> None:
 def test_calls_are_found_through_functions_methods_and_paginators() -> None:
     """Otherwise the comparison would prove nothing."""
     assert clients("lambdas") == {"dynamodb", "glue", "s3", "sagemaker", "sns", "stepfunctions"}
-    assert clients("glue_jobs") == {"s3"}
+    assert clients("glue_jobs") == {"s3", "sagemaker"}
     assert clients("training") == set()
     start = called("lambdas", "start_run.handler")
     assert start == {

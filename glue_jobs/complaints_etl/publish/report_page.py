@@ -27,6 +27,7 @@ WEAK = 0.7  # a precision or recall below it is listed as a weakness
 WEAK_LANGUAGE_GAP, WEAK_CALIBRATION = 0.05, 0.05
 MATRIX_LABELS = 20  # a larger confusion matrix does not fit on a page
 CONFUSIONS = 8
+SHOWN_NOTES = 20
 PSI_MODERATE, PSI_LARGE = 0.1, 0.25
 
 
@@ -111,6 +112,7 @@ def render(page: Page) -> str:
         uploads=_uploads(page),
         not_tables=NOT_TABLES,
         unread_dates=_unread_dates(page.report),
+        notes=_notes(texts, formats, page.report.get("notes", ())),
         rejects=_by_count(page.report["rejects"]),
         labels=_shares(page.report.get("labels", {})),
         categories=_categories(page),
@@ -154,6 +156,25 @@ def _uploads(page: Page) -> list[tuple[Mapping[str, Any], Sequence[str]]]:
     """Return each uploaded file with the keys of its export."""
     exports = {(export.source_file, export.source_version): export.keys for export in page.exports}
     return [(file, exports.get((file["key"], file["version_id"]), ())) for file in page.report["files"]]
+
+
+def _notes(texts: Mapping[str, Mapping[str, str]], formats: NumberFormat, notes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the notes on the files as sentences. Reports of earlier versions have none."""
+    sentences = []
+    for note in notes[:SHOWN_NOTES]:
+        values = ", ".join(note.get("values", ()))
+        if note.get("more"):
+            values = texts["received"]["more"].format(values=values, n=formats.number(note["more"]))
+        words = {
+            "file": "",
+            "column": "",
+            "separator": "",
+            **note,
+            "values": values,
+            "rows": formats.number(note.get("rows", 0)),
+        }
+        sentences.append(texts["notes"].get(note["code"], note["code"]).format(**words))
+    return sentences
 
 
 def _categories(page: Page) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import contextlib
 import csv
 import re
 import unicodedata
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice
@@ -14,13 +14,16 @@ from itertools import chain, islice
 from complaints_etl.lexicon import LEXICON
 from complaints_etl.readers.csv_parser import CsvParser
 from complaints_etl.readers.encoding import LONE_SURROGATE
-from complaints_etl.readers.table import MAX_CELL_CHARACTERS, MAX_COLUMNS, Aliases, FileFormat, UnreadableFileError
+from complaints_etl.readers.name_words import KINDS, kind_of
+from complaints_etl.readers.table import MAX_CELL_CHARACTERS, MAX_COLUMNS, Aliases, Chosen, FileFormat, UnreadableFileError
 from ptmlops_contracts.files import SEPARATORS
 from ptmlops_contracts.report import Reason
 from ptmlops_contracts.words import quantity
 
 SAMPLE_LINES = 100  # from which the separator is found
 LONGEST_NAME = 200  # characters of a title's cell, and of the first cell of a repeated header
+FALLBACK_LABEL = "fallback_label"  # its names mean `label` if no other column does
+_SHOWN_NAMES = 12  # of a list of names in a message
 _NAME_CHARACTERS = 1000  # kept of a name: it may be a survey's question, or a complaint if the file has no header
 _MOST_TITLES, _MOST_FILLED = 20, 2  # lines above a header; cells of such a line that are not empty
 _SAMPLE_CHARACTERS = 64 * 1024
@@ -29,6 +32,9 @@ SEPARATOR_LINE = re.compile(r'(?:"?sep=([^"\r\n])"?;*,*|#TYPE [\w.]+[,;]*)\s*', 
 # Rows of headers that a survey tool writes below the names, and how it names the kinds of answers.
 _MOST_SURVEY_ROWS = 2
 _IMPORT_ID = re.compile(r'\{\s*"ImportId"')
+# What forms add to a name: `¿Motivo?`, `Motivo *:`, `Motivo (obligatorio)`.
+_MARKS = "¿?¡!*:"
+_REMARK = re.compile(r"\s*[(\[][^()\[\]]*[)\]]\s*\Z")
 
 
 # -- names ------------------------------------------------------------------------------------------------------------
@@ -36,6 +42,8 @@ _IMPORT_ID = re.compile(r'\{\s*"ImportId"')
 
 def fold(name: str) -> str:
     """Return a name as names are compared: without case, accents and invisible characters; one space for `_`, `-` and `.`."""
+    if name.isascii() and name.isprintable():
+        return " ".join(re.sub(r"[_\-.]+", " ", name).lower().split())
     plain = "".join(
         mark for mark in unicodedata.normalize("NFKD", name) if unicodedata.category(mark) not in ("Mn", "Cf", "Cc")
     )
@@ -45,40 +53,102 @@ def fold(name: str) -> str:
 _ANSWERS = frozenset(map(fold, LEXICON.sections["surveys"]["answers"]))
 
 
-def find_columns(header: Sequence[str], aliases: Aliases) -> dict[str, str]:
-    """Return, for each column of ours that the header has, its name there. The first alias that is there wins."""
-    by_name: dict[str, str] = {}
-    for column in header:
-        by_name.setdefault(fold(column), column)
-    columns = {}
-    for ours, names in aliases.items():
-        # Our own name is always an alias: a review list that comes back has it, whatever the settings call the column.
-        match = next((by_name[name] for name in _folded((*names, ours)) if name in by_name), None)
-        if match is not None:
-            columns[ours] = match
+def find_columns(header: Sequence[str], aliases: Aliases, *, by_words: bool = False) -> dict[str, str]:
+    """Return, for each column of ours that the header has, its name there. The first alias that is there wins.
+
+    `subject` is there beside `text` only: a file without a text column has its subject as `text`. A name of `fallback_label` is
+    `label` if no other is.
+
+    Args:
+        header: the names of the file's columns.
+        aliases: for each column of ours, the names that it may have.
+        by_words: also recognise names that are in no list (`name_words`).
+    """
+    by_key = _by_key(header, _longest(aliases) + LONGEST_NAME)
+    named = {ours: _find(by_key, ours, names, by_words=by_words) for ours, names in aliases.items()}
+    columns = {ours: found[0] for ours, found in named.items() if found}
+    chosen = {name: ours for ours, name in columns.items() if isinstance(aliases[ours], Chosen)}
+    columns = {ours: name for ours, name in columns.items() if chosen.get(name, ours) == ours}
+    fallback, subject = columns.pop(FALLBACK_LABEL, None), columns.pop("subject", None)
+    if fallback and "label" in aliases and not isinstance(aliases["label"], Chosen):
+        columns.setdefault("label", fallback)
+    if subject and not isinstance(aliases["text"], Chosen):
+        columns.setdefault("text", subject)
+    if subject and subject not in columns.values():
+        columns["subject"] = subject
     return columns
+
+
+def label_candidates(header: Sequence[str], aliases: Aliases) -> tuple[list[str], list[str]]:
+    """Return the columns that may be the label, the preferred ones first: those with a name of `label`, and all others."""
+    by_key, names = _by_key(header, LONGEST_NAME), aliases.get("label", Chosen())
+    columns = find_columns(header, aliases, by_words=True)
+    taken = {name for ours, name in columns.items() if ours != "label"}
+    certain = [name for name in _find(by_key, "label", names, by_words=False) if name not in taken]
+    others = _find(by_key, FALLBACK_LABEL, aliases.get(FALLBACK_LABEL, Chosen()), by_words=False)
+    others += _find(by_key, "label", names, by_words=True)
+    return certain, [name for name in dict.fromkeys(others) if name not in taken.union(certain)]
+
+
+def _by_key(header: Sequence[str], longest: int) -> dict[str, str]:
+    """Return the columns by their keys. The cells of a file without a header may be complaints: no name is so long."""
+    by_key: dict[str, str] = {}
+    for column in header:
+        if len(column) <= longest:
+            by_key.setdefault(_key(column), column)
+    return by_key
+
+
+def _longest(aliases: Aliases) -> int:
+    return max((len(name) for names in aliases.values() if isinstance(names, Chosen) for name in names), default=0)
+
+
+def _find(by_key: Mapping[str, str], ours: str, names: Sequence[str], *, by_words: bool) -> list[str]:
+    """Return the columns that have one of these names, in the order of the names; then those that are recognised by their words."""
+    if isinstance(names, Chosen):
+        return [by_key[key] for key in map(_key, names) if key in by_key]
+    # Our own name is always an alias: a review list that comes back has it, whatever the settings call the column.
+    ranks = _ranks((*names, ours))
+    found = [by_key[key] for key in sorted(by_key.keys() & ranks.keys(), key=ranks.__getitem__)]
+    if by_words and ours in KINDS:
+        found += [column for column in by_key.values() if len(column) <= LONGEST_NAME and kind_of(fold(column)) == ours]
+    return list(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=5_000)  # the lines above a header are compared several times, and files have the same names
+def _key(name: str) -> str:
+    """Return a name without spaces, marks around it and a remark behind it: `issueType`, `Issue Type` and `issue_type*:` are one."""
+    folded = fold(name)
+    return _REMARK.sub("", folded).replace(" ", "").strip(_MARKS) or folded
 
 
 @lru_cache  # the settings' names, compared with a hundred lines of every file
-def _folded(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(map(fold, names))
+def _ranks(names: tuple[str, ...]) -> dict[str, int]:
+    """Return the place of each name's key in the list."""
+    return {_key(name): place for place, name in reversed(list(enumerate(names)))}
 
 
 def require_text_column(header: Sequence[str], aliases: Aliases, first_line: str) -> dict[str, str]:
-    """Return `find_columns`.
+    """Return `find_columns`, by words too.
 
     Raises:
         UnreadableFileError: there is no text column. The message quotes no name, because the first line of a file without
-            a header is a complaint; the line is kept with the rejected rows.
+            a header is a complaint; the line is kept with the rejected rows. `missing_text.explain` says more.
     """
-    columns = find_columns(header, aliases)
+    columns = find_columns(header, aliases, by_words=True)
     if "text" not in columns:
         message = (
             f"no text column among {quantity(len(header), 'column')}: "
-            f"the first line must be a header, and one of its names {', '.join(aliases['text'])}"
+            f"the first line must be a header, and one of its names {shown_names(aliases['text'])}"
         )
         raise UnreadableFileError(Reason.NO_TEXT_COLUMN, message, LONE_SURROGATE.sub("\ufffd", first_line), header)
     return columns
+
+
+def shown_names(names: Sequence[str]) -> str:
+    """Return the first names for a sentence, and how many more there are."""
+    more = len(names) - _SHOWN_NAMES
+    return ", ".join(names[:_SHOWN_NAMES]) + (f" or {more} more" if more > 0 else "")
 
 
 def check_column_count(columns: int) -> None:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import boto3
 
 from complaints_etl.readers.blocks import BLOCK_BYTES
+from ptmlops_contracts.columns import from_metadata
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFile:
-    """One version of an uploaded file; `read(start, end)` returns the bytes of a range."""
+    """One version of an uploaded file; `read(start, end)` returns the bytes of a range.
+
+    Attributes:
+        named: for each column of ours that the person who uploaded the file named, the file's column; empty: it has none.
+    """
 
     key: str
     version_id: str
     size: int
     read: Callable[[int, int], bytes]
     bucket: str = ""
+    named: Mapping[str, str] = field(default_factory=dict)
 
     def blocks(self) -> Iterator[bytes]:
         """Yield all bytes, a block at a time."""
@@ -43,3 +49,8 @@ def s3_reader(bucket: str, key: str, version_id: str) -> Callable[[int, int], by
         return body
 
     return read
+
+
+def named_columns(s3: Any, bucket: str, key: str, version_id: str) -> dict[str, str]:
+    """Return the columns that the metadata of an upload names, see `ptmlops_contracts.columns`."""
+    return from_metadata(s3.head_object(Bucket=bucket, Key=key, VersionId=version_id).get("Metadata", {}))

@@ -18,6 +18,15 @@ Blocks = Callable[[], Iterator[bytes]]
 Aliases = Mapping[str, Sequence[str]]
 
 
+class Chosen(tuple[str, ...]):
+    """The names that a column of ours may have in a file, if a person or the run chose them: the name of ours does not count.
+
+    Empty: the file has no such column.
+    """
+
+    __slots__ = ()
+
+
 class UnreadableFileError(Exception):
     """A whole file is rejected.
 

@@ -55,7 +55,8 @@ def find_exceptions(rows: DataFrame, earlier_index: DataFrame | None, *, min_lab
         has_labels: whether any file has a label column. Only labelled rows are split, so others need no groups.
 
     Returns:
-        source_index, row_number, complaint_id, duplicate_of (null: not a duplicate), conflict, rare, group_id; cached.
+        source_index, row_number, complaint_id, duplicate_of (null: not a duplicate), conflict, repeated (an earlier run has the text
+        with this label, and with no other), rare, group_id; cached.
     """
     keys = rows.select(
         *_ROW, "source_file", "source_version", "fingerprint", "original_id", "rounded_id", "label", "received_at", "signature"
@@ -75,6 +76,7 @@ def find_exceptions(rows: DataFrame, earlier_index: DataFrame | None, *, min_lab
         .withColumn("conflict", F.coalesce(labels_differ, F.lit(False)))
     )
     group_id, rare = usual_group(), F.lit(False)
+    compared = compared.withColumn("repeated", F.lit(False))
     if has_labels:
         signed = keys.where("signature IS NOT NULL").select("fingerprint", "signature").dropDuplicates(["fingerprint"])
         compared = compared.join(group_near_copies(signed, earlier_index), "fingerprint", "left")
@@ -82,27 +84,37 @@ def find_exceptions(rows: DataFrame, earlier_index: DataFrame | None, *, min_lab
         group_id = F.coalesce("group_id", group_id)
         rare = F.coalesce(F.col("label_rows") < min_label_rows, F.lit(False))
         if earlier_index is not None:
-            compared = _with_earlier_conflicts(compared, earlier_index)
+            compared = _compared_with_earlier(compared, earlier_index)
     compared = compared.withColumn("group_id", group_id).withColumn("rare", rare)
     is_exception = (
         F.col("duplicate_of").isNotNull()
         | (F.col("complaint_id") != first_id)
         | F.col("conflict")
+        | F.col("repeated")
         | F.col("rare")
         | (F.col("group_id") != usual_group())
     )
     exceptions = checkpoint(
-        compared.where(is_exception).select(*_ROW, "complaint_id", "duplicate_of", "conflict", "rare", "group_id")
+        compared.where(is_exception).select(*_ROW, "complaint_id", "duplicate_of", "conflict", "repeated", "rare", "group_id")
     )
     return F.broadcast(exceptions) if exceptions.count() <= _BROADCAST_ROWS else exceptions
 
 
-def _with_earlier_conflicts(rows: DataFrame, earlier_index: DataFrame) -> DataFrame:
-    """Set `conflict` also if an earlier run has the text with another label."""
-    before = earlier_index.groupBy("fingerprint").agg(F.min("label").alias("least"), F.max("label").alias("most"))
+def _compared_with_earlier(rows: DataFrame, earlier_index: DataFrame) -> DataFrame:
+    """Set `conflict` also if an earlier run has the text with another label, and `repeated` if one learned it with this label alone.
+
+    A text that had two labels is not repeated: its newest label is learned, and that may be the other one until now.
+    """
+    # Indexes of before 0.3.0 do not have `learned`.
+    learned = F.max("learned") if "learned" in earlier_index.columns else F.lit(False)
+    before = earlier_index.groupBy("fingerprint").agg(
+        F.min("label").alias("least"), F.max("label").alias("most"), learned.alias("learned")
+    )
     differs = (F.col("label") != F.col("least")) | (F.col("label") != F.col("most"))
-    joined = rows.join(before, "fingerprint", "left")
-    return joined.withColumn("conflict", F.col("conflict") | F.coalesce(differs, F.lit(False))).drop("least", "most")
+    joined = rows.join(before, "fingerprint", "left").withColumn("differs", F.coalesce(differs, F.lit(False)))
+    repeated = F.col("label").isNotNull() & F.coalesce("learned", F.lit(False)) & ~F.col("differs") & ~F.col("conflict")
+    joined = joined.withColumn("repeated", repeated).withColumn("conflict", F.col("conflict") | F.col("differs"))
+    return joined.drop("least", "most", "learned", "differs")
 
 
 def _count_label_rows(rows: DataFrame, earlier_index: DataFrame | None) -> DataFrame:

@@ -1,10 +1,11 @@
-"""Redact ids and carried columns that contain personal data, and find ids that were rounded. All others stay as they are written."""
+"""Redact ids, carried columns and names of columns that contain personal data, and find ids that were rounded. All others stay."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
+from complaints_etl.readers.header import unique_name
 from complaints_etl.redaction import redact, redact_value
 from complaints_etl.text.cleaning import clean_cell
 
@@ -63,3 +64,12 @@ def carried(column: str, cell: str) -> str:
     plain = clean_cell(cell)
     redacted = redact_value(column, plain)
     return redacted if redacted != plain else cell
+
+
+def redact_names(header: Sequence[str]) -> tuple[str, ...]:
+    """Return the column names with personal data redacted, no two alike: "<EMAIL>", "<EMAIL> (2)"."""
+    names: dict[str, None] = {}
+    for name in header:
+        may_be_personal = "@" in name or any(map(str.isdecimal, name))
+        names[unique_name(redact(name)[0] if may_be_personal else name, names)] = None
+    return tuple(names)

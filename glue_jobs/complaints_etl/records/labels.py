@@ -35,22 +35,25 @@ class LabelMap:
     Attributes:
         canonical: lower-case label to canonical label; empty to keep every label as it is.
         other: the canonical label of labels that are not in the map; None to keep them as they are.
+        separator: separates the labels of a cell that has several, of which the first counts; "" if no cell has.
     """
 
     canonical: Mapping[str, str]
     other: str | None = None
+    separator: str = ""
 
     @classmethod
-    def of(cls, label_map: Mapping[str, str], *, unknown_labels: str) -> LabelMap:
+    def of(cls, label_map: Mapping[str, str], *, unknown_labels: str, separator: str = "") -> LabelMap:
         """Make the map from the settings. Canonical labels map to themselves.
 
         Args:
             label_map: label in the files to canonical label.
             unknown_labels: `other` maps labels that are not in the map to `other`.
+            separator: as in the class.
         """
         canonical = {(label(name) or "").lower(): name for name in label_map.values()}
         canonical |= {(label(old) or "").lower(): new for old, new in label_map.items()}
-        return cls(canonical, "other" if label_map and unknown_labels == "other" else None)
+        return cls(canonical, "other" if label_map and unknown_labels == "other" else None, separator)
 
     def resolve(self, given: str | None) -> tuple[str | None, str | None]:
         """Return (canonical label, name under which the report lists an unknown one).
@@ -59,6 +62,10 @@ class LabelMap:
         """
         if given is None:
             return None, None
+        if self.separator and self.separator in given and given.lower() not in self.canonical:
+            given = next((part for part in map(str.strip, given.split(self.separator)) if not is_blank(part)), None)
+            if given is None:
+                return None, None
         if len(given) > MAX_CHARACTERS:
             return None, TOO_LONG
         if not self.canonical:

@@ -23,16 +23,17 @@ from complaints_etl.readers.csv_parser import lines_of
 from complaints_etl.readers.csv_rows import CsvRows
 from complaints_etl.readers.detect import detect
 from complaints_etl.readers.encoding import text_blocks
-from complaints_etl.readers.header import unique_name
 from complaints_etl.readers.parts import Part, read_part
+from complaints_etl.readers.sample import read_sample
 from complaints_etl.readers.storage import SourceFile
 from complaints_etl.readers.table import Aliases, FileFormat, Row, UnreadableFileError
 from complaints_etl.records.dates import is_unread, received
-from complaints_etl.records.identifiers import MAY_BE_PERSONAL, MAY_BE_ROUNDED, RoundedIds, identity
+from complaints_etl.records.identifiers import MAY_BE_PERSONAL, MAY_BE_ROUNDED, RoundedIds, identity, redact_names
 from complaints_etl.records.labels import label, label_as_written
-from complaints_etl.redaction import redact
+from complaints_etl.records.missing_text import columns_of, explain
 from complaints_etl.spreadsheet import active
-from ptmlops_contracts.report import NOT_TABLES
+from complaints_etl.text.subject import join_subject
+from ptmlops_contracts.report import NOT_TABLES, Reason
 
 # A part's text, its rows and its share of a batch fit a worker's Python several times over.
 PART_BYTES = 16 * 1024**2
@@ -122,8 +123,14 @@ def read_batches(
         count, file_format, rejected = int(error.reason not in NOT_TABLES), None, str(error.reason)
         if count:
             position = (part.file, part.number, 1, 1, file.key, file.version_id)
-            yield _to_arrow([RawRow(*position, reason=rejected, detail=str(error), record=error.record)])
+            yield _to_arrow([RawRow(*position, reason=rejected, detail=_detail(error, file, aliases), record=error.record)])
     summarize(part, PartSummary(count, file_format, rejected))
+
+
+def _detail(error: UnreadableFileError, file: SourceFile, aliases: Aliases) -> str:
+    if error.reason is not Reason.NO_TEXT_COLUMN:
+        return str(error)
+    return explain(columns_of(read_sample(file, aliases), error.header, aliases), aliases)
 
 
 def _open(file: SourceFile, part: Part, aliases: Aliases) -> tuple[FileFormat, Iterator[pa.RecordBatch]]:
@@ -145,23 +152,13 @@ def _open(file: SourceFile, part: Part, aliases: Aliases) -> tuple[FileFormat, I
     return file_format, _row_batches(file, part, file_format, read_rows(file.key, blocks, file_format))
 
 
-def redact_names(header: Sequence[str]) -> tuple[str, ...]:
-    """Return the column names with personal data redacted, no two alike: "<EMAIL>", "<EMAIL> (2)"."""
-    names: dict[str, None] = {}
-    for name in header:
-        may_be_personal = "@" in name or any(map(str.isdecimal, name))
-        names[unique_name(redact(name)[0] if may_be_personal else name, names)] = None
-    return tuple(names)
-
-
 # -- row by row -------------------------------------------------------------------------------------------------------
 
 
 def _row_batches(file: SourceFile, part: Part, file_format: FileFormat, rows: Iterator[Row]) -> Iterator[pa.RecordBatch]:
     names = dict(zip(file_format.header, redact_names(file_format.header), strict=True))
     columns = file_format.columns
-    # The cell of the date is also carried, because the export shows it as it was written.
-    ours = {name for column, name in columns.items() if column != "received_at"}
+    ours = _not_carried(columns)
     batch: list[RawRow] = []
     ids: list[str | None] = []
     characters = 0
@@ -187,7 +184,7 @@ def _row_batches(file: SourceFile, part: Part, file_format: FileFormat, rows: It
                 source_file=file.key,
                 source_version=file.version_id,
                 original_id=identity(id_cell),
-                raw_text=_value(row.values, columns.get("text")),
+                raw_text=join_subject(_value(row.values, columns.get("subject")), _value(row.values, columns.get("text"))),
                 label_original=label_as_written(label_cell),
                 label_read=label(label_cell),
                 received_at=received(date_cell, file_format.month_first),
@@ -203,6 +200,11 @@ def _row_batches(file: SourceFile, part: Part, file_format: FileFormat, rows: It
             yield flush()
             batch, ids, characters = [], [], 0
     yield flush()
+
+
+def _not_carried(columns: Mapping[str, str]) -> set[str]:
+    """Return the file's columns that are columns of records. Date and subject are carried too: the export shows them as written."""
+    return {name for column, name in columns.items() if column not in ("received_at", "subject")}
 
 
 def _value(values: Mapping[str, str], column: str | None) -> str | None:
@@ -227,7 +229,7 @@ def _plain_batches(
 ) -> Iterator[pa.RecordBatch]:
     names = dict(zip(file_format.header, redact_names(file_format.header), strict=True))
     columns, month_first = file_format.columns, file_format.month_first
-    ours = {name for column, name in columns.items() if column != "received_at"}
+    ours = _not_carried(columns)
     rounded_ids = RoundedIds()
     for rows in plain.batches(_BATCH_ROWS, above):
         size = rows.num_rows
@@ -237,6 +239,9 @@ def _plain_batches(
             _values(cells[columns[column]]) if column in columns else nulls
             for column in ("text", "complaint_id", "label", "received_at")
         )
+        if "subject" in columns:
+            subjects = _values(cells[columns["subject"]]).to_pylist()
+            text = pa.array(map(join_subject, subjects, text.to_pylist()), pa.string())
         labels, dates = label_cells.dictionary_encode(), date_cells.dictionary_encode()
         arrays = {
             "source_index": pa.array([part.file] * size, pa.int32()),

@@ -16,7 +16,8 @@ from complaints_etl.readers.parts import Part, Range, cut
 from complaints_etl.readers.storage import SourceFile
 from complaints_etl.readers.table import Aliases
 from complaints_etl.records.annotate import ANNOTATED_SCHEMA, AnnotationOptions, annotate
-from complaints_etl.records.raw_rows import PART_BYTES, RAW_SCHEMA, PartSummary, read_batches, redact_names
+from complaints_etl.records.identifiers import redact_names
+from complaints_etl.records.raw_rows import PART_BYTES, RAW_SCHEMA, PartSummary, read_batches
 
 _SHARED_BYTES = 256 * 1024  # below this size, a shuffle costs more than it saves
 
@@ -56,7 +57,7 @@ class FilesRead:
 def read_files(
     spark: SparkSession,
     files: Sequence[SourceFile],
-    aliases: Aliases,
+    aliases: Sequence[Aliases],
     options: AnnotationOptions,
     *,
     part_bytes: int = PART_BYTES,
@@ -66,7 +67,7 @@ def read_files(
     Args:
         spark: the session.
         files: the run's files.
-        aliases: for each column of ours, the names that it may have in a file.
+        aliases: per file, for each column of ours the names that it may have.
         options: for the annotation.
         part_bytes: how much of a large file one task reads.
     """
@@ -76,11 +77,11 @@ def read_files(
     def count_ranges(count: Callable[[Range], Evidence], ranges: Sequence[Range]) -> list[Evidence]:
         return context.parallelize(ranges, len(ranges)).map(count).collect()
 
-    parts = [part for index, file in enumerate(files) for part in cut(index, file, aliases, part_bytes, count_ranges)]
+    parts = [part for index, file in enumerate(files) for part in cut(index, file, aliases[index], part_bytes, count_ranges)]
     total = sum(file.size for file in files)
     tasks = _tasks(parts, min(part_bytes, max(total // (3 * cores), 1)))
     summaries = context.accumulator({}, _SummariesParam())
-    sources = list(files)
+    sources, names = list(files), list(aliases)
 
     def summarize(part: Part, summary: PartSummary) -> None:
         summaries.add({(part.file, part.number): summary})
@@ -89,7 +90,7 @@ def read_files(
         for batch in batches:
             for task in batch.column(0).to_pylist():
                 for part in tasks[task]:
-                    yield from read_batches(sources[part.file], part, aliases, summarize)
+                    yield from read_batches(sources[part.file], part, names[part.file], summarize)
 
     def annotate_raw(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return annotate(batches, options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,6 +34,7 @@ def run(spark: SparkSession, settings: JobSettings) -> Callable[..., Prepared | 
         *,
         earlier_index: Any = None,
         earlier_rare: Any = None,
+        served_labels: Sequence[str] = (),
         part_bytes: int = PART_BYTES,
         **changed: Any,
     ) -> Prepared | Refusal:
@@ -46,7 +47,7 @@ def run(spark: SparkSession, settings: JobSettings) -> Callable[..., Prepared | 
         chosen = dataclasses.replace(settings, **{"max_reject_share": 1.0, **changed})
         return prepare(
             spark, sources, chosen, run_id="20261124-100000-abcdef01", salt="salt", earlier_index=earlier_index, earlier_rare=earlier_rare,
-            part_bytes=part_bytes,
+            served_labels=served_labels, part_bytes=part_bytes,
         )  # fmt: skip
 
     return work

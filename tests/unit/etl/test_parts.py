@@ -88,7 +88,7 @@ def test_a_part_reads_its_own_range_only_and_detects_nothing() -> None:
         (written(200).replace(b"nada", b'tv de 32"'), "quotes inside words"),
         (written(200, line_end="\r"), "no newlines"),
         (written(200).decode().encode("utf-16"), "two bytes per character"),
-        (written(200).replace(b"queja", b"asunto"), "no text column: one task rejects the file"),
+        (written(200).replace(b"queja", b"monto"), "no text column: one task rejects the file"),
     ],
 )
 def test_a_file_whose_records_cannot_be_found_by_counting_is_not_cut(body: bytes, why: str) -> None:

@@ -434,7 +434,7 @@ def test_labels_are_cleaned_blank_ones_are_none_and_variants_are_told(run: Run, 
         min_label_rows=1,
     )
     assert again.report["conflicting_texts"] == 1
-    assert [row["flags"] for row in collected(again)] == [["conflicting_label"], [], []]
+    assert [row["flags"] for row in collected(again)] == [["conflicting_label"], ["repeated"], []]
 
 
 def test_a_files_dates_are_read_in_one_order(run: Run) -> None:
@@ -598,3 +598,43 @@ def test_the_length_cap_is_flagged(run: Run) -> None:
     cut, whole = collected(run({"a.csv": table({"text": "palabra " * 100}, {"text": fits})}, max_text_characters=100))
     assert (cut["text"], cut["flags"]) == (("palabra " * 12).strip(), ["truncated"])
     assert (whole["text"], whole["flags"]) == ("mi correo es <EMAIL> " + "ah" * 30, [])
+
+
+def test_the_same_labelled_rows_again_are_not_new_and_a_week_of_products_is_classified(run: Run, tmp_path: Path) -> None:
+    motives = ("cobros", "cajero", "app")
+    rows = [
+        {"id": f"H{n}", "texto": f"queja distinta {n} sobre {motives[n % 3]}", "motivo": motives[n % 3]} for n in range(60)
+    ]
+    more = {"id": "N", "texto": "queja del todo nueva sobre un cobro", "motivo": "cobros"}
+    changed = {**rows[0], "motivo": "app"}  # a person corrected it
+    week = [{"id": f"S{n}", "producto": "Billetera", "texto": f"otra queja de la semana {n}"} for n in range(5)]
+    first = run({"a.csv": table(*rows)})
+
+    again = run(
+        {"b.csv": table(*rows[1:], more, changed), "semana.csv": table(*week)},
+        earlier_index=stored(first, tmp_path),
+        served_labels=motives,
+    )
+
+    report = again.report
+    assert balanced(report)
+    assert sum(report["labelled"].values()) == 61
+    assert sum(report["labelled_repeated"].values()) == 59
+    assert report["to_score"] == 5
+    assert report["unfamiliar_labels"] == []
+    assert report["notes"] == [
+        {"code": "column_not_label", "file": "semana.csv", "column": "producto"}, {"code": "repeated_rows", "rows": 59}
+    ]  # fmt: skip
+    write(again, prefix=f"file://{tmp_path}", put=lambda *_: None, started=0.0)
+    lines = [line for path in tmp_path.glob("labelled/*/run_id=*/part-*.txt") for line in path.read_text("utf-8").splitlines()]
+    assert sorted(json.loads(line)["text"] for line in lines) == sorted((more["texto"], changed["texto"]))
+
+
+def test_labels_that_the_model_does_not_know_are_noted_and_handed_on(run: Run) -> None:
+    rows = [{"texto": f"queja distinta {n} de hoy", "motivo": "Envíos" if n % 2 else "Garantía"} for n in range(30)]
+    rare = [{"texto": "una queja sin motivo conocido", "motivo": "Otro"}]
+    report = run({"a.csv": table(*rows, *rare)}, served_labels=("cobros", "Otro")).report
+    assert report["unfamiliar_labels"] == [["Garantía", "Envíos"]] or report["unfamiliar_labels"] == [["Envíos", "Garantía"]]
+    [note] = report["notes"]
+    assert (note["code"], note["file"], note["column"], note["rows"]) == ("unfamiliar_labels", "a.csv", "motivo", 30)
+    assert not run({"a.csv": table(*rows)}, served_labels=("ENVIOS",)).report["notes"]

@@ -18,9 +18,9 @@ from complaints_etl.readers.parts import Part
 from complaints_etl.readers.storage import SourceFile
 from complaints_etl.readers.table import Row, Table, UnreadableFileError
 from complaints_etl.records.dates import is_unread, received
-from complaints_etl.records.identifiers import RoundedIds, carried, identity
+from complaints_etl.records.identifiers import RoundedIds, carried, identity, redact_names
 from complaints_etl.records.labels import label, label_as_written
-from complaints_etl.records.raw_rows import read_batches, redact_names
+from complaints_etl.records.raw_rows import read_batches
 from complaints_etl.text.blank import BLANKS
 
 ALIASES = {

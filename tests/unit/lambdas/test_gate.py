@@ -122,6 +122,36 @@ def test_the_settings_may_leave_it_to_a_person() -> None:
 
 
 @pytest.mark.parametrize(
+    ("known", "unfamiliar", "status", "why"),
+    [
+        (["fraud", "fees"], [], "Approved", "no file was unfamiliar"),
+        (["fraud", "fees"], [["Wallet", "Loan"]], "PendingManualApproval", "a file's labels may be another column of it"),
+        (["fraud", "Loan"], [["Wallet", "Loan"]], "Approved", "a person approved a model with such labels since"),
+        (["fraud", "Loan"], [["Loan"], ["Cali"]], "PendingManualApproval", "one of two files is still unfamiliar"),
+        (None, [["Loan"]], "PendingManualApproval", "the evaluation does not say what the champion knows"),
+    ],
+)
+def test_labels_of_files_that_the_champion_does_not_know_at_all_wait_for_a_person(
+    known: list[str] | None, unfamiliar: list[list[str]], status: str, why: str
+) -> None:
+    evaluation = against()
+    if known:
+        evaluation["champion"]["labels"] = known
+    verdict = judge(evaluation, POLICY, run_id="r", champion_version="3", unfamiliar=unfamiliar)
+    assert verdict.status == status, why
+    assert any("nothing in common with those of version 3" in reason for reason in verdict.reasons) is (status != "Approved")
+
+
+def test_a_reason_names_five_labels_and_a_count() -> None:
+    verdict = judge(against(), POLICY, run_id="r", champion_version="3", unfamiliar=[list("abcdefgh")])
+    assert "(a, b, c, d, e and 3 more)" in verdict.reasons[1]
+
+
+def test_a_first_model_has_nothing_to_be_compared_with() -> None:
+    assert judge(first(), POLICY, run_id="r", champion_version="none", unfamiliar=[["Loan"]]).status == "Approved"
+
+
+@pytest.mark.parametrize(
     ("change", "objection"),
     [
         ({"holdout": holdout(fraud=99)}, "the holdout has 99 rows; at least 100 are needed"),

@@ -25,11 +25,21 @@ ROLE = "arn:aws:iam::123456789012:role/model-role"
 SPACE = {"objective": "f1", "static": ["sagemaker_program", "seed"], "tuned": {"cost": "Continuous"}, "environment": {}}
 
 
-def decide(*, new: int, total: int, to_score: int = 0, champion: bool = False, pending: Any = ()) -> Any:
+def decide(
+    *, new: int, total: int, repeated: int = 0, waiting: int = 0, to_score: int = 0, champion: bool = False, pending: Any = ()
+) -> Any:
     def spread(rows: int) -> dict[str, int]:
         return {"train": rows - 2 * (rows // 10), "validation": rows // 10, "test": rows // 10}
 
-    counts = RunCounts(new=spread(new), totals=spread(total), to_score=to_score, has_champion=champion, pending=pending)
+    counts = RunCounts(
+        new=spread(new),
+        repeated=repeated,
+        waiting=waiting,
+        totals=spread(total),
+        to_score=to_score,
+        has_champion=champion,
+        pending=pending,
+    )
     return decision.decide(counts, run_id="R", min_labelled_rows=200, min_new_rows=50, raw_bucket="raw")
 
 
@@ -50,6 +60,26 @@ def test_the_decision(*, new: int, total: int, to_score: int, champion: bool, tr
     found = decide(new=new, total=total, to_score=to_score, champion=champion)
     assert (found.train, found.score) == (train, score)
     assert found.reason
+
+
+@pytest.mark.parametrize(
+    ("new", "repeated", "waiting", "champion", "train", "why"),
+    [
+        (0, 488, 0, True, False, "the same file again: a version was trained from its rows"),
+        (49, 488, 0, True, False, "too few of its rows are new"),
+        (60, 488, 0, True, True, "enough of its rows are new"),
+        (0, 488, 488, True, True, "the run that brought the rows failed before it trained"),
+        (0, 300, 20, True, False, "only a few of the rows were not learned"),
+        (0, 300, 0, False, False, "a version was trained from the rows, and was refused or waits"),
+        (0, 300, 300, False, True, "the first run failed before it trained"),
+    ],
+)
+def test_rows_that_came_before_with_their_label_are_not_new(
+    *, new: int, repeated: int, waiting: int, champion: bool, train: bool, why: str
+) -> None:
+    found = decide(new=new, repeated=repeated, waiting=waiting, total=900, champion=champion)
+    assert found.train is train, why
+    assert ("came before with the same label" in found.reason) is not train
 
 
 def test_rows_that_nothing_can_label_are_an_error_that_says_what_to_drop() -> None:
@@ -103,14 +133,17 @@ def put(key: str, document: Any = "x") -> None:
     boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body.encode())
 
 
-def prepared(run_id: str, labelled: int, to_score: int = 0, earlier: int = 0, redaction: int | None = None) -> None:
+def prepared(
+    run_id: str, labelled: int, to_score: int = 0, earlier: int = 0, redaction: int | None = None, **changed: Any
+) -> None:
     rows = {"train": labelled - 40, "validation": 20, "test": 20} if labelled else dict.fromkeys(SPLITS, 0)
     for split in SPLITS if labelled else ():
         put(f"labelled/{split}/run_id={run_id}/part-00000.txt")
     put(
         f"runs/{run_id}/report.json",
         {"labelled": rows, "labelled_earlier": {"train": earlier, "validation": 0, "test": 0}, "to_score": to_score}
-        | ({"versions": {"redaction": redaction}} if redaction else {}),
+        | ({"versions": {"redaction": redaction}} if redaction else {})
+        | changed,
     )
 
 
@@ -152,7 +185,13 @@ def test_the_manifests_list_the_rows_of_every_whole_run_and_no_other(deployed: M
 
     made = plan(deployed, "r3")
 
-    assert made["rows"] == {"labelled_new": 407, "labelled_total": 707, "labelled_left_out": 0, "to_score": 0}
+    assert made["rows"] == {
+        "labelled_new": 407,
+        "labelled_repeated": 0,
+        "labelled_total": 707,
+        "labelled_left_out": 0,
+        "to_score": 0,
+    }
     assert read("runs/r3/plan/train.manifest") == [
         {"prefix": f"s3://{BUCKET}/"},
         "labelled/train/run_id=r1/part-00000.txt",
@@ -171,12 +210,49 @@ def test_rows_of_another_version_of_redaction_are_left_out_of_training_and_count
 
     made = plan(deployed, "r3")
 
-    assert made["rows"] == {"labelled_new": 500, "labelled_total": 900, "labelled_left_out": 360, "to_score": 0}
+    assert made["rows"] == {
+        "labelled_new": 500,
+        "labelled_repeated": 0,
+        "labelled_total": 900,
+        "labelled_left_out": 360,
+        "to_score": 0,
+    }
     assert read("runs/r3/plan/train.manifest")[1:] == [
         "labelled/train/run_id=r2/part-00000.txt",
         "labelled/train/run_id=r3/part-00000.txt",
     ]
     assert read("labelled/complete/r3.json") == {"train": 460, "validation": 20, "test": 20, "redaction_version": 2}
+
+
+def test_a_file_that_comes_again_trains_nothing_unless_no_version_has_learned_it(deployed: ModuleType) -> None:
+    again = {"labelled_repeated": {"train": 260, "validation": 20, "test": 20}}
+    prepared("r1", 300)
+    plan(deployed, "r1")
+    prepared("r2", 300, **again)
+    # r1 failed before it trained: the version of r0 does not know its rows.
+    package("Approved", "r0")
+    assert plan(deployed, "r2")["train"] is True
+
+    package("Approved", "r2")
+    prepared("r3", 300, **again)
+    made = plan(deployed, "r3")
+
+    assert made["train"] is False
+    assert made["reason"] == (
+        "0 new labelled rows; training starts at 50. 300 further rows came before with the same label, and are not new"
+    )
+    assert made["rows"] == {
+        "labelled_new": 0, "labelled_repeated": 300, "labelled_total": 300, "labelled_left_out": 0, "to_score": 0,
+    }  # fmt: skip
+
+
+def test_labels_that_the_model_of_their_time_did_not_know_stay_with_the_rows(deployed: ModuleType) -> None:
+    prepared("r1", 300, unfamiliar_labels=[["Wallet", "Loan"]])
+    plan(deployed, "r1")
+    prepared("r2", 300)
+    plan(deployed, "r2")
+    assert read("runs/r2/plan/request.json")["unfamiliar"] == [["Wallet", "Loan"]]
+    assert "unfamiliar" not in read("labelled/complete/r2.json")
 
 
 def test_a_redriven_plan_does_not_count_its_own_rows_twice(deployed: ModuleType) -> None:
@@ -212,6 +288,7 @@ def test_without_a_champion_every_later_state_still_gets_its_values(deployed: Mo
         "target_precision": 0.95,
         "max_recall_drop": 0.1,
         "seed": 20,
+        "unfamiliar": [],
     }
 
 

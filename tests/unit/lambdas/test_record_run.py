@@ -30,7 +30,8 @@ JOB_RUNS: dict[tuple[str, str], dict[str, float]] = {
 }
 REPORT = {
     "rows": {"read": 100, "accepted": 90, "rejected": 4, "duplicates": 6},
-    "files": [{"key": "quejas de Maria Perez.csv"}],
+    "files": [{"key": "quejas de Maria Perez.csv", "columns": {"text": "Relato", "complaint_id": "Caso"}}],
+    "notes": [{"code": "column_not_label", "file": "quejas de Maria Perez.csv", "column": "producto"}],
     "rejects": {"empty_text": 4},
     "versions": {"prepare": "2"},
 }
@@ -114,7 +115,7 @@ def succeed(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> dict[
         "run_id": RUN,
         "prepare": {"JobRunId": "a", "ExecutionTime": 3600},
         "publish": {"JobRunId": "b", "ExecutionTime": 10},
-        "plan": {"champion": {"version": "3", "macro_f1": 0.8}},
+        "plan": {"champion": {"version": "3", "macro_f1": 0.8}, "reason": "0 new labelled rows; training starts at 50"},
     }
     return record(Execution("RUNNING"), {"state": state, "execution_arn": ARN})
 
@@ -124,6 +125,9 @@ def test_a_run_that_succeeded_is_counted_and_priced(aws: dict[str, Any], record:
 
     assert (run["status"], run["scored"], run["needs_review"], run["files"]) == ("SUCCEEDED", 90, 7, 1)
     assert run["published"] is True
+    assert run["columns"] == [{"files": 1, "columns": {"complaint_id": "Caso", "text": "Relato"}}]
+    assert run["notes"] == REPORT["notes"]
+    assert (run["trained"], run["training_reason"]) == (False, "0 new labelled rows; training starts at 50")
     assert run["model"] == {"version": 3, "macro_f1": 0.8}
     # 1.5 DPU hours, as Glue counted them; and ten seconds of 2 DPUs, billed as a minute.
     assert run["cost"] == {"prepare": pytest.approx(0.66), "publish": pytest.approx(0.88 / 60, abs=1e-6)}
@@ -171,6 +175,7 @@ def test_subscribers_hear_what_how_many_how_long_how_much_and_where_and_no_name(
         "4 rejected",
         "90 complaints classified",
         "7 to be read",
+        "No model was trained: 0 new labelled rows",
         "USD 0.67",
         f"s3://output/runs/run_id={RUN}/",
     ):

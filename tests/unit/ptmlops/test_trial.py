@@ -82,8 +82,11 @@ def test_a_column_with_the_name_of_an_answer_column_is_renamed() -> None:
 @pytest.mark.parametrize(
     ("labels", "says"),
     [
-        (["fees"] * 30, "has 1 label with at least 10 different complaints, and 2 are needed"),
-        (["fees"] * 30 + ["card"] * 9, "has 1 label with at least 10 different complaints and 1 with fewer, and 2"),
+        (["fees"] * 30, "has 1 label with at least 10 different complaints in its column label, and 2 are needed"),
+        (
+            ["fees"] * 30 + ["card"] * 9,
+            "has 1 label with at least 10 different complaints and 1 with fewer in its column label, and 2",
+        ),
         (list("abcd"), "has 0 labels with"),
         (list("abcd"), "or lower complaints.min_label_rows in environments/local.toml"),
         ([""] * 30, "has no label in its column label"),
@@ -193,6 +196,10 @@ def evaluation(rows: int) -> dict[str, Any]:
         "holdout": {"rows": rows},
         "target_precision": 0.95,
         "notes": ["[a note]"],
+        "columns": {
+            "labelled": {"text": "Body", "subject": "Subject", "label": "[Queue]"},
+            "score": {"text": "Body", "complaint_id": "Ticket"},
+        },
         "scored": {"rows": 9, "scored": 5, "duplicate": 1, "rejected": 3, "needs_review": 2},
     }
 
@@ -206,8 +213,64 @@ def evaluation(rows: int) -> dict[str, Any]:
         (300, "(target 0.95, the default)"),
         (300, "predictions 9 rows: 5 scored, 1 duplicate, 3 rejected; 2 to review"),
         (300, "note [a note]"),
+        (300, "columns of --labelled text: Body, with Subject; label: [Queue]; id: none; date: none"),
+        (300, "columns of --score text: Body; label: none; id: Ticket; date: none"),
     ],
 )
 def test_the_terminal_states_what_the_numbers_rest_on(capsys: pytest.CaptureFixture[str], rows: int, says: str) -> None:
     show_trial(evaluation(rows), target_source="the default")
     assert says in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_note_names_at_most_five_values_and_a_count() -> None:
+    report = {
+        "rows": {"read": 100, "rejected": 0, "accepted": 100, "duplicates": 0},
+        "labels": {"fees": 90},
+        "rare_labels": {**{f"r{n}": n for n in range(1, 10)}, "fees;card": 9, "(others)": 4},
+        "min_label_rows": 10,
+        "blank_labels": 0,
+        "unknown_labels": {},
+        "label_variants": [[f"A{n}", f"a{n}"] for n in range(8)],
+        "conflicting_texts": 0,
+        "rejects": {},
+        "notes": [{"code": "several_labels", "separator": ";", "rows": 9, "values": ["fees;card"], "more": 0}],
+    }
+    found = notes.notes_on(report, {"holdout": {"rows": 30}}, SETTINGS)
+    assert (
+        "labels with fewer than 10 complaints were not learned: r9 (9), r8 (8), r7 (7), r6 (6), r5 (5) and others (14 rows)"
+        in found
+    )
+    assert sum("fees;card" in note for note in found) == 1
+    assert any("9 rows seem to have several labels in a cell, with ';' between them: fees;card" in note for note in found)
+    [variants] = [note for note in found if "differ only in case" in note]
+    assert variants.endswith("A4 / a4; 3 more")
+
+
+def test_named_columns_are_read_and_a_wrong_name_is_refused_with_the_names_that_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("Marca,¿Qué pasó?,Clase\n" + "".join(f"{n},Otra queja número {n},x\n" for n in range(9)), encoding="utf-8")
+    with pytest.raises(OperatorError) as caught:
+        checks.read_file(path, SETTINGS)
+    assert 'among 3 columns (Marca, ¿Qué pasó?, Clase); the likeliest is "¿Qué pasó?"' in str(caught.value)
+    assert "--text '¿Qué pasó?', or rename it to text, or add its name to complaints.columns.text" in str(caught.value)
+    assert checks.read_file(path, SETTINGS, named={"text": "¿Qué pasó?", "label": "clase"}).columns == {
+        "text": "¿Qué pasó?",
+        "label": "Clase",
+    }
+    for named, says in (
+        ({"text": "Que"}, "it has no column Que, which --text names: no text column among 3 columns (Marca"),
+        (
+            {"text": "¿Qué pasó?", "label": "Tipo"},
+            "has no column Tipo, which --label names: its columns are Marca, ¿Qué pasó?, Clase",
+        ),
+    ):
+        with pytest.raises(OperatorError) as caught:
+            checks.read_file(path, SETTINGS, named=named)
+        assert says in str(caught.value)
+
+
+def test_a_file_to_score_need_not_have_the_named_columns(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("Caso,queja\n1,Otra queja\n", encoding="utf-8")
+    named = {"text": "¿Qué pasó?", "label": "Clase", "complaint_id": "caso", "received_at": ""}
+    assert checks.named_in(path, SETTINGS, named) == {"complaint_id": "caso", "received_at": ""}

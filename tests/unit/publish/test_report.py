@@ -17,7 +17,7 @@ from complaints_etl.publish.report_page import Page, load_texts, render
 from complaints_etl.publish.statistics import RunStatistics, drift, stability_index
 
 from local_aws import ROOT
-from ptmlops_contracts.report import Reason
+from ptmlops_contracts.report import NoteCode, Reason
 from stacks.components.code_assets import unit_members
 
 VOID = {"wbr", "meta", "br", "circle", "rect", "line"}
@@ -176,3 +176,37 @@ def test_drift_compares_answers_with_answers(page: Page, evaluation: dict[str, A
     assert found["categories"] == pytest.approx(0.127, abs=0.01)
     assert found["languages"] is not None
     assert found["length"] == pytest.approx(0)
+
+
+def test_the_columns_of_each_file_and_the_notes_on_it_are_stated(page: Page) -> None:
+    [file] = page.report["files"]
+    columns = {"text": "Relato <b>", "subject": "Asunto", "label": "Motivo"}
+    notes = [
+        {"code": "column_not_label", "file": file["key"], "column": "producto"},
+        {
+            "code": "unfamiliar_labels",
+            "file": file["key"],
+            "column": "Motivo",
+            "values": list("abcde"),
+            "more": 1234,
+            "rows": 60,
+        },
+        {"code": "several_labels", "separator": ";", "values": ["a;b"], "more": 0, "rows": 7},
+        {"code": "repeated_rows", "rows": 1500},
+    ]
+    report = {**page.report, "files": [{**file, "columns": columns}], "notes": notes}
+    text = " ".join("".join(read(render(dataclasses.replace(page, language="en", report=report))).text).split())
+
+    assert "text: Relato <b> with Asunto; label: Motivo; id: none; date: none" in text
+    plain = {**report, "files": [{**file, "columns": {"text": "queja", "complaint_id": "caso", "received_at": "día"}}]}
+    text_of_plain = "".join(read(render(dataclasses.replace(page, language="es", report=plain))).text)
+    assert "texto: queja; etiqueta: ninguna; id: caso; fecha: día" in text_of_plain
+    assert "the column “producto” was not taken for the category" in text
+    assert "(a, b, c, d, e and 1,234 more) have nothing in common with those of the model" in text
+    assert "with “;” between them: a;b. Rows: 7." in text
+    assert "not learned again: 1,500." in text
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_every_note_has_a_text(language: str) -> None:
+    assert load_texts(language)["notes"].keys() == {str(code.value) for code in NoteCode}

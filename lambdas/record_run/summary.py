@@ -98,12 +98,13 @@ def notice(run: RunDocument, *, output_bucket: str, environment: str) -> str:
             f"{run['files_refused']:,} of {quantity(run['files'], 'file')} refused: too many rows were rejected. The report says which."
         )
     if run["files_not_tables"]:
-        lines.append(f"{run['files_not_tables']} of {run['files']} files are not tables of complaints. The report names them.")
+        lines.append(f"{run['files_not_tables']:,} of {quantity(run['files'], 'file')} not a table of complaints. The report says which.")
     if run["scored"]:
         lines.append(f"{quantity(run['scored'], 'complaint')} classified; {run['needs_review']:,} to be read by a person.")
     if run["not_answered"]:
         lines.append(f"{quantity(run['not_answered'], 'complaint')} without an answer: first in the review list.")
-    if run["training_reason"] and not run["trained"] and run["rows"]["read"]:
+    has_labels = any("label" in read["columns"] for read in run["columns"])
+    if has_labels and run["training_reason"] and not run["trained"]:
         lines.append(f"No model was trained: {run['training_reason']}.")
     if run["trained"]:
         lines.append(f"A model was trained: {run['promotion']['decision']} ({'; '.join(run['promotion']['reasons'])}).")

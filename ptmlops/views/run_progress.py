@@ -68,7 +68,8 @@ def _show_end(document: dict[str, Any]) -> None:
         console().print(line, markup=False, highlight=False)
     for note in document.get("notes", [])[:SHOWN_NOTES]:
         console().print(f"Note: {note_sentence(note)}", style="yellow", markup=False, highlight=False)
-    if document.get("training_reason") and not document["trained"]:
+    has_labels = any("label" in read["columns"] for read in document.get("columns", []))
+    if has_labels and document.get("training_reason") and not document["trained"]:
         console().print(f"No model was trained: {document['training_reason']}", markup=False, highlight=False)
     if document["status"] == RunStatus.SUCCEEDED:
         console().print(

@@ -30,7 +30,7 @@ JOB_RUNS: dict[tuple[str, str], dict[str, float]] = {
 }
 REPORT = {
     "rows": {"read": 100, "accepted": 90, "rejected": 4, "duplicates": 6},
-    "files": [{"key": "quejas de Maria Perez.csv", "columns": {"text": "Relato", "complaint_id": "Caso"}}],
+    "files": [{"key": "quejas de Maria Perez.csv", "columns": {"text": "Relato", "complaint_id": "Caso", "label": "Motivo"}}],
     "notes": [{"code": "column_not_label", "file": "quejas de Maria Perez.csv", "column": "producto"}],
     "rejects": {"empty_text": 4},
     "versions": {"prepare": "2"},
@@ -125,7 +125,7 @@ def test_a_run_that_succeeded_is_counted_and_priced(aws: dict[str, Any], record:
 
     assert (run["status"], run["scored"], run["needs_review"], run["files"]) == ("SUCCEEDED", 90, 7, 1)
     assert run["published"] is True
-    assert run["columns"] == [{"files": 1, "columns": {"complaint_id": "Caso", "text": "Relato"}}]
+    assert run["columns"] == [{"files": 1, "columns": {"complaint_id": "Caso", "label": "Motivo", "text": "Relato"}}]
     assert run["notes"] == REPORT["notes"]
     assert (run["trained"], run["training_reason"]) == (False, "0 new labelled rows; training starts at 50")
     assert run["model"] == {"version": 3, "macro_f1": 0.8}

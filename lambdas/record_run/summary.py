@@ -98,7 +98,9 @@ def notice(run: RunDocument, *, output_bucket: str, environment: str) -> str:
             f"{run['files_refused']:,} of {quantity(run['files'], 'file')} refused: too many rows were rejected. The report says which."
         )
     if run["files_not_tables"]:
-        lines.append(f"{run['files_not_tables']:,} of {quantity(run['files'], 'file')} not a table of complaints. The report says which.")
+        lines.append(
+            f"{run['files_not_tables']:,} of {quantity(run['files'], 'file')} not a table of complaints. The report says which."
+        )
     if run["scored"]:
         lines.append(f"{quantity(run['scored'], 'complaint')} classified; {run['needs_review']:,} to be read by a person.")
     if run["not_answered"]:

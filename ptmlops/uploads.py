@@ -56,7 +56,7 @@ def check_files(paths: Sequence[Path]) -> None:
             raise OperatorError(f"{path} is empty")
         if file_ending(path.name) is None or is_left_by_system(path.name):
             endings = ", ".join(SUPPORTED_ENDINGS)
-            raise OperatorError(f"{path} is not a complaint file: its name must end in {endings} or one of these with .gz")
+            raise OperatorError(f"{path} is not a complaint file: its name must end in {endings}; text files also in .gz")
 
 
 def upload(

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import re
 
-SUPPORTED_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".txt")  # each also with .gz behind it
+TEXT_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".txt")  # each also with .gz behind it
+WORKBOOK_ENDINGS, ARCHIVE_ENDINGS = (".xlsx", ".xlsm"), (".zip",)
+SUPPORTED_ENDINGS = (*TEXT_ENDINGS, *WORKBOOK_ENDINGS, *ARCHIVE_ENDINGS)
+# Tables, but in formats that are not read: these files are rejected, and not passed over like an image.
+OTHER_SPREADSHEETS = (".xls", ".xlsb", ".xlt", ".ods", ".fods", ".numbers")
+# The hidden sheet of a review list with the labels to choose from.
+LABELS_SHEET = "ptmlops_labels"
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}  # a character, and its name for people
 
@@ -30,5 +36,17 @@ def is_left_by_system(key: str) -> bool:
 def file_ending(name: str) -> str | None:
     """Return the supported ending of a file's name, without `.gz`, or None."""
     lower = name.lower()
-    unpacked = lower[: -len(".gz")] if lower.endswith(".gz") else lower
-    return next((ending for ending in SUPPORTED_ENDINGS if unpacked.endswith(ending)), None)
+    endings = SUPPORTED_ENDINGS
+    if lower.endswith(".gz"):
+        lower, endings = lower[: -len(".gz")], TEXT_ENDINGS
+    return next((ending for ending in endings if lower.endswith(ending)), None)
+
+
+def is_workbook(name: str) -> bool:
+    """Return True for the name of an Excel workbook that is read, unless an office program left it."""
+    return name.lower().endswith(WORKBOOK_ENDINGS) and not is_left_by_system(name)
+
+
+def is_packed(name: str) -> bool:
+    """Return True for the name of a file with several tables: a workbook or a zip archive."""
+    return is_workbook(name) or (file_ending(name) in ARCHIVE_ENDINGS and not is_left_by_system(name))

@@ -34,6 +34,29 @@ class Reason(Code):
         "gzip_bomb",
         "File: it unpacks to over 200 times its size and 16 MB, or to over 6 GB. Upload it uncompressed, in parts.",
     )
+    BROKEN_ZIP = (
+        "broken_zip",
+        "File: the workbook or zip archive is damaged, or not one whatever its name says. Open it, save it again, and upload the new file.",
+    )
+    ZIP_BOMB = (
+        "zip_bomb",
+        "File: the workbook or zip archive unpacks to over 200 times its size and 16 MB, to over 6 GB (a workbook: 1 GB), to over 1,000 files, "
+        "or to a sheet of over 40 million cells. Upload it in parts, or its tables as CSV.",
+    )
+    ENCRYPTED_FILE = "encrypted_file", "File: it is protected with a password. Save it without one, and upload it again."
+    UNSAFE_ARCHIVE = (
+        "unsafe_archive",
+        "File: an archive in an archive, or an archive with links, or with names that are there twice or lead out of its folder. "
+        "Pack the tables themselves, and upload that.",
+    )
+    OTHER_SPREADSHEET = (
+        "other_spreadsheet",
+        "File: a spreadsheet in another format, such as .xls, .xlsb, .ods or .numbers. Save it as an Excel workbook (.xlsx) or as CSV.",
+    )
+    OTHER_SHEET = (
+        "other_sheet",
+        "Sheet: it is empty or has no text column, and another sheet of its workbook has one. It has no rows.",
+    )
     NO_HEADER = "no_header", "File: its first line does not hold the column names. Add them."
     NO_TEXT_COLUMN = (
         "no_text_column",
@@ -73,8 +96,8 @@ class Reason(Code):
     )
 
 
-# Files of which nothing is a row: they are reported, and have no rejected row and no export.
-NOT_TABLES = frozenset({Reason.UNSUPPORTED_FORMAT, Reason.BINARY_FILE})
+# Files and sheets of which nothing is a row: they are reported, and have no rejected row and no export.
+NOT_TABLES = frozenset({Reason.UNSUPPORTED_FORMAT, Reason.BINARY_FILE, Reason.OTHER_SHEET})
 
 
 class Flag(Code):
@@ -144,7 +167,7 @@ OTHERS = "(others)"  # in counts per label: labels beyond the most frequent
 
 class _AnyFile(TypedDict):
     bucket: str
-    key: Annotated[str, "key in the raw bucket"]
+    key: Annotated[str, "key in the raw bucket; behind it the file of a zip archive, and the sheet of a workbook with several"]
     version_id: str
     size: Annotated[int, "bytes"]
     header: Annotated[list[str], "columns in their order"]
@@ -159,13 +182,17 @@ class _AnyFile(TypedDict):
 class FileReport(_AnyFile, total=False):
     """One file of the run. How it is written is absent if the whole file was rejected."""
 
-    format: Annotated[str, "csv, jsonl, json (a list of objects) or text"]
+    part_of: Annotated[str, "key of the uploaded workbook or zip archive, if this is a table in it"]
+    format: Annotated[str, "csv, jsonl, json (a list of objects), xlsx (a sheet) or text"]
     encoding: Annotated[str, "encoding that the file was read with"]
     separator: Annotated[str, "of a CSV; empty if the file has one column"]
     quoting: Annotated[str, "how a CSV writes a quote inside a quoted cell: doubled or backslash"]
     title_lines: Annotated[int, "lines of a title above the header"]
     survey_rows: Annotated[int, "more rows of headers below the header, as survey tools write them"]
     dialect: Annotated[str, "separator, quoting, title lines and survey rows in words, for people"]
+    short_ids: Annotated[
+        int, "ids of a sheet that are numbers with fewer figures than others: they may have lost zeros in front"
+    ]
     month_first: Annotated[bool, "true if 03/04/2026 is March 4"]
 
 

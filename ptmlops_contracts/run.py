@@ -93,9 +93,9 @@ class _Ended(TypedDict):
     status: Annotated[str, "SUCCEEDED, FAILED, TIMED_OUT or ABORTED"]
     rows: Rows
     rejects: Annotated[dict[str, int], "rejected rows per reason code"]
-    files: Annotated[int, "files of the run"]
+    files: Annotated[int, "files of the run; each sheet of a workbook and each file of a zip archive counts"]
     files_refused: Annotated[int, "files of which so many rows were rejected that all were"]
-    files_not_tables: Annotated[int, "files that are not tables, such as images: they have no rows"]
+    files_not_tables: Annotated[int, "files and sheets that are not tables, such as images: they have no rows"]
     columns: Annotated[list[ReadColumns], "which columns were read, the most frequent first; at most 20"]
     notes: Annotated[list[Note], "what a person should know about the files; at most 100"]
     model: ModelInUse

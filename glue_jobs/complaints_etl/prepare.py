@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from complaints_etl.checkpoint import checkpoint
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.prepare_report import build_report
+from complaints_etl.readers.packed import tables_in
 from complaints_etl.readers.storage import SourceFile
 from complaints_etl.records.annotate import AnnotationOptions
 from complaints_etl.records.column_choice import ChosenColumns, FileColumns, choose_columns
@@ -24,7 +25,7 @@ from complaints_etl.records.raw_rows import PART_BYTES
 from complaints_etl.records.read import number_rows, read_files
 from complaints_etl.records.splits import split_of
 from complaints_etl.redaction import REDACTION_VERSION
-from ptmlops_contracts.files import SUPPORTED_ENDINGS
+from ptmlops_contracts.files import SUPPORTED_ENDINGS, is_packed
 from ptmlops_contracts.report import NOT_TABLES, SPLITS, Flag, Reason, RecordStatus
 from ptmlops_contracts.words import quantity
 
@@ -107,6 +108,7 @@ def prepare(
     Raises:
         AccountingError: rows read are not equal to rows accounted for.
     """
+    files = list_tables(files)
     options = _annotation_options(settings, salt)
     columns = _choose_columns(spark, files, settings, options.labels, served_labels=served_labels, earlier_index=earlier_index)
     files_read = read_files(spark, files, columns.aliases, options, part_bytes=part_bytes)
@@ -162,6 +164,14 @@ def prepare(
         rejected=rejected,
         report=report,
     )
+
+
+def list_tables(files: Sequence[SourceFile]) -> list[SourceFile]:
+    """Return the files, with workbooks and zip archives replaced by the tables in them."""
+    if not any(is_packed(file.key) for file in files):
+        return list(files)
+    with ThreadPoolExecutor(max_workers=_THREADS) as pool:  # two or three requests for each
+        return [table for tables in pool.map(tables_in, files) for table in tables]
 
 
 def _annotation_options(settings: JobSettings, salt: str) -> AnnotationOptions:
@@ -266,19 +276,23 @@ def _refusal(
         return None
     share = (total - counts[None]) / total
     # The message numbers files as in the manifest and quotes nothing of them: even a file's name may be that of a person.
-    numbered = {file.key: f" of file {number} of {len(files)}" for number, file in enumerate(files, start=1)}
+    uploads = list(dict.fromkeys((file.part_of or file.key, file.version_id) for file in files))
+    numbers = {upload: number for number, upload in enumerate(uploads, start=1)}
+    numbered = {
+        file.key: f" of file {numbers[(file.part_of or file.key, file.version_id)]} of {len(uploads)}" for file in files
+    }
     first = F.min(F.struct("source_file", "line_number", "detail")).alias("first")
     examples = rows.where("reason IS NOT NULL").groupBy("reason").agg(first).collect()
     examples.sort(key=lambda row: (-counts[row["reason"]], row["reason"]))
     reasons = "; ".join(
         f"{row['reason']} ({quantity(counts[row['reason']], 'row')}, for instance line {row['first']['line_number']}"
-        f"{numbered[row['first']['source_file']] if len(files) > 1 else ''}"
+        f"{numbered[row['first']['source_file']] if len(uploads) > 1 else ''}"
         f"{': ' + row['first']['detail'] if row['first']['detail'] else ''})"
         for row in examples[:3]
     )
     return (
         f"{share:.0%} of {total} rows were rejected, over the limit of {settings.max_reject_share:.0%}: {reasons}. "
-        f"Repair {'the file' if len(files) == 1 else 'the files'} and upload again, or raise complaints.max_reject_share"
+        f"Repair {'the file' if len(uploads) == 1 else 'the files'} and upload again, or raise complaints.max_reject_share"
     )
 
 

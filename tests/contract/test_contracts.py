@@ -180,7 +180,17 @@ def test_the_separators_of_files_have_one_name_each() -> None:
 
 @pytest.mark.parametrize(
     ("name", "ending"),
-    [("a.csv", ".csv"), ("A.CSV.GZ", ".csv"), ("a.jsonl", ".jsonl"), ("a.xlsx", None), ("csv", None), ("a.csv.zip", None)],
+    [
+        ("a.csv", ".csv"),
+        ("A.CSV.GZ", ".csv"),
+        ("a.jsonl", ".jsonl"),
+        ("a.xlsx", ".xlsx"),
+        ("a.xlsx.gz", None),
+        ("A.ZIP", ".zip"),
+        ("a.xls", None),
+        ("csv", None),
+        ("a.csv.zip", ".zip"),
+    ],
 )
 def test_an_ending_is_supported_with_and_without_gzip(name: str, ending: str | None) -> None:
     assert files.file_ending(name) == ending

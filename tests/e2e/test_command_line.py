@@ -32,7 +32,7 @@ def ptmlops(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     [
         ("missing.csv", None, "does not exist"),
         ("empty.csv", b"", "is empty"),
-        ("complaints.xlsx", b"PK", ".csv, .tsv, .jsonl, .json, .txt"),
+        ("complaints.pdf", b"%PDF", ".csv, .tsv, .jsonl, .json, .txt, .xlsx, .xlsm, .zip"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_before_anything_starts(

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from complaints_etl.publish.join import Run
 from complaints_etl.spreadsheet import BYTE_ORDER_MARK, FORMULA, MARK, NUMBER, export_separator, record
+from ptmlops_contracts.files import WORKBOOK_ENDINGS
 from ptmlops_contracts.keys import OutputKeys
 from ptmlops_contracts.report import NOT_TABLES
 
@@ -98,7 +99,8 @@ def rejected_rows(rejected: DataFrame, run_id: str, put: Put) -> list[str]:
 def export_names(files: Sequence[Mapping[str, Any]], run_id: str) -> list[str]:
     """Return the key of each file's export. Keys are unique, stay in the run's folder, and are the same in a redrive.
 
-    Example: `a.csv`, `a.csv.gz`, `../b.jsonl` → `a.csv`, `a (2).csv`, `_/b.jsonl.csv`, each below `OutputKeys.exports`.
+    Example: `a.csv`, `a.csv.gz`, `../b.jsonl`, `c.xlsx`, `d.xlsx/May` → `a.csv`, `a (2).csv`, `_/b.jsonl.csv`, `c.csv`,
+    `d.xlsx/May.csv`, each below `OutputKeys.exports`.
     """
     prefix = OutputKeys(run_id).exports
     taken: set[str] = set()
@@ -107,7 +109,7 @@ def export_names(files: Sequence[Mapping[str, Any]], run_id: str) -> list[str]:
         # A copy of the bucket on a disk must not leave its folder, so ".." becomes "_".
         safe = "/".join("_" if part in ("", ".", "..") else part for part in file["key"].split("/"))
         stem = safe[: len(safe) - 3] if safe.lower().endswith(".gz") else safe
-        stem = stem[: len(stem) - 4] if stem.lower().endswith(".csv") else stem
+        stem = stem[: -len(ending)] if (ending := _same_ending(stem)) else stem
         room = KEY_BYTES - len(prefix) - len(" (99).part-0000.csv")
         stem = stem.encode()[:room].decode(errors="ignore")
         name, copy = f"{stem}.csv", 2
@@ -116,6 +118,11 @@ def export_names(files: Sequence[Mapping[str, Any]], run_id: str) -> list[str]:
         taken.add(name.lower())
         names.append(prefix + name)
     return names
+
+
+def _same_ending(stem: str) -> str:
+    """Return the ending that a file's name and its exports have in common, or an empty string."""
+    return next((ending for ending in (".csv", *WORKBOOK_ENDINGS) if stem.lower().endswith(ending)), "")
 
 
 def record_column(cells: Column, separator: Column) -> Column:

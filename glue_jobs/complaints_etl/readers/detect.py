@@ -18,13 +18,13 @@ from complaints_etl.readers.evidence import Evidence
 from complaints_etl.readers.header import SAMPLE_LINES, find_header, looks_like_table, name_columns, require_text_column
 from complaints_etl.readers.table import MAX_CELL_CHARACTERS, Aliases, Blocks, FileFormat, UnreadableFileError
 from complaints_etl.readers.text_rows import describe_rows, may_be_header
-from ptmlops_contracts.files import SUPPORTED_ENDINGS, file_ending, is_left_by_system
+from ptmlops_contracts.files import OTHER_SPREADSHEETS, SUPPORTED_ENDINGS, file_ending, is_left_by_system
 from ptmlops_contracts.report import Reason
 
 SAMPLE_BYTES = 64 * 1024
 # The first bytes of files that are not text (from the definition of each format).
 _SIGNATURES = {
-    b"PK\x03\x04": "an Excel workbook or another zip archive", b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
+    b"PK\x03\x04": "an Excel workbook (end its name in .xlsx) or another zip archive", b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
     b"%PDF-": "a PDF", b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image", b"GIF8": "a GIF image",
     b"\x1f\x8b": "packed with gzip: end its name in .gz", b"BZh91AY&SY": "packed with bzip2", b"\xfd7zXZ": "packed with xz",
     b"7z\xbc\xaf": "a 7-Zip archive", b"Rar!": "a RAR archive", b"(\xb5/\xfd": "packed with zstd", b"PAR1": "a Parquet file",
@@ -106,9 +106,12 @@ def _ending(name: str) -> str:
         raise UnreadableFileError(
             Reason.UNSUPPORTED_FORMAT, "a system or an office program left it: nothing in it is a complaint"
         )
+    if name.lower().endswith(OTHER_SPREADSHEETS):
+        message = "its format is not read: save it as an Excel workbook (.xlsx) or as CSV in UTF-8, and upload that"
+        raise UnreadableFileError(Reason.OTHER_SPREADSHEET, message)
     ending = file_ending(name)
     if ending is None:
-        message = f"files end in {', '.join(SUPPORTED_ENDINGS)} or these with .gz"
+        message = f"files end in {', '.join(SUPPORTED_ENDINGS)}; text files also with .gz"
         raise UnreadableFileError(Reason.UNSUPPORTED_FORMAT, message)
     return ending
 

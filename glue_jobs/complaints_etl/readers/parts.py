@@ -36,6 +36,7 @@ class Part:
         opened: the range begins inside a quoted cell.
         above: how many lines of the file are above the range.
         format: the file's format; None if one task reads the whole file and detects it.
+        follows: the task that read the part before reads this one, too: they are sheets of one workbook.
     """
 
     file: int
@@ -45,6 +46,7 @@ class Part:
     opened: bool = False
     above: int = 0
     format: FileFormat | None = None
+    follows: bool = False
 
 
 def cut(index: int, file: SourceFile, aliases: Aliases, part_bytes: int, count_ranges: CountRanges) -> list[Part]:
@@ -59,8 +61,8 @@ def cut(index: int, file: SourceFile, aliases: Aliases, part_bytes: int, count_r
         part_bytes: the size of a part.
         count_ranges: applies a function to every range, on the workers.
     """
-    whole = [Part(index, 0, 0, file.size)]
-    if file.size <= part_bytes or not file.key.lower().endswith((".csv", ".tsv")):
+    whole = [Part(index, 0, 0, file.size, follows=file.follows)]
+    if file.part_of or file.size <= part_bytes or not file.key.lower().endswith((".csv", ".tsv")):
         return whole
     head = file.read(0, SAMPLE_BYTES)
     if b"\0" in head or encoding_by_mark(head) not in ("", "utf-8-sig"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,10 +15,13 @@ from complaints_etl.readers.detect import SAMPLE_BYTES, detect
 from complaints_etl.readers.encoding import encoding_by_mark
 from complaints_etl.readers.storage import SourceFile
 from complaints_etl.readers.table import Aliases, Blocks, Chosen, FileFormat, UnreadableFileError
+from complaints_etl.readers.workbook import SheetTable, open_sheet
 from ptmlops_contracts.report import Reason
 
 SAMPLE_ROWS = 500
 _TRIED_COLUMNS = 8
+# Files are sampled by many threads, and each would hold a workbook in memory.
+_ONE_WORKBOOK = threading.Lock()
 _GZIP = 31  # zlib's `wbits` for a gzip header and the largest window
 
 
@@ -37,7 +42,15 @@ def read_sample(file: SourceFile, aliases: Aliases) -> Sample | None:
 
     The sample is the first SAMPLE_BYTES. Detection sees no more of the file, so a rare encoding further down is not noticed.
     """
-    name, head = file.key, file.read(0, min(file.size, SAMPLE_BYTES))
+    if file.refused:
+        return None
+    if file.workbook is not None and file.sheet is not None:
+        with _ONE_WORKBOOK:
+            return _sheet_sample(file.workbook, file.sheet, aliases)
+    try:
+        name, head = file.key, file.read(0, min(file.size, SAMPLE_BYTES))
+    except UnreadableFileError:  # a damaged file in a zip archive
+        return None
     whole = file.size <= len(head)
     if name.lower().endswith(".gz"):
         inflate = zlib.decompressobj(wbits=_GZIP)
@@ -62,6 +75,23 @@ def read_sample(file: SourceFile, aliases: Aliases) -> Sample | None:
     except UnreadableFileError:
         return None
     return Sample(file_format, rows if whole or len(rows) == SAMPLE_ROWS else rows[:-1])
+
+
+def _sheet_sample(book: SourceFile, sheet: int, aliases: Aliases) -> Sample | None:
+    try:
+        return _sample_of(open_sheet(book, sheet, aliases))
+    except UnreadableFileError as error:
+        if error.reason is not Reason.NO_TEXT_COLUMN:
+            return None
+        for column in error.header[:_TRIED_COLUMNS]:
+            with contextlib.suppress(UnreadableFileError):  # its name is made up, because the cell is empty
+                found = _sample_of(open_sheet(book, sheet, {"text": Chosen((column,))}))
+                return replace(found, format=replace(found.format, columns={}))
+        return None
+
+
+def _sample_of(table: SheetTable) -> Sample:
+    return Sample(table.format, [row.values for row in islice(table.rows, SAMPLE_ROWS) if not row.reason])
 
 
 def _without_text(name: str, blocks: Blocks, header: Sequence[str]) -> FileFormat | None:

@@ -68,7 +68,7 @@ class FileFormat:
     """How a file is written and what its columns are: detected once, and valid for all of its parts.
 
     Attributes:
-        kind: "csv", "jsonl", "json" (a list of objects) or "text" (the whole file is one complaint).
+        kind: "csv", "jsonl", "json" (a list of objects), "xlsx" (a sheet) or "text" (the whole file is one complaint).
         encoding: as Python names it.
         broken: some bytes are not valid in the encoding; the rows that hold them are rejected.
         month_first: 03/04/2026 is the fourth of March.
@@ -111,7 +111,8 @@ class FileFormat:
     def description(self) -> str:
         """The format in words. For people only: a program reads the attributes."""
         if self.kind != "csv":
-            return {"jsonl": "one object per line", "json": "a list of objects"}.get(self.kind, "one complaint")
+            kinds = {"jsonl": "one object per line", "json": "a list of objects", "xlsx": "a sheet of a workbook"}
+            return kinds.get(self.kind, "one complaint")
         separator = SEPARATORS.get(self.separator, f"'{self.separator}'" if self.separator else "one column")
         quotes = f"quotes {'escaped by backslash' if self.escaped else 'doubled'}"
         titles = [f"{self.title_lines} title line(s) above the header"] if self.title_lines else []

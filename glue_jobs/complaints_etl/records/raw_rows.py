@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from complaints_etl.readers import csv_arrow, read_rows
+from complaints_etl.readers import csv_arrow, read_rows, workbook
 from complaints_etl.readers.blocks import blocks_of
 from complaints_etl.readers.csv_parser import lines_of
 from complaints_etl.readers.csv_rows import CsvRows
@@ -103,6 +103,7 @@ class PartSummary:
     rows: int
     format: FileFormat | None = None
     rejected: str | None = None
+    short_ids: int = 0  # ids of a sheet that may have lost zeros
 
 
 def read_batches(
@@ -112,9 +113,14 @@ def read_batches(
 
     `row_number` counts from the beginning of the part.
     """
-    count, file_format, rejected = 0, part.format, None
+    count, file_format, rejected, sheet = 0, part.format, None, None
     try:
-        file_format, batches = _open(file, part, aliases)
+        file.require_opened()
+        if file.workbook is not None and file.sheet is not None:
+            sheet = workbook.open_sheet(file.workbook, file.sheet, aliases)
+            file_format, batches = sheet.format, _row_batches(file, part, sheet.format, sheet.rows)
+        else:
+            file_format, batches = _open(file, part, aliases)
         for batch in batches:
             count += batch.num_rows
             yield batch
@@ -124,7 +130,7 @@ def read_batches(
         if count:
             position = (part.file, part.number, 1, 1, file.key, file.version_id)
             yield _to_arrow([RawRow(*position, reason=rejected, detail=_detail(error, file, aliases), record=error.record)])
-    summarize(part, PartSummary(count, file_format, rejected))
+    summarize(part, PartSummary(count, file_format, rejected, sheet.short_ids if sheet else 0))
 
 
 def _detail(error: UnreadableFileError, file: SourceFile, aliases: Aliases) -> str:

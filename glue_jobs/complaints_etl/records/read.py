@@ -11,6 +11,7 @@ from pyspark.accumulators import Accumulator, AccumulatorParam
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from complaints_etl.readers import workbook
 from complaints_etl.readers.evidence import Evidence
 from complaints_etl.readers.parts import Part, Range, cut
 from complaints_etl.readers.storage import SourceFile
@@ -91,6 +92,7 @@ def read_files(
             for task in batch.column(0).to_pylist():
                 for part in tasks[task]:
                     yield from read_batches(sources[part.file], part, names[part.file], summarize)
+                workbook.release()
 
     def annotate_raw(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return annotate(batches, options)
@@ -122,7 +124,7 @@ def _tasks(parts: Sequence[Part], task_bytes: int) -> list[list[Part]]:
     tasks: list[list[Part]] = []
     filled = task_bytes
     for part in parts:
-        if filled >= task_bytes:
+        if filled >= task_bytes and not part.follows:
             tasks.append([])
             filled = 0
         tasks[-1].append(part)
@@ -132,7 +134,9 @@ def _tasks(parts: Sequence[Part], task_bytes: int) -> list[list[Part]]:
 
 def _file_entry(file: SourceFile, summary: PartSummary) -> dict[str, Any]:
     """Return the entry of a file in report.json, without its counts of rows."""
-    entry = {"bucket": file.bucket, "key": file.key, "version_id": file.version_id, "size": file.size}
+    entry: dict[str, Any] = {"bucket": file.bucket, "key": file.key, "version_id": file.version_id, "size": file.size}
+    if file.part_of:
+        entry["part_of"] = file.part_of
     file_format = summary.format
     if file_format is None:
         return {**entry, "rejected_whole": summary.rejected, "header": [], "columns": {}}
@@ -148,6 +152,7 @@ def _file_entry(file: SourceFile, summary: PartSummary) -> dict[str, Any]:
         "dialect": file_format.description,
         "header": list(names.values()),
         "columns": {ours: names[theirs] for ours, theirs in file_format.columns.items()},
+        "short_ids": summary.short_ids,
         "month_first": file_format.month_first,
         "rejected_whole": None,
     }

@@ -71,7 +71,7 @@ def files(draw: st.DrawFn) -> tuple[str, bytes]:
     if draw(st.integers(0, 9)) == 0:
         place = draw(st.integers(0, len(body)))
         body = body[:place] + draw(st.binary(max_size=3)) + body[place:]
-    name = draw(st.sampled_from(["a.csv", "a.tsv", "a.jsonl", "a.txt", "a.xlsx", "a.CSV"]))
+    name = draw(st.sampled_from(["a.csv", "a.tsv", "a.jsonl", "a.txt", "a.xlsx", "a.zip", "a.CSV"]))
     if draw(st.booleans()):
         cut = draw(st.integers(0, len(body)))
         members = gzip.compress(body[:cut], 1) + gzip.compress(body[cut:], 1)

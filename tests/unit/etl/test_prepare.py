@@ -28,6 +28,7 @@ from pyspark.sql import functions as F
 
 from ptmlops import generator
 from ptmlops_contracts.report import NOT_A_COMPLAINT
+from tests.unit.etl.workbooks import archive, workbook
 
 Run = Callable[..., Prepared]
 pytestmark = pytest.mark.slow  # every test is a Spark job or more
@@ -174,6 +175,62 @@ def test_files_that_are_no_tables_are_reported_and_have_no_rows(run: Run) -> Non
     )
     assert [export.source_file for export in exports] == ["agosto/pocas.csv"]
     assert [key.rpartition("/")[2] for key in stored] == ["pocas.csv"]
+
+
+def test_sheets_and_members_of_archives_are_accounted_for_like_files(run: Run) -> None:
+    header = ["Radicado", "Fecha", "Descripción", "Motivo"]
+    book = workbook(
+        {
+            "Portada": [["Informe de quejas"]],
+            "Enero": [
+                header,
+                [1234567, datetime(2026, 1, 5), "el cajero no entrega billetes", "cajero"],
+                [],
+                [123, None, "N/A", None],
+            ],
+            "Febrero": [header, ["0001", None, "=la app se cierra sola", "app"]],
+        },
+        datetime="dd/mm/yyyy",
+    )
+    packed = archive({"b/notas.csv": b"texto\nme cobraron dos veces la cuota\n", "foto.png": b"\x89PNG", "otro.zip": b"PK"})
+    prepared = run({"q.xlsx": book, "todo.zip": packed, "viejo.xls": b"\xd0\xcf\x11\xe0", "roto.xlsx": book[:300]})
+    report = prepared.report
+    assert balanced(report)
+    assert report["rows"] == {"read": 7, "accepted": 3, "rejected": 4, "duplicates": 0}
+    assert {file["key"]: (file["rejected_whole"], file["rows"]["read"], file.get("part_of")) for file in report["files"]} == {
+        "q.xlsx/Portada": ("other_sheet", 0, "q.xlsx"), "q.xlsx/Enero": (None, 2, "q.xlsx"), "q.xlsx/Febrero": (None, 1, "q.xlsx"),
+        "todo.zip/b/notas.csv": (None, 1, "todo.zip"), "todo.zip/foto.png": ("unsupported_format", 0, "todo.zip"),
+        "todo.zip/otro.zip": ("unsafe_archive", 1, "todo.zip"), "viejo.xls": ("other_spreadsheet", 1, None),
+        "roto.xlsx": ("broken_zip", 1, None),
+    }  # fmt: skip
+    assert [file.get("short_ids") for file in report["files"][1:3]] == [1, 0]
+    records = {row["source_file"]: row for row in prepared.records.collect()}
+    january, february = records["q.xlsx/Enero"], records["q.xlsx/Febrero"]
+    assert (january["line_number"], january["original_id"], f"{january['received_at']:%Y-%m-%d}") == (
+        2,
+        "1234567",
+        "2026-01-05",
+    )
+    assert (february["line_number"], february["original_id"], february["text"]) == (2, "0001", "=la app se cierra sola")
+    rejected = {row["source_file"]: row for row in prepared.rejected.collect()}
+    assert (rejected["q.xlsx/Enero"]["line_number"], rejected["q.xlsx/Enero"]["record"]) == (4, "123,,N/A,")
+    assert "save it as an Excel workbook" in rejected["viejo.xls"]["detail"]
+    stored: dict[str, bytes] = {}
+    export_files(
+        join_answers(prepared.records, no_answers(prepared.records.sparkSession)),
+        prepared.rejected,
+        report,
+        PublishedRun(run_id=report["run_id"], model_version="1", answered_at=datetime(2026, 1, 1, tzinfo=UTC), audit_sample=0),
+        lambda key, part: stored.update({key.partition("/run_id=")[2].partition("/")[2]: part.read()}),
+    )
+    assert {"q.xlsx/Enero.csv", "q.xlsx/Febrero.csv", "todo.zip/b/notas.csv", "roto.csv"} <= stored.keys()
+    assert (
+        stored["q.xlsx/Enero.csv"]
+        .decode("utf-8-sig")
+        .splitlines()[1]
+        .startswith("1234567,2026-01-05,el cajero no entrega billetes,cajero,")
+    )
+    assert stored["q.xlsx/Febrero.csv"].decode("utf-8-sig").splitlines()[1].startswith("0001,,'=la app se cierra sola,app,")
 
 
 def test_a_run_of_nothing_but_other_files_ends_with_the_reason(run: Run) -> None:

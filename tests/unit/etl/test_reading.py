@@ -152,7 +152,8 @@ def test_a_letter_that_begins_like_a_header_is_one_complaint(letter: str) -> Non
 @pytest.mark.parametrize(
     ("name", "body", "reason"),
     [
-        ("a.xlsx", b"PK\x03\x04", "unsupported_format"),
+        ("a.xlsx", b"PK\x03\x04", "broken_zip"),
+        ("a.docx", b"PK\x03\x04", "unsupported_format"),
         ("a.csv", b"  \n ", "empty_file"),
         ("a.csv", b"PK\x03\x04\x00\x00\x00", "binary_file"),
         ("a.csv", b"date,amount\n1,2\n", "no_text_column"),

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -41,6 +41,7 @@ from ptmlops_contracts.state import NONE
 # The report compares with this many previous runs, among this many that it looks at.
 COMPARED_RUNS, LOOK_BACK_RUNS = 5, 30
 HTML = "text/html; charset=utf-8"
+CSV, EXCEL = "text/csv; charset=utf-8", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ARGUMENTS = (
     "run_id", "model_version", "evaluation_uri", "prepared_bucket", "models_bucket", "output_bucket", "settings_uri",
 )  # fmt: skip
@@ -89,9 +90,9 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     check_answers(inputs.records, inputs.answers)
     previous = withdraw(s3, arguments)
     joined = checkpoint(join_answers(inputs.records, inputs.answers), StorageLevel.DISK_ONLY)
-    results = write(s3, arguments.output_bucket, inputs, joined)
-    results.files["numbers_file"] = [keys.document]  # Record writes it when the run has ended
     evaluation = read_evaluation(s3, arguments)
+    results = write(s3, arguments.output_bucket, inputs, joined, known_labels(evaluation, arguments.model_version))
+    results.files["numbers_file"] = [keys.document]  # Record writes it when the run has ended
     if results.review.keys:
         results.files["review_page"] = write_review_page(s3, arguments.output_bucket, inputs, results, evaluation)
     write_report(s3, arguments, inputs, results, evaluation)
@@ -140,27 +141,38 @@ def withdraw(s3: Any, arguments: argparse.Namespace) -> set[str]:
     return previous
 
 
-def write(s3: Any, bucket: str, inputs: Inputs, joined: DataFrame) -> Results:
-    """Write the table, exports, review list and list of rejected rows, and collect the run's statistics."""
+def write(s3: Any, bucket: str, inputs: Inputs, joined: DataFrame, labels: Collection[str]) -> Results:
+    """Write the table, exports, review list and list of rejected rows, and collect the run's statistics.
+
+    Args:
+        s3: the client.
+        bucket: the output bucket.
+        inputs: what the job reads.
+        joined: the result of `join_answers`.
+        labels: those that the model knows.
+    """
     run, report, results = inputs.run, inputs.report, Results()
     to_score = report["to_score"]
 
     def put(key: str, body: IO[bytes]) -> None:
-        s3.upload_fileobj(body, bucket, key, ExtraArgs={"ContentType": "text/csv; charset=utf-8"})
+        s3.upload_fileobj(body, bucket, key, ExtraArgs={"ContentType": EXCEL if key.endswith(".xlsx") else CSV})
 
     scored = predictions(joined, run)
     if to_score:
         table = OutputKeys(run.run_id).predictions
         write_table(scored, s3_uri(bucket, table), to_score)
         results.files["table_file"] = [table]
-    results.exports = export_files(joined, inputs.rejected, report, run, put)
-    results.files["export"] = [key for export in results.exports for key in export.keys]
+    results.exports = export_files(joined, inputs.rejected, report, run, put, excel=inputs.settings.excel)
+    results.files["export"] = [key for export in results.exports for key in (*export.keys, *export.excel_keys)]
     if to_score:
         results.statistics = collect_statistics(scored)
         # One list for all files: with semicolons if any file has them, because its user's spreadsheet expects them.
         results.separator = ";" if any(export_separator(file.get("separator")) == ";" for file in report["files"]) else ","
         complaints = {label: category.complaints for label, category in results.statistics.categories.items()}
-        results.review = review_list(joined, run, put, complaints=complaints, separator=results.separator)
+        results.review = review_list(
+            joined, run, put, complaints=complaints, labels=labels or complaints, excel=inputs.settings.excel,
+            separator=results.separator,
+        )  # fmt: skip
         results.files["review_file"] = results.review.keys
     if report["rows"]["rejected"]:
         results.files["rejected_file"] = rejected_rows(inputs.rejected, run.run_id, put)
@@ -175,17 +187,22 @@ def read_evaluation(s3: Any, arguments: argparse.Namespace) -> dict[str, Any] | 
     return evaluation
 
 
+def known_labels(evaluation: Mapping[str, Any] | None, model_version: str) -> list[str]:
+    """Return the labels of the version that scored."""
+    metrics = serving_metrics(evaluation, model_version) if evaluation else None
+    return list(metrics["per_label"]) if metrics else []
+
+
 def write_review_page(
     s3: Any, bucket: str, inputs: Inputs, results: Results, evaluation: Mapping[str, Any] | None
 ) -> list[str]:
     """Write review.html, and return its key."""
     run_id, review = inputs.run.run_id, results.review
-    metrics = serving_metrics(evaluation, inputs.run.model_version) if evaluation else None
     key = OutputKeys(run_id).review_page
     page = render_review(
         review.first.rows,
         total=sum(review.counts.values()),
-        labels=list(metrics["per_label"]) if metrics else [],
+        labels=known_labels(evaluation, inputs.run.model_version),
         columns=REVIEW_COLUMNS,
         separator=results.separator,
         language=inputs.settings.results_language,

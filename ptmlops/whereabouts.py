@@ -168,9 +168,14 @@ def _exports(target: Target, version: ObjectVersion, run_id: str) -> tuple[str, 
     return tuple(
         s3_uri(bucket, key)
         for export in published.get("exports", [])
-        if (export["source_file"], export["source_version"]) == (version.key, version.version_id)
-        for key in export["keys"]
+        if _is_of(export["source_file"], export["source_version"], version)
+        for key in (*export["keys"], *export.get("excel_keys", ()))  # before 0.3.0 there were no workbooks
     )
+
+
+def _is_of(source_file: str, source_version: str, version: ObjectVersion) -> bool:
+    """Return True for an upload, and for a table in it: the sheet of a workbook, or a file of a zip archive."""
+    return source_version == version.version_id and f"{source_file}/".startswith(f"{version.key}/")
 
 
 def _rejects(target: Target, version: ObjectVersion, run_id: str) -> dict[str, int]:
@@ -179,7 +184,9 @@ def _rejects(target: Target, version: ObjectVersion, run_id: str) -> dict[str, i
     import pyarrow.parquet as pq
 
     bucket, s3 = target.outputs["PreparedBucketName"], target.client("s3")
-    own = [("source_file", "=", version.key), ("source_version", "=", version.version_id)]
+    source = pc.field("source_file")
+    is_own = (source == version.key) | pc.starts_with(source, f"{version.key}/")
+    own = is_own & (pc.field("source_version") == version.version_id)
     counts: dict[str, int] = {}
     for key in runs.keys(target, bucket, PreparedKeys(run_id).rejected):
         if key.endswith(".parquet"):

@@ -134,6 +134,7 @@ class OutputKeys:
         exports, review_folder, rejected_folder: folders of files for people.
         review, rejected: the list to review, and the rejected rows.
         review_page: review.html, the list for a browser.
+        review_workbook: the list to review for Excel.
     """
 
     def __init__(self, run_id: str) -> None:
@@ -146,6 +147,7 @@ class OutputKeys:
         self.review_folder = f"{REVIEW}{_RUN}{run_id}/"
         self.review = f"{self.review_folder}review.csv"
         self.review_page = f"{self.review_folder}review.html"
+        self.review_workbook = f"{self.review_folder}review.xlsx"
         self.rejected_folder = f"{REJECTED}{_RUN}{run_id}/"
         self.rejected = f"{self.rejected_folder}rejected.csv"
 

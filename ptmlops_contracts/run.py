@@ -40,7 +40,8 @@ class Export(TypedDict):
     source_file: Annotated[str, "key in the raw bucket"]
     source_version: str
     rows: Annotated[int, "lines, one per row of the file"]
-    keys: Annotated[list[str], "keys in the output bucket; more than one if the file is large"]
+    keys: Annotated[list[str], "keys of the CSV in the output bucket; more than one if the file is large"]
+    excel_keys: Annotated[list[str], "keys of the Excel workbooks with the same rows; empty with `results.excel = false`"]
 
 
 class Published(TypedDict):

@@ -204,6 +204,7 @@ class Results(_Table):
     audit_sample: int = Field(
         default=50, ge=0, le=10_000, description="Rows drawn at random for review, in addition to the uncertain ones"
     )
+    excel: bool = Field(default=True, description="Write the review list and exports as Excel workbooks, too")
 
 
 class Arrivals(_Table):

@@ -28,6 +28,7 @@ class JobSettings:
     channels: tuple[str, ...]
     results_language: str
     audit_sample: int
+    excel: bool
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, Any]) -> Self:
@@ -52,6 +53,7 @@ class JobSettings:
                 channels=tuple(complaints["channels"]),
                 results_language=str(results["language"]),
                 audit_sample=int(results["audit_sample"]),
+                excel=bool(results["excel"]),
             )
         except KeyError as error:
             raise SettingsKeyError(f"the job's settings lack {error}: deploy template and jobs of the same version") from None

@@ -27,14 +27,15 @@ def pull(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The CSV file to write. Default: review-RUN.csv. The page has the same name with .html.", show_default=False
+            help="The CSV file to write. Default: review-RUN.csv. The workbook has the same name with .xlsx, and the page with .html.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:
     """Fetch the list of complaints that a person should read.
 
-    It comes as CSV, and beside it as a page for the browser, which shows one complaint at a time. The page's download and the CSV,
-    with labels filled in, are what `review push` uploads.
+    It comes as CSV, beside it as an Excel workbook with a drop-down of the labels, and as a page for the browser, which shows one
+    complaint at a time. Any of them, with labels filled in, is what `review push` uploads: of the page, its download.
 
     Examples:
         ptmlops review pull --local
@@ -45,26 +46,33 @@ def pull(
     target = options.target()
     run_id, content = predictions.fetch_one(target, lambda run: OutputKeys(run).review, run_id)
     path = out or Path(f"review-{run_id}.csv")
-    page = path.with_suffix(".html")
-    if path == page:
-        raise OperatorError(f"{path} is where the page goes: choose another name for the CSV file")
-    if path.exists():
-        raise OperatorError(f"{path} exists and may be filled in already: move it away, or choose another --out")
-    save(path, content)
-    has_page = (body := predictions.fetch(target, OutputKeys(run_id).review_page)) is not None
-    if body is not None:
-        save(page, body)
-    if options.as_json:
-        print_json({"run_id": run_id, "file": str(path), "page": str(page) if has_page else None})
-        return
-    typer.echo(path)
-    if has_page:
-        typer.echo(page)
-        console().print(
-            f"Open {page} in a browser and download the file, or fill in the label column of the CSV. Then run:", markup=False
+    workbook, page = path.with_suffix(".xlsx"), path.with_suffix(".html")
+    if path in (workbook, page):
+        raise OperatorError(
+            f"{path} is where the {'workbook' if path == workbook else 'page'} goes: choose another name for the CSV file"
         )
-    else:
-        console().print("Fill in its label column, then run:")
+    for file in (path, workbook):
+        if file.exists():
+            raise OperatorError(f"{file} exists and may be filled in already: move it away, or choose another --out")
+    save(path, content)
+    beside: dict[str, str | None] = {}
+    for kind, file, key in (
+        ("workbook", workbook, OutputKeys(run_id).review_workbook),
+        ("page", page, OutputKeys(run_id).review_page),
+    ):
+        body = predictions.fetch(target, key)
+        if body is not None:
+            save(file, body)
+        beside[kind] = str(file) if body is not None else None
+    if options.as_json:
+        print_json({"run_id": run_id, "file": str(path), **beside})
+        return
+    for name in (path, *filter(None, beside.values())):
+        typer.echo(name)
+    ways = [f"open {beside['page']} in a browser and download the file"] if beside["page"] else []
+    ways.append(f"fill in the label column of {path}" + (f" or {beside['workbook']}" if beside["workbook"] else ""))
+    advice = ", or ".join(ways)
+    console().print(f"{advice[0].upper()}{advice[1:]}. Then run:", markup=False)
     print_command(f"ptmlops review push {path}{cli_options_for(target)}")
 
 
@@ -82,6 +90,7 @@ def push(
 
     Examples:
         ptmlops review push list.csv --wait
+        ptmlops review push list.xlsx
         ptmlops review push list.csv --new-labels -e prod
     """
     from ptmlops import review_list, uploads

@@ -45,6 +45,10 @@ def notes_on(report: Mapping[str, Any], document: Mapping[str, Any], settings: S
         notes.append(note)
     if rounded := report.get("flags", {}).get(Flag.ROUNDED_ID):
         notes.append(f"ids that a spreadsheet rounded and that were not used: {rounded:,}; export the column as text")
+    if short := sum(file.get("short_ids", 0) for file in report.get("files", ())):
+        notes.append(
+            f"ids that are numbers in the workbook and may have lost zeros in front: {short:,}; format the column as text"
+        )
     rows = report["rows"]
     if rows["rejected"]:
         notes.append(f"rows rejected: {_counted(report['rejects'])}")

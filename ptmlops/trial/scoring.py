@@ -54,10 +54,15 @@ def score(
     from complaints_etl.spreadsheet import active
 
     folder = base / "score" / "runs" / "try"
-    columns = ["row_number", "complaint_id", "status", "duplicate_of", "text"]
-    records = {row["row_number"]: row for row in ds.dataset(folder / "records").to_table(columns=columns).to_pylist()}
-    rejected = ds.dataset(folder / "rejected").to_table(columns=["row_number", "reason", "detail"]).to_pylist()
-    reasons = {row["row_number"]: f"{row['reason']}: {row['detail']}" for row in rejected}
+    columns = ["source_file", "row_number", "complaint_id", "status", "duplicate_of", "text"]
+    before = _rows_before(json.loads((folder / "report.json").read_text(encoding="utf-8")))
+
+    def place(row: Mapping[str, Any]) -> int:
+        return before[row["source_file"]] + int(row["row_number"])
+
+    records = {place(row): row for row in ds.dataset(folder / "records").to_table(columns=columns).to_pylist()}
+    rejected = ds.dataset(folder / "rejected").to_table(columns=["source_file", "row_number", "reason", "detail"]).to_pylist()
+    reasons = {place(row): f"{row['reason']}: {row['detail']}" for row in rejected}
     accepted = [row for row in records.values() if row["status"] == RecordStatus.ACCEPTED]
     answers = _predict(base / "model", accepted, report_progress)
     report_progress("writing")
@@ -90,6 +95,15 @@ def score(
     counts["also_labelled"] = sum(row["text"].lower() in labelled for row in accepted)
     report_progress(counted(counts))
     return counts
+
+
+def _rows_before(report: Mapping[str, Any]) -> dict[str, int]:
+    """Return, for each table of a workbook or zip archive, how many rows the tables before it have."""
+    before, total = {}, 0
+    for file in report["files"]:
+        before[file["key"]] = total
+        total += file["rows"]["read"]
+    return before
 
 
 def counted(counts: Mapping[str, int]) -> str:
@@ -143,7 +157,7 @@ def file_cells(row: Row, table: Table) -> tuple[list[str], str]:
     if row.values:
         return [row.values.get(name, "") for name in table.header], ""
     cells = [row.record]
-    if table.format.kind == "csv":
+    if table.format.kind in ("csv", "xlsx"):
         separator = table.format.separator or ","
         with contextlib.suppress(csv.Error):
             cells = next(csv.reader(io.StringIO(row.record, newline=""), delimiter=separator), cells)

@@ -92,6 +92,7 @@ def test_the_layout_of_the_buckets() -> None:
         "review_folder": "review/run_id=<run>/",
         "review": "review/run_id=<run>/review.csv",
         "review_page": "review/run_id=<run>/review.html",
+        "review_workbook": "review/run_id=<run>/review.xlsx",
         "rejected_folder": "rejected/run_id=<run>/",
         "rejected": "rejected/run_id=<run>/rejected.csv",
     }

@@ -1,17 +1,18 @@
-"""Write CSV files for spreadsheets: an export per uploaded file, and the list of rejected rows."""
+"""Write files for spreadsheets: an export per uploaded file, as CSV and for Excel, and the list of rejected rows."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
-from typing import IO, Any
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from complaints_etl.publish.excel import Layout, Put, WorkbookParts
 from complaints_etl.publish.join import Run
 from complaints_etl.spreadsheet import BYTE_ORDER_MARK, FORMULA, MARK, NUMBER, export_separator, record
 from ptmlops_contracts.files import WORKBOOK_ENDINGS
@@ -26,9 +27,7 @@ REJECTED_COLUMNS = ("source_file", "line_number", "row_number", "reason", "detai
 # A spreadsheet opens 1,048,576 rows at most. Half of that still opens on a laptop.
 PART_ROWS = 500_000
 KEY_BYTES = 1024  # S3's limit
-
-# Stores a file under a key of the output bucket.
-Put = Callable[[str, IO[bytes]], None]
+TEXT_WIDTH = 80  # of the column with the complaints, in characters
 
 
 class LostRowsError(Exception):
@@ -37,18 +36,33 @@ class LostRowsError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """The export of one uploaded file. A large one has several keys."""
+    """The export of one uploaded file, or of a table in it. A large one has several keys.
+
+    Attributes:
+        keys: of the CSV.
+        excel_keys: of the Excel workbooks with the same rows.
+    """
 
     source_file: str
     source_version: str
     rows: int
     keys: tuple[str, ...]
+    excel_keys: tuple[str, ...] = ()
 
 
 def export_files(
-    joined: DataFrame, rejected: DataFrame, report: Mapping[str, Any], run: Run, put: Put, *, part_rows: int = PART_ROWS
+    joined: DataFrame,
+    rejected: DataFrame,
+    report: Mapping[str, Any],
+    run: Run,
+    put: Put,
+    *,
+    excel: bool = True,
+    part_rows: int = PART_ROWS,
 ) -> list[Export]:
     """Write a CSV per uploaded table: a line per row that was read, in the file's order and columns, followed by EXPORT_COLUMNS.
+
+    Beside it, an Excel workbook has the same rows.
 
     Args:
         joined: the result of `join_answers`.
@@ -56,6 +70,7 @@ def export_files(
         report: the content of Prepare's report.json.
         run: the run.
         put: stores a file under a key.
+        excel: also write workbooks.
         part_rows: rows per part of a large export.
 
     Raises:
@@ -73,17 +88,42 @@ def export_files(
     position, group = next(groups, (None, iter(())))
     exports = []
     for index, (file, name) in enumerate(zip(files, export_names(files, run.run_id), strict=True)):
-        header = record([*file["header"], *EXPORT_COLUMNS], export_separator(file.get("separator")))
+        header, separator = [*file["header"], *EXPORT_COLUMNS], export_separator(file.get("separator"))
         file_lines = (row["line"] for row in group) if position == index else iter(())
-        keys, written = write_parts(name, header, file_lines, put, part_rows)
+        excel_keys: list[str] = []
+        if excel:
+            with WorkbookParts(name, _layout(file, header, separator, run), put, part_rows=part_rows) as parts:
+                keys, written = write_parts(name, record(header, separator), parts.following(file_lines), put, part_rows)
+                excel_keys = parts.finish()
+        else:
+            keys, written = write_parts(name, record(header, separator), file_lines, put, part_rows)
         if position == index:
             position, group = next(groups, (None, iter(())))
         if written != file["rows"]["read"]:
             raise LostRowsError(f"{file['rows']['read']} rows were read of file {index + 1}, and {written} were exported")
-        exports.append(Export(source_file=file["key"], source_version=file["version_id"], rows=written, keys=tuple(keys)))
+        exports.append(
+            Export(
+                source_file=file["key"],
+                source_version=file["version_id"],
+                rows=written,
+                keys=tuple(keys),
+                excel_keys=tuple(excel_keys),
+            )
+        )
     if any(True for _ in chain(group, groups)):
         raise LostRowsError("there are records of a file that Prepare's report does not list")
     return exports
+
+
+def _layout(file: Mapping[str, Any], header: Sequence[str], separator: str, run: Run) -> Layout:
+    text = {file["columns"]["text"]: TEXT_WIDTH} if "text" in file["columns"] else {}
+    return Layout(
+        header=header,
+        separator=separator,
+        created=run.answered_at,
+        widths={"ptmlops_alternatives": 36, "ptmlops_top_terms": 36, "ptmlops_reason": 36, **text},
+        numbers=("ptmlops_confidence",),
+    )
 
 
 def rejected_rows(rejected: DataFrame, run_id: str, put: Put) -> list[str]:
@@ -110,7 +150,7 @@ def export_names(files: Sequence[Mapping[str, Any]], run_id: str) -> list[str]:
         safe = "/".join("_" if part in ("", ".", "..") else part for part in file["key"].split("/"))
         stem = safe[: len(safe) - 3] if safe.lower().endswith(".gz") else safe
         stem = stem[: -len(ending)] if (ending := _same_ending(stem)) else stem
-        room = KEY_BYTES - len(prefix) - len(" (99).part-0000.csv")
+        room = KEY_BYTES - len(prefix) - len(" (99).part-0000.xlsx")
         stem = stem.encode()[:room].decode(errors="ignore")
         name, copy = f"{stem}.csv", 2
         while name.lower() in taken:  # some file systems ignore case

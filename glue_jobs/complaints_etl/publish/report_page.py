@@ -113,6 +113,7 @@ def render(page: Page) -> str:
         not_tables=NOT_TABLES,
         unread_dates=_unread_dates(page.report),
         notes=_notes(texts, formats, page.report.get("notes", ())),
+        short_ids=sum(file.get("short_ids", 0) for file in page.report["files"]),
         rejects=_by_count(page.report["rejects"]),
         labels=_shares(page.report.get("labels", {})),
         categories=_categories(page),
@@ -154,7 +155,7 @@ def _unread_dates(report: Mapping[str, Any]) -> int:
 
 def _uploads(page: Page) -> list[tuple[Mapping[str, Any], Sequence[str]]]:
     """Return each uploaded file with the keys of its export."""
-    exports = {(export.source_file, export.source_version): export.keys for export in page.exports}
+    exports = {(export.source_file, export.source_version): (*export.keys, *export.excel_keys) for export in page.exports}
     return [(file, exports.get((file["key"], file["version_id"]), ())) for file in page.report["files"]]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -13,11 +13,21 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from complaints_etl.publish.exports import Put, alternatives_cell, confidence_cell, record_column, terms_cell, write_parts
+from complaints_etl.publish.excel import Layout, Put, WorkbookParts
+from complaints_etl.publish.exports import (
+    PART_ROWS,
+    TEXT_WIDTH,
+    alternatives_cell,
+    confidence_cell,
+    record_column,
+    terms_cell,
+    write_parts,
+)
 from complaints_etl.publish.join import TO_SCORE, Run
 from complaints_etl.publish.review_page import FirstRows, PageRow
 from complaints_etl.spreadsheet import active, record
 from ptmlops_contracts.keys import OutputKeys
+from ptmlops_contracts.report import NOT_A_COMPLAINT
 
 # Prepare accepts these names of text, label, complaint_id and received_at in every environment, so that the list can be uploaded.
 REVIEW_COLUMNS = (
@@ -76,9 +86,16 @@ def priority(complaints: Mapping[str, int]) -> Column:
 
 
 def review_list(
-    joined: DataFrame, run: Run, put: Put, *, complaints: Mapping[str, int] | None = None, separator: str = ","
+    joined: DataFrame,
+    run: Run,
+    put: Put,
+    *,
+    complaints: Mapping[str, int] | None = None,
+    labels: Collection[str] = (),
+    excel: bool = True,
+    separator: str = ",",
 ) -> ReviewList:
-    """Store the review list.
+    """Store the review list, as CSV and as an Excel workbook.
 
     It begins with complaints without an answer. Uncertain answers follow, by `priority`. Last comes a random sample of
     certain answers, to check the promised precision. The sample is drawn by a hash of run and complaint, so a redrive draws the same.
@@ -88,7 +105,9 @@ def review_list(
         run: the run.
         put: stores a file under a key.
         complaints: complaints per predicted label in the run.
-        separator: between the cells.
+        labels: the labels that the model knows, for the workbook's drop-down.
+        excel: also write the workbook.
+        separator: between the cells of the CSV.
     """
     to_score = joined.where(TO_SCORE)
     why = F.when(F.col("predicted_label").isNull(), NOT_ANSWERED).when(F.col("needs_review"), UNCERTAIN)
@@ -128,9 +147,26 @@ def review_list(
     lines = count_and_yield()
     first = next(lines, None)
     if first is not None:
-        header = record(REVIEW_COLUMNS, separator)
-        found.keys, _ = write_parts(OutputKeys(run.run_id).review, header, chain([first], lines), put)
+        key, header = OutputKeys(run.run_id).review, record(REVIEW_COLUMNS, separator)
+        with WorkbookParts(key, layout(run, labels, separator), put, part_rows=PART_ROWS) as parts:
+            texts = chain([first], lines)
+            found.keys, _ = write_parts(key, header, parts.following(texts) if excel else texts, put)
+            found.keys += parts.finish() if excel else []
     return found
+
+
+def layout(run: Run, labels: Collection[str], separator: str) -> Layout:
+    """Return how the workbook looks: whole texts to read, and a drop-down of the labels to choose from."""
+    return Layout(
+        header=REVIEW_COLUMNS,
+        separator=separator,
+        created=run.answered_at,
+        widths={"text": TEXT_WIDTH, "suggestion": 28, "alternatives": 36, "top_terms": 36, "label": 28},
+        wrapped=("text", "alternatives", "top_terms"),
+        numbers=("confidence",),
+        labels=[*sorted(labels, key=lambda label: (label.casefold(), label)), NOT_A_COMPLAINT] if labels else [],
+        label_column="label",
+    )
 
 
 def _page_row(row: Any, separator: str) -> PageRow:

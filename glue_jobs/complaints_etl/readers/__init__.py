@@ -110,7 +110,7 @@ def read_tables(files: Sequence[SourceFile], aliases: Sequence[Aliases]) -> Tabl
             renamed = next(of)
             for row in part.rows:
                 values = {renamed.get(name, name): value for name, value in row.values.items()}
-                yield row._replace(number=next(number), values=values)
+                yield row._replace(number=next(number), values={**dict.fromkeys(header, ""), **values} if values else {})
 
     return Table(file_format, rows())
 

@@ -42,7 +42,10 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ..
         (["replay", RUN], {"run_id": RUN, "replays": RUN, "redriven": True}),
         (["replay"], {"resent": 2}),
         (["report"], {"run_id": RUN, "file": f"report-{RUN}.html"}),
-        (["review", "pull", "--out", "list.csv"], {"run_id": RUN, "file": "list.csv", "page": "list.html"}),
+        (
+            ["review", "pull", "--out", "list.csv"],
+            {"run_id": RUN, "file": "list.csv", "workbook": "list.xlsx", "page": "list.html"},
+        ),
         (["generate", "--out", "a.csv", "--rows", "5"], {"file": "a.csv", "rows": 5, "labelled": True}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

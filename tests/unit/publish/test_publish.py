@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,8 +44,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from python_calamine import CalamineWorkbook
 
 from stacks.config import load_settings
+from tests.unit.etl.workbooks import archive, parts_of
 
 RUN = Run(
     run_id="20261124-100000-abcdef01", model_version="3", answered_at=datetime(2026, 11, 24, 10, 5, tzinfo=UTC), audit_sample=2
@@ -138,13 +141,28 @@ def put(stored: Stored) -> Callable[[str, IO[bytes]], None]:
     return work
 
 
+def filled_in(workbook: bytes, label: str) -> bytes:
+    """Return a review list with the same label in each row."""
+    parts = parts_of(workbook)
+    sheet = parts["xl/worksheets/sheet1.xml"].decode()
+    cell = rf'\1<c r="I\2" t="inlineStr"><is><t>{label}</t></is></c></row>'
+    sheet = re.sub(r'(<row r="((?!1")\d+)">.*?)</row>', cell, sheet, flags=re.DOTALL)
+    return archive({**parts, "xl/worksheets/sheet1.xml": sheet.encode()})
+
+
+def shown(workbook: bytes) -> list[list[str]]:
+    """Return the cells of the first sheet of a workbook; a confidence has four decimals, as in a CSV."""
+    rows = CalamineWorkbook.from_object(io.BytesIO(workbook)).get_sheet_by_index(0).iter_rows()
+    return [[cell if isinstance(cell, str) else f"{cell:.4f}" for cell in row] for row in rows]
+
+
 def table(content: bytes, delimiter: str = ",") -> list[dict[str, str]]:
     assert content.startswith(b"\xef\xbb\xbf")
     return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=delimiter, strict=True))
 
 
 @pytest.fixture(scope="module")
-def exported(prepared: Prepared, answers: DataFrame) -> Stored:
+def all_exports(prepared: Prepared, answers: DataFrame) -> Stored:
     stored: Stored = {}
 
     def put(key: str, body: IO[bytes]) -> None:
@@ -152,6 +170,12 @@ def exported(prepared: Prepared, answers: DataFrame) -> Stored:
 
     export_files(join_answers(prepared.records, answers), prepared.rejected, prepared.report, RUN, put)
     return stored
+
+
+@pytest.fixture
+def exported(all_exports: Stored) -> Stored:
+    """Those for programs."""
+    return {key: body for key, body in all_exports.items() if key.endswith(".csv")}
 
 
 @pytest.mark.slow
@@ -166,6 +190,20 @@ def test_each_dropped_file_has_an_export_with_a_line_for_every_row(exported: Sto
         == list(read.values())
         == [5, 2, 1, 0, 1]
     )
+
+
+@pytest.mark.slow
+def test_each_export_is_also_a_workbook_with_the_same_rows(all_exports: Stored) -> None:
+    workbooks = {key: body for key, body in all_exports.items() if key.endswith(".xlsx")}
+    assert set(workbooks) == {
+        "quejas/julio.xlsx", "julio.jsonl.xlsx", "labelled.xlsx", "empty_table.xlsx", "no_text.xlsx",
+    }  # fmt: skip
+    for key, body in workbooks.items():
+        mark = ";" if key == "quejas/julio.xlsx" else ","
+        rows = list(
+            csv.reader(io.StringIO(all_exports[key.replace("xlsx", "csv")].decode("utf-8-sig"), newline=""), delimiter=mark)
+        )
+        assert shown(body) == [[spreadsheet.active(cell) for cell in row] for row in rows]
 
 
 @pytest.mark.slow
@@ -290,6 +328,7 @@ def test_parts_of_an_export_hold_each_row_once(prepared: Prepared, answers: Data
 
     first = next(export for export in exports if export.source_file == "quejas/julio.csv")
     assert len(first.keys) == 3
+    assert [len(shown(stored[key])) for key in first.excel_keys] == [3, 3, 2]
     numbers = [row["radicado"] for key in first.keys for row in table(stored[key], ";")]
     assert numbers == ["'=1+1", "2", "3", "", "4"]
 
@@ -329,14 +368,18 @@ def test_the_review_list_has_the_most_instructive_first_and_then_a_sample(
         {**answer(names[2]), "label": None, "confidence": None, "needs_review": None, "error": "text is empty"},
     ]
     joined = join_answers(prepared.records, spark.createDataFrame(found, ANSWER))
-    made = review_list(joined, RUN, put)
+    made = review_list(joined, RUN, put, labels=["fees", "access"])
     keys = made.keys
 
+    assert [key.rpartition("/")[2] for key in keys] == ["review.csv", "review.xlsx"]
     assert made.counts == {"not answered": 1, "uncertain": 2, "audit sample": 0}
     rows = table(stored[keys[0]])
     assert list(rows[0]) == list(REVIEW_COLUMNS)
     assert [spreadsheet.active(row["complaint_id"]) for row in rows] == [names[2], names[1], names[0]]
     assert [row["confidence"] for row in rows] == ["", "0.3000", "0.4000"]
+    assert shown(stored[keys[1]])[1:] == [[spreadsheet.active(cell) for cell in row.values()][:8] for row in rows]
+    sheets = CalamineWorkbook.from_object(io.BytesIO(stored[keys[1]]))
+    assert list(sheets.get_sheet_by_name("ptmlops_labels").iter_rows()) == [["access"], ["fees"], ["ptmlops_not_a_complaint"]]
     assert {row["label"] for row in rows} == {""}
     # The page gets the same rows, with what their cells were before they were made inert.
     assert [row.cells["complaint_id"] for row in made.first.rows] == [names[2], names[1], names[0]]
@@ -387,27 +430,30 @@ def test_rows_between_rare_labels_come_before_equally_uncertain_ones(spark: Spar
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("respelled", [False, True])
+@pytest.mark.parametrize("name", ["review.xlsx", "review.csv"])
 def test_a_review_list_comes_back_as_training_data_with_its_texts_and_ids_as_they_were(
-    spark: SparkSession, prepared: Prepared, answers: DataFrame, tmp_path: Path, *, respelled: bool
+    spark: SparkSession, prepared: Prepared, answers: DataFrame, tmp_path: Path, name: str
 ) -> None:
-    """Also in an environment that calls its columns otherwise, and after a spreadsheet saved it in its own way."""
+    """Also in an environment that calls its columns otherwise, and the CSV after a spreadsheet saved it in its own way."""
+    respelled = name == "review.csv"
     uncertain = answers.withColumn("needs_review", F.lit(True))
     found: list[bytes] = []
-    review_list(join_answers(prepared.records, uncertain), RUN, lambda _, body: found.append(body.read()))
+    review_list(
+        join_answers(prepared.records, uncertain), RUN, lambda _, body: found.append(body.read()), labels=["Acceso", "Pagos"]
+    )
     rows = table(found[0])
     out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, REVIEW_COLUMNS, delimiter=";" if respelled else ",")
+    writer = csv.DictWriter(out, REVIEW_COLUMNS, delimiter=";")
     writer.writeheader()
     for row in rows:
-        day = "/".join(reversed(row["received_at"].split("-"))) if respelled else row["received_at"]
+        day = "/".join(reversed(row["received_at"].split("-")))
         writer.writerow({**row, "received_at": day, "label": "Acceso"})
     cup = "?" if respelled else "☕"
-    body = out.getvalue().replace("☕", cup).encode("cp1252" if respelled else "utf-8-sig")
+    body = out.getvalue().replace("☕", cup).encode("cp1252") if respelled else filled_in(found[1], "Acceso")
     columns = {"complaint_id": ["x"], "text": ["cuerpo"], "label": ["tipo"], "received_at": ["dia"]}
     changed = {"columns": columns, "max_reject_share": 0.0}
 
-    taught = prepare_files(spark, {"review.csv": body}, "20261125-100000-abcdef01", tmp_path, changed)
+    taught = prepare_files(spark, {name: body}, "20261125-100000-abcdef01", tmp_path, changed)
 
     before = {row["complaint_id"]: row for row in prepared.records.collect()}
     again = taught.records.collect()

@@ -36,7 +36,7 @@ def is_left_by_system(key: str) -> bool:
 def file_ending(name: str) -> str | None:
     """Return the supported ending of a file's name, without `.gz`, or None."""
     lower = name.lower()
-    endings = SUPPORTED_ENDINGS
+    endings: tuple[str, ...] = SUPPORTED_ENDINGS
     if lower.endswith(".gz"):
         lower, endings = lower[: -len(".gz")], TEXT_ENDINGS
     return next((ending for ending in endings if lower.endswith(ending)), None)

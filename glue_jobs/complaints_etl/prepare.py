@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from complaints_etl.checkpoint import checkpoint
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.prepare_report import build_report
+from complaints_etl.readers import workbook
 from complaints_etl.readers.packed import tables_in
 from complaints_etl.readers.storage import SourceFile
 from complaints_etl.records.annotate import AnnotationOptions
@@ -111,6 +112,7 @@ def prepare(
     files = list_tables(files)
     options = _annotation_options(settings, salt)
     columns = _choose_columns(spark, files, settings, options.labels, served_labels=served_labels, earlier_index=earlier_index)
+    workbook.release()
     files_read = read_files(spark, files, columns.aliases, options, part_bytes=part_bytes)
     # All later passes read these rows. They are cached on disk, which is as fast as in memory. In memory, Spark keeps them in
     # pieces of 1 MB. Each takes 2 MB of a heap with regions of 1 MB, so that 2.5 million rows end in OutOfMemoryError.

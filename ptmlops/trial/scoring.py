@@ -55,7 +55,7 @@ def score(
 
     folder = base / "score" / "runs" / "try"
     columns = ["source_file", "row_number", "complaint_id", "status", "duplicate_of", "text"]
-    before = _rows_before(json.loads((folder / "report.json").read_text(encoding="utf-8")))
+    before = rows_before(json.loads((folder / "report.json").read_text(encoding="utf-8")))
 
     def place(row: Mapping[str, Any]) -> int:
         return before[row["source_file"]] + int(row["row_number"])
@@ -97,7 +97,7 @@ def score(
     return counts
 
 
-def _rows_before(report: Mapping[str, Any]) -> dict[str, int]:
+def rows_before(report: Mapping[str, Any]) -> dict[str, int]:
     """Return, for each table of a workbook or zip archive, how many rows the tables before it have."""
     before, total = {}, 0
     for file in report["files"]:

@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import IO, Self
+from typing import IO, NamedTuple, Self
 
 import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
@@ -76,12 +76,12 @@ class Workbook:
         self.rows, self.size = 0, 0  # without the header; bytes of the sheet
         self.file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
         self._zip = zipfile.ZipFile(self.file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL)
-        parts, styles = _frame(layout)
-        before, self._after = parts.pop(_SHEET_PART)
-        for name, content in parts.items():
+        frame = _frame(layout)
+        for name, content in frame.parts.items():
             self._zip.writestr(_entry(name), content, zipfile.ZIP_DEFLATED, _LEVEL)
         self._sheet = self._zip.open(_entry(_SHEET_PART), "w")
-        self._sheet.write(before)
+        self._sheet.write(frame.before)
+        self._after = frame.after
         self._lines: list[str] = []
         self._reader = csv.reader(self._next_lines(), delimiter=layout.separator)
         text = ' t="inlineStr"{}><is><t xml:space="preserve">'
@@ -89,8 +89,8 @@ class Workbook:
             (
                 f'<c r="{xl_col_to_name(place)}',
                 name in layout.numbers,
-                f'"{text.format(styles[place][0])}',
-                f'"{text.format(styles[place][1])}',
+                f'"{text.format(frame.styles[place][0])}',
+                f'"{text.format(frame.styles[place][1])}',
             )
             for place, name in enumerate(layout.header)
         ]
@@ -220,11 +220,22 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def _frame(layout: Layout) -> tuple[dict[str, bytes | tuple[bytes, bytes]], list[tuple[str, str]]]:
-    """Return the parts of the workbook, that of the sheet as what is before and behind its rows; and each column's styles.
+class _Frame(NamedTuple):
+    """A workbook without its rows.
 
-    A column has two styles, as attributes of a cell: for texts, and for those that would be formulas if a person typed them.
+    Attributes:
+        parts: its parts without the sheet.
+        before, after: the sheet, around its rows.
+        styles: per column, as attributes of a cell: for texts, and for those that would be formulas if a person typed them.
     """
+
+    parts: dict[str, bytes]
+    before: bytes
+    after: bytes
+    styles: list[tuple[str, str]]
+
+
+def _frame(layout: Layout) -> _Frame:
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True, "constant_memory": True})
     book.set_properties({"created": layout.created.replace(tzinfo=None)})
@@ -253,14 +264,12 @@ def _frame(layout: Layout) -> tuple[dict[str, bytes | tuple[bytes, bytes]], list
         sheet.data_validation(1, column, MAX_ROWS - 1, column, {"validate": "list", "source": source, "error_type": "warning"})
     book.close()
     with zipfile.ZipFile(out) as made:
-        parts: dict[str, bytes | tuple[bytes, bytes]] = {name: made.read(name) for name in made.namelist()}
-    xml = parts[_SHEET_PART]
-    assert isinstance(xml, bytes)  # noqa: S101 - as it was read
-    before, sample, after = re.split(rb'(<row r="2".*?</row>)', xml, maxsplit=1, flags=re.DOTALL)
-    # The size of the sheet is not known before the last row, and may be absent.
-    parts[_SHEET_PART] = (re.sub(rb"<dimension [^>]*>", b"", before), after)
+        parts = {name: made.read(name) for name in made.namelist()}
+    before, sample, after = re.split(rb'(<row r="2".*?</row>)', parts.pop(_SHEET_PART), maxsplit=1, flags=re.DOTALL)
     found = [f" {style.decode()}" for style in re.findall(rb's="\d+"', sample)]
-    return parts, list(zip(found[::2], found[1::2], strict=True))
+    # The size of the sheet is not known before the last row, and may be absent.
+    before = re.sub(rb"<dimension [^>]*>", b"", before)
+    return _Frame(parts, before, after, list(zip(found[::2], found[1::2], strict=True)))
 
 
 def cell_text(name: str) -> str:

@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 from complaints_etl.readers.blocks import BLOCK_BYTES, HARMLESS_BYTES, MAX_UNPACK_RATIO
 from complaints_etl.readers.table import UnreadableFileError
@@ -166,7 +167,7 @@ class _Ranges(io.RawIOBase):
         self._place = place
         return place
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+    def readinto(self, buffer: Any, /) -> int:
         block = self._read_range(self._place, min(self._place + len(buffer), self._size)) if self._place < self._size else b""
         buffer[: len(block)] = block
         self._place += len(block)

@@ -121,7 +121,7 @@ def test_every_sheet_with_a_text_column_is_read_and_others_have_no_rows() -> Non
     table = read(body)
     assert table.columns == {"text": "texto", "complaint_id": "id", "label": "Motivo"}
     assert [(row.number, row.line, dict(row.values)) for row in table.rows] == [
-        (1, 2, {"id": "P1", "texto": "uno"}), (2, 2, {"id": "P2", "texto": "dos", "Motivo": "cobros"}),
+        (1, 2, {"id": "P1", "texto": "uno", "Motivo": ""}), (2, 2, {"id": "P2", "texto": "dos", "Motivo": "cobros"}),
     ]  # fmt: skip
 
 

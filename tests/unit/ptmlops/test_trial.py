@@ -13,6 +13,7 @@ from ptmlops.source_roots import add_source_roots_to_path
 from ptmlops.trial import checks, notes, scoring
 from ptmlops.views.trial import show_trial
 from stacks.config import load_settings
+from tests.unit.etl.workbooks import workbook
 
 SETTINGS = load_settings("local")
 add_source_roots_to_path()
@@ -274,3 +275,36 @@ def test_a_file_to_score_need_not_have_the_named_columns(tmp_path: Path) -> None
     path.write_text("Caso,queja\n1,Otra queja\n", encoding="utf-8")
     named = {"text": "¿Qué pasó?", "label": "Clase", "complaint_id": "caso", "received_at": ""}
     assert checks.named_in(path, SETTINGS, named) == {"complaint_id": "caso", "received_at": ""}
+
+
+def test_the_sheets_of_a_workbook_are_read_as_one_table(tmp_path: Path) -> None:
+    path = tmp_path / "quejas.xlsx"
+    header = ["Radicado", "Descripción", "Motivo"]
+    path.write_bytes(
+        workbook(
+            {
+                "Portada": [["Informe"]],
+                "Enero": [header, ["0001", "el cajero no entrega billetes", "cajero"]],
+                "Febrero": [["Motivo", "Texto"], ["app", "la app se cierra sola"]],
+            }
+        )
+    )
+    table = checks.read_file(path, SETTINGS)
+    assert (table.columns["text"], table.columns["label"]) == ("Descripción", "Motivo")
+    assert [(row.number, row.values["Descripción"], row.values["Motivo"]) for row in table.rows] == [
+        (1, "el cajero no entrega billetes", "cajero"), (2, "la app se cierra sola", "app"),
+    ]  # fmt: skip
+    path.write_bytes(workbook({"Enero": [["fecha", "valor"], ["2026-01-01", 3]]}))
+    with pytest.raises(OperatorError, match="fecha, valor"):
+        checks.read_file(path, SETTINGS)
+    old = tmp_path / "quejas.xls"
+    old.write_bytes(b"\xd0\xcf\x11\xe0")
+    with pytest.raises(OperatorError, match=r"save it as an Excel workbook \(\.xlsx\)"):
+        checks.read_file(old, SETTINGS)
+
+
+def test_rows_of_several_tables_are_numbered_one_after_the_other() -> None:
+    files = [
+        {"key": f"a.xlsx/{name}", "rows": {"read": rows}} for name, rows in (("Portada", 0), ("Enero", 3), ("Febrero", 2))
+    ]
+    assert scoring.rows_before({"files": files}) == {"a.xlsx/Portada": 0, "a.xlsx/Enero": 0, "a.xlsx/Febrero": 3}

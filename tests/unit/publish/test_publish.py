@@ -377,7 +377,7 @@ def test_the_review_list_has_the_most_instructive_first_and_then_a_sample(
     assert list(rows[0]) == list(REVIEW_COLUMNS)
     assert [spreadsheet.active(row["complaint_id"]) for row in rows] == [names[2], names[1], names[0]]
     assert [row["confidence"] for row in rows] == ["", "0.3000", "0.4000"]
-    assert shown(stored[keys[1]])[1:] == [[spreadsheet.active(cell) for cell in row.values()][:8] for row in rows]
+    assert shown(stored[keys[1]])[1:] == [[spreadsheet.active(cell) for cell in row.values()] for row in rows]
     sheets = CalamineWorkbook.from_object(io.BytesIO(stored[keys[1]]))
     assert list(sheets.get_sheet_by_name("ptmlops_labels").iter_rows()) == [["access"], ["fees"], ["ptmlops_not_a_complaint"]]
     assert {row["label"] for row in rows} == {""}

@@ -174,7 +174,7 @@ def test_files_that_are_no_tables_are_reported_and_have_no_rows(run: Run) -> Non
         lambda key, part: stored.update({key: part.read()}),
     )
     assert [export.source_file for export in exports] == ["agosto/pocas.csv"]
-    assert [key.rpartition("/")[2] for key in stored] == ["pocas.csv"]
+    assert [key.rpartition("/")[2] for key in stored] == ["pocas.csv", "pocas.xlsx"]
 
 
 def test_sheets_and_members_of_archives_are_accounted_for_like_files(run: Run) -> None:

@@ -80,7 +80,7 @@ def run(
                 preparation.wait_for("labelled")
                 report = _prepare_report(base / "labelled")
                 usable, rare = len(report["labels"]), len(report["rare_labels"])
-                columns = {"labelled": report["files"][0]["columns"]}
+                columns = {"labelled": columns_read(report)}
                 checks.check_labels(labelled, settings, column=columns["labelled"]["label"], enough=usable, rare=rare)
                 report_progress(accounting(report["rows"]))
             # Spark prepares the file to score meanwhile.
@@ -88,7 +88,7 @@ def run(
             if score:
                 with step("Score") as report_progress:
                     preparation.wait_for("score")
-                    columns["score"] = _prepare_report(base / "score")["files"][0]["columns"]
+                    columns["score"] = columns_read(_prepare_report(base / "score"))
                     predictions = base / checks.PREDICTIONS
                     document["scored"] = scoring.score(base, score, predictions, settings, report_progress, named=score_named)
                 document["notes"] += filter(None, [unread_dates(_prepare_report(base / "score"), "the file to score")])
@@ -117,6 +117,14 @@ def _publish_results(base: Path, out: Path) -> list[Path]:
             part.unlink(missing_ok=True)
         published.append(out / name)
     return published
+
+
+def columns_read(report: Mapping[str, Any]) -> dict[str, str]:
+    """Return the file's column for each of ours. Of several tables in a file, the first that has such a column counts."""
+    columns: dict[str, str] = {}
+    for file in report["files"]:
+        columns = {**file["columns"], **columns}
+    return columns
 
 
 def _prepare_report(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from ptmlops.errors import OperatorError
 from ptmlops.source_roots import add_source_roots_to_path
-from ptmlops.trial import checks, notes, scoring
+from ptmlops.trial import checks, flow, notes, scoring
 from ptmlops.views.trial import show_trial
 from stacks.config import load_settings
 from tests.unit.etl.workbooks import workbook
@@ -301,6 +301,14 @@ def test_the_sheets_of_a_workbook_are_read_as_one_table(tmp_path: Path) -> None:
     old.write_bytes(b"\xd0\xcf\x11\xe0")
     with pytest.raises(OperatorError, match=r"save it as an Excel workbook \(\.xlsx\)"):
         checks.read_file(old, SETTINGS)
+
+
+def test_the_columns_of_a_file_are_those_of_its_first_table_with_them() -> None:
+    tables: list[dict[str, str]] = [{}, {"text": "Descripción"}, {"text": "Texto", "label": "Motivo"}]
+    assert flow.columns_read({"files": [{"columns": columns} for columns in tables]}) == {
+        "text": "Descripción",
+        "label": "Motivo",
+    }
 
 
 def test_rows_of_several_tables_are_numbered_one_after_the_other() -> None:

@@ -34,7 +34,7 @@ sys.path[:0] = [str(ROOT)]
 
 from local_aws.conformance import KINDS, OPERATIONS, cases  # noqa: E402 - found through the path above
 from local_aws.validation import problems  # noqa: E402 - as above
-from ptmlops_contracts import report, run  # noqa: E402 - found through the path above
+from ptmlops_contracts import report, review, run  # noqa: E402 - found through the path above
 from ptmlops_contracts.codes import Code  # noqa: E402
 from stacks.components import endpoints, idle_costs, supported  # noqa: E402
 from stacks.components.catalog import PREDICTIONS, RUNS  # noqa: E402
@@ -507,6 +507,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "flags": lambda: codes(report.Flag),
     "note-codes": lambda: codes(report.NoteCode),
     "record-statuses": lambda: codes(report.RecordStatus),
+    "review-reasons": lambda: codes(review.ReviewReason),
     "export-statuses": lambda: codes(run.ExportStatus),
     "run-statuses": lambda: codes(run.RunStatus),
     "report-fields": lambda: fields(report.Report),

@@ -7,10 +7,13 @@ promotes. Intervals are 95%, by bootstrap over rows.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Optional, TypedDict
 
 # A document without `schema_version` is of version 1: it has no `comparison.lower_recall`, and the gate refuses it.
 EVALUATION_VERSION = 2
+# With fewer held-out rows, readers show the cross-fitted figures instead of the held-out ones.
+MIN_HEADLINE_ROWS = 30
 # Of evaluations of two equal models, at most this share names any label in `lower_recall`.
 RECALL_ALPHA = 0.05
 # Buckets of `by_length`: (words, name); a text is in the first bucket that has more words than it.
@@ -58,21 +61,34 @@ class Coverage(TypedDict):
     threshold: Number
 
 
-class Measured(TypedDict):
-    """A model on the holdout, and where it comes from."""
+class Figures(TypedDict):
+    """How good answers are. `answered` are those that need no review."""
 
     accuracy: Number
     accuracy_interval: Interval
     macro_f1: Number
     macro_f1_interval: Interval
     expected_calibration_error: Number
+    answered_share: Number
+    answered_share_interval: Interval
+    answered_precision: Number
+    answered_precision_interval: Interval
+    per_label: dict[str, LabelMetrics]
+
+
+class CrossFitted(Figures):
+    """The training rows, each answered by models that saw neither it nor a near-copy."""
+
+    rows: int
+
+
+class Measured(Figures):
+    """A model on the holdout, and where it comes from. Models of earlier versions have no `cross_fitted`."""
+
     expected_calibration_error_by_chance: Number
     log_loss: Number
     coverage_at_target_precision: Number
     threshold: float
-    answered_share: Number
-    answered_precision: Number
-    per_label: dict[str, LabelMetrics]
     confusion: dict[str, dict[str, int]]
     reliability: list[Bin]
     coverage_curve: list[Coverage]
@@ -83,6 +99,7 @@ class Measured(TypedDict):
     code_version: str | None
     settings: dict[str, Any] | None
     labels: list[str]  # that the model knows; `per_label` also has those of the holdout. Absent in documents of before 0.3.0
+    cross_fitted: CrossFitted | None
 
 
 class MeasuredChampion(Measured):
@@ -159,6 +176,19 @@ class RefusedEvaluation(TypedDict):
     schema_version: int
     run_id: str
     refused: str
+
+
+def headline(measured: Mapping[str, Any], held_out_rows: int) -> tuple[Mapping[str, Any], bool]:
+    """Return the `Figures` of a model to show first, and whether they are the cross-fitted ones.
+
+    A handful of held-out rows says little about a model, and nothing about a label without any among them.
+
+    Args:
+        measured: the model's `Measured`.
+        held_out_rows: `Holdout.rows`.
+    """
+    cross_fitted = measured.get("cross_fitted")
+    return (cross_fitted, True) if cross_fitted and held_out_rows < MIN_HEADLINE_ROWS else (measured, False)
 
 
 def length_bucket(words: int) -> str:

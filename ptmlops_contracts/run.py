@@ -49,7 +49,7 @@ class Published(TypedDict):
 
     run_id: str
     scored: Annotated[int, "complaints that the model answered"]
-    needs_review: Annotated[int, "answers under the confidence that needs no person"]
+    needs_review: Annotated[int, "answers that a person should read"]
     not_answered: Annotated[int, "complaints that the model could not answer"]
     audit: Annotated[int, "answers drawn at random for review"]
     categories: Annotated[dict[str, int], "complaints per label"]
@@ -106,7 +106,7 @@ class _Ended(TypedDict):
     promotion: PromotionSummary
     published: Annotated[bool, "the results are complete: published.json lists their files"]
     scored: Annotated[int, "complaints that the model answered"]
-    needs_review: Annotated[int, "answers under the confidence that needs no person"]
+    needs_review: Annotated[int, "answers that a person should read"]
     not_answered: Annotated[int, "complaints that the model could not answer"]
     versions: Annotated[dict[str, str | int], "versions of Prepare, redaction, Spark and Python"]
     started_at: Annotated[str, "ISO 8601, UTC"]

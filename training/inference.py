@@ -15,6 +15,7 @@ from complaint_model.model import Model
 CONTENT_TYPES = ("application/jsonlines", "application/x-jsonlines", "application/jsonl")
 LONGEST_TEXT = 200_000  # characters; Prepare's own limit is far below
 ALTERNATIVES = 3
+UNFAMILIAR, UNCERTAIN = "unfamiliar", "uncertain"  # of ReviewReason: a model does not bring ptmlops_contracts
 
 _decode = json.JSONDecoder().raw_decode
 _encoder = json.JSONEncoder()
@@ -58,10 +59,10 @@ def _answers(lines: list[bytes], model: Model) -> list[str]:
     ranked_by[np.arange(len(ranked_by)), scores.label] = 2.0
     ranking = (-ranked_by).argsort(axis=1, kind="stable")[:, :ALTERNATIVES]
     probabilities = np.take_along_axis(scores.probabilities, ranking, axis=1).round(6).tolist()
-    # For a text without a word from training, the label is a guess, so a person should review it.
-    needs_review = ((scores.confidence < model.threshold) | ~scores.recognised).tolist()
+    certain = np.where(scores.needs_review, _quoted(UNCERTAIN), "null")
+    reasons = np.where(scores.familiar, certain, _quoted(UNFAMILIAR)).tolist()
     labels = [_quoted(label) for label in model.labels]
-    scored = zip(ranking.tolist(), probabilities, needs_review, terms, strict=True)
+    scored = zip(ranking.tolist(), probabilities, reasons, terms, strict=True)
     answers = []
     for complaint_id, text, error in parsed:
         if complaint_id is None or text is None:
@@ -71,22 +72,29 @@ def _answers(lines: list[bytes], model: Model) -> list[str]:
     return answers
 
 
-def _prediction(complaint_id: str, labels: list[str], scored: tuple[list[int], list[float], bool, list[Term]]) -> str:
-    """Return the answer that docs/contracts.md describes. `labels` are quoted. This takes half the time of `json.dumps`."""
-    ranked, chances, needs_review, terms = scored
+def _prediction(complaint_id: str, labels: list[str], scored: tuple[list[int], list[float], str, list[Term]]) -> str:
+    """Return the answer that docs/contracts.md describes. This takes half the time of `json.dumps`.
+
+    Args:
+        complaint_id: The complaint's.
+        labels: The model's labels as JSON.
+        scored: (labels in order, their probabilities, reason for a review as JSON, terms).
+    """
+    ranked, chances, review_reason, terms = scored
     others = ", ".join(
         [f'{{"label": {labels[label]}, "probability": {chance!r}}}' for label, chance in zip(ranked, chances, strict=True)]
     )
-    reasons = ", ".join([f'{{"term": {_quoted(term)}, "contribution": {contribution!r}}}' for term, contribution in terms])
+    top_terms = ", ".join([f'{{"term": {_quoted(term)}, "contribution": {contribution!r}}}' for term, contribution in terms])
     return (
         f'{{"complaint_id": {_quoted(complaint_id)}, "label": {labels[ranked[0]]}, "confidence": {chances[0]!r}, '
-        f'"alternatives": [{others}], "needs_review": {"true" if needs_review else "false"}, "top_terms": [{reasons}], "error": null}}'
+        f'"alternatives": [{others}], "needs_review": {"false" if review_reason == "null" else "true"}, '
+        f'"review_reason": {review_reason}, "top_terms": [{top_terms}], "error": null}}'
     )
 
 
 def _error(complaint_id: str | None, error: str) -> str:
     answer: dict[str, Any] = {"complaint_id": complaint_id, "label": None, "confidence": None, "alternatives": []}
-    return _encoder.encode(answer | {"needs_review": None, "top_terms": [], "error": error})
+    return _encoder.encode(answer | {"needs_review": None, "review_reason": None, "top_terms": [], "error": error})
 
 
 def output_fn(prediction: list[str], accept: str) -> tuple[str, str]:

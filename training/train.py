@@ -10,11 +10,12 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from complaint_model import artifact, compiled, provenance
+from complaint_model import artifact, compiled, evaluation, provenance
 from complaint_model.compiled import NumbaError
 from complaint_model.cross_fitting import CrossFit
 from complaint_model.fit import fit
@@ -91,6 +92,7 @@ def train(
             "expected_calibration_error": crossfit.expected_calibration_error,
             "coverage_at_target_precision": crossfit.coverage,
         },
+        "cross_fitted": _cross_fitted(crossfit, model.labels, settings.seed),
         "training_rows": len(records),
         "data_fingerprint": provenance.fingerprint(rows),
         "code_version": provenance.code_version(SOURCE),
@@ -98,6 +100,14 @@ def train(
     }
     artifact.save(model, about, model_dir, source=SOURCE, wheels=wheels)
     return crossfit
+
+
+def _cross_fitted(crossfit: CrossFit, labels: Sequence[str], seed: int) -> dict[str, Any]:
+    """Return what evaluation.json states of the training rows (ptmlops_contracts.evaluation.CrossFitted)."""
+    found = evaluation.figures(
+        crossfit.predicted, crossfit.confidence, crossfit.needs_review, crossfit.labels, labels, seed=seed
+    )
+    return {"rows": len(crossfit.labels), **found}
 
 
 def _progress(folds: int, macro_f1: float) -> None:

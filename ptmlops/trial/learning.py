@@ -73,7 +73,7 @@ def train_and_evaluate(base: Path, settings: Settings, report: dict[str, Any], s
             report_progress(quantity(about["training_rows"], "row"))
     except (TrainingError, NumbaError, DataError, ArtifactError) as error:
         raise OperatorError(str(error)) from None
-    document["cross_fitted"] = {"rows": about["training_rows"], **about["metrics"]}
+    document["cross_fitted"] = {**about["metrics"], **about["cross_fitted"]}
     document["notes"] += _note_on_copies(train_dir, test_dir)
     return document
 

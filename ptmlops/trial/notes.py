@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ptmlops.views.files import note_sentence
+from ptmlops_contracts.evaluation import MIN_HEADLINE_ROWS
 from ptmlops_contracts.report import NOTE_VALUES, OTHERS, Flag, NoteCode
 from ptmlops_contracts.words import quantity
 from stacks.config import Settings
-
-SMALL_HOLDOUT = 30  # rows
 
 
 def notes_on(report: Mapping[str, Any], document: Mapping[str, Any], settings: Settings) -> list[str]:
@@ -53,10 +52,10 @@ def notes_on(report: Mapping[str, Any], document: Mapping[str, Any], settings: S
     if rows["rejected"]:
         notes.append(f"rows rejected: {_counted(report['rejects'])}")
     held_out, usable = document["holdout"]["rows"], sum(report["labels"].values())
-    if held_out < SMALL_HOLDOUT:
+    if held_out < MIN_HEADLINE_ROWS:
         notes.append(
             f"the hash of a text decides whether it is held out, so of {quantity(usable, 'complaint')} not exactly a tenth is: "
-            f"{held_out} here; cross-fitted figures rest on all of them"
+            f"{held_out} here; the table and the first figures are therefore cross-fitted ones, which rest on all of them"
         )
     needed = settings.training.min_labelled_rows
     if usable < needed:

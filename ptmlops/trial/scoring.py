@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ptmlops.errors import OperatorError
 from ptmlops.trial.checks import NOTHING_NAMED, read_file
 from ptmlops_contracts.report import RecordStatus
+from ptmlops_contracts.review import ReviewReason
 from ptmlops_contracts.run import ExportStatus
 from ptmlops_contracts.words import quantity
 from stacks.config import Settings
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 ANSWER_COLUMNS = ("label", "confidence", "needs_review", "alternatives", "top_terms", "status", "reason")
 BATCH = 500
+UNFAMILIAR = "unfamiliar: the text shares too little with the labelled complaints"  # why an answer needs review
 
 Answer = Mapping[str, Any]
 
@@ -176,7 +178,7 @@ def _answer_cells(answer: Answer | None, status: str, reason: str) -> list[str]:
         "; ".join(f"{item['label']} {item['probability']:.2f}" for item in answer["alternatives"]),
         "; ".join(item["term"] for item in answer["top_terms"]),
         status,
-        "",
+        UNFAMILIAR if answer["review_reason"] == ReviewReason.UNFAMILIAR else "",
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -12,17 +12,18 @@ from rich.text import Text
 
 from ptmlops.trial.scoring import counted
 from ptmlops.views.files import columns_line
+from ptmlops_contracts.evaluation import headline
 from ptmlops_contracts.words import quantity
 
 SHOWN_LABELS = 25
-MIN_INTERVAL_ROWS = 30  # draws of fewer rows say little about macro-F1 (complaint_model/notes.py has the same limit)
 
 
 def show_trial(document: dict[str, Any], *, target_source: str) -> None:
     """Print what evaluation.json holds, and where its target precision comes from."""
     out = Console(highlight=False)
-    labels = sorted(document["candidate"]["per_label"].items(), key=lambda item: -item[1]["support"])
-    table = Table("label", "precision", "recall", "F1", "held-out rows", box=None)
+    figures, is_cross_fitted = _headline(document)
+    labels = sorted(figures["per_label"].items(), key=lambda item: -item[1]["support"])
+    table = Table("label", "precision", "recall", "F1", "rows" if is_cross_fitted else "held-out rows", box=None)
     for column in table.columns[1:]:
         column.justify = "right"
     for label, row in labels[:SHOWN_LABELS]:
@@ -45,28 +46,41 @@ def show_trial(document: dict[str, Any], *, target_source: str) -> None:
 
 
 def _numbers(document: dict[str, Any], target_source: str) -> list[tuple[str, str]]:
-    candidate, crossed, rows = document["candidate"], document["cross_fitted"], document["holdout"]["rows"]
-    held_out = quantity(rows, "held-out complaint")
-    enough = rows >= MIN_INTERVAL_ROWS
-    interval = _interval(candidate["macro_f1_interval"]) if enough else f" ({held_out}: too few for an interval)"
+    figures, is_cross_fitted = _headline(document)
+    candidate, crossed = document["candidate"], document["cross_fitted"]
+    held_out = quantity(document["holdout"]["rows"], "held-out complaint")
+    on_all = f"on all {crossed['rows']:,}"
     numbers = [
-        ("macro-F1", f"{_three_digits(candidate['macro_f1'])}{interval}"),
-        ("accuracy", f"{_three_digits(candidate['accuracy'])}{_interval(candidate['accuracy_interval'])} on {held_out}"),
-        ("calibration error", _three_digits(candidate["expected_calibration_error"])),
+        ("macro-F1", _with_interval(figures, "macro_f1")),
         (
-            "needs no review",
-            f"{_three_digits(candidate['answered_share'])} of them, with precision "
-            f"{_three_digits(candidate['answered_precision'])} (target {document['target_precision']:g}, {target_source})",
+            "accuracy",
+            f"{_with_interval(figures, 'accuracy')} {f'{on_all}, cross-fitted' if is_cross_fitted else f'on {held_out}'}",
         ),
-        ("cross-fitted", f"macro-F1 {crossed['macro_f1']:.3f}, accuracy {crossed['accuracy']:.3f} on all {crossed['rows']:,}"),
+        ("calibration error", _three_digits(figures["expected_calibration_error"])),
+        ("needs no review", f"{_with_interval(figures, 'answered_share')} of them"),
+        (
+            "their precision",
+            f"{_with_interval(figures, 'answered_precision')} (target {document['target_precision']:g}, {target_source})",
+        ),
     ]
+    if is_cross_fitted:  # macro-F1 of a few rows leaves out labels that none of them has
+        numbers.append(("held out", f"accuracy {_with_interval(candidate, 'accuracy')} on {held_out}"))
+    else:
+        both = f"macro-F1 {_with_interval(crossed, 'macro_f1')}, accuracy {_with_interval(crossed, 'accuracy')}"
+        numbers.append(("cross-fitted", f"{both} {on_all}"))
     if scored := document.get("scored"):
         numbers.append(("predictions", f"{counted(scored)}; {scored['needs_review']:,} to review"))
     return numbers
 
 
-def _interval(bounds: Sequence[float] | None) -> str:
-    return f" (95% interval {bounds[0]:.3f} to {bounds[1]:.3f})" if bounds else ""
+def _headline(document: dict[str, Any]) -> tuple[Mapping[str, Any], bool]:
+    """Return the figures that come first, and whether they are cross-fitted ones: those of the model of all rows."""
+    return headline({**document["candidate"], "cross_fitted": document["cross_fitted"]}, document["holdout"]["rows"])
+
+
+def _with_interval(figures: Mapping[str, Any], name: str) -> str:
+    bounds = figures[f"{name}_interval"]
+    return _three_digits(figures[name]) + (f" (95% interval {bounds[0]:.3f} to {bounds[1]:.3f})" if bounds else "")
 
 
 def _three_digits(value: float | None) -> str:

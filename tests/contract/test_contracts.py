@@ -13,7 +13,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from local_aws import ROOT
-from ptmlops_contracts import evaluation, files, keys, ledger, report, run, run_ids, state
+from ptmlops_contracts import evaluation, files, keys, ledger, report, review, run, run_ids, state
 from ptmlops_contracts.keys import ModelKeys, OutputKeys, PreparedKeys
 
 RUN = "20260715-093000-0123abcd"
@@ -143,7 +143,15 @@ def test_documents_and_ledger_items_carry_a_version() -> None:
 
 
 def test_every_code_has_a_sentence() -> None:
-    for codes in (report.Reason, report.Flag, report.NoteCode, report.RecordStatus, run.RunStatus, run.ExportStatus):
+    for codes in (
+        report.Reason,
+        report.Flag,
+        report.NoteCode,
+        report.RecordStatus,
+        run.RunStatus,
+        run.ExportStatus,
+        review.ReviewReason,
+    ):
         for code in codes:
             assert len(code.description) > 10, code
             assert f"{code}" == code == code.value
@@ -162,6 +170,7 @@ def test_the_types_of_the_evaluation_have_the_fields_of_its_schema() -> None:
         (evaluation.RefusedEvaluation, schema["$defs"]["refused"]["properties"]),
         (evaluation.Holdout, schema["properties"]["holdout"]["properties"]),
         (evaluation.MeasuredChampion, measured),
+        (evaluation.CrossFitted, schema["$defs"]["cross_fitted"]["properties"]),
         (evaluation.LabelMetrics, measured["per_label"]["additionalProperties"]["properties"]),
         (evaluation.Bin, measured["reliability"]["items"]["properties"]),
         (evaluation.Coverage, measured["coverage_curve"]["items"]["properties"]),

@@ -57,6 +57,6 @@ class ScoreArrays(NamedTuple):
 
     probabilities: Floats  # (texts, labels)
     label: Ints  # (texts,)
-    recognised: Bools  # (texts,)
+    features: Ints  # (texts, 3) distinct words that training saw, features that it saw, features
     contributions: Floats  # (texts, terms) of the strongest terms, padded with 0; (texts, 0) if nothing is explained
     spans: Ints  # (texts, terms, 5) start and end byte of the left word and of the right word, and their distance in words

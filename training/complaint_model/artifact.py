@@ -47,7 +47,8 @@ MAX_MEMBERS = 1000
 MAX_JSON_BYTES = 16_000_000
 PIECE_BYTES = 1 << 16
 LONGEST_DETAIL = 200  # characters of an error or value, in a message
-ABOUT = {"training_rows": int, "data_fingerprint": str, "code_version": str, "settings": dict}  # if they are known
+# What evaluation.json repeats of a model, if the model has it.
+ABOUT = {"training_rows": int, "data_fingerprint": str, "code_version": str, "settings": dict, "cross_fitted": dict}
 
 
 class ArtifactError(Exception):
@@ -82,6 +83,8 @@ def save(model: Model, about: dict[str, Any], folder: Path, *, source: Path | No
         "labels": list(model.labels),
         "new_word_idf": model.new_word_idf,
         "threshold": model.threshold,
+        "min_known_words": model.min_known_words,
+        "min_known_share": model.min_known_share,
         "max_skip": model.max_skip,
         "lead_words": model.lead_words,
         "bucket_bits": BITS,
@@ -256,12 +259,23 @@ def _model(content: dict[str, Any], arrays: dict[str, Any]) -> Model:
             raise ValueError(f"{name} is not a number of words from 0 to {most}")
     if not isinstance(threshold, float) or not 0 <= threshold <= 1:
         raise ValueError("threshold is not a probability")
+    # Models of earlier versions lack these two: only a text without a known word is unfamiliar to them.
+    min_known_words, min_known_share = content.get("min_known_words", 0), content.get("min_known_share", 0.0)
+    if (
+        type(min_known_words) is not int
+        or min_known_words < 0
+        or not isinstance(min_known_share, float)
+        or not 0 <= min_known_share <= 1
+    ):
+        raise ValueError("min_known_words is not a number of words, or min_known_share not a share")
     return Model(
         labels=tuple(labels),
         new_word_idf=new_word_idf,
         max_skip=content["max_skip"],
         lead_words=content["lead_words"],
         threshold=threshold,
+        min_known_words=min_known_words,
+        min_known_share=min_known_share,
         **arrays,
     )
 

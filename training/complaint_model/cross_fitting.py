@@ -14,9 +14,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from complaint_model import checkpoints, svm
-from complaint_model.arrays import Floats, Ints
+from complaint_model.arrays import Bools, Floats, Ints
 from complaint_model.bootstrap import draw_macro_f1
-from complaint_model.calibration import calibrate
+from complaint_model.calibration import calibrate, threshold_for
 from complaint_model.metrics import calibration_error, confusion_counts, coverage_at, macro_f1
 from complaint_model.settings import Settings
 
@@ -31,6 +31,9 @@ class CrossFit:
     probabilities: Floats  # (rows, labels)
     predicted: Ints  # (rows,)
     confidence: Floats  # (rows,) probability of the predicted label
+    labels: Ints  # (rows,) the given ones
+    threshold: float  # calibration.threshold_for
+    needs_review: Bools  # (rows,)
     macro_f1: float
     macro_f1_error: float  # standard error over rows
     accuracy: float
@@ -150,10 +153,14 @@ def evaluate_cross_fit(scores: Floats, labels: Ints, fold: Ints, settings: Setti
     count = scores.shape[1]
     right = predicted == labels
     confidence = probabilities[np.arange(len(labels)), predicted]
+    threshold = threshold_for(confidence, right, settings.target_precision)
     return CrossFit(
         probabilities=probabilities,
         predicted=predicted,
         confidence=confidence,
+        labels=labels,
+        threshold=threshold,
+        needs_review=confidence < threshold,
         macro_f1=macro_f1(confusion_counts(labels, predicted, count)),
         macro_f1_error=float(np.std(draw_macro_f1(labels, predicted, count, settings.seed, draws=ERROR_DRAWS))),
         accuracy=float(right.mean()),

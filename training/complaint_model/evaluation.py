@@ -30,6 +30,7 @@ class Answers:
 
     predicted: Ints
     confidence: Floats
+    needs_review: Bools
     probability_of_truth: Floats  # 0 if the model does not know the label
 
 
@@ -48,6 +49,7 @@ def answer_holdout(model: Model, rows: Sequence[Labelled], labels: Sequence[str]
     return Answers(
         predicted=model_numbers[scores.label],
         confidence=scores.confidence,
+        needs_review=scores.needs_review,
         probability_of_truth=np.asarray(
             [scores.probabilities[row, at] if at >= 0 else 0.0 for row, at in enumerate(truth)], dtype=np.float64
         ),
@@ -78,13 +80,8 @@ def metrics(
         seed: Of bootstrap draws.
     """
     right = answers.predicted == truth
-    answered = answers.confidence >= threshold
     return {
-        "accuracy": _number(right.mean() if len(right) else math.nan),
-        "accuracy_interval": _wilson_interval(right),
-        "macro_f1": _number(_macro_f1(truth, answers.predicted)),
-        "macro_f1_interval": _macro_f1_interval(truth, answers.predicted, len(labels), seed),
-        "expected_calibration_error": _number(calibration_error(answers.confidence, right)),
+        **figures(answers.predicted, answers.confidence, answers.needs_review, truth, labels, seed=seed),
         "expected_calibration_error_by_chance": _number(_calibration_error_by_chance(answers.confidence, seed)),
         "log_loss": _number(
             -np.log(np.maximum(answers.probability_of_truth, MIN_PROBABILITY)).mean() if len(right) else math.nan
@@ -93,14 +90,39 @@ def metrics(
             coverage_at(answers.confidence, right, target_precision) if len(right) else math.nan
         ),
         "threshold": threshold,
-        "answered_share": _number(answered.mean() if len(right) else math.nan),
-        "answered_precision": _number(right[answered].mean() if answered.any() else math.nan),
-        "per_label": _per_label(truth, answers.predicted, labels),
         "confusion": _confusion(truth, answers.predicted, labels),
         "reliability": _reliability(answers.confidence, right),
         "coverage_curve": _coverage_curve(answers.confidence, right),
         "by_language": _by([row.language or "unknown" for row in rows], truth, answers.predicted),
         "by_length": _by([_length(row.text) for row in rows], truth, answers.predicted),
+    }
+
+
+def figures(
+    predicted: Ints, confidence: Floats, needs_review: Bools, truth: Ints, labels: Sequence[str], *, seed: int
+) -> dict[str, Any]:
+    """Return the metrics that are also known of cross-fitted rows (ptmlops_contracts.evaluation.Figures).
+
+    Args:
+        predicted: (rows,) as numbers of `labels`.
+        confidence: (rows,)
+        needs_review: (rows,)
+        truth: (rows,) as numbers of `labels`.
+        labels: The names.
+        seed: Of bootstrap draws.
+    """
+    right, answered = predicted == truth, ~needs_review
+    return {
+        "accuracy": _number(right.mean() if len(right) else math.nan),
+        "accuracy_interval": _wilson_interval(right),
+        "macro_f1": _number(_macro_f1(truth, predicted)),
+        "macro_f1_interval": _macro_f1_interval(truth, predicted, len(labels), seed),
+        "expected_calibration_error": _number(calibration_error(confidence, right)),
+        "answered_share": _number(answered.mean() if len(right) else math.nan),
+        "answered_share_interval": _wilson_interval(answered),
+        "answered_precision": _number(right[answered].mean() if answered.any() else math.nan),
+        "answered_precision_interval": _wilson_interval(right[answered]),
+        "per_label": _per_label(truth, predicted, labels),
     }
 
 

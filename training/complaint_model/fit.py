@@ -18,8 +18,9 @@ from scipy.special import softmax
 
 from complaint_model import compiled, svm
 from complaint_model.arrays import Floats
-from complaint_model.calibration import fit_offsets, fit_softmax, threshold_for
+from complaint_model.calibration import fit_offsets, fit_softmax
 from complaint_model.cross_fitting import CrossFit, FoldsSoFar, assign_folds, cross_fit_scores, evaluate_cross_fit
+from complaint_model.familiarity import familiarity_limits, is_familiar
 from complaint_model.model import Model
 from complaint_model.provenance import code_version, fingerprint
 from complaint_model.records import Rows
@@ -88,6 +89,9 @@ def fit(
     scores = cross_fit_scores(matrix, labels, fold, settings, folder=checkpoints, key=key, after=so_far)
     crossfit = evaluate_cross_fit(scores, labels, fold, settings)
     report(crossfit)
+    limits = familiarity_limits(vocabulary.known_elsewhere, ~crossfit.needs_review)
+    familiar = is_familiar(vocabulary.known_elsewhere, *limits)
+    crossfit = replace(crossfit, needs_review=crossfit.needs_review | ~familiar)
 
     slope, shift = fit_softmax(scores, labels)
     offsets = fit_offsets(softmax(scores @ slope + shift, axis=1), labels)
@@ -99,7 +103,9 @@ def fit(
         offsets=offsets,
         max_skip=wanted.max_skip,
         lead_words=wanted.lead_words,
-        threshold=threshold_for(crossfit.confidence, crossfit.predicted == labels, settings.target_precision),
+        threshold=crossfit.threshold,
+        min_known_words=limits[0],
+        min_known_share=limits[1],
     ), crossfit
 
 

@@ -36,6 +36,8 @@ class Model:
     max_skip: int  # how far apart the words of a pair may be; 1 means neighbours
     lead_words: int  # how many words at the beginning of a text are features of their own, too
     threshold: float  # confidence above which labels reach the target precision
+    min_known_words: int = 0  # a text with fewer distinct words that training saw is unfamiliar
+    min_known_share: float = 0.0  # the same, if training saw a smaller share of its features
 
     @cached_property
     def index(self) -> Int32s:

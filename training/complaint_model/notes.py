@@ -7,13 +7,14 @@ from typing import Any
 
 from scipy.special import bdtr
 
+from ptmlops_contracts.evaluation import MIN_HEADLINE_ROWS
 from ptmlops_contracts.words import quantity
 
 NAMED_LABELS = 5  # in a sentence
 LONGEST_NAME = 50  # characters of a label in a sentence
 LONGEST_NOTE = 500  # characters
 UNLIKELY = 0.05
-MIN_ROWS = 30  # a label or holdout with fewer rows cannot distinguish two models
+MIN_ROWS = MIN_HEADLINE_ROWS  # a label or holdout with fewer rows cannot distinguish two models
 
 
 def notes_of(

@@ -47,12 +47,19 @@ def score(texts: Sequence[str], model: Model, out: ScoreArrays) -> None:
     """Fill `out` with the answers for the texts, as the scoring kernel does."""
     tokens = features.tokenise(texts)
     found = find_features(model, tokens)
-    out.recognised[:] = False
-    out.recognised[found.document[(found.row >= 0) & (found.bucket < PAIRS)]] = True
+    _count_features(found, out.features)
     out.probabilities[:] = softmax(_logits(model, found, len(texts)), axis=1)
     out.label[:] = choose(out.probabilities, model.offsets)
     if out.contributions.shape[1]:
         _fill_terms(texts, tokens, contributions(model, found, tokens, out.label), out)
+
+
+def _count_features(found: FoundFeatures, counts: Ints) -> None:
+    """Fill `counts` (texts, 3) as `ScoreArrays.features`. A word counts once, a pair as often as it occurs."""
+    word, known = found.bucket < PAIRS, found.row >= 0
+    times = np.where(word, 1, found.count)
+    for column, chosen in enumerate((word & known, known, np.ones_like(known))):
+        counts[:, column] = np.bincount(found.document[chosen], weights=times[chosen], minlength=len(counts))
 
 
 def _fill_terms(texts: Sequence[str], tokens: Tokens, explained: Contributions, out: ScoreArrays) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from complaint_model import compiled, features, numpy_scoring
 from complaint_model.arrays import Bools, Floats, Ints, ScoreArrays
 from complaint_model.explain import Term, terms_of
+from complaint_model.familiarity import is_familiar
 from complaint_model.model import Model
 
 TOP_TERMS = 5
@@ -23,7 +24,8 @@ class Scores:
     probabilities: Floats  # (texts, labels)
     label: Ints  # (texts,) index of the chosen label
     confidence: Floats  # (texts,) probability of the chosen label
-    recognised: Bools  # (texts,) whether training saw any word of the text
+    familiar: Bools  # (texts,) False if the text shares too little with the rows of training (familiarity.py)
+    needs_review: Bools  # (texts,) whether a person should read the text
 
 
 def score(model: Model, texts: Sequence[str]) -> Scores:
@@ -40,7 +42,7 @@ def _score(model: Model, texts: Sequence[str], *, terms: int) -> tuple[Scores, l
     out = ScoreArrays(
         probabilities=np.empty((len(texts), len(model.labels))),
         label=np.empty(len(texts), dtype=np.int64),
-        recognised=np.empty(len(texts), dtype=np.bool_),
+        features=np.empty((len(texts), 3), dtype=np.int64),
         contributions=np.zeros((len(texts), terms)),
         spans=np.zeros((len(texts), terms, 5), dtype=np.int64),
     )
@@ -48,13 +50,15 @@ def _score(model: Model, texts: Sequence[str], *, terms: int) -> tuple[Scores, l
         part = ScoreArrays(
             probabilities=out.probabilities[first:last],
             label=out.label[first:last],
-            recognised=out.recognised[first:last],
+            features=out.features[first:last],
             contributions=out.contributions[first:last],
             spans=out.spans[first:last],
         )
         _fill(model, texts[first:last], part)
     confidence = out.probabilities[np.arange(len(texts)), out.label]
-    return Scores(out.probabilities, out.label, confidence, out.recognised), terms_of(texts, out)
+    familiar = is_familiar(out.features, model.min_known_words, model.min_known_share)
+    needs_review = (confidence < model.threshold) | ~familiar
+    return Scores(out.probabilities, out.label, confidence, familiar, needs_review), terms_of(texts, out)
 
 
 def _fill(model: Model, texts: Sequence[str], out: ScoreArrays) -> None:

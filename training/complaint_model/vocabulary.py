@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from complaint_model import features
-from complaint_model.arrays import Float32s, Floats, Int32s, Ints, UInt16s, UInt32s
+from complaint_model.arrays import Bools, Float32s, Floats, Int32s, Ints, UInt16s, UInt32s
 from complaint_model.hashing import BUCKET_BITS, CHAR_BITS, WORD_BITS
 from complaint_model.settings import FeatureSettings
 from complaint_model.tfidf import inverse_document_frequency, pair_values, word_values
@@ -44,6 +44,7 @@ class Vocabulary:
     new_word_idf: float
     char_ngrams: CharNgrams | None
     columns: Ints  # (features, then n-grams) the column of each in the matrix
+    known_elsewhere: Ints  # (texts, 3) as ScoreArrays.features, if training had not seen the text
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,10 @@ def learn_vocabulary(texts: Sequence[str], wanted: FeatureSettings, *, min_rows:
     index[buckets] = columns[: len(buckets)]
     new_word_idf = float(inverse_document_frequency(np.ones(1, dtype=np.int64), len(texts))[0])
     idf[:WORD_BUCKETS][index[:WORD_BUCKETS] < 0] = new_word_idf
+    known = (index >= 0) & (frequency > min_rows)
+    known_elsewhere = [
+        _known_elsewhere(part, first, last, known) for part, (first, last) in zip(parts, features.batches(texts), strict=True)
+    ]
     char_ngrams = None
     if wanted.char_ngrams:
         char_ngrams = CharNgrams(_of_length_one(spelling, ngram_idf), ngrams.astype(np.uint32), ngram_idf)
@@ -107,7 +112,19 @@ def learn_vocabulary(texts: Sequence[str], wanted: FeatureSettings, *, min_rows:
         new_word_idf=new_word_idf,
         char_ngrams=char_ngrams,
         columns=columns,
+        known_elsewhere=np.concatenate(known_elsewhere) if known_elsewhere else np.zeros((0, 3), dtype=np.int64),
     )
+
+
+def _known_elsewhere(part: _Counts, first: int, last: int, known: Bools) -> Ints:
+    """Return `Vocabulary.known_elsewhere` of a batch of texts. A word counts once, a pair as often as it occurs."""
+    word, there = part.bucket < WORD_BUCKETS, known[part.bucket]
+    times = np.where(word, 1, part.count)
+    counts = [
+        np.bincount(part.row[chosen] - first, weights=times[chosen], minlength=last - first)
+        for chosen in (word & there, there, np.ones_like(there))
+    ]
+    return np.stack(counts, axis=1).astype(np.int64)
 
 
 def _matrix(

@@ -28,17 +28,20 @@ from complaints_etl.publish.review_page import FirstRows, PageRow
 from complaints_etl.spreadsheet import active, record
 from ptmlops_contracts.keys import OutputKeys
 from ptmlops_contracts.report import NOT_A_COMPLAINT
+from ptmlops_contracts.review import ReviewReason
 
 # Prepare accepts these names of text, label, complaint_id and received_at in every environment, so that the list can be uploaded.
 REVIEW_COLUMNS = (
     "complaint_id", "text", "suggestion", "confidence", "alternatives", "top_terms", "why", "received_at", "label",
 )  # fmt: skip
-NOT_ANSWERED, UNCERTAIN, AUDIT_SAMPLE = "not answered", "uncertain", "audit sample"  # values of the column `why`
+# Values of the column `why`.
+NOT_ANSWERED, AUDIT_SAMPLE = "not answered", "audit sample"
+UNCERTAIN, UNFAMILIAR = ReviewReason.UNCERTAIN.value, ReviewReason.UNFAMILIAR.value
 
 
 def empty_counts() -> dict[str, int]:
     """Return the number of rows per value of `why` in an empty review list."""
-    return dict.fromkeys((NOT_ANSWERED, UNCERTAIN, AUDIT_SAMPLE), 0)
+    return dict.fromkeys((NOT_ANSWERED, UNCERTAIN, UNFAMILIAR, AUDIT_SAMPLE), 0)
 
 
 @dataclass(kw_only=True)
@@ -97,7 +100,7 @@ def review_list(
 ) -> ReviewList:
     """Store the review list, as CSV and as an Excel workbook.
 
-    It begins with complaints without an answer. Uncertain answers follow, by `priority`. Last comes a random sample of
+    It begins with complaints without an answer. Uncertain and unfamiliar ones follow, by `priority`. Last comes a random sample of
     certain answers, to check the promised precision. The sample is drawn by a hash of run and complaint, so a redrive draws the same.
 
     Args:
@@ -110,7 +113,8 @@ def review_list(
         separator: between the cells of the CSV.
     """
     to_score = joined.where(TO_SCORE)
-    why = F.when(F.col("predicted_label").isNull(), NOT_ANSWERED).when(F.col("needs_review"), UNCERTAIN)
+    reason = F.coalesce("review_reason", F.lit(UNCERTAIN))  # models of earlier versions give none
+    why = F.when(F.col("predicted_label").isNull(), NOT_ANSWERED).when(F.col("needs_review"), reason)
     unsure = to_score.withColumn("why", why).where("why IS NOT NULL")
     draw = F.sha2(F.concat(F.lit(run.run_id), F.col("complaint_id")), 256)
     audit = to_score.where("NOT needs_review").orderBy(draw).limit(run.audit_sample).withColumn("why", F.lit(AUDIT_SAMPLE))

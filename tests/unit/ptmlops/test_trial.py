@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,12 @@ import pytest
 
 from ptmlops.errors import OperatorError
 from ptmlops.source_roots import add_source_roots_to_path
-from ptmlops.trial import checks, flow, notes, scoring
+from ptmlops.trial import checks, flow, learning, notes, scoring
 from ptmlops.views.trial import show_trial
+from ptmlops_contracts.keys import labelled_folder
 from stacks.config import load_settings
 from tests.unit.etl.workbooks import workbook
+from tests.unit.training.conftest import make_complaints
 
 SETTINGS = load_settings("local")
 add_source_roots_to_path()
@@ -185,15 +189,20 @@ def test_notes_name_what_a_run_would_do_differently() -> None:
     assert "redacted" not in plenty  # nothing was scored
 
 
-def evaluation(rows: int) -> dict[str, Any]:
-    candidate = {
-        "per_label": {"fees": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": rows}},
-        "macro_f1": 1.0, "macro_f1_interval": [0.5, 1.0], "accuracy": 1.0, "accuracy_interval": [0.566, 1.0],
-        "expected_calibration_error": 0.1, "answered_share": 1.0, "answered_precision": 1.0,
-    }  # fmt: skip
+def figures(value: float, low: float, support: int) -> dict[str, Any]:
+    names = ("macro_f1", "accuracy", "answered_share", "answered_precision")
     return {
-        "candidate": candidate,
-        "cross_fitted": {"rows": 60, "macro_f1": 1.0, "accuracy": 1.0},
+        "per_label": {"fees": {"precision": value, "recall": value, "f1": value, "support": support}},
+        "expected_calibration_error": 0.1,
+        **dict.fromkeys(names, value),
+        **{f"{name}_interval": [low, 1.0] for name in names},
+    }
+
+
+def evaluation(rows: int) -> dict[str, Any]:
+    return {
+        "candidate": figures(1.0, 0.5, rows),
+        "cross_fitted": {"rows": 60, **figures(0.7, 0.6, 60)},
         "holdout": {"rows": rows},
         "target_precision": 0.95,
         "notes": ["[a note]"],
@@ -208,10 +217,21 @@ def evaluation(rows: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        (5, "macro-F1 1.000 (5 held-out complaints: too few for an interval)"),
-        (1, "accuracy 1.000 (95% interval 0.566 to 1.000) on 1 held-out complaint "),
+        (29, "F1 rows fees 0.700 0.700 0.700 60 "),
+        (
+            29,
+            "macro-F1 0.700 (95% interval 0.600 to 1.000) accuracy 0.700 (95% interval 0.600 to 1.000) on all 60, cross-fitted",
+        ),
+        (29, "held out accuracy 1.000 (95% interval 0.500 to 1.000) on 29 held-out complaints"),
+        (1, "on 1 held-out complaint predictions"),
+        (30, "F1 held-out rows fees 1.000 1.000 1.000 30 "),
         (300, "macro-F1 1.000 (95% interval 0.500 to 1.000)"),
-        (300, "(target 0.95, the default)"),
+        (300, "needs no review 1.000 (95% interval 0.500 to 1.000) of them"),
+        (300, "their precision 1.000 (95% interval 0.500 to 1.000) (target 0.95, the default)"),
+        (
+            300,
+            "cross-fitted macro-F1 0.700 (95% interval 0.600 to 1.000), accuracy 0.700 (95% interval 0.600 to 1.000) on all 60",
+        ),
         (300, "predictions 9 rows: 5 scored, 1 duplicate, 3 rejected; 2 to review"),
         (300, "note [a note]"),
         (300, "columns of --labelled text: Body, with Subject; label: [Queue]; id: none; date: none"),
@@ -316,3 +336,36 @@ def test_rows_of_several_tables_are_numbered_one_after_the_other() -> None:
         {"key": f"a.xlsx/{name}", "rows": {"read": rows}} for name, rows in (("Portada", 0), ("Enero", 3), ("Febrero", 2))
     ]
     assert scoring.rows_before({"files": files}) == {"a.xlsx/Portada": 0, "a.xlsx/Enero": 0, "a.xlsx/Febrero": 3}
+
+
+@pytest.mark.slow
+def test_a_label_that_no_held_out_row_has_is_in_the_table_with_its_cross_fitted_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts, labels = make_complaints(90, seed=4, noise=0.0)
+    in_test = {index for index, label in enumerate(labels) if label != "fraud" and index % 6 == 0}
+    splits: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
+    for index, (text, label) in enumerate(zip(texts, labels, strict=True)):
+        row = {"complaint_id": f"{index:03d}", "text": text, "label": label, "group_id": f"{index}", "language": "es"}
+        splits["test" if index in in_test else "validation" if index % 6 == 1 else "train"].append(json.dumps(row))
+    for split, lines in splits.items():
+        folder = tmp_path / "labelled" / labelled_folder(split)
+        folder.mkdir(parents=True)
+        (folder / "part-0.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    report = {"labelled": {split: len(lines) for split, lines in splits.items()}, "labels": Counter(labels)}
+
+    document = learning.train_and_evaluate(tmp_path, SETTINGS, report, lambda _: nullcontext(lambda _: None))
+    show_trial(document, target_source="a test")
+
+    assert 0 < document["holdout"]["rows"] < 30
+    assert document["candidate"]["per_label"]["fraud"]["support"] == 0
+    crossed = document["cross_fitted"]
+    assert {label: row["support"] for label, row in crossed["per_label"].items()} == Counter(labels)
+    assert document["candidate"]["cross_fitted"]["rows"] == 90 - len(in_test)  # of the model that is evaluated
+    low, high = crossed["accuracy_interval"]
+    assert low < crossed["accuracy"] <= high
+    shown = " ".join(capsys.readouterr().out.split())
+    fraud = crossed["per_label"]["fraud"]
+    assert f"fraud {fraud['precision']:.3f} {fraud['recall']:.3f} {fraud['f1']:.3f} {labels.count('fraud')} " in shown
+    assert f"macro-F1 {crossed['macro_f1']:.3f} (95% interval " in shown
+    assert "on all 90, cross-fitted" in shown

@@ -64,6 +64,20 @@ def test_loading_gives_back_the_model_and_its_predictions(saved: Path) -> None:
     assert np.array_equal(expected.label, found.label)
 
 
+def test_a_model_of_an_earlier_version_answers_as_before_and_takes_any_known_word_as_familiar(saved: Path, copy: Path) -> None:
+    content = json.loads((copy / "model.json").read_text())
+    assert content.pop("min_known_words") > 1
+    assert content.pop("min_known_share") > 0
+    content["about"].pop("cross_fitted", None)
+    resign(copy, "model.json", json.dumps(content).encode())
+    texts = [*TEXTS[:20], "comisión xqzt wvkj plomf", "xqzt wvkj plomf"]
+    old, new = (scoring.score(artifact.load(folder).model, texts) for folder in (copy, saved))
+    assert np.array_equal(old.probabilities, new.probabilities)
+    assert np.array_equal(old.label, new.label)
+    assert old.familiar.tolist() == [True] * 21 + [False]
+    assert new.familiar.tolist() == [True] * 20 + [False] * 2
+
+
 def test_it_holds_arrays_json_and_its_own_code_and_no_pickle(saved: Path) -> None:
     names = set(digests(saved))
     assert {
@@ -212,6 +226,10 @@ def test_an_array_that_is_not_what_its_header_says_takes_no_memory_and_is_refuse
         ({"about": {"code_version": [1]}}, "code_version has the wrong type"),
         ({"labels": None}, "labels are not a list"),
         ({"threshold": float("inf")}, "not JSON"),
+        ({"min_known_words": 1.5}, "min_known_words is not a number of words"),
+        ({"min_known_words": -1}, "min_known_words is not a number of words"),
+        ({"min_known_share": 1.5}, "min_known_share not a share"),
+        ({"min_known_share": None}, "min_known_share not a share"),
         ({"bucket_bits": "x" * 10_000}, "do not fit together"),
     ],
 )

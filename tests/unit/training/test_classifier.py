@@ -117,7 +117,7 @@ def test_a_word_that_training_did_not_see_speaks_by_its_spelling(
     scores, terms = scoring.score_and_explain(model, ["clonarontes", "zzzz"])
     assert scores.probabilities[0, fraud] > scores.probabilities[1, fraud] + 0.02
     assert terms[1] == []
-    assert scores.recognised.tolist() == [False, False]  # a person should look: no word of them was ever seen
+    assert scores.familiar.tolist() == [False, False]  # a person should look: no word of them was ever seen
 
 
 def _check_sum(model: Model, text: str) -> None:
@@ -137,7 +137,7 @@ def test_top_terms_name_the_cause(trained: tuple[Model, CrossFit]) -> None:
     assert any("clonaron" in term.term for term in terms[0])
     assert len(terms[0]) <= 5
     assert terms[1] == []
-    assert scores.recognised.tolist() == [True, False]
+    assert scores.familiar.tolist() == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -439,7 +439,7 @@ def test_without_numba_answers_and_their_reasons_are_the_same(
     monkeypatch.setattr(compiled, "kernels", lambda: None)
     slow, slow_reasons = scoring.score_and_explain(model, texts)
     assert np.array_equal(fast.label, slow.label)
-    assert np.array_equal(fast.recognised, slow.recognised)
+    assert np.array_equal(fast.familiar, slow.familiar)
     assert np.abs(fast.probabilities - slow.probabilities).max() < 1e-12
     assert reasons == slow_reasons
 

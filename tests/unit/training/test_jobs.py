@@ -25,6 +25,7 @@ import jsonschema
 import numpy as np
 import pytest
 
+from ptmlops_contracts.review import ReviewReason
 from tests.unit.training.conftest import ROOT, make_complaints
 
 pytestmark = pytest.mark.slow
@@ -610,7 +611,9 @@ def line(text: Any, identity: Any = "1") -> bytes:
 
 def test_a_prediction_has_every_field_of_the_contract(model: Any) -> None:
     (answer,) = answers(model, line("Me cobraron dos veces la cuota de manejo 😡\u2028gracias"))
-    assert set(answer) == {"complaint_id", "label", "confidence", "alternatives", "needs_review", "top_terms", "error"}
+    names = {"complaint_id", "label", "confidence", "alternatives", "needs_review", "review_reason", "top_terms", "error"}
+    assert set(answer) == names
+    assert answer["review_reason"] == (ReviewReason.UNCERTAIN if answer["needs_review"] else None)
     assert answer["complaint_id"] == "1"
     assert answer["label"] == "billing"
     assert answer["alternatives"][0] == {"label": "billing", "probability": answer["confidence"]}
@@ -669,6 +672,7 @@ def test_a_text_with_no_known_word_goes_to_review(model: Any) -> None:
     unknown, foreign = answers(model, line("zzyzx qwertyuiop") + b"\n" + line("漢字"))
     assert unknown["needs_review"] is True
     assert foreign["needs_review"] is True
+    assert unknown["review_reason"] == foreign["review_reason"] == ReviewReason.UNFAMILIAR
     assert foreign["top_terms"] == []
 
 

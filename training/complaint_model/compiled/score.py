@@ -105,11 +105,12 @@ def score(texts: PackedTexts, model: ScoringTables, out: ScoreArrays) -> None:
             prefetch(cells, np.uint64(np.uint32(bucket[occurrence])) >> _SIX << _ONE)
         words, distinct = number_distinct(count, total if wanted else count, features)
         known, new, word_norm = _add_words(count, words, tokens, features, sums, model, flat, width)
-        out.recognised[text] = known > 0
+        out.features[text, 0] = known
         for k in range(len(logits)):
             logits[k] = model.bias[k] + totals[k + 1] * word_norm
         # Pairs and lead features make a vector of length 1 of their own, in which each occurrence counts.
-        _look_up(total - count, bucket[count:], model.directory, flat, width, absent, sums.pair_rows)
+        known += _look_up(total - count, bucket[count:], model.directory, flat, width, absent, sums.pair_rows)
+        out.features[text, 1], out.features[text, 2] = known, words + total - count
         pair_norm = _inverse(_add_up(total - count, sums.pair_rows, sums.pair_amounts, flat, width, totals))
         for k in range(len(logits)):
             logits[k] += totals[k + 1] * pair_norm

@@ -1,0 +1,55 @@
+"""Recognise texts that share too little with what training saw: their confidence says nothing, so a person should read them.
+
+A text is unfamiliar if training saw few of its words, or a small share of its features (words and pairs). Both limits are quantiles
+of the training rows, each counted as if training had not seen the row itself. A model of long complaints thus leaves a chat message of
+another subject to review, and a model of short messages a letter.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from complaint_model.arrays import Bools, Floats, Ints
+
+# Of the training rows, at most this share goes to review for being unfamiliar alone. On new rows it is up to 0.02.
+UNFAMILIAR_SHARE = 0.016
+MAX_QUANTILE = 0.05  # of each limit: rows under the threshold of confidence do not count, and may be nearly all
+# If training rows are all alike, their quantiles are near their median, and a text that differs a little would be unfamiliar.
+HIGHEST_SHARE = 0.75
+HIGHEST_WORDS = 0.25  # of the training rows' median
+
+
+def is_familiar(features: Ints, min_known_words: int, min_known_share: float) -> Bools:
+    """Return for each text whether it shares enough with the rows of training.
+
+    Args:
+        features: (texts, 3) as `ScoreArrays.features`.
+        min_known_words: From `familiarity_limits`, as is `min_known_share`.
+    """
+    words = features[:, 0]
+    return np.asarray((words > 0) & (words >= min_known_words) & (_known_share(features) >= min_known_share))
+
+
+def familiarity_limits(features: Ints, answered: Bools) -> tuple[int, float]:
+    """Return the limits of `is_familiar`: equal quantiles of words and share, as high as leaves few answers to review.
+
+    Args:
+        features: (rows, 3) as `ScoreArrays.features`, of each training row as if training had not seen it.
+        answered: (rows,) whether the row's confidence reaches the threshold.
+    """
+    rows, words, share = len(features), features[:, 0], _known_share(features)
+    most_words = math.ceil(HIGHEST_WORDS * np.median(words))
+    sorted_words, sorted_share = np.minimum(np.sort(words), most_words), np.minimum(np.sort(share), HIGHEST_SHARE)
+    limits = (0, 0.0)
+    for rank in range(int(MAX_QUANTILE * rows) + 1):
+        unfamiliar = (words < sorted_words[rank]) | (share < sorted_share[rank])
+        if np.count_nonzero(unfamiliar & answered) > UNFAMILIAR_SHARE * rows:
+            break
+        limits = (int(sorted_words[rank]), float(sorted_share[rank]))
+    return limits
+
+
+def _known_share(features: Ints) -> Floats:
+    return np.asarray(features[:, 1] / np.maximum(features[:, 2], 1))

@@ -15,7 +15,7 @@ from typing import IO, Any
 import boto3
 from complaints_etl.checkpoint import checkpoint
 from complaints_etl.job_settings import JobSettings
-from complaints_etl.publish.exports import Export, export_files, rejected_rows
+from complaints_etl.publish.exports import Export, Put, export_files, rejected_rows
 from complaints_etl.publish.join import (
     Run,
     check_answers,
@@ -25,16 +25,17 @@ from complaints_etl.publish.join import (
     read_answers,
     write_table,
 )
+from complaints_etl.publish.label_checks import write_label_checks
 from complaints_etl.publish.report_page import Page, render
 from complaints_etl.publish.review import AUDIT_SAMPLE, NOT_ANSWERED, REVIEW_COLUMNS, ReviewList, review_list
 from complaints_etl.publish.review_page import render_review
 from complaints_etl.publish.statistics import RunStatistics, collect_statistics, serving_metrics
 from complaints_etl.spreadsheet import export_separator
-from complaints_etl.storage import delete_keys, list_keys, read_json, read_json_if_present
+from complaints_etl.storage import delete_keys, list_keys, read_if_present, read_json, read_json_if_present
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
-from ptmlops_contracts.keys import EVALUATION_FILE, RUNS, OutputKeys, PreparedKeys, run_folder_id, s3_uri
+from ptmlops_contracts.keys import EVALUATION_FILE, RUNS, ModelKeys, OutputKeys, PreparedKeys, run_folder_id, s3_uri
 from ptmlops_contracts.report import Report
 from ptmlops_contracts.state import NONE
 
@@ -65,7 +66,7 @@ class Results:
 
     Attributes:
         files: keys in the output bucket by kind, as the report lists them.
-        separator: that of the review list.
+        separator: that of the lists for all files.
     """
 
     files: dict[str, list[str]] = field(default_factory=dict)
@@ -92,6 +93,7 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     joined = checkpoint(join_answers(inputs.records, inputs.answers), StorageLevel.DISK_ONLY)
     evaluation = read_evaluation(s3, arguments)
     results = write(s3, arguments.output_bucket, inputs, joined, known_labels(evaluation, arguments.model_version))
+    results.files["labels_file"] = write_labels(s3, arguments, inputs.run.run_id, results.separator)
     results.files["numbers_file"] = [keys.document]  # Record writes it when the run has ended
     if results.review.keys:
         results.files["review_page"] = write_review_page(s3, arguments.output_bucket, inputs, results, evaluation)
@@ -151,12 +153,9 @@ def write(s3: Any, bucket: str, inputs: Inputs, joined: DataFrame, labels: Colle
         joined: the result of `join_answers`.
         labels: those that the model knows.
     """
-    run, report, results = inputs.run, inputs.report, Results()
+    run, report, results = inputs.run, inputs.report, Results(separator=separator_of_lists(inputs.report))
     to_score = report["to_score"]
-
-    def put(key: str, body: IO[bytes]) -> None:
-        s3.upload_fileobj(body, bucket, key, ExtraArgs={"ContentType": EXCEL if key.endswith(".xlsx") else CSV})
-
+    put = file_writer(s3, bucket)
     scored = predictions(joined, run)
     if to_score:
         table = OutputKeys(run.run_id).predictions
@@ -166,8 +165,6 @@ def write(s3: Any, bucket: str, inputs: Inputs, joined: DataFrame, labels: Colle
     results.files["export"] = [key for export in results.exports for key in (*export.keys, *export.excel_keys)]
     if to_score:
         results.statistics = collect_statistics(scored)
-        # One list for all files: with semicolons if any file has them, because its user's spreadsheet expects them.
-        results.separator = ";" if any(export_separator(file.get("separator")) == ";" for file in report["files"]) else ","
         complaints = {label: category.complaints for label, category in results.statistics.categories.items()}
         results.review = review_list(
             joined, run, put, complaints=complaints, labels=labels or complaints, excel=inputs.settings.excel,
@@ -177,6 +174,27 @@ def write(s3: Any, bucket: str, inputs: Inputs, joined: DataFrame, labels: Colle
     if report["rows"]["rejected"]:
         results.files["rejected_file"] = rejected_rows(inputs.rejected, run.run_id, put)
     return results
+
+
+def write_labels(s3: Any, arguments: argparse.Namespace, run_id: str, separator: str) -> list[str]:
+    """Write the labels to check that this run's evaluation found, and return the keys. There are none if it did not train."""
+    lines = read_if_present(s3, s3_uri(arguments.models_bucket, ModelKeys(run_id).labels_to_check))
+    put = file_writer(s3, arguments.output_bucket)
+    return write_label_checks(lines, run_id, put, separator=separator)
+
+
+def file_writer(s3: Any, bucket: str) -> Put:
+    """Return a function that stores a CSV file or an Excel workbook in the bucket."""
+
+    def put(key: str, body: IO[bytes]) -> None:
+        s3.upload_fileobj(body, bucket, key, ExtraArgs={"ContentType": EXCEL if key.endswith(".xlsx") else CSV})
+
+    return put
+
+
+def separator_of_lists(report: Report) -> str:
+    """Return `;` if any file of the run has semicolons, because its user's spreadsheet expects them: a list is for all files."""
+    return ";" if any(export_separator(file.get("separator")) == ";" for file in report["files"]) else ","
 
 
 def read_evaluation(s3: Any, arguments: argparse.Namespace) -> dict[str, Any] | None:

@@ -32,6 +32,7 @@ PUBLISHED_FOLDERS = (PREDICTIONS, EXPORTS, REVIEW, REJECTED, RUNS)
 TRAINING_CODE_FILE = "sourcedir.tar.gz"
 TRAINING_CODE = f"{CODE}training/{TRAINING_CODE_FILE}"
 EVALUATION_FILE = "evaluation.json"
+LABELS_TO_CHECK_FILE = "labels_to_check.jsonl"
 RUN_DATE = "run_date"  # the column that the catalog's tables are partitioned by
 _RUN = "run_id="
 _LABELLED_PART = re.compile(rf"{LABELLED}([^/]+)/{_RUN}([^/]+)/part-[^/]+")
@@ -108,6 +109,7 @@ class ModelKeys:
         training: folder of the run's training jobs.
         checkpoints: folder that jobs on spot capacity continue from.
         evaluation: folder of Evaluate's output: `evaluation_document` (`evaluation.Evaluation`) and plots.
+        labels_to_check: rows whose label is probably wrong (`review.LabelToCheck`), the most doubtful first.
         promotion: promotion.json, the gate's decision and every number behind it.
     """
 
@@ -116,6 +118,7 @@ class ModelKeys:
         self.checkpoints = f"{CHECKPOINTS}{run_id}/"
         self.evaluation = f"{EVALUATIONS}{run_id}/"
         self.evaluation_document = f"{self.evaluation}{EVALUATION_FILE}"
+        self.labels_to_check = f"{self.evaluation}{LABELS_TO_CHECK_FILE}"
         self.promotion = f"{self.evaluation}promotion.json"
 
     def artifact(self, training_job: str) -> str:
@@ -135,6 +138,7 @@ class OutputKeys:
         review, rejected: the list to review, and the rejected rows.
         review_page: review.html, the list for a browser.
         review_workbook: the list to review for Excel.
+        labels_to_check: labelled rows whose label is probably wrong.
     """
 
     def __init__(self, run_id: str) -> None:
@@ -148,6 +152,7 @@ class OutputKeys:
         self.review = f"{self.review_folder}review.csv"
         self.review_page = f"{self.review_folder}review.html"
         self.review_workbook = f"{self.review_folder}review.xlsx"
+        self.labels_to_check = f"{self.review_folder}labels_to_check.csv"
         self.rejected_folder = f"{REJECTED}{_RUN}{run_id}/"
         self.rejected = f"{self.rejected_folder}rejected.csv"
 

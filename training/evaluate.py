@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from complaint_model import artifact, compiled, evaluation, plots
+from complaint_model import artifact, compiled, evaluation, label_checks, plots, provenance
 from complaint_model.artifact import Artifact, ArtifactError
 from complaint_model.code_check import find_disagreement
 from complaint_model.comparison import compare_answers
 from complaint_model.leakage import holdout_fingerprint, leaked_rows
 from complaint_model.notes import notes_of
-from complaint_model.records import DataError, Labelled, read_labelled
+from complaint_model.records import DataError, Labelled, columns_of, read_labelled
+from complaint_model.scoring import score
 
 from ptmlops_contracts.evaluation import EVALUATION_VERSION, RefusedEvaluation
-from ptmlops_contracts.keys import EVALUATION_FILE
+from ptmlops_contracts.keys import EVALUATION_FILE, LABELS_TO_CHECK_FILE
 from ptmlops_contracts.state import NONE
 
 log = logging.getLogger("evaluate")
@@ -81,6 +82,28 @@ def evaluate(base: Path) -> dict[str, Any]:
     known = champion.model.labels if champion else ()
     result["notes"] = notes_of(result, candidate.model.labels, known, candidate.model.threshold)
     return result
+
+
+def find_labels_to_check(base: Path) -> list[dict[str, Any]]:
+    """Return the labelled rows below base/input whose label is probably wrong: the rows of labels_to_check.jsonl.
+
+    The candidate names the doubtful rows of training by their place, so that a model holds no text.
+    """
+    candidate = _model(base / "input" / "candidate")
+    if candidate is None:
+        return []
+    trained_on = read_labelled(base / "input" / "train", base / "input" / "validation")
+    held_out, _ = _holdout(base / "input")
+    labels = candidate.model.labels
+    is_same_data = provenance.fingerprint(columns_of(trained_on)) == candidate.about.get("data_fingerprint")
+    doubts = candidate.about.get("doubts", []) if is_same_data else []
+    number = {label: index for index, label in enumerate(labels)}
+    given = np.asarray([number.get(row.label, -1) for row in held_out], dtype=np.int64)
+    probabilities = score(candidate.model, [row.text for row in held_out]).probabilities
+    return label_checks.merge(
+        label_checks.labels_to_check(doubts, trained_on, labels),
+        label_checks.labels_to_check(label_checks.find_doubts(probabilities, given), held_out, labels),
+    )
 
 
 def _holdout(inputs: Path) -> tuple[Sequence[Labelled], int]:
@@ -152,8 +175,7 @@ def main() -> int:
             _write_document(RefusedEvaluation(schema_version=EVALUATION_VERSION, run_id=run_id, refused=refused))
             log.info("not evaluated: %s", refused)
             return 0
-        result = evaluate(BASE)
-        _write(result, BASE / "output")
+        _write(evaluate(BASE), find_labels_to_check(BASE), BASE / "output")
     except (ArtifactError, DataError) as error:
         reason = str(error)
     except Exception as error:
@@ -176,9 +198,13 @@ def _write_document(document: Mapping[str, Any]) -> None:
     )
 
 
-def _write(result: dict[str, Any], output: Path) -> None:
-    """Write evaluation.json and its plots, and log the result."""
+def _write(result: dict[str, Any], to_check: list[dict[str, Any]], output: Path) -> None:
+    """Write labels_to_check.jsonl, the plots and evaluation.json, and log the result."""
     output.mkdir(parents=True, exist_ok=True)
+    lines = "".join(f"{json.dumps(row)}\n" for row in to_check)
+    (output / LABELS_TO_CHECK_FILE).write_text(
+        lines, encoding="utf-8"
+    )  # also if empty: it replaces that of an earlier attempt
     for name, drawing in plots.draw(result).items():
         (output / name).write_text(drawing, encoding="utf-8")
     _write_document(result)

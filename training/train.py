@@ -19,6 +19,7 @@ from complaint_model import artifact, compiled, evaluation, provenance
 from complaint_model.compiled import NumbaError
 from complaint_model.cross_fitting import CrossFit
 from complaint_model.fit import fit
+from complaint_model.label_checks import find_doubts
 from complaint_model.records import DataError, columns_of, read_labelled
 from complaint_model.settings import Settings, TrainingError
 
@@ -94,6 +95,7 @@ def train(
         },
         "cross_fitted": _cross_fitted(crossfit, model.labels, settings.seed),
         "training_rows": len(records),
+        "doubts": find_doubts(crossfit.probabilities, crossfit.labels),
         "data_fingerprint": provenance.fingerprint(rows),
         "code_version": provenance.code_version(SOURCE),
         "numba": compiled.version(),

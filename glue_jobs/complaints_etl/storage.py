@@ -17,14 +17,22 @@ def read_json(s3: Any, uri: str) -> Any:
     return json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
-def read_json_if_present(s3: Any, uri: str) -> Any:
-    """Return the content of the JSON object at `uri`, or None if there is no such object."""
+def read_if_present(s3: Any, uri: str) -> bytes | None:
+    """Return the content of the object at `uri`, or None if there is no such object."""
+    bucket, key = parse_s3_uri(uri)
     try:
-        return read_json(s3, uri)
+        content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchKey":
             raise
         return None
+    return content
+
+
+def read_json_if_present(s3: Any, uri: str) -> Any:
+    """Return the content of the JSON object at `uri`, or None if there is no such object."""
+    content = read_if_present(s3, uri)
+    return None if content is None else json.loads(content)
 
 
 def list_keys(s3: Any, bucket: str, *prefixes: str) -> set[str]:

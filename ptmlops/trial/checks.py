@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from complaints_etl.readers.table import Table
     from complaints_etl.records.missing_text import Columns
 
-PREDICTIONS, EVALUATION = "predictions.csv", EVALUATION_FILE
+PREDICTIONS, LABELS_TO_CHECK, EVALUATION = "predictions.csv", "labels_to_check.csv", EVALUATION_FILE
+RESULTS = (PREDICTIONS, LABELS_TO_CHECK, EVALUATION)
 LABEL_COLUMNS = ("label", "fallback_label")
 NOTHING_NAMED: Mapping[str, str] = MappingProxyType({})
 
@@ -36,7 +37,7 @@ def check_folder(out: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
     if out.exists() and not out.is_dir():
         raise OperatorError(f"{out} is a file: --out names a folder")
     for path in inputs:
-        if path.resolve() == (out / PREDICTIONS).resolve():
+        if path.resolve() in [(out / name).resolve() for name in RESULTS]:
             raise OperatorError(f"{path} would be overwritten by the result: choose another --out")
     nearest = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     try:
@@ -44,10 +45,10 @@ def check_folder(out: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
             pass
     except OSError as error:
         raise OperatorError(f"{out} cannot be written ({error.strerror}): choose another --out") from None
-    for name in (PREDICTIONS, EVALUATION):
+    for name in RESULTS:
         if (out / name).is_dir():
             raise OperatorError(f"{out / name} is a folder, and a result is written there: choose another --out")
-    earlier = [name for name in (PREDICTIONS, EVALUATION) if (out / name).exists()]
+    earlier = [name for name in RESULTS if (out / name).exists()]
     if earlier and not overwrite:
         raise OperatorError(
             f"{out} has {' and '.join(earlier)} from an earlier trial: choose another --out, or add --overwrite to replace them"

@@ -1,4 +1,4 @@
-"""A trial from two files to predictions.csv and evaluation.json.
+"""A trial from two files to predictions.csv, labels_to_check.csv and evaluation.json.
 
 Prepare runs in a Spark process of its own. The entry scripts of training/ are called as functions, on folders with the layout
 that the jobs see (docs/contracts.md).
@@ -105,9 +105,9 @@ def _publish_results(base: Path, out: Path) -> list[Path]:
     """Copy the results of a trial that has ended from its folder to `out`, each in one step. Returns their paths."""
     out.mkdir(parents=True, exist_ok=True)
     published = []
-    for name in (checks.PREDICTIONS, checks.EVALUATION):
+    for name in checks.RESULTS:
         if not (base / name).exists():
-            (out / name).unlink(missing_ok=True)  # predictions of an earlier trial, whose evaluation is replaced below
+            (out / name).unlink(missing_ok=True)  # of an earlier trial, whose evaluation is replaced below
             continue
         part = out / f".{name}.part"
         try:

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptmlops.errors import OperatorError
+from ptmlops.trial.checks import LABELS_TO_CHECK
+from ptmlops.trial.scoring import write_export
 from ptmlops_contracts.keys import labelled_folder
 from ptmlops_contracts.report import SPLITS
+from ptmlops_contracts.review import LABEL_CHECK_COLUMNS, label_check_cells
 from ptmlops_contracts.state import NONE, EvaluationRequest
 from ptmlops_contracts.words import quantity
 from stacks.config import Settings
@@ -31,16 +34,17 @@ def train_and_evaluate(base: Path, settings: Settings, report: dict[str, Any], s
         step: shows progress.
 
     Returns:
-        The document of training/evaluate.py, with the cross-fitted metrics of the final model and a note on copies.
+        The document of training/evaluate.py, with the cross-fitted metrics of the final model, the number of labels to check, and a
+        note on copies. The labels to check are written to `base`.
 
     Raises:
         OperatorError: the rows cannot be learned from.
     """
     import evaluate
-    from complaint_model import artifact
+    from complaint_model import artifact, label_checks
     from complaint_model.artifact import ArtifactError
     from complaint_model.compiled import NumbaError
-    from complaint_model.records import DataError
+    from complaint_model.records import DataError, read_labelled
     from complaint_model.settings import TrainingError
     from train import parse_settings, train
 
@@ -69,12 +73,18 @@ def train_and_evaluate(base: Path, settings: Settings, report: dict[str, Any], s
             report_progress(quantity(document["holdout"]["rows"], "held-out row"))
         with step("Train on all rows") as report_progress, _reporting_log(report_progress):
             train(parameters, train_dir=train_dir, validation_dir=test_dir, model_dir=base / "model", checkpoints=None)
-            about = artifact.load(base / "model").about
+            final = artifact.load(base / "model")
+            about, labels = final.about, final.model.labels
             report_progress(quantity(about["training_rows"], "row"))
     except (TrainingError, NumbaError, DataError, ArtifactError) as error:
         raise OperatorError(str(error)) from None
+    to_check = label_checks.labels_to_check(about["doubts"], read_labelled(train_dir, test_dir), labels)
     document["cross_fitted"] = {**about["metrics"], **about["cross_fitted"]}
     document["notes"] += _note_on_copies(train_dir, test_dir)
+    document["labels_to_check"] = len(to_check)
+    if to_check:
+        lines = iter([list(LABEL_CHECK_COLUMNS), *map(label_check_cells, to_check)])
+        write_export(base / LABELS_TO_CHECK, lines, report["files"][0].get("separator") or ",")
     return document
 
 

@@ -68,6 +68,10 @@ def _numbers(document: dict[str, Any], target_source: str) -> list[tuple[str, st
     else:
         both = f"macro-F1 {_with_interval(crossed, 'macro_f1')}, accuracy {_with_interval(crossed, 'accuracy')}"
         numbers.append(("cross-fitted", f"{both} {on_all}"))
+    if to_check := document["labels_to_check"]:
+        numbers.append(
+            ("labels to check", f"{quantity(to_check, 'row')} whose label is probably wrong, in labels_to_check.csv")
+        )
     if scored := document.get("scored"):
         numbers.append(("predictions", f"{counted(scored)}; {scored['needs_review']:,} to review"))
     return numbers

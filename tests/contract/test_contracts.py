@@ -75,6 +75,7 @@ def test_the_layout_of_the_buckets() -> None:
         "checkpoints": "checkpoints/<run>/",
         "evaluation": "evaluations/<run>/",
         "evaluation_document": "evaluations/<run>/evaluation.json",
+        "labels_to_check": "evaluations/<run>/labels_to_check.jsonl",
         "promotion": "evaluations/<run>/promotion.json",
     }
     assert prepared.labelled("train") == "labelled/train/run_id=<run>/"
@@ -93,6 +94,7 @@ def test_the_layout_of_the_buckets() -> None:
         "review": "review/run_id=<run>/review.csv",
         "review_page": "review/run_id=<run>/review.html",
         "review_workbook": "review/run_id=<run>/review.xlsx",
+        "labels_to_check": "review/run_id=<run>/labels_to_check.csv",
         "rejected_folder": "rejected/run_id=<run>/",
         "rejected": "rejected/run_id=<run>/rejected.csv",
     }

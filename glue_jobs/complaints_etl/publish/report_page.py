@@ -17,10 +17,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from complaints_etl.publish.exports import Export
 from complaints_etl.publish.statistics import DRIFT_ROWS, RunStatistics, drift, serving_metrics
+from ptmlops_contracts.evaluation import headline
 from ptmlops_contracts.report import NOT_TABLES, Flag
 
 # The kinds of files that the page links to, most useful first.
-FILE_KINDS = ("export", "review_page", "review_file", "rejected_file", "table_file", "numbers_file")
+FILE_KINDS = ("export", "review_page", "review_file", "labels_file", "rejected_file", "table_file", "numbers_file")
 LISTED_FILES = 5  # with more of a kind, the page links each beside its uploaded file
 SMALL_LABEL_ROWS = 30  # test rows of a label below which its metrics are approximate
 WEAK = 0.7  # a precision or recall below it is listed as a weakness
@@ -89,15 +90,22 @@ def render(page: Page) -> str:
     environment.filters |= {"number": formats.number, "percent": formats.percent, "href": _href}
     metrics = serving_metrics(page.evaluation, page.model_version) if page.evaluation else None
     scored = page.statistics.scored
+    drift_rows = _drift_rows(page.statistics, metrics) if scored and metrics else []
     model = None
     if metrics and page.evaluation:
+        held_out = page.evaluation["holdout"]["rows"]
+        figures, is_cross_fitted = headline(metrics, held_out)
+        if is_cross_fitted:  # the other measurements are of the few held-out rows
+            nothing = {"confusion": {}, "reliability": [], "by_language": {}}
+            metrics = {**metrics, **figures, **nothing}
         model = {
             "metrics": metrics,
-            "holdout": page.evaluation["holdout"]["rows"],
+            "holdout": held_out,
+            "cross_fitted": figures["rows"] if is_cross_fitted else 0,
             "target": page.evaluation.get("target_precision"),
             "weaknesses": _weaknesses(texts, formats, page.evaluation, metrics),
             "confusions": _confusions(metrics["confusion"]),
-            "matrix": _matrix(list(metrics["per_label"]), metrics["confusion"]),
+            "matrix": [] if is_cross_fitted else _matrix(list(metrics["per_label"]), metrics["confusion"]),
             "points": metrics.get("reliability") or [],
         }
     return environment.get_template("report.html.j2").render(
@@ -120,7 +128,7 @@ def render(page: Page) -> str:
         earlier_complaints=sum(sum(counts.values()) for counts in page.earlier),
         confidence=[(tenth, n) for tenth, n in reversed(list(enumerate(page.statistics.confidence))) if n],
         languages=_shares(page.statistics.languages or page.report.get("languages", {})),
-        drift=_drift_rows(page.statistics, metrics) if scored and metrics else [],
+        drift=drift_rows,
         drift_rows=DRIFT_ROWS,
         model=model,
     )
@@ -213,8 +221,9 @@ def _weaknesses(
     """Return a sentence per weakness that the evaluation shows, the least trustworthy figures first."""
     text, number, percent = texts["weaknesses"], formats.number, formats.percent
     sentences = []
-    if evaluation["holdout"]["rows"] < 10 * SMALL_LABEL_ROWS:
-        sentences.append(text["holdout"].format(rows=number(evaluation["holdout"]["rows"])))
+    rows = metrics.get("rows", evaluation["holdout"]["rows"])  # cross-fitted figures say how many rows they are of
+    if rows < 10 * SMALL_LABEL_ROWS:
+        sentences.append(text["holdout"].format(rows=number(rows)))
     for label, of_label in sorted(metrics["per_label"].items(), key=lambda item: item[1]["recall"] or 0):
         if of_label["support"] and (of_label["recall"] or 0) < WEAK:
             values = {"recall": percent(of_label["recall"]), "support": number(of_label["support"])}

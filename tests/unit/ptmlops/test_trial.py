@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import Counter
 from contextlib import nullcontext
@@ -210,6 +211,7 @@ def evaluation(rows: int) -> dict[str, Any]:
             "labelled": {"text": "Body", "subject": "Subject", "label": "[Queue]"},
             "score": {"text": "Body", "complaint_id": "Ticket"},
         },
+        "labels_to_check": 1 if rows > 100 else 0,
         "scored": {"rows": 9, "scored": 5, "duplicate": 1, "rejected": 3, "needs_review": 2},
     }
 
@@ -224,6 +226,7 @@ def evaluation(rows: int) -> dict[str, Any]:
         ),
         (29, "held out accuracy 1.000 (95% interval 0.500 to 1.000) on 29 held-out complaints"),
         (1, "on 1 held-out complaint predictions"),
+        (300, "labels to check 1 row whose label is probably wrong, in labels_to_check.csv"),
         (30, "F1 held-out rows fees 1.000 1.000 1.000 30 "),
         (300, "macro-F1 1.000 (95% interval 0.500 to 1.000)"),
         (300, "needs no review 1.000 (95% interval 0.500 to 1.000) of them"),
@@ -339,20 +342,27 @@ def test_rows_of_several_tables_are_numbered_one_after_the_other() -> None:
 
 
 @pytest.mark.slow
-def test_a_label_that_no_held_out_row_has_is_in_the_table_with_its_cross_fitted_figures(
+def test_few_held_out_rows_give_way_to_cross_fitted_figures_and_wrong_labels_are_listed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    texts, labels = make_complaints(90, seed=4, noise=0.0)
-    in_test = {index for index, label in enumerate(labels) if label != "fraud" and index % 6 == 0}
+    """No held-out row has the label fraud, and five rows have a wrong label."""
+    texts, truth = make_complaints(240, seed=4, noise=0.0)
+    wrong = [index for index, label in enumerate(truth) if label == "access"][:5]
+    labels = ["billing" if index in wrong else label for index, label in enumerate(truth)]
+    in_test = {index for index, label in enumerate(labels) if label != "fraud" and index % 12 == 0}
     splits: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
     for index, (text, label) in enumerate(zip(texts, labels, strict=True)):
         row = {"complaint_id": f"{index:03d}", "text": text, "label": label, "group_id": f"{index}", "language": "es"}
-        splits["test" if index in in_test else "validation" if index % 6 == 1 else "train"].append(json.dumps(row))
+        splits["test" if index in in_test else "validation" if index % 12 == 1 else "train"].append(json.dumps(row))
     for split, lines in splits.items():
         folder = tmp_path / "labelled" / labelled_folder(split)
         folder.mkdir(parents=True)
         (folder / "part-0.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    report = {"labelled": {split: len(lines) for split, lines in splits.items()}, "labels": Counter(labels)}
+    report = {
+        "labelled": {split: len(lines) for split, lines in splits.items()},
+        "labels": Counter(labels),
+        "files": [{"separator": ";"}],
+    }
 
     document = learning.train_and_evaluate(tmp_path, SETTINGS, report, lambda _: nullcontext(lambda _: None))
     show_trial(document, target_source="a test")
@@ -361,11 +371,18 @@ def test_a_label_that_no_held_out_row_has_is_in_the_table_with_its_cross_fitted_
     assert document["candidate"]["per_label"]["fraud"]["support"] == 0
     crossed = document["cross_fitted"]
     assert {label: row["support"] for label, row in crossed["per_label"].items()} == Counter(labels)
-    assert document["candidate"]["cross_fitted"]["rows"] == 90 - len(in_test)  # of the model that is evaluated
+    assert document["candidate"]["cross_fitted"]["rows"] == 240 - len(in_test)  # of the model that is evaluated
     low, high = crossed["accuracy_interval"]
     assert low < crossed["accuracy"] <= high
     shown = " ".join(capsys.readouterr().out.split())
     fraud = crossed["per_label"]["fraud"]
     assert f"fraud {fraud['precision']:.3f} {fraud['recall']:.3f} {fraud['f1']:.3f} {labels.count('fraud')} " in shown
     assert f"macro-F1 {crossed['macro_f1']:.3f} (95% interval " in shown
-    assert "on all 90, cross-fitted" in shown
+    assert "on all 240, cross-fitted" in shown
+    with (tmp_path / "labels_to_check.csv").open(encoding="utf-8-sig", newline="") as file:
+        found = list(csv.DictReader(file, delimiter=";"))
+    assert {int(row["complaint_id"]) for row in found[:5]} == set(wrong)
+    assert {(row["given_label"], row["suggestion"], row["label"]) for row in found[:5]} == {("billing", "access", "")}
+    assert [row["text"] for row in found] == [texts[int(row["complaint_id"])] for row in found]
+    assert document["labels_to_check"] == len(found)
+    assert "in labels_to_check.csv" in shown

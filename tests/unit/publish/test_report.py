@@ -126,6 +126,26 @@ def test_the_model_card_names_what_the_model_is_bad_at(page: Page) -> None:
     assert "95%: 0.78 to 0.84" in html
 
 
+@pytest.mark.parametrize(("rows", "cross_fitted"), [(29, True), (30, False)])
+def test_with_few_test_rows_the_figures_are_cross_fitted(
+    page: Page, evaluation: dict[str, Any], rows: int, *, cross_fitted: bool
+) -> None:
+    fraud = {"precision": 0.71, "recall": 0.33, "f1": 0.45, "support": 187}
+    figures = {"accuracy": 0.717, "accuracy_interval": [0.65, 0.78], "macro_f1": 0.679, "macro_f1_interval": [0.61, 0.74]}
+    evaluation["candidate"]["cross_fitted"] = {
+        "rows": 1234, **figures, "expected_calibration_error": 0.04, "answered_share": 0.2, "per_label": {"fraud": fraud}
+    }  # fmt: skip
+    evaluation["holdout"]["rows"] = rows
+
+    text = " ".join(" ".join(read(render(dataclasses.replace(page, language="en"))).text).split())
+
+    assert ("29 test rows: these figures are of all 1,234 training rows" in text) is cross_fitted
+    assert ("0.679" in text and "95%: 0.61 to 0.74" in text) is cross_fitted
+    assert ("fraud: the model finds only 33% of the complaints" in text) is cross_fitted
+    assert ("0.81" in text and "95%: 0.78 to 0.84" in text) is not cross_fitted
+    assert ("Confusion matrix" in text) is not cross_fitted  # it would be of 29 rows
+
+
 def test_the_champions_own_numbers_are_shown_where_the_candidate_was_refused(page: Page, evaluation: dict[str, Any]) -> None:
     evaluation["champion"] = {**evaluation["candidate"], "macro_f1": 0.777, "version": "3"}
     assert "0.777" in render(dataclasses.replace(page, language="en", evaluation=evaluation))

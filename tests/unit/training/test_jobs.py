@@ -26,7 +26,7 @@ import numpy as np
 import pytest
 
 from ptmlops_contracts.review import ReviewReason
-from tests.unit.training.conftest import ROOT, make_complaints
+from tests.unit.training.conftest import CAUSES, ROOT, make_complaints
 
 pytestmark = pytest.mark.slow
 
@@ -351,6 +351,43 @@ def test_a_first_candidate_is_measured_alone(processing: Path) -> None:
     assert sum(sum(answers.values()) for answers in candidate["confusion"].values()) == 120
     assert set(candidate["by_language"]) == {"es", "en"}
     assert (processing / "output/reliability.svg").read_text().startswith("<svg")
+
+
+def test_rows_of_all_splits_whose_label_is_wrong_are_listed_the_most_doubtful_first(processing: Path) -> None:
+    """One row in fifteen has a label that its text contradicts (make_complaints)."""
+    causes = {cause: label for label, phrases in CAUSES.items() for cause in phrases}
+
+    def truth(text: str) -> str:
+        return next(label for cause, label in causes.items() if cause in text)
+
+    assert run_evaluation(processing)[0] == 0
+    written = processing / "output/labels_to_check.jsonl"
+    found = [json.loads(line) for line in written.read_bytes().splitlines()]
+
+    lines = [line for path in (processing / "input").rglob("part-0.jsonl") for line in path.read_bytes().splitlines()]
+    rows = {row["complaint_id"]: row for row in map(json.loads, lines)}
+    wrong = {name for name, row in rows.items() if row["label"] != truth(row["text"])}
+    assert len(wrong) > 20
+    listed = [row["complaint_id"] for row in found]
+    assert len(wrong & set(listed)) >= 0.9 * len(wrong)
+    assert wrong.issuperset(listed[: len(wrong) // 2])
+    assert {re.sub(r"\d+$", "", name) for name in listed} == {"train", "validation", "test"}
+    assert [row["given_probability"] for row in found] == sorted(row["given_probability"] for row in found)
+    for row in found:
+        assert (row["text"], row["given_label"]) == (rows[row["complaint_id"]]["text"], rows[row["complaint_id"]]["label"])
+        assert row["complaint_id"] not in wrong or row["suggestion"] == truth(row["text"])
+
+    # The candidate names its rows by their place, which says nothing about other rows.
+    write_rows(processing / "input/train/run_id=two", 1, 9, "new")
+    assert run_evaluation(processing)[0] == 0
+    names = [json.loads(line)["complaint_id"] for line in written.read_bytes().splitlines()]
+    assert names == [name for name in listed if name.startswith("test")]
+
+
+def test_a_model_holds_no_text_of_the_rows_whose_label_it_doubts(job: tuple[Path, str]) -> None:
+    about = json.loads((job[0] / "model/model.json").read_text())["about"]
+    assert len(about["doubts"]) > 5
+    assert all(0 <= row < 360 and 0 <= label < 3 and of_given < of_best for row, label, of_given, of_best in about["doubts"])
 
 
 def test_champion_and_candidate_are_compared_on_the_same_rows(processing: Path, tmp_path: Path) -> None:

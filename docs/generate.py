@@ -373,6 +373,45 @@ def review_order() -> str:
     )
 
 
+def model_unfamiliar() -> str:
+    """Render the share of texts that goes to review, by what the model knows of them."""
+    names = ("model-unfamiliar-cfpb", "model-unfamiliar-banking77")
+    rows = []
+    for data in map(measurement, names):
+        kinds = {"new rows of the same data": data["own"], f"rows of {data['other_data']}": data["other"]}
+        kinds |= {f"rows of `{label}`, left out of training": found for label, found in data["new_labels"].items()}
+        for kind, found in kinds.items():
+            shares = (decimal(found[key]) for key in ("below_threshold", "unfamiliar", "review"))
+            rows.append((data["data"], kind, decimal(found["rows"], 0), *shares))
+    headings = ("Trained on", "Texts", "Rows", "Below the threshold", "Unfamiliar", "To review")
+    return f"{table(headings, rows)}\n\n{source(*names)}"
+
+
+def model_unfamiliar_alternatives() -> str:
+    """Render signals that were tried on rows of labels that were left out of training."""
+    name = "model-unfamiliar-alternatives"
+    rows = [(row["alternative"], decimal(row["cfpb"]), decimal(row["banking77"])) for row in measurement(name)["rows"]]
+    return f"{table(('Signal', 'CFPB', 'Banking77'), rows)}\n\n{source(name)}"
+
+
+def wrong_labels() -> str:
+    """Render how well wrong labels are found, next to cleanlab."""
+    names = ("wrong-labels-cfpb", "wrong-labels-banking77")
+    rows = []
+    for data in map(measurement, names):
+        for result in data["results"]:
+            for name, found in result["lists"].items():
+                numbers = (decimal(found[key], 2) for key in ("precision_of_first_100", "recall_at_twice"))
+                reported = (decimal(found["reported"], 0), *(decimal(found[f"reported_{k}"], 2) for k in ("precision", "recall")))
+                wrong = f"{result['rate']:.0%} ({result['flipped']:,})"
+                rows.append((data["data"], wrong, name, *numbers, *reported))
+    headings = (
+        "Data", "Wrong labels", "List", "Precision of the first 100", "Recall at twice their number", "Listed",
+        "Precision of the listed", "Recall of the listed",
+    )  # fmt: skip
+    return f"{table(headings, rows)}\n\n{source(*names)}"
+
+
 def model_alternatives() -> str:
     """Render models that were tried and not taken."""
     rows = [(row["alternative"], row["macro_f1"]) for row in measurement("model-alternatives")["rows"]]
@@ -522,6 +561,9 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "model-growth": model_growth,
     "model-ablations": model_ablations,
     "model-alternatives": model_alternatives,
+    "model-unfamiliar": model_unfamiliar,
+    "model-unfamiliar-alternatives": model_unfamiliar_alternatives,
+    "wrong-labels": wrong_labels,
     "review-order": review_order,
     "prepare-speed": prepare_speed,
     "redaction-first-sight": redaction_first_sight,

@@ -52,7 +52,7 @@ def quality(model: Model, rows: Rows, names: Sequence[str]) -> float:
 
 def review_order(spark: SparkSession, order: str, model: Model, scores: Scores, seed: int) -> list[int]:
     """Return the rows of the review list."""
-    listed = np.flatnonzero((scores.confidence < model.threshold) | ~scores.recognised).tolist()
+    listed = np.flatnonzero(scores.needs_review).tolist()
     if order == "random":
         random.Random(seed).shuffle(listed)
         return listed

@@ -22,18 +22,19 @@ MAX_LISTED = 1000  # more than a person reads
 Doubt = tuple[int, int, float, float]  # (row, number of the suggested label, probability of the given label, of the suggested)
 
 
-def find_doubts(probabilities: Floats, given: Ints) -> list[Doubt]:
+def find_doubts(probabilities: Floats, given: Ints, *, most: int = MAX_LISTED) -> list[Doubt]:
     """Return the rows whose given label is doubtful, the most doubtful first.
 
     Args:
         probabilities: (rows, labels) of models that did not see the row.
         given: (rows,) number of the given label, or -1 if the models do not know it.
+        most: Return at most so many.
     """
     known = np.flatnonzero(given >= 0)
     of_given, best = probabilities[known, given[known]], probabilities[known].argmax(1)
     of_best = probabilities[known, best]
     doubtful = np.flatnonzero(of_best >= MIN_RATIO * of_given)
-    ranked = doubtful[np.argsort(of_given[doubtful], kind="stable")][:MAX_LISTED]
+    ranked = doubtful[np.argsort(of_given[doubtful], kind="stable")][:most]
     return [(int(known[at]), int(best[at]), round(float(of_given[at]), 6), round(float(of_best[at]), 6)) for at in ranked]
 
 

@@ -88,10 +88,10 @@ def fit(
     so_far = FoldsSoFar(labels, fold, progress)
     scores = cross_fit_scores(matrix, labels, fold, settings, folder=checkpoints, key=key, after=so_far)
     crossfit = evaluate_cross_fit(scores, labels, fold, settings)
-    report(crossfit)
     limits = familiarity_limits(vocabulary.known_elsewhere, ~crossfit.needs_review)
     familiar = is_familiar(vocabulary.known_elsewhere, *limits)
     crossfit = replace(crossfit, needs_review=crossfit.needs_review | ~familiar)
+    report(crossfit)
 
     slope, shift = fit_softmax(scores, labels)
     offsets = fit_offsets(softmax(scores @ slope + shift, axis=1), labels)

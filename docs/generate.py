@@ -402,7 +402,10 @@ def wrong_labels() -> str:
         for result in data["results"]:
             for name, found in result["lists"].items():
                 numbers = (decimal(found[key], 2) for key in ("precision_of_first_100", "recall_at_twice"))
-                reported = (decimal(found["reported"], 0), *(decimal(found[f"reported_{k}"], 2) for k in ("precision", "recall")))
+                reported = (
+                    decimal(found["reported"], 0),
+                    *(decimal(found[f"reported_{k}"], 2) for k in ("precision", "recall")),
+                )
                 wrong = f"{result['rate']:.0%} ({result['flipped']:,})"
                 rows.append((data["data"], wrong, name, *numbers, *reported))
     headings = (

@@ -17,7 +17,8 @@ SHOWN_CHARACTERS = 300
 def show_explanation(row: dict[str, Any]) -> None:
     """Print a row of the predictions table: label, text, alternatives, terms, entities and where it comes from."""
     out = Console(highlight=False)
-    review = "needs review" if row["needs_review"] else "needs no review"
+    reason = row.get("review_reason")  # models of earlier versions give none
+    review = f"needs review{f': {reason}' if reason else ''}" if row["needs_review"] else "needs no review"
     out.print(f"[bold]{escape(row['label'])}[/bold]  confidence {row['confidence']:.2f} ({review})")
     if text := row.get("text"):
         out.print(Text(text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…", style="dim"))

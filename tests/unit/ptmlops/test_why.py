@@ -34,3 +34,8 @@ def test_a_label_before_a_likelier_one_is_explained(
     out = capsys.readouterr().out
     assert f"fraude [x]  confidence {first:.2f} (needs review)" in out
     assert ("'tarifa [y]' is likelier, but" in out) is said
+
+
+def test_the_reason_for_a_review_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    show_explanation({**_row(0.9, 0.1), "review_reason": "unfamiliar"})
+    assert "confidence 0.90 (needs review: unfamiliar)" in " ".join(capsys.readouterr().out.split())

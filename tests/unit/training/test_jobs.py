@@ -648,6 +648,7 @@ def line(text: Any, identity: Any = "1") -> bytes:
 
 def test_a_prediction_has_every_field_of_the_contract(model: Any) -> None:
     (answer,) = answers(model, line("Me cobraron dos veces la cuota de manejo 😡\u2028gracias"))
+    assert (inference.UNFAMILIAR, inference.UNCERTAIN) == (ReviewReason.UNFAMILIAR, ReviewReason.UNCERTAIN)
     names = {"complaint_id", "label", "confidence", "alternatives", "needs_review", "review_reason", "top_terms", "error"}
     assert set(answer) == names
     assert answer["review_reason"] == (ReviewReason.UNCERTAIN if answer["needs_review"] else None)

@@ -43,7 +43,7 @@ def try_(
     Examples:
         ptmlops try --labelled labelled.csv --out results
         ptmlops try --labelled labelled.csv --score new.csv --out results
-        ptmlops try --labelled survey.csv --text "What happened?" --label Motivo --out results
+        ptmlops try --labelled survey.csv --text "What happened?" --out results
     """
     from ptmlops import uploads
     from ptmlops.extras import require_extra

@@ -224,7 +224,9 @@ def test_one_label_is_not_enough(tmp_path: Path) -> None:
     done = attempt(tmp_path, "--labelled", "one.csv", "--out", "out", "--json")
 
     assert done.returncode == 2
-    assert "1 label with at least 10 different complaints and 1 with fewer, and 2 are needed" in " ".join(done.stderr.split())
+    assert "1 label with at least 10 different complaints and 1 with fewer in its column label, and 2 are needed" in " ".join(
+        done.stderr.split()
+    )
     assert "Traceback" not in done.stderr
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import boto3
 import pytest
+from complaints_etl import PREPARE_VERSION
+from complaints_etl.redaction import REDACTION_VERSION
 from moto import mock_aws
 from moto.sagemaker.models import FakeTransformJob
 from typer.testing import CliRunner
@@ -38,7 +40,8 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
         s3, sagemaker = found.client("s3"), found.client("sagemaker")
         for bucket in (PREPARED, OUTPUT):
             s3.create_bucket(Bucket=bucket)
-        found.__dict__["outputs"] = {"PreparedBucketName": PREPARED, "OutputBucketName": OUTPUT}
+        machine = "arn:aws:states:us-east-1:123456789012:stateMachine:runs"  # it was deleted, with its executions
+        found.__dict__["outputs"] = {"PreparedBucketName": PREPARED, "OutputBucketName": OUTPUT, "StateMachineArn": machine}
         role = "arn:aws:iam::123456789012:role/serving"
         container = {"Image": "i", "ModelDataUrl": "s3://models/m.tar.gz"}
         sagemaker.create_model(ModelName=MODEL, PrimaryContainer=container, ExecutionRoleArn=role)
@@ -55,7 +58,7 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
         )
         s3.put_object(Bucket=PREPARED, Key=f"{KEYS.to_score}part-0", Body=b"{}\n")
         s3.put_object(Bucket=PREPARED, Key=f"{KEYS.scored}part-0.out", Body=lines(*ANSWERS))
-        report = {"versions": {"prepare": "6", "redaction": 2, "spark": "3.5"}}
+        report = {"versions": {"prepare": PREPARE_VERSION, "redaction": REDACTION_VERSION, "spark": "3.5"}}
         s3.put_object(Bucket=PREPARED, Key=KEYS.report, Body=json.dumps(report).encode())
         s3.put_object(Bucket=OUTPUT, Key=OutputKeys(RUN).document, Body=json.dumps({"status": "SUCCEEDED"}).encode())
         state = {"scoring": {"transform_job": JOB}, "plan": {"champion": {"model_name": MODEL, "version": "3"}}}
@@ -133,7 +136,9 @@ def test_answers_that_differ_are_counted(
 
 def test_rows_that_another_version_prepared_are_named(target: Target, score: Score) -> None:
     target.client("s3").put_object(
-        Bucket=PREPARED, Key=KEYS.report, Body=json.dumps({"versions": {"prepare": "5", "redaction": 2}}).encode()
+        Bucket=PREPARED,
+        Key=KEYS.report,
+        Body=json.dumps({"versions": {"prepare": "5", "redaction": REDACTION_VERSION}}).encode(),
     )
     score({"part-0.out": lines(*ANSWERS)})
     assert json.loads(pinned().stdout)["prepared_otherwise"] == ["prepare"]

@@ -65,7 +65,7 @@ def test_prod_asks_for_an_address_or_for_the_word_that_there_is_none(tmp_path: P
     [
         ("max_running = 3", "max_runing = 3", ["arrivals.max_runing", "large_megabytes, max_running, max_wait_seconds"]),
         ("[tags]", "[tagz]", ["tagz", "tags", "training"]),
-        ("text = [", "txt = [", ["complaints.columns.txt", "complaint_id, label, received_at, text"]),
+        ("text = [", "txt = [", ["complaints.columns.txt", "complaint_id, fallback_label, label, received_at, subject, text"]),
         ("max_running = 3", "max_running = 500", ["arrivals.max_running", "20", "500"]),
         ("max_running = 3", "window_seconds = 901", ["arrivals", "window_seconds (901)", "max_wait_seconds (900)"]),
         ("seed = 20", 'seed = "x"', ["training.seed", "integer"]),

@@ -15,6 +15,7 @@ from typing import IO, Any
 import boto3
 from complaints_etl.checkpoint import checkpoint
 from complaints_etl.job_settings import JobSettings
+from complaints_etl.publish.changes import EarlierRun
 from complaints_etl.publish.exports import Export, Put, export_files, rejected_rows
 from complaints_etl.publish.join import (
     Run,
@@ -225,6 +226,7 @@ def write_review_page(
         separator=results.separator,
         language=inputs.settings.results_language,
         run_id=run_id,
+        display_names=inputs.settings.display_names,
     )
     s3.put_object(Bucket=bucket, Key=key, Body=page.encode(), ContentType=HTML)
     return [key]
@@ -244,9 +246,10 @@ def write_report(
         unanswered=results.review.counts[NOT_ANSWERED],
         model_version=arguments.model_version,
         evaluation=evaluation,
-        earlier=earlier_categories(s3, arguments.prepared_bucket, inputs.run.run_id),
+        earlier=earlier_runs(s3, arguments.prepared_bucket, inputs.run.run_id),
         files=results.files,
         exports=results.exports,
+        display_names=inputs.settings.display_names,
     )
     s3.put_object(
         Bucket=arguments.output_bucket,
@@ -256,17 +259,22 @@ def write_report(
     )
 
 
-def earlier_categories(s3: Any, bucket: str, run_id: str) -> list[dict[str, int]]:
-    """Return the complaints per label of the last runs before this one that scored something, newest first."""
+def earlier_runs(s3: Any, bucket: str, run_id: str) -> list[EarlierRun]:
+    """Return the last runs before this one that scored something, newest first."""
 
-    def scored_runs() -> Iterator[dict[str, int]]:
+    def scored_runs() -> Iterator[EarlierRun]:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=RUNS, Delimiter="/")
         names = [run_folder_id(item["Prefix"]) for page in pages for item in page.get("CommonPrefixes", [])]
         # Run ids begin with their start time, so they sort by it.
         for name in sorted((name for name in names if name < run_id), reverse=True)[:LOOK_BACK_RUNS]:
             marker = read_json_if_present(s3, s3_uri(bucket, PreparedKeys(name).published))
             if marker and marker.get("categories"):
-                yield marker["categories"]
+                yield EarlierRun(
+                    run_id=name,
+                    categories=marker["categories"],
+                    medians=marker.get("medians", {}),
+                    model_version=marker.get("model_version", ""),
+                )
 
     return list(islice(scored_runs(), COMPARED_RUNS))
 
@@ -283,6 +291,8 @@ def mark(s3: Any, arguments: argparse.Namespace, results: Results) -> None:
     marker = {
         **counts,
         "categories": {label: category.complaints for label, category in results.statistics.categories.items()},
+        "medians": dict(results.statistics.medians),
+        "model_version": arguments.model_version,
         "exports": [dataclasses.asdict(export) for export in results.exports],
         "files": [OutputKeys(arguments.run_id).report_page, *(key for keys in results.files.values() for key in keys)],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
 from ptmlops_contracts.codes import Code
 from ptmlops_contracts.report import Note, Rows
@@ -53,6 +53,8 @@ class Published(TypedDict):
     not_answered: Annotated[int, "complaints that the model could not answer"]
     audit: Annotated[int, "answers drawn at random for review"]
     categories: Annotated[dict[str, int], "complaints per label"]
+    medians: NotRequired[Annotated[dict[str, float], "median amount per currency"]]
+    model_version: NotRequired[Annotated[str, "version of the model package that answered"]]
     exports: list[Export]
     files: Annotated[list[str], "keys of every file"]
 

@@ -55,6 +55,7 @@ Positive = Annotated[int, Field(ge=1)]
 Days = Annotated[int, Field(ge=0)]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
+DisplayName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S.*\S$|^\S$")]
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
 _INSTANCE_NAME = Field(pattern=r"^ml\.[a-z0-9]+\.[a-z0-9]+$")
 TrainingInstance = Annotated[str, _INSTANCE_NAME, _instance_type("training")]
@@ -198,13 +199,38 @@ class Complaints(_Table):
 
 
 class Results(_Table):
-    """How results are presented."""
+    """How results are presented.
+
+    `[results.display_names.es]` and `[results.display_names.en]` name labels for people: `card_fraud = "Fraude con tarjeta"`. report.html
+    and review.html show these names. Data files, uploads and models keep the labels.
+    """
 
     language: Literal["es", "en"] = Field(default="es", description="Language of report.html and review.html")
     audit_sample: int = Field(
         default=50, ge=0, le=10_000, description="Rows drawn at random for review, in addition to the uncertain ones"
     )
     excel: bool = Field(default=True, description="Write the review list and exports as Excel workbooks, too")
+    display_names: dict[Literal["es", "en"], dict[str, DisplayName]] = Field(
+        default_factory=dict,
+        description="Names of labels on report.html and review.html, per language: label = name. Case of the label does not matter",
+    )
+
+    @model_validator(mode="after")
+    def _names_are_distinct(self) -> Self:
+        for language, names in self.display_names.items():
+            labels = {label.casefold(): label for label in names}
+            if len(labels) < len(names):
+                raise ValueError(f"display_names.{language} names a label twice: labels that differ only in case are the same")
+            named: dict[str, str] = {}
+            for label, name in names.items():
+                other = named.setdefault(name.casefold(), label)
+                if labels.get(name.casefold(), label) != label:
+                    other = labels[name.casefold()]
+                if other != label:
+                    raise ValueError(
+                        f'display_names.{language} calls "{label}" "{name}", as another label ("{other}"): people could not tell them apart'
+                    )
+        return self
 
 
 class Arrivals(_Table):

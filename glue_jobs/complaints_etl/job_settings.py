@@ -13,7 +13,10 @@ class SettingsKeyError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class JobSettings:
-    """The tables `[complaints]` and `[results]` of the environment's file. stacks/config.py documents each key."""
+    """The tables `[complaints]` and `[results]` of the environment's file. stacks/config.py documents each key.
+
+    `display_names` has the names in the language of the results.
+    """
 
     columns: Mapping[str, tuple[str, ...]]
     join_subject: bool
@@ -29,6 +32,7 @@ class JobSettings:
     results_language: str
     audit_sample: int
     excel: bool
+    display_names: Mapping[str, str]
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, Any]) -> Self:
@@ -54,6 +58,7 @@ class JobSettings:
                 results_language=str(results["language"]),
                 audit_sample=int(results["audit_sample"]),
                 excel=bool(results["excel"]),
+                display_names=dict(results["display_names"].get(results["language"], {})),
             )
         except KeyError as error:
             raise SettingsKeyError(f"the job's settings lack {error}: deploy template and jobs of the same version") from None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import resources
 from typing import Any
@@ -15,7 +15,11 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from complaints_etl.publish.changes import Change, EarlierRun, changed_categories, pooled
+from complaints_etl.publish.display_names import DisplayNames
+from complaints_etl.publish.excerpt import excerpt
 from complaints_etl.publish.exports import Export
+from complaints_etl.publish.overview import SHOWN_CHANGES, currency_totals, panels, run_names
 from complaints_etl.publish.statistics import DRIFT_ROWS, RunStatistics, drift, serving_metrics
 from ptmlops_contracts.evaluation import headline
 from ptmlops_contracts.report import NOT_TABLES, Flag
@@ -38,8 +42,9 @@ class Page:
 
     Attributes:
         files: keys in the output bucket by kind (FILE_KINDS).
-        earlier: complaints per label in each of the previous runs, newest first.
+        earlier: the previous runs, newest first.
         audit: rows of the audit sample in the review list.
+        display_names: the names of labels in `language`.
     """
 
     language: str
@@ -51,9 +56,10 @@ class Page:
     unanswered: int
     model_version: str
     evaluation: Mapping[str, Any] | None
-    earlier: Sequence[Mapping[str, int]]
+    earlier: Sequence[EarlierRun]
     files: Mapping[str, Sequence[str]]
     exports: Sequence[Export]
+    display_names: Mapping[str, str] = field(default_factory=dict)
 
 
 class NumberFormat:
@@ -61,7 +67,7 @@ class NumberFormat:
 
     def __init__(self, language: str) -> None:
         self._swap_marks = language == "es"
-        self._percent = " %" if language == "es" else "%"  # a space that does not break
+        self._percent = "\u00a0%" if language == "es" else "%"  # a space that does not break
 
     def number(self, value: float | None, decimals: int = 0) -> str:
         """Return the number, or a dash for None."""
@@ -88,6 +94,7 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {"number": formats.number, "percent": formats.percent, "href": _href}
+    display = DisplayNames(page.display_names)
     metrics = serving_metrics(page.evaluation, page.model_version) if page.evaluation else None
     scored = page.statistics.scored
     drift_rows = _drift_rows(page.statistics, metrics) if scored and metrics else []
@@ -103,16 +110,29 @@ def render(page: Page) -> str:
             "holdout": held_out,
             "cross_fitted": figures["rows"] if is_cross_fitted else 0,
             "target": page.evaluation.get("target_precision"),
-            "weaknesses": _weaknesses(texts, formats, page.evaluation, metrics),
+            "weaknesses": _weaknesses(texts, formats, page.evaluation, metrics, display),
             "confusions": _confusions(metrics["confusion"]),
             "matrix": [] if is_cross_fitted else _matrix(list(metrics["per_label"]), metrics["confusion"]),
             "points": metrics.get("reliability") or [],
         }
+    current = {label: category.complaints for label, category in page.statistics.categories.items()}
+    changes = changed_categories(current, [run.categories for run in page.earlier])
+    earlier = pooled([run.categories for run in page.earlier])
+    versions = {run.model_version for run in page.earlier} - {""}
     return environment.get_template("report.html.j2").render(
         text=texts,
         style=resource("templates/report.css"),
         page=page,
         rows=page.report["rows"],
+        display=display,
+        changes=changes,
+        shown_changes=SHOWN_CHANGES,
+        is_other_model=bool(versions - {page.model_version}),
+        currencies=currency_totals(page.statistics, page.earlier),
+        tasks=_tasks(page),
+        panels=panels(current, page.earlier, changes),
+        run_names=run_names(texts["months"], [*(run.run_id for run in reversed(page.earlier)), page.run_id]),
+        examples=_examples(page),
         labelled=sum(page.report["labelled"].values()),
         statistics=page.statistics,
         links=[(kind, page.files[kind]) for kind in FILE_KINDS if page.files.get(kind)],
@@ -124,8 +144,8 @@ def render(page: Page) -> str:
         short_ids=sum(file.get("short_ids", 0) for file in page.report["files"]),
         rejects=_by_count(page.report["rejects"]),
         labels=_shares(page.report.get("labels", {})),
-        categories=_categories(page),
-        earlier_complaints=sum(sum(counts.values()) for counts in page.earlier),
+        categories=_categories(page, earlier, changes),
+        earlier_complaints=earlier.total(),
         confidence=[(tenth, n) for tenth, n in reversed(list(enumerate(page.statistics.confidence))) if n],
         languages=_shares(page.statistics.languages or page.report.get("languages", {})),
         drift=drift_rows,
@@ -186,19 +206,48 @@ def _notes(texts: Mapping[str, Mapping[str, str]], formats: NumberFormat, notes:
     return sentences
 
 
-def _categories(page: Page) -> list[dict[str, Any]]:
-    """Return the rows of the table of categories. `change` is in percentage points, None for a new category."""
-    earlier: dict[str, int] = {}
-    for counts in page.earlier:
-        for label, count in counts.items():
-            earlier[label] = earlier.get(label, 0) + count
+def _categories(page: Page, earlier: Mapping[str, int], changes: Sequence[Change]) -> list[dict[str, Any]]:
+    """Return the rows of the table of categories.
+
+    `change` is in percentage points, None for a new category. `is_change`: chance does not explain it.
+    """
+    changed = {change.label for change in changes}
     total = sum(earlier.values())
     rows = []
     for label, category in sorted(page.statistics.categories.items(), key=lambda item: (-item[1].complaints, item[0])):
         share = category.complaints / page.statistics.scored
         change = 100 * (share - earlier[label] / total) if total and label in earlier else None
-        rows.append({"label": label, "category": category, "share": share, "change": change})
+        rows.append({"label": label, "category": category, "share": share, "change": change, "is_change": label in changed})
     return rows
+
+
+def _tasks(page: Page) -> list[tuple[str, int, Sequence[str]]]:
+    """Return (name of the text, how many, where to do it) of what needs a person, the most urgent first."""
+    review = page.files.get("review_page") or page.files.get("review_file") or ()
+    rejected = page.files.get("rejected_file") or ()
+    refused = sum(
+        1
+        for file in page.report["files"]
+        if file.get("refused") or (file.get("rejected_whole") and file["rejected_whole"] not in NOT_TABLES)
+    )
+    tasks = (
+        ("files", refused, rejected),
+        ("decide", page.statistics.needs_review + page.unanswered, review),
+        ("check", page.audit, review),
+        ("rows", page.report["rows"]["rejected"], rejected),
+        ("dates", _unread_dates(page.report), ()),
+    )
+    return [task for task in tasks if task[1]]
+
+
+def _examples(page: Page) -> list[tuple[str, str, str, bool]]:
+    """Return (label, excerpt, its language, whether the answer is certain) per category with an example."""
+    categories = sorted(page.statistics.categories.items(), key=lambda item: (-item[1].complaints, item[0]))
+    return [
+        (label, excerpt(found.text, found.terms), "" if found.language == "und" else found.language, found.is_certain)
+        for label, category in categories
+        if (found := category.example)
+    ]
 
 
 def _drift_rows(statistics: RunStatistics, metrics: Mapping[str, Any]) -> list[tuple[str, float | None, str]]:
@@ -216,7 +265,11 @@ def _drift_rows(statistics: RunStatistics, metrics: Mapping[str, Any]) -> list[t
 
 
 def _weaknesses(
-    texts: Mapping[str, Mapping[str, str]], formats: NumberFormat, evaluation: Mapping[str, Any], metrics: Mapping[str, Any]
+    texts: Mapping[str, Mapping[str, str]],
+    formats: NumberFormat,
+    evaluation: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    display: DisplayNames,
 ) -> list[str]:
     """Return a sentence per weakness that the evaluation shows, the least trustworthy figures first."""
     text, number, percent = texts["weaknesses"], formats.number, formats.percent
@@ -227,9 +280,9 @@ def _weaknesses(
     for label, of_label in sorted(metrics["per_label"].items(), key=lambda item: item[1]["recall"] or 0):
         if of_label["support"] and (of_label["recall"] or 0) < WEAK:
             values = {"recall": percent(of_label["recall"]), "support": number(of_label["support"])}
-            sentences.append(text["recall"].format(label=label, **values))
+            sentences.append(text["recall"].format(label=display(label), **values))
         if of_label["precision"] is not None and of_label["precision"] < WEAK:
-            sentences.append(text["precision"].format(label=label, precision=percent(of_label["precision"])))
+            sentences.append(text["precision"].format(label=display(label), precision=percent(of_label["precision"])))
     for code, of_language in (metrics.get("by_language") or {}).items():
         gap = (metrics["accuracy"] or 0) - (of_language["accuracy"] or 0)
         if of_language["rows"] >= SMALL_LABEL_ROWS and gap > WEAK_LANGUAGE_GAP:
@@ -238,7 +291,7 @@ def _weaknesses(
             sentences.append(text["language"].format(language=language, rows=number(of_language["rows"]), **values))
     if (metrics["expected_calibration_error"] or 0) > WEAK_CALIBRATION:
         sentences.append(text["calibration"].format(error=percent(metrics["expected_calibration_error"], 1)))
-    small = [label for label, of_label in metrics["per_label"].items() if of_label["support"] < SMALL_LABEL_ROWS]
+    small = [display(label) for label, of_label in metrics["per_label"].items() if of_label["support"] < SMALL_LABEL_ROWS]
     if small:
         sentences.append(text["small"].format(n=SMALL_LABEL_ROWS, labels=", ".join(sorted(small))))
     return sentences

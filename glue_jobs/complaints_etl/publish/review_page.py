@@ -15,6 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from complaints_etl.publish.display_names import DisplayNames
 from complaints_etl.publish.marks import marked_parts
 from complaints_etl.publish.report_page import NumberFormat, load_texts, resource
 from complaints_etl.spreadsheet import FORMULA, MARK, NUMBER
@@ -71,6 +72,7 @@ def render_review(
     separator: str,
     language: str,
     run_id: str,
+    display_names: Mapping[str, str] | None = None,
 ) -> str:
     """Return the page as one HTML document.
 
@@ -82,7 +84,9 @@ def render_review(
         separator: the list's separator.
         language: the language of the page.
         run_id: the run.
+        display_names: the names of labels in `language`. The download has the labels.
     """
+    display = DisplayNames(display_names or {})
     text, formats = load_texts(language)["review"], NumberFormat(language)
     known = {label for row in rows for label, _ in row.alternatives} | set(labels)
     data = {
@@ -94,8 +98,9 @@ def render_review(
         "number": NUMBER,
         "mark": MARK,
         "not_a_complaint": NOT_A_COMPLAINT,
-        "labels": sorted(known, key=str.casefold),
-        "rows": [_row(row, columns[:-1], text, formats) for row in rows],
+        "labels": sorted(known, key=lambda label: display(label).casefold()),
+        "names": {label: display(label) for label in known if display(label) != label},
+        "rows": [_row(row, columns[:-1], text, formats, display) for row in rows],
         "texts": text,
     }
     # A page that was written again with other rows must not take over the progress of this one.
@@ -120,10 +125,12 @@ def render_review(
     )
 
 
-def _row(row: PageRow, columns: Sequence[str], text: Mapping[str, str], formats: NumberFormat) -> dict[str, Any]:
+def _row(
+    row: PageRow, columns: Sequence[str], text: Mapping[str, str], formats: NumberFormat, display: DisplayNames
+) -> dict[str, Any]:
     """Return a row for the data block. The text is in `parts` only: plain and marked by turns."""
     confidence = formats.percent(row.alternatives[0][1]) if row.alternatives else ""
-    label = row.alternatives[0][0] if row.alternatives else ""
+    label = display(row.alternatives[0][0]) if row.alternatives else ""
     return {
         "id": row.cells["complaint_id"],
         "cells": [None if name == "text" else row.cells[name] for name in columns],

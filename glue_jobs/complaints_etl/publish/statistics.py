@@ -7,13 +7,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from ptmlops_contracts.evaluation import LENGTH_BUCKETS
 
 CONFIDENCE_BINS = 10
+# An example has so many characters: long enough to say something, short enough to be shown nearly whole.
+EXAMPLE_CHARACTERS = (60, 400)
 DRIFT_ROWS = 50  # with fewer rows on either side, the index is mostly noise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """The beginning of a typical complaint, redacted. `is_certain`: it does not wait for review."""
+
+    text: str
+    language: str
+    terms: Sequence[str] = ()
+    is_certain: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +35,7 @@ class Category:
     complaints: int
     confidence: float
     needs_review: int
+    example: Example | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +51,20 @@ class Amounts:
 
 @dataclass(frozen=True, kw_only=True)
 class RunStatistics:
-    """Counts over the predictions of a run. `confidence[i]` counts complaints with a confidence from i/10 to (i+1)/10."""
+    """Counts over the predictions of a run.
+
+    Attributes:
+        confidence: `confidence[i]` counts complaints with a confidence from i/10 to (i+1)/10.
+        amounts: per label and currency.
+        medians: median amount per currency.
+    """
 
     categories: Mapping[str, Category] = field(default_factory=dict)
     languages: Mapping[str, int] = field(default_factory=dict)
     lengths: Mapping[str, int] = field(default_factory=dict)
     confidence: Sequence[int] = ()
     amounts: Sequence[Amounts] = ()
+    medians: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def scored(self) -> int:
@@ -65,15 +85,22 @@ def collect_statistics(scored: DataFrame) -> RunStatistics:
     for limit, name in reversed(LENGTH_BUCKETS[:-1]):
         length = F.when(words < limit, name).otherwise(length)
     tenth = F.least(F.floor(F.col("confidence") * CONFIDENCE_BINS), F.lit(CONFIDENCE_BINS - 1)).cast("int")
+    # Selected first, so that Spark sorts short examples instead of texts.
     groups = (
-        scored.groupBy("label", "language", length.alias("length"), tenth.alias("tenth"))
+        scored.select(
+            "label", "language", "confidence", "needs_review", length.alias("length"), tenth.alias("tenth"),
+            _example_order().alias("example"),
+        )
+        .groupBy("label", "language", "length", "tenth")
         .agg(
             F.count("*").alias("n"),
             F.sum("confidence").alias("confidence"),
             F.sum(F.col("needs_review").cast("int")).alias("review"),
+            F.min("example").alias("example"),
         )
         .collect()
-    )
+    )  # fmt: skip
+    examples: dict[str, Row] = {}
     sums: dict[str, list[float]] = {}
     languages: dict[str, int] = {}
     lengths: dict[str, int] = {}
@@ -82,41 +109,79 @@ def collect_statistics(scored: DataFrame) -> RunStatistics:
         label_sums = sums.setdefault(row["label"], [0, 0.0, 0])
         for index, name in enumerate(("n", "confidence", "review")):
             label_sums[index] += row[name]
+        examples[row["label"]] = min(examples.get(row["label"], row["example"]), row["example"])
         languages[row["language"]] = languages.get(row["language"], 0) + row["n"]
         lengths[row["length"]] = lengths.get(row["length"], 0) + row["n"]
         confidence[row["tenth"]] += row["n"]
+    amounts, medians = _amounts(scored) if groups else ([], {})
     return RunStatistics(
         categories={
-            label: Category(complaints=int(n), confidence=total / n, needs_review=int(review))
+            label: Category(
+                complaints=int(n), confidence=total / n, needs_review=int(review), example=_example(examples[label])
+            )
             for label, (n, total, review) in sums.items()
         },
         languages=languages,
         lengths=lengths,
         confidence=confidence,
-        amounts=_amounts(scored) if groups else (),
+        amounts=amounts,
+        medians=medians,
     )
 
 
-def _amounts(scored: DataFrame) -> list[Amounts]:
+def _example_order() -> Column:
+    """Return a struct column whose smallest value is the most typical complaint.
+
+    It does not wait for review, is of medium length, and has the highest confidence. The id decides a tie, so a redrive finds the same.
+    """
+    shortest, longest = EXAMPLE_CHARACTERS
+    return F.struct(
+        F.col("needs_review").alias("is_uncertain"),
+        (~F.length("text").between(shortest, longest)).alias("is_odd"),
+        (-F.col("confidence")).alias("order"),
+        "complaint_id",
+        F.substring("text", 1, longest + 1).alias("text"),
+        F.col("language").alias("of_language"),
+        F.transform("top_terms", lambda item: item["term"]).alias("terms"),
+    )
+
+
+def _example(row: Row) -> Example:
+    text, longest = row["text"], EXAMPLE_CHARACTERS[1]
+    if len(text) > longest:  # it is cut between words, so that no mask is cut
+        text = f"{text[:longest].rsplit(maxsplit=1)[0]} …"
+    return Example(text=text, language=row["of_language"], terms=row["terms"] or (), is_certain=not row["is_uncertain"])
+
+
+def _amounts(scored: DataFrame) -> tuple[list[Amounts], dict[str, float]]:
+    """Return the amounts per label and currency, and the median per currency."""
     rows = (
         scored.select("label", F.explode("entities.amounts").alias("amount"))
         .select("label", F.col("amount.currency").alias("currency"), F.col("amount.value").cast("double").alias("value"))
         .where("value IS NOT NULL")
-        .groupBy("label", "currency")
-        .agg(F.count("*").alias("n"), F.expr("percentile_approx(value, 0.5)").alias("median"), F.sum("value").alias("total"))
-        .orderBy("label", F.desc("n"))
+        .withColumn("currency", F.coalesce("currency", F.lit("")))
+        .rollup("currency", "label")
+        .agg(
+            F.count("*").alias("n"),
+            F.expr("percentile_approx(value, 0.5)").alias("median"),
+            F.sum("value").alias("total"),
+        )
+        .where("currency IS NOT NULL")  # without the sum over all currencies
+        .orderBy("label", F.desc("n"), "currency")
         .collect()
     )
+    medians = {row["currency"]: float(row["median"]) for row in rows if row["label"] is None}
     return [
         Amounts(
             label=row["label"],
-            currency=row["currency"] or "",
+            currency=row["currency"],
             mentions=row["n"],
             median=float(row["median"]),
             total=float(row["total"]),
         )
         for row in rows
-    ]
+        if row["label"] is not None
+    ], medians
 
 
 def stability_index(expected: Mapping[str, float], actual: Mapping[str, float]) -> float | None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from complaints_etl.publish.changes import EarlierRun
 from complaints_etl.publish.exports import Export
 from complaints_etl.publish.report_page import Page
 from complaints_etl.publish.statistics import Amounts, Category, RunStatistics
@@ -77,7 +78,7 @@ def page(evaluation: dict[str, Any]) -> Page:
         unanswered=0,
         model_version="3",
         evaluation=evaluation,
-        earlier=[{LABELS[0]: 500, LABELS[1]: 500}],
+        earlier=[EarlierRun(run_id="20260708-093000-0123abcd", categories={LABELS[0]: 500, LABELS[1]: 500})],
         files={"export": [EXPORT], "review_file": ["review/run_id=20260715-093000-0123abcd/review.csv"]},
         exports=[Export(source_file=file["key"], source_version="1", rows=1250, keys=(EXPORT,))],
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from complaints_etl.publish.changes import EarlierRun
 from complaints_etl.publish.report_page import Page, render
 from complaints_etl.publish.statistics import RunStatistics
 
@@ -108,7 +109,7 @@ def test_a_hostile_label_or_name_runs_nothing(browser: Browser, page: Page, eval
         statistics=dataclasses.replace(page.statistics, categories={hostile: category}, languages={hostile: 3}),
         evaluation={**evaluation, "candidate": {**evaluation["candidate"], "per_label": {
             hostile: {"precision": 0.1, "recall": 0.1, "f1": 0.1, "support": 100}}, "confusion": {hostile: {hostile: 100}}}},
-        earlier=[{hostile: 3}],
+        earlier=[EarlierRun(run_id=page.run_id, categories={hostile: 3})],
         files={"export": [f"exports/{hostile}.csv"]},
         exports=[],
     )  # fmt: skip

@@ -15,6 +15,7 @@ let saved = true; // whether every answer is in the browser's storage or in a fi
 
 const fill = (template, values) => template.replace(/{(\w+)}/g, (_, name) => values[name]);
 const number = (value) => value.toLocaleString(data.language);
+const named = (label) => (Object.hasOwn(data.names, label) ? data.names[label] : label);
 const fold = (label) => label.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replace(/\s+/g, " ").trim();
 
 function element(tag, content, name) {
@@ -115,7 +116,7 @@ function showRow(index) {
 function choice(label, share) {
   const button = element("button");
   button.type = "button";
-  button.append(element("span", label, "name"));
+  button.append(element("span", named(label), "name"));
   if (share) button.append(element("span", share, "share"));
   button.addEventListener("click", () => answer(LABEL, label));
   return button;
@@ -125,15 +126,19 @@ function choice(label, share) {
 
 const typed = () => at("search").value.replace(/\s+/g, " ").trim();
 
+// A label is found by the name that the page shows, and by itself: some people know it from the files.
+const spellings = (label) => [fold(named(label)), fold(label)];
+const isSpelt = (label, wanted) => spellings(label).includes(wanted);
+
 function matches() {
   const wanted = fold(typed());
-  const found = labels().filter((label) => fold(label).includes(wanted));
+  const found = labels().filter((label) => spellings(label).some((spelling) => spelling.includes(wanted)));
   // The label that is written out comes first, then those that begin with it.
-  const rank = (label) => (fold(label) === wanted ? 0 : fold(label).startsWith(wanted) ? 1 : 2);
+  const rank = (label) => (isSpelt(label, wanted) ? 0 : spellings(label).some((spelling) => spelling.startsWith(wanted)) ? 1 : 2);
   return wanted ? found.sort((one, other) => rank(one) - rank(other)) : found;
 }
 
-const isNew = () => typed() && !labels().some((label) => fold(label) === fold(typed()));
+const isNew = () => typed() && !labels().some((label) => isSpelt(label, fold(typed())));
 
 function search() {
   const found = matches();
@@ -143,7 +148,7 @@ function search() {
     button.firstChild.textContent = fill(text.new_label, { label: typed() });
     items.push(button);
   }
-  at("hint").textContent = !typed() ? text.hint : found.length ? fill(text.hint_enter, { label: found[0] }) : text.hint_new;
+  at("hint").textContent = !typed() ? text.hint : found.length ? fill(text.hint_enter, { label: named(found[0]) }) : text.hint_new;
   at("found").replaceChildren(...items.map((button) => {
     const item = element("li");
     item.append(button);
@@ -160,7 +165,7 @@ function answer(kind, label) {
   reopened = -1;
   save();
   const said = { [LABEL]: text.said_label, [NOT_A_COMPLAINT]: text.said_none, [SKIPPED]: text.said_skipped }[kind];
-  show(fill(said, { label }));
+  show(fill(said, { label: label === undefined ? "" : named(label) }));
 }
 
 function undo() {

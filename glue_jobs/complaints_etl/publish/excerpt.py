@@ -28,7 +28,15 @@ def excerpt(text: str, terms: Sequence[str]) -> str:
         return text
     starts = [0, *(match.end() for match in _SENTENCE_END.finditer(text) if match.end() < len(text))]
     marked = list(accumulate((flag for part, flag in _parts(text, terms) for _ in part), initial=0))
-    best = max(starts, key=lambda start: (marked[min(start + EXCERPT_CHARACTERS, len(text))] - marked[start], -start))
+
+    def score(start: int) -> tuple[int, int]:
+        letters = marked[min(start + EXCERPT_CHARACTERS, len(text))] - marked[start]
+        return (
+            letters,
+            start if letters else -start,
+        )  # as late as possible, so that no greeting is shown, or from the beginning
+
+    best = max(starts, key=score)
     opening = _CUT + " " if best else ""
     return opening + _shortened(text[best:], EXCERPT_CHARACTERS - len(opening))
 

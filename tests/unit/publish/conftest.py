@@ -9,7 +9,7 @@ import pytest
 from complaints_etl.publish.changes import EarlierRun
 from complaints_etl.publish.exports import Export
 from complaints_etl.publish.report_page import Page
-from complaints_etl.publish.statistics import Amounts, Category, RunStatistics
+from complaints_etl.publish.statistics import Amounts, Category, Example, RunStatistics
 
 LABELS = ("Cobros & comisiones <indebidos>", "fraud", "Cancelación de producto sin autorización previa del cliente")
 
@@ -52,6 +52,9 @@ def page(evaluation: dict[str, Any]) -> Page:
         "bucket": "raw", "key": "quejas <de julio> & agosto.csv", "version_id": "1", "rejected_whole": None,
         "rows": {"read": 1250, "accepted": 1200, "rejected": 20, "duplicates": 30},
     }  # fmt: skip
+    example = Example(
+        text="Me cobraron dos veces la cuota de la tarjeta <CARD> y nadie responde. " * 4, language="es", terms=["cobraron"]
+    )
     return Page(
         language="es",
         run_id="20260715-093000-0123abcd",
@@ -66,19 +69,25 @@ def page(evaluation: dict[str, Any]) -> Page:
         },
         statistics=RunStatistics(
             categories={
-                LABELS[0]: Category(complaints=900, confidence=0.9, needs_review=50),
+                LABELS[0]: Category(complaints=900, confidence=0.9, needs_review=50, example=example),
                 LABELS[1]: Category(complaints=300, confidence=0.7, needs_review=100),
             },
             languages={"es": 800, "en": 400},
             lengths={"under 50 words": 1200},
             confidence=[0, 0, 0, 0, 50, 100, 150, 200, 300, 400],
             amounts=[Amounts(label=LABELS[0], currency="COP", mentions=40, median=120000.0, total=98765432.0)],
+            medians={"COP": 120000.0},
         ),
         audit=50,
         unanswered=0,
         model_version="3",
         evaluation=evaluation,
-        earlier=[EarlierRun(run_id="20260708-093000-0123abcd", categories={LABELS[0]: 500, LABELS[1]: 500})],
+        earlier=[
+            EarlierRun(
+                run_id="20260708-093000-0123abcd", categories={LABELS[0]: 400, LABELS[1]: 400}, medians={"COP": 110000.0}
+            ),
+            EarlierRun(run_id="20260708-083000-0123abcd", categories={LABELS[0]: 100, LABELS[1]: 100}, model_version="2"),
+        ],
         files={"export": [EXPORT], "review_file": ["review/run_id=20260715-093000-0123abcd/review.csv"]},
         exports=[Export(source_file=file["key"], source_version="1", rows=1250, keys=(EXPORT,))],
     )

@@ -39,6 +39,7 @@ from complaints_etl.publish.join import (
     write_table,
 )
 from complaints_etl.publish.review import REVIEW_COLUMNS, priority, review_list
+from complaints_etl.publish.statistics import Example, collect_statistics
 from complaints_etl.readers.storage import SourceFile
 from hypothesis import given
 from hypothesis import strategies as st
@@ -500,3 +501,34 @@ def test_every_run_writes_the_same_types(spark: SparkSession, prepared: Prepared
     assert list(written.items()) == list(declared.items())
     [row] = {row["predicted_at"] for row in spark.read.parquet(str(tmp_path / "full")).collect()}
     assert row == datetime(2026, 11, 24, 10, 5)
+
+
+@pytest.mark.slow
+def test_each_category_has_its_most_confident_certain_complaint_of_medium_length_as_example(spark: SparkSession) -> None:
+    def row(
+        number: int, label: str, confidence: float, text: str, amount: float | None, *, review: bool = False
+    ) -> tuple[Any, ...]:
+        amounts = [(amount, "COP" if amount > 10 else None)] if amount else []
+        return (str(number), label, confidence, review, [("term", 1.0)], (amounts,), "es", text)
+
+    medium = "Me cobraron dos veces la cuota de manejo de mi tarjeta y nadie responde. "
+    rows = [
+        row(1, "fees", 0.99, "corto", 100.0),
+        row(2, "fees", 0.95, medium + "uno", 300.0),
+        row(3, "fees", 0.95, medium + "dos", 5.0),
+        row(4, "fees", 0.99, medium + "tres", None, review=True),
+        row(5, "access", 0.5, "a" * 397 + " <EMAIL> y más", 200.0, review=True),
+    ]
+    schema = (
+        "complaint_id string, label string, confidence double, needs_review boolean, top_terms array<struct<term:string,"
+        "contribution:double>>, entities struct<amounts:array<struct<value:double,currency:string>>>, language string, text string"
+    )
+    found = collect_statistics(spark.createDataFrame(rows, schema))
+
+    fees, access = found.categories["fees"].example, found.categories["access"].example
+    assert fees == Example(text=medium + "uno", language="es", terms=["term"])
+    assert access == Example(text="a" * 397 + " …", language="es", terms=["term"], is_certain=False)  # no mask is cut
+    assert found.medians == {"COP": 200.0, "": 5.0}
+    assert [(of.label, of.currency, of.mentions, of.total) for of in found.amounts] == [
+        ("access", "COP", 1, 200.0), ("fees", "COP", 2, 400.0), ("fees", "", 1, 5.0),
+    ]  # fmt: skip

@@ -75,7 +75,7 @@ def look(browser: Browser, html: str, width: int) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", ["classified", "labelled", "nothing"])
 def test_nothing_overflows_and_axe_finds_nothing(browser: Browser, page: Page, kind: str, language: str) -> None:
     html = render(dataclasses.replace(pages(page)[kind], language=language))
-    for width in (1280, 390):
+    for width in (1280, 360):
         found = look(browser, html, width)
 
         assert found["title"] > 20  # there is a font: text without one overflows nowhere

@@ -16,7 +16,8 @@ import boto3
 from complaints_etl.checkpoint import checkpoint
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.publish.changes import EarlierRun
-from complaints_etl.publish.exports import Export, Put, export_files, rejected_rows
+from complaints_etl.publish.excel import Put
+from complaints_etl.publish.exports import Export, export_files, rejected_rows
 from complaints_etl.publish.join import (
     Run,
     check_answers,

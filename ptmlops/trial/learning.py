@@ -8,7 +8,7 @@ import logging
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ptmlops.errors import OperatorError
 from ptmlops.trial.checks import LABELS_TO_CHECK
@@ -22,6 +22,7 @@ from stacks.config import Settings
 
 if TYPE_CHECKING:
     from ptmlops.trial.flow import Step
+    from ptmlops_contracts.review import LabelToCheck
 
 
 def train_and_evaluate(base: Path, settings: Settings, report: dict[str, Any], step: Step) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def train_and_evaluate(base: Path, settings: Settings, report: dict[str, Any], s
     document["notes"] += _note_on_copies(train_dir, test_dir)
     document["labels_to_check"] = len(to_check)
     if to_check:
-        lines = iter([list(LABEL_CHECK_COLUMNS), *map(label_check_cells, to_check)])
+        lines = iter([list(LABEL_CHECK_COLUMNS), *map(label_check_cells, cast("list[LabelToCheck]", to_check))])
         write_export(base / LABELS_TO_CHECK, lines, report["files"][0].get("separator") or ",")
     return document
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from complaints_etl.publish.exports import Put, write_parts
+from complaints_etl.publish.excel import Put
+from complaints_etl.publish.exports import write_parts
 from complaints_etl.spreadsheet import record
 from ptmlops_contracts.keys import OutputKeys
 from ptmlops_contracts.review import LABEL_CHECK_COLUMNS, label_check_cells

@@ -103,7 +103,7 @@ def render(page: Page) -> str:
         held_out = page.evaluation["holdout"]["rows"]
         figures, is_cross_fitted = headline(metrics, held_out)
         if is_cross_fitted:  # the other measurements are of the few held-out rows
-            nothing = {"confusion": {}, "reliability": [], "by_language": {}}
+            nothing: dict[str, Any] = {"confusion": {}, "reliability": [], "by_language": {}}
             metrics = {**metrics, **figures, **nothing}
         model = {
             "metrics": metrics,

@@ -22,7 +22,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen
 from pydantic import BaseModel
@@ -202,7 +202,7 @@ def document_fields(document: type, prefix: str) -> Iterable[tuple[str, str, str
     """Yield name, type and meaning of each field of a TypedDict, depth first."""
     for name, hint in get_type_hints(document, include_extras=True).items():
         kind, meaning = hint, ""
-        while get_origin(kind) in (Annotated, NotRequired):
+        while get_origin(kind) is Annotated:
             kind, *notes = get_args(kind)
             meaning = next((note for note in notes if isinstance(note, str)), meaning)
         inner = next((part for part in (kind, *get_args(kind)) if is_typeddict(part)), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NotRequired, TypedDict
+from typing import Annotated, TypedDict
 
 from ptmlops_contracts.codes import Code
 from ptmlops_contracts.report import Note, Rows
@@ -44,19 +44,25 @@ class Export(TypedDict):
     excel_keys: Annotated[list[str], "keys of the Excel workbooks with the same rows; empty with `results.excel = false`"]
 
 
-class Published(TypedDict):
-    """published.json: the files that Publish wrote. A reader takes those that it lists, and no others."""
-
+class _Published(TypedDict):
     run_id: str
     scored: Annotated[int, "complaints that the model answered"]
     needs_review: Annotated[int, "answers that a person should read"]
     not_answered: Annotated[int, "complaints that the model could not answer"]
     audit: Annotated[int, "answers drawn at random for review"]
     categories: Annotated[dict[str, int], "complaints per label"]
-    medians: NotRequired[Annotated[dict[str, float], "median amount per currency"]]
-    model_version: NotRequired[Annotated[str, "version of the model package that answered"]]
     exports: list[Export]
     files: Annotated[list[str], "keys of every file"]
+
+
+class Published(_Published, total=False):
+    """published.json: the files that Publish wrote. A reader takes those that it lists, and no others.
+
+    Runs of version 0.2.0 have neither medians nor the version of the model.
+    """
+
+    medians: Annotated[dict[str, float], "median amount per currency"]
+    model_version: Annotated[str, "version of the model package that answered"]
 
 
 class ModelInUse(TypedDict):

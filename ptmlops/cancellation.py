@@ -48,10 +48,7 @@ def check_run(target: Target, run_id: str) -> RunToCancel:
         OperatorError: there is no such run, it has ended, or another run has its files.
     """
     ledger = Ledger.of(target)
-    chain = ledger.successors(run_id)
-    if not chain:
-        runs.require_known(target, run_id)
-    last, run = chain[-1]
+    last, run = ledger.latest_run(target, run_id)
     if last != run_id:
         raise OperatorError(f"run {run_id} has ended, and run {last} has its files: use `ptmlops cancel {last}`")
     execution = runs.execution_status(target, run_id)

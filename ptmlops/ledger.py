@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from ptmlops.runs import require_known
 from ptmlops.target import Target
 from ptmlops_contracts.ledger import (
     CANCELLED,
@@ -98,6 +99,17 @@ class Ledger:
     def run(self, run_id: str) -> RunItem | None:
         """Return the item of a run, or None."""
         return cast("RunItem | None", self._find(run_key(run_id)))
+
+    def latest_run(self, target: Target, run_id: str) -> tuple[str, RunItem]:
+        """Return the run that has a run's files now, and its item: the run itself unless another run took its files.
+
+        Raises:
+            OperatorError: there is no such run.
+        """
+        chain = self.successors(run_id)
+        if not chain:
+            require_known(target, run_id)
+        return chain[-1]
 
     def successors(self, run_id: str) -> list[tuple[str, RunItem]]:
         """Return a run and those that took its files one after another. The last one has them now. Empty for an unknown run."""

@@ -49,10 +49,7 @@ def replay_run(target: Target, run_id: str) -> Replayed:
         OperatorError: there is no such run, it has not failed, or it has no files.
     """
     ledger = Ledger.of(target)
-    chain = ledger.successors(run_id)
-    if not chain:
-        runs.require_known(target, run_id)
-    last, run = chain[-1]
+    last, run = ledger.latest_run(target, run_id)
     if last != run_id:
         raise OperatorError(f"run {last} has the files of run {run_id}: use `ptmlops watch {last}`, or replay that run")
     if run["status"] != CANCELLED and runs.redrive(target, run_id):

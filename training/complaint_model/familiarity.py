@@ -1,8 +1,8 @@
-"""Recognise texts that share too little with what training saw: their confidence says nothing, so a person should read them.
+"""Detect texts that have too few words in common with the training rows. Their confidence is not reliable: a person should read them.
 
-A text is unfamiliar if training saw few of its words, or a small share of its features (words and pairs). Both limits are quantiles
-of the training rows, each counted as if training had not seen the row itself. A model of long complaints thus leaves a chat message of
-another subject to review, and a model of short messages a letter.
+A text is unfamiliar if few of its words, or a small share of its words and word pairs, occur in the training rows. Both limits are
+quantiles of the training rows. Each training row is counted as if it were not in the training set. The limits adapt to the data: a model
+of long complaints sends a short chat message about another subject to review, and a model of short messages sends a long letter.
 """
 
 from __future__ import annotations

@@ -116,8 +116,12 @@ def sheets_of(file: SourceFile) -> list[Sheet]:
     small = [entry for entry in archive.entries if entry.file_size <= _SMALL_PART and not _CELLS_PART.search(entry.filename)]
     for entry in small:
         archive.check(entry)
-    found = _parsed(archive.with_only(small)).sheets_metadata
-    sheets = [Sheet(place, sheet.name) for place, sheet in enumerate(found) if sheet.typ == SheetTypeEnum.WorkSheet]
+    return _worksheets(_parsed(archive.with_only(small)))
+
+
+def _worksheets(workbook: CalamineWorkbook) -> list[Sheet]:
+    found = enumerate(workbook.sheets_metadata)
+    sheets = [Sheet(place, sheet.name) for place, sheet in found if sheet.typ == SheetTypeEnum.WorkSheet]
     if len(sheets) > MAX_SHEETS:
         message = f"it has {len(sheets):,} sheets, and at most {MAX_SHEETS} are read: upload it in parts"
         raise UnreadableFileError(Reason.ZIP_BOMB, message)
@@ -200,8 +204,8 @@ class _Workbook:
         archive = _archive(file)
         # Pictures and macros are left out, so that nothing is parsed as a sheet that has not been checked.
         self._calamine = _parsed(archive.with_only([entry for entry in archive.entries if _is_checked(archive, entry)]))
-        self._places = [sheet.place for sheet in sheets_of(file)]
-        self._place_of_message: int | None = None
+        self._places = [sheet.place for sheet in _worksheets(self._calamine)]
+        self._reasons: dict[int, Reason | None] | None = None
 
     def rows(self, place: int) -> Iterator[NumberedCells]:
         """Yield the rows that are not empty, each with its number in the sheet from 1."""
@@ -249,14 +253,13 @@ class _Workbook:
 
     def place_of_message(self, aliases: Aliases) -> int | None:
         """Return the sheet that says why there is nothing to read, or None if another sheet has rows or a reason of its own."""
-        if self._place_of_message is None:
-            self._place_of_message = -1
-            reasons = {place: self._why_not(place, aliases) for place in self._places}
-            if all(reason in _NOTHING_TO_READ for reason in reasons.values()):
-                # Rather a sheet with a header than one that is empty.
-                without_text = [place for place, reason in reasons.items() if reason is Reason.NO_TEXT_COLUMN]
-                self._place_of_message = (without_text or self._places)[0]
-        return self._place_of_message
+        if self._reasons is None:
+            self._reasons = {place: self._why_not(place, aliases) for place in self._places}
+        if not all(reason in _NOTHING_TO_READ for reason in self._reasons.values()):
+            return None
+        # Rather a sheet with a header than one that is empty.
+        without_text = [place for place, reason in self._reasons.items() if reason is Reason.NO_TEXT_COLUMN]
+        return (without_text or self._places)[0]
 
     def _why_not(self, place: int, aliases: Aliases) -> Reason | None:
         try:

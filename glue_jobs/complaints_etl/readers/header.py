@@ -6,7 +6,7 @@ import contextlib
 import csv
 import re
 import unicodedata
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice
@@ -280,28 +280,51 @@ def count_titles(lines: Sequence[str], aliases: Aliases) -> int:
     A title line has at most two cells that are not empty, fewer than the header. The header has a text column, and a row is below.
     Example: 2 for `Complaints;;`, `November;;`, `id;date;text`, `1;2026-11-02;the app fails`.
     """
-    return min(filter(None, (_header_below_titles(lines, mark, aliases) for mark in SEPARATORS)), default=1) - 1
+    places = (_csv_header_place(lines, mark, aliases) for mark in SEPARATORS)
+    return min((place for place in places if place is not None), default=0)
 
 
-def _header_below_titles(lines: Sequence[str], separator: str, aliases: Aliases) -> int:
-    """Return which line is the header if the file has this separator, counted from 1; 0 for none."""
-    parser, most = CsvParser(separator, escaped=False), 0
-    for place, line in enumerate(lines[: _MOST_TITLES + 1], start=1):
-        cells = parser.complete_record(line)
-        if cells is None:
-            return 0
+def _csv_header_place(lines: Sequence[str], separator: str, aliases: Aliases) -> int | None:
+    """Return which line is the header if the file has this separator, counted from 0; None if none is."""
+    parser = CsvParser(separator, escaped=False)
+
+    def records() -> Iterator[list[str]]:
+        for line in lines:
+            cells = parser.complete_record(line)
+            if cells is None:
+                return
+            yield cells
+
+    def has_row(place: int, header: Sequence[str]) -> bool:
+        # Words of a sentence have a space behind a comma, and a table has rows. A row's text may go on in the next line.
+        if separator != "|" and any(cell.startswith(" ") for cell in header if cell.strip()):
+            return False
+        below = next(filter(str.strip, lines[place + 1 :]), "")
+        row = next(parser.records([below[:_SAMPLE_CHARACTERS]], strict=False), [])
+        return 1 < len(row) <= len(header)
+
+    return header_below_titles(records(), aliases, has_row)
+
+
+def header_below_titles(
+    rows: Iterable[Sequence[str]], aliases: Aliases, has_row: Callable[[int, Sequence[str]], bool]
+) -> int | None:
+    """Return which row is the header of a table below a report's title, counted from 0; None if none is.
+
+    Args:
+        rows: the first ones. Rows of a title have at most two cells that are not empty, fewer than the header.
+        aliases: the names of our columns. The header has a text column.
+        has_row: returns True if a row of the table is below a place with these cells.
+    """
+    most = 0
+    for place, cells in enumerate(islice(rows, _MOST_TITLES + 1)):
         filled = list(filter(str.strip, cells))
         if "text" in find_columns(filled, aliases):
-            below = next(filter(str.strip, lines[place:]), "")
-            # Words of a sentence have a space behind a comma, and a table has rows. A row's text may go on in the next line.
-            spaced = separator != "|" and any(cell.startswith(" ") for cell in filled)
-            row = next(parser.records([below[:_SAMPLE_CHARACTERS]], strict=False), [])
-            is_header = place == 1 or (most < len(filled) and not spaced and 1 < len(row) <= len(cells))
-            return place if is_header else 0
+            return place if place == 0 or (most < len(filled) and has_row(place, cells)) else None
         most = max(most, len(filled))
         if most > _MOST_FILLED or max(map(len, filled), default=0) > LONGEST_NAME:
-            return 0
-    return 0
+            return None
+    return None
 
 
 def _find_separator(lines: Sequence[str], aliases: Aliases, *, escaped: bool) -> str:

@@ -22,8 +22,8 @@ from complaints_etl.readers.evidence import Evidence
 from complaints_etl.readers.header import (
     LONGEST_NAME,
     SAMPLE_LINES,
-    find_columns,
     fold,
+    header_below_titles,
     is_survey_row,
     name_columns,
     require_text_column,
@@ -53,7 +53,6 @@ _FIGURES, _LETTERS = b"0123456789", bytes(range(65, 91))
 _EXACT = 1e15  # Excel keeps 15 figures of a number
 _SAMPLE_ROWS = 10_000  # from which the order of day and month is found
 _LONG_ID = 4  # figures
-_MOST_TITLES, _MOST_FILLED = 20, 2  # rows of a title above a header; cells of such a row
 
 Cell = str | int | float | bool | date | time | timedelta
 NumberedCells = tuple[int, list[Cell]]  # a row's number in the sheet, and its cells
@@ -225,7 +224,7 @@ class _Workbook:
         if not sample:
             raise UnreadableFileError(Reason.EMPTY_FILE, "the sheet has no cells")
         texts = [list(map(cell_text, cells)) for _, cells in sample]
-        titles = count_titles(texts, aliases)
+        titles = header_below_titles(texts, aliases, lambda place, _: place + 1 < len(texts)) or 0
         header = name_columns(texts[titles])
         columns = require_text_column(header, aliases, record_of(texts[titles]))
         below = texts[titles + 1 : titles + 3]
@@ -287,22 +286,6 @@ class _LastWorkbook:
 
 
 _LAST = _LastWorkbook()
-
-
-def count_titles(rows: Sequence[Sequence[str]], aliases: Aliases) -> int:
-    """Return how many of these rows are a report's title above the header, which has a text column and more cells than they.
-
-    0 if no row is such a header.
-    """
-    most = 0
-    for place, cells in enumerate(rows[: _MOST_TITLES + 1]):
-        filled = list(filter(str.strip, cells))
-        if "text" in find_columns(filled, aliases):
-            return place if place == 0 or (most < len(filled) and place + 1 < len(rows)) else 0
-        most = max(most, len(filled))
-        if most > _MOST_FILLED or max(map(len, filled)) > LONGEST_NAME:
-            return 0
-    return 0
 
 
 def _is_month_first(cells: Iterable[Cell]) -> bool:

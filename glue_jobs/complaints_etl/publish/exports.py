@@ -90,13 +90,8 @@ def export_files(
     for index, (file, name) in enumerate(zip(files, export_names(files, run.run_id), strict=True)):
         header, separator = [*file["header"], *EXPORT_COLUMNS], export_separator(file.get("separator"))
         file_lines = (row["line"] for row in group) if position == index else iter(())
-        excel_keys: list[str] = []
-        if excel:
-            with WorkbookParts(name, _layout(file, header, separator, run), put, part_rows=part_rows) as parts:
-                keys, written = write_parts(name, record(header, separator), parts.following(file_lines), put, part_rows)
-                excel_keys = parts.finish()
-        else:
-            keys, written = write_parts(name, record(header, separator), file_lines, put, part_rows)
+        layout = _layout(file, header, separator, run)
+        keys, excel_keys, written = write_with_workbook(name, layout, file_lines, put, excel=excel, part_rows=part_rows)
         if position == index:
             position, group = next(groups, (None, iter(())))
         if written != file["rows"]["read"]:
@@ -201,6 +196,20 @@ def write_parts(name: str, header: str, lines: Iterator[str], put: Put, part_row
             put(key, part)
             keys.append(key)
     return keys, total
+
+
+def write_with_workbook(
+    name: str, layout: Layout, lines: Iterator[str], put: Put, *, excel: bool, part_rows: int = PART_ROWS
+) -> tuple[list[str], list[str], int]:
+    """Store lines below the header of `layout` as CSV (`write_parts`) and, with `excel`, as workbooks beside it.
+
+    Returns:
+        (keys of the CSV, keys of the workbooks, number of lines)
+    """
+    with WorkbookParts(name, layout, put, part_rows=part_rows) as parts:
+        followed = parts.following(lines) if excel else lines
+        keys, written = write_parts(name, record(layout.header, layout.separator), followed, put, part_rows)
+        return keys, parts.finish() if excel else [], written
 
 
 def alternatives_cell() -> Column:

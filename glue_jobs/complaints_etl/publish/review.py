@@ -13,19 +13,18 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from complaints_etl.publish.excel import Layout, Put, WorkbookParts
+from complaints_etl.publish.excel import Layout, Put
 from complaints_etl.publish.exports import (
-    PART_ROWS,
     TEXT_WIDTH,
     alternatives_cell,
     confidence_cell,
     record_column,
     terms_cell,
-    write_parts,
+    write_with_workbook,
 )
 from complaints_etl.publish.join import TO_SCORE, Run
 from complaints_etl.publish.review_page import FirstRows, PageRow
-from complaints_etl.spreadsheet import active, record
+from complaints_etl.spreadsheet import active
 from ptmlops_contracts.keys import OutputKeys
 from ptmlops_contracts.report import NOT_A_COMPLAINT
 from ptmlops_contracts.review import ReviewReason
@@ -151,11 +150,9 @@ def review_list(
     lines = count_and_yield()
     first = next(lines, None)
     if first is not None:
-        key, header = OutputKeys(run.run_id).review, record(REVIEW_COLUMNS, separator)
-        with WorkbookParts(key, layout(run, labels, separator), put, part_rows=PART_ROWS) as parts:
-            texts = chain([first], lines)
-            found.keys, _ = write_parts(key, header, parts.following(texts) if excel else texts, put)
-            found.keys += parts.finish() if excel else []
+        key, texts = OutputKeys(run.run_id).review, chain([first], lines)
+        keys, excel_keys, _ = write_with_workbook(key, layout(run, labels, separator), texts, put, excel=excel)
+        found.keys = keys + excel_keys
     return found
 
 

@@ -71,7 +71,9 @@ def read_rows(name: str, blocks: Blocks, file_format: FileFormat) -> Iterator[Ro
 
 
 def read_tables(files: Sequence[SourceFile], aliases: Sequence[Aliases]) -> Table:
-    """Return the tables in an uploaded file as one, with all of their columns. Our columns have their names in the first table.
+    """Chain the tables in an uploaded file into one, with the columns of all.
+
+    A column of ours has its name in the first table that has it.
 
     Args:
         files: the tables (`packed.tables_in`).

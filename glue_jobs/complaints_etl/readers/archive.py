@@ -1,4 +1,4 @@
-"""Open zip archives, workbooks among them, without trusting what they say: sizes, counts and names are checked before anything is unpacked.
+"""Open zip archives and workbooks safely: sizes, counts and names are checked before anything is unpacked.
 
 No entry is written to a disk.
 """
@@ -22,9 +22,9 @@ from ptmlops_contracts.report import Reason
 ReadRange = Callable[[int, int], bytes]
 
 MAX_ENTRIES = 10_000
-# The end of the archive, with the place and size of its list of entries (PKWARE's APPNOTE, 4.3.16), and what a comment may add to it.
+# The record at the end, with offset and size of the central directory (PKWARE's APPNOTE, 4.3.16). A comment may follow it.
 _END, _END_BYTES, _MAX_COMMENT = b"PK\x05\x06", 22, 65_535
-_MAX_LIST_BYTES = 16 * 1024**2
+_MAX_DIRECTORY_BYTES = 16 * 1024**2
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, lengths of the name and of the extra field
 _RAW = -15  # zlib's `wbits` for deflate without a header
 _ENCRYPTED, _IS_UTF8 = 0x1, 0x800  # bits of an entry's flags
@@ -32,10 +32,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class _OutsideError(OSError):
-    """A place before the beginning of the file; zipfile expects an OSError."""
+    """A position before the beginning of the file. zipfile expects an OSError."""
 
 
-# What zipfile raises for archives that are damaged, or made to damage.
+# What zipfile raises for damaged and malicious archives.
 _ZIP_ERRORS = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, OverflowError, RuntimeError, IndexError,
     _OutsideError,
@@ -50,14 +50,14 @@ class Archive:
 
         Args:
             read: returns the bytes of a range of the archive.
-            size: the archive's.
-            max_bytes: what the entries may have together, unpacked.
+            size: of the archive, in bytes.
+            max_bytes: the limit of all entries together, unpacked.
 
         Raises:
-            UnreadableFileError: the archive is damaged, encrypted, a bomb, or has names that lead out of it.
+            UnreadableFileError: the archive is damaged, encrypted, a bomb, or has names that lead out of its folder.
         """
         self._read, self._size = read, size
-        _check_list(read, size)
+        _check_directory(read, size)
         try:
             self._zip = zipfile.ZipFile(io.BufferedReader(_Ranges(read, size), BLOCK_BYTES))
             self.entries: Sequence[zipfile.ZipInfo] = self._zip.infolist()
@@ -66,7 +66,7 @@ class Archive:
         _check_entries(self.entries, size, max_bytes)
 
     def blocks(self, entry: zipfile.ZipInfo) -> Iterator[bytes]:
-        """Yield an entry's unpacked bytes: exactly as many as the archive says.
+        """Yield an entry's unpacked bytes: exactly as many as its header states.
 
         Raises:
             UnreadableFileError: while iterating, if the entry is damaged or has more or fewer bytes.
@@ -86,12 +86,12 @@ class Archive:
             raise _damaged()
 
     def check(self, entry: zipfile.ZipInfo) -> None:
-        """Raise UnreadableFileError if an entry is damaged or has another size than it says."""
+        """Raise UnreadableFileError if an entry is damaged, or its size is not that of its header."""
         for _ in self.blocks(entry):
             pass
 
     def with_only(self, entries: Sequence[zipfile.ZipInfo]) -> bytes:
-        """Return an archive of some of the entries, still packed, without anything else that the archive has in its headers."""
+        """Return an archive of some of the entries, with headers of its own. The entries are copied without unpacking them."""
         out, listed = io.BytesIO(), io.BytesIO()
         for entry in entries:
             name = entry.filename.encode()
@@ -111,12 +111,12 @@ class Archive:
             )
             listed.write(b"PK\x01\x02" + struct.pack("<H", 20) + common + struct.pack("<3H2I", 0, 0, 0, 0, out.tell()) + name)
             out.write(b"PK\x03\x04" + common + name)
-            out.write(self._read(*self._place(entry)))
+            out.write(self._read(*self._packed_range(entry)))
         place, size, count = out.tell(), listed.tell(), len(entries)
         out.write(listed.getvalue() + _END + struct.pack("<4H2IH", 0, 0, count, count, size, place, 0))
         return out.getvalue()
 
-    def _place(self, entry: zipfile.ZipInfo) -> tuple[int, int]:
+    def _packed_range(self, entry: zipfile.ZipInfo) -> tuple[int, int]:
         """Return where the packed bytes of an entry begin and end."""
         at = entry.header_offset
         header = self._read(at, min(at + _LOCAL_HEADER.size, self._size)) if 0 <= at < self._size else b""
@@ -129,8 +129,8 @@ class Archive:
         return start, start + entry.compress_size
 
     def _unpack(self, entry: zipfile.ZipInfo) -> Iterator[bytes]:
-        # zipfile stops at the size that the entry claims. What else the stream has, another program would unpack.
-        start, end = self._place(entry)
+        # zipfile ignores what follows the stated size. Another program would unpack it, so it is an error here.
+        start, end = self._packed_range(entry)
         packed = (self._read(place, min(place + BLOCK_BYTES, end)) for place in range(start, end, BLOCK_BYTES))
         if entry.compress_type == zipfile.ZIP_STORED:
             yield from packed
@@ -149,7 +149,7 @@ class Archive:
 
 
 class _Ranges(io.RawIOBase):
-    """A file whose bytes come from a function."""
+    """Adapt a function that reads ranges to a file that zipfile can read."""
 
     def __init__(self, read: ReadRange, size: int) -> None:
         self._read_range, self._size, self._place = read, size, 0
@@ -175,7 +175,7 @@ class _Ranges(io.RawIOBase):
 
 
 def name_of(entry: zipfile.ZipInfo) -> str:
-    """Return an entry's name. Without the flag for UTF-8 it is in UTF-8 all the same (macOS), or in Windows' code page 850."""
+    """Return an entry's name. Without the flag for UTF-8, it is UTF-8 too (macOS), or in code page 850 (Windows)."""
     if entry.flag_bits & _IS_UTF8 or entry.filename.isascii():
         return entry.filename
     raw = entry.filename.encode("cp437")  # as zipfile decodes it
@@ -191,14 +191,14 @@ def is_name_safe(name: str) -> bool:
     return bool(name) and bool(parts[0]) and ".." not in parts and ":" not in parts[0] and not _CONTROL.search(name)
 
 
-def _check_list(read: ReadRange, size: int) -> None:
-    """Refuse a list of entries that is too long, before zipfile makes objects of it."""
+def _check_directory(read: ReadRange, size: int) -> None:
+    """Refuse a central directory that is too long, before zipfile makes an object of each entry."""
     tail = read(max(size - _END_BYTES - _MAX_COMMENT, 0), size)
     at = tail.rfind(_END)
     if at < 0 or len(tail) - at < _END_BYTES:
         raise _damaged()
-    entries, list_bytes = struct.unpack_from("<HI", tail, at + 10)
-    if entries > MAX_ENTRIES or list_bytes > _MAX_LIST_BYTES:
+    entries, directory_bytes = struct.unpack_from("<HI", tail, at + 10)
+    if entries > MAX_ENTRIES or directory_bytes > _MAX_DIRECTORY_BYTES:
         raise UnreadableFileError(Reason.ZIP_BOMB, f"it has over {MAX_ENTRIES:,} entries: upload it in parts")
 
 
@@ -223,14 +223,13 @@ def _check_entries(entries: Sequence[zipfile.ZipInfo], size: int, max_bytes: int
         raise encrypted()
     if len({entry.filename for entry in entries}) < len(entries) or not all(is_name_safe(entry.filename) for entry in entries):
         raise UnreadableFileError(
-            Reason.UNSAFE_ARCHIVE, "names in it are there twice, or lead out of its folder: pack and upload it again"
+            Reason.UNSAFE_ARCHIVE,
+            "two of its files have the same name, or a name leads out of its folder: pack and upload it again",
         )
     if any(stat.S_ISLNK(entry.external_attr >> 16) for entry in entries):
-        raise UnreadableFileError(
-            Reason.UNSAFE_ARCHIVE, "there are links in it: pack the files themselves, and upload it again"
-        )
+        raise UnreadableFileError(Reason.UNSAFE_ARCHIVE, "it contains links: pack the files themselves, and upload it again")
     if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries):
-        message = "it is packed with another method than deflate: pack it as an ordinary zip archive, and upload it again"
+        message = "its compression method is not deflate: pack it as an ordinary zip archive, and upload it again"
         raise UnreadableFileError(Reason.BROKEN_ZIP, message)
 
 

@@ -15,7 +15,14 @@ from complaints_etl.readers.blocks import MAX_LINE_BYTES, unpacked, whole_lines,
 from complaints_etl.readers.csv_parser import lines_of
 from complaints_etl.readers.encoding import LONE_SURROGATE, as_utf8, encoding_by_mark, text_blocks
 from complaints_etl.readers.evidence import Evidence
-from complaints_etl.readers.header import SAMPLE_LINES, find_header, looks_like_table, name_columns, require_text_column
+from complaints_etl.readers.header import (
+    SAMPLE_LINES,
+    find_header,
+    looks_like_table,
+    name_columns,
+    require_text_column,
+    shown_names,
+)
 from complaints_etl.readers.table import MAX_CELL_CHARACTERS, Aliases, Blocks, FileFormat, UnreadableFileError
 from complaints_etl.readers.text_rows import describe_rows, may_be_header
 from ptmlops_contracts.files import OTHER_SPREADSHEETS, SUPPORTED_ENDINGS, file_ending, is_left_by_system
@@ -104,7 +111,7 @@ def _with_csv_header(file_format: FileFormat, lines: Iterator[str], aliases: Ali
 def _ending(name: str) -> str:
     if is_left_by_system(name):
         raise UnreadableFileError(
-            Reason.UNSUPPORTED_FORMAT, "a system or an office program left it: nothing in it is a complaint"
+            Reason.UNSUPPORTED_FORMAT, "an operating system or an office program made it for itself: it has no complaints"
         )
     if name.lower().endswith(OTHER_SPREADSHEETS):
         message = "its format is not read: save it as an Excel workbook (.xlsx) or as CSV in UTF-8, and upload that"
@@ -145,9 +152,9 @@ def _refuse_binary(sample: bytes, encoding: str) -> None:
 
 
 def _is_document(texts: Callable[[], Iterator[str]]) -> bool:
-    """Return True for a file that is one JSON document: not a complete object in the first line, with others below it.
+    """Return True for a file that is one JSON document, False for JSON Lines.
 
-    An object alone in its line is a document if there is a list of objects in it.
+    A file with one object in its only line is a document if the object contains a list of objects.
     """
     lines = list(islice(filter(str.strip, lines_of(texts(), "\n")), 2))
     if json_lines.looks_like_json_lines(lines[:1]) and (len(lines) > 1 or not json_lines.holds_list(lines[0])):
@@ -164,12 +171,12 @@ def _kind_of_text(texts: Callable[[], Iterator[str]], aliases: Aliases, *, escap
 
 
 def _refuse_rows(texts: Callable[[], Iterator[str]], aliases: Aliases) -> None:
-    """Raise UnreadableFileError for a text file without a header whose lines are rows: as one complaint, all of them would be lost."""
+    """Raise UnreadableFileError for a text file of rows without a header. Read as one complaint, the rows would be lost."""
     lines = list(islice(lines_of(texts(), ""), text_rows.SAMPLE_LINES))
     if rows := describe_rows(lines):
         message = (
-            f"it has no header, and its lines look like {rows}: add a first line with the names of the columns, one of them "
-            f"{', '.join(aliases['text'])}"
+            f"it has no header, and its lines look like {rows}: add a first line with the names of the columns, that of "
+            f"the text one of {shown_names(aliases['text'])}"
         )
         record = LONE_SURROGATE.sub("\ufffd", next(filter(str.strip, lines)).rstrip("\r\n")[:MAX_CELL_CHARACTERS])
         raise UnreadableFileError(Reason.NO_HEADER, message, record)

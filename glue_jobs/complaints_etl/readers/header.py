@@ -54,10 +54,10 @@ _ANSWERS = frozenset(map(fold, LEXICON.sections["surveys"]["answers"]))
 
 
 def find_columns(header: Sequence[str], aliases: Aliases, *, by_words: bool = False) -> dict[str, str]:
-    """Return, for each column of ours that the header has, its name there. The first alias that is there wins.
+    """Return, for each column of ours that the header has, its name there. The first alias in the header wins.
 
-    `subject` is there beside `text` only: a file without a text column has its subject as `text`. A name of `fallback_label` is
-    `label` if no other is.
+    `subject` is returned beside `text` only: in a file without a text column, the subject is `text`. A column with a name of
+    `fallback_label` is `label` if no other column is.
 
     Args:
         header: the names of the file's columns.
@@ -91,7 +91,7 @@ def label_candidates(header: Sequence[str], aliases: Aliases) -> tuple[list[str]
 
 
 def _by_key(header: Sequence[str], longest: int) -> dict[str, str]:
-    """Return the columns by their keys. The cells of a file without a header may be complaints: no name is so long."""
+    """Return the columns by their keys, without longer cells: in a file without a header, cells may be complaints."""
     by_key: dict[str, str] = {}
     for column in header:
         if len(column) <= longest:
@@ -117,7 +117,7 @@ def _find(by_key: Mapping[str, str], ours: str, names: Sequence[str], *, by_word
 
 @lru_cache(maxsize=5_000)  # the lines above a header are compared several times, and files have the same names
 def _key(name: str) -> str:
-    """Return a name without spaces, marks around it and a remark behind it: `issueType`, `Issue Type` and `issue_type*:` are one."""
+    """Return a name without spaces, marks around it and a remark behind it: equal for `issueType`, `Issue Type`, `issue_type*:`."""
     folded = fold(name)
     return _REMARK.sub("", folded).replace(" ", "").strip(_MARKS) or folded
 
@@ -129,7 +129,7 @@ def _ranks(names: tuple[str, ...]) -> dict[str, int]:
 
 
 def require_text_column(header: Sequence[str], aliases: Aliases, first_line: str) -> dict[str, str]:
-    """Return `find_columns`, by words too.
+    """Find the columns, by words too, and require a text column among them.
 
     Raises:
         UnreadableFileError: there is no text column. The message quotes no name, because the first line of a file without
@@ -253,8 +253,8 @@ def find_header(lines: Iterator[str], aliases: Aliases, *, escaped: bool) -> Csv
 def is_survey_row(cells: Sequence[str]) -> bool:
     """Return True for the last of the headers that a survey tool writes.
 
-    Qualtrics writes the questions and then `{"ImportId":"QID1"}` for each column; SurveyMonkey the kinds of answers, such as
-    `Open-Ended Response`, below no respondent.
+    Qualtrics writes the questions, and then `{"ImportId":"QID1"}` for each column. SurveyMonkey leaves the first cell empty, and
+    writes the kinds of answers, such as `Open-Ended Response`.
     """
     filled = [cell.strip() for cell in cells if cell.strip()]
     if not filled:

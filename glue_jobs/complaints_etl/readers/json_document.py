@@ -1,6 +1,7 @@
-"""A JSON document with a list of objects: `[{…}, {…}]`, or an object with one such list in it, as APIs answer. Each object is a row.
+"""Read a JSON document: a list of objects, or an object that contains one such list, as APIs answer. Each object is a row.
 
-Objects are parsed one after the other. Memory holds a block of the file and an object; of an object around the list, all of it.
+Objects of a list are parsed one after the other: memory holds a block of the file and an object. A document whose list is
+inside an object is in memory as a whole.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from complaints_etl.readers.json_lines import RepeatedKeyError, decoder
 from complaints_etl.readers.table import MAX_CELL_CHARACTERS, UnreadableFileError
 from ptmlops_contracts.report import Reason
 
-MAX_DOCUMENT_CHARACTERS = 64 * 1024**2  # of an object around the list
+MAX_DOCUMENT_CHARACTERS = 64 * 1024**2  # of an object that contains the list
 _MAX_OBJECT_CHARACTERS = 4 * MAX_CELL_CHARACTERS
 _SPACE = re.compile(r"[ \t\r\n\ufeff]*+")
 _BETWEEN = re.compile(r"[ \t\r\n]*+,[ \t\r\n]*+")
@@ -33,7 +34,7 @@ class Item(NamedTuple):
 
 
 def begins_document(lines: Sequence[str]) -> bool:
-    """Return True if these first lines of a file, which are not JSON Lines, begin a list or an object around one."""
+    """Return True if these first lines of a file, which are not JSON Lines, begin a list or an object that contains one."""
     first = "".join(lines).lstrip("\ufeff \t\r\n")
     if first.startswith("["):
         return first[1:].lstrip()[:1] in ("{", "]", "")
@@ -44,7 +45,7 @@ def read_items(texts: Iterable[str]) -> Iterator[Item]:
     """Yield the items of the list.
 
     Raises:
-        UnreadableFileError: while iterating, if the document is damaged, or it is not sure which list holds the rows.
+        UnreadableFileError: while iterating, if the document is damaged, or contains no list of objects, or several.
     """
     blocks = iter(texts)
     head = ""
@@ -57,7 +58,10 @@ def read_items(texts: Iterable[str]) -> Iterator[Item]:
     for block in blocks:
         document += block
         if len(document) > MAX_DOCUMENT_CHARACTERS:
-            message = f"an object around the list has over {MAX_DOCUMENT_CHARACTERS:,} characters: upload the list alone, or one object a line"
+            message = (
+                f"the object that contains the list has over {MAX_DOCUMENT_CHARACTERS:,} characters: "
+                "upload the list alone, or one object per line"
+            )
             raise UnreadableFileError(Reason.TOO_LONG, message)
     return _items(_Buffer(document, iter(())), _find_list(document, start))
 
@@ -71,7 +75,7 @@ class _Buffer:
         self._blocks = blocks
 
     def read_more(self, start: int) -> bool:
-        """Drop what is before `start`, which is then 0, and read a block. Return False at the end of the file."""
+        """Drop the text before `start`, which becomes position 0, and read a block. Return False at the end of the file."""
         block = next(self._blocks, "")
         self.lines += self.text.count("\n", 0, start)
         self.text = self.text[start:] + block
@@ -86,14 +90,14 @@ def _items(buffer: _Buffer, position: int) -> Iterator[Item]:
         try:
             parsed = _parse_item(text, position, is_first=is_first)
         except RepeatedKeyError:
-            raise _damaged(buffer, position, "a key is in an object twice") from None
+            raise _damaged(buffer, position, "an object has a key twice") from None
         except json.JSONDecodeError as error:
             if len(text) - position > _MAX_OBJECT_CHARACTERS or not buffer.read_more(position):
                 raise _damaged(buffer, min(error.pos, len(buffer.text)), "it is not JSON") from None
             line, counted, position = buffer.lines + 1, 0, 0
             continue
         except (ValueError, RecursionError):
-            raise _damaged(buffer, position, "a number is too long, or it is nested too deeply") from None
+            raise _damaged(buffer, position, "a number is too long, or objects are nested too deeply") from None
         if parsed is None:
             return
         place, end, value = parsed
@@ -123,9 +127,11 @@ def _parse_item(text: str, position: int, *, is_first: bool) -> tuple[int, int, 
     return place, end, value
 
 
-def _damaged(buffer: _Buffer, position: int, what: str) -> UnreadableFileError:
+def _damaged(buffer: _Buffer, position: int, problem: str) -> UnreadableFileError:
     line = buffer.lines + buffer.text.count("\n", 0, position) + 1
-    return UnreadableFileError(Reason.NOT_JSON_LINES, f"{what} at line {line:,}: repair the list, or write one object a line")
+    return UnreadableFileError(
+        Reason.NOT_JSON_LINES, f"{problem} at line {line:,}: repair the list, or write one object per line"
+    )
 
 
 def _find_list(document: str, start: int) -> int:
@@ -150,6 +156,9 @@ def _find_list(document: str, start: int) -> int:
     except (ValueError, RecursionError) as error:
         raise _damaged(_Buffer(document, iter(())), getattr(error, "pos", position), "it is not JSON") from None
     if len(found) != 1:
-        message = f"it is an object with {len(found)} lists of objects in it: upload the list of complaints alone, or one object a line"
+        message = (
+            f"it is an object that contains {len(found)} lists of objects: "
+            "upload the list of complaints alone, or one object per line"
+        )
         raise UnreadableFileError(Reason.NOT_JSON_LINES, message)
     return found[0]

@@ -13,7 +13,7 @@ from complaints_etl.readers.table import MAX_CELL_CHARACTERS, FileFormat, Row, U
 from ptmlops_contracts.report import Reason
 
 _AROUND = "\ufeff\r\n \t"
-_TOO_MUCH = "a number of it is too long, or it is nested too deeply"
+_TOO_MUCH = "a number in it is too long, or it is nested too deeply"
 
 
 def looks_like_json_lines(lines: Sequence[str]) -> bool:
@@ -22,7 +22,7 @@ def looks_like_json_lines(lines: Sequence[str]) -> bool:
 
 
 def holds_list(line: str) -> bool:
-    """Return True for an object with a list of objects in it."""
+    """Return True if a line is an object that contains a list of objects."""
     value = _parse(line)
     lists = [item for item in value.values() if isinstance(item, list)] if isinstance(value, dict) else []
     return any(item and all(isinstance(each, dict) for each in item) for item in lists)
@@ -36,10 +36,10 @@ def find_keys(lines: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...], s
 def find_keys_of(records: Iterable[tuple[str, object]]) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     """Return the keys of all objects as they are written, their names, and the first record that is not empty.
 
+    Keys that differ in case or accents only are one column, named as the first of them.
+
     Args:
         records: the text and the value of each.
-
-    Keys that differ in case or accents only are one column, named as the first of them.
 
     Raises:
         UnreadableFileError: no line is an object, or there are too many keys.
@@ -57,7 +57,7 @@ def find_keys_of(records: Iterable[tuple[str, object]]) -> tuple[tuple[str, ...]
                     keys.append(key)
             check_column_count(len(names))
     if not names:
-        message = "no line of it is a JSON object: it needs one complete object a line, or a list of objects"
+        message = "no line of it is a JSON object: it needs one complete object per line, or a list of objects"
         raise UnreadableFileError(Reason.NOT_JSON_LINES, message)
     return tuple(keys), tuple(names.values()), first
 

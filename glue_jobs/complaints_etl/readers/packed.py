@@ -1,7 +1,7 @@
 """The tables in an uploaded file: the sheets of a workbook, the members of a zip archive, or the file itself.
 
-Each is a `SourceFile`, so that columns, rejected rows, exports and the report treat it like a file. Its key is the uploaded file's
-with its name behind: `agosto/quejas.xlsx/Enero`, `agosto/todo.zip/bogota/enero.csv`. A workbook with one sheet has the key alone.
+Each is a `SourceFile`, so that columns, rejected rows, exports and the report treat it like a file. Its key is the uploaded file's key,
+followed by its name: `agosto/quejas.xlsx/Enero`, `agosto/todo.zip/bogota/enero.csv`. A workbook with one sheet has the key alone.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _members(file: SourceFile) -> list[SourceFile]:
 def _member(file: SourceFile, entry: ZipInfo) -> SourceFile:
     refused = None
     if entry.filename.lower().endswith((*ARCHIVE_ENDINGS, ".gz")):
-        message = "it is an archive in an archive: upload it by itself, or what is in it"
+        message = "it is an archive in an archive: upload it by itself, or the files in it"
         refused = (Reason.UNSAFE_ARCHIVE, message)
     elif not entry.file_size:
         refused = (Reason.EMPTY_FILE, "the file holds nothing")

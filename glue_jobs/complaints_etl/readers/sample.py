@@ -20,7 +20,7 @@ from ptmlops_contracts.report import Reason
 
 SAMPLE_ROWS = 500
 _TRIED_COLUMNS = 8
-# Files are sampled by many threads, and each would hold a workbook in memory.
+# Many threads sample files. Without the lock, each would hold a workbook in memory.
 _ONE_WORKBOOK = threading.Lock()
 _GZIP = 31  # zlib's `wbits` for a gzip header and the largest window
 
@@ -40,7 +40,8 @@ class Sample:
 def read_sample(file: SourceFile, aliases: Aliases) -> Sample | None:
     """Return the first rows of a file, or None if its beginning cannot be read.
 
-    The sample is the first SAMPLE_BYTES. Detection sees no more of the file, so a rare encoding further down is not noticed.
+    Of a text file, only the first SAMPLE_BYTES are read. Detection sees no more of the file, so a rare encoding further down is not
+    noticed.
     """
     if file.refused:
         return None
@@ -84,7 +85,7 @@ def _sheet_sample(book: SourceFile, sheet: int, aliases: Aliases) -> Sample | No
         if error.reason is not Reason.NO_TEXT_COLUMN:
             return None
         for column in error.header[:_TRIED_COLUMNS]:
-            with contextlib.suppress(UnreadableFileError):  # its name is made up, because the cell is empty
+            with contextlib.suppress(UnreadableFileError):  # the cell is empty, so `name_columns` made the name
                 found = _sample_of(open_sheet(book, sheet, {"text": Chosen((column,))}))
                 return replace(found, format=replace(found.format, columns={}))
         return None
@@ -95,10 +96,10 @@ def _sample_of(table: SheetTable) -> Sample:
 
 
 def _without_text(name: str, blocks: Blocks, header: Sequence[str]) -> FileFormat | None:
-    """Return the format of a file without a text column: that of a file with the same bytes, and any column as its text."""
+    """Return the format of a file without a text column, detected as if one of its columns were the text."""
     for column in header[:_TRIED_COLUMNS]:
         try:
             return replace(detect(name, blocks, {"text": Chosen((column,))}), columns={})
         except UnreadableFileError:
-            continue  # its name is made up, because the cell is empty
+            continue  # the cell is empty, so `name_columns` made the name
     return None

@@ -13,23 +13,23 @@ from ptmlops_contracts.words import quantity
 
 SAMPLE_LINES = 200
 _FASTTEXT = "__label__"
-# Words of a sentence have a space behind a comma or a semicolon, and a letter may have one in each of two lines.
+# How many lines with the separator are rows: two lines of a letter may have a comma or a semicolon each.
 _LEAST_ROWS = {"\t": 2, "|": 2, ",": 3, ";": 3}
 _LONGEST_NAME = 60  # characters of a column's name, in a file whose first line may be a header
-# A list of complaints has at least so many lines, and nothing that ties them together.
+# A list of complaints has at least this many lines. At least this share of them has this many words.
 _LEAST_LINES, _LEAST_WORDS, _LEAST_SHARE = 8, 4, 0.9
-_WRAPPED = 0.8  # of the longest line: as long are most lines of a text that a program has wrapped
-_NAMED = re.compile(r"[^:\n]{1,40}:(?:\s|$)")  # "Cliente: …" of a chat, "Ciudad: …" of a form
+_WRAPPED = 0.8  # share of the longest line: most lines of a text that a program wrapped are longer
+_SPEAKER_OR_FIELD = re.compile(r"[^:\n]{1,40}:(?:\s|$)")  # "Cliente: …" of a chat, "Ciudad: …" of a form
 _ITEM = re.compile(r"\s*(?:[-–—•*·>]|\(?\w{1,2}[.)])\s")
 _ENDS = re.compile(r"[.!?…][\"'”’»)]*\s*$")
-_TIED = re.compile(
+_LETTER_PART = re.compile(
     rf"(?i)\W*(?:{LEXICON.pattern('letters', 'greetings')}|{LEXICON.pattern('letters', 'closings')}|"
     rf"{LEXICON.pattern('letters', 'connectives')})\b"
 )
 
 
 def describe_rows(lines: Sequence[str]) -> str | None:
-    """Return what the rows of a text file are, or None if the file is one complaint.
+    """Describe the rows of a text file in words, or return None if the file is one complaint.
 
     Args:
         lines: the first ones, empty lines included. None of them is a header with one of our columns.
@@ -41,7 +41,7 @@ def describe_rows(lines: Sequence[str]) -> str | None:
         if width := _width(filled, separator):
             return f"rows of {quantity(width, 'column')}, separated by a {SEPARATORS[separator]}"
     if _is_list(filled, blank=len(lines) - len(filled)):
-        return f"{quantity(len(filled), 'line')} that are complaints of their own"
+        return f"{quantity(len(filled), 'line')} that are each a complaint"
     return None
 
 
@@ -62,7 +62,7 @@ def may_be_header(lines: Sequence[str]) -> bool:
 
 
 def _width(lines: Sequence[str], separator: str) -> int:
-    """Return how many columns every line has with this separator; 0 if they differ, or are one."""
+    """Return how many columns every line has with this separator; 0 if the numbers differ, or lines have one column."""
     if len(lines) < _LEAST_ROWS[separator] or not all(separator in line for line in lines):
         return 0
     parser = CsvParser(separator, escaped=False)
@@ -75,15 +75,15 @@ def _width(lines: Sequence[str], separator: str) -> int:
 
 
 def _is_list(lines: Sequence[str], *, blank: int) -> bool:
-    """Return True for lines that are sentences of their own: not paragraphs, a wrapped text, a chat, a form, or steps of one story."""
-    if len(lines) < _LEAST_LINES or blank > len(lines) / 10 or _NAMED.fullmatch(lines[0].strip()):
+    """Return True for lines that are each a text: not paragraphs, a wrapped text, a chat, a form, or steps of one story."""
+    if len(lines) < _LEAST_LINES or blank > len(lines) / 10 or _SPEAKER_OR_FIELD.fullmatch(lines[0].strip()):
         return False
     if (
-        any(_share(lines, of.match) > 1 - _LEAST_SHARE for of in (_NAMED, _ITEM))
-        or sum(map(bool, map(_TIED.match, lines))) > 1
+        any(_share(lines, of.match) > 1 - _LEAST_SHARE for of in (_SPEAKER_OR_FIELD, _ITEM))
+        or sum(map(bool, map(_LETTER_PART.match, lines))) > 1
     ):
         return False
-    if _TIED.match(lines[0]) or _TIED.match(lines[-1]):
+    if _LETTER_PART.match(lines[0]) or _LETTER_PART.match(lines[-1]):
         return False
     if _share(lines, lambda line: len(line.split()) >= _LEAST_WORDS) < _LEAST_SHARE:
         return False

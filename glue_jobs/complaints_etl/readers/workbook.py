@@ -1,6 +1,6 @@
 """Read the sheets of an Excel workbook (.xlsx), each as a table: formulas by their values, dates as ISO 8601, numbers as a person typed them.
 
-calamine parses a sheet as a whole, and its memory holds all cells between the first and the last. So sizes are checked before.
+calamine parses a sheet as a whole, and holds all cells between the first and the last in memory. So sizes are checked first.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ class SheetTable:
 
     @property
     def short_ids(self) -> int:
-        """How many ids of the rows read so far are numbers with fewer figures than others: they may have lost zeros in front."""
+        """The number of ids, among the rows read so far, with fewer figures than others: they may have lost zeros in front."""
         longest, count = max(self._figures, default=0), sum(self._figures.values())
-        # Numbers from 1 to the number of rows have different lengths, too.
+        # Row numbers have different lengths, too, but are not larger than the number of rows.
         return count - self._figures[longest] if longest >= _LONG_ID and self._largest > 10 * count else 0
 
     def _read(self, rows: Iterator[NumberedCells]) -> Iterator[Row]:
@@ -202,7 +202,7 @@ class _Workbook:
     def __init__(self, file: SourceFile) -> None:
         archive = _archive(file)
         # Pictures and macros are left out, so that nothing is parsed as a sheet that has not been checked.
-        self._calamine = _parsed(archive.with_only([entry for entry in archive.entries if _is_checked(archive, entry)]))
+        self._calamine = _parsed(archive.with_only([entry for entry in archive.entries if _is_checked_xml(archive, entry)]))
         self._places = [sheet.place for sheet in _worksheets(self._calamine)]
         self._reasons: dict[int, Reason | None] | None = None
 
@@ -251,12 +251,12 @@ class _Workbook:
         return SheetTable(chain(body, rows), file_format)
 
     def place_of_message(self, aliases: Aliases) -> int | None:
-        """Return the sheet that says why there is nothing to read, or None if another sheet has rows or a reason of its own."""
+        """Return the sheet whose error is reported for the workbook, or None if a sheet can be read or has another error."""
         if self._reasons is None:
             self._reasons = {place: self._why_not(place, aliases) for place in self._places}
         if not all(reason in _NOTHING_TO_READ for reason in self._reasons.values()):
             return None
-        # Rather a sheet with a header than one that is empty.
+        # An error that lists columns helps more than one about an empty sheet.
         without_text = [place for place, reason in self._reasons.items() if reason is Reason.NO_TEXT_COLUMN]
         return (without_text or self._places)[0]
 
@@ -331,8 +331,8 @@ def _damaged() -> UnreadableFileError:
 # -- the size of a sheet ----------------------------------------------------------------------------------------------
 
 
-def _is_checked(archive: Archive, entry: zipfile.ZipInfo) -> bool:
-    """Check a part's size and how far its cells reach. Return False for a part that is not XML.
+def _is_checked_xml(archive: Archive, entry: zipfile.ZipInfo) -> bool:
+    """Return True for an XML part, after checking its size and how far its cells reach.
 
     A cell in A1 and one in XFD1048576 are 17 billion cells.
 
@@ -358,7 +358,7 @@ def _is_checked(archive: Archive, entry: zipfile.ZipInfo) -> bool:
 def _limits(first: bytes, blocks: Iterator[bytes]) -> tuple[int, int]:
     """Return the last column and row of the cells in a part, or _UNSURE.
 
-    Works on the bytes, as all usual programs write them. Parsing takes as long as reading the sheet.
+    Searches the bytes for cells in the form that all usual programs write. Parsing the XML takes as long as reading the sheet.
     """
     names, lines = set[bytes](), set[bytes]()
     kept, unsure = b"", not _IN_UTF8.match(first)
@@ -400,7 +400,7 @@ def _exact_limits(blocks: Iterator[bytes]) -> tuple[int, int]:
 
 
 class _Limits:
-    """Follows the positions of cells. One without a reference is behind the cell before, and a row below the row before."""
+    """Track the positions of cells. A cell without a reference follows the one before, and so does a row without a number."""
 
     def __init__(self) -> None:
         self.line = self.column = self.last_line = self.last_column = 0

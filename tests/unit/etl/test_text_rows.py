@@ -53,7 +53,7 @@ def test_lines_of_fasttext_are_refused() -> None:
 def test_a_list_of_complaints_is_refused(change) -> None:  # type: ignore[no-untyped-def]
     error = refusal("\n".join(map(change, COMPLAINTS)) + "\n")
     assert error.reason == "no_header"
-    assert "9 lines that are complaints of their own" in str(error)
+    assert "9 lines that are each a complaint" in str(error)
 
 
 def test_a_table_with_a_header_that_has_no_known_name_is_a_table() -> None:

@@ -98,7 +98,7 @@ class Measured(Figures):
     data_fingerprint: str | None
     code_version: str | None
     settings: dict[str, Any] | None
-    labels: list[str]  # that the model knows; `per_label` also has those of the holdout. Absent in documents of before 0.3.0
+    labels: list[str]  # that the model knows; `per_label` also has those of the holdout. Absent in documents before 0.3.0
     cross_fitted: CrossFitted | None
 
 

@@ -57,9 +57,8 @@ class RunItem(TypedDict, total=False):
     # the inherited runs.
     file_count: int
     file_bytes: int
-    removed: set[
-        str
-    ]  # `removal_mark` of files that a person cancelled: the manifest leaves them out. Absent while there are none
+    # `removal_mark` of files that a person cancelled: the manifest leaves them out. Absent while there are none.
+    removed: set[str]
     inherits: list[str]  # superseded runs whose files this run takes
     superseded_by: str
     started_at: str

@@ -202,9 +202,8 @@ def _write(result: dict[str, Any], to_check: list[dict[str, Any]], output: Path)
     """Write labels_to_check.jsonl, the plots and evaluation.json, and log the result."""
     output.mkdir(parents=True, exist_ok=True)
     lines = "".join(f"{json.dumps(row)}\n" for row in to_check)
-    (output / LABELS_TO_CHECK_FILE).write_text(
-        lines, encoding="utf-8"
-    )  # also if empty: it replaces that of an earlier attempt
+    # Also if it is empty: it replaces the file of an earlier attempt.
+    (output / LABELS_TO_CHECK_FILE).write_text(lines, encoding="utf-8")
     for name, drawing in plots.draw(result).items():
         (output / name).write_text(drawing, encoding="utf-8")
     _write_document(result)

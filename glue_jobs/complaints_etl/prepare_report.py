@@ -69,7 +69,7 @@ def build_report(
         file_entries: an entry per file, with the number of rows `read`.
         run_id: the run.
         settings: the environment's settings.
-        notes: what is known about the files so far.
+        notes: the notes on the columns of the files.
         served_labels: the labels that the serving model knows; empty if there is none.
 
     Raises:

@@ -209,6 +209,6 @@ def _no_text_column(columns: Columns, settings: Settings, named: Mapping[str, st
 
 def shown_columns(names: Sequence[str]) -> str:
     """Return the first column names for a message."""
-    from complaints_etl.records.missing_text import shown
+    from complaints_etl.records import missing_text
 
-    return shown(names)
+    return missing_text.shown_columns(names)

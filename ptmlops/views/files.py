@@ -39,7 +39,7 @@ def note_sentence(note: Mapping[str, Any]) -> str:
     sentences = {
         NoteCode.COLUMN_NOT_LABEL: f"{file}: the column {column} was not taken for the label, because its values are not known labels; the "
         "rows are classified. If it is the label, name it with --label",
-        NoteCode.COLUMN_MISSING: f"{file}: it has no column {column}, which its upload named",
+        NoteCode.COLUMN_MISSING: f"{file}: it has no column {column}, which was named at its upload",
         NoteCode.UNFAMILIAR_LABELS: f"{file}: the labels in its column {column} ({values}) have nothing in common with those of the serving "
         f"model. A model that learns its {quantity(rows, 'row')} waits for approval. If the column is not the label, name another one with --label",
         NoteCode.SEVERAL_LABELS: f"{quantity(rows, 'row')} seem to have several labels in a cell, with '{note.get('separator', '')}' between "

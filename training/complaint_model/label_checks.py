@@ -14,8 +14,9 @@ import numpy as np
 from complaint_model.arrays import Floats, Ints
 from complaint_model.records import Labelled
 
-# The suggested label is at least so many times as probable as the given one. A limit of the probability itself would find nothing among few
-# rows, of which calibration is never sure. docs/explanation/measurements.md has the share of wrong labels that it finds.
+# The suggested label is at least this many times as probable as the given one. With few rows, calibrated probabilities are
+# never extreme, so a limit of the probability itself would find nothing. docs/explanation/measurements.md has the share of wrong
+# labels that it finds.
 MIN_RATIO = 4
 MAX_LISTED = 1000  # more than a person reads
 
@@ -28,7 +29,7 @@ def find_doubts(probabilities: Floats, given: Ints, *, most: int = MAX_LISTED) -
     Args:
         probabilities: (rows, labels) of models that did not see the row.
         given: (rows,) number of the given label, or -1 if the models do not know it.
-        most: Return at most so many.
+        most: The largest number of rows to return.
     """
     known = np.flatnonzero(given >= 0)
     of_given, best = probabilities[known, given[known]], probabilities[known].argmax(1)
@@ -43,7 +44,7 @@ def labels_to_check(doubts: Sequence[Sequence[Any]], rows: Sequence[Labelled], l
 
     Args:
         doubts: From `find_doubts`.
-        rows: The rows that it was given.
+        rows: The rows that `find_doubts` judged.
         labels: The names of the labels.
     """
     return [

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 ALPHA = 0.05  # probability that a report without any real change names one
 MIN_EXPECTED = 5  # complaints; below it the normal approximation does not hold (Cochran, 1954)
-MIN_COMPLAINTS = 10  # of a category, in this run or expected in it; fewer are no news
+MIN_COMPLAINTS = 10  # of a category, in this run or expected in it; fewer are not reported
 MIN_RELATIVE_CHANGE = 0.1  # of the share before: in a large run, chance explains hardly any difference
 
 
@@ -50,8 +50,9 @@ def changed_categories(current: Mapping[str, int], earlier: Sequence[Mapping[str
     """Return the categories that changed by more than chance explains, the largest difference first.
 
     Each category's share is compared with its share of the earlier runs together, by a two-proportion test with continuity correction.
-    Holm's method (1979) keeps the probability of any false alarm among all categories at about ALPHA. The variance has two parts: that of drawing
-    complaints, and that of the runs, which differ among themselves more than drawing explains (`run_correlation`).
+    Holm's method (1979) keeps the probability of any false alarm among all categories at about ALPHA. The variance has two
+    parts: that of drawing complaints, and that of the runs, which differ among themselves more than drawing explains
+    (`run_correlation`).
 
     ```
     z = (|p0 - p| - c) / sqrt(q (1 - q) ((1 - r) (1 / n0 + sum(w² / n)) + r (1 + sum(w²))))
@@ -85,15 +86,16 @@ def changed_categories(current: Mapping[str, int], earlier: Sequence[Mapping[str
         difference = max(abs(change.now - change.before) - correction, 0)
         z = difference / math.sqrt(variance) if variance else 0.0
         tested.append((_two_sided(z, freedom) if correlation else math.erfc(z / math.sqrt(2)), change))
-    found = [change for change in _holm(tested) if _is_news(change, n_now)]
+    found = [change for change in _holm(tested) if _is_large_enough(change, n_now)]
     return sorted(found, key=lambda change: (-abs(change.now - change.before), change.label))
 
 
 def run_correlation(runs: Sequence[Mapping[str, int]]) -> tuple[float, int]:
-    """Return how much more runs differ among themselves than drawing complaints explains, and the degrees of freedom of that.
+    """Return how much more runs differ than drawing complaints explains, and the degrees of freedom of this estimate.
 
-    The first is the intraclass correlation, 0 if they do not differ more or if there is one run only. It is the moment estimate of the Dirichlet-multinomial distribution from Pearson's statistic of homogeneity (Brier, 1980), which also
-    weighs runs of different sizes. Categories with few complaints are counted as one.
+    The first is the intraclass correlation, 0 if runs do not differ more, or if there is only one. It is the moment estimate
+    of the Dirichlet-multinomial distribution from Pearson's statistic of homogeneity (Brier, 1980), which also weighs runs of
+    different sizes. Categories with few complaints are counted as one.
     """
     sizes = [sum(run.values()) for run in runs]
     counts, total = pooled(runs), sum(sizes)
@@ -141,7 +143,7 @@ def _holm(tested: Sequence[tuple[float, Change]]) -> list[Change]:
     return found
 
 
-def _is_news(change: Change, n_now: int) -> bool:
+def _is_large_enough(change: Change, n_now: int) -> bool:
     difference = abs(change.now - change.before)
     return (
         max(change.complaints, change.before * n_now) >= MIN_COMPLAINTS and difference >= MIN_RELATIVE_CHANGE * change.before

@@ -1,4 +1,4 @@
-"""Write the lines of a CSV as an Excel workbook, too, for people who open their files in Excel.
+"""Write the lines of a CSV as an Excel workbook, for people who open their files in Excel.
 
 XlsxWriter makes everything but the rows: styles, frozen header, widths, the drop-down. Its own rows would take several times as long as
 the whole job, so the rows are streamed into its sheet here.
@@ -50,7 +50,7 @@ class Layout:
     Attributes:
         header: the names of the columns.
         separator: of the lines that become its rows.
-        created: what the file says about when it was made. The same in a redrive.
+        created: the creation time in the file, which is the same in a redrive.
         widths: of columns by name, in characters; others have a usual width.
         wrapped: columns whose texts are wrapped.
         numbers: columns that hold numbers.
@@ -163,7 +163,7 @@ class WorkbookParts:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._workbook:  # an error came between
+        if self._workbook:  # an error interrupted `following`
             self._workbook.close()
             self._workbook.file.close()
 

@@ -31,10 +31,8 @@ def excerpt(text: str, terms: Sequence[str]) -> str:
 
     def score(start: int) -> tuple[int, int]:
         letters = marked[min(start + EXCERPT_CHARACTERS, len(text))] - marked[start]
-        return (
-            letters,
-            start if letters else -start,
-        )  # as late as possible, so that no greeting is shown, or from the beginning
+        # As late as possible, so that no greeting is shown. Without a term, from the beginning.
+        return letters, start if letters else -start
 
     best = max(starts, key=score)
     opening = _CUT + " " if best else ""

@@ -85,7 +85,8 @@ def join_answers(records: DataFrame, answers: DataFrame) -> DataFrame:
 
     Returns:
         The records with `predicted_label`, `confidence`, `alternatives`, `needs_review`, `review_reason` and `top_terms` from the
-        answer, and `file_label` from the file. Models of earlier versions give no `review_reason`. A record has a file label or an answer, or neither if it could not be scored.
+        answer, and `file_label` from the file. Models of earlier versions give no `review_reason`. A record has a file label
+        or an answer, or neither if it could not be scored.
     """
     predicted = answers.select(
         F.col("complaint_id").alias("kept"), F.col("label").alias("predicted_label"), "confidence", "alternatives",

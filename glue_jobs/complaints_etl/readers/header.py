@@ -117,7 +117,7 @@ def _find(by_key: Mapping[str, str], ours: str, names: Sequence[str], *, by_word
 
 @lru_cache(maxsize=5_000)  # the lines above a header are compared several times, and files have the same names
 def _key(name: str) -> str:
-    """Return a name without spaces, marks around it and a remark behind it: equal for `issueType`, `Issue Type`, `issue_type*:`."""
+    """Return a name without spaces, marks and a remark behind it: equal for `issueType`, `Issue Type` and `issue_type*:`."""
     folded = fold(name)
     return _REMARK.sub("", folded).replace(" ", "").strip(_MARKS) or folded
 
@@ -253,8 +253,8 @@ def find_header(lines: Iterator[str], aliases: Aliases, *, escaped: bool) -> Csv
 def is_survey_row(cells: Sequence[str]) -> bool:
     """Return True for the last of the headers that a survey tool writes.
 
-    Qualtrics writes the questions, and then `{"ImportId":"QID1"}` for each column. SurveyMonkey leaves the first cell empty, and
-    writes the kinds of answers, such as `Open-Ended Response`.
+    Qualtrics writes the questions, and then `{"ImportId":"QID1"}` for each column. SurveyMonkey leaves the first cell empty,
+    and writes the kinds of answers, such as `Open-Ended Response`.
     """
     filled = [cell.strip() for cell in cells if cell.strip()]
     if not filled:

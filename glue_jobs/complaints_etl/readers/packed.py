@@ -1,7 +1,8 @@
 """The tables in an uploaded file: the sheets of a workbook, the members of a zip archive, or the file itself.
 
-Each is a `SourceFile`, so that columns, rejected rows, exports and the report treat it like a file. Its key is the uploaded file's key,
-followed by its name: `agosto/quejas.xlsx/Enero`, `agosto/todo.zip/bogota/enero.csv`. A workbook with one sheet has the key alone.
+Each is a `SourceFile`, so that columns, rejected rows, exports and the report treat it like a file. Its key is the key of the
+uploaded file, followed by its name: `agosto/quejas.xlsx/Enero`, `agosto/todo.zip/bogota/enero.csv`. The only sheet of a
+workbook has the key alone.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ class Sample:
 def read_sample(file: SourceFile, aliases: Aliases) -> Sample | None:
     """Return the first rows of a file, or None if its beginning cannot be read.
 
-    Of a text file, only the first SAMPLE_BYTES are read. Detection sees no more of the file, so a rare encoding further down is not
-    noticed.
+    Of a text file, only the first SAMPLE_BYTES are read. Detection sees no more of the file, so a rare encoding further down
+    is not noticed.
     """
     if file.refused:
         return None

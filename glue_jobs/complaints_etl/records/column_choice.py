@@ -1,4 +1,4 @@
-"""Choose the column of the labels in each file of a run: by names, by what the cells hold, and by the labels that are known.
+"""Choose the label column of each file of a run by its name, its cells and the known labels.
 
 A column such as `producto` is the category in one company's files and a property of the complaint in another's. Its name does not
 say which. So the columns of all files of a run are chosen together, before the files are read.
@@ -54,11 +54,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class FileColumns:
-    """What the beginning of a file says about its columns.
+    """The columns of a file, as its beginning shows them.
 
     Attributes:
         aliases: the names that the columns of ours have in this file.
-        readable: the beginning could be read.
+        readable: False if the beginning could not be read.
         candidates: the columns that may be the label, in order of preference; empty if a person named the label.
         missing: columns of ours that a person named, and that the file does not have.
     """
@@ -83,7 +83,7 @@ def comparable(name: str) -> str:
 
 
 def named_aliases(aliases: Aliases, named: Mapping[str, str]) -> Aliases:
-    """Return the aliases of a file of which a person has named columns."""
+    """Return the aliases of a file: the columns that a person named replace the names of the settings."""
     if not named:
         return aliases
     return {**aliases, **{ours: Chosen((column,) if column else ()) for ours, column in named.items() if ours in aliases}}
@@ -101,29 +101,29 @@ def choose_columns(
         known: the labels of the model that serves, or of earlier rows if none serves; empty if there are none.
         map_files: applies a function to every file.
     """
-    looked = map_files(lambda file: look_at(file, aliases, labels), files)
-    compared = frozenset(map(comparable, known))
-    if not compared:
-        # Nothing is known yet: what is certainly a label in one file says what a label is in the others.
-        picked = [pick_label(file.candidates, compared) for file in looked]
-        compared = frozenset(name for one in picked if one and one.certain for name in one.labels)
+    described = map_files(lambda file: read_columns(file, aliases, labels), files)
+    known_labels = frozenset(map(comparable, known))
+    if not known_labels:
+        # No label is known yet. Labels of columns that are certainly the label count as known for the other files.
+        picked = [pick_label(file.candidates, known_labels) for file in described]
+        known_labels = frozenset(name for one in picked if one and one.certain for name in one.labels)
     chosen, notes = [], []
-    for file, seen in zip(files, looked, strict=True):
+    for file, seen in zip(files, described, strict=True):
         names = seen.aliases
         if seen.candidates:
-            column = pick_label(seen.candidates, compared)
+            column = pick_label(seen.candidates, known_labels)
             names = {**names, "label": Chosen((column.column,) if column else ())}
             if column is None:
                 notes.append(_note(NoteCode.COLUMN_NOT_LABEL, file, column=seen.candidates[0].column))
-        # What could not be looked at is not learned by a name that is not certain.
-        uncertain = seen.candidates or (compared and not seen.readable)
+        # A file whose beginning could not be read is not learned by an uncertain name.
+        uncertain = seen.candidates or (known_labels and not seen.readable)
         chosen.append({ours: name for ours, name in names.items() if ours != FALLBACK_LABEL or not uncertain})
         notes += [_note(NoteCode.COLUMN_MISSING, file, column=file.named[ours]) for ours in seen.missing]
     return ChosenColumns(_shared(chosen), notes)
 
 
-def look_at(file: SourceFile, aliases: Aliases, labels: LabelMap) -> FileColumns:
-    """Read the beginning of a file."""
+def read_columns(file: SourceFile, aliases: Aliases, labels: LabelMap) -> FileColumns:
+    """Read from the beginning of a file what its columns are."""
     names = named_aliases(aliases, file.named)
     sample = read_sample(file, names) if "label" in names or file.named else None
     if sample is None or sample.format.kind == "text":
@@ -154,7 +154,8 @@ def pick_label(candidates: Sequence[Candidate], known: Collection[str]) -> Candi
     """Return the candidate that is the label, or None if none of them is.
 
     1. A column of known labels is the label, whatever its name.
-    2. Otherwise one whose name says so: rather with some known label, with labels that rows share, with any labels; then by name.
+    2. Otherwise a column whose name says so is. Preferred are, in this order: a known label, labels that rows share, any
+       labels, and a name that comes first.
     3. Another column is the label only if no labels are known.
     """
     holders = [one for one in candidates if one.known_share(known) >= KNOWN_SHARE]

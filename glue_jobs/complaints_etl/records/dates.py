@@ -1,6 +1,6 @@
-"""When a complaint was received: read from ISO 8601, digits with marks between them, a month's name, or a number of days or seconds.
+"""Read when a complaint was received: ISO 8601, digits with marks between them, a month's name, a number of days or seconds.
 
-A time and its zone are found first, as any program writes them; what is left is the day.
+A time and its zone are found first, in the form of any program. The rest of the cell is the day.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _moment(written: str, month_first: bool) -> datetime | None:
 
 
 def _at(day: datetime, clock: re.Match[str]) -> datetime | None:
-    """Return the moment of a day that a clock shows, in UTC. None if its zone is not known."""
+    """Return the time on a day in UTC, or None if its time zone is unknown."""
     part = clock.groupdict(default="")
     hour, half = int(part["hour"]), part["half"]
     if part["noon"] and hour != 12:

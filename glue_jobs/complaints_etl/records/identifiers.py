@@ -1,4 +1,4 @@
-"""Redact ids, carried columns and names of columns that contain personal data, and find ids that were rounded. All others stay."""
+"""Redact ids, carried cells and column names that contain personal data, and find rounded ids. Other values stay."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def identity(cell: str | None) -> str | None:
 
 
 class RoundedIds:
-    """Find ids that a spreadsheet rounded, in the rows of a part, batch by batch: different complaints may have the same one.
+    """Find ids that a spreadsheet rounded, in the batches of a part. Different complaints may have the same rounded id.
 
-    `1.23457E+12` has lost its digits whatever the column holds. Figures of 16 digits and more have lost those behind the fifteenth if
-    they are zeros in all of the column, and `12345.0` was a whole number if all have `.0`.
+    `1.23457E+12` is always rounded. Ids of 16 digits and more are rounded if all of the column have only zeros behind the
+    fifteenth. `12345.0` was a whole number if all fractions of the column are `.0`.
     """
 
     def __init__(self) -> None:
-        """Begin with a column of which nothing is known."""
+        """Start with no ids seen."""
         self._long = self._with_zero = 0
         self._are_exact = self._are_fractions = False
 

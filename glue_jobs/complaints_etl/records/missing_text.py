@@ -20,9 +20,8 @@ from ptmlops_contracts.words import quantity
 SHOWN_COLUMNS, SHOWN_CHARACTERS = 20, 40  # of a header in a message
 _LONGEST_NAME = 100  # characters of a name that may be a header's
 _MIN_ROWS = 3
-_VALUE = re.compile(
-    r"[\W_]*\d[\d\W_]*(?:[a-z]{1,4}[\d\W_]*){0,3}", re.IGNORECASE
-)  # a number, a date, a time, an id such as `A-12`
+# A number, a date, a time, or an id such as `A-12`.
+_VALUE = re.compile(r"[\W_]*\d[\d\W_]*(?:[a-z]{1,4}[\d\W_]*){0,3}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,10 @@ class Columns:
     """What is known about the columns of a file without a text column.
 
     Attributes:
-        names: redacted; empty if the first line may be a complaint.
-        likeliest: the name of the column that looks most like texts, "" if none does or `names` is empty.
-        characters: its cells have on average.
+        count: the number of columns.
+        names: the redacted names; empty if the first line may be a complaint.
+        likeliest: the name of the column that looks most like texts; "" if there is none, or `names` is empty.
+        characters: the mean length of its cells.
     """
 
     count: int
@@ -44,14 +44,14 @@ class Columns:
         """Return a clause: `no text column among 2 columns (fecha, relato libre); the likeliest is "relato libre"…`."""
         clause = f"no text column among {quantity(self.count, 'column')}"
         if self.names:
-            clause += f" ({shown(self.names)})"
+            clause += f" ({shown_columns(self.names)})"
         if self.likeliest:
             clause += f'; the likeliest is "{self.likeliest}", with {quantity(self.characters, "character")} on average'
         return clause
 
 
 def columns_of(sample: Sample | None, header: Sequence[str], aliases: Aliases) -> Columns:
-    """Return what a person may see of the columns.
+    """Describe the columns of a file, without names if its first line may be a complaint.
 
     Args:
         sample: the first rows, or None.
@@ -74,7 +74,7 @@ def columns_of(sample: Sample | None, header: Sequence[str], aliases: Aliases) -
 
 
 def explain(columns: Columns, aliases: Aliases) -> str:
-    """Return the detail of the rejected file: what it has, and each way out."""
+    """Return the reason why a file without a text column is rejected: its columns, and what a person can do."""
     if isinstance(aliases["text"], Chosen):
         return f'its upload named "{aliases["text"][0]}" as the text column, and it has no such column: {columns.described()}'
     if not columns.names:
@@ -90,7 +90,7 @@ def explain(columns: Columns, aliases: Aliases) -> str:
     )
 
 
-def shown(names: Sequence[str]) -> str:
+def shown_columns(names: Sequence[str]) -> str:
     """Return the first column names for a message, long ones cut."""
     first = [name if len(name) <= SHOWN_CHARACTERS else f"{name[:SHOWN_CHARACTERS]}…" for name in names[:SHOWN_COLUMNS]]
     return ", ".join(first) + (", …" if len(names) > SHOWN_COLUMNS else "")

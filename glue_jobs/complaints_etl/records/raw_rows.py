@@ -109,7 +109,9 @@ class PartSummary:
 def read_batches(
     file: SourceFile, part: Part, aliases: Aliases, summarize: Callable[[Part, PartSummary], None]
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the raw rows of a part, then call `summarize`. A table that cannot be read is one rejected row, another file none.
+    """Yield the raw rows of a part, then call `summarize`.
+
+    A table that cannot be read is one rejected row. A file that is not a table has no rows.
 
     `row_number` counts from the beginning of the part.
     """
@@ -125,7 +127,7 @@ def read_batches(
             count += batch.num_rows
             yield batch
     except UnreadableFileError as error:
-        # The file counts as one row, so that the report accounts for it; but what is not a table has no rows.
+        # The file counts as one row, so that the report accounts for it. A file that is not a table has no rows.
         count, file_format, rejected = int(error.reason not in NOT_TABLES), None, str(error.reason)
         if count:
             position = (part.file, part.number, 1, 1, file.key, file.version_id)

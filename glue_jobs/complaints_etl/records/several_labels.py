@@ -12,7 +12,7 @@ from ptmlops_contracts.report import NOTE_VALUES, Note, NoteCode
 
 # What may stand between labels. A cleaned label has no line break and single spaces.
 SEPARATORS = (";", "|", ",", "/", "+", "&", "#", " - ", " > ", " y ", " e ", " and ")
-_UNUSUAL = (";", "|")  # these are seldom part of a label's name
+_UNUSUAL = (";", "|")  # seldom part of a label's name
 _MIN_SHARE = 0.5  # of the labels with a separator, so many must consist of labels
 _AROUND = " \t[](){}\"'"
 _LISTED = re.compile(r"\s*\[.*\]\s*")
@@ -20,7 +20,7 @@ _LISTED = re.compile(r"\s*\[.*\]\s*")
 
 @dataclass(frozen=True)
 class _Split:
-    """How the labels look if this separator splits them: those that consist of labels, and the rows of each."""
+    """The cells that this separator splits into labels, with the rows of each."""
 
     separator: str
     labels: Mapping[str, int]
@@ -31,7 +31,7 @@ class _Split:
 
 
 def several_labels(given: Mapping[str, int]) -> list[Note]:
-    """Return one note if many labels consist of other labels, else none.
+    """Return a note if many cells consist of several labels, else an empty list.
 
     Args:
         given: rows per label, as the files have them.
@@ -53,10 +53,10 @@ def named_values(values: Sequence[str], note: Note) -> Note:
 
 
 def _split(given: Mapping[str, int], separator: str) -> _Split | None:
-    """Return the labels that consist of labels, or None if they are few of those with this separator.
+    """Return the cells that consist of several labels, or None if they are few of the cells with this separator.
 
-    A part is a label if it is the only one of a cell. Beside a semicolon it is enough that two different cells have it. `Loans, credit and cards` is one
-    label in a file that has `Loans` nowhere else.
+    A part is a label if a cell has nothing else. Between semicolons or bars, it is enough that two different cells have the
+    part. `Loans, credit and cards` is one label in a file that has `Loans` nowhere else.
     """
     parts = {name: _parts(name, separator) for name in given}
     single = {fold(name.strip(_AROUND)) for name, found in parts.items() if len(found) < 2}

@@ -29,12 +29,12 @@ _LAW_BEFORE = re.compile(
     r"(?i)(?:\bu\.?\s?s\.?\s?c|\b(?:states|u\.?s\.?|civ\w*\.?|penal|annotated|usc?|of) ?-?codes?\b|\bcode (?:of|annotated)\b|\bact(?: \( ?\w+ ?\)|,)|"
     r"\b(?:laws?|ley|sections?|art[ií]culos?|statu\w+|pub\. l|title|chapter|order|ucc|fcra|fdcpa|cfr|decreto|resoluci[oó]n|circular)\b|§).{0,20}\Z"
 )
-# Words of letters and figures that are no code either: "art.23", "Ley1480", "T-760/08"; "mayo2026", "15may26"; "ORA-00942".
+# Words of letters and figures that are not codes either: "art.23", "Ley1480", "T-760/08"; "mayo2026", "15may26"; "ORA-00942".
 _LAW = rf"(?:{LEXICON.pattern('impersonal', 'glued')})[.\-_]{{0,2}}\d{{1,5}}(?:[.\-/]\d{{1,4}})*[a-z]?|(?:t|c|su|stc|sl)-\d{{1,5}}/\d{{2,4}}"
 _MONTH_NAME = any_of(sorted(LEXICON.months, key=len, reverse=True))
 _MONTH_AND_YEAR = rf"(?:\d{{1,2}}[\-/.]?)?(?:{_MONTH_NAME})[\-/.]?(?:\d{{4}}|\d{{1,2}})|\d{{1,2}}[\-/.]?(?:{_MONTH_NAME})"
 _ERROR_CODE = r"(?:ora|tns|pls|sql|sqlstate|sqlcode|db2|err|error|errno|http|https|hresult|aadsts|ssl|dns|net|ec|e|cs|ts|ps|ce)[\-_]\d{2,6}|0x[\da-f]{4,8}"
-_NO_VALUE = re.compile(
+_PUBLIC_TERM = re.compile(
     rf"(?i){_LAW}|{_MONTH_AND_YEAR}|{_ERROR_CODE}|(?:{LEXICON.pattern('named', 'services')})(?:\.[a-z]{{2,4}})*"
 )
 _ESCAPED = re.compile(r"[^\W\d_]%[\dA-Fa-f]{2}")  # letters that are left encoded: "aplicaci%C3%B3n"
@@ -77,12 +77,12 @@ def is_impersonal(text: str, match: re.Match[str], size: int) -> bool:
 
 def is_a_word(value: str) -> bool:
     """Return True for letters and digits that are not a code: `iPhone15`, `30days`, `3rd`."""
-    return bool(_NOT_A_CODE.fullmatch(value) or _UNIT.fullmatch(value) or is_no_value(value) or _ESCAPED.search(value))
+    return bool(_NOT_A_CODE.fullmatch(value) or _UNIT.fullmatch(value) or is_public_term(value) or _ESCAPED.search(value))
 
 
-def is_no_value(value: str) -> bool:
+def is_public_term(value: str) -> bool:
     """Return True for a section of a law, a month, the code of an error, or a known shop or service: `Ley1480`, `bet365`."""
-    return _NO_VALUE.fullmatch(value) is not None
+    return _PUBLIC_TERM.fullmatch(value) is not None
 
 
 def is_a_name(value: str) -> bool:

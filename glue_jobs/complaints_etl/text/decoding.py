@@ -1,4 +1,4 @@
-"""Decode what programs left encoded inside a text: escapes of mail, links, JSON, HTML and Excel, and bytes read in the wrong code page.
+"""Decode what programs left encoded in a text: escapes of mail, links, JSON, HTML and Excel, and misread code pages.
 
 `DECODERS` lists the decoders, the outermost encoding first: a mail that quotes a web page has its bytes escaped last. The list is
 applied until nothing changes, because an export of an export is escaped twice. Each decoder changes a text only if it is sure:
@@ -80,8 +80,8 @@ def _mime_text(words: re.Match[str]) -> str:
         return words[0]
 
 
-# Quoted-printable (RFC 2045). It is sure if a character of UTF-8 is escaped, or a letter of Latin-1 inside a word, or white space at
-# the end of a line, or if a line that ends in "=" is as long as programs make them.
+# Quoted-printable (RFC 2045). A text certainly is if a character of UTF-8 is escaped, or a letter of Latin-1 inside a word, or
+# white space at the end of a line, or if a line that ends in "=" is as long as programs make them.
 _QUOTED_BYTE = re.compile(rb"=([0-9A-Fa-f]{2})")
 _QUOTED_RUN = re.compile(rf"(?:={_HEX}{{2}})+")
 _IS_QUOTED = re.compile(rf"{_utf8('=')}|(?<=[{_LOWER}][{_LOWER}])=(?:E[0-47-9A-F]|F[1-6A-C])(?=[a-z])")
@@ -147,7 +147,7 @@ _CHARACTER = rf"(?P<utf16>{_UTF16})|(?P<point>{_CODE_POINT})|(?P<bytes>{_BYTES})
 _ESCAPE = re.compile(rf"{_CHARACTER}|\\{{1,4}}(?P<one>[nrt\"'/])")
 _CHARACTERS = re.compile(_CHARACTER)
 _MAY_BE_ESCAPED = re.compile(r"\\(?:[uxUnrt\"'/]|3[0-7])")
-# A written line end is sure beside a mark, a space, a capital or another one.
+# A written `\n` certainly is a line end beside a mark, a space, a capital or another `\n`.
 _IS_ESCAPED = re.compile(
     rf"{_CHARACTER}|\\r\\n|\\n(?:\\n|[A-ZÁÉÍÓÚÑ¿¡*•(\d-])|(?:[.,:;!?)…\"]|\A)\\{{1,2}}[nt]|\\{{1,2}}[nrt]\Z|\\\""
 )

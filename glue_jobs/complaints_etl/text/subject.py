@@ -43,7 +43,8 @@ def refers_to_subject(description: str) -> bool:
 def join_subject(subject: str | None, description: str | None) -> str | None:
     """Return the text of a complaint with a subject and a description.
 
-    Either alone is the text if the other is blank. A subject without a letter is a number of the ticket, and counts as blank. The subject is not repeated if the description begins with it.
+    If one is blank, the other is the text. A subject without a letter is a ticket number, and counts as blank. A subject with
+    which the description begins is not repeated.
 
     Example:
         `join_subject("Cobro doble", "Me cobraron dos veces.")` returns `"Cobro doble\\nMe cobraron dos veces."`.

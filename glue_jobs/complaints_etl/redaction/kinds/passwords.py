@@ -10,7 +10,7 @@ import re
 from complaints_etl.lexicon import LEXICON, any_of
 from complaints_etl.redaction.checksums import digits_of
 from complaints_etl.redaction.kinds.phrases import NOT_MONEY, PASSWORD_GAP, YEAR
-from complaints_etl.redaction.notation import after_place, is_a_name, is_no_value
+from complaints_etl.redaction.notation import after_place, is_a_name, is_public_term
 from complaints_etl.redaction.rule import Rule
 from complaints_etl.redaction.scanner import Prefixes, ScannedText
 
@@ -60,7 +60,7 @@ def _is_password(match: re.Match[str]) -> bool:
     value = match["value"]
     if not any(map(str.isdigit, value)) or not any(map(str.isalpha, value)) or _NOT_A_PASSWORD.match(value):
         return False
-    return not is_no_value(value) and not (is_a_name(value) and after_place(match.string, match.start("value")))
+    return not is_public_term(value) and not (is_a_name(value) and after_place(match.string, match.start("value")))
 
 
 def _is_my_password(match: re.Match[str]) -> bool:

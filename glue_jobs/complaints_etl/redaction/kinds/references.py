@@ -20,7 +20,7 @@ from complaints_etl.redaction.kinds.phrases import (
     another,
     is_personal,
 )
-from complaints_etl.redaction.notation import after_error, is_no_value
+from complaints_etl.redaction.notation import after_error, is_public_term
 from complaints_etl.redaction.rule import Rule
 from complaints_etl.redaction.scanner import Prefixes, ScannedText
 
@@ -47,19 +47,21 @@ def _capitals(scanned: ScannedText) -> list[int]:
 
 def _is_reference(match: re.Match[str]) -> bool:
     value = match["value"]
-    return sum(map(str.isdigit, value)) >= 4 and not _NOT_A_REFERENCE.fullmatch(value) and not is_no_value(value)
+    return sum(map(str.isdigit, value)) >= 4 and not _NOT_A_REFERENCE.fullmatch(value) and not is_public_term(value)
 
 
 def _is_far_reference(match: re.Match[str]) -> bool:
     value = match["value"]
     digits = sum(map(str.isdigit, value))
     coded = len(value) >= 7 and digits >= 3 and any(map(str.isalpha, value))
-    return (coded or (digits >= 6 and is_personal(match))) and not _NOT_A_REFERENCE.fullmatch(value) and not is_no_value(value)
+    return (
+        (coded or (digits >= 6 and is_personal(match))) and not _NOT_A_REFERENCE.fullmatch(value) and not is_public_term(value)
+    )
 
 
 def _is_not_a_document(match: re.Match[str]) -> bool:
     """Return False for a passport or a licence, letters and digits behind a word for an identity document; and for an error's code."""
-    if is_no_value(match["value"]) or after_error(match.string, match.start()):
+    if is_public_term(match["value"]) or after_error(match.string, match.start()):
         return False
     before = match.string[max(match.start() - 60, 0) : match.start()]
     nearest, _ = nearest_keyword(before, len(before), len(before), {"ID_NUMBER", "REFERENCE"})

@@ -10,6 +10,8 @@ from urllib.parse import quote, unquote
 
 # The name of an option and of its metadata, and the column of ours that it names.
 NAMED_COLUMNS = {"text": "text", "label": "label", "id": "complaint_id", "date": "received_at"}
+# The columns of ours from which a label is read.
+LABEL_COLUMNS = ("label", "fallback_label")
 PREFIX = "ptmlops-"  # `x-amz-meta-ptmlops-text` as a header of HTTP
 MAX_METADATA_BYTES = 2048
 

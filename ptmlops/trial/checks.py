@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ptmlops.errors import OperatorError
-from ptmlops_contracts.columns import NAMED_COLUMNS
+from ptmlops_contracts.columns import LABEL_COLUMNS, NAMED_COLUMNS
 from ptmlops_contracts.keys import EVALUATION_FILE
 from ptmlops_contracts.report import Reason
 from ptmlops_contracts.words import quantity
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 PREDICTIONS, LABELS_TO_CHECK, EVALUATION = "predictions.csv", "labels_to_check.csv", EVALUATION_FILE
 RESULTS = (PREDICTIONS, LABELS_TO_CHECK, EVALUATION)
-LABEL_COLUMNS = ("label", "fallback_label")
 NOTHING_NAMED: Mapping[str, str] = MappingProxyType({})
 
 

@@ -88,10 +88,11 @@ def run(
             if score:
                 with step("Score") as report_progress:
                     preparation.wait_for("score")
-                    columns["score"] = columns_read(_prepare_report(base / "score"))
+                    score_report = _prepare_report(base / "score")
+                    columns["score"] = columns_read(score_report)
                     predictions = base / checks.PREDICTIONS
                     document["scored"] = scoring.score(base, score, predictions, settings, report_progress, named=score_named)
-                document["notes"] += filter(None, [unread_dates(_prepare_report(base / "score"), "the file to score")])
+                document["notes"] += filter(None, [unread_dates(score_report, "the file to score")])
         document["columns"] = columns
         document["data"] = {name: report[name] for name in REPORTED}
         document["notes"] += notes_on(report, document, settings)

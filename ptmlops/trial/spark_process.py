@@ -31,6 +31,8 @@ from complaints_etl.readers.storage import SourceFile
 from complaints_etl.session import configure
 from pyspark.sql import SparkSession
 
+from ptmlops_contracts.columns import LABEL_COLUMNS
+
 RUN_ID = "try"
 
 
@@ -49,7 +51,7 @@ def main(request: dict[str, Any]) -> None:
             key=path.name, version_id="1", size=path.stat().st_size, read=_reader(str(path)), named=file["named"]
         )
         # Without aliases for the label, Prepare treats a label column as any other column.
-        without_label = {field: names for field, names in settings.columns.items() if field not in ("label", "fallback_label")}
+        without_label = {field: names for field, names in settings.columns.items() if field not in LABEL_COLUMNS}
         chosen = settings if file["labelled"] else dataclasses.replace(settings, columns=without_label)
         started = time.time()
         # Not Path.as_uri(): Hadoop does not decode the address, so "año 1" would become another folder.

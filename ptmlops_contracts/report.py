@@ -46,7 +46,7 @@ class Reason(Code):
     ENCRYPTED_FILE = "encrypted_file", "File: it is protected with a password. Save it without one, and upload it again."
     UNSAFE_ARCHIVE = (
         "unsafe_archive",
-        "File: an archive in an archive, or an archive with links, or with names that are there twice or lead out of its folder. "
+        "File: an archive in an archive, or an archive with links, or with names that occur twice or lead out of its folder. "
         "Pack the tables themselves, and upload that.",
     )
     OTHER_SPREADSHEET = (
@@ -118,7 +118,7 @@ class NoteCode(Code):
 
     COLUMN_NOT_LABEL = (
         "column_not_label",
-        "File: `column` was not taken for the label, because its values are not labels that the model knows. The rows are classified. "
+        "File: `column` is not read as the label, because the model does not know its values. The rows are classified. "
         "If it is the label, upload the file with `--label`.",
     )
     COLUMN_MISSING = "column_missing", "File: its upload named a column that it does not have. Its header has the names."

@@ -1,4 +1,4 @@
-"""Read the lexicon: what the rules of redaction, the entities and the names of personal columns are made of."""
+"""Read the lexicon: the words of redaction rules, entities, column names, blank cells and letters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KEYWORD_USES = {
 OTHER_LISTS = (
     "before", "hashed", "states", "firsts", "sent", "not_near", "beside_card", "between", "version", "address", "distinctive", "other",
     "money", "counted", "errors", "services", "typed", "greetings", "closings", "connectives",
-    "placeholders", "spreadsheet_errors", "answers",
+    "placeholders", "spreadsheet_errors", "answers", "complaints", "texts", "categories", "fillers", "subjects", "pointers", "alone",
 )  # fmt: skip
 TABLES = ("dates", "numbers", "currencies")
 

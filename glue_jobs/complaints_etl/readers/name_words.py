@@ -4,31 +4,12 @@ from __future__ import annotations
 
 import re
 
+from complaints_etl.lexicon import LEXICON
+from complaints_etl.text.normalize import fold
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# Names are compared without case and accents (`header.fold`), so the words are written so.
-_COMPLAINT = _words(
-    "queja quejas reclamo reclamos reclamacion reclamaciones pqr pqrs pqrsf pqrd peticion solicitud caso ticket problema "
-    "incidente incidencia inconveniente contacto llamada hechos inconformidad complaint complaints case issue incident "
-    "request problem contact enquiry inquiry call grievance customer reclamacao reclamacoes solicitacao chamado atendimento"
-)
-_FILLERS = _words(
-    "de del la el los las lo su sus tu un una por para cual es fue que the a an of for your is was what which da do das dos "
-    "o os seu sua principal main"
-)
-_TEXT = _words(
-    "texto descripcion detalle detalles relato narracion narrativa contenido mensaje comentario comentarios observaciones "
-    "text description detail details narrative content body message comment comments feedback descricao mensagem detalhe "
-    "detalhes"
-)
-_LABEL = _words(
-    "motivo motivos causa causal razon tipo tipologia categoria clasificacion reason category type cause classification "
-    "topic classificacao"
-)
-KINDS = {"text": _TEXT, "label": _LABEL}
+# Names are compared without case and accents (`header.fold`), so the words are folded.
+_WORDS = {use: frozenset(map(fold, words)) for use, words in LEXICON.sections["column_names"].items()}
+KINDS = {"text": _WORDS["texts"], "label": _WORDS["categories"]}
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -43,8 +24,8 @@ def kind_of(folded: str) -> str | None:
     Example:
         "text" for `descripcion del caso`, "label" for `complaint reason`, None for `fecha de la queja` and `motivo de cierre`.
     """
-    words = set(_WORD.findall(folded)) - _FILLERS
-    if not words & _COMPLAINT:
+    words = set(_WORD.findall(folded)) - _WORDS["fillers"]
+    if not words & _WORDS["complaints"]:
         return None
-    rest = words - _COMPLAINT
+    rest = words - _WORDS["complaints"]
     return next((kind for kind, heads in KINDS.items() if rest and rest <= heads), None)

@@ -7,7 +7,7 @@ finished. docs/decisions/0014-one-pass-over-a-text.md has the measurement agains
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -19,10 +19,10 @@ from complaints_etl import entities
 from complaints_etl.minhash import signature
 from complaints_etl.records.identifiers import carried as redact_carried
 from complaints_etl.records.labels import LabelMap
-from complaints_etl.redaction import PREFIXES, redact_and_list
+from complaints_etl.redaction import PREFIXES, redact, redact_and_list
 from complaints_etl.redaction.scanner import ScannedText, prefix_index
 from complaints_etl.text.blank import is_blank
-from complaints_etl.text.cleaning import clean_text
+from complaints_etl.text.cleaning import clean_cell, clean_text
 from complaints_etl.text.language import UNDETERMINED, identify_language
 from complaints_etl.text.tokens import tokens
 from ptmlops_contracts.report import NOT_A_COMPLAINT, Reason
@@ -104,7 +104,7 @@ class AnnotationOptions:
 def annotate(batches: Iterable[pa.RecordBatch], options: AnnotationOptions) -> Iterator[pa.RecordBatch]:
     """Yield annotated rows (ANNOTATED_SCHEMA) of raw rows (RAW_SCHEMA).
 
-    A rejected row has an empty text; an accepted row has no `record`.
+    A rejected row has an empty text, and its `record` redacted; an accepted row has no `record`.
     """
     for batch in batches:
         if not batch.num_rows:
@@ -129,9 +129,31 @@ def _annotate_batch(raw: pa.RecordBatch, options: AnnotationOptions) -> pa.Recor
         row.update(_read_text(text, day, products, channels, options))
         # Only labelled rows are split, so only they need a group of near-copies.
         row["signature"] = None if row["label"] is None else signature(row["text"])
+    carried = _redact_values(columns["carried_raw"])
+    for place, row in enumerate(rows):
+        if row["record"]:
+            before, after = (dict(cells[place].as_py() or ()) for cells in (columns["carried_raw"], carried))
+            row["record"] = _redact_record(row["record"], before, after, options.max_text_characters)
     arrays = [columns[name] for name, *_ in _KEPT]
     arrays += [pa.array([row[name] for row in rows], kind) for name, kind, _ in _ADDED]
-    return pa.RecordBatch.from_arrays([*arrays, _redact_values(columns["carried_raw"])], schema=_SCHEMA)
+    return pa.RecordBatch.from_arrays([*arrays, carried], schema=_SCHEMA)
+
+
+def _redact_record(record: str, cells: Mapping[str, str], redacted_cells: Mapping[str, str], max_characters: int) -> str:
+    """Return the original text of a rejected row without personal data, at most `max_characters` of it.
+
+    Args:
+        record: the row as the file has it.
+        cells: those of the carried columns by name, if the row could be read.
+        redacted_cells: the same cells, redacted with the names of their columns.
+        max_characters: a longer record is cut.
+    """
+    for column, cell in cells.items():
+        if redacted_cells[column] != cell:
+            record = record.replace(cell, redacted_cells[column])
+    record = record[:max_characters]
+    redacted, counts = redact(clean_cell(record))
+    return redacted if counts else record
 
 
 def _check(row: tuple[str | None, ...], options: AnnotationOptions) -> dict[str, Any]:

@@ -27,10 +27,10 @@ from complaints_etl.publish.join import (
     read_answers,
     write_table,
 )
-from complaints_etl.publish.label_checks import write_label_checks
+from complaints_etl.publish.label_checks import page_row, parse_label_checks, write_label_checks
 from complaints_etl.publish.report_page import Page, render
 from complaints_etl.publish.review import AUDIT_SAMPLE, NOT_ANSWERED, REVIEW_COLUMNS, ReviewList, review_list
-from complaints_etl.publish.review_page import render_review
+from complaints_etl.publish.review_page import fit, render_review
 from complaints_etl.publish.statistics import RunStatistics, collect_statistics, serving_metrics
 from complaints_etl.spreadsheet import export_separator
 from complaints_etl.storage import delete_keys, list_keys, read_if_present, read_json, read_json_if_present
@@ -95,10 +95,8 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     joined = checkpoint(join_answers(inputs.records, inputs.answers), StorageLevel.DISK_ONLY)
     evaluation = read_evaluation(s3, arguments)
     results = write(s3, arguments.output_bucket, inputs, joined, known_labels(evaluation, arguments.model_version))
-    results.files["labels_file"] = write_labels(s3, arguments, inputs.run.run_id, results.separator)
+    results.files |= write_label_checks_and_page(s3, arguments, inputs, results, evaluation)
     results.files["numbers_file"] = [keys.document]  # Record writes it when the run has ended
-    if results.review.keys:
-        results.files["review_page"] = write_review_page(s3, arguments.output_bucket, inputs, results, evaluation)
     write_report(s3, arguments, inputs, results, evaluation)
     current = {key for written in results.files.values() for key in written} | {keys.report_page}
     delete_keys(s3, arguments.output_bucket, previous - current)
@@ -178,13 +176,6 @@ def write(s3: Any, bucket: str, inputs: Inputs, joined: DataFrame, labels: Colle
     return results
 
 
-def write_labels(s3: Any, arguments: argparse.Namespace, run_id: str, separator: str) -> list[str]:
-    """Write the labels to check that this run's evaluation found, and return the keys. There are none if it did not train."""
-    lines = read_if_present(s3, s3_uri(arguments.models_bucket, ModelKeys(run_id).labels_to_check))
-    put = file_writer(s3, arguments.output_bucket)
-    return write_label_checks(lines, run_id, put, separator=separator)
-
-
 def file_writer(s3: Any, bucket: str) -> Put:
     """Return a function that stores a CSV file or an Excel workbook in the bucket."""
 
@@ -213,24 +204,38 @@ def known_labels(evaluation: Mapping[str, Any] | None, model_version: str) -> li
     return list(metrics["per_label"]) if metrics else []
 
 
-def write_review_page(
-    s3: Any, bucket: str, inputs: Inputs, results: Results, evaluation: Mapping[str, Any] | None
-) -> list[str]:
-    """Write review.html, and return its key."""
-    run_id, review = inputs.run.run_id, results.review
-    key = OutputKeys(run_id).review_page
+def candidate_labels(s3: Any, arguments: argparse.Namespace) -> list[str]:
+    """Return the labels of the model that this run trained: the one that found the labels to check."""
+    uri = s3_uri(arguments.models_bucket, ModelKeys(arguments.run_id).evaluation_document)
+    evaluation = read_json_if_present(s3, uri) or {}
+    return list(evaluation.get("candidate", {}).get("per_label", ()))
+
+
+def write_label_checks_and_page(
+    s3: Any, arguments: argparse.Namespace, inputs: Inputs, results: Results, evaluation: Mapping[str, Any] | None
+) -> dict[str, list[str]]:
+    """Write labels_to_check.csv if the run trained and found some, and review.html if a list has rows. Return the keys by kind."""
+    bucket, keys, review = arguments.output_bucket, OutputKeys(arguments.run_id), results.review
+    lines = read_if_present(s3, s3_uri(arguments.models_bucket, ModelKeys(arguments.run_id).labels_to_check))
+    to_check = write_label_checks(lines, arguments.run_id, file_writer(s3, bucket), separator=results.separator)
+    if not (review.keys or to_check):
+        return {}
+    found = [page_row(row) for row in parse_label_checks(lines)]
+    rows, checks = fit(review.first.rows, found)
     page = render_review(
-        review.first.rows,
+        rows,
         total=sum(review.counts.values()),
-        labels=known_labels(evaluation, inputs.run.model_version),
+        checks=checks,
+        checks_total=len(found),
+        labels=[*known_labels(evaluation, inputs.run.model_version), *(candidate_labels(s3, arguments) if found else [])],
         columns=REVIEW_COLUMNS,
         separator=results.separator,
         language=inputs.settings.results_language,
-        run_id=run_id,
+        run_id=arguments.run_id,
         display_names=inputs.settings.display_names,
     )
-    s3.put_object(Bucket=bucket, Key=key, Body=page.encode(), ContentType=HTML)
-    return [key]
+    s3.put_object(Bucket=bucket, Key=keys.review_page, Body=page.encode(), ContentType=HTML)
+    return {"labels_file": to_check, "review_page": [keys.review_page]}
 
 
 def write_report(

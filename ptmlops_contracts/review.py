@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from ptmlops_contracts.codes import Code
 
-# Of labels_to_check.csv: the fields of LabelToCheck, and an empty `label` for a person, which Prepare accepts in every environment.
+# Of labels_to_check.csv: the fields of LabelToCheck but `language`, and an empty `label` for a person, which Prepare accepts in every environment.
 LABEL_CHECK_COLUMNS = (
     "complaint_id", "text", "given_label", "suggestion", "given_probability", "suggestion_probability", "label",
 )  # fmt: skip
@@ -31,6 +31,7 @@ class LabelToCheck(TypedDict):
     suggestion: str
     given_probability: float
     suggestion_probability: float
+    language: str  # of the text; empty if it is not known
 
 
 def label_check_cells(row: LabelToCheck) -> list[str]:

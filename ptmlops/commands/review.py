@@ -27,15 +27,16 @@ def pull(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The CSV file to write. Default: review-RUN.csv. The workbook has the same name with .xlsx, and the page with .html.",
+            help="The CSV file to write. Default: review-RUN.csv. The other files have its name with another ending.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Fetch the list of complaints that a person should read.
+    """Fetch the complaints that a person should read, and the labels that a person should check.
 
-    It comes as CSV, beside it as an Excel workbook with a drop-down of the labels, and as a page for the browser, which shows one
-    complaint at a time. Any of them, with labels filled in, is what `review push` uploads: of the page, its download.
+    The complaints come as CSV, and as an Excel workbook with a drop-down of the labels. The labels to check of a run that trained come as
+    CSV. The page for the browser has both lists and shows one row at a time. Any of them, with labels filled in, is what `review push`
+    uploads: of the page, its download.
 
     Examples:
         ptmlops review pull --local
@@ -44,36 +45,47 @@ def pull(
     from ptmlops import predictions
 
     target = options.target()
-    run_id, content = predictions.fetch_one(target, lambda run: OutputKeys(run).review, run_id)
-    path = out or Path(f"review-{run_id}.csv")
-    workbook, page = path.with_suffix(".xlsx"), path.with_suffix(".html")
-    if path in (workbook, page):
-        raise OperatorError(
-            f"{path} is where the {'workbook' if path == workbook else 'page'} goes: choose another name for the CSV file"
-        )
-    for file in (path, workbook):
-        if file.exists():
-            raise OperatorError(f"{file} exists and may be filled in already: move it away, or choose another --out")
-    save(path, content)
-    beside: dict[str, str | None] = {}
-    for kind, file, key in (
-        ("workbook", workbook, OutputKeys(run_id).review_workbook),
-        ("page", page, OutputKeys(run_id).review_page),
-    ):
+    run_id = predictions.newest_with(target, lambda run: (OutputKeys(run).review, OutputKeys(run).labels_to_check), run_id)
+    files = _files(run_id, out or Path(f"review-{run_id}.csv"))
+    written: dict[str, str | None] = {}
+    for kind, (file, key) in files.items():
         body = predictions.fetch(target, key)
         if body is not None:
             save(file, body)
-        beside[kind] = str(file) if body is not None else None
+        written[kind] = str(file) if body is not None else None
     if options.as_json:
-        print_json({"run_id": run_id, "file": str(path), **beside})
+        print_json({"run_id": run_id, **written})
         return
-    for name in (path, *filter(None, beside.values())):
+    for name in filter(None, written.values()):
         typer.echo(name)
-    ways = [f"open {beside['page']} in a browser and download the file"] if beside["page"] else []
-    ways.append(f"fill in the label column of {path}" + (f" or {beside['workbook']}" if beside["workbook"] else ""))
+    ways = [f"open {written['page']} in a browser and download the file"] if written["page"] else []
+    to_fill_in = [name for kind, name in written.items() if name and kind != "page"]
+    ways.append(f"fill in the label column of {' or '.join(to_fill_in)}")
     advice = ", or ".join(ways)
     console().print(f"{advice[0].upper()}{advice[1:]}. Then run:", markup=False)
-    print_command(f"ptmlops review push {path}{cli_options_for(target)}")
+    print_command(f"ptmlops review push {to_fill_in[0]}{cli_options_for(target)}")
+
+
+def _files(run_id: str, path: Path) -> dict[str, tuple[Path, str]]:
+    """Return where the run's files go and their keys in the output bucket.
+
+    Raises:
+        OperatorError: two files would have one name, or a file exists that may be filled in.
+    """
+    keys = OutputKeys(run_id)
+    files = {
+        "file": (path, keys.review),
+        "workbook": (path.with_suffix(".xlsx"), keys.review_workbook),
+        "page": (path.with_suffix(".html"), keys.review_page),
+        "labels": (path.with_suffix(".labels.csv"), keys.labels_to_check),
+    }
+    for kind in ("workbook", "page"):
+        if files[kind][0] == path:
+            raise OperatorError(f"{path} is where the {kind} goes: choose another name for the CSV file")
+    for kind in ("file", "workbook", "labels"):
+        if files[kind][0].exists():
+            raise OperatorError(f"{files[kind][0]} exists and may be filled in already: move it away, or choose another --out")
+    return files
 
 
 @report_errors(if_interrupted=RUNS_CONTINUE)

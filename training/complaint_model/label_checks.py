@@ -55,6 +55,7 @@ def labels_to_check(doubts: Sequence[Sequence[Any]], rows: Sequence[Labelled], l
             "suggestion": labels[suggested],
             "given_probability": of_given,
             "suggestion_probability": of_suggested,
+            "language": rows[row].language,
         }
         for row, suggested, of_given, of_suggested in doubts
     ]

@@ -1,7 +1,7 @@
-"""Renders review.html: a self-contained page on which a person labels the review list, in the language of the settings.
+"""Renders review.html: a self-contained page on which a person labels complaints and checks labels, in the language of the settings.
 
-templates/review.js runs the page in the browser. Its data block has what this module makes: the list's rows with the words to mark, the
-model's labels, and the texts.
+templates/review.js runs the page in the browser. Its data block has what this module makes: the rows of both lists with the words to
+mark, the model's labels, and the texts.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -21,20 +22,20 @@ from complaints_etl.publish.report_page import NumberFormat, load_texts, resourc
 from complaints_etl.spreadsheet import FORMULA, MARK, NUMBER
 from ptmlops_contracts.report import NOT_A_COMPLAINT
 
-# The page holds the beginning of the list: what a person reads in some days, and what a browser opens at once.
-PAGE_ROWS = 1000
-PAGE_CHARACTERS = 5_000_000
+# The page holds the beginning of each list: what a person reads in some days, and what a browser opens at once.
+PAGE_ROWS = 1000  # of each list
+PAGE_CHARACTERS = 5_000_000  # of both lists
 NUMBERED_ALTERNATIVES = 9
 
 
 @dataclass(frozen=True, kw_only=True)
 class PageRow:
-    """A row of the review list.
+    """A row of the review list, or a label to check.
 
     Attributes:
         cells: its cells by column, without the label.
         why: why it is in the list (a value of the column `why`).
-        alternatives: (label, probability), the predicted label first.
+        alternatives: (label, probability), the predicted label first. Of a label to check: the given label, then the suggested one.
         terms: what contributed most to the predicted label.
     """
 
@@ -63,10 +64,25 @@ class FirstRows:
         self.characters += len(row.cells["text"])
 
 
+def fit(rows: Sequence[PageRow], checks: Sequence[PageRow]) -> tuple[list[PageRow], list[PageRow]]:
+    """Return the first rows of both lists that fit on the page. Either list has half of the characters if it needs them."""
+    used = sum(len(row.cells["text"]) for row in rows)
+    shown = _first(checks, max(PAGE_CHARACTERS - used, PAGE_CHARACTERS // 2))
+    left = PAGE_CHARACTERS - sum(len(row.cells["text"]) for row in shown)
+    return _first(rows, max(left, PAGE_CHARACTERS // 2)), shown
+
+
+def _first(rows: Sequence[PageRow], characters: int) -> list[PageRow]:
+    before = accumulate((len(row.cells["text"]) for row in rows), initial=0)
+    return [row for row, start in zip(rows[:PAGE_ROWS], before, strict=False) if start < characters]
+
+
 def render_review(
     rows: Sequence[PageRow],
     *,
     total: int,
+    checks: Sequence[PageRow] = (),
+    checks_total: int = 0,
     labels: Sequence[str],
     columns: Sequence[str],
     separator: str,
@@ -77,8 +93,10 @@ def render_review(
     """Return the page as one HTML document.
 
     Args:
-        rows: the first rows of the list.
+        rows: the first rows of the review list.
         total: rows of the whole list.
+        checks: the first labels to check.
+        checks_total: all of them.
         labels: the labels that the model knows.
         columns: the columns of the list; the last one takes the label.
         separator: the list's separator.
@@ -88,7 +106,7 @@ def render_review(
     """
     display = DisplayNames(display_names or {})
     text, formats = load_texts(language)["review"], NumberFormat(language)
-    known = {label for row in rows for label, _ in row.alternatives} | set(labels)
+    known = {label for row in (*rows, *checks) for label, _ in row.alternatives} | set(labels)
     data = {
         "run_id": run_id,
         "language": language,
@@ -101,6 +119,7 @@ def render_review(
         "labels": sorted(known, key=lambda label: display(label).casefold()),
         "names": {label: display(label) for label in known if display(label) != label},
         "rows": [_row(row, columns[:-1], text, formats, display) for row in rows],
+        "checks": [_row(row, columns[:-1], text, formats, display) for row in checks],
         "texts": text,
     }
     # A page that was written again with other rows must not take over the progress of this one.
@@ -117,6 +136,8 @@ def render_review(
         run_id=run_id,
         shown=len(rows),
         total=total,
+        checks_shown=len(checks),
+        checks_total=checks_total,
         style=style,
         style_hash=_source_hash(style),
         script=script,
@@ -129,8 +150,8 @@ def _row(
     row: PageRow, columns: Sequence[str], text: Mapping[str, str], formats: NumberFormat, display: DisplayNames
 ) -> dict[str, Any]:
     """Return a row for the data block. The text is in `parts` only: plain and marked by turns."""
-    confidence = formats.percent(row.alternatives[0][1]) if row.alternatives else ""
-    label = display(row.alternatives[0][0]) if row.alternatives else ""
+    named = [(display(label), formats.percent(share)) for label, share in row.alternatives]
+    (label, confidence), (other, other_confidence) = [*named, ("", ""), ("", "")][:2]
     return {
         "id": row.cells["complaint_id"],
         "cells": [None if name == "text" else row.cells[name] for name in columns],
@@ -138,7 +159,9 @@ def _row(
         "language": "" if row.language in (None, "und") else row.language,
         "alternatives": [(name, formats.percent(share)) for name, share in row.alternatives[:NUMBERED_ALTERNATIVES]],
         "terms": row.terms,
-        "why": text[row.why.replace(" ", "_")].format(label=label, confidence=confidence),
+        "why": text[row.why.replace(" ", "_")].format(
+            label=label, confidence=confidence, other=other, other_confidence=other_confidence
+        ),
     }
 
 

@@ -30,6 +30,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ..
     )
     monkeypatch.setattr(dead_letters, "resend", lambda _: 2)
     monkeypatch.setattr(predictions, "fetch_one", lambda _, key_of, run_id: (run_id or RUN, key_of(run_id or RUN).encode()))
+    monkeypatch.setattr(predictions, "newest_with", lambda *asked: asked[-1] or RUN)
     monkeypatch.setattr(predictions, "fetch", lambda _, key: key.encode())
     return noted
 
@@ -44,7 +45,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ..
         (["report"], {"run_id": RUN, "file": f"report-{RUN}.html"}),
         (
             ["review", "pull", "--out", "list.csv"],
-            {"run_id": RUN, "file": "list.csv", "workbook": "list.xlsx", "page": "list.html"},
+            {"run_id": RUN, "file": "list.csv", "workbook": "list.xlsx", "page": "list.html", "labels": "list.labels.csv"},
         ),
         (["generate", "--out", "a.csv", "--rows", "5"], {"file": "a.csv", "rows": 5, "labelled": True}),
     ],

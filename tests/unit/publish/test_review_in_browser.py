@@ -67,8 +67,10 @@ def rows_of() -> list[PageRow]:
 
 def html_of(language: str, **changed: Any) -> str:
     rows = rows_of()
-    values: dict[str, Any] = {"total": len(rows), "labels": LABELS, "columns": REVIEW_COLUMNS, "separator": ";"}
-    return render_review(rows, **(values | changed), language=language, run_id=RUN)
+    values: dict[str, Any] = {
+        "rows": rows, "total": len(rows), "labels": LABELS, "columns": REVIEW_COLUMNS, "separator": ";",
+    }  # fmt: skip
+    return render_review(**(values | changed), language=language, run_id=RUN)
 
 
 @pytest.fixture(scope="module")

@@ -376,6 +376,7 @@ def test_rows_of_all_splits_whose_label_is_wrong_are_listed_the_most_doubtful_fi
     for row in found:
         assert (row["text"], row["given_label"]) == (rows[row["complaint_id"]]["text"], rows[row["complaint_id"]]["label"])
         assert row["complaint_id"] not in wrong or row["suggestion"] == truth(row["text"])
+        assert row["language"] == (rows[row["complaint_id"]].get("language") or "")
 
     # The candidate names its rows by their place, which says nothing about other rows.
     write_rows(processing / "input/train/run_id=two", 1, 9, "new")

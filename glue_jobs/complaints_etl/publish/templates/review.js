@@ -5,11 +5,25 @@ const text = data.texts;
 const at = (id) => document.getElementById(id);
 const STORED = `ptmlops-review:${data.run_id}:${data.version}`;
 const SHORTCUTS = "ptmlops-review:shortcuts";
-const LABEL = "label", NOT_A_COMPLAINT = "not a complaint", SKIPPED = "skipped";
+// What can be done with a row. KEPT: a label to check is right, so the download has no row of it.
+const LABEL = "label", KEPT = "kept", NOT_A_COMPLAINT = "not a complaint", SKIPPED = "skipped";
 
-// What the person did, in order: {row, kind, label}. Everything else follows from it.
-let history = [];
-let reopened = -1; // the row that was undone last
+// Each list has its progress:
+// history: what the person did, in order: {row, kind, label}. Everything else follows from it.
+// reopened: the row that was undone last, or -1.
+const newList = (name, rows, texts) => ({ name, rows, texts, stored: `${STORED}${name === "rows" ? "" : `:${name}`}`, history: [], reopened: -1 });
+const all = [
+  newList("rows", data.rows, {
+    title: text.title, heading: text.heading, question: text.question, none: text.said_none, undone: text.said_undo,
+    ended: text.ended,
+  }),
+  newList("checks", data.checks, {
+    title: text.checks_title, heading: text.checks_heading, question: text.checks_question, none: text.checks_none,
+    undone: text.checks_undo, ended: text.checks_ended,
+  }),
+];
+const lists = all.some(({ rows }) => rows.length) ? all.filter(({ rows }) => rows.length) : all.slice(0, 1);
+let list = lists[0]; // the one that is shown
 let canStore = true;
 let saved = true; // whether every answer is in the browser's storage or in a file
 
@@ -27,65 +41,77 @@ function element(tag, content, name) {
 
 // -- progress ---------------------------------------------------------------------------------------------------------
 
-function load() {
-  history = [];
-  reopened = -1;
+function load(one) {
+  one.history = [];
+  one.reopened = -1;
   try {
-    const found = JSON.parse(localStorage.getItem(STORED) || "[]");
-    const kinds = [LABEL, NOT_A_COMPLAINT, SKIPPED];
+    const found = JSON.parse(localStorage.getItem(one.stored) || "[]");
+    const kinds = one.name === "checks" ? [LABEL, KEPT, NOT_A_COMPLAINT, SKIPPED] : [LABEL, NOT_A_COMPLAINT, SKIPPED];
     const seen = new Set();
     for (const { row, kind, label } of found) {
-      const known = Number.isInteger(row) && row in data.rows && !seen.has(row) && kinds.includes(kind);
+      const known = Number.isInteger(row) && row in one.rows && !seen.has(row) && kinds.includes(kind);
       if (!known || (kind === LABEL && !(typeof label === "string" && label))) break;
       seen.add(row);
-      history.push({ row, kind, label });
+      one.history.push({ row, kind, label });
     }
   } catch {
     // Damaged or unreadable: begin anew. `save` finds out whether the storage works.
   }
 }
 
-function save() {
+function save(one) {
   try {
-    localStorage.setItem(STORED, JSON.stringify(history));
-    canStore = localStorage.getItem(STORED) !== null;
+    localStorage.setItem(one.stored, JSON.stringify(one.history));
+    canStore = localStorage.getItem(one.stored) !== null;
   } catch {
     canStore = false;
   }
-  saved = canStore || !history.length;
+  saved = canStore || lists.every(({ history }) => !history.length);
   at("warning").hidden = canStore;
   at("warning").textContent = canStore ? "" : text.no_storage;
 }
 
-const answers = () => history.filter(({ kind }) => kind !== SKIPPED);
+const answers = (one) => one.history.filter(({ kind }) => kind !== SKIPPED);
 
-function current() {
-  const seen = new Set(history.map(({ row }) => row));
-  return reopened >= 0 ? reopened : data.rows.findIndex((_, row) => !seen.has(row));
+// The answers that the download has, in the order of the lists.
+const written = () => lists.flatMap((one) => answers(one)
+  .filter(({ kind }) => kind !== KEPT)
+  .sort((first, second) => first.row - second.row)
+  .map(({ row, kind, label }) => ({ ...one.rows[row], kind, label })));
+
+function current(one) {
+  const seen = new Set(one.history.map(({ row }) => row));
+  return one.reopened >= 0 ? one.reopened : one.rows.findIndex((_, row) => !seen.has(row));
 }
 
 function labels() {
-  const added = history.filter(({ kind }) => kind === LABEL).map(({ label }) => label);
+  const added = lists.flatMap(({ history }) => history.filter(({ kind }) => kind === LABEL).map(({ label }) => label));
   return [...data.labels, ...new Set(added.filter((label) => !data.labels.includes(label)))];
 }
 
 // -- what is shown ----------------------------------------------------------------------------------------------------
 
-function show(message, { focus = true } = {}) {
-  const row = current();
-  const skipped = history.length - answers().length;
-  at("count").textContent = fill(skipped ? text.count_skipped : text.count, {
-    n: number(answers().length), total: number(data.rows.length), skipped: number(skipped),
+const counted = (one) => {
+  const skipped = one.history.length - answers(one).length;
+  return fill(skipped ? text.count_skipped : text.count, {
+    n: number(answers(one).length), total: number(one.rows.length), skipped: number(skipped),
   });
-  at("progress").value = answers().length;
-  at("undo").disabled = !history.length;
-  at("download").disabled = !answers().length;
+};
+const left = (one) => one.rows.length - answers(one).length;
+
+function show(message, { focus = true } = {}) {
+  const row = current(list);
+  at("count").textContent = counted(list);
+  at("progress").max = list.rows.length;
+  at("progress").value = answers(list).length;
+  at("undo").disabled = !list.history.length;
+  at("download").disabled = !written().length;
   at("message").textContent = message;
   at("card").hidden = row < 0;
   at("end").hidden = row >= 0;
+  if (lists.length > 1) showTabs();
   if (row < 0) {
-    at("summary").textContent = fill(text.summary, { n: number(answers().length), skipped: number(skipped) });
-    at("again").hidden = !skipped;
+    showEnd();
   } else {
     showRow(row);
   }
@@ -95,9 +121,34 @@ function show(message, { focus = true } = {}) {
   }
 }
 
+function showTabs() {
+  for (const one of lists) {
+    const tab = at(`tab-${one.name}`);
+    tab.setAttribute("aria-selected", String(one === list));
+    tab.tabIndex = one === list ? 0 : -1;
+    tab.querySelector("span").textContent = `(${number(left(one))})`;
+  }
+  at("panel").setAttribute("aria-labelledby", `tab-${list.name}`);
+}
+
+function showEnd() {
+  const skipped = list.history.length - answers(list).length;
+  const kept = list.history.filter(({ kind }) => kind === KEPT).length;
+  const summary = fill(text.summary, { n: number(answers(list).length), skipped: number(skipped) });
+  at("ended").textContent = list.texts.ended;
+  at("summary").textContent = [
+    summary, kept ? fill(text.summary_kept, { n: number(kept) }) : "", written().length ? text.summary_download : "",
+  ].filter(Boolean).join(" ");
+  at("again").hidden = !skipped;
+  const next = lists.find((one) => one !== list && current(one) >= 0);
+  at("other").hidden = !next;
+  at("other").textContent = next ? `${next.texts.title} (${number(left(next))})` : "";
+}
+
 function showRow(index) {
-  const { id, parts, language, alternatives, terms, why } = data.rows[index];
-  at("heading").textContent = fill(text.heading, { n: number(index + 1), total: number(data.rows.length) });
+  const { id, parts, language, alternatives, terms, why } = list.rows[index];
+  at("heading").textContent = fill(list.texts.heading, { n: number(index + 1), total: number(list.rows.length) });
+  at("question").textContent = list.texts.question;
   at("facts").textContent = `${why} · ${id}`;
   at("text").lang = language;
   at("text").replaceChildren(...parts.map((part, place) => (place % 2 ? element("mark", part) : document.createTextNode(part))));
@@ -105,12 +156,20 @@ function showRow(index) {
   at("terms").textContent = fill(text.terms, { terms: terms.join(" · ") });
   at("alternatives").replaceChildren(...alternatives.map(([label, share], place) => {
     const button = choice(label, share);
+    if (list.name === "checks") {
+      button.firstChild.textContent = fill(place ? text.take : text.keep, { label: named(label) });
+    }
     button.prepend(element("kbd", String(place + 1)));
     button.setAttribute("aria-keyshortcuts", String(place + 1));
     return button;
   }));
   at("search").value = "";
   search();
+}
+
+function select(one, { focus = true } = {}) {
+  list = one;
+  show(`${one.texts.title}: ${counted(one)}`, { focus });
 }
 
 function choice(label, share) {
@@ -159,29 +218,36 @@ function search() {
 // -- what a person does -----------------------------------------------------------------------------------------------
 
 function answer(kind, label) {
-  const row = current();
+  const row = current(list);
   if (row < 0) return;
-  history.push({ row, kind, label });
-  reopened = -1;
-  save();
-  const said = { [LABEL]: text.said_label, [NOT_A_COMPLAINT]: text.said_none, [SKIPPED]: text.said_skipped }[kind];
+  // The given label is kept, whichever way it was chosen.
+  const isKept = list.name === "checks" && kind === LABEL && label === list.rows[row].alternatives[0][0];
+  const done = isKept ? KEPT : kind;
+  list.history.push(isKept ? { row, kind: KEPT } : { row, kind, label });
+  list.reopened = -1;
+  save(list);
+  const said = {
+    [LABEL]: text.said_label, [KEPT]: text.said_kept, [NOT_A_COMPLAINT]: list.texts.none, [SKIPPED]: text.said_skipped,
+  }[done];
   show(fill(said, { label: label === undefined ? "" : named(label) }));
 }
 
 function undo() {
-  if (!history.length) return;
-  const { row } = history.pop();
-  reopened = row;
-  save();
-  show(fill(text.said_undo, { n: number(row + 1) }));
+  if (!list.history.length) return;
+  const { row } = list.history.pop();
+  list.reopened = row;
+  save(list);
+  show(fill(list.texts.undone, { n: number(row + 1) }));
 }
 
 function lookAgain() {
-  history = answers();
-  reopened = -1;
-  save();
+  list.history = answers(list);
+  list.reopened = -1;
+  save(list);
   show("");
 }
+
+const nextList = () => lists[(lists.indexOf(list) + 1) % lists.length];
 
 // A cell that a spreadsheet would compute gets a mark, as complaints_etl.spreadsheet.record writes it.
 const formula = new RegExp(data.formula), plainNumber = new RegExp(data.number);
@@ -190,12 +256,11 @@ const quoted = (cell) => (/[",;\t\r\n]|^ | $/.test(cell) ? `"${cell.replaceAll('
 const record = (cells) => `${cells.map((cell) => quoted(inert(cell))).join(data.separator)}\r\n`;
 
 function download() {
-  if (!answers().length) return;
-  const lines = answers().sort((one, other) => one.row - other.row).map(({ row, kind, label }) => {
-    const { cells, parts } = data.rows[row];
-    const written = kind === LABEL ? label : data.not_a_complaint;
-    return record([...cells.map((cell) => (cell === null ? parts.join("") : cell)), written]);
-  });
+  const answered = written();
+  if (!answered.length) return;
+  const lines = answered.map(({ cells, parts, kind, label }) => record([
+    ...cells.map((cell) => (cell === null ? parts.join("") : cell)), kind === LABEL ? label : data.not_a_complaint,
+  ]));
   const file = new Blob(["\ufeff", record(data.columns), ...lines], { type: "text/csv;charset=utf-8" });
   const link = element("a");
   link.href = URL.createObjectURL(file);
@@ -203,7 +268,7 @@ function download() {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   saved = true;
-  const isAdded = answers().some(({ kind, label }) => kind === LABEL && !data.labels.includes(label));
+  const isAdded = answered.some(({ kind, label }) => kind === LABEL && !data.labels.includes(label));
   const said = fill(text.said_download, { n: number(lines.length), file: link.download });
   at("message").textContent = isAdded ? `${said} ${text.said_download_new}` : said;
 }
@@ -211,6 +276,7 @@ function download() {
 const KEYS = {
   u: undo, d: download, s: () => answer(SKIPPED), x: () => answer(NOT_A_COMPLAINT),
   "/": () => at("card").hidden || at("search").focus(),
+  l: () => lists.length > 1 && select(nextList()),
 };
 
 addEventListener("keydown", (event) => {
@@ -252,6 +318,17 @@ at("download").addEventListener("click", download);
 at("none").addEventListener("click", () => answer(NOT_A_COMPLAINT));
 at("skip").addEventListener("click", () => answer(SKIPPED));
 at("again").addEventListener("click", lookAgain);
+at("other").addEventListener("click", () => select(nextList()));
+if (lists.length > 1) {
+  for (const one of lists) at(`tab-${one.name}`).addEventListener("click", () => select(one, { focus: false }));
+  at("lists").addEventListener("keydown", (event) => {
+    const chosen = { ArrowRight: nextList(), ArrowLeft: nextList(), Home: lists[0], End: lists.at(-1) }[event.key];
+    if (!chosen) return;
+    event.preventDefault();
+    select(chosen, { focus: false });
+    at(`tab-${chosen.name}`).focus();
+  });
+}
 at("shortcuts").addEventListener("change", () => {
   try {
     localStorage.setItem(SHORTCUTS, at("shortcuts").checked ? "on" : "off");
@@ -261,19 +338,23 @@ at("shortcuts").addEventListener("change", () => {
 });
 addEventListener("storage", (event) => {
   // The same page in another tab: go on from its answers, or the next answer here would undo them.
-  if (event.key !== STORED) return;
-  load();
+  const changed = lists.find(({ stored }) => stored === event.key);
+  if (!changed) return;
+  load(changed);
   show("", { focus: false });
 });
 addEventListener("beforeunload", (event) => {
   if (!saved) event.preventDefault();
 });
 
-load();
-save();
+for (const one of lists) {
+  load(one);
+  save(one);
+}
+list = lists.find((one) => current(one) >= 0) || lists[0];
 try {
   at("shortcuts").checked = localStorage.getItem(SHORTCUTS) !== "off";
 } catch {
   at("shortcuts").checked = true;
 }
-show(history.length ? text.said_loaded : "", { focus: false });
+show(lists.some(({ history }) => history.length) ? text.said_loaded : "", { focus: false });

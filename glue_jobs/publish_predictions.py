@@ -216,7 +216,7 @@ def write_label_checks_and_page(
 ) -> dict[str, list[str]]:
     """Write labels_to_check.csv if the run trained and found some, and review.html if a list has rows. Return the keys by kind."""
     bucket, keys, review = arguments.output_bucket, OutputKeys(arguments.run_id), results.review
-    lines = read_if_present(s3, s3_uri(arguments.models_bucket, ModelKeys(arguments.run_id).labels_to_check))
+    lines = read_if_present(s3, s3_uri(arguments.prepared_bucket, PreparedKeys(arguments.run_id).labels_to_check))
     to_check = write_label_checks(lines, arguments.run_id, file_writer(s3, bucket), separator=results.separator)
     if not (review.keys or to_check):
         return {}

@@ -48,6 +48,8 @@ class PreparedKeys:
         records, rejected: Parquet folders of accepted or duplicate rows, and of rejected rows.
         to_score, scored: JSON Lines folders, in and out of Batch Transform.
         plan: folder of what Plan wrote: manifests for SageMaker, and `request` for Evaluate (`state.EvaluationRequest`).
+        labels_folder: folder of `labels_to_check`, which Evaluate writes: rows whose label is probably wrong (`review.LabelToCheck`), the
+            most doubtful first. Here and not beside the evaluation, because it has texts, and evaluations do not expire.
         published: a copy of published.json (`run.Published`), from which Record takes its counts.
         complete: marks the run's labelled rows as complete, with their counts and `redaction_version`; outlives `folder`, as the rows do.
     """
@@ -63,6 +65,8 @@ class PreparedKeys:
         self.scored = f"{self.folder}scored/"
         self.plan = f"{self.folder}plan/"
         self.request = f"{self.plan}request.json"
+        self.labels_folder = f"{self.folder}labels_to_check/"
+        self.labels_to_check = f"{self.labels_folder}{LABELS_TO_CHECK_FILE}"
         self.published = f"{self.folder}publish.json"
         self.complete = f"{COMPLETE}{run_id}.json"
 
@@ -109,7 +113,6 @@ class ModelKeys:
         training: folder of the run's training jobs.
         checkpoints: folder that jobs on spot capacity continue from.
         evaluation: folder of Evaluate's output: `evaluation_document` (`evaluation.Evaluation`) and plots.
-        labels_to_check: rows whose label is probably wrong (`review.LabelToCheck`), the most doubtful first.
         promotion: promotion.json, the gate's decision and every number behind it.
     """
 
@@ -118,7 +121,6 @@ class ModelKeys:
         self.checkpoints = f"{CHECKPOINTS}{run_id}/"
         self.evaluation = f"{EVALUATIONS}{run_id}/"
         self.evaluation_document = f"{self.evaluation}{EVALUATION_FILE}"
-        self.labels_to_check = f"{self.evaluation}{LABELS_TO_CHECK_FILE}"
         self.promotion = f"{self.evaluation}promotion.json"
 
     def artifact(self, training_job: str) -> str:

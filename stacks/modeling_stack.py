@@ -67,7 +67,7 @@ class ModelingStack(EnvironmentStack):
                 (models, f"{TRAINING}*"),
                 (models, TRAINING_CODE),
             ],
-            writes=[(models, f"{EVALUATIONS}*")],
+            writes=[(models, f"{EVALUATIONS}*"), (prepared, f"{run.labels_folder}*")],
         )
         self.outputs = Modeling(
             image_uri=image.uri,

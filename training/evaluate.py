@@ -175,7 +175,9 @@ def main() -> int:
             _write_document(RefusedEvaluation(schema_version=EVALUATION_VERSION, run_id=run_id, refused=refused))
             log.info("not evaluated: %s", refused)
             return 0
-        _write(evaluate(BASE), find_labels_to_check(BASE), BASE / "output")
+        result, to_check = evaluate(BASE), find_labels_to_check(BASE)
+        _write_labels_to_check(to_check)
+        _write(result, BASE / "output")
     except (ArtifactError, DataError) as error:
         reason = str(error)
     except Exception as error:
@@ -198,12 +200,17 @@ def _write_document(document: Mapping[str, Any]) -> None:
     )
 
 
-def _write(result: dict[str, Any], to_check: list[dict[str, Any]], output: Path) -> None:
-    """Write labels_to_check.jsonl, the plots and evaluation.json, and log the result."""
+def _write_labels_to_check(rows: list[dict[str, Any]]) -> None:
+    """Write labels_to_check.jsonl to a folder that is an output of its own. An empty file replaces that of an earlier attempt."""
+    folder = BASE / "labels_to_check"
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = "".join(f"{json.dumps(row)}\n" for row in rows)
+    (folder / LABELS_TO_CHECK_FILE).write_text(lines, encoding="utf-8")
+
+
+def _write(result: dict[str, Any], output: Path) -> None:
+    """Write the plots and evaluation.json, and log the result."""
     output.mkdir(parents=True, exist_ok=True)
-    lines = "".join(f"{json.dumps(row)}\n" for row in to_check)
-    # Also if it is empty: it replaces the file of an earlier attempt.
-    (output / LABELS_TO_CHECK_FILE).write_text(lines, encoding="utf-8")
     for name, drawing in plots.draw(result).items():
         (output / name).write_text(drawing, encoding="utf-8")
     _write_document(result)

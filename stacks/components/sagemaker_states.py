@@ -226,7 +226,16 @@ def processing_job(settings: Settings, storage: Storage, modeling: Modeling, *, 
                             "LocalPath": f"{base}/output",
                             "S3UploadMode": "EndOfJob",
                         },
-                    }
+                    },
+                    {
+                        # It has texts, so it expires with the run.
+                        "OutputName": "labels_to_check",
+                        "S3Output": {
+                            "S3Uri.$": of_run(storage.prepared, PREPARED_KEYS.labels_folder),
+                            "LocalPath": f"{base}/labels_to_check",
+                            "S3UploadMode": "EndOfJob",
+                        },
+                    },
                 ],
             },
             "NetworkConfig": {"EnableNetworkIsolation": True, "EnableInterContainerTrafficEncryption": True},

@@ -69,13 +69,14 @@ def test_the_layout_of_the_buckets() -> None:
         "scored": "runs/<run>/scored/",
         "plan": "runs/<run>/plan/",
         "request": "runs/<run>/plan/request.json",
+        "labels_folder": "runs/<run>/labels_to_check/",
+        "labels_to_check": "runs/<run>/labels_to_check/labels_to_check.jsonl",
         "published": "runs/<run>/publish.json",
         "complete": "labelled/complete/<run>.json",
         "training": "training/<run>/",
         "checkpoints": "checkpoints/<run>/",
         "evaluation": "evaluations/<run>/",
         "evaluation_document": "evaluations/<run>/evaluation.json",
-        "labels_to_check": "evaluations/<run>/labels_to_check.jsonl",
         "promotion": "evaluations/<run>/promotion.json",
     }
     assert prepared.labelled("train") == "labelled/train/run_id=<run>/"

@@ -23,7 +23,7 @@ from complaints_etl.spreadsheet import active
 from local_aws import LocalAws
 from ptmlops import generator, registry, runs, uploads
 from ptmlops.target import Target
-from ptmlops_contracts.keys import OutputKeys
+from ptmlops_contracts.keys import ModelKeys, OutputKeys
 from tests.athena import Athena
 from tests.unit.publish.browser import chromium
 
@@ -168,6 +168,23 @@ def test_a_labelled_file_trains_and_promotes_a_model(first_training: Run, target
     assert evaluation["candidate"]["macro_f1"] > 0.75
     assert evaluation["holdout"]["rows"] > 50
     assert evaluation["leakage"]["rows"] == 0
+
+
+def test_a_run_that_scores_nothing_has_a_page_if_there_are_labels_to_check(first_training: Run, target: Target) -> None:
+    run_id, run = first_training
+    lines = body(target, "ModelsBucketName", ModelKeys(run_id).labels_to_check).splitlines()
+    lists = OutputKeys(run_id)
+
+    assert run["scored"] == 0 and len(lines) == -1
+    assert keys(target, "OutputBucketName", lists.review_folder) == (
+        [lists.labels_to_check, lists.review_page] if lines else []
+    )
+    if lines:
+        page = body(target, "OutputBucketName", lists.review_page).decode()
+        assert [row["complaint_id"] for row in csv_rows(target, lists.labels_to_check)] == [
+            json.loads(line)["complaint_id"] for line in lines
+        ]
+        assert "<title>Etiquetas por comprobar" in page
 
 
 def test_every_row_is_accepted_rejected_or_a_duplicate(first_training: Run, scored: Run, made: Path, target: Target) -> None:

@@ -253,6 +253,32 @@ def test_the_leak_check_sees_every_row_that_training_learns_from(definition: dic
     assert {given[name]["S3DataType"] for name in learned} == {"ManifestFile"}
 
 
+def test_texts_that_evaluation_writes_expire_with_their_run(
+    definition: dict[str, Any], templates: dict[str, Any], prod_templates: dict[str, Any]
+) -> None:
+    """Evaluations are kept as long as their models. The labels to check have texts of complaints."""
+    outputs = definition["States"]["Evaluate"]["Parameters"]["ProcessingOutputConfig"]["Outputs"]
+    places = {output["OutputName"]: output["S3Output"] for output in outputs}
+    assert len({output["LocalPath"] for output in places.values()}) == len(places) == 2
+    key = re.search(r"s3://[\w-]+/([^']+)'", places["labels_to_check"]["S3Uri.$"])[1]  # type: ignore[index]
+    [written] = [
+        json.dumps(resource)
+        for policy, statement in templates["modeling"].statements()
+        if policy.startswith("EvaluationRole") and "s3:PutObject" in statement["Action"]
+        for resource in statement["Resource"]
+        if key.replace("{}", "*") in json.dumps(resource)
+    ]
+    assert "PreparedBucket" in written
+    [rules] = [
+        bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+        for name, bucket in prod_templates["storage"].resources("AWS::S3::Bucket").items()
+        if name.startswith("PreparedBucket")
+    ]
+    [expire] = [rule for rule in rules if rule["Id"] == "expire"]
+    assert expire["ExpirationInDays"] > 0
+    assert key.startswith(expire["Prefix"])
+
+
 def test_training_and_evaluation_are_isolated_and_encrypted(definition: dict[str, Any]) -> None:
     """cdk-nag does not look inside a state machine."""
     training = definition["States"]["Train"]["Parameters"]["TrainingJobDefinition"]

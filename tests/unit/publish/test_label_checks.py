@@ -27,7 +27,7 @@ from ptmlops.main import app
 from ptmlops.options import CommonOptions
 from ptmlops.review_list import read_review
 from ptmlops.target import Target
-from ptmlops_contracts.keys import ModelKeys, OutputKeys
+from ptmlops_contracts.keys import ModelKeys, OutputKeys, PreparedKeys
 from ptmlops_contracts.review import LABEL_CHECK_COLUMNS, LabelToCheck
 from stacks.config import load_settings
 
@@ -81,7 +81,7 @@ def test_what_a_person_fills_in_is_read_as_the_label() -> None:
 
 # -- the page of a run, and `review pull` -----------------------------------------------------------------------------
 
-BUCKETS = {"output_bucket": "output-files", "models_bucket": "models-files"}
+BUCKETS = {f"{name}_bucket": f"{name}-files" for name in ("output", "models", "prepared")}
 KEYS = OutputKeys(RUN_ID)
 
 
@@ -99,12 +99,12 @@ def target(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Target]:
 
 def publish(target: Target, doubts: list[LabelToCheck] | None, results: Results) -> dict[str, list[str]]:
     """Write what Publish writes for people to review, of a run whose evaluation found these doubts (None: it did not train)."""
-    s3, models = target.client("s3"), ModelKeys(RUN_ID)
+    s3 = target.client("s3")
     if doubts is not None:
         lines = "".join(f"{json.dumps(row)}\n" for row in doubts).encode()
         evaluation = json.dumps({"candidate": {"per_label": {"fees": {}, "cards": {}}}}).encode()
-        s3.put_object(Bucket=BUCKETS["models_bucket"], Key=models.labels_to_check, Body=lines)
-        s3.put_object(Bucket=BUCKETS["models_bucket"], Key=models.evaluation_document, Body=evaluation)
+        s3.put_object(Bucket=BUCKETS["prepared_bucket"], Key=PreparedKeys(RUN_ID).labels_to_check, Body=lines)
+        s3.put_object(Bucket=BUCKETS["models_bucket"], Key=ModelKeys(RUN_ID).evaluation_document, Body=evaluation)
     given = {**dict.fromkeys(ARGUMENTS, "-"), "run_id": RUN_ID, **BUCKETS}
     arguments = parse_arguments([part for name, value in given.items() for part in (f"--{name}", value)])
     chosen = load_settings("local")

@@ -361,7 +361,7 @@ def test_rows_of_all_splits_whose_label_is_wrong_are_listed_the_most_doubtful_fi
         return next(label for cause, label in causes.items() if cause in text)
 
     assert run_evaluation(processing)[0] == 0
-    written = processing / "output/labels_to_check.jsonl"
+    written = processing / "labels_to_check/labels_to_check.jsonl"
     found = [json.loads(line) for line in written.read_bytes().splitlines()]
 
     lines = [line for path in (processing / "input").rglob("part-0.jsonl") for line in path.read_bytes().splitlines()]
@@ -369,6 +369,10 @@ def test_rows_of_all_splits_whose_label_is_wrong_are_listed_the_most_doubtful_fi
     wrong = {name for name, row in rows.items() if row["label"] != truth(row["text"])}
     assert len(wrong) > 20
     listed = [row["complaint_id"] for row in found]
+    # Texts are in this output alone, which expires with the run.
+    beside = "".join(path.read_text("utf-8") for path in (processing / "output").rglob("*") if path.is_file())
+    assert '"holdout"' in beside
+    assert not any(row["text"] in beside for row in rows.values())
     assert len(wrong & set(listed)) >= 0.9 * len(wrong)
     assert wrong.issuperset(listed[: len(wrong) // 2])
     assert {re.sub(r"\d+$", "", name) for name in listed} == {"train", "validation", "test"}

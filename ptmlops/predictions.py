@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ptmlops import runs
@@ -117,32 +117,30 @@ def fetch_one(target: Target, key_of: Callable[[str], str], run_id: str | None) 
     raise OperatorError(f"no run has a {name} yet: upload a file with unlabelled complaints, and wait for its run")
 
 
-def newest_with(target: Target, keys_of: Callable[[str], Sequence[str]], run_id: str | None) -> str:
-    """Return the run, or the newest one, that has any of these files in the output bucket.
+def files_to_review(target: Target, run_id: str | None) -> tuple[str, list[str]]:
+    """Find what a person should review: the lists and the page of a run.
 
     Args:
         target: the deployment.
-        keys_of: returns the files' keys for a run's id.
-        run_id: a run, or None for the newest run that has one of the files.
+        run_id: a run, or None for the newest run that has lists.
+
+    Returns:
+        The run's id and the files' keys in the output bucket.
 
     Raises:
-        OperatorError: the run has none of them, or no run has one.
+        OperatorError: the run has no lists, or no run has.
     """
     bucket = target.outputs["OutputBucketName"]
     for candidate in [run_id] if run_id else runs.published_runs(target):
-        if any(key in runs.keys(target, bucket, key) for key in keys_of(candidate)):
-            return candidate
-    names = " or ".join(key.rsplit("/", 1)[-1] for key in keys_of(""))
+        if keys := runs.keys(target, bucket, OutputKeys(candidate).review_folder):
+            return candidate, keys
     if run_id:
         runs.run_document(target, run_id, wait_seconds=0)  # raises if the run does not exist or has not ended
-        raise OperatorError(f"run {run_id} has no {names}: see its results with `ptmlops results {run_id}`")
-    raise OperatorError(f"no run has a {names} yet: upload a file with complaints, and wait for its run")
+        raise OperatorError(f"run {run_id} has nothing to review: see its results with `ptmlops results {run_id}`")
+    raise OperatorError("no run has anything to review yet: upload a file with complaints, and wait for its run")
 
 
-def fetch(target: Target, key: str) -> bytes | None:
-    """Read an object of the output bucket, or return None if it does not exist."""
-    bucket = target.outputs["OutputBucketName"]
-    if key not in runs.keys(target, bucket, key):
-        return None
-    content: bytes = target.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+def fetch(target: Target, key: str) -> bytes:
+    """Read an object of the output bucket."""
+    content: bytes = target.client("s3").get_object(Bucket=target.outputs["OutputBucketName"], Key=key)["Body"].read()
     return content

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,13 +14,26 @@ from ptmlops.commands.results import save
 from ptmlops.errors import RUN_FAILED, RUNS_CONTINUE, OperatorError, report_errors
 from ptmlops.options import CommonOptions, RunId, cli_options_for
 from ptmlops.terminal import console, print_command, print_json
-from ptmlops_contracts.keys import OutputKeys
 from ptmlops_contracts.words import quantity
 
 if TYPE_CHECKING:
     from ptmlops.review_list import Reviewed
     from ptmlops.target import Target
     from ptmlops.uploads import Upload
+
+LIST, WORKBOOK, PAGE, LABELS = "file", "workbook", "page", "labels"
+# The files of a run's review folder, in the order in which people are told of them.
+KINDS = {LIST: "review.csv", WORKBOOK: "review.xlsx", PAGE: "review.html", LABELS: "labels_to_check.csv"}
+PART = re.compile(r"\.part-\d+(?=\.\w+$)")  # of a list with more rows than a file takes
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalFile:
+    """A file of a run, and where it goes."""
+
+    kind: str
+    path: Path
+    key: str
 
 
 @report_errors()
@@ -36,7 +52,7 @@ def pull(
 
     The complaints come as CSV, and as an Excel workbook with a drop-down of the labels. The labels to check of a run that trained come as
     CSV. The page for the browser has both lists and shows one row at a time. Any of them, with labels filled in, is what `review push`
-    uploads: of the page, its download.
+    uploads: of the page, its download. A list of more than 500,000 rows comes in parts, such as `list.part-001.csv`.
 
     Examples:
         ptmlops review pull --local
@@ -45,47 +61,54 @@ def pull(
     from ptmlops import predictions
 
     target = options.target()
-    run_id = predictions.newest_with(target, lambda run: (OutputKeys(run).review, OutputKeys(run).labels_to_check), run_id)
-    files = _files(run_id, out or Path(f"review-{run_id}.csv"))
-    written: dict[str, str | None] = {}
-    for kind, (file, key) in files.items():
-        body = predictions.fetch(target, key)
-        if body is not None:
-            save(file, body)
-        written[kind] = str(file) if body is not None else None
+    run_id, keys = predictions.files_to_review(target, run_id)
+    files = _local_files(keys, out or Path(f"review-{run_id}.csv"))
+    for file in files:
+        save(file.path, predictions.fetch(target, file.key))
     if options.as_json:
-        print_json({"run_id": run_id, **written})
+        first = {file.kind: str(file.path) for file in reversed(files)}
+        print_json(
+            {"run_id": run_id, **{kind: first.get(kind) for kind in KINDS}, "files": [str(file.path) for file in files]}
+        )
         return
-    for name in filter(None, written.values()):
-        typer.echo(name)
-    ways = [f"open {written['page']} in a browser and download the file"] if written["page"] else []
-    to_fill_in = [name for kind, name in written.items() if name and kind != "page"]
+    for file in files:
+        typer.echo(file.path)
+    ways = [f"open {file.path} in a browser and download the file" for file in files if file.kind == PAGE]
+    to_fill_in = [str(file.path) for file in files if file.kind != PAGE]
     ways.append(f"fill in the label column of {' or '.join(to_fill_in)}")
     advice = ", or ".join(ways)
     console().print(f"{advice[0].upper()}{advice[1:]}. Then run:", markup=False)
     print_command(f"ptmlops review push {to_fill_in[0]}{cli_options_for(target)}")
 
 
-def _files(run_id: str, path: Path) -> dict[str, tuple[Path, str]]:
-    """Return where the run's files go and their keys in the output bucket.
+def _local_files(keys: Sequence[str], path: Path) -> list[LocalFile]:
+    """Return where the files go, by kind. A list in parts gets files in parts: `list.part-001.csv` and so on.
+
+    Args:
+        keys: the files' keys in the output bucket.
+        path: the file of the review list.
 
     Raises:
         OperatorError: two files would have one name, or a file exists that may be filled in.
     """
-    keys = OutputKeys(run_id)
-    files = {
-        "file": (path, keys.review),
-        "workbook": (path.with_suffix(".xlsx"), keys.review_workbook),
-        "page": (path.with_suffix(".html"), keys.review_page),
-        "labels": (path.with_suffix(".labels.csv"), keys.labels_to_check),
-    }
-    for kind in ("workbook", "page"):
-        if files[kind][0] == path:
+    endings = {LIST: path.suffix, WORKBOOK: ".xlsx", PAGE: ".html", LABELS: ".labels.csv"}
+    for kind in (WORKBOOK, PAGE):
+        if path.suffix == endings[kind]:
             raise OperatorError(f"{path} is where the {kind} goes: choose another name for the CSV file")
-    for kind in ("file", "workbook", "labels"):
-        if files[kind][0].exists():
-            raise OperatorError(f"{files[kind][0]} exists and may be filled in already: move it away, or choose another --out")
-    return files
+    files = []
+    for key in sorted(keys):
+        name = key.rsplit("/", 1)[-1]
+        part = PART.search(name)
+        found = [kind for kind, named in KINDS.items() if PART.sub("", name) == named]
+        if not found:
+            continue  # a later version's
+        [kind] = found
+        ending = f"{part[0]}{endings[kind] or '.csv'}" if part else endings[kind]
+        files.append(LocalFile(kind=kind, path=path.with_suffix(ending), key=key))
+    for file in files:
+        if file.kind != PAGE and file.path.exists():
+            raise OperatorError(f"{file.path} exists and may be filled in already: move it away, or choose another --out")
+    return sorted(files, key=lambda file: list(KINDS).index(file.kind))
 
 
 @report_errors(if_interrupted=RUNS_CONTINUE)

@@ -13,8 +13,14 @@ from typer.testing import CliRunner
 from ptmlops import dead_letters, predictions, registry, replays
 from ptmlops.main import app
 from ptmlops.options import CommonOptions
+from ptmlops_contracts.keys import OutputKeys
 
 RUN = "20261128-101500-1a2b3c4d"
+
+
+def review_files(run_id: str) -> list[str]:
+    keys = OutputKeys(run_id)
+    return [keys.labels_to_check, keys.review, keys.review_page, keys.review_workbook]
 
 
 @pytest.fixture
@@ -30,7 +36,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ..
     )
     monkeypatch.setattr(dead_letters, "resend", lambda _: 2)
     monkeypatch.setattr(predictions, "fetch_one", lambda _, key_of, run_id: (run_id or RUN, key_of(run_id or RUN).encode()))
-    monkeypatch.setattr(predictions, "newest_with", lambda *asked: asked[-1] or RUN)
+    monkeypatch.setattr(predictions, "files_to_review", lambda _, run_id: (run_id or RUN, review_files(run_id or RUN)))
     monkeypatch.setattr(predictions, "fetch", lambda _, key: key.encode())
     return noted
 
@@ -45,7 +51,14 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ..
         (["report"], {"run_id": RUN, "file": f"report-{RUN}.html"}),
         (
             ["review", "pull", "--out", "list.csv"],
-            {"run_id": RUN, "file": "list.csv", "workbook": "list.xlsx", "page": "list.html", "labels": "list.labels.csv"},
+            {
+                "run_id": RUN,
+                "file": "list.csv",
+                "workbook": "list.xlsx",
+                "page": "list.html",
+                "labels": "list.labels.csv",
+                "files": ["list.csv", "list.xlsx", "list.html", "list.labels.csv"],
+            },
         ),
         (["generate", "--out", "a.csv", "--rows", "5"], {"file": "a.csv", "rows": 5, "labelled": True}),
     ],

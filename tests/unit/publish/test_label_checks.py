@@ -14,6 +14,7 @@ from typing import IO, Any
 import boto3
 import pytest
 from complaints_etl.job_settings import JobSettings
+from complaints_etl.publish.exports import write_parts
 from complaints_etl.publish.join import Run
 from complaints_etl.publish.label_checks import write_label_checks
 from complaints_etl.publish.review import ReviewList
@@ -132,6 +133,7 @@ def test_a_run_that_trained_and_scored_nothing_has_a_page_that_review_pull_fetch
     assert pulled.exit_code == 0, pulled.output
     assert json.loads(pulled.stdout) == {
         "run_id": RUN_ID, "file": None, "workbook": None, "page": "list.html", "labels": "list.labels.csv",
+        "files": ["list.html", "list.labels.csv"],
     }  # fmt: skip
     data = block((tmp_path / "list.html").read_text(encoding="utf-8"))
     assert data["rows"] == []
@@ -153,7 +155,7 @@ def test_a_run_with_nothing_to_review_has_no_page(target: Target, doubts: list[L
     assert publish(target, doubts, Results()) == {}
     pulled = CliRunner().invoke(app, ["review", "pull"])
     assert pulled.exit_code == 2
-    assert "no run has a review.csv or labels_to_check.csv yet" in " ".join(pulled.output.split())
+    assert "no run has anything to review yet" in " ".join(pulled.output.split())
 
 
 @pytest.mark.slow
@@ -174,3 +176,27 @@ def test_a_run_that_trained_and_scored_has_both_lists_on_its_page(target: Target
     assert [(row["id"], row["alternatives"]) for row in block(page)["checks"]] == [
         ("7", [["fees", "1\xa0%"], ["=access", "90\xa0%"]])
     ]
+
+
+@pytest.mark.slow
+def test_a_review_list_in_parts_is_pulled_as_it_is(target: Target, tmp_path: Path) -> None:
+    """Publish writes parts of 500,000 rows; the workbook holds more."""
+    written: dict[str, bytes] = {KEYS.review_workbook: b"workbook", KEYS.review_page: b"page", KEYS.marker: b"{}"}
+    write_parts(KEYS.review, "text\r\n", iter(["uno\r\n", "dos\r\n"]), lambda key, body: written.update({key: body.read()}), 1)
+    for key, content in written.items():
+        target.client("s3").put_object(Bucket=BUCKETS["output_bucket"], Key=key, Body=content)
+    pulled = CliRunner().invoke(app, ["review", "pull", "--out", "list.csv"])
+    expected = ["list.part-001.csv", "list.part-002.csv", "list.xlsx", "list.html"]
+    assert pulled.exit_code == 0, pulled.output
+    assert pulled.stdout.split() == expected
+    first, second, workbook, page = [(tmp_path / name).read_text("utf-8-sig").split() for name in expected]
+    assert (first, second, workbook, page) == (["text", "uno"], ["text", "dos"], ["workbook"], ["page"])
+    assert "ptmlops review push list.part-001.csv" in " ".join(pulled.stderr.split())
+
+    again = CliRunner().invoke(app, ["review", "pull", RUN_ID, "--out", "list.csv", "--json"])
+    assert again.exit_code == 2
+    assert "list.part-001.csv exists" in " ".join(again.output.split())
+    other = json.loads(CliRunner().invoke(app, ["review", "pull", "--out", "other", "--json"]).stdout)
+    assert (other["file"], other["labels"], len(other["files"])) == ("other.part-001.csv", None, 4)
+    refused = CliRunner().invoke(app, ["review", "pull", "--out", "list.html"])
+    assert "list.html is where the page goes" in " ".join(refused.output.split())

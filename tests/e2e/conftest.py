@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,8 @@ from ptmlops.target import Target
 
 # What takes minutes and needs a local AWS of its own.
 collect_ignore = [] if os.environ.get("PTMLOPS_NIGHTLY") else ["test_first_day.py", "test_recovery.py"]
+
+LONG_WINDOW = "300"
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +58,19 @@ def family_once_spark_runs(pid: int) -> list[psutil.Process]:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     return command.children(recursive=True)
+
+
+@contextmanager
+def long_window(target: Target) -> Iterator[None]:
+    """Let runs collect for minutes."""
+    functions = target.client("lambda")
+    [function] = [
+        one for one in functions.list_functions()["Functions"] if one["Handler"] == "collect_run.handler.lambda_handler"
+    ]
+    name, variables = function["FunctionName"], function["Environment"]["Variables"]
+    changed = {**variables, "WINDOW_SECONDS": LONG_WINDOW, "MAX_WAIT_SECONDS": LONG_WINDOW}
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
+    try:
+        yield
+    finally:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})

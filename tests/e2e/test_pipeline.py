@@ -9,6 +9,8 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import chdir
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,18 +20,46 @@ import pyarrow.dataset as ds
 import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
+from click.testing import Result
 from complaints_etl.spreadsheet import active
+from typer.testing import CliRunner
 
 from local_aws import LocalAws
 from ptmlops import generator, registry, runs, uploads
+from ptmlops.main import app
 from ptmlops.target import Target
-from ptmlops_contracts.keys import ModelKeys, OutputKeys
+from ptmlops_contracts.keys import OutputKeys, PreparedKeys, labelled_folders
 from tests.athena import Athena
+from tests.e2e.conftest import long_window
 from tests.unit.publish.browser import chromium
 
 LABELLED_ROWS, UNLABELLED_ROWS = 900, 150
 NEW_KIND_ROWS, NEW_LABEL, KEPT_BACK = 90, "travel_insurance", 10
 Run = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a person downloaded from the page of labels to check, and the row whose label changed."""
+
+    file: Path
+    row: dict[str, str]
+
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def ptmlops(local_aws: LocalAws) -> Command:
+    """A command in a folder, on the tests' local AWS."""
+
+    def run(folder: Path, *arguments: str) -> Result:
+        if not (folder / ".local_aws").exists():
+            (folder / ".local_aws").symlink_to(local_aws.folder)
+        with chdir(folder):
+            return CliRunner().invoke(app, [*arguments, "-e", "local", "--local"], catch_exceptions=False)
+
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +92,25 @@ def first_training(before_any_model: Run, drop: Callable[[Path], Run], made: Pat
 
 
 @pytest.fixture(scope="module")
+def checked(first_training: Run, ptmlops: Command, target: Target, tmp_path_factory: pytest.TempPathFactory) -> Checked:
+    """A person keeps the first label to check and takes the suggestion for the second one, by keyboard."""
+    run_id, folder = first_training[0], tmp_path_factory.mktemp("checked")
+    pulled = ptmlops(folder, "review", "pull", run_id, "--json")
+    assert pulled.exit_code == 0, pulled.stderr
+    path = folder / "labels.csv"
+    with chromium() as browser:
+        tab = browser.new_page()
+        tab.goto((folder / json.loads(pulled.stdout)["page"]).as_uri())
+        assert tab.title().startswith("Etiquetas por comprobar")
+        tab.keyboard.press("1")
+        tab.keyboard.press("2")
+        with tab.expect_download() as found:
+            tab.keyboard.press("d")
+        path.write_bytes(Path(found.value.path()).read_bytes())
+    return Checked(path, csv_rows(target, OutputKeys(run_id).labels_to_check)[1])
+
+
+@pytest.fixture(scope="module")
 def scored(before_any_model: Run, first_training: Run, target: Target) -> Run:
     """The run that found no model, redriven now that there is one."""
     run_id, _ = before_any_model
@@ -88,8 +137,10 @@ def complaints_of_a_new_kind() -> list[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def taught(scored: Run, drop: Callable[[Path], Run], target: Target, made: Path) -> Run:
+def taught(scored: Run, checked: Checked, ptmlops: Command, target: Target, made: Path) -> Run:
     """A person answers the scored run's list on its page, all but some of the new kind, and drops the file.
+
+    The labels that the person has checked are in the same run.
 
     The file is the page's download, with the rows that were left out as the list has them.
     """
@@ -107,7 +158,13 @@ def taught(scored: Run, drop: Callable[[Path], Run], target: Target, made: Path)
     path.write_bytes(answered(page, {name: label for name, label in labels.items() if label and name not in left_out}))
     with path.open("a", encoding="utf-8", newline="") as file:
         csv.DictWriter(file, list(rows[0])).writerows(kept_back)
-    return drop(path)
+    with long_window(target):
+        pushed = ptmlops(checked.file.parent, "review", "push", checked.file.name)
+        assert pushed.exit_code == 0, pushed.stderr
+        run_id = uploads.wait_for_run(target, uploads.upload(target, path))
+    for _ in runs.follow(target, run_id):
+        pass
+    return run_id, runs.run_document(target, run_id)
 
 
 def answered(page: Path, labels: Mapping[str, str]) -> bytes:
@@ -170,21 +227,32 @@ def test_a_labelled_file_trains_and_promotes_a_model(first_training: Run, target
     assert evaluation["leakage"]["rows"] == 0
 
 
-def test_a_run_that_scores_nothing_has_a_page_if_there_are_labels_to_check(first_training: Run, target: Target) -> None:
+def test_a_run_that_scores_nothing_offers_its_labels_to_check(
+    first_training: Run, checked: Checked, ptmlops: Command, target: Target, tmp_path: Path
+) -> None:
     run_id, run = first_training
-    lines = body(target, "ModelsBucketName", ModelKeys(run_id).labels_to_check).splitlines()
     lists = OutputKeys(run_id)
+    found = keys(target, "PreparedBucketName", PreparedKeys(run_id).labels_folder)
+    listed = [json.loads(line) for line in body(target, "PreparedBucketName", found[0]).splitlines()]
 
-    assert run["scored"] == 0 and len(lines) == -1
-    assert keys(target, "OutputBucketName", lists.review_folder) == (
-        [lists.labels_to_check, lists.review_page] if lines else []
-    )
-    if lines:
-        page = body(target, "OutputBucketName", lists.review_page).decode()
-        assert [row["complaint_id"] for row in csv_rows(target, lists.labels_to_check)] == [
-            json.loads(line)["complaint_id"] for line in lines
-        ]
-        assert "<title>Etiquetas por comprobar" in page
+    assert run["scored"] == 0
+    assert len(listed) >= 2
+    assert keys(target, "OutputBucketName", lists.review_folder) == [lists.labels_to_check, lists.review_page]
+    assert set(json.loads(body(target, "OutputBucketName", lists.marker))["files"]) >= {
+        lists.labels_to_check,
+        lists.review_page,
+    }
+    rows = csv_rows(target, lists.labels_to_check)
+    assert [active(row["text"]) for row in rows] == [row["text"] for row in listed]
+    # The texts are in the run's folder, which expires, and not beside the evaluation, which is kept.
+    beside = b"".join(body(target, "ModelsBucketName", key) for key in keys(target, "ModelsBucketName", "evaluations/"))
+    assert not any(row["text"].encode() in beside for row in listed)
+    # `review pull` without a run finds it, and the page's download has the label that changes.
+    pulled = ptmlops(tmp_path, "review", "pull", "--out", "list.csv")
+    assert pulled.exit_code == 0, pulled.stderr
+    assert pulled.stdout.split() == ["list.html", "list.labels.csv"]
+    [row] = list(csv.DictReader(io.StringIO(checked.file.read_text("utf-8-sig"), newline="")))
+    assert (active(row["text"]), row["label"]) == (listed[1]["text"], listed[1]["suggestion"])
 
 
 def test_every_row_is_accepted_rejected_or_a_duplicate(first_training: Run, scored: Run, made: Path, target: Target) -> None:
@@ -381,6 +449,25 @@ def test_a_filled_in_review_list_teaches_the_next_champion(scored: Run, taught: 
         assert row["text"] == was[row["complaint_id"]]["text"]
         assert row["model_version"] in (2, "2")
     assert sum(row["label"] == NEW_LABEL for row in kept_back) >= 0.8 * KEPT_BACK
+
+
+def test_a_label_that_a_person_corrected_is_learned(
+    first_training: Run, taught: Run, checked: Checked, target: Target
+) -> None:
+    text = active(checked.row["text"])
+
+    def labels(run_id: str) -> list[str]:
+        parts = [key for folder in labelled_folders(run_id)[:3] for key in keys(target, "PreparedBucketName", folder)]
+        rows = [json.loads(line) for key in parts for line in body(target, "PreparedBucketName", key).splitlines()]
+        return [row["label"] for row in rows if row["text"] == text]
+
+    run_id, run = taught
+    manifest = json.loads(body(target, "PreparedBucketName", PreparedKeys(run_id).manifest))
+    assert {file["key"] for file in manifest["files"]} == {"labels.csv", "review.csv"}
+    # Of a text in two runs, training takes the newest label.
+    assert labels(first_training[0]) == [checked.row["given_label"]]
+    assert labels(run_id) == [checked.row["suggestion"]] != [checked.row["given_label"]]
+    assert run["trained"] is True
 
 
 def test_a_file_with_no_text_column_fails_before_anything_is_trained_and_its_rejects_are_told(

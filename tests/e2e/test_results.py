@@ -19,6 +19,7 @@ from local_aws import LocalAws
 from ptmlops import generator, predictions, runs, uploads
 from ptmlops.main import app
 from ptmlops.target import Target
+from ptmlops_contracts.keys import OutputKeys
 
 Command = Callable[..., Result]
 
@@ -157,8 +158,10 @@ def test_the_report_is_fetched_and_opened(
 def test_the_review_list_goes_out_and_comes_back(ptmlops: Command, target: Target, scored_run: str, tmp_path: Path) -> None:
     pulled = ptmlops("review", "pull", scored_run, "--out", "list.csv")
     assert pulled.exit_code == 0, pulled.stderr
-    assert pulled.stdout.split() == ["list.csv", "list.xlsx", "list.html"]
-    assert "<title>Quejas por revisar" in (tmp_path / "list.html").read_text(encoding="utf-8")
+    has_labels = runs.keys(target, target.outputs["OutputBucketName"], OutputKeys(scored_run).labels_to_check)  # if it trained
+    assert pulled.stdout.split() == ["list.csv", "list.xlsx", "list.html", *(["list.labels.csv"] if has_labels else [])]
+    title = "Quejas y etiquetas por revisar" if has_labels else "Quejas por revisar"
+    assert f"<title>{title}" in (tmp_path / "list.html").read_text(encoding="utf-8")
     assert ptmlops("review", "pull", scored_run, "--out", "list.csv").exit_code == 2  # it may be filled in
     blank = ptmlops("review", "push", "list.csv")
     assert blank.exit_code == 2

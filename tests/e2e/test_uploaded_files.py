@@ -17,9 +17,9 @@ from ptmlops import generator, registry, runs, uploads
 from ptmlops.main import app
 from ptmlops.target import Target
 from ptmlops_contracts.keys import OutputKeys, PreparedKeys
+from tests.e2e.conftest import long_window
 
 pytestmark = pytest.mark.slow
-LONG_WINDOW = "300"
 Command = Callable[..., Any]
 
 
@@ -64,22 +64,6 @@ def no_events(target: Target) -> Iterator[None]:
         yield
     finally:
         events.enable_rule(Name=rule)
-
-
-@contextlib.contextmanager
-def long_window(target: Target) -> Iterator[None]:
-    """Let runs collect for minutes."""
-    functions = target.client("lambda")
-    [function] = [
-        one for one in functions.list_functions()["Functions"] if one["Handler"] == "collect_run.handler.lambda_handler"
-    ]
-    name, variables = function["FunctionName"], function["Environment"]["Variables"]
-    changed = {**variables, "WINDOW_SECONDS": LONG_WINDOW, "MAX_WAIT_SECONDS": LONG_WINDOW}
-    functions.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
-    try:
-        yield
-    finally:
-        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
 
 def put(target: Target, key: str, content: str) -> uploads.Upload:

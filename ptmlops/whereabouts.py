@@ -15,7 +15,7 @@ from ptmlops.target import Target
 from ptmlops.uploads import START_SECONDS
 from ptmlops_contracts.keys import OutputKeys, PreparedKeys, s3_uri
 from ptmlops_contracts.ledger import CANCELLED, COLLECTING, RunItem
-from ptmlops_contracts.report import Reason
+from ptmlops_contracts.report import NOT_TABLES, Reason
 from ptmlops_contracts.run import ENDED, RunStatus
 from ptmlops_contracts.words import accounting, quantity
 
@@ -28,6 +28,7 @@ class Outcome(StrEnum):
     WORKING = "working"
     CANCELLED = "cancelled"
     REJECTED = "rejected"  # the whole file; single rejected rows are counted in `rejects`
+    PASSED_OVER = "passed over"  # it is not a table, so it has no rows
     PUBLISHED = "published"
     FAILED = "failed"
     STOPPED = "stopped"  # a person stopped its run
@@ -136,6 +137,9 @@ def _in_ended_run(target: Target, version: ObjectVersion, run_id: str, status: s
     rejects: dict[str, int] = {}
     if rows.get("rejected"):
         rejects = report["rejects"] if alone else _rejects(target, version, run_id)
+    if (reason := file.get("rejected_whole")) in NOT_TABLES:
+        message = f"run {run_id} passed it over, because it is not a table: {_explain(reason)}"
+        return Whereabouts(version=version, outcome=Outcome.PASSED_OVER, message=message, rows=rows)
     if refusal := file.get("rejected_whole") or file.get("refused"):
         message = f"run {run_id} rejected it: {_explain(refusal)}"
         return Whereabouts(

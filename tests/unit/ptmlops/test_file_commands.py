@@ -254,6 +254,19 @@ def test_a_rejected_file_comes_with_the_reason(
     assert says in found.message
 
 
+@pytest.mark.parametrize(("status", "reason"), [("SUCCEEDED", "unsupported_format"), ("FAILED", "binary_file")])
+def test_a_file_that_is_no_table_was_passed_over(account: Account, status: str, reason: str) -> None:
+    account.upload("fotos/Thumbs.db")
+    run_id = account.start_run("fotos/Thumbs.db")
+    account.close(run_id)
+    account.report(run_id, ("fotos/Thumbs.db", {"rejected_whole": reason}), rejects={})
+    account.end(run_id, status)
+
+    found = account.where("fotos/Thumbs.db")
+    assert (found.outcome, found.run_id, found.exports, found.next_step) == ("passed over", run_id, (), "")
+    assert f"run {run_id} passed it over, because it is not a table: {reason}" in found.message
+
+
 def test_a_published_file_has_its_own_counts_and_export_and_not_those_of_other_files(account: Account) -> None:
     for key in ("a.csv", "secret.csv"):
         account.upload(key)

@@ -18,6 +18,7 @@ from complaints_etl.spreadsheet import BYTE_ORDER_MARK, FORMULA, MARK, NUMBER, e
 from ptmlops_contracts.files import WORKBOOK_ENDINGS
 from ptmlops_contracts.keys import OutputKeys
 from ptmlops_contracts.report import NOT_TABLES
+from ptmlops_contracts.review import ReviewReason
 
 EXPORT_COLUMNS = (
     "ptmlops_status", "ptmlops_complaint_id", "ptmlops_label", "ptmlops_confidence", "ptmlops_needs_review",
@@ -277,6 +278,7 @@ def _result_cells(run: Run) -> Column:
         .when(duplicate, F.concat(F.lit("same text as "), "duplicate_of"))
         .when(file_label.isNotNull(), "the label is the file's own")
         .when(predicted.isNull(), "the model could not read it")
+        .when(F.col("needs_review"), F.coalesce("review_reason", F.lit(ReviewReason.UNCERTAIN.value)))
     )
     amounts = F.transform("entities.amounts", lambda amount: F.concat_ws(" ", amount["value"], amount["currency"]))
     cells = (

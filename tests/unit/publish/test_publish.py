@@ -124,7 +124,8 @@ def waiting(prepared: Prepared) -> list[str]:
 
 @pytest.fixture(scope="module")
 def answers(spark: SparkSession, prepared: Prepared) -> DataFrame:
-    rows = [answer(name, 0.5 + index / 10) for index, name in enumerate(waiting(prepared))]
+    reviews = [{}, {"needs_review": True}, {"needs_review": True, "review_reason": "unfamiliar"}]
+    rows = [answer(name, 0.5 + index / 10, **reviews[index]) for index, name in enumerate(waiting(prepared))]
     return spark.createDataFrame(rows, ANSWER)
 
 
@@ -237,6 +238,14 @@ def test_a_duplicate_carries_the_answer_of_its_twin_and_a_rejected_row_its_reaso
     [own] = table(exported["labelled.csv"])
     assert (own["label"], own["ptmlops_status"], own["ptmlops_label"]) == ("credit", "labelled", "credit")
     assert own["ptmlops_model_version"] == ""
+
+
+@pytest.mark.slow
+def test_an_answer_that_needs_review_has_its_reason(exported: Stored) -> None:
+    rows = [*table(exported["quejas/julio.csv"], ";"), *table(exported["julio.jsonl.csv"])]
+    told = [(row["ptmlops_needs_review"], row["ptmlops_reason"]) for row in rows if row["ptmlops_status"] == "scored"]
+    # Models of earlier versions give no reason.
+    assert sorted(told) == [("no", ""), ("yes", "uncertain"), ("yes", "unfamiliar")]
 
 
 @pytest.mark.slow

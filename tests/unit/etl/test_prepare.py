@@ -22,6 +22,8 @@ from complaints_etl.prepare_output import write
 from complaints_etl.publish.exports import export_files
 from complaints_etl.publish.join import Run as PublishedRun
 from complaints_etl.publish.join import join_answers, no_answers
+from complaints_etl.publish.label_checks import LABEL_TO_CHECK
+from complaints_etl.publish.review import REVIEW_COLUMNS
 from complaints_etl.readers.storage import SourceFile
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -663,12 +665,22 @@ def test_the_same_labelled_rows_again_are_not_new_and_a_week_of_products_is_clas
         {"id": f"H{n}", "texto": f"queja distinta {n} sobre {motives[n % 3]}", "motivo": motives[n % 3]} for n in range(60)
     ]
     more = {"id": "N", "texto": "queja del todo nueva sobre un cobro", "motivo": "cobros"}
-    changed = {**rows[0], "motivo": "app"}  # a person corrected it
+    rows[0]["texto"] += ", escríbanme a ana@example.com"
     week = [{"id": f"S{n}", "producto": "Billetera", "texto": f"otra queja de la semana {n}"} for n in range(5)]
     first = run({"a.csv": table(*rows)})
+    [redacted] = [row["text"] for row in collected(first) if row["original_id"] == "H0"]
+    assert redacted == rows[0]["texto"].replace("ana@example.com", "<EMAIL>")
+    # A person corrected its label on the page, which has redacted texts (label_checks.page_row).
+    corrected = {
+        **dict.fromkeys(REVIEW_COLUMNS, ""),
+        "complaint_id": "H0",
+        "text": redacted,
+        "why": LABEL_TO_CHECK,
+        "label": "app",
+    }
 
     again = run(
-        {"b.csv": table(*rows[1:], more, changed), "semana.csv": table(*week)},
+        {"b.csv": table(*rows[1:], more), "review.csv": table(corrected), "semana.csv": table(*week)},
         earlier_index=stored(first, tmp_path),
         served_labels=motives,
     )
@@ -684,7 +696,10 @@ def test_the_same_labelled_rows_again_are_not_new_and_a_week_of_products_is_clas
     ]  # fmt: skip
     write(again, prefix=f"file://{tmp_path}", put=lambda *_: None, started=0.0)
     lines = [line for path in tmp_path.glob("labelled/*/run_id=*/part-*.txt") for line in path.read_text("utf-8").splitlines()]
-    assert sorted(json.loads(line)["text"] for line in lines) == sorted((more["texto"], changed["texto"]))
+    assert sorted((row["text"], row["label"]) for row in map(json.loads, lines)) == sorted(
+        ((more["texto"], "cobros"), (redacted, "app"))
+    )
+    assert report["conflicting_texts"] == 1  # it is the text that an earlier run has with another label
 
 
 def test_labels_that_the_model_does_not_know_are_noted_and_handed_on(run: Run) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from local_aws import LocalAws
 from ptmlops.account import Status, examine
 from ptmlops.target import Target
 from stacks.config import load_settings
 
 
+@pytest.mark.nightly
 def test_the_cdk_cli_finds_nothing_to_bootstrap(local_aws: LocalAws) -> None:
     environment = local_aws.environment
     account = local_aws.client("sts").get_caller_identity()["Account"]

@@ -98,7 +98,7 @@ def test_a_queue_feeds_batches_and_failed_messages_end_in_the_dead_letter_queue(
     bucket = sandbox.bucket()
     dead_url, dead_arn = _queue(sandbox)
     redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 2})
-    url, arn = _queue(sandbox, VisibilityTimeout="3", RedrivePolicy=redrive)
+    url, arn = _queue(sandbox, VisibilityTimeout="6", RedrivePolicy=redrive)
     function = sandbox.function(
         "import boto3, json, uuid\n"
         "def lambda_handler(event, context):\n"
@@ -106,7 +106,7 @@ def test_a_queue_feeds_batches_and_failed_messages_end_in_the_dead_letter_queue(
         f"    boto3.client('s3').put_object(Bucket='{bucket}', Key=uuid.uuid4().hex, Body=json.dumps(bodies).encode())\n"
         "    bad = [{'itemIdentifier': r['messageId']} for r in event['Records'] if r['body'] == 'bad']\n"
         "    return {'batchItemFailures': bad}\n",
-        timeout=2,
+        timeout=5,
         role=sandbox.role("lambda", allow(*READ, on=arn), allow("s3:PutObject", on=f"arn:aws:s3:::{bucket}/*")),
     )
     for body in ("one", "bad", "two"):

@@ -70,7 +70,7 @@ def _ended(describe: Any, field: str) -> dict[str, Any]:
         found = describe()
         return found if found[field] in ("Completed", "Failed", "Stopped") else None
 
-    found: dict[str, Any] = eventually(check, 60)
+    found: dict[str, Any] = eventually(check, 180)
     return found
 
 
@@ -389,6 +389,7 @@ def test_a_trial_is_stopped_by_the_median_of_running_averages(
     assert is_below_median([-value for value in values], mirrored, "Minimize") is worse
 
 
+@pytest.mark.nightly
 def test_our_training_is_stopped_after_two_folds_if_it_is_worse_and_a_complete_trial_wins(sandbox: Sandbox) -> None:
     """The template's tuning job in small: our code, its hyperparameters, the log line that the service reads."""
     bucket = sandbox.bucket()

@@ -43,7 +43,7 @@ def test_no_module_imports_itself_through_others() -> None:
     TopologicalSorter(graph).prepare()  # raises CycleError, with the modules of the cycle
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_each_module_can_be_imported_first() -> None:
     """In an interpreter that has imported no other module of the package's services."""
     script = f"""

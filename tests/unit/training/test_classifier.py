@@ -403,7 +403,7 @@ print(hashlib.sha256(b"".join(np.asarray(part).tobytes() for part in parts)).hex
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_any_number_of_cores_gives_the_same_bytes() -> None:
     def trained_on(cores: str) -> str:
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": cores, "PYTHONPATH": str(ROOT / "training")}

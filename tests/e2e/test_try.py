@@ -230,7 +230,9 @@ def test_one_label_is_not_enough(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(("which", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize(
+    ("which", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.nightly)]
+)
 def test_interrupted_it_leaves_no_process_no_folder_and_no_traceback(
     tmp_path: Path, which: signal.Signals, status: int
 ) -> None:

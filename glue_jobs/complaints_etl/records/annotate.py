@@ -7,6 +7,7 @@ finished. docs/decisions/0014-one-pass-over-a-text.md has the measurement agains
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -153,7 +154,9 @@ def _redact_record(record: str, cells: Mapping[str, str], redacted_cells: Mappin
             record = record.replace(cell, redacted_cells[column])
     record = record[:max_characters]
     redacted, counts = redact(clean_cell(record))
-    return redacted if counts else record
+    whole = redacted if counts else record
+    # Then cell by cell: a number beside a comma looks like a part of an amount.
+    return "".join(part if part in _SEPARATORS else redact(part)[0] for part in _BETWEEN_CELLS.split(whole))
 
 
 def _check(row: tuple[str | None, ...], options: AnnotationOptions) -> dict[str, Any]:
@@ -207,6 +210,9 @@ def _read_text(
         "token_text": " ".join(tokens(redacted)),
     }
 
+
+_SEPARATORS = ",;\t|"
+_BETWEEN_CELLS = re.compile(rf"([{_SEPARATORS}])")
 
 _SHORT = 64  # characters; longer values are rarely repeated
 _redact_carried_once = lru_cache(maxsize=50_000)(redact_carried)

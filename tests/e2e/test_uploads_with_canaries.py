@@ -62,8 +62,8 @@ CANARIES = {
     "IP": Canary("Entraron desde la IP 190.24.118.77", "190.24.118.77", "ip", ("190.24.118.77",)),
     "REFERENCE": Canary("El radicado PQR-2026884127 sigue abierto", "PQR-2026884127", "radicado", ("2026884127",)),
 }  # fmt: skip
-# Digits alone in the column of ids are the id of the complaint, whatever else they could be (docs/explanation/redaction.md).
-RECOGNISED_AS_ID = ("URL_QUERY", "EMAIL", "PHONE", "IBAN", "CARD", "IP")
+# Recognised by themselves, without a keyword. Digits alone in the column of ids are the id of the complaint, whatever else they could be (docs/explanation/redaction.md).
+RECOGNISED_ALONE = ("URL_QUERY", "EMAIL", "PHONE", "IBAN", "CARD", "IP")
 FILE_NAME = "quejas de canaria.archivo@correo.example 311 555 4073"
 IN_NAMES = ("canaria.archivo", "3115554073", "311 555 4073")
 HEADER = "nota de canaria.columna@correo.example"
@@ -79,8 +79,9 @@ def everything() -> str:
     return ". ".join(canary.text for canary in CANARIES.values()) + ". " + SEPARATE
 
 
-def id_of(kind: str) -> str:
-    return CANARIES[kind].value if kind in RECOGNISED_AS_ID else f"I-{kind}"
+def alone(kind: str) -> str:
+    """Return the value if it is recognised without a keyword, else an id of the complaint."""
+    return CANARIES[kind].value if kind in RECOGNISED_ALONE else f"I-{kind}"
 
 
 def labelled_file(path: Path) -> bytes:
@@ -105,14 +106,14 @@ def labelled_file(path: Path) -> bytes:
         for repeat in range(3):  # so often that a model could learn its words
             text = f"{canary.text}. {rows[number * 3 + repeat]['text']}"
             writer.writerow({"complaint_id": f"C-{kind}-{repeat}", "text": text, "label": rows[number * 3]["label"], **cells})
-        writer.writerow({"complaint_id": id_of(kind), "text": f"{SEPARATE} {kind}", "label": rows[number]["label"]})
+        writer.writerow({"complaint_id": alone(kind), "text": f"{SEPARATE} {kind}", "label": rows[number]["label"]})
         writer.writerow({"complaint_id": f"L-{kind}", "text": f"{everything()} {number}", "label": f"Fraude: {canary.text}"})
         writer.writerow(
             {
                 "complaint_id": f"D-{kind}",
-                "received_at": canary.value,
+                "received_at": alone(kind),
                 "text": f"{SEPARATE} {number}",
-                "label": "x" * 90 + canary.value,
+                "label": "x" * 90 + f" {alone(kind)}",
             }
         )
         writer.writerow({"complaint_id": f"N-{kind}", "text": everything(), "label": NOT_A_COMPLAINT, **cells})
@@ -121,10 +122,11 @@ def labelled_file(path: Path) -> bytes:
 
 def rows_that_fail() -> Iterator[bytes]:
     """Lines of a file with the columns id, canal, texto and HEADER, each rejected for another reason."""
-    for canary in CANARIES.values():
-        yield f"1,web\n2,web,{canary.text},x,{canary.value},{canary.value}\n".encode()
-        yield f"{canary.value},{canary.value},N/A,{canary.text}\n".encode()
-        yield f'3,"web "{canary.value}" x",{canary.text},""{canary.value}"\n'.encode()
+    for kind, canary in CANARIES.items():
+        value = alone(kind) if kind == "SECRET" else canary.value  # long numbers are redacted in records
+        yield f"1,web\n2,web,{canary.text},x,{value},{value}\n".encode()
+        yield f"{alone(kind)},{alone(kind)},N/A,{canary.text}\n".encode()
+        yield f'3,"web "{value}" x",{canary.text},""{value}"\n'.encode()
     yield b"4,web,\xc3\x28 \xff\xfe " + everything().encode() + b",\n"
     yield b"5,web," + everything().encode() + b" a" * 1_100_000 + b",\n"
 
@@ -138,7 +140,7 @@ def classified_file(path: Path, faults: Iterable[bytes], *, seed: int) -> bytes:
     for row in csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")):
         writer.writerow([row["complaint_id"], row["channel"], row["text"], ""])
     for number, (kind, canary) in enumerate(CANARIES.items()):
-        writer.writerow([id_of(kind), canary.value, f"{canary.text}. {SEPARATE} {number}", canary.text])
+        writer.writerow([alone(kind), alone(kind), f"{canary.text}. {SEPARATE} {number}", canary.text])
     writer.writerow(header)
     return out.getvalue().encode() + b"".join(faults) + f'9,web,"{everything()}\n'.encode()
 
@@ -147,10 +149,10 @@ def uploaded_files(folder: Path) -> dict[str, bytes]:
     faults = list(rows_that_fail())
     path = folder / "canaries.csv"
     cells = [["id", "texto", HEADER]] + [
-        [id_of(kind), f"{c.text}. {SEPARATE} {kind} hoja", c.text] for kind, c in CANARIES.items()
+        [alone(kind), f"{c.text}. {SEPARATE} {kind} hoja", c.text] for kind, c in CANARIES.items()
     ]
     lines = [
-        json.dumps({"id": id_of(kind), "texto": f"{c.text}. {SEPARATE} json", HEADER: c.text}) for kind, c in CANARIES.items()
+        json.dumps({"id": alone(kind), "texto": f"{c.text}. {SEPARATE} json", HEADER: c.text}) for kind, c in CANARIES.items()
     ]
     broken = [f'{{"id": "{c.value}", "texto": "{c.text}", "texto": "{c.text}"}}' for c in [*CANARIES.values()][:1]]
     broken += [f'{{"id": "{c.value}" "texto" {c.text}' for c in [*CANARIES.values()][:1]]
@@ -207,11 +209,9 @@ def found_in(texts: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def without_keys(texts: Iterable[str], keys: Iterable[str]) -> list[str]:
-    """Return the texts without the names of uploaded files and of their sheets, as they are written in keys of S3, JSON and URLs."""
-    names = [name for key in keys for name in (f"{key}/{SHEET} b", f"{key}/{SHEET}", key)]
-    forms = {form for name in names for form in (name, quote(name), quote_plus(name), quote(name, safe=""))}
-    forms |= {key.rpartition("/")[2] for key in keys}
+def without_names(texts: Iterable[str]) -> list[str]:
+    """Return the texts without the whole name of an uploaded file or sheet, as it is written in keys of S3, JSON and URLs."""
+    forms = {form for name in (FILE_NAME, f"/{SHEET}") for form in (name, quote(name), quote_plus(name), quote(name, safe=""))}
     pattern = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
     return [pattern.sub("", text) for text in texts]
 
@@ -258,12 +258,11 @@ def test_the_search_finds_each_canary_in_what_was_uploaded(planted: Runs) -> Non
 
 
 def test_no_canary_is_in_an_object(planted: Runs, target: Target) -> None:
-    _, files = planted
     leaks: dict[tuple[str, str], dict[str, str]] = {}
     seen = set()
     for bucket, key, body in objects(target):
         texts = of_ours(key, body) if key.startswith(EXPORTS) else list(texts_in(body))
-        if kinds := found_in(without_keys(texts, files)):
+        if kinds := found_in(without_names(texts)):
             leaks[bucket, key] = kinds
         seen.add(key.split("/")[0])
     assert not leaks, "\n".join(f"{key}: {found}" for key, found in leaks.items())
@@ -322,7 +321,7 @@ def test_no_canary_but_names_of_files_is_in_the_ledger_or_a_queue(planted: Runs,
             texts += [message["Body"] for message in messages]
     assert len(items) > len(files)
     assert set(found_in(texts)) == {"file name"}
-    assert not found_in(without_keys(texts, files))
+    assert not found_in(without_names(texts))
 
 
 def test_no_canary_is_in_a_notice(planted: Runs, target: Target, notices: str) -> None:

@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from benchmarks.redaction import persons
 from benchmarks.redaction import sentences as values
 from benchmarks.redaction.sentences import RECEIVED, Rng, Sentence, digits
 
@@ -48,11 +49,11 @@ _PERSONAL: dict[str, Callable[[Rng], str]] = {
 }
 
 
-def framed(seed: int = 5) -> Iterator[Sentence]:
-    """Yield every frame once. Another seed gives other values."""
+def framed(seed: int = 5, prefix: str = "") -> Iterator[Sentence]:
+    """Yield every frame once. Another seed gives other values. The prefix `people_` gives the frames with names and addresses."""
     rng = random.Random(seed)
     for language in ("es", "en"):
-        for frame in (FRAMES / f"{language}.txt").read_text(encoding="utf-8").splitlines():
+        for frame in (FRAMES / f"{prefix}{language}.txt").read_text(encoding="utf-8").splitlines():
             sentence = _filled(rng, language, frame)
             while _ambiguous(sentence):
                 sentence = _filled(rng, language, frame)
@@ -68,7 +69,7 @@ def _ambiguous(sentence: Sentence) -> bool:
 
 def _filled(rng: Rng, language: str, frame: str) -> Sentence:
     sentence = Sentence("", language)
-    sentence.text = _SLOT.sub(lambda slot: _fill_slot(rng, sentence, slot[1], slot[2]), frame)
+    sentence.text = _SLOT.sub(lambda slot: _fill_slot(rng, sentence, slot[1], slot[2]), frame.replace("\\n", "\n"))
     return sentence
 
 
@@ -78,7 +79,7 @@ def _fill_slot(rng: Rng, sentence: Sentence, sort: str, content: str) -> str:
     written = written.strip()
     if sort == "P":
         kind, _, value = content.partition("=")
-        value = value or _PERSONAL[kind](rng)
+        value = value or _value(rng, sentence.language, kind)
         sentence.personal.append((kind.split()[0], value))
         if kind.startswith("REFERENCE"):
             sentence.references.append(value.upper())
@@ -97,6 +98,18 @@ def _fill_slot(rng: Rng, sentence: Sentence, sort: str, content: str) -> str:
     if written:
         sentence.kept.append(written)
     return written
+
+
+def _value(rng: Rng, language: str, kind: str) -> str:
+    """Return a value for a slot: `NAME full lower`, `ADDRESS co`, `PHONE uk`."""
+    sort, _, form = kind.partition(" ")
+    if sort == "NAME":
+        return persons.name(rng, language, form)
+    if sort == "ADDRESS":
+        return persons.address(rng, form)
+    if sort == "BIRTH_DATE":
+        return persons.birth_date(rng, form)
+    return _PERSONAL[kind](rng)
 
 
 def _day(rng: Rng, language: str) -> tuple[str, date]:

@@ -23,7 +23,7 @@ def identity(cell: str | None) -> str | None:
     """Return an id, redacted if it contains personal data. A complaint's reference number is not personal."""
     if not cell or not _MAY_BE_PERSONAL.search(cell):
         return cell
-    redacted, counts = redact(clean_cell(cell), alone=False)
+    redacted, counts = redact(clean_cell(cell), alone=False, prose=False)
     return redacted if counts.keys() - {"REFERENCE"} else cell
 
 
@@ -70,6 +70,5 @@ def redact_names(header: Sequence[str]) -> tuple[str, ...]:
     """Return the column names with personal data redacted, no two alike: "<EMAIL>", "<EMAIL> (2)"."""
     names: dict[str, None] = {}
     for name in header:
-        may_be_personal = "@" in name or any(map(str.isdecimal, name))
-        names[unique_name(redact(name)[0] if may_be_personal else name, names)] = None
+        names[unique_name(redact(name, prose=False)[0], names)] = None
     return tuple(names)

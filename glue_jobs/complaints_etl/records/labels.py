@@ -18,13 +18,13 @@ TOO_LONG = f"(over {MAX_CHARACTERS} characters)"  # shown instead of a longer la
 def label(cell: str | None) -> str | None:
     """Return the cell's label, cleaned; redacted, because reports and models contain it. Return None for a blank cell."""
     plain = clean_cell(cell or "")
-    return None if is_blank(plain) else redact(plain)[0]
+    return None if is_blank(plain) else redact(plain, prose=False)[0]
 
 
 @lru_cache(maxsize=10_000)
 def label_as_written(cell: str | None) -> str | None:
     """Return the cell for exports: unchanged, or cleaned and redacted if it contains personal data."""
-    redacted, counts = redact(clean_cell(cell or ""))
+    redacted, counts = redact(clean_cell(cell or ""), prose=False)
     return redacted if counts else cell
 
 

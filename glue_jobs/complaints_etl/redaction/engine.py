@@ -8,6 +8,7 @@ from functools import cache
 from complaints_etl.lexicon import LEXICON, any_of
 from complaints_etl.redaction.context import Span, find_by_context
 from complaints_etl.redaction.order import RULES
+from complaints_etl.redaction.people import find_people
 from complaints_etl.redaction.rule import Rule
 from complaints_etl.redaction.scanner import ScannedText
 
@@ -27,12 +28,13 @@ _DASH = re.compile("(?<=\\d)[\u2010-\u2015\u2212](?=\\d)")  # typographic dashes
 _TWO_NUMBERS = re.compile(r"(?<=\d{7})/(?=\d{7})")
 
 
-def redact(text: str | ScannedText, *, alone: bool = True) -> tuple[str, dict[str, int]]:
+def redact(text: str | ScannedText, *, alone: bool = True, prose: bool = True) -> tuple[str, dict[str, int]]:
     """Replace personal data by `<TYPE>`.
 
     Args:
         text: cleaned.
         alone: also replace a number of seven or more digits that no keyword explains, unless it looks like a sum.
+        prose: whether it is a text that somebody wrote, and not a label, an id or a cell. There only names in full are names.
 
     Returns:
         The text, and how many values of each type were replaced.
@@ -40,11 +42,22 @@ def redact(text: str | ScannedText, *, alone: bool = True) -> tuple[str, dict[st
     Example:
         `redact("mi PIN es 4821")` returns `("mi PIN es <SECRET>", {"SECRET": 1})`.
     """
-    return redact_and_list(text, alone=alone)[:2]
+    return redact_and_list(text, alone=alone, prose=prose)[:2]
 
 
-def redact_and_list(text: str | ScannedText, *, alone: bool = True) -> tuple[str, dict[str, int], list[str]]:
+def redact_and_list(
+    text: str | ScannedText, *, alone: bool = True, prose: bool = True
+) -> tuple[str, dict[str, int], list[str]]:
     """Do as `redact`, and also return the distinct reference numbers that were replaced, in capitals."""
+    current, counts, references = apply_rules(text, alone=alone)
+    people = find_people(current, prose=prose)
+    for span in people:
+        counts[span.type] = counts.get(span.type, 0) + 1 - current.count("<ADDRESS>", span.start, span.end)
+    return _replace(current, people)[0] if people else current, counts, references
+
+
+def apply_rules(text: str | ScannedText, *, alone: bool = True) -> tuple[str, dict[str, int], list[str]]:
+    """Do as `redact_and_list` with the rules and the context rules, without the tagger."""
     counts: dict[str, int] = {}
     references: dict[str, None] = {}
     original = ScannedText(text) if isinstance(text, str) else text
@@ -56,7 +69,7 @@ def redact_and_list(text: str | ScannedText, *, alone: bool = True) -> tuple[str
             if rule.type == "REFERENCE":
                 references.update({match["value"].upper(): None for match in matches})
             current = current.replaced(
-                *_replace(current, [Span(rule.type, rule.value_start(match), match.end()) for match in matches])
+                *_replace(current.text, [Span(rule.type, rule.value_start(match), match.end()) for match in matches])
             )
     if current.most_digits:
         spans = list(find_by_context(current, alone=alone))
@@ -65,7 +78,7 @@ def redact_and_list(text: str | ScannedText, *, alone: bool = True) -> tuple[str
             if span.type == "REFERENCE":
                 references[current.text[span.start : span.end].upper()] = None
         if spans:
-            return _replace(current, spans)[0], counts, list(references)
+            return _replace(current.text, spans)[0], counts, list(references)
     return current.text if counts else original.text, counts, list(references)
 
 
@@ -75,15 +88,15 @@ def _rules_for(most_digits: int) -> tuple[Rule, ...]:
     return tuple(rule for rule in RULES if rule.min_digits <= most_digits)
 
 
-def _replace(current: ScannedText, spans: list[Span]) -> tuple[str, list[tuple[int, int, int]]]:
+def _replace(text: str, spans: list[Span]) -> tuple[str, list[tuple[int, int, int]]]:
     """Return the text with placeholders for spans, and (start, end, length of the placeholder) of each."""
     parts, cuts, end = [], [], 0
     for span in spans:
         placeholder = f"<{span.type}>"
-        parts += [current.text[end : span.start], placeholder]
+        parts += [text[end : span.start], placeholder]
         cuts.append((span.start, span.end, len(placeholder)))
         end = span.end
-    return "".join([*parts, current.text[end:]]), cuts
+    return "".join([*parts, text[end:]]), cuts
 
 
 def separate_numbers(scanned: ScannedText) -> ScannedText:

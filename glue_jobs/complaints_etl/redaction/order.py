@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from complaints_etl.redaction.kinds import (
     accounts,
+    addresses,
     answers,
+    birth,
     cards,
     codes,
     email,
@@ -21,7 +23,7 @@ from complaints_etl.redaction.kinds import (
 )
 from complaints_etl.redaction.rule import Rule
 
-KINDS = (network, email, answers, spelled, passwords, accounts, cards, identity, phones, references, codes)
+KINDS = (network, email, answers, spelled, passwords, accounts, cards, identity, phones, references, codes, birth, addresses)
 ORDER = (
     "URL query",
     "URL query without scheme",
@@ -29,6 +31,12 @@ ORDER = (
     "email, mistyped host",
     "email with spaces",
     *(rule.name for rule in email.RULES if rule.name.startswith("email dictated")),
+    # Dates and house numbers, which later rules could take for other numbers.
+    "birth date after keyword",
+    "birth date before keyword",
+    "Colombian address",
+    "street with number",
+    "post office box",
     "security answer, first pet or school",
     "seed phrase",
     "security answer",

@@ -1,0 +1,236 @@
+"""Texts with labelled spans to train and measure the tagger: filled frames, filled masks of complaints, MEDDOCAN, Presidio's sentences."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import random
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from complaints_etl.text.normalize import fold_spanish
+
+from benchmarks.redaction.people import values
+from benchmarks.redaction.people.values import Person, Rng
+
+FOLDER = Path(__file__).parent
+Labelled = tuple[str, list[tuple[int, int, str]]]  # a text, and (start, end, kind) of what is personal in it
+_CHOICE = re.compile(r"\(([^()]*\|[^()]*)\)")
+_OPTIONAL = re.compile(r"(?<!\\)([,.: ])\?")
+_SLOT = re.compile(r"\{(\w+)\}")
+_NAMES = {"N", "F", "L"}
+
+
+@cache
+def frames(language: str) -> dict[str, tuple[str, ...]]:
+    """Return the frames of a language by section."""
+    sections: dict[str, list[str]] = {}
+    for line in (FOLDER / f"{language}.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("[") and line.endswith("]") and line[1:-1].isalpha():
+            current = sections.setdefault(line[1:-1], [])
+        elif line and not line.startswith("#"):
+            current.append(line.replace("\\n", "\n"))
+    return {name: tuple(lines) for name, lines in sections.items()}
+
+
+class Writer:
+    """Write one text from frames, piece by piece, with the spans of what is personal."""
+
+    def __init__(self, rng: Rng, language: str) -> None:
+        self.rng, self.language = rng, language
+        self.people = [Person(rng, language) for _ in range(3)]
+        self.pieces: list[tuple[str, str]] = []  # (text, kind or "")
+
+    def add(self, frame: str) -> None:
+        """Append a frame with its choices made and its slots filled."""
+        while match := _CHOICE.search(frame):
+            frame = frame[: match.start()] + self.rng.choice(match[1].split("|")) + frame[match.end() :]
+        frame = _OPTIONAL.sub(lambda mark: mark[1] if self.rng.random() < 0.6 else "", frame).replace("\\?", "?")
+        end = 0
+        for slot in _SLOT.finditer(frame):
+            self.pieces += [(frame[end : slot.start()], ""), self._value(slot[1])]
+            end = slot.end()
+        self.pieces.append((frame[end:], ""))
+
+    def _value(self, slot: str) -> tuple[str, str]:
+        rng = self.rng
+        if slot in _NAMES:
+            person = rng.choice(self.people) if rng.random() < 0.5 else Person(rng, self.language)
+            if slot == "N":
+                return person.full(rng), "NAME"
+            return (person.firsts[0] if slot == "F" else person.lasts[0]), "NAME"
+        if slot == "A":
+            return values.address(rng, self.language), "ADDRESS"
+        if slot == "B":
+            return values.birth_date(rng, self.language), "BIRTH_DATE"
+        return values.plain(rng, self.language, slot), ""
+
+    def text(self) -> Labelled:
+        """Return the text with noise: small letters, capitals, lost accents, typing errors, missing spaces."""
+        rng, pieces = self.rng, self.pieces
+        draw = rng.random()
+        if draw < 0.34:
+            pieces = [(text.lower(), kind) for text, kind in pieces]
+        elif draw < 0.42:
+            pieces = [(text.upper(), kind) for text, kind in pieces]
+        elif draw < 0.50:
+            pieces = [((text.lower() if kind and rng.random() < 0.7 else text), kind) for text, kind in pieces]
+        elif draw < 0.56:
+            pieces = [((text.upper() if kind and rng.random() < 0.8 else text), kind) for text, kind in pieces]
+        if rng.random() < 0.35:
+            pieces = [(_without_accents(text), kind) for text, kind in pieces]
+        if rng.random() < 0.15:
+            pieces = [(_mistyped(rng, text), kind) for text, kind in pieces]
+        if rng.random() < 0.08:
+            pieces = [(re.sub(r"([,.]) ", r"\1", text), kind) if not kind else (text, kind) for text, kind in pieces]
+        if rng.random() < 0.06:
+            pieces = [(text.replace(",", "").replace(".", "") if not kind else text, kind) for text, kind in pieces]
+        spans, parts, at = [], [], 0
+        for text, kind in pieces:
+            if kind and text:
+                spans.append((at, at + len(text), kind))
+            parts.append(text)
+            at += len(text)
+        return "".join(parts), spans
+
+
+def _without_accents(text: str) -> str:
+    plain = "".join(fold_spanish(letter) if letter.islower() else fold_spanish(letter).upper() for letter in text)
+    return plain if len(plain) == len(text) else text
+
+
+def _mistyped(rng: Rng, text: str) -> str:
+    letters = list(text)
+    for place in range(1, len(letters) - 1):
+        if letters[place].isalpha() and letters[place + 1].isalpha() and rng.random() < 0.02:
+            draw = rng.random()
+            if draw < 0.4:
+                letters[place], letters[place + 1] = letters[place + 1], letters[place]
+            elif draw < 0.7:
+                letters[place] = ""
+            else:
+                letters[place] *= 2
+    return "".join(letters)
+
+
+def framed_texts(count: int, seed: int, bodies: dict[str, list[str]]) -> Iterator[Labelled]:
+    """Yield texts made from frames, between sentences of complaints without names.
+
+    Args:
+        count: how many.
+        seed: of the random choices.
+        bodies: sentences of each language in which nothing is personal for the tagger.
+    """
+    rng = random.Random(seed)
+    for number in range(count):
+        language = "es" if number % 2 else "en"
+        known = frames(language)
+        writer = Writer(rng, language)
+        if rng.random() < 0.15:
+            writer.add(rng.choice(known["open"]))
+        if rng.random() < 0.12:
+            writer.add(rng.choice(known["form"]) + rng.choice(("\n", ". ", "\n\n", " ")))
+        for _ in range(rng.choice((1, 1, 2, 2, 3, 4))):
+            draw = rng.random()
+            if draw < 0.42:
+                writer.add(rng.choice(known["positive"]))
+            elif draw < 0.74:
+                writer.add(rng.choice(known["negative"]))
+            else:
+                writer.pieces.append((rng.choice(bodies[language]), ""))
+            writer.pieces.append((rng.choice((" ", " ", ". ", ", ", "\n", " y " if language == "es" else " and ")), ""))
+        if rng.random() < 0.15:
+            writer.add(rng.choice(known["close"]))
+        yield writer.text()
+
+
+_MASK = r"XXXX(?: XXXX){0,2}"
+_NAMED = re.compile(
+    rf"(?:\b(?:Mr|Mrs|Ms|Miss|Dr)\.? |\bnamed |\bname (?:is|was) (?!XX/)|\bspoke (?:with|to) |\bsupervisor,? |\bmanager,? |\brepresentative,? |\bagent,? |\b[Mm]y (?:husband|wife|son|daughter|mother|father|brother|sister),? "
+    rf"|\bDear |\b(?:Sincerely|Regards|Thank you),? ?\s*|\bI, |\b(?:told|said|asked|assured) by |\battorney,? )(?P<mask>{_MASK})(?![X/]|\w)"
+)
+_LIVES = re.compile(rf"(?:\baddress (?:is|was|at|of) |\bproperty (?:at|located at) |\blive at |\bresid(?:e|ing) at |\blocated at )(?P<mask>{_MASK}(?:, ?{_MASK}){{0,3}})(?![X/]|\w)")
+_DAY = re.compile(r"XX/XX/(XXXX|\d{4}|year>)|XXXX/XXXX/(?:\d{2,4}|XXXX)")
+_ANY = re.compile(rf"{_MASK}(?![X/]|\w)")
+
+
+def complaints(path: Path) -> list[str]:
+    """Return the complaints of the CFPB's file, as published."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        return [row["Consumer complaint narrative"] for row in csv.DictReader(lines)]
+
+
+def unmasked(text: str, rng: Rng) -> Labelled:
+    """Return a complaint with names for the masks that stand where names stand, and other values for some of the others."""
+    found = [(match.start("mask"), match.end("mask"), kind) for pattern, kind in ((_NAMED, "NAME"), (_LIVES, "ADDRESS")) for match in pattern.finditer(text)]
+    taken = {place for start, end, _ in found for place in range(start, end)}
+    found += [(match.start(), match.end(), "day") for match in _DAY.finditer(text) if rng.random() < 0.5]
+    found += [(match.start(), match.end(), "other") for match in _ANY.finditer(text) if match.start() not in taken and rng.random() < 0.25]
+    parts, spans, end, at = [], [], 0, 0
+    person = Person(rng, "en")
+    for start, stop, kind in sorted(found):
+        if start < end:
+            continue
+        person = person if rng.random() < 0.3 else Person(rng, "en")
+        if kind == "NAME":
+            value = person.full(rng)
+        elif kind == "ADDRESS":
+            value = values.address(rng, "en")
+        elif kind == "day":
+            value = values.plain(rng, "en", "date")
+        else:
+            value = values.plain(rng, "en", rng.choice(("bank", "bank", "co", "city", "shop", "month")))
+        parts += [text[end:start], value]
+        at += start - end
+        if kind in ("NAME", "ADDRESS"):
+            spans.append((at, at + len(value), kind))
+        at += len(value)
+        end = stop
+    result = "".join([*parts, text[end:]])
+    if rng.random() < 0.2:
+        result = result.lower() if len(result.lower()) == len(result) else result
+    elif rng.random() < 0.08:
+        result = result.upper() if len(result.upper()) == len(result) else result
+    return result, spans
+
+
+_MEDDOCAN = {
+    "NOMBRE_SUJETO_ASISTENCIA": "NAME", "NOMBRE_PERSONAL_SANITARIO": "NAME", "CALLE": "ADDRESS", "ID_SUJETO_ASISTENCIA": "ID_NUMBER",
+    "ID_ASEGURAMIENTO": "ID_NUMBER", "ID_TITULACION_PERSONAL_SANITARIO": "ID_NUMBER", "ID_CONTACTO_ASISTENCIAL": "ID_NUMBER",
+    "ID_EMPLEO_PERSONAL_SANITARIO": "ID_NUMBER", "NUMERO_TELEFONO": "PHONE", "NUMERO_FAX": "PHONE",
+}  # fmt: skip
+_PRESIDIO = {"PERSON": "NAME", "STREET_ADDRESS": "ADDRESS"}
+_BESIDE = re.compile(r"[\s,.\-()>?]{0,4}")
+
+
+def meddocan(path: Path) -> list[Labelled]:
+    """Return MEDDOCAN's texts. A postal code and a town right behind a street are part of the address."""
+    return [(text, _joined(text, spans, _MEDDOCAN, {"TERRITORIO"})) for text, spans in _lines(path)]
+
+
+def presidio(path: Path) -> list[Labelled]:
+    """Return Presidio's sentences. A town between two parts of an address is part of it."""
+    return [(text, _joined(text, spans, _PRESIDIO, {"GPE"})) for text, spans in _lines(path)]
+
+
+def _lines(path: Path) -> list[Labelled]:
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        return [(row["text"], [tuple(span) for span in row["spans"]]) for row in map(json.loads, lines)]
+
+
+def _joined(text: str, spans: list[tuple[int, int, str]], kinds: dict[str, str], places: set[str]) -> list[tuple[int, int, str]]:
+    """Return the spans of known kinds, addresses joined with the places and addresses right behind them."""
+    joined: list[tuple[int, int, str]] = []
+    for start, end, label in sorted(spans):
+        kind = kinds.get(label, "ADDRESS" if label in places else "")
+        if not kind:
+            continue
+        beside = joined and joined[-1][2] == kind == "ADDRESS" and _BESIDE.fullmatch(text, joined[-1][1], start) is not None
+        if beside:
+            joined[-1] = (joined[-1][0], end, kind)
+        elif label not in places:
+            joined.append((start, end, kind))
+    return joined

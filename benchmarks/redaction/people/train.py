@@ -1,0 +1,194 @@
+"""Train the tagger of names and addresses: `python -m benchmarks.redaction.people.train --meddocan M --presidio P --complaints C --intents I`.
+
+The same files, seed and versions give the same model. NOTICE names the sources.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import random
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "glue_jobs"))
+
+from complaints_etl.redaction.engine import apply_rules
+from complaints_etl.redaction.people.features import gap_rows, hashed, token_rows
+from complaints_etl.redaction.people.tagger import CLASSES, WINDOW, Tagger
+from complaints_etl.text.normalize import fold
+
+from benchmarks.redaction.frames import framed
+from benchmarks.redaction.people import network, texts, values
+from benchmarks.redaction.people.texts import Labelled
+
+_SPLIT = re.compile(r"(\W+)")
+_PLACEHOLDER = re.compile(r"<[A-Z_]+>")
+MODEL = Path(__file__).resolve().parents[3] / "glue_jobs" / "complaints_etl" / "redaction" / "people" / "model.npz"
+WRITTEN, KEPT = 30_000, 0.15  # texts from frames; share of the words far from anything personal that are learned from
+GATE_LOSS = 0.004  # share of personal words that the gate may lose
+
+
+def gazetteer() -> tuple[list[int], list[int]]:
+    """Return the sorted hashes of the first names and the surnames of all of Faker's locales."""
+    found: tuple[set[str], set[str]] = (set(), set())
+    for locale in values.all_locales():
+        for place, names in enumerate(values.name_lists(locale)):
+            found[place].update(fold(word) for name in names for word in re.findall(r"[^\W\d_]{2,}", name))
+    return tuple(sorted(map(hashed, words - {"de", "la", "del", "los", "las", "y", "da", "do", "van", "der"})) for words in found)  # type: ignore[return-value] # two
+
+
+def after_rules(labelled: Labelled) -> Labelled:
+    """Return the text as the rules leave it, with the spans moved."""
+    text, spans = labelled
+    after, counts, _ = apply_rules(text)
+    if not counts:
+        return after, spans
+    places, old, new = [], 0, 0  # (where a kept piece begins in the old text, in the new one, its length)
+    pieces = _PLACEHOLDER.split(after)
+    marks = _PLACEHOLDER.findall(after)
+    for place, piece in enumerate(pieces):
+        at = text.find(piece, old) if piece else old
+        if at < 0:
+            return after, []
+        places.append((at, new, len(piece)))
+        old = at + len(piece)
+        new += len(piece) + (len(marks[place]) if place < len(marks) else 0)
+
+    def moved(position: int, *, end: bool) -> int:
+        for begin, begin_new, size in places:
+            if begin <= position - end < begin + size:
+                return begin_new + position - begin
+        later = [begin_new for begin, begin_new, _ in places if begin >= position]
+        return later[0] if later else len(after)
+
+    return after, [(moved(start, end=False), moved(end, end=True), kind) for start, end, kind in spans]
+
+
+def corpus_of(labelled: list[Labelled], lists: tuple[list[int], list[int]], keep: float, seed: int) -> network.Corpus:
+    """Return texts as arrays. `keep` is the share of the words far from anything personal that are learned from."""
+    rng = random.Random(seed)
+    known, between = {"": 0}, {"": 0}
+    rows, gap_rows_of = [[]], [[]]
+    words, gaps, labels, chosen = [], [], [], []
+    for text, spans in labelled:
+        parts = _SPLIT.split(text)
+        at, marks, ids, gap_ids = 0, [], [], []
+        spans = sorted(spans)
+        for place, part in enumerate(parts):
+            if place % 2 == 0:
+                kind = next((kind for start, end, kind in spans if start < at + len(part) and at < end), "") if part else ""
+                if part not in known:
+                    known[part] = len(known)
+                    rows.append(token_rows(part, *lists))
+                gap = parts[place - 1] if place else ""
+                if gap not in between:
+                    between[gap] = len(between)
+                    gap_rows_of.append(gap_rows(gap))
+                marks.append(CLASSES.index(kind) if kind in CLASSES else 0)
+                ids.append(known[part])
+                gap_ids.append(between[gap])
+            at += len(part)
+        begin = len(words) + WINDOW
+        words += [0] * WINDOW + ids + [0] * WINDOW
+        gaps += [0] * WINDOW + gap_ids + [0] * WINDOW
+        labels += [0] * WINDOW + marks + [0] * WINDOW
+        near = {place + shift for place, mark in enumerate(marks) if mark for shift in range(-3, 4)}
+        chosen += [begin + place for place in range(len(ids)) if ids[place] and (place in near or rng.random() < keep)]
+    flat = lambda lists_: (np.array([row for one in lists_ for row in one], np.int32), np.cumsum([0, *map(len, lists_)]).astype(np.int32))  # noqa: E731 -- used twice
+    return network.Corpus(
+        *(np.array(array, np.int32) for array in (words, gaps, labels, chosen)),
+        *flat(rows),
+        *flat(gap_rows_of),
+    )
+
+
+def packed(arrays: dict[str, Any], corpus: network.Corpus, lists: tuple[list[int], list[int]]) -> dict[str, Any]:
+    """Return the model's arrays in the types that are stored: tables in 8 bits, the rest in 16."""
+    result: dict[str, Any] = {}
+    for name, scale in (("table", "table_scale"), ("gap_table", "gap_scale")):
+        step = float(np.abs(arrays[name]).max()) / 127
+        step = float(np.quantile(np.abs(arrays[name]).max(axis=1), 0.999)) / 127
+        result[name] = np.clip(np.rint(arrays[name] / step), -127, 127).astype(np.int8)
+        result[scale] = np.float32(step)
+    for name in ("gate_table", "hidden", "hidden_bias", "out", "out_bias"):
+        result[name] = arrays[name].astype(np.float16)
+    used = np.zeros(len(arrays["table"]), bool)
+    used[corpus.rows] = True
+    result["table"][~used] = 0
+    result["gate_table"][~used] = 0
+    result["gate_bias"] = np.float32(arrays["gate_bias"])
+    result["firsts"], result["lasts"] = (np.array(one, np.uint32) for one in lists)
+    scores = np.add.reduceat(np.append(arrays["gate_table"][corpus.rows], 0), corpus.starts[1:-1]) + arrays["gate_bias"]
+    personal = scores[corpus.words[corpus.labels > 0] - 1]
+    result["gate"] = np.float32(np.quantile(personal, GATE_LOSS))
+    print(f"gate {result['gate']:.2f}: leaves {np.mean(scores[corpus.words[corpus.words > 0] - 1] > result['gate']):.3f} of the words")
+    return result
+
+
+def main() -> None:
+    """Read the sources, train, and write the model."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--meddocan", type=Path, required=True)
+    parser.add_argument("--presidio", type=Path, required=True)
+    parser.add_argument("--complaints", type=Path, required=True)
+    parser.add_argument("--intents", type=Path, required=True)
+    parser.add_argument("--hold-out", action="store_true", help="keep a fifth of Presidio's sentences and half of the complaints apart")
+    parser.add_argument("--passes", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--written", type=int, default=WRITTEN)
+    parser.add_argument("--out", type=Path, default=MODEL)
+    given = parser.parse_args()
+    started = time.monotonic()
+    labelled = sources(given)
+    print(f"{len(labelled)} texts after {time.monotonic() - started:.0f} s", flush=True)
+    lists = gazetteer()
+    corpus = corpus_of(labelled, lists, KEPT, given.seed)
+    print(f"{len(corpus.chosen)} words to learn from after {time.monotonic() - started:.0f} s", flush=True)
+    arrays = packed(network.train(corpus, passes=given.passes, seed=given.seed), corpus, lists)
+    with given.out.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+    print(f"{given.out}: {given.out.stat().st_size:,} bytes after {time.monotonic() - started:.0f} s")
+    Tagger(arrays)
+
+
+def sources(given: argparse.Namespace) -> list[Labelled]:
+    """Return the labelled texts of all sources, as the rules leave them."""
+    rng = random.Random(given.seed)
+    presidio = texts.presidio(given.presidio)
+    complaints = texts.complaints(given.complaints)
+    with given.intents.open(encoding="utf-8") as lines:
+        intents = [row["text"] for row in csv.DictReader(lines)]
+    if given.hold_out:
+        presidio = [one for place, one in enumerate(presidio) if place % 5]
+        complaints, intents = complaints[::2], intents[::2]
+    bodies: dict[str, list[str]] = {"es": [], "en": []}
+    for seed in (1, 2):
+        for sentence in framed(seed):
+            bodies[sentence.language].append(sentence.text)
+    written = list(texts.framed_texts(given.written, given.seed, bodies))
+    raw = [(text, []) for text in complaints]
+    filled = [texts.unmasked(text, rng) for text in complaints if "XXXX" in text]
+    rng.shuffle(filled)
+    rng.shuffle(raw)
+    everything: list[Labelled] = [
+        *written,
+        *raw[:6000],
+        *filled[:5000],
+        *[(text, []) for text in intents],
+        *[one for one in presidio for _ in range(6)],
+        *[one for one in texts.meddocan(given.meddocan) for _ in range(2)],
+    ]
+    everything += [(text.lower(), spans) for text, spans in presidio * 2 if len(text.lower()) == len(text)]
+    everything = [after_rules(one) for one in everything]
+    rng.shuffle(everything)
+    return everything
+
+
+if __name__ == "__main__":
+    main()

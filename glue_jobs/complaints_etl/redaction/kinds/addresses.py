@@ -1,0 +1,70 @@
+"""ADDRESS: postal addresses whose form has a grammar. The tagger (people/) finds the others.
+
+Positive: `Cra 7 # 32-16 apto 501`, `1200 N Main Street, Apt 4`, `P.O. Box 4410`. Negative: `la oficina de la calle 72`,
+`la sucursal de la Calle 72 # 10-34`, `la carrera 15 con calle 93`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from complaints_etl.lexicon import LEXICON
+from complaints_etl.redaction.rule import Rule
+from complaints_etl.redaction.scanner import Prefixes, ScannedText
+
+_WAYS = r"calles?|cll?e?|carreras?|cra|kra?|cr|k|avenida|avda?|ave?|diagonal|diag|dg|transversal|transv?|tv|tr|circular|autopista|ak|ac"
+_SIDE = r"(?: ?(?:sur|norte|este|oeste|occidente)\b)?"
+_LETTERS = r" ?(?:[a-h]{1,2}\b)?(?: ?bis\b)?(?: ?[a-h]\b)?"
+_MARK = r" ?(?:#|n[°º]|n[uú]mero|n[uú]m\.?|nro\.?|no\.?|n\.?|-|–)? ?"
+_INSIDE = rf"(?:[ ,\-]{{1,3}}(?:{LEXICON.pattern('streets', 'inside')})\b\.? ?(?:n[o°º]\.? ?)?(?:\d{{1,5}}[a-z]?|[a-z])\b){{0,4}}"
+_PLACE = re.compile(
+    rf"(?i)\b(?:{LEXICON.pattern('streets', 'places')})\b[^.!?\n<]{{0,12}}?(?:\s(?:de|en|del|la|el|on|at|in|the|ubicad[oa]|of))*\s\Z"
+)
+POST_PREFIXES = Prefixes("po box", "p.o", "p. o", "post office box", "apartado", "apdo")
+
+
+def _is_home(match: re.Match[str]) -> bool:
+    """Return False for the address of a branch or a shop."""
+    start = match.start()
+    return _PLACE.search(match.string, max(start - 40, 0), start) is None
+
+
+def _numbers(text: ScannedText) -> list[int]:
+    return [start for start, _, _ in text.runs()]
+
+
+RULES = (
+    Rule(
+        name="Colombian address",
+        type="ADDRESS",
+        example="vivo en la Cra 7 # 32-16 apto 501",
+        min_digits=1,
+        contains="-",
+        pattern=re.compile(
+            rf"(?i)(?<![^\W_])(?:{_WAYS})\.? ?(?:(?:calle|carrera|cra|cl)\.? )?\d{{1,3}}{_LETTERS}{_SIDE}{_MARK}\d{{1,3}}{_LETTERS}{_SIDE} ?[\-–] ?\d{{1,3}}(?![\d/]){_SIDE}{_INSIDE}"
+        ),
+        accepts=_is_home,
+    ),
+    Rule(
+        name="street with number",
+        type="ADDRESS",
+        example="I live at 1200 N Main Street, Apt 4",
+        positions=_numbers,
+        min_digits=1,
+        pattern=re.compile(
+            r"(?<![\w$#€£.,/\-])\d{1,6}[A-Z]?(?: 1/2)? (?:(?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\.? )?(?:(?:[A-Z][\w'’.\-]{1,20}|\d{1,3}(?:st|nd|rd|th|ST|ND|RD|TH)) ){1,3}"
+            rf"(?!(?:Way|Place|Close|Court) (?:to|of)\b)(?i:{LEXICON.pattern('streets', 'suffixes')})\b\.?(?: (?:N|S|E|W|NE|NW|SE|SW)\b)?(?i:{_INSIDE})(?: ?,? #\d{{1,5}})?"
+        ),
+        accepts=_is_home,
+    ),
+    Rule(
+        name="post office box",
+        type="ADDRESS",
+        example="send it to P.O. Box 4410",
+        prefixes=POST_PREFIXES,
+        min_digits=1,
+        pattern=re.compile(
+            r"(?i)\b(?:p\.? ?o\.? box|post office box|apartado (?:postal|a[eé]reo|de correos)|apdo\.?(?: postal| de correos)?)[ .:#]{0,3}(?:n[o°º]\.? )?\d{1,7}\b"
+        ),
+    ),
+)

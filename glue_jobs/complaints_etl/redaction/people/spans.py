@@ -1,0 +1,173 @@
+"""Make spans of the tags of words: join neighbours, leave out what a form rules out, and find names again that a text repeats.
+
+Example: the tags of `María`, `Cruz` in `soy María de la Cruz` give the span `María de la Cruz`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from complaints_etl.lexicon import LEXICON
+from complaints_etl.redaction.context import Span
+from complaints_etl.redaction.people.tagger import CLASSES, Tagger, tagger
+from complaints_etl.text.normalize import fold
+
+NAME, ADDRESS = CLASSES.index("NAME"), CLASSES.index("ADDRESS")
+# The least probability of a word that begins a span, and of one that continues it. In a cell, a label or an id nothing around helps.
+BEGINS = {"NAME": 0.6, "ADDRESS": 0.6, "ID_NUMBER": 0.6, "PHONE": 0.6}
+CONTINUES = 0.3
+_ALONE = 0.8
+# What may stand between two words of a value, and how many words without a tag.
+_JOINS = {
+    "NAME": re.compile(r" {1,2}|\. ?|[\-'’]"),
+    "ADDRESS": re.compile(r"[^<>!?;|]{1,5}"),
+    "ID_NUMBER": re.compile(r"[ .\-/]{1,3}"),
+    "PHONE": re.compile(r"[ .\-/()+]{1,3}"),
+}
+_SKIPS = {"NAME": 3, "ADDRESS": 3, "ID_NUMBER": 0, "PHONE": 0}
+_PARTICLES = frozenset(LEXICON.terms("names", "between"))
+_TITLES = frozenset(map(fold, LEXICON.sections["titles"]["words"]))
+_COMPANIES = re.compile(rf"(?i)(?:{LEXICON.pattern('banks')})")
+_ADDRESS_BESIDE = re.compile(r"<ADDRESS>[ ,.\-\n]{1,3}\Z")
+_ADDRESS_BEHIND = re.compile(r"[ ,.\-\n]{1,3}<ADDRESS>")
+_DIGIT = re.compile(r"\d")
+_LEAST_REPEATED = 4  # letters of a word that is looked for again
+
+
+class _Tagged(NamedTuple):
+    """A span in numbers of words, with the least doubt about one of its words."""
+
+    kind: str
+    first: int
+    last: int
+    best: float
+
+
+def find_people(text: str, *, prose: bool = True) -> list[Span]:
+    """Return names, addresses, identifiers and telephone numbers that only their context shows, in order.
+
+    Args:
+        text: a text after the rules, with placeholders for what they replaced.
+        prose: whether it is a text that somebody wrote. In labels, ids and short cells only names in full, with words that are
+            known as first name and surname or a title before them, and addresses with a number are found.
+    """
+    reader = tagger()
+    tagged = reader.tag(text)
+    if tagged is None:
+        return []
+    parts, chosen, probabilities = tagged
+    personal = probabilities[:, 1:].max(axis=1)
+    if personal.max() < min(BEGINS.values()):
+        return []
+    kept = np.flatnonzero(personal > CONTINUES).tolist()
+    words = chosen[kept].tolist()
+    kinds = (probabilities[kept, 1:].argmax(axis=1) + 1).tolist()
+    tags = {
+        word: (CLASSES[kind], float(personal[place]))
+        for word, kind, place in zip(words, kinds, kept, strict=True)
+        if not (parts[2 * word - 1 : 2 * word] or [""])[0].endswith("<")
+    }
+    found = [one for one in _joined(parts, tags) if _is_value(reader, parts, one, prose)]
+    if not found:
+        return []
+    starts = np.cumsum([0, *map(len, parts)]).tolist()
+    spans = [Span(one.kind, starts[2 * one.first], starts[2 * one.last + 1]) for one in found]
+    if prose:
+        spans = sorted([*spans, *_repeated(reader, parts, starts, found)], key=lambda span: span.start)
+    return _beside_placeholders(text, spans)
+
+
+def _joined(parts: list[str], tags: dict[int, tuple[str, float]]) -> Iterator[_Tagged]:
+    """Yield the spans of neighbouring words of one kind, of which one is certain."""
+    current: _Tagged | None = None
+    for word, (kind, probability) in tags.items():
+        if current and kind == current.kind and _continues(parts, kind, current.last, word):
+            current = _Tagged(kind, current.first, word, max(current.best, probability))
+            continue
+        if current and current.best >= BEGINS[current.kind]:
+            yield current
+        current = _Tagged(kind, word, word, probability)
+    if current and current.best >= BEGINS[current.kind]:
+        yield current
+
+
+def _continues(parts: list[str], kind: str, last: int, word: int) -> bool:
+    """Return True if only marks, particles of names or a few words of an address are between two words."""
+    if word - last - 1 > _SKIPS[kind]:
+        return False
+    join = _JOINS[kind]
+    if not all(join.fullmatch(parts[2 * between + 1]) for between in range(last, word)):
+        return False
+    skipped = parts[2 * last + 2 : 2 * word : 2]
+    if kind == "NAME":
+        if parts[2 * last + 1].startswith(".") and len(parts[2 * last]) > 2 and parts[2 * last].lower() not in ("st", "ma", "jr", "sr"):
+            return False  # the end of a sentence; "J. Gil" and "Ma. Paz" are names
+        return all(part.lower() in _PARTICLES for part in skipped)
+    return True
+
+
+def _is_value(reader: Tagger, parts: list[str], one: _Tagged, prose: bool) -> bool:
+    words = parts[2 * one.first : 2 * one.last + 1 : 2]
+    value = "".join(parts[2 * one.first : 2 * one.last + 1])
+    if one.kind == "NAME":
+        if len(value) < 2 or (len(value) < 3 and one.best < _ALONE):
+            return False
+        return prose or _is_a_full_name(reader, parts, one, words)
+    if one.kind == "ADDRESS":
+        has_digit = _DIGIT.search(value) is not None
+        return (has_digit or len(words) > 1) if prose else has_digit and len(words) > 2 and one.best >= _ALONE
+    return prose and sum(map(str.isdigit, value)) >= 4
+
+
+def _is_a_full_name(reader: Tagger, parts: list[str], one: _Tagged, words: list[str]) -> bool:
+    """Return True for a name outside of a sentence: a title before it, or a known first name and a known surname."""
+    before = fold(parts[2 * one.first - 2]) if one.first else ""
+    if before in _TITLES:
+        return True
+    first, last = (reader.name_flags(fold(word)) for word in (words[0], words[-1]))
+    is_full = len(words) > 1 and bool((first & 1 and last & 2) or (first & 2 and last & 1))
+    return is_full and one.best >= _ALONE and not _COMPANIES.search(" ".join(words))
+
+
+def _repeated(reader: Tagger, parts: list[str], starts: list[int], found: list[_Tagged]) -> Iterator[Span]:
+    """Yield the other places of the words of names: `Gómez` after `Pedro Gómez`."""
+    names = {
+        parts[2 * word]
+        for one in found
+        if one.kind == "NAME"
+        for word in range(one.first, one.last + 1)
+        if len(parts[2 * word]) >= _LEAST_REPEATED and reader.name_flags(fold(parts[2 * word])) and parts[2 * word][0].isupper()
+    }
+    if not names:
+        return
+    taken = {word for one in found for word in range(one.first, one.last + 1)}
+    begin = -1
+    for word in range(len(parts) // 2 + 1):
+        is_name = word not in taken and parts[2 * word] in names and not (word and parts[2 * word - 1].endswith("<"))
+        if is_name and begin < 0:
+            begin = word
+        following = is_name and word + 1 <= len(parts) // 2 and parts[2 * word + 1] == " " and parts[2 * word + 2] in names and word + 1 not in taken
+        if begin >= 0 and not following:
+            yield Span("NAME", starts[2 * begin], starts[2 * word + 1])
+            begin = -1
+
+
+def _beside_placeholders(text: str, spans: list[Span]) -> list[Span]:
+    """Return the spans, those of addresses widened to a placeholder of an address beside them, so that it is one value."""
+    widened = []
+    for span in spans:
+        start, end = span.start, span.end
+        if span.type == "ADDRESS":
+            if before := _ADDRESS_BESIDE.search(text, max(start - 12, 0), start):
+                start = before.start()
+            if behind := _ADDRESS_BEHIND.match(text, end):
+                end = behind.end()
+        if widened and start < widened[-1].end:
+            widened[-1] = Span(span.type, widened[-1].start, end)
+        else:
+            widened.append(Span(span.type, start, end))
+    return widened

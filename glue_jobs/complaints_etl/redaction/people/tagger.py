@@ -1,0 +1,135 @@
+"""Tag the words of a text as names, addresses, identifiers and telephone numbers: a window network on hashed features.
+
+A word's vector is the sum of the rows of its features (features.py) and is computed once per process. A hidden layer reads the vectors of
+the word and of four words on each side (Collobert et al. 2011, https://jmlr.org/papers/v12/collobert11a.html), and an output layer gives the
+probability of each class. Most words of a complaint cannot be personal, by themselves: a score of the word alone (the gate) leaves them
+out, so that the network runs on a tenth of the words.
+
+benchmarks/redaction/people/train.py makes model.npz.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from complaints_etl.redaction.people.features import case_of, gap_rows, name_flags, token_rows
+
+CLASSES = ("", "NAME", "ADDRESS", "ID_NUMBER", "PHONE")
+WINDOW = 4
+_SPLIT = re.compile(r"(\W+)")
+_MOST_TOKENS = 1 << 16  # vectors that are kept; 8 MB
+Floats = NDArray[np.float32]
+
+
+class _Vectors(dict[str, int]):
+    """Number distinct strings; keep their vectors, gate scores and letter cases in arrays that grow."""
+
+    def __init__(self, tagger: Tagger, gaps: bool) -> None:
+        super().__init__()
+        self._tagger, self._gaps = tagger, gaps
+        size = tagger.table.shape[1]
+        self.vectors = np.zeros((1024, size), np.float32)
+        self.gate = np.zeros(1024, np.float32)
+        self.capitals = np.zeros(1024, np.int8)  # 1 for a word in capitals, -1 for one with small letters
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all strings but the empty one, which pads texts: its vector is zero."""
+        super().clear()
+        self[""] = 0
+        self.gate[0] = -np.inf
+
+    def __missing__(self, text: str) -> int:
+        number = len(self)
+        if number == len(self.gate):
+            for name in ("vectors", "gate", "capitals"):
+                array = getattr(self, name)
+                setattr(self, name, np.concatenate([array, np.zeros_like(array)]))
+        tagger = self._tagger
+        if self._gaps:
+            self.vectors[number] = tagger.gap_table[gap_rows(text)].sum(axis=0)
+        else:
+            rows = token_rows(text, tagger.firsts, tagger.lasts)
+            self.vectors[number] = tagger.table[rows].sum(axis=0)
+            self.gate[number] = tagger.gate_table[rows].sum() + tagger.gate_bias
+            case = case_of(text)
+            self.capitals[number] = 1 if case == "A" else -1 if case in "aTm" else 0
+        self[text] = number
+        return number
+
+
+class Tagger:
+    """The network and the vectors of the words that it has seen."""
+
+    def __init__(self, arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Take the arrays of a model.
+
+        Args:
+            arrays: `table` (ROWS x size, 8 bits) and `table_scale`, `gap_table` and `gap_scale`, `gate_table` and `gate_bias`, `hidden`
+                (9 size x units) and `hidden_bias`, `out` (units x classes) and `out_bias`, `firsts` and `lasts` (sorted hashes of names),
+                `gate` (the least score of a word).
+        """
+        self.table = arrays["table"].astype(np.float32) * arrays["table_scale"]
+        self.gap_table = arrays["gap_table"].astype(np.float32) * arrays["gap_scale"]
+        self.gate_table = arrays["gate_table"].astype(np.float32)
+        self.gate_bias, self.least = float(arrays["gate_bias"]), float(arrays["gate"])
+        self._hidden, self._hidden_bias = arrays["hidden"].astype(np.float32), arrays["hidden_bias"].astype(np.float32)
+        self._out, self._out_bias = arrays["out"].astype(np.float32), arrays["out_bias"].astype(np.float32)
+        self.firsts: Sequence[int] = arrays["firsts"].tolist()
+        self.lasts: Sequence[int] = arrays["lasts"].tolist()
+        self._tokens, self._between = _Vectors(self, gaps=False), _Vectors(self, gaps=True)
+        self._offsets = np.arange(2 * WINDOW + 1)
+
+    def name_flags(self, folded: str) -> int:
+        """Return 1 for a word in the list of first names, plus 2 for one in the list of surnames."""
+        return name_flags(folded, self.firsts, self.lasts)
+
+    def tag(self, text: str) -> tuple[list[str], NDArray[np.intp], Floats] | None:
+        """Return the parts of a text, which of its words may be personal, and their probabilities.
+
+        Returns:
+            None if no word may be personal. Otherwise the text split into words and what is between them (the word number i is part 2 i),
+            numbers of words, and an array of one row per such word and one column per class.
+        """
+        parts = _SPLIT.split(text)
+        if len(parts) == 1 and not text:
+            return None
+        known, between = self._tokens, self._between
+        if len(known) > _MOST_TOKENS:
+            known.clear()
+        if len(between) > _MOST_TOKENS:
+            between.clear()
+        words = np.array([known[part] for part in parts[::2]], np.intp)
+        case = known.capitals[words]
+        if (case > 0).sum() > 2 * (case < 0).sum():
+            words = np.array([known[part.lower()] for part in parts[::2]], np.intp)
+        chosen = np.flatnonzero(known.gate[words] > self.least)
+        if not len(chosen):
+            return None
+        gaps = np.array([between[part] for part in ["", *parts[1::2]]], np.intp)
+        padded = np.zeros((2, len(words) + 2 * WINDOW), np.intp)
+        padded[0, WINDOW:-WINDOW], padded[1, WINDOW:-WINDOW] = words, gaps
+        return parts, chosen, self._probabilities(padded, chosen)
+
+    def _probabilities(self, padded: NDArray[np.intp], chosen: NDArray[np.intp]) -> Floats:
+        window = padded[:, chosen[:, None] + self._offsets]
+        vectors = self._tokens.vectors[window[0]] + self._between.vectors[window[1]]
+        hidden = np.maximum(vectors.reshape(len(chosen), -1) @ self._hidden + self._hidden_bias, 0)
+        scores = hidden @ self._out + self._out_bias
+        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return scores / scores.sum(axis=1, keepdims=True)
+
+
+@cache
+def tagger() -> Tagger:
+    """Return the tagger of this package, also from inside an archive."""
+    file = resources.files(__package__).joinpath("model.npz")
+    with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
+        return Tagger(dict(arrays))

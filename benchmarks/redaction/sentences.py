@@ -214,6 +214,20 @@ def text_code(rng: Rng) -> str:
     return rng.choice((code, code, f"{code[:3]}-{code[3:]}", f"{code[:3]} {code[3:]}"))
 
 
+def person(rng: Rng) -> str:
+    return f"{rng.choice(('Yurany', 'Hernando', 'Nubia', 'Priyanka', 'Marjorie'))} {rng.choice(('Guarnizo', 'Tovar', 'Palacios', 'Whitlock', 'Mehta'))}"
+
+
+def home(rng: Rng) -> str:
+    a, b, c = rng.randrange(2, 170), rng.randrange(2, 110), rng.randrange(10, 99)
+    return rng.choice((f"Calle {a} # {b}-{c}", f"Carrera {a}B No. {b}-{c} apto {c}", f"{a} Cottonwood Lane", f"{a}{b} N Sycamore St, Apt {b}"))
+
+
+def birth(rng: Rng) -> str:
+    day, month, year = rng.randrange(10, 28), rng.randrange(1, 13), rng.randrange(1940, 2005)
+    return rng.choice((f"{day}/{month:02d}/{year}", f"{day}-{month:02d}-{year}", f"{year}-{month:02d}-{day}"))
+
+
 def url(rng: Rng) -> tuple[str, str]:
     site = rng.choice(("https://app.example.com/pagos", "http://banco.example.co/login", "https://example.org/a/b"))
     return site, f"?token={digits(rng, 6)}&user={rng.choice(('ana', 'jorge'))}{digits(rng, 2)}"
@@ -232,6 +246,18 @@ PERSONAL: dict[str, tuple[Callable[[Rng], str], dict[str, tuple[str, ...]]]] = {
         "en": ("Call me at {v}.", "My phone number is {v} since May.", "The text came from {v} again.",
             "Reach me on {v}, mornings only.", "Text me at {v}.", "My cell {v} gets their calls.", "phone # {v}"),
     }),
+    "NAME": (person, {
+        "es": ("Mi nombre es {v}.", "Hablé con {v} en la oficina.", "El asesor {v} no me ayudó.", "Mi hermana {v} firmó.", "Nombre: {v}"),
+        "en": ("My name is {v}.", "I spoke with {v} at the branch.", "The agent {v} did not help.", "My sister {v} signed.", "Name: {v}"),
+    }),
+    "ADDRESS": (home, {
+        "es": ("Vivo en la {v}.", "Mi dirección es {v}.", "Envíen la tarjeta a la {v}.", "Dirección: {v}"),
+        "en": ("I live at {v}.", "My address is {v}.", "Send the card to {v}.", "Address: {v}"),
+    }),
+    "BIRTH_DATE": (birth, {
+        "es": ("Nací el {v}.", "Fecha de nacimiento: {v}.", "Mi fecha de nacimiento es {v}."),
+        "en": ("I was born on {v}.", "DOB: {v}.", "My date of birth is {v}."),
+    }),
     "CARD": (card, {
         "es": ("Mi tarjeta {v} fue bloqueada.", "Cargaron la {v} dos veces.", "El plástico número {v} nunca llegó.",
             "Visa {v}, vencida.", "tarjeta No.{v}"),
@@ -246,7 +272,7 @@ PERSONAL: dict[str, tuple[Callable[[Rng], str], dict[str, tuple[str, ...]]]] = {
         "en": ("I sent it to CLABE {v} and it is gone.", "The receiving bank confirmed {v}."),
     }),
     "ID_NUMBER": (identity, {
-        "es": ("Mi cédula es {v}.", "Soy Ana Peña, C.C. {v}, cliente antigua.",
+        "es": ("Mi cédula es {v}.", "Soy cliente antigua, C.C. {v}.",
             "Identificado con cédula de ciudadanía No. {v} de Bogotá.",
             "Mi documento de identidad {v} está vencido según ustedes.", "cc {v}", "Cédula: {v}.", "CC No. {v} de Cali",
             "identificada con C.C. # {v}", "con número de cédula {v}", "Mi tarjeta de identidad es {v}.", "T.I. {v}",
@@ -300,7 +326,7 @@ NEGATIVES: dict[str, tuple[str, ...]] = {
         "La tasa subió del 24,5% al 27,83%.", "Según la Ley 1328 de 2009 deben responder.", "El artículo 23 me da la razón.",
         "Tengo 2 tarjetas y 1 crédito de {a}.", "La cuenta quedó en {a}.", "Mi cuenta tiene {a} de saldo.", "El pedido costó {a}.",
         "La transacción de {a} no se ve.", "La orden del {d} no llegó.", "Tarjeta terminada en 4821.", "Compré 3 televisores de 55 pulgadas.",
-        "Soy cliente desde 2009.", "Me dieron el turno 118.", "Vivo en la calle 45 # 12-30.", "El contrato es a 36 meses.",
+        "Soy cliente desde 2009.", "Me dieron el turno 118.", "La oficina de la calle 72 cerró.", "El contrato es a 36 meses.",
         "Un crédito por {a} a 48 meses.", "La app versión 10.4.2 falla.", "El saldo de la cuenta es {a}.", "Llamé 3 veces el {d}.",
         "La Ley 2300 de 2023 lo prohíbe.", "El Decreto 2555 de 2010 dice otra cosa.", "La Circular Externa 029 de 2014 también.",
         "Mi puntaje bajó de 712 a 655.", "Voy en la cuota 3 de 36.", "El código postal es 110111.", "Queda en la Transversal 23 No. 94-33.",
@@ -318,7 +344,7 @@ NEGATIVES: dict[str, tuple[str, ...]] = {
         "I waited 45 minutes in line 3.", "I made 12 calls in 3 days.", "The rate went from 24.5% to 27.83%.",
         "Under Section 1692 of the FDCPA they must answer.", "I have 2 cards and 1 loan of {a}.", "My account has {a} in it.",
         "The order cost {a}.", "The transaction of {a} is missing.", "The card ending in 4821.", "I bought 3 TVs of 55 inches.",
-        "I have been a customer since 2009.", "I live at 45 Main Street.", "The contract is for 36 months.", "A loan of {a} for 48 months.",
+        "I have been a customer since 2009.", "The branch on Main Street closed.", "The contract is for 36 months.", "A loan of {a} for 48 months.",
         "App version 10.4.2 fails.", "The balance of the account is {a}.", "I called 3 times on {d}.", "My credit score fell from 720 to 655.",
         "15 U.S.C. 1681 gives me the right.", "Regulation E, 12 CFR 1005, says so.", "My FICO is 712.", "My zip code is 90210.",
         "The last 4 digits are 4821.", "My acct ending in 4821 is frozen.", "The account ending 4821 is closed.", "At 2:35 PM it failed.",

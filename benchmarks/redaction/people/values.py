@@ -67,10 +67,10 @@ class Person:
         spanish = locale.startswith("es")
         self.firsts = [rng.choice(firsts) for _ in range(1 + (rng.random() < (0.4 if spanish else 0.1)))]
         self.lasts = [rng.choice(lasts) for _ in range(1 + (rng.random() < (0.6 if spanish else 0.06)))]
-        if rng.random() < 0.06:
-            self.lasts[0] = invented(rng)
-        if rng.random() < 0.04:
-            self.firsts[0] = invented(rng)
+        if rng.random() < 0.16:
+            self.lasts[0] = invented(rng) if rng.random() < 0.25 else _crossed(rng, lasts)
+        if rng.random() < 0.12:
+            self.firsts[0] = invented(rng) if rng.random() < 0.25 else _crossed(rng, firsts)
         if spanish and rng.random() < 0.06:
             self.lasts[-1] = rng.choice(("de ", "de la ", "del ", "de los ")) + rng.choice(("Cruz", "Torre", "Hoz", "Ríos", "Castillo", "Rosa", "Peña", "Ossa", "Espriella", "Vega", "León", "Moral"))
         elif rng.random() < 0.03:
@@ -103,6 +103,12 @@ _SYLLABLES = ("ba", "ca", "du", "re", "mi", "lo", "tan", "ves", "gon", "rin", "z
 def invented(rng: Rng) -> str:
     """Return a name that no list has."""
     return "".join(rng.choice(_SYLLABLES) for _ in range(rng.choice((2, 2, 3, 3, 4)))).capitalize()
+
+
+def _crossed(rng: Rng, names: tuple[str, ...]) -> str:
+    """Return a name that no list has: the beginning of one and the end of another."""
+    first, last = rng.choice(names), rng.choice(names)
+    return (first[: max(2, len(first) // 2)] + last[len(last) // 2 :].lower()).strip()
 
 
 def _number(rng: Rng, most: int = 200) -> str:

@@ -20,7 +20,7 @@ from complaints_etl import entities
 from complaints_etl.minhash import signature
 from complaints_etl.records.identifiers import carried as redact_carried
 from complaints_etl.records.labels import LabelMap
-from complaints_etl.redaction import PREFIXES, redact, redact_and_list
+from complaints_etl.redaction import PREFIXES, Redacted, redact, redact_and_list
 from complaints_etl.redaction.scanner import ScannedText, prefix_index
 from complaints_etl.text.blank import is_blank
 from complaints_etl.text.cleaning import clean_cell, clean_text
@@ -126,8 +126,9 @@ def _annotate_batch(raw: pa.RecordBatch, options: AnnotationOptions) -> pa.Recor
     index = prefix_index((*PREFIXES, *entities.PREFIXES, products.prefixes, channels.prefixes))
     scanned = index.scan([row["text"] for row in rows])
     received = columns["received_at"].cast(pa.date32()).to_pylist()
-    for row, text, day in zip(rows, scanned, received, strict=True):
-        row.update(_read_text(text, day, products, channels, options))
+    redacted = redact_and_list(scanned)
+    for row, text, without, day in zip(rows, scanned, redacted, received, strict=True):
+        row.update(_read_text(text, without, day, products, channels, options))
         # Only labelled rows are split, so only they need a group of near-copies.
         row["signature"] = None if row["label"] is None else signature(row["text"])
     carried = _redact_values(columns["carried_raw"])
@@ -182,11 +183,16 @@ def _check(row: tuple[str | None, ...], options: AnnotationOptions) -> dict[str,
 
 
 def _read_text(
-    text: ScannedText, received: date | None, products: entities.Names, channels: entities.Names, options: AnnotationOptions
+    text: ScannedText,
+    without: Redacted,
+    received: date | None,
+    products: entities.Names,
+    channels: entities.Names,
+    options: AnnotationOptions,
 ) -> dict[str, Any]:
     """Return the redacted text, its language, entities, tokens, and how many values were redacted."""
     language, confidence = identify_language(text.text)
-    redacted, counts, references = redact_and_list(text)
+    redacted, counts, references = without
     extracted = entities.extract(
         text,
         language=language,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 
 from complaints_etl.lexicon import LEXICON, any_of
@@ -42,22 +43,27 @@ def redact(text: str | ScannedText, *, alone: bool = True, prose: bool = True) -
     Example:
         `redact("mi PIN es 4821")` returns `("mi PIN es <SECRET>", {"SECRET": 1})`.
     """
-    return redact_and_list(text, alone=alone, prose=prose)[:2]
+    [(redacted, counts, _)] = redact_and_list([text], alone=alone, prose=prose)
+    return redacted, counts
 
 
-def redact_and_list(
-    text: str | ScannedText, *, alone: bool = True, prose: bool = True
-) -> tuple[str, dict[str, int], list[str]]:
-    """Do as `redact`, and also return the distinct reference numbers that were replaced, in capitals."""
-    current, counts, references = apply_rules(text, alone=alone)
-    people = find_people(current, prose=prose)
-    for span in people:
-        counts[span.type] = counts.get(span.type, 0) + 1 - current.count("<ADDRESS>", span.start, span.end)
-    return _replace(current, people)[0] if people else current, counts, references
+Redacted = tuple[str, dict[str, int], list[str]]
 
 
-def apply_rules(text: str | ScannedText, *, alone: bool = True) -> tuple[str, dict[str, int], list[str]]:
-    """Do as `redact_and_list` with the rules and the context rules, without the tagger."""
+def redact_and_list(texts: Sequence[str | ScannedText], *, alone: bool = True, prose: bool = True) -> list[Redacted]:
+    """Do as `redact` with many texts, and also return the distinct reference numbers that were replaced, in capitals."""
+    results = [apply_rules(text, alone=alone) for text in texts]
+    for place, people in enumerate(find_people([text for text, _, _ in results], prose=prose)):
+        if people:
+            text, counts, references = results[place]
+            for span in people:
+                counts[span.type] = counts.get(span.type, 0) + 1 - text.count("<ADDRESS>", span.start, span.end)
+            results[place] = _replace(text, people)[0], counts, references
+    return results
+
+
+def apply_rules(text: str | ScannedText, *, alone: bool = True) -> Redacted:
+    """Do as `redact_and_list` with one text, by the rules and the context rules alone."""
     counts: dict[str, int] = {}
     references: dict[str, None] = {}
     original = ScannedText(text) if isinstance(text, str) else text

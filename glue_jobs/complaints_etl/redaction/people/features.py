@@ -16,7 +16,8 @@ from complaints_etl.text.normalize import fold
 
 ROWS = 1 << 15
 GAP_ROWS = 1 << 9
-IDENTITY = 4  # how many features come first that name the token itself; training drops them at times
+# How many features come first that name the token itself, and with the lists of names; training drops them at times.
+IDENTITY, LISTED = 4, 6
 _MASK = ROWS - 1
 _DIGIT = re.compile(r"\d")
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -68,12 +69,13 @@ def token_rows(token: str, firsts: Sequence[int], lasts: Sequence[int]) -> list[
         shape = _DIGIT.sub("9", word)
         known = word if len(word) < 3 else shape[:8]
         names = [f"w{known}", f"c{case}{known}", f"z{shape[:3]}", f"q{shape[-3:]}"]
-        return [hashed(name) & _MASK for name in (*names, f"d{digits}", f"e{len(token)}{case}", f"y{word[:2]}" if len(word) == 4 else "y")]
+        names += [f"n{len(token)}", f"y{word[:2]}" if len(word) == 4 else "y", f"d{digits}", f"e{len(token)}{case}"]
+        return [hashed(name) & _MASK for name in names]
     flags = name_flags(word, firsts, lasts)
     marks = "".join(mark for mark, words in _LEXICON if word in words)
     names = [
-        f"w{word}", f"c{case}{word}", f"z{word[-4:]}", f"q{word[:4]}",
-        f"p{word[:3]}", f"x{word[-3:]}", f"v{word[-2:]}{case}", f"s{case}{min(len(word), 9)}", f"g{flags}{case}", f"h{flags}",
+        f"w{word}", f"c{case}{word}", f"z{word[-4:]}", f"q{word[:4]}", f"g{flags}{case}", f"h{flags}",
+        f"p{word[:3]}", f"x{word[-3:]}", f"v{word[-2:]}{case}", f"s{case}{min(len(word), 9)}",
     ]  # fmt: skip
     names += [f"l{mark}" for mark in marks]
     return [hashed(name) & _MASK for name in names]

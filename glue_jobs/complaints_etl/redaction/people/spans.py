@@ -6,21 +6,22 @@ Example: the tags of `María`, `Cruz` in `soy María de la Cruz` give the span `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from complaints_etl.lexicon import LEXICON
 from complaints_etl.redaction.context import Span
-from complaints_etl.redaction.people.tagger import CLASSES, Tagger, tagger
+from complaints_etl.redaction.people.tagger import CLASSES, Tagger, Tags, tagger
 from complaints_etl.text.normalize import fold
 
 NAME, ADDRESS = CLASSES.index("NAME"), CLASSES.index("ADDRESS")
 # The least probability of a word that begins a span, and of one that continues it. In a cell, a label or an id nothing around helps.
-BEGINS = {"NAME": 0.6, "ADDRESS": 0.6, "ID_NUMBER": 0.6, "PHONE": 0.6}
+BEGINS = {"NAME": 0.55, "ADDRESS": 0.55, "ID_NUMBER": 0.6, "PHONE": 0.6}
 CONTINUES = 0.3
-_ALONE = 0.8
+_LEAST = min(BEGINS.values())
+_ALONE, _CERTAIN = 0.8, 0.95
 # What may stand between two words of a value, and how many words without a tag.
 _JOINS = {
     "NAME": re.compile(r" {1,2}|\. ?|[\-'’]"),
@@ -34,7 +35,7 @@ _TITLES = frozenset(map(fold, LEXICON.sections["titles"]["words"]))
 _COMPANIES = re.compile(rf"(?i)(?:{LEXICON.pattern('banks')})")
 _ADDRESS_BESIDE = re.compile(r"<ADDRESS>[ ,.\-\n]{1,3}\Z")
 _ADDRESS_BEHIND = re.compile(r"[ ,.\-\n]{1,3}<ADDRESS>")
-_DIGIT = re.compile(r"\d")
+_WAYS = frozenset(map(fold, LEXICON.sections["streets"]["words"]))
 _LEAST_REPEATED = 4  # letters of a word that is looked for again
 
 
@@ -47,21 +48,22 @@ class _Tagged(NamedTuple):
     best: float
 
 
-def find_people(text: str, *, prose: bool = True) -> list[Span]:
-    """Return names, addresses, identifiers and telephone numbers that only their context shows, in order.
+def find_people(texts: Sequence[str], *, prose: bool = True) -> list[list[Span]]:
+    """Return the names, addresses, identifiers and telephone numbers of each text that only their context shows, in order.
 
     Args:
-        text: a text after the rules, with placeholders for what they replaced.
-        prose: whether it is a text that somebody wrote. In labels, ids and short cells only names in full, with words that are
-            known as first name and surname or a title before them, and addresses with a number are found.
+        texts: texts after the rules, with placeholders for what they replaced.
+        prose: whether people wrote them. In labels, ids and short cells only names in full, with words that are known as first name
+            and surname or a title before them, and addresses with a number are found.
     """
     reader = tagger()
-    tagged = reader.tag(text)
-    if tagged is None:
-        return []
+    return [_spans(reader, text, tags, prose) if tags else [] for text, tags in zip(texts, reader.tag(texts), strict=True)]
+
+
+def _spans(reader: Tagger, text: str, tagged: Tags, prose: bool) -> list[Span]:
     parts, chosen, probabilities = tagged
-    personal = probabilities[:, 1:].max(axis=1)
-    if personal.max() < min(BEGINS.values()):
+    personal = 1 - probabilities[:, 0]
+    if personal.max() < _LEAST:
         return []
     kept = np.flatnonzero(personal > CONTINUES).tolist()
     words = chosen[kept].tolist()
@@ -69,7 +71,7 @@ def find_people(text: str, *, prose: bool = True) -> list[Span]:
     tags = {
         word: (CLASSES[kind], float(personal[place]))
         for word, kind, place in zip(words, kinds, kept, strict=True)
-        if not (parts[2 * word - 1 : 2 * word] or [""])[0].endswith("<")
+        if not (word and parts[2 * word - 1].endswith("<"))
     }
     found = [one for one in _joined(parts, tags) if _is_value(reader, parts, one, prose)]
     if not found:
@@ -118,8 +120,13 @@ def _is_value(reader: Tagger, parts: list[str], one: _Tagged, prose: bool) -> bo
             return False
         return prose or _is_a_full_name(reader, parts, one, words)
     if one.kind == "ADDRESS":
-        has_digit = _DIGIT.search(value) is not None
-        return (has_digit or len(words) > 1) if prose else has_digit and len(words) > 2 and one.best >= _ALONE
+        numbers = sum(map(str.isdigit, "".join(words)))
+        if not prose:
+            return numbers > 0 and len(words) > 2 and one.best >= _ALONE
+        if parts[2 * one.first - 1].endswith(("> ", ">, ", "> - ")) if one.first else False:
+            return True  # the rest of an address whose beginning a rule replaced
+        letters = any(len(word) > 1 and word.isalpha() for word in words)
+        return len(words) > 1 and letters and (numbers > 0 or (one.best > _CERTAIN and _WAYS.intersection(map(fold, words))))
     return prose and sum(map(str.isdigit, value)) >= 4
 
 

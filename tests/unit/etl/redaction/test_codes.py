@@ -22,7 +22,7 @@ CASES = (
     ("the PIN pad at branch 4127 swallowed 20 cards", "the PIN pad at branch 4127 swallowed 20 cards", "the number of a branch, and a quantity"),
     ('Sale "código 4012: operación no permitida"', 'Sale "código 4012: operación no permitida"', "a message of an app"),
     ("Mi clave del cajero es #4718 y se bloquea", "Mi clave del cajero es #<SECRET> y se bloquea", "behind a sign"),
-    ("vivo en la Calle 12 #34-56, cerca del cajero", "vivo en la Calle 12 #34-56, cerca del cajero", "the number of a house"),
+    ("vivo en la Calle 12 #34-56, cerca del cajero", "vivo en la <ADDRESS>, cerca del cajero", "the number of a house"),
     ("mi clave dinámica era 771 002 cuando entré", "mi clave dinámica era <SECRET> cuando entré", "two groups"),
 )  # fmt: skip
 

@@ -20,7 +20,7 @@ CASES = (
     ("Me identifico con 80.123.456 expedida en Cali", "Me identifico con <ID_NUMBER> expedida en Cali", "a verb says it"),
     ("soy cc52334118 y texted me 448921 as verification", "soy cc <ID_NUMBER> y texted me <SECRET> as verification", "typed without a space; a code by text message"),
     ("TI 1023456789 de mi hijo, abrieron cuenta", "TI <ID_NUMBER> de mi hijo, abrieron cuenta", "the document of a minor"),
-    ("Carlos Murillo, 16.794.385, cel 3104567890", "Carlos Murillo, <ID_NUMBER>, cel <PHONE>", "beside a telephone number"),
+    ("Carlos Murillo, 16.794.385, cel 3104567890", "<NAME>, <ID_NUMBER>, cel <PHONE>", "beside a telephone number"),
     ("Cliente: 1.110.549.273 / Asesor: ¿y el valor? / Cliente: 1.250.300 pesos", "Cliente: <ID_NUMBER> / Asesor: ¿y el valor? / Cliente: 1.250.300 pesos", "all that a customer wrote in a chat; a sum stays"),
     ("mi cedula1032445667 y el cel310 555 1234", "mi cedula <ID_NUMBER> y el cel <PHONE>", "typed without a space"),
     ("cc1032445667 ti1032445667", "cc <ID_NUMBER> ti <ID_NUMBER>", "abbreviations typed without a space"),

@@ -7,7 +7,7 @@ from complaints_etl.redaction import redact
 
 CASES = (
     ("Ojo que esa, 572841424, me la dio la señorita", "Ojo que esa, <REFERENCE>, me la dio la señorita", "a long number is personal without a keyword"),
-    ("habló Roberto 79456123, pagaré 4500123, pago 4455667", "habló Roberto <REFERENCE>, pagaré <REFERENCE>, pago <REFERENCE>", "behind a name and behind words"),
+    ("habló Roberto 79456123, pagaré 4500123, pago 4455667", "habló <NAME> <REFERENCE>, pagaré <REFERENCE>, pago <REFERENCE>", "behind a name and behind words"),
     ("tutela radicado 11001-40-03-001-2026-00123-00 en curso", "tutela radicado <REFERENCE> en curso", "the number of a law case"),
     ("tutela 11001-40-03-015-2026-00234-00 a mi favor", "tutela <REFERENCE> a mi favor", 'the same without "radicado"'),
     ("reserva YQ8ZPL del 12 de dic, tengo GALAXY y COVID19", "reserva <REFERENCE> del 12 de dic, tengo GALAXY y COVID19", "a booking; names with digits stay"),

@@ -20,13 +20,63 @@ _LASTS = {
     "en": ("Okonkwo", "Fitzgerald", "Delacroix", "Nakamura", "Thibodeaux", "Kowalczyk", "O'Shaughnessy", "Abernathy", "Mehta", "Villanueva", "Goldstein", "McAllister", "Papadopoulos", "Strickland", "Hathaway",
            "Pendergrass", "Whitlock", "Nguyen", "Ferreira", "Castellanos", "Yamamoto", "Oyelaran", "Buchanan", "Haggerty", "Lindqvist", "Vandermeer"),
 }  # fmt: skip
-_STREETS_MX = ("Gutiérrez Nájera", "Río Lerma", "20 de Noviembre", "Volcán Paricutín", "Tlacoquemécatl", "Josefa Ortiz de Domínguez", "Xola", "Nicolás Bravo")
+_STREETS_MX = (
+    "Gutiérrez Nájera",
+    "Río Lerma",
+    "20 de Noviembre",
+    "Volcán Paricutín",
+    "Tlacoquemécatl",
+    "Josefa Ortiz de Domínguez",
+    "Xola",
+    "Nicolás Bravo",
+)
 _QUARTERS_MX = ("Anáhuac", "Santa María la Ribera", "Jardines del Bosque", "San Rafael", "Vallarta Poniente", "Mitras Centro")
-_STREETS_ES = ("Embajadores", "Pintor Sorolla", "Fray Luis de León", "Bravo Murillo", "la Constitución", "Sancho el Fuerte", "Ribera del Segura", "Maestro Falla")
+_STREETS_ES = (
+    "Embajadores",
+    "Pintor Sorolla",
+    "Fray Luis de León",
+    "Bravo Murillo",
+    "la Constitución",
+    "Sancho el Fuerte",
+    "Ribera del Segura",
+    "Maestro Falla",
+)
 _TOWNS_ES = ("Getxo", "Alcobendas", "Jerez de la Frontera", "Lugo", "Torrevieja", "Madrid")
-_QUARTERS_CO = ("Álamos Norte", "Las Granjas", "El Bosque", "Villa del Rosario", "San Fernando", "La Candelaria", "Ciudad Berna", "Nuevo Horizonte", "Bomboná")
-_STREETS_US = ("Peachtree Industrial", "Wilshire", "Old Mill", "Cottonwood", "Martin Luther King Jr", "Sycamore", "Dogwood Hollow", "Ridgecrest", "Garfield", "County Line", "Juniper", "22nd")
-_TOWNS_US = ("Tuscaloosa, AL 35401", "Boise, ID 83702", "El Paso, TX 79901", "Yonkers, NY 10701", "Fort Wayne, Indiana", "Spokane WA 99201", "Macon, GA", "Eau Claire, WI 54701")
+_QUARTERS_CO = (
+    "Álamos Norte",
+    "Las Granjas",
+    "El Bosque",
+    "Villa del Rosario",
+    "San Fernando",
+    "La Candelaria",
+    "Ciudad Berna",
+    "Nuevo Horizonte",
+    "Bomboná",
+)
+_STREETS_US = (
+    "Peachtree Industrial",
+    "Wilshire",
+    "Old Mill",
+    "Cottonwood",
+    "Martin Luther King Jr",
+    "Sycamore",
+    "Dogwood Hollow",
+    "Ridgecrest",
+    "Garfield",
+    "County Line",
+    "Juniper",
+    "22nd",
+)
+_TOWNS_US = (
+    "Tuscaloosa, AL 35401",
+    "Boise, ID 83702",
+    "El Paso, TX 79901",
+    "Yonkers, NY 10701",
+    "Fort Wayne, Indiana",
+    "Spokane WA 99201",
+    "Macon, GA",
+    "Eau Claire, WI 54701",
+)
 _STREETS_UK = ("Acacia", "Kingsway", "Fernbank", "Mill", "Wellington", "Harcourt", "St Mary's", "Priory")
 _TOWNS_UK = ("Leicester LE2 3AB", "Hull, HU5 2QW", "Stirling FK8 1EA", "Southend-on-Sea, SS1 2JU", "Wrexham")
 
@@ -45,7 +95,9 @@ def name(rng: Rng, language: str, form: str) -> str:
     elif language == "es":
         text = rng.choice((f"{first} {last} {rng.choice(lasts)}", f"{first} {last}", f"{first} {last} {rng.choice(lasts)}"))
     else:
-        text = rng.choice((f"{first} {rng.choice('ABCDEJKLMRT')}. {last}", f"{first} {last}", f"{first} {rng.choice(firsts)} {last}"))
+        text = rng.choice(
+            (f"{first} {rng.choice('ABCDEJKLMRT')}. {last}", f"{first} {last}", f"{first} {rng.choice(firsts)} {last}")
+        )
     return text.lower() if case == "lower" else text.upper() if case == "upper" else text
 
 
@@ -93,7 +145,13 @@ def _american(rng: Rng) -> str:
 def _british(rng: Rng) -> str:
     street, number = rng.choice(_STREETS_UK), rng.randrange(1, 180)
     way = rng.choice(("Road", "Lane", "Close", "Street", "Gardens", "Crescent"))
-    return rng.choice((f"{number} {street} {way}, {rng.choice(_TOWNS_UK)}", f"Flat {rng.randrange(1, 30)}, {number} {street} {way}, {rng.choice(_TOWNS_UK)}", f"{number}a {street} {way}"))
+    return rng.choice(
+        (
+            f"{number} {street} {way}, {rng.choice(_TOWNS_UK)}",
+            f"Flat {rng.randrange(1, 30)}, {number} {street} {way}, {rng.choice(_TOWNS_UK)}",
+            f"{number}a {street} {way}",
+        )
+    )
 
 
 _ADDRESSES = {
@@ -108,8 +166,28 @@ def birth_date(rng: Rng, form: str) -> str:
     year, month, day = rng.randrange(1938, 2008), rng.randrange(1, 13), rng.randrange(1, 29)
     if language == "es":
         month_name = MONTHS_ES[month - 1]
-        text = rng.choice((f"{day} de {month_name} de {year}", f"{day:02d}/{month:02d}/{year}", f"{day}-{month}-{year % 100:02d}", f"{day} de {month_name} del {year}", f"{day:02d}.{month:02d}.{year}", f"{day} {month_name[:3]}/{year}", f"{year}/{month:02d}/{day:02d}"))
+        text = rng.choice(
+            (
+                f"{day} de {month_name} de {year}",
+                f"{day:02d}/{month:02d}/{year}",
+                f"{day}-{month}-{year % 100:02d}",
+                f"{day} de {month_name} del {year}",
+                f"{day:02d}.{month:02d}.{year}",
+                f"{day} {month_name[:3]}/{year}",
+                f"{year}/{month:02d}/{day:02d}",
+            )
+        )
     else:
         month_name = MONTHS_EN[month - 1]
-        text = rng.choice((f"{month_name} {day}, {year}", f"{month}/{day}/{year}", f"{month:02d}-{day:02d}-{year % 100:02d}", f"{day} {month_name} {year}", f"{month_name[:3]}. {day}, {year}", f"the {day}th of {month_name}, {year}", f"{year}-{month:02d}-{day:02d}"))
+        text = rng.choice(
+            (
+                f"{month_name} {day}, {year}",
+                f"{month}/{day}/{year}",
+                f"{month:02d}-{day:02d}-{year % 100:02d}",
+                f"{day} {month_name} {year}",
+                f"{month_name[:3]}. {day}, {year}",
+                f"the {day}th of {month_name}, {year}",
+                f"{year}-{month:02d}-{day:02d}",
+            )
+        )
     return text.lower() if case == "lower" else text

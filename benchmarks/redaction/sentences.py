@@ -220,7 +220,14 @@ def person(rng: Rng) -> str:
 
 def home(rng: Rng) -> str:
     a, b, c = rng.randrange(2, 170), rng.randrange(2, 110), rng.randrange(10, 99)
-    return rng.choice((f"Calle {a} # {b}-{c}", f"Carrera {a}B No. {b}-{c} apto {c}", f"{a} Cottonwood Lane", f"{a}{b} N Sycamore St, Apt {b}"))
+    return rng.choice(
+        (
+            f"Calle {a} # {b}-{c}",
+            f"Carrera {a}B No. {b}-{c} apto {c}",
+            f"{a} Cottonwood Lane",
+            f"{a}{b} N Sycamore St, Apt {b}",
+        )
+    )
 
 
 def birth(rng: Rng) -> str:

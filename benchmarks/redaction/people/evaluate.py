@@ -52,7 +52,9 @@ def on_words(labelled: list[texts.Labelled], misses: list[str]) -> dict[str, tup
             found[truth] += bool(claim)
             right[claim] += bool(truth)
             if (truth and not claim) or (claim in KINDS and not truth):
-                misses.append(f"{truth or '-'} / {claim or '-'}: {text[max(word.start() - 40, 0) : word.start()]!r} [{word[0]}] {text[word.end() : word.end() + 30]!r}")
+                misses.append(
+                    f"{truth or '-'} / {claim or '-'}: {text[max(word.start() - 40, 0) : word.start()]!r} [{word[0]}] {text[word.end() : word.end() + 30]!r}"
+                )
     return {kind: (found[kind] / wanted[kind], right[kind] / max(claimed[kind], 1), wanted[kind]) for kind in wanted if kind}
 
 
@@ -63,13 +65,23 @@ def on_values(sentences: list[Sentence], misses: list[str]) -> dict[str, tuple[f
         after, counts = redact(sentence.text)
         for kind, value in sentence.personal:
             wanted[kind] += 1
-            found[kind] += value not in after and not (kind != "BIRTH_DATE" and any(len(word) > 3 and word in after and word not in sentence.text.replace(value, "") for word in _WORD.findall(value)))
+            found[kind] += value not in after and not (
+                kind != "BIRTH_DATE"
+                and any(
+                    len(word) > 3 and word in after and word not in sentence.text.replace(value, "")
+                    for word in _WORD.findall(value)
+                )
+            )
         truth = Counter(kind for kind, _ in sentence.personal)
         for kind, count in counts.items():
             claimed[kind] += count
             good[kind] += min(count, truth[kind])
         lost = [part for part in sentence.kept if part not in after]
-        if lost or any(counts.get(kind, 0) != truth[kind] for kind in KINDS) or any(value in after for _, value in sentence.personal):
+        if (
+            lost
+            or any(counts.get(kind, 0) != truth[kind] for kind in KINDS)
+            or any(value in after for _, value in sentence.personal)
+        ):
             misses.append(f"{sentence.text!r}\n    → {after!r} {lost or ''}")
     return {kind: (found[kind] / max(wanted[kind], 1), good[kind] / max(claimed[kind], 1), wanted[kind]) for kind in KINDS}
 
@@ -93,7 +105,9 @@ def main() -> None:
     people = [one for seed in (5, 6, 7) for one in framed(seed, "people_")]
     sets = {
         "meddocan": lambda misses: on_words(texts.meddocan(given.meddocan), misses),
-        "presidio": lambda misses: on_words([one for place, one in enumerate(texts.presidio(given.presidio)) if place % 5 == 0], misses),
+        "presidio": lambda misses: on_words(
+            [one for place, one in enumerate(texts.presidio(given.presidio)) if place % 5 == 0], misses
+        ),
         "es": lambda misses: on_values([one for one in people if one.language == "es"], misses),
         "en": lambda misses: on_values([one for one in people if one.language == "en"], misses),
         "capitals": lambda misses: on_values(list(map(in_capitals, people)), misses),

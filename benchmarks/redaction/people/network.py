@@ -37,7 +37,7 @@ class Corpus:
 
 
 @njit(cache=True, fastmath=True)
-def _vectors(distinct, rows, starts, table, skipped, out):  # type: ignore[no-untyped-def] # numba infers
+def _vectors(distinct, rows, starts, table, skipped, out):  # type: ignore[no-untyped-def] # noqa: PLR0917 -- numba infers types, and calls by position
     """Sum the rows of each distinct string."""
     for i in range(len(distinct)):
         for d in range(SIZE):
@@ -49,7 +49,7 @@ def _vectors(distinct, rows, starts, table, skipped, out):  # type: ignore[no-un
 
 
 @njit(cache=True, fastmath=True)
-def _add_by_place(place, grad, out):  # type: ignore[no-untyped-def] # numba infers
+def _add_by_place(place, grad, out):  # type: ignore[no-untyped-def]
     """Sum the gradients of a batch by distinct string."""
     for i in range(place.shape[0]):
         for k in range(SPAN):
@@ -59,7 +59,7 @@ def _add_by_place(place, grad, out):  # type: ignore[no-untyped-def] # numba inf
 
 
 @njit(cache=True, fastmath=True)
-def _update(distinct, rows, starts, table, square, skipped, grad, rate):  # type: ignore[no-untyped-def] # numba infers
+def _update(distinct, rows, starts, table, square, skipped, grad, rate):  # type: ignore[no-untyped-def] # noqa: PLR0917 -- numba infers types, and calls by position
     """Do one step of AdaGrad, with one learning rate per row."""
     for i in range(len(distinct)):
         norm = 0.0
@@ -75,7 +75,7 @@ def _update(distinct, rows, starts, table, square, skipped, grad, rate):  # type
 
 
 @njit(cache=True)
-def _gate_pass(order, words, is_entity, rows, starts, weights, square, bias, rate, dropped):  # type: ignore[no-untyped-def] # numba infers
+def _gate_pass(order, words, is_entity, rows, starts, weights, square, bias, rate, dropped):  # type: ignore[no-untyped-def] # noqa: PLR0917 -- numba infers types, and calls by position
     for i in range(len(order)):
         word = words[order[i]]
         begin = starts[word] + (IDENTITY if dropped[i] else 0)
@@ -144,8 +144,8 @@ def train(corpus: Corpus, *, passes: int, seed: int) -> dict[str, Any]:
             _update(words, corpus.rows, corpus.starts, table, square, skipped, grad_words, rate)
             _update(gaps, corpus.gap_rows, corpus.gap_starts, gap_table, gap_square, none_skipped, grad_gaps, rate)
             for array, grad, seen in zip(dense, grads, squares, strict=True):
-                seen += (grad / len(batch)) ** 2
-                array -= (0.35 * rate * (grad / len(batch)) / np.sqrt(seen)).astype(np.float32)
+                np.add(seen, (grad / len(batch)) ** 2, out=seen)
+                array[...] -= (0.35 * rate * (grad / len(batch)) / np.sqrt(seen)).astype(np.float32)
         print(f"pass {number + 1}: loss {total / len(at):.4f}", flush=True)
         if number == passes // 2 - 1:
             harder = _mistaken(corpus, table, gap_table, dense)
@@ -161,8 +161,14 @@ def train(corpus: Corpus, *, passes: int, seed: int) -> dict[str, Any]:
 
 def _mistaken(corpus: Corpus, table: Floats, gap_table: Floats, dense: list[Floats]) -> Ints:
     """Return the words that are not personal, are not among the chosen and are taken for personal with a probability above .03."""
-    known, between = np.empty((len(corpus.starts) - 1, SIZE), np.float32), np.empty((len(corpus.gap_starts) - 1, SIZE), np.float32)
-    for array, rows, starts, weights in ((known, corpus.rows, corpus.starts, table), (between, corpus.gap_rows, corpus.gap_starts, gap_table)):
+    known, between = (
+        np.empty((len(corpus.starts) - 1, SIZE), np.float32),
+        np.empty((len(corpus.gap_starts) - 1, SIZE), np.float32),
+    )
+    for array, rows, starts, weights in (
+        (known, corpus.rows, corpus.starts, table),
+        (between, corpus.gap_rows, corpus.gap_starts, gap_table),
+    ):
         _vectors(np.arange(len(array)), rows, starts, weights, np.zeros(len(array), np.int64), array)
     rest = np.setdiff1d(np.flatnonzero((corpus.words > 0) & (corpus.labels == 0)), corpus.chosen).astype(np.int32)
     shifts, found = np.arange(-WINDOW, WINDOW + 1), []
@@ -182,5 +188,16 @@ def _train_gate(corpus: Corpus, rng: np.random.Generator) -> tuple[Floats, float
     is_entity = (corpus.labels > 0).astype(np.float64)
     for rate in (0.3, 0.15, 0.05):
         rng.shuffle(tokens)
-        bias = _gate_pass(tokens, corpus.words, is_entity, corpus.rows, corpus.starts, weights, square, bias, rate, rng.random(len(tokens)) < 0.1)
+        bias = _gate_pass(
+            tokens,
+            corpus.words,
+            is_entity,
+            corpus.rows,
+            corpus.starts,
+            weights,
+            square,
+            bias,
+            rate,
+            rng.random(len(tokens)) < 0.1,
+        )
     return weights.astype(np.float32), bias

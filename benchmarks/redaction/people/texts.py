@@ -15,6 +15,7 @@ from complaints_etl.text.normalize import fold_spanish
 
 from benchmarks.redaction.people import values
 from benchmarks.redaction.people.values import Person, Rng
+from benchmarks.redaction.sentences import Sentence
 
 FOLDER = Path(__file__).parent
 Labelled = tuple[str, list[tuple[int, int, str]]]  # a text, and (start, end, kind) of what is personal in it
@@ -116,13 +117,28 @@ def _mistyped(rng: Rng, text: str) -> str:
     return "".join(letters)
 
 
-def framed_texts(count: int, seed: int, bodies: dict[str, list[str]]) -> Iterator[Labelled]:
+def body_pieces(rng: Rng, sentence: Sentence) -> list[tuple[str, str]]:
+    """Return a benchmark's sentence as pieces, with other names instead of those that its frame has."""
+    person, pieces, text = Person(rng, sentence.language), [], sentence.text
+    for kind, value in sentence.personal:
+        if kind not in ("NAME", "ADDRESS") or value not in text:
+            continue
+        before, text = text.split(value, 1)
+        if kind == "NAME" and rng.random() < 0.8:
+            other = person.full(rng) if " " in value else rng.choice((person.firsts[0], person.firsts[0], person.lasts[0]))
+            pieces += [(before, ""), (other.lower() if value.islower() else other, kind)]
+        else:
+            pieces += [(before, ""), (value, kind)]
+    return [*pieces, (text, "")]
+
+
+def framed_texts(count: int, seed: int, bodies: dict[str, list[Sentence]]) -> Iterator[Labelled]:
     """Yield texts made from frames, between sentences of complaints without names.
 
     Args:
         count: how many.
         seed: of the random choices.
-        bodies: sentences of each language in which nothing is personal for the tagger.
+        bodies: the benchmark's sentences in each language.
     """
     rng = random.Random(seed)
     for number in range(count):
@@ -140,7 +156,7 @@ def framed_texts(count: int, seed: int, bodies: dict[str, list[str]]) -> Iterato
             elif draw < 0.74:
                 writer.add(rng.choice(known["negative"]))
             else:
-                writer.pieces.append((rng.choice(bodies[language]), ""))
+                writer.pieces += body_pieces(rng, rng.choice(bodies[language]))
             writer.pieces.append((rng.choice((" ", " ", ". ", ", ", "\n", " y " if language == "es" else " and ")), ""))
         if rng.random() < 0.15:
             writer.add(rng.choice(known["close"]))
@@ -152,7 +168,9 @@ _NAMED = re.compile(
     rf"(?:\b(?:Mr|Mrs|Ms|Miss|Dr)\.? |\bnamed |\bname (?:is|was) (?!XX/)|\bspoke (?:with|to) |\bsupervisor,? |\bmanager,? |\brepresentative,? |\bagent,? |\b[Mm]y (?:husband|wife|son|daughter|mother|father|brother|sister),? "
     rf"|\bDear |\b(?:Sincerely|Regards|Thank you),? ?\s*|\bI, |\b(?:told|said|asked|assured) by |\battorney,? )(?P<mask>{_MASK})(?![X/]|\w)"
 )
-_LIVES = re.compile(rf"(?:\baddress (?:is|was|at|of) |\bproperty (?:at|located at) |\blive at |\bresid(?:e|ing) at |\blocated at )(?P<mask>{_MASK}(?:, ?{_MASK}){{0,3}})(?![X/]|\w)")
+_LIVES = re.compile(
+    rf"(?:\baddress (?:is|was|at|of) |\bproperty (?:at|located at) |\blive at |\bresid(?:e|ing) at |\blocated at )(?P<mask>{_MASK}(?:, ?{_MASK}){{0,3}})(?![X/]|\w)"
+)
 _DAY = re.compile(r"XX/XX/(XXXX|\d{4}|year>)|XXXX/XXXX/(?:\d{2,4}|XXXX)")
 _ANY = re.compile(rf"{_MASK}(?![X/]|\w)")
 
@@ -165,10 +183,18 @@ def complaints(path: Path) -> list[str]:
 
 def unmasked(text: str, rng: Rng) -> Labelled:
     """Return a complaint with names for the masks that stand where names stand, and other values for some of the others."""
-    found = [(match.start("mask"), match.end("mask"), kind) for pattern, kind in ((_NAMED, "NAME"), (_LIVES, "ADDRESS")) for match in pattern.finditer(text)]
+    found = [
+        (match.start("mask"), match.end("mask"), kind)
+        for pattern, kind in ((_NAMED, "NAME"), (_LIVES, "ADDRESS"))
+        for match in pattern.finditer(text)
+    ]
     taken = {place for start, end, _ in found for place in range(start, end)}
     found += [(match.start(), match.end(), "day") for match in _DAY.finditer(text) if rng.random() < 0.5]
-    found += [(match.start(), match.end(), "other") for match in _ANY.finditer(text) if match.start() not in taken and rng.random() < 0.25]
+    found += [
+        (match.start(), match.end(), "other")
+        for match in _ANY.finditer(text)
+        if match.start() not in taken and rng.random() < 0.25
+    ]
     parts, spans, end, at = [], [], 0, 0
     person = Person(rng, "en")
     for start, stop, kind in sorted(found):
@@ -221,7 +247,9 @@ def _lines(path: Path) -> list[Labelled]:
         return [(row["text"], [tuple(span) for span in row["spans"]]) for row in map(json.loads, lines)]
 
 
-def _joined(text: str, spans: list[tuple[int, int, str]], kinds: dict[str, str], places: set[str]) -> list[tuple[int, int, str]]:
+def _joined(
+    text: str, spans: list[tuple[int, int, str]], kinds: dict[str, str], places: set[str]
+) -> list[tuple[int, int, str]]:
     """Return the spans of known kinds, addresses joined with the places and addresses right behind them."""
     joined: list[tuple[int, int, str]] = []
     for start, end, label in sorted(spans):

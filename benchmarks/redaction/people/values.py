@@ -6,8 +6,10 @@ import importlib
 import pkgutil
 import random
 import re
+import tomllib
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 from benchmarks.redaction import sentences as numbers
 
@@ -67,12 +69,14 @@ class Person:
         spanish = locale.startswith("es")
         self.firsts = [rng.choice(firsts) for _ in range(1 + (rng.random() < (0.4 if spanish else 0.1)))]
         self.lasts = [rng.choice(lasts) for _ in range(1 + (rng.random() < (0.6 if spanish else 0.06)))]
-        if rng.random() < 0.16:
+        if rng.random() < 0.22:
             self.lasts[0] = invented(rng) if rng.random() < 0.25 else _crossed(rng, lasts)
-        if rng.random() < 0.12:
+        if rng.random() < 0.18:
             self.firsts[0] = invented(rng) if rng.random() < 0.25 else _crossed(rng, firsts)
         if spanish and rng.random() < 0.06:
-            self.lasts[-1] = rng.choice(("de ", "de la ", "del ", "de los ")) + rng.choice(("Cruz", "Torre", "Hoz", "Ríos", "Castillo", "Rosa", "Peña", "Ossa", "Espriella", "Vega", "León", "Moral"))
+            self.lasts[-1] = rng.choice(("de ", "de la ", "del ", "de los ")) + rng.choice(
+                ("Cruz", "Torre", "Hoz", "Ríos", "Castillo", "Rosa", "Peña", "Ossa", "Espriella", "Vega", "León", "Moral")
+            )
         elif rng.random() < 0.03:
             self.lasts[-1] = rng.choice(("van ", "Mc", "O'", "St. ", "de ", "al-", "Mac")) + self.lasts[-1]
 
@@ -89,15 +93,63 @@ class Person:
         if draw < 0.14:
             return f"{self.firsts[0]} {rng.choice('ABCDEFGHJLMPRST')}. {self.lasts[0]}"
         if draw < 0.16:
-            return f"{self.firsts[0]} {self.lasts[0]}-{self.lasts[-1]}" if len(self.lasts) > 1 else f"{first} {last} {rng.choice(('Jr', 'Jr.', 'III', 'Sr.'))}"
-        if draw < 0.35:
+            return (
+                f"{self.firsts[0]} {self.lasts[0]}-{self.lasts[-1]}"
+                if len(self.lasts) > 1
+                else f"{first} {last} {rng.choice(('Jr', 'Jr.', 'III', 'Sr.'))}"
+            )
+        if draw < 0.33:
             return f"{self.firsts[0]} {self.lasts[0]}"
-        if draw < 0.50:
+        if draw < 0.58:
             return self.firsts[0] if rng.random() < 0.6 else self.lasts[0]
         return f"{first} {last}"
 
 
-_SYLLABLES = ("ba", "ca", "du", "re", "mi", "lo", "tan", "ves", "gon", "rin", "zu", "qui", "her", "bel", "ño", "lar", "men", "dia", "cho", "var", "tri", "esk", "ya", "wi", "son", "ley", "ders", "kel", "mar", "oña", "dez", "ill", "ar", "pa", "gue", "ri", "za", "bal", "ta", "que", "yo", "ja", "he")
+_SYLLABLES = (
+    "ba",
+    "ca",
+    "du",
+    "re",
+    "mi",
+    "lo",
+    "tan",
+    "ves",
+    "gon",
+    "rin",
+    "zu",
+    "qui",
+    "her",
+    "bel",
+    "ño",
+    "lar",
+    "men",
+    "dia",
+    "cho",
+    "var",
+    "tri",
+    "esk",
+    "ya",
+    "wi",
+    "son",
+    "ley",
+    "ders",
+    "kel",
+    "mar",
+    "oña",
+    "dez",
+    "ill",
+    "ar",
+    "pa",
+    "gue",
+    "ri",
+    "za",
+    "bal",
+    "ta",
+    "que",
+    "yo",
+    "ja",
+    "he",
+)
 
 
 def invented(rng: Rng) -> str:
@@ -139,13 +191,54 @@ def colombian(rng: Rng) -> str:
     letter = lambda odds=0.3: rng.choice("ABCDEFGH") if rng.random() < odds else ""  # noqa: E731 -- one letter, drawn four times
     bis = lambda: rng.choice((" Bis", " bis", "bis", " bis A")) if rng.random() < 0.08 else ""  # noqa: E731 -- as above
     side = lambda: rng.choice((" Sur", " sur", " Este", " Norte", " S", " Oeste")) if rng.random() < 0.16 else ""  # noqa: E731 -- as above
-    mark = rng.choice((" # ", " # ", " #", "#", " No. ", " No ", " no. ", " N° ", " Nº ", " n ", " número ", " numero ", " Nro. ", " nro ", " - ", " ", " con "))
+    mark = rng.choice(
+        (
+            " # ",
+            " # ",
+            " #",
+            "#",
+            " No. ",
+            " No ",
+            " no. ",
+            " N° ",
+            " Nº ",
+            " n ",
+            " número ",
+            " numero ",
+            " Nro. ",
+            " nro ",
+            " - ",
+            " ",
+            " con ",
+        )
+    )
     dash = rng.choice(("-", "-", "-", " - ", " – ", "- ", " "))
     text = f"{rng.choice(ways)} {_number(rng)}{letter()}{bis()}{side()}{mark}{_number(rng, 130)}{letter()}{bis()}{dash}{_number(rng, 100)}{side()}"
     if rng.random() < 0.55:
         text += _inside_es(rng)
     if rng.random() < 0.35:
-        text += rng.choice((", ", " ", ", ", " - ")) + rng.choice(("barrio", "Barrio", "B/", "urbanización", "Urb.", "conjunto", "Conjunto residencial", "barrio el", "edificio", "Ed.", "vereda", "sector", "etapa 2 barrio")) + " " + quarter(rng)
+        text += (
+            rng.choice((", ", " ", ", ", " - "))
+            + rng.choice(
+                (
+                    "barrio",
+                    "Barrio",
+                    "B/",
+                    "urbanización",
+                    "Urb.",
+                    "conjunto",
+                    "Conjunto residencial",
+                    "barrio el",
+                    "edificio",
+                    "Ed.",
+                    "vereda",
+                    "sector",
+                    "etapa 2 barrio",
+                )
+            )
+            + " "
+            + quarter(rng)
+        )
     if rng.random() < 0.1:
         text = rng.choice((
             f"Manzana {_number(rng, 30)} Casa {_number(rng, 40)}", f"Mz {rng.choice('ABCDEFGH')} Lote {_number(rng, 40)}", f"mz {_number(rng, 30)} cs {_number(rng, 40)}",
@@ -159,26 +252,113 @@ def _city_behind(rng: Rng, cities: tuple[str, ...]) -> str:
     return rng.choice((", ", " ", " - ", ". ")) + rng.choice(cities) if rng.random() < 0.15 else ""
 
 
+_ROOMS_ES = (
+    "apto",
+    "Apto.",
+    "apartamento",
+    "Apartamento",
+    "ap",
+    "Apt",
+    "int",
+    "Int.",
+    "interior",
+    "casa",
+    "oficina",
+    "Of.",
+    "local",
+    "piso",
+    "torre",
+    "bloque",
+    "lote",
+    "APTO",
+    "Interior",
+    "cs",
+    "bl",
+    "to",
+    "etapa",
+    "unidad",
+    "garaje",
+)
+
+
 def _inside_es(rng: Rng) -> str:
     room = str(rng.randrange(101, 1905)) if rng.random() < 0.7 else _number(rng, 30)
-    one = lambda: rng.choice(("apto", "Apto.", "apartamento", "Apartamento", "ap", "Apt", "int", "Int.", "interior", "casa", "oficina", "Of.", "local", "piso", "torre", "bloque", "lote", "APTO", "Interior", "cs", "bl", "to", "etapa", "unidad", "garaje"))  # noqa: E731 -- drawn twice
-    text = rng.choice((" ", ", ", " - ", "  ")) + f"{one()} {room if rng.random() < 0.8 else rng.choice('ABCD')}"
+    one = rng.choice(_ROOMS_ES)
+    another = rng.choice(_ROOMS_ES)
+    text = rng.choice((" ", ", ", " - ", "  ")) + f"{one} {room if rng.random() < 0.8 else rng.choice('ABCD')}"
     if rng.random() < 0.3:
-        text += rng.choice((" ", ", ")) + f"{one()} {rng.choice((_number(rng, 20), rng.choice('ABC')))}"
+        text += rng.choice((" ", ", ")) + f"{another} {rng.choice((_number(rng, 20), rng.choice('ABC')))}"
     return text
 
 
 def quarter(rng: Rng) -> str:
-    return rng.choice((rng.choice(SAINTS), rng.choice(QUARTERS), rng.choice(QUARTERS), rng.choice(("La ", "El ", "Los ", "Las ", "Villa ", "Altos de ", "Portal de ", "Ciudad ", "")) + rng.choice(WORDS_ES)))
+    return rng.choice(
+        (
+            rng.choice(SAINTS),
+            rng.choice(QUARTERS),
+            rng.choice(QUARTERS),
+            rng.choice(("La ", "El ", "Los ", "Las ", "Villa ", "Altos de ", "Portal de ", "Ciudad ", ""))
+            + rng.choice(WORDS_ES),
+        )
+    )
 
 
 def mexican(rng: Rng) -> str:
-    way = rng.choice(("Calle", "Calle", "C.", "Av.", "Avenida", "Av", "Blvd.", "Boulevard", "Calz.", "Calzada", "Privada", "Priv.", "Cerrada", "Andador", "Callejón", "Prolongación", "Circuito", "Eje", "Carretera", "Paseo", "Retorno", ""))
+    way = rng.choice(
+        (
+            "Calle",
+            "Calle",
+            "C.",
+            "Av.",
+            "Avenida",
+            "Av",
+            "Blvd.",
+            "Boulevard",
+            "Calz.",
+            "Calzada",
+            "Privada",
+            "Priv.",
+            "Cerrada",
+            "Andador",
+            "Callejón",
+            "Prolongación",
+            "Circuito",
+            "Eje",
+            "Carretera",
+            "Paseo",
+            "Retorno",
+            "",
+        )
+    )
     text = f"{way} {_street_name(rng, 'es')}{rng.choice((' ', ' No. ', ' #', ' # ', ' núm. ', ' num ', ', ', ' número ', ' No. Ext. ', ' n° '))}{_number(rng, 2500)}{rng.choice(('', '', 'A', '-B', ' bis'))}".strip()
     if rng.random() < 0.4:
-        text += rng.choice((" ", ", ", "-")) + rng.choice(("int.", "Int", "interior", "depto", "Depto.", "dpto", "edificio", "lote", "mz", "Mza.", "No. Int.", "piso")) + f" {rng.choice((_number(rng, 30), rng.choice('ABCD')))}"
+        text += (
+            rng.choice((" ", ", ", "-"))
+            + rng.choice(
+                ("int.", "Int", "interior", "depto", "Depto.", "dpto", "edificio", "lote", "mz", "Mza.", "No. Int.", "piso")
+            )
+            + f" {rng.choice((_number(rng, 30), rng.choice('ABCD')))}"
+        )
     if rng.random() < 0.7:
-        text += rng.choice((", ", " ", ", ")) + rng.choice(("Col.", "Colonia", "col", "colonia", "Col", "Fracc.", "Fraccionamiento", "Barrio", "Unidad Habitacional", "Residencial")) + " " + quarter(rng)
+        text += (
+            rng.choice((", ", " ", ", "))
+            + rng.choice(
+                (
+                    "Col.",
+                    "Colonia",
+                    "col",
+                    "colonia",
+                    "Col",
+                    "Fracc.",
+                    "Fraccionamiento",
+                    "Barrio",
+                    "Unidad Habitacional",
+                    "Residencial",
+                )
+            )
+            + " "
+            + quarter(rng)
+        )
     if rng.random() < 0.5:
         text += rng.choice((", ", " ")) + rng.choice(("C.P. ", "CP ", "cp ", "C.P.", "")) + f"{rng.randrange(1000, 99999):05d}"
     if rng.random() < 0.35:
@@ -187,58 +367,247 @@ def mexican(rng: Rng) -> str:
 
 
 def spanish(rng: Rng) -> str:
-    way = rng.choice(("Calle", "Calle", "C/", "C/", "c/", "C/ ", "Avda.", "Avda", "Avenida", "Av.", "Avenida de", "Paseo de", "Pº de", "Plaza", "Pza.", "Plaza de", "Ronda", "Travesía", "Camino de", "Ctra. de", "Carretera de", "Rambla", "Gran Vía", "Urb.", "Glorieta", "Carrer de", "Carrer", "Rúa", "Vía", "Pasaje", "Cuesta de", "Polígono", "Bulevar"))
+    way = rng.choice(
+        (
+            "Calle",
+            "Calle",
+            "C/",
+            "C/",
+            "c/",
+            "C/ ",
+            "Avda.",
+            "Avda",
+            "Avenida",
+            "Av.",
+            "Avenida de",
+            "Paseo de",
+            "Pº de",
+            "Plaza",
+            "Pza.",
+            "Plaza de",
+            "Ronda",
+            "Travesía",
+            "Camino de",
+            "Ctra. de",
+            "Carretera de",
+            "Rambla",
+            "Gran Vía",
+            "Urb.",
+            "Glorieta",
+            "Carrer de",
+            "Carrer",
+            "Rúa",
+            "Vía",
+            "Pasaje",
+            "Cuesta de",
+            "Polígono",
+            "Bulevar",
+        )
+    )
     text = f"{way} {_street_name(rng, 'es')}".replace("  ", " ")
-    text += rng.choice((", ", " ", ", nº ", " nº", ", n.º ", " num. ", ",")) + rng.choice((_number(rng, 300), _number(rng, 300), "s/n", f"{_number(rng)}-{_number(rng)}", "km. " + _number(rng)))
+    text += rng.choice((", ", " ", ", nº ", " nº", ", n.º ", " num. ", ",")) + rng.choice(
+        (_number(rng, 300), _number(rng, 300), "s/n", f"{_number(rng)}-{_number(rng)}", "km. " + _number(rng))
+    )
     if rng.random() < 0.6:
-        floor = rng.choice((f"{rng.randrange(1, 12)}º", f"{rng.randrange(1, 12)}º ", f"{rng.randrange(1, 12)}°", f"{rng.randrange(1, 12)}", "bajo", "ático", "Esc. 2, 3º", "portal 4, 2º", "piso 3", f"{rng.randrange(1, 9)}o"))
-        text += rng.choice((", ", " ", " - ", ",")) + floor + rng.choice(("A", "B", " C", " izda", " dcha", " izq.", " izquierda", " puerta 3", "", "D", " dcha."))
+        floor = rng.choice(
+            (
+                f"{rng.randrange(1, 12)}º",
+                f"{rng.randrange(1, 12)}º ",
+                f"{rng.randrange(1, 12)}°",
+                f"{rng.randrange(1, 12)}",
+                "bajo",
+                "ático",
+                "Esc. 2, 3º",
+                "portal 4, 2º",
+                "piso 3",
+                f"{rng.randrange(1, 9)}o",
+            )
+        )
+        text += (
+            rng.choice((", ", " ", " - ", ","))
+            + floor
+            + rng.choice(("A", "B", " C", " izda", " dcha", " izq.", " izquierda", " puerta 3", "", "D", " dcha."))
+        )
     if rng.random() < 0.5:
-        text += rng.choice((", ", " ", ". ", " - ")) + f"{rng.randrange(1000, 52999):05d}" + (rng.choice((" ", ", ", " - ")) + rng.choice(CITIES_SPAIN) if rng.random() < 0.8 else "")
+        text += (
+            rng.choice((", ", " ", ". ", " - "))
+            + f"{rng.randrange(1000, 52999):05d}"
+            + (rng.choice((" ", ", ", " - ")) + rng.choice(CITIES_SPAIN) if rng.random() < 0.8 else "")
+        )
     return text
 
 
 def southern(rng: Rng) -> str:
     """Return an address of Argentina, Chile or Peru."""
-    way = rng.choice(("Av.", "Avenida", "Calle", "Jr.", "Jirón", "Pasaje", "Psje.", "Bv.", "", "Av", "Los", "Urb.", "Diagonal"))
+    way = rng.choice(
+        ("Av.", "Avenida", "Calle", "Jr.", "Jirón", "Pasaje", "Psje.", "Bv.", "", "Av", "Los", "Urb.", "Diagonal")
+    )
     text = f"{way} {_street_name(rng, 'es')} {rng.choice(('', '', 'N° ', '#', 'nro '))}{_number(rng, 5000)}".strip()
     if rng.random() < 0.5:
-        text += rng.choice((", ", " ")) + rng.choice((f"piso {_number(rng, 20)} dpto {rng.choice('ABCDE')}", f"{rng.randrange(1, 12)}° {rng.choice('ABC')}", f"depto {rng.randrange(11, 900)}", f"dpto. {rng.randrange(11, 900)}", f"of. {rng.randrange(11, 900)}", f"Mz {rng.choice('ABC')} Lt {_number(rng, 30)}"))
+        text += rng.choice((", ", " ")) + rng.choice(
+            (
+                f"piso {_number(rng, 20)} dpto {rng.choice('ABCDE')}",
+                f"{rng.randrange(1, 12)}° {rng.choice('ABC')}",
+                f"depto {rng.randrange(11, 900)}",
+                f"dpto. {rng.randrange(11, 900)}",
+                f"of. {rng.randrange(11, 900)}",
+                f"Mz {rng.choice('ABC')} Lt {_number(rng, 30)}",
+            )
+        )
     if rng.random() < 0.3:
-        text += ", " + rng.choice(("Miraflores", "Providencia", "Palermo", "Caballito", "Ñuñoa", "San Isidro", "Surco", "Las Condes", "Belgrano", "Rosario"))
+        text += ", " + rng.choice(
+            (
+                "Miraflores",
+                "Providencia",
+                "Palermo",
+                "Caballito",
+                "Ñuñoa",
+                "San Isidro",
+                "Surco",
+                "Las Condes",
+                "Belgrano",
+                "Rosario",
+            )
+        )
     return text
 
 
 def american(rng: Rng) -> str:
     if rng.random() < 0.12:
         number = rng.randrange(1, 9999)
-        text = rng.choice((f"PO Box {number}", f"P.O. Box {number}", f"P. O. Box {number}", f"po box {number}", f"Post Office Box {number}", f"P.O. BOX {number}", f"RR {_number(rng, 9)} Box {number}", f"HC {_number(rng, 90)} Box {number}", f"PSC {number}, Box {rng.randrange(1, 9999)}", f"Unit {number} Box {rng.randrange(1, 9999)}", f"PMB {number}"))
+        text = rng.choice(
+            (
+                f"PO Box {number}",
+                f"P.O. Box {number}",
+                f"P. O. Box {number}",
+                f"po box {number}",
+                f"Post Office Box {number}",
+                f"P.O. BOX {number}",
+                f"RR {_number(rng, 9)} Box {number}",
+                f"HC {_number(rng, 90)} Box {number}",
+                f"PSC {number}, Box {rng.randrange(1, 9999)}",
+                f"Unit {number} Box {rng.randrange(1, 9999)}",
+                f"PMB {number}",
+            )
+        )
     else:
         way = rng.choice(SUFFIXES_EN) + rng.choice(("", "", "", "."))
-        side = rng.choice(("N ", "S ", "E ", "W ", "N. ", "North ", "South ", "West ", "East ", "NE ", "SW ", "NW ")) if rng.random() < 0.25 else ""
+        side = (
+            rng.choice(("N ", "S ", "E ", "W ", "N. ", "North ", "South ", "West ", "East ", "NE ", "SW ", "NW "))
+            if rng.random() < 0.25
+            else ""
+        )
         text = f"{rng.randrange(1, rng.choice((100, 1000, 9999, 29999)))}{rng.choice(('', '', '', '', 'A', ' 1/2'))} {side}{_street_name(rng, 'en')} {way}"
         text += rng.choice((" NW", " SE", " N", " South", " SW")) if rng.random() < 0.08 else ""
         if rng.random() < 0.06:
-            text = f"{rng.randrange(100, 29999)} {rng.choice(('County Road', 'CR', 'Highway', 'Hwy', 'State Route', 'US Highway', 'Route', 'FM', 'Farm Road', 'Broadway', 'Avenue', 'Via', 'Calle', 'El Camino', 'Rue', 'Paseo'))} {rng.choice((_number(rng, 999), rng.choice(WORDS_EN)))}"
+            text = f"{rng.randrange(100, 29999)} {rng.choice(COUNTRY_ROADS)} {rng.choice((_number(rng, 999), rng.choice(WORDS_EN)))}"
         if rng.random() < 0.35:
-            text += rng.choice((" ", ", ", "\n", ", ", " ")) + rng.choice(("Apt", "Apt.", "apt", "Apartment", "Unit", "Suite", "Ste", "Ste.", "#", "No.", "Lot", "Bldg 3 Apt", "Floor", "Room", "Trlr", "apartment", "unit")) + " " + rng.choice((_number(rng, 999), rng.choice("ABCDEF"), f"{_number(rng, 30)}{rng.choice('ABCDEF')}", f"{rng.randrange(1, 999):03d}"))
+            text += (
+                rng.choice((" ", ", ", "\n", ", ", " "))
+                + rng.choice(
+                    (
+                        "Apt",
+                        "Apt.",
+                        "apt",
+                        "Apartment",
+                        "Unit",
+                        "Suite",
+                        "Ste",
+                        "Ste.",
+                        "#",
+                        "No.",
+                        "Lot",
+                        "Bldg 3 Apt",
+                        "Floor",
+                        "Room",
+                        "Trlr",
+                        "apartment",
+                        "unit",
+                    )
+                )
+                + " "
+                + rng.choice(
+                    (
+                        _number(rng, 999),
+                        rng.choice("ABCDEF"),
+                        f"{_number(rng, 30)}{rng.choice('ABCDEF')}",
+                        f"{rng.randrange(1, 999):03d}",
+                    )
+                )
+            )
     if rng.random() < 0.6:
-        text += rng.choice((", ", ", ", " ", "\n", ",")) + rng.choice((rng.choice(CITIES_EN), rng.choice(CITIES_EN), f"{rng.choice(('North', 'South', 'East', 'West', 'New', 'Port', 'Lake', 'Fort', 'Mount', 'San', 'St.'))} {Person(rng, 'en').lasts[0]}", Person(rng, "en").lasts[0] + rng.choice(("ville", "ton", " City", "burg", "field", " Springs", " Heights", " Park"))))
-        text += rng.choice((", ", " ", ", ", " ,")) + rng.choice((rng.choice(STATES), rng.choice(STATES), rng.choice(STATE_NAMES)))
+        text += rng.choice((", ", ", ", " ", "\n", ",")) + rng.choice(
+            (
+                rng.choice(CITIES_EN),
+                rng.choice(CITIES_EN),
+                f"{rng.choice(('North', 'South', 'East', 'West', 'New', 'Port', 'Lake', 'Fort', 'Mount', 'San', 'St.'))} {Person(rng, 'en').lasts[0]}",
+                Person(rng, "en").lasts[0]
+                + rng.choice(("ville", "ton", " City", "burg", "field", " Springs", " Heights", " Park")),
+            )
+        )
+        text += rng.choice((", ", " ", ", ", " ,")) + rng.choice(
+            (rng.choice(STATES), rng.choice(STATES), rng.choice(STATE_NAMES))
+        )
         if rng.random() < 0.75:
-            text += rng.choice((" ", " ", ", ")) + f"{rng.randrange(501, 99950):05d}" + (f"-{rng.randrange(9999):04d}" if rng.random() < 0.08 else "")
+            text += (
+                rng.choice((" ", " ", ", "))
+                + f"{rng.randrange(501, 99950):05d}"
+                + (f"-{rng.randrange(9999):04d}" if rng.random() < 0.08 else "")
+            )
     return text
 
 
 def british(rng: Rng) -> str:
-    way = rng.choice(("Road", "Road", "Street", "Lane", "Avenue", "Close", "Gardens", "Drive", "Crescent", "Terrace", "Place", "Way", "Grove", "Hill", "Mews", "Court", "Square", "Rd", "St", "Green", "Walk", "Park", "Row"))
+    way = rng.choice(
+        (
+            "Road",
+            "Road",
+            "Street",
+            "Lane",
+            "Avenue",
+            "Close",
+            "Gardens",
+            "Drive",
+            "Crescent",
+            "Terrace",
+            "Place",
+            "Way",
+            "Grove",
+            "Hill",
+            "Mews",
+            "Court",
+            "Square",
+            "Rd",
+            "St",
+            "Green",
+            "Walk",
+            "Park",
+            "Row",
+        )
+    )
     text = f"{_number(rng, 300)}{rng.choice(('', '', '', 'a', 'B'))} {_street_name(rng, 'en')} {way}"
     if rng.random() < 0.25:
-        text = rng.choice((f"Flat {_number(rng, 40)}{rng.choice(('', 'A', 'b'))}", f"Apartment {_number(rng, 40)}", f"Unit {_number(rng, 40)}", f"{rng.choice(WORDS_EN)} {rng.choice(('House', 'Cottage', 'Farm', 'Court', 'Lodge'))}", f"Studio {_number(rng, 40)}", "The Old Rectory")) + rng.choice((", ", "\n", " ")) + text
+        text = (
+            rng.choice(
+                (
+                    f"Flat {_number(rng, 40)}{rng.choice(('', 'A', 'b'))}",
+                    f"Apartment {_number(rng, 40)}",
+                    f"Unit {_number(rng, 40)}",
+                    f"{rng.choice(WORDS_EN)} {rng.choice(('House', 'Cottage', 'Farm', 'Court', 'Lodge'))}",
+                    f"Studio {_number(rng, 40)}",
+                    "The Old Rectory",
+                )
+            )
+            + rng.choice((", ", "\n", " "))
+            + text
+        )
     if rng.random() < 0.75:
         text += rng.choice((", ", ", ", "\n", " ")) + rng.choice(CITIES_UK)
         if rng.random() < 0.8:
-            text += rng.choice((", ", " ", "\n", " ")) + f"{rng.choice(('LS', 'B', 'M', 'SW', 'N', 'E', 'EH', 'G', 'CF', 'BS', 'NE', 'L', 'SE', 'W', 'RG', 'BT', 'CB', 'OX'))}{rng.randrange(1, 30)} {rng.randrange(1, 10)}{rng.choice('ABDEFGHJLNPQRSTUWXYZ')}{rng.choice('ABDEFGHJLNPQRSTUWXYZ')}"
+            text += (
+                rng.choice((", ", " ", "\n", " "))
+                + f"{rng.choice(('LS', 'B', 'M', 'SW', 'N', 'E', 'EH', 'G', 'CF', 'BS', 'NE', 'L', 'SE', 'W', 'RG', 'BT', 'CB', 'OX'))}{rng.randrange(1, 30)} {rng.randrange(1, 10)}{rng.choice('ABDEFGHJLNPQRSTUWXYZ')}{rng.choice('ABDEFGHJLNPQRSTUWXYZ')}"
+            )
     return text
 
 
@@ -247,18 +616,38 @@ def foreign(rng: Rng) -> str:
     person = Person(rng, "en")
     street = rng.choice((
         lambda: f"{rng.choice(('Rue', 'rue', 'Avenue', 'Boulevard', 'Place', 'Chemin', 'Quai'))} {rng.choice(('de la ', 'du ', 'de ', 'des ', ''))}{person.lasts[0]}", lambda: f"{rng.choice(('Via', 'Viale', 'Piazza', 'Corso', 'Vicolo'))} {person.lasts[0]}",
-        lambda: person.lasts[0] + rng.choice(("straße", "strasse", "weg", "str.", "gasse", "allee", "platz", "gade", "vej", "gatan", "vägen", "straat", "laan", "katu", "utca", "veien", "vænget", "ova", "ovo", "ska")), lambda: f"{rng.choice(('ul.', 'ulica', 'al.', 'os.', 'út', 'ulice'))} {person.lasts[0]}",
-        lambda: f"{rng.choice(('Rua', 'Avenida', 'Travessa', 'Praça', 'Alameda', 'Quinta', 'R.'))} {rng.choice(('de ', 'do ', 'da ', 'dos ', ''))}{person.lasts[0]}", lambda: f"{rng.choice(('Jalan', 'Jl.', 'Calle', 'C/', 'Ctra. de', 'Paseo'))} {person.lasts[0]}",
+        lambda: person.lasts[0] + rng.choice(GLUED_ROADS),
+        lambda: f"{rng.choice(('ul.', 'ulica', 'al.', 'os.', 'út', 'ulice'))} {person.lasts[0]}",
+        lambda: f"{rng.choice(PORTUGUESE_ROADS)} {rng.choice(('de ', 'do ', 'da ', 'dos ', ''))}{person.lasts[0]}",
+        lambda: f"{rng.choice(('Jalan', 'Jl.', 'Calle', 'C/', 'Ctra. de', 'Paseo'))} {person.lasts[0]}",
         lambda: f"{person.lasts[0]} {rng.choice(SUFFIXES_EN)}", lambda: f"{person.firsts[0]} {rng.choice(SUFFIXES_EN)}",
     ))()  # fmt: skip
-    text = rng.choice((f"{rng.randrange(1, 99999)} {street} {_number(rng, 300)}", f"{street} {_number(rng, 300)}", f"{_number(rng, 999)} {street}", f"{rng.randrange(1, 99999)} {street}", f"{street}, {_number(rng, 99)}"))
+    text = rng.choice(
+        (
+            f"{rng.randrange(1, 99999)} {street} {_number(rng, 300)}",
+            f"{street} {_number(rng, 300)}",
+            f"{_number(rng, 999)} {street}",
+            f"{rng.randrange(1, 99999)} {street}",
+            f"{street}, {_number(rng, 99)}",
+        )
+    )
     if rng.random() < 0.35:
-        text += rng.choice((" ", "\n", "\n ", ", ")) + rng.choice((f"Apt. {rng.randrange(1, 999):03d}", f"Suite {rng.randrange(1, 999):03d}"))
+        text += rng.choice((" ", "\n", "\n ", ", ")) + rng.choice(
+            (f"Apt. {rng.randrange(1, 999):03d}", f"Suite {rng.randrange(1, 999):03d}")
+        )
     if rng.random() < 0.6:
         city = rng.choice((invented(rng), person.lasts[-1], rng.choice(CITIES_EN), rng.choice(CITIES_ES)))
         text += rng.choice((", ", "\n", "\n ", " ")) + city
         if rng.random() < 0.6:
-            text += rng.choice((f" {rng.randrange(1000, 99999)}", f", {rng.choice(STATES)} {rng.randrange(1000, 99999):05d}", f", {rng.choice(COUNTRIES)} {rng.randrange(1000, 99999)}", f"\n{rng.choice(COUNTRIES)} {rng.randrange(1000, 99999)}", f", {rng.choice(COUNTRIES)}"))
+            text += rng.choice(
+                (
+                    f" {rng.randrange(1000, 99999)}",
+                    f", {rng.choice(STATES)} {rng.randrange(1000, 99999):05d}",
+                    f", {rng.choice(COUNTRIES)} {rng.randrange(1000, 99999)}",
+                    f"\n{rng.choice(COUNTRIES)} {rng.randrange(1000, 99999)}",
+                    f", {rng.choice(COUNTRIES)}",
+                )
+            )
     return text
 
 
@@ -278,77 +667,100 @@ def birth_date(rng: Rng, language: str) -> str:
     months = numbers.MONTHS_ES if language == "es" else numbers.MONTHS_EN
     name = months[month - 1]
     if language == "es":
-        return rng.choice((f"{day} de {name} de {year}", f"{day} de {name} del {year}", f"{day:02d}/{month:02d}/{year}", f"{day}/{month}/{year % 100:02d}", f"{day:02d}-{month:02d}-{year}", f"{year}-{month:02d}-{day:02d}", f"{day} {name[:3]} {year}", f"{day:02d}.{month:02d}.{year}", f"{name} {day} de {year}", f"{day} {name} {year}"))
-    return rng.choice((f"{name} {day}, {year}", f"{name} {day} {year}", f"{month}/{day}/{year}", f"{month:02d}/{day:02d}/{year % 100:02d}", f"{day} {name} {year}", f"{name[:3]} {day}, {year}", f"{year}-{month:02d}-{day:02d}", f"{month:02d}-{day:02d}-{year}", f"{name} {day}th, {year}", f"{day}th of {name} {year}"))
+        return rng.choice(
+            (
+                f"{day} de {name} de {year}",
+                f"{day} de {name} del {year}",
+                f"{day:02d}/{month:02d}/{year}",
+                f"{day}/{month}/{year % 100:02d}",
+                f"{day:02d}-{month:02d}-{year}",
+                f"{year}-{month:02d}-{day:02d}",
+                f"{day} {name[:3]} {year}",
+                f"{day:02d}.{month:02d}.{year}",
+                f"{name} {day} de {year}",
+                f"{day} {name} {year}",
+            )
+        )
+    return rng.choice(
+        (
+            f"{name} {day}, {year}",
+            f"{name} {day} {year}",
+            f"{month}/{day}/{year}",
+            f"{month:02d}/{day:02d}/{year % 100:02d}",
+            f"{day} {name} {year}",
+            f"{name[:3]} {day}, {year}",
+            f"{year}-{month:02d}-{day:02d}",
+            f"{month:02d}-{day:02d}-{year}",
+            f"{name} {day}th, {year}",
+            f"{day}th of {name} {year}",
+        )
+    )
 
 
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(one.strip() for one in text.replace("\n", " ").split(";") if one.strip())
-
-
-SAINTS = _split("San José; San Antonio; Santa Bárbara; San Martín; Santa Ana; San Luis; San Juan; Santa Teresa; San Francisco; Santa Rosa; San Isidro; San Rafael; Santa Lucía; San Miguel; San Fernando; Santa Inés; San Pedro; Santa Mónica; San Nicolás; Santo Domingo; San Ignacio; Santa Cruz; San Vicente; Santa Isabel; San Carlos")  # fmt: skip
-HEROES = _split("""Simón Bolívar; Benito Juárez; Insurgentes Sur; Reforma; 5 de Mayo; 16 de Septiembre; Francisco I. Madero; Emiliano Zapata; Hidalgo; Morelos; Cervantes; Colón; Velázquez; Goya; Alcalá;
-Serrano; Príncipe de Vergara; Castellana; Diagonal; Aragón; Corrientes; Rivadavia; 9 de Julio; San Martín; O'Higgins; Pizarro; Arequipa; Javier Prado; Gran Vía; Mayor; Real; de la Constitución; Universidad; Revolución;
-Lázaro Cárdenas; Niños Héroes; Álvaro Obregón; Vasco de Quiroga; López Mateos; Juan Pablo II; José Martí; Miguel Hidalgo; Doctor Fleming; Ramón y Cajal; del Ejército; de América; Colonia Juárez; Miguel de Cervantes""")  # fmt: skip
-WORDS_ES = _split("""Olivos; Pinos; Robles; Cedros; Rosas; Flores; Palmas; Naranjos; Jardines; Esperanza; Paz; Libertad; Sol; Luna; Estrella; Mirador; Prado; Campo; Fuente; Río; Puente; Iglesia; Molino; Castillo; Torre; Sauces; Girasoles;
-Acacias; Álamos; Nogales; Ceiba; Colina; Loma; Sierra; Valle; Bosque; Laureles; Arrayanes; Independencia; Victoria; Primavera; Granada; Alameda; Rosales; Encinos; Fresnos; Hacienda; Pradera; Cumbre; Playa; Palmera; Manantial; Delicias""")  # fmt: skip
-QUARTERS = _split("""Kennedy; Chapinero; Teusaquillo; Suba; Engativá; Bosa; Fontibón; Usaquén; Cedritos; El Poblado; Laureles; Belén; Manrique; Robledo; La Floresta; Restrepo; Ciudad Jardín; Prado; Boston; Bocagrande; Manga; Cabecera; La Victoria; Galerías;
-Modelia; Santa Isabel; Venecia; Quirigua; Roma Norte; Condesa; Polanco; Narvarte; Del Valle; Doctores; Juárez; Centro; Portales; Lindavista; Chapalita; Providencia; Las Águilas; Obrera; El Recreo; La Enea; Palermo; Versalles; Granada;
-La Flora; El Ingenio; Alfonso López; Antonio Nariño; Jorge Eliécer Gaitán; Policarpa; Simón Bolívar; Santander; Marsella; Villa Luz; Castilla; Timiza; Tunal; Ciudad Bolívar; Aranjuez; Buenos Aires; Guayabal; Envigado; Los Caobos""")  # fmt: skip
-CITIES_ES = _split("""Bogotá; Medellín; Cali; Barranquilla; Cartagena; Bucaramanga; Pereira; Manizales; Ibagué; Cúcuta; Neiva; Pasto; Villavicencio; Santa Marta; Armenia; Popayán; Tunja; Montería; Sincelejo; Soacha; Envigado; Bello; Palmira; Zipaquirá; Chía;
-Girardot; Yopal; Riohacha; Quibdó; Valledupar; Facatativá; Madrid; Sevilla; Lima; Quito; Guayaquil; Buenos Aires; Santiago; Rosario; San Juan de Pasto; San Gil; La Paz; Guadalajara; Monterrey; Puebla; León; Mérida; Toluca; Córdoba; Santander""")  # fmt: skip
-CITIES_MX = _split("CDMX; Ciudad de México; Guadalajara, Jal.; Monterrey, N.L.; Puebla, Pue.; Mérida, Yucatán; Querétaro; León, Gto.; Toluca; Tijuana, B.C.; Benito Juárez, CDMX; Zapopan, Jalisco; Alcaldía Coyoacán; Cuauhtémoc, CDMX; Naucalpan, Edo. Méx.; Cancún")  # fmt: skip
-CITIES_SPAIN = _split("Madrid; Barcelona; Valencia; Sevilla; Zaragoza; Málaga; Murcia; Palma; Bilbao; Alicante; Córdoba; Valladolid; Vigo; Gijón; Granada; A Coruña; Vitoria; Elche; Oviedo; Getafe; Móstoles; Alcalá de Henares; Leganés; Santander; Pamplona; Burgos; León")  # fmt: skip
-CITIES_EN = _split("""New York; Los Angeles; Chicago; Houston; Phoenix; Philadelphia; San Antonio; San Diego; Dallas; San Jose; Austin; Jacksonville; Fort Worth; Columbus; Charlotte; Indianapolis; Seattle; Denver; Boston; Nashville; Detroit; Portland; Memphis;
-Las Vegas; Louisville; Baltimore; Milwaukee; Albuquerque; Tucson; Fresno; Sacramento; Atlanta; Miami; Oakland; Tampa; Orlando; Cleveland; Springfield; Greenville; Franklin; Clinton; Madison; Marion; Salem; Georgetown; Auburn; Jackson; Lincoln; Arlington;
-Brooklyn; Bronx; Santa Fe; St. Louis; Little Rock; Baton Rouge; Raleigh; Richmond; Buffalo; Newark; Wilmington; Savannah""")  # fmt: skip
-CITIES_UK = _split("London; Leeds; Bristol; Manchester; Birmingham; Liverpool; Edinburgh; Glasgow; Cardiff; Sheffield; Nottingham; York; Bath; Oxford; Cambridge; Reading; Norwich; Derby; Exeter; Belfast; Croydon; Luton; Swindon; Hove; Stockport")  # fmt: skip
-WORDS_EN = _split("""Main; Oak; Maple; Cedar; Pine; Elm; Washington; Lake; Hill; Park; Church; Spring; River; Sunset; Highland; Forest; Meadow; Ridge; Willow; Walnut; Chestnut; Cherry; Birch; Lincoln; Jefferson; Franklin; Madison; Center; Mill; Broad; High; Market;
-Union; Water; Court; Pleasant; Prospect; Valley; Victoria; King; Queen; Station; Green; Manor; Mulberry; Magnolia; Peachtree; Harbor; Ocean; Bay; Liberty; Canyon; Eagle; Fox; Deer; Rose; Holly; Acacia; Orchard; Stone; Silver; Golden; Summit; Northern""")  # fmt: skip
-ENDINGS_EN = _split("Creek; Hill; Hollow; Ridge; Run; Grove; Park; Meadows; Valley; Springs; Lake; Point; Bend; Farm; Crest")
-SUFFIXES_EN = _split("""Street; St; St; Avenue; Ave; Ave; Road; Rd; Drive; Dr; Lane; Ln; Court; Ct; Boulevard; Blvd; Way; Place; Pl; Circle; Cir; Terrace; Trail; Parkway; Pkwy; Highway; Square; Loop; Run; Path; Row; Crossing; Pike; Alley; Burgs; Fork; Forks; Plaza; Junction;
-Heights; Mill; Landing; Cove; Ridge; Point; Station; Meadow; Spur; Walk; Ter; Pass; Trl; Xing; Bend""")  # fmt: skip
-STATES = _split("AL; AK; AZ; AR; CA; CO; CT; DE; FL; GA; HI; ID; IL; IN; IA; KS; KY; LA; ME; MD; MA; MI; MN; MS; MO; MT; NE; NV; NH; NJ; NM; NY; NC; ND; OH; OK; OR; PA; RI; SC; SD; TN; TX; UT; VT; VA; WA; WV; WI; WY; DC; PR; QC; AP")  # fmt: skip
-STATE_NAMES = _split("Texas; California; Florida; Ohio; Georgia; New York; Illinois; Michigan; Virginia; Arizona; Tennessee; Maryland; Colorado; North Carolina; Nevada; Oregon; Alabama; Kentucky; Louisiana; New Jersey; Pennsylvania; Washington; Missouri")  # fmt: skip
-COUNTRIES = _split("Spain; France; Italy; Norway; Sweden; Denmark; Germany; Austria; Hungary; Czech Republic; Poland; Slovenia; Portugal; Belgium; Netherlands; Finland; Tunisia; Cyprus; Croatia; Brazil; Australia; Switzerland; Iceland; Canada; Estonia; United States")  # fmt: skip
-BANKS = {
-    "es": _split("""Bancolombia; Davivienda; BBVA; Banco de Bogotá; Banco de Occidente; Banco Popular; AV Villas; Banco Caja Social; Scotiabank Colpatria; Itaú; Banco Falabella; Nequi; Daviplata; Nubank; Nu; Lulo Bank; RappiPay; Banco Agrario; Banco Pichincha; Bancoomeva; Finandina; Serfinanza;
-    Santander; CaixaBank; La Caixa; Sabadell; Bankinter; Unicaja; Kutxabank; Abanca; Ibercaja; Banamex; Citibanamex; Banorte; Banco Azteca; Bancoppel; HSBC; Inbursa; Scotiabank; BCP; Interbank; Banco de Chile; Banco Estado; Banco Nación; Galicia; Macro; Mercado Pago; Seguros Bolívar; Sura; Suramericana;
-    Mapfre; Positiva; Colpensiones; Porvenir; Protección; Colfondos; Skandia; Datacrédito; TransUnion; Cifin; Experian; Compensar; Colsubsidio; Cafam; Confiar; Coomeva; Cooperativa Juriscoop; Cofincafé; Fincomercio; Tuya; Alkosto; Addi; Sistecrédito; Credivalores; Juriscoop; Banco W; Mibanco; Bancamía; Crezcamos;
-    Fondo Nacional del Ahorro; FNA; Icetex; Movii; Dale; Powwi; Global66; Western Union; MoneyGram; Efecty; Baloto; PayPal; Wompi; PSE; Visa; Mastercard; American Express; Diners Club; Codensa; Liberty Seguros; Allianz; AXA Colpatria; Seguros del Estado; La Previsora; Metlife; Cardif; Banco Santander de Negocios; Banco Mundo Mujer"""),
-    "en": _split("""Wells Fargo; Chase; Bank of America; Citibank; Capital One; Discover; US Bank; PNC; TD Bank; Truist; Ally; Ally Bank; Synchrony; Synchrony Bank; American Express; Barclays; HSBC; Navient; Nelnet; Sallie Mae; Great Lakes; Experian; Equifax; TransUnion; Transunion; Equifax Inc; Midland Credit;
-    Midland Funding; Portfolio Recovery; LVNV Funding; Cavalry; Ocwen; Nationstar; Mr. Cooper; Rocket Mortgage; Quicken Loans; Lakeview; Freedom Mortgage; PennyMac; Caliber; Shellpoint; Select Portfolio; Santander Consumer; Carrington; PayPal; Venmo; Zelle; Cash App; Coinbase; Robinhood; Chime; Varo; Credit Karma; Credit One;
-    JP Morgan; JPMorgan Chase; Goldman Sachs; Morgan Stanley; Charles Schwab; Edward Jones; Fidelity; Merrill Lynch; Navy Federal; USAA; Citizens; Regions; Fifth Third; KeyBank; Huntington; M&T Bank; BB&T; SunTrust; Comenity; Comenity Bank; Bank of the West; First Premier; Lending Club; Upstart; SoFi; Avant; OneMain; Western Union;
-    MoneyGram; Green Dot; NetSpend; Lloyds; Halifax; NatWest; Monzo; Revolut; Nationwide; Santander; Innovis; LexisNexis; Early Warning; ChexSystems; Enhanced Recovery; Convergent; Aargon; IC System; Diversified Consultants; Jefferson Capital; Resurgent; Radius; CBE Group; Transworld Systems; Stellar Recovery; Conn's; Marcus"""),
-}  # fmt: skip
-SHOPS = {
-    "es": _split("""Éxito; Carulla; Jumbo; Alkosto; Falabella; Homecenter; Olímpica; Ara; D1; Tiendas D1; Justo y Bueno; Makro; Cencosud; Zara; Arturo Calle; Mario Hernández; Vélez; Juan Valdez; Crepes y Waffles; El Corral; Frisby; Kokoriko; Rappi; Uber; Didi; Mercado Libre; Amazon; Netflix; Spotify; Claro; Movistar; Tigo; Wom; ETB;
-    Avianca; Latam; Satena; Wingo; Viva Air; Despegar; Booking; Airbnb; Cinemark; Cine Colombia; Smart Fit; Bodytech; Terpel; Texaco; Primax; El Corte Inglés; Mercadona; Carrefour; Lidl; Liverpool; Palacio de Hierro; Oxxo; Soriana; Chedraui; Coppel; Elektra; Walmart; Bodega Aurrerá; Sanborns; Sears; Farmatodo; Cruz Verde; La Rebaja;
-    Drogas La Rebaja; Colsanitas; Sanitas; Nueva EPS; Compensar; Pepe Ganga; Panamericana; Librería Nacional; Studio F; Koaj; Tennis; Leonisa; Ripley; Paris; Saga Falabella; Dollarcity; Ktronix; Flamingo; Adidas; Nike; Calvin Klein; Tommy Hilfiger; Carolina Herrera; Hugo Boss; Louis Vuitton; Mango; Massimo Dutti; Pedro Gómez S.A.S."""),
-    "en": _split("""Walmart; Target; Home Depot; Lowe's; Best Buy; Amazon; Costco; Kohl's; Macy's; JCPenney; JC Penney; Sears; Nordstrom; Dillard's; Kroger; Publix; Safeway; Trader Joe's; Whole Foods; Wendy's; McDonald's; Starbucks; Subway; Burger King; Chick-fil-A; Uber; Lyft; DoorDash; Netflix; Hulu; Spotify; Apple; Google; Microsoft;
-    AT&T; Verizon; T-Mobile; Sprint; Comcast; Xfinity; Spectrum; Delta; United; Southwest; American Airlines; Marriott; Hilton; Airbnb; Expedia; Ticketmaster; GameStop; AutoZone; Jiffy Lube; Shell; Exxon; Chevron; CVS; Walgreens; Rite Aid; Ross; TJ Maxx; Marshalls; Burlington; Victoria's Secret; Kay Jewelers; Zales; Ashley Furniture;
-    Aaron's; Rent-A-Center; Conn's; Ethan Allen; Tommy Hilfiger; Calvin Klein; Ralph Lauren; Michael Kors; Kate Spade; Brooks Brothers; Johnson & Johnson; Harley Davidson; Jack in the Box; Papa John's; Domino's; Tesco; Sainsbury's; Marks & Spencer; John Lewis; Boots; Argos; Currys; eBay; Etsy; Wayfair; Chewy; Roblox; Steam; Hobby Lobby"""),
-}  # fmt: skip
-LAWS = {
-    "es": _split("Ley 1480 de 2011; Ley 1328 de 2009; Ley 1266 de 2008; Ley 1581; ley de habeas data; Decreto 2555 de 2010; Circular Básica Jurídica; Constitución Política; Código de Comercio; Código Civil; Ley Borrón y Cuenta Nueva; Ley Dejen de Fregar; sentencia T-760; Estatuto del Consumidor; Ley 1755 de 2015; artículo 23; Ley de Servicios de Pago; Ley General de Consumidores"),
-    "en": _split("Fair Credit Reporting Act; FCRA; FDCPA; Fair Debt Collection Practices Act; Truth in Lending Act; Electronic Fund Transfer Act; Regulation E; Dodd-Frank Act; Gramm-Leach-Bliley Act; Glass-Steagall Act; 15 U.S.C. 1681; CARES Act; HIPAA; Sarbanes-Oxley; Section 609; RESPA; Garn-St Germain Act; Consumer Credit Act; Metro 2; Privacy Act of 1974; Servicemembers Civil Relief Act"),
-}  # fmt: skip
-PRODUCTS = {
-    "es": _split("Visa Oro; MasterCard Black; Tarjeta Platinum; Cuenta Ahorro Fácil; Libre Inversión; Crédito Hipotecario; Rotativo; CDT; Cuenta Nómina; Leasing Habitacional; Visa Infinite; Tarjeta Joven; Ahorro a la Mano; CrediExpress; Seguro de Vida; Seguro Todo Riesgo; Fondo Esparta; Tarjeta Éxito; Cuenta Pensión; crédito de vehículo; Débito Clásica; Mastercard Gold"),
-    "en": _split("Platinum Rewards; Freedom Unlimited; Sapphire Preferred; Cash Rewards; Quicksilver; Venture One; Double Cash; Blue Cash; Way2Save; Total Checking; Auto Loan; Home Equity; Money Market; Signature Visa; Secured Mastercard; Gold Card; Parent PLUS; Credit Builder; Prime Visa; Care Credit; Bill Me Later; First Progress"),
-}  # fmt: skip
-COMPANIES_AFTER = {
-    "es": _split("{L} y Asociados; Hermanos {L} SAS; Inversiones {L} S.A.S.; Ferretería {L}; Constructora {L}; Notaría 23; Inmobiliaria {L} & {L}; Autos {L} Ltda; Clínica {F} {L}; Colegio {F} {L}; Cobranzas Integrales; Fundación {F} {L}; Grupo {L}; Almacenes {L}; Transportes {L} S.A.; Panadería La {F}; Supermercado {L}; Laboratorios {L}; Consultorio {L}; Comercializadora {F} SAS"),
-    "en": _split("{L} & Associates; {L} and Sons; {L}, {L} & {L} LLP; {L} Law Firm; {L} Motors; {L} Brothers Inc; {L} Construction LLC; The {L} Group; {L} Recovery Services; {F}'s Auto Repair; {L} Realty; {L} Bank; {L} Toyota; {L} Ford; {L} Elementary; {F} {L} Foundation; Law Offices of {L} & {L}; {L}-{L}; {L} Inc; {L} PLC; {L} Ltd; {L} Financial; {L} Insurance; {L} Mortgage; {L} Collections"),
-}  # fmt: skip
+WORDS = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+SAINTS = tuple(WORDS["saints"])
+HEROES = tuple(WORDS["heroes"])
+WORDS_ES = tuple(WORDS["words_es"])
+QUARTERS = tuple(WORDS["quarters"])
+CITIES_ES = tuple(WORDS["cities_es"])
+CITIES_MX = tuple(WORDS["cities_mx"])
+CITIES_SPAIN = tuple(WORDS["cities_spain"])
+CITIES_EN = tuple(WORDS["cities_en"])
+CITIES_UK = tuple(WORDS["cities_uk"])
+WORDS_EN = tuple(WORDS["words_en"])
+ENDINGS_EN = tuple(WORDS["endings_en"])
+SUFFIXES_EN = tuple(WORDS["suffixes_en"])
+STATES = tuple(WORDS["states"])
+STATE_NAMES = tuple(WORDS["state_names"])
+COUNTRY_ROADS = tuple(WORDS["country_roads"])
+GLUED_ROADS = tuple(WORDS["glued_roads"])
+PORTUGUESE_ROADS = tuple(WORDS["portuguese_roads"])
+COUNTRIES = tuple(WORDS["countries"])
+BANKS = WORDS["banks"]
+SHOPS = WORDS["shops"]
+LAWS = WORDS["laws"]
+PRODUCTS = WORDS["products"]
+COMPANIES_AFTER = WORDS["companies"]
 MONTHS = {"es": numbers.MONTHS_ES, "en": numbers.MONTHS_EN}
 
 
 def branch(rng: Rng, language: str) -> str:
     """Return where a branch is: a street or a quarter, which is nobody's address."""
     if language == "es":
-        return rng.choice((f"la calle {_number(rng)}", f"la Calle {_number(rng)}", f"la carrera {_number(rng)}", f"la {_number(rng)}", f"la {_number(rng)} con {_number(rng)}", f"la carrera {_number(rng)} con calle {_number(rng)}", f"la avenida {rng.choice(HEROES)}", f"la Avenida {rng.choice(WORDS_ES)}", quarter(rng), quarter(rng), f"el centro comercial {quarter(rng)}", f"Plaza {rng.choice(SAINTS)}", rng.choice(CITIES_ES), "Unicentro", f"la calle {rng.choice(HEROES)}", f"Av. {rng.choice(HEROES)}"))
-    return rng.choice((f"{rng.choice(WORDS_EN)} {rng.choice(('Street', 'Ave', 'Avenue', 'Road', 'Blvd', 'St'))}", f"{_number(rng)}th Street", f"{_number(rng)}th and {rng.choice(WORDS_EN)}", rng.choice(CITIES_EN), f"{Person(rng, 'en').lasts[0]} {rng.choice(('Road', 'Avenue', 'Street', 'Plaza', 'Mall'))}", f"the corner of {rng.choice(WORDS_EN)} and {rng.choice(WORDS_EN)}", f"Route {_number(rng)}", "Broadway", f"{rng.choice(WORDS_EN)} Mall", "downtown"))
+        return rng.choice(
+            (
+                f"la calle {_number(rng)}",
+                f"la Calle {_number(rng)}",
+                f"la carrera {_number(rng)}",
+                f"la {_number(rng)}",
+                f"la {_number(rng)} con {_number(rng)}",
+                f"la carrera {_number(rng)} con calle {_number(rng)}",
+                f"la avenida {rng.choice(HEROES)}",
+                f"la Avenida {rng.choice(WORDS_ES)}",
+                quarter(rng),
+                quarter(rng),
+                f"el centro comercial {quarter(rng)}",
+                f"Plaza {rng.choice(SAINTS)}",
+                rng.choice(CITIES_ES),
+                "Unicentro",
+                f"la calle {rng.choice(HEROES)}",
+                f"Av. {rng.choice(HEROES)}",
+            )
+        )
+    return rng.choice(
+        (
+            f"{rng.choice(WORDS_EN)} {rng.choice(('Street', 'Ave', 'Avenue', 'Road', 'Blvd', 'St'))}",
+            f"{_number(rng)}th Street",
+            f"{_number(rng)}th and {rng.choice(WORDS_EN)}",
+            rng.choice(CITIES_EN),
+            f"{Person(rng, 'en').lasts[0]} {rng.choice(('Road', 'Avenue', 'Street', 'Plaza', 'Mall'))}",
+            f"the corner of {rng.choice(WORDS_EN)} and {rng.choice(WORDS_EN)}",
+            f"Route {_number(rng)}",
+            "Broadway",
+            f"{rng.choice(WORDS_EN)} Mall",
+            "downtown",
+        )
+    )
 
 
 def plain(rng: Rng, language: str, slot: str) -> str:
@@ -361,7 +773,11 @@ def plain(rng: Rng, language: str, slot: str) -> str:
         return text
     makers: dict[str, Callable[[], str]] = {
         "bank": lambda: rng.choice(BANKS[language]),
-        "app": lambda: rng.choice(("Nequi", "Daviplata", "PSE", "Bizum", "SPEI") if language == "es" else ("Zelle", "Venmo", "Cash App", "PayPal", "wire")),
+        "app": lambda: rng.choice(
+            ("Nequi", "Daviplata", "PSE", "Bizum", "SPEI")
+            if language == "es"
+            else ("Zelle", "Venmo", "Cash App", "PayPal", "wire")
+        ),
         "shop": lambda: rng.choice(SHOPS[language]),
         "law": lambda: rng.choice(LAWS[language]),
         "prod": lambda: rng.choice(PRODUCTS[language]),
@@ -369,7 +785,9 @@ def plain(rng: Rng, language: str, slot: str) -> str:
         "month": lambda: rng.choice(MONTHS[language]),
         "branch": lambda: branch(rng, language),
         "street": lambda: rng.choice((_number(rng), rng.choice(HEROES), f"{_number(rng)} con {_number(rng)}")),
-        "barrio": lambda: rng.choice((quarter(rng), person.lasts[0], f"{person.firsts[0]} {person.lasts[0]}", rng.choice(SAINTS))),
+        "barrio": lambda: rng.choice(
+            (quarter(rng), person.lasts[0], f"{person.firsts[0]} {person.lasts[0]}", rng.choice(SAINTS))
+        ),
         "date": lambda: numbers.day(rng, language)[0],
         "time": lambda: f"{rng.randrange(24)}:{rng.randrange(60):02d}",
         "amt": lambda: numbers.amount(rng, language)[0],

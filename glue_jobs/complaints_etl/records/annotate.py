@@ -10,7 +10,6 @@ import gc
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -21,7 +20,7 @@ from complaints_etl.minhash import signature
 from complaints_etl.records.identifiers import carried as redact_carried
 from complaints_etl.records.labels import LabelMap
 from complaints_etl.redaction import PREFIXES, Redacted, redact, redact_and_list
-from complaints_etl.redaction.scanner import ScannedText, prefix_index
+from complaints_etl.redaction.scanner import prefix_index
 from complaints_etl.text.blank import is_blank
 from complaints_etl.text.cleaning import clean_cell, clean_text
 from complaints_etl.text.language import UNDETERMINED, identify_language
@@ -128,7 +127,16 @@ def _annotate_batch(raw: pa.RecordBatch, options: AnnotationOptions) -> pa.Recor
     received = columns["received_at"].cast(pa.date32()).to_pylist()
     redacted = redact_and_list(scanned)
     for row, text, without, day in zip(rows, scanned, redacted, received, strict=True):
-        row.update(_read_text(text, without, day, products, channels, options))
+        extracted = entities.extract(
+            text,
+            language=(identified := identify_language(text.text))[0],
+            received=day,
+            products=products,
+            channels=channels,
+            salt=options.salt,
+            references=without[2],
+        )
+        row.update(_described(without, identified, extracted, options))
         # Only labelled rows are split, so only they need a group of near-copies.
         row["signature"] = None if row["label"] is None else signature(row["text"])
     carried = _redact_values(columns["carried_raw"])
@@ -182,26 +190,12 @@ def _check(row: tuple[str | None, ...], options: AnnotationOptions) -> dict[str,
     }
 
 
-def _read_text(
-    text: ScannedText,
-    without: Redacted,
-    received: date | None,
-    products: entities.Names,
-    channels: entities.Names,
-    options: AnnotationOptions,
+def _described(
+    without: Redacted, identified: tuple[str, float], extracted: entities.Entities, options: AnnotationOptions
 ) -> dict[str, Any]:
     """Return the redacted text, its language, entities, tokens, and how many values were redacted."""
-    language, confidence = identify_language(text.text)
-    redacted, counts, references = without
-    extracted = entities.extract(
-        text,
-        language=language,
-        received=received,
-        products=products,
-        channels=channels,
-        salt=options.salt,
-        references=references,
-    )
+    redacted, counts, _ = without
+    language, confidence = identified
     return {
         "text": redacted,
         "characters": len(redacted),

@@ -18,9 +18,7 @@ _PERSONAL_COLUMN = re.compile(
 )
 
 
-_IMPERSONAL = {
-    section: re.compile(rf"\b(?:{LEXICON.pattern(section, 'not_near')})\b") for section in ("names", "streets")
-}
+_IMPERSONAL = {section: re.compile(rf"\b(?:{LEXICON.pattern(section, 'not_near')})\b") for section in ("names", "streets")}
 # Columns of which each cell is personal as a whole, by the words in their names.
 _WHOLE = (
     ("BIRTH_DATE", re.compile(rf"\b(?:{LEXICON.pattern('birth', 'column')})\b"), None),
@@ -62,7 +60,9 @@ def _kind_of(column: str) -> str:
     """Return the kind of personal data that each cell of a column is, "" if its name does not say so."""
     words = _words_of(column)
     for kind, names, impersonal in _WHOLE:
-        if (names.match(words) if impersonal is None and kind == "NAME" else names.search(words)) and not (impersonal and impersonal.search(words)):
+        if (names.match(words) if impersonal is None and kind == "NAME" else names.search(words)) and not (
+            impersonal and impersonal.search(words)
+        ):
             return kind
     return ""
 

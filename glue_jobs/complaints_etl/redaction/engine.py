@@ -26,6 +26,7 @@ _KEYWORD = re.compile(
 _ANY_WORD = re.compile(rf"(?i){_WORD_BEGINS}(?:{LEXICON.pattern('any_number')})\Z")
 _LONGEST_KEYWORD = 16  # and the character before it
 _DASH = re.compile("(?<=\\d)[\u2010-\u2015\u2212](?=\\d)")  # typographic dashes; rules know the one of keyboards
+_PLACEHOLDER = re.compile(r"<([A-Z_]+)>")
 _TWO_NUMBERS = re.compile(r"(?<=\d{7})/(?=\d{7})")
 
 
@@ -57,8 +58,11 @@ def redact_and_list(texts: Sequence[str | ScannedText], *, alone: bool = True, p
         if people:
             text, counts, references = results[place]
             for span in people:
-                counts[span.type] = counts.get(span.type, 0) + 1 - text.count("<ADDRESS>", span.start, span.end)
-            results[place] = _replace(text, people)[0], counts, references
+                for kind in _PLACEHOLDER.findall(text, span.start, span.end):
+                    counts[kind] -= 1
+                counts[span.type] = counts.get(span.type, 0) + 1
+            left = {kind: count for kind, count in counts.items() if count}
+            results[place] = _replace(text, people)[0], left, references
     return results
 
 

@@ -15,6 +15,7 @@ from complaints_etl.redaction.kinds import (
     codes,
     email,
     identity,
+    names,
     network,
     passwords,
     phones,
@@ -23,7 +24,22 @@ from complaints_etl.redaction.kinds import (
 )
 from complaints_etl.redaction.rule import Rule
 
-KINDS = (network, email, answers, spelled, passwords, accounts, cards, identity, phones, references, codes, birth, addresses)
+KINDS = (
+    network,
+    email,
+    answers,
+    spelled,
+    passwords,
+    accounts,
+    cards,
+    identity,
+    phones,
+    references,
+    codes,
+    birth,
+    addresses,
+    names,
+)
 ORDER = (
     "URL query",
     "URL query without scheme",
@@ -86,6 +102,7 @@ ORDER = (
     "password in “ quotes",
     "secret before keyword",
     "reference in a list",
+    "name after keyword",
 )
 
 

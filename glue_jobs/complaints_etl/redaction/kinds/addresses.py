@@ -16,7 +16,9 @@ _WAYS = r"calles?|cll?e?|carreras?|cra|kra?|cr|k|avenida|avda?|ave?|diagonal|dia
 _SIDE = r"(?: ?(?:sur|norte|este|oeste|occidente)\b)?"
 _LETTERS = r" ?(?:[a-h]{1,2}\b)?(?: ?bis\b)?(?: ?[a-h]\b)?"
 _MARK = r" ?(?:#|n[°º]|n[uú]mero|n[uú]m\.?|nro\.?|no\.?|n\.?|-|–)? ?"
-_INSIDE = rf"(?:[ ,\-]{{1,3}}(?:{LEXICON.pattern('streets', 'inside')})\b\.? ?(?:n[o°º]\.? ?)?(?:\d{{1,5}}[a-z]?|[a-z])\b){{0,4}}"
+_INSIDE = (
+    rf"(?:[ ,\-]{{1,3}}(?:{LEXICON.pattern('streets', 'inside')})\b\.? ?(?:n[o°º]\.? ?)?(?:\d{{1,5}}[a-z]?|[a-z])\b){{0,4}}"
+)
 _PLACE = re.compile(
     rf"(?i)\b(?:{LEXICON.pattern('streets', 'places')})\b[^.!?\n<]{{0,12}}?(?:\s(?:de|en|del|la|el|on|at|in|the|ubicad[oa]|of))*\s\Z"
 )

@@ -84,5 +84,7 @@ def token_rows(token: str, firsts: Sequence[int], lasts: Sequence[int]) -> list[
 def gap_rows(gap: str) -> list[int]:
     """Return the rows of the features of what stands between two words."""
     plain = " ".join(gap.split(" ")) if "  " not in gap else re.sub(" +", " ", gap)
-    names = [f"g{plain[:6]}", f"f{plain[:1]}", f"l{plain[-1:]}", "n1" if "\n" in gap else "n0"] + [f"i{mark}" for mark in dict.fromkeys(plain) if mark not in " \n"][:4]
+    marks = [mark for mark in dict.fromkeys(plain) if mark not in " \n"][:4]
+    line = "n1" if "\n" in gap else "n0"
+    names = [f"g{plain[:6]}", f"f{plain[:1]}", f"l{plain[-1:]}", line, *(f"i{mark}" for mark in marks)]
     return [hashed(name) & (GAP_ROWS - 1) for name in names]

@@ -17,11 +17,12 @@ from complaints_etl.redaction.people.tagger import CLASSES, Tagger, Tags, tagger
 from complaints_etl.text.normalize import fold
 
 NAME, ADDRESS = CLASSES.index("NAME"), CLASSES.index("ADDRESS")
-# The least probability of a word that begins a span, and of one that continues it. In a cell, a label or an id nothing around helps.
-BEGINS = {"NAME": 0.55, "ADDRESS": 0.55, "ID_NUMBER": 0.6, "PHONE": 0.6}
-CONTINUES = 0.3
-_LEAST = min(BEGINS.values())
-_ALONE, _CERTAIN = 0.8, 0.95
+# The least probability of one word of a span, of its first word, and of the words that continue it. In a cell, a label or an id nothing around helps.
+BEGINS = {"NAME": 0.4, "ADDRESS": 0.45, "ID_NUMBER": 0.6, "PHONE": 0.6}
+LEADS = 0.3
+CONTINUES = {"NAME": 0.12, "ADDRESS": 0.25, "ID_NUMBER": 0.3, "PHONE": 0.3}
+_LEAST, _LEAST_KEPT = min(BEGINS.values()), min(CONTINUES.values())
+_SURE, _ALONE, _CERTAIN = 0.6, 0.8, 0.95
 # What may stand between two words of a value, and how many words without a tag.
 _JOINS = {
     "NAME": re.compile(r" {1,2}|\. ?|[\-'’]"),
@@ -32,9 +33,19 @@ _JOINS = {
 _SKIPS = {"NAME": 3, "ADDRESS": 3, "ID_NUMBER": 0, "PHONE": 0}
 _PARTICLES = frozenset(LEXICON.terms("names", "between"))
 _TITLES = frozenset(map(fold, LEXICON.sections["titles"]["words"]))
-_COMPANIES = re.compile(rf"(?i)(?:{LEXICON.pattern('banks')})")
-_ADDRESS_BESIDE = re.compile(r"<ADDRESS>[ ,.\-\n]{1,3}\Z")
-_ADDRESS_BEHIND = re.compile(r"[ ,.\-\n]{1,3}<ADDRESS>")
+_BANKS = re.compile(rf"(?i)(?:{LEXICON.pattern('banks')})")
+_COMPANIES = frozenset(map(fold, LEXICON.sections["companies"]["words"]))
+_NUMBERS = "ID_NUMBER|PHONE|REFERENCE|ACCOUNT"
+_NUMBER_BEFORE = re.compile(rf"<(?:{_NUMBERS})>[ .\-/]{{1,3}}\Z")
+_NUMBER_BEHIND = re.compile(rf"[ .\-/]{{1,3}}<(?:{_NUMBERS})>")
+# What a rule has replaced beside a span is part of the same value.
+_BEFORE = {
+    "ADDRESS": re.compile(r"<ADDRESS>[ ,.\-\n]{1,3}\Z"), "NAME": re.compile(r"<NAME> \Z"), "ID_NUMBER": _NUMBER_BEFORE, "PHONE": _NUMBER_BEFORE,
+}  # fmt: skip
+_BEHIND = {
+    "ADDRESS": re.compile(r"[ ,.\-\n]{1,3}<ADDRESS>"), "NAME": re.compile(r" <NAME>"), "ID_NUMBER": _NUMBER_BEHIND, "PHONE": _NUMBER_BEHIND,
+}  # fmt: skip
+_LONGEST_PLACEHOLDER = 16
 _WAYS = frozenset(map(fold, LEXICON.sections["streets"]["words"]))
 _LEAST_REPEATED = 4  # letters of a word that is looked for again
 
@@ -65,7 +76,7 @@ def _spans(reader: Tagger, text: str, tagged: Tags, prose: bool) -> list[Span]:
     personal = 1 - probabilities[:, 0]
     if personal.max() < _LEAST:
         return []
-    kept = np.flatnonzero(personal > CONTINUES).tolist()
+    kept = np.flatnonzero(personal > _LEAST_KEPT).tolist()
     words = chosen[kept].tolist()
     kinds = (probabilities[kept, 1:].argmax(axis=1) + 1).tolist()
     tags = {
@@ -87,12 +98,12 @@ def _joined(parts: list[str], tags: dict[int, tuple[str, float]]) -> Iterator[_T
     """Yield the spans of neighbouring words of one kind, of which one is certain."""
     current: _Tagged | None = None
     for word, (kind, probability) in tags.items():
-        if current and kind == current.kind and _continues(parts, kind, current.last, word):
+        if current and kind == current.kind and probability >= CONTINUES[kind] and _continues(parts, kind, current.last, word):
             current = _Tagged(kind, current.first, word, max(current.best, probability))
             continue
         if current and current.best >= BEGINS[current.kind]:
             yield current
-        current = _Tagged(kind, word, word, probability)
+        current = _Tagged(kind, word, word, probability) if probability >= LEADS else None
     if current and current.best >= BEGINS[current.kind]:
         yield current
 
@@ -106,7 +117,11 @@ def _continues(parts: list[str], kind: str, last: int, word: int) -> bool:
         return False
     skipped = parts[2 * last + 2 : 2 * word : 2]
     if kind == "NAME":
-        if parts[2 * last + 1].startswith(".") and len(parts[2 * last]) > 2 and parts[2 * last].lower() not in ("st", "ma", "jr", "sr"):
+        if (
+            parts[2 * last + 1].startswith(".")
+            and len(parts[2 * last]) > 2
+            and parts[2 * last].lower() not in ("st", "ma", "jr", "sr")
+        ):
             return False  # the end of a sentence; "J. Gil" and "Ma. Paz" are names
         return all(part.lower() in _PARTICLES for part in skipped)
     return True
@@ -116,7 +131,11 @@ def _is_value(reader: Tagger, parts: list[str], one: _Tagged, prose: bool) -> bo
     words = parts[2 * one.first : 2 * one.last + 1 : 2]
     value = "".join(parts[2 * one.first : 2 * one.last + 1])
     if one.kind == "NAME":
-        if len(value) < 2 or (len(value) < 3 and one.best < _ALONE):
+        if len(value) < 2 or (
+            one.best < _ALONE and (len(value) < 3 or (len(words) == 1 and value.islower() and one.best < _SURE))
+        ):
+            return False
+        if _is_company(parts, one) and not (one.first and fold(parts[2 * one.first - 2]) in _TITLES):
             return False
         return prose or _is_a_full_name(reader, parts, one, words)
     if one.kind == "ADDRESS":
@@ -127,7 +146,19 @@ def _is_value(reader: Tagger, parts: list[str], one: _Tagged, prose: bool) -> bo
             return True  # the rest of an address whose beginning a rule replaced
         letters = any(len(word) > 1 and word.isalpha() for word in words)
         return len(words) > 1 and letters and (numbers > 0 or (one.best > _CERTAIN and _WAYS.intersection(map(fold, words))))
-    return prose and sum(map(str.isdigit, value)) >= 4
+    beside = _NUMBER_BEHIND.match("".join(parts[2 * one.last + 1 : 2 * one.last + 4])) or _NUMBER_BEFORE.search(
+        "".join(parts[max(2 * one.first - 3, 0) : 2 * one.first])
+    )
+    return prose and (sum(map(str.isdigit, value)) >= 4 or beside is not None)
+
+
+def _is_company(parts: list[str], one: _Tagged) -> bool:
+    """Return True for the words of a company, shop or bank that is named after a person."""
+    return any(
+        fold(" ".join(parts[2 * first : 2 * last + 1 : 2])) in _COMPANIES
+        for first in range(max(one.first - 1, 0), one.first + 1)
+        for last in range(one.last, one.last + 2)
+    )
 
 
 def _is_a_full_name(reader: Tagger, parts: list[str], one: _Tagged, words: list[str]) -> bool:
@@ -137,7 +168,7 @@ def _is_a_full_name(reader: Tagger, parts: list[str], one: _Tagged, words: list[
         return True
     first, last = (reader.name_flags(fold(word)) for word in (words[0], words[-1]))
     is_full = len(words) > 1 and bool((first & 1 and last & 2) or (first & 2 and last & 1))
-    return is_full and one.best >= _ALONE and not _COMPANIES.search(" ".join(words))
+    return is_full and one.best >= _ALONE and not _BANKS.search(" ".join(words))
 
 
 def _repeated(reader: Tagger, parts: list[str], starts: list[int], found: list[_Tagged]) -> Iterator[Span]:
@@ -147,7 +178,9 @@ def _repeated(reader: Tagger, parts: list[str], starts: list[int], found: list[_
         for one in found
         if one.kind == "NAME"
         for word in range(one.first, one.last + 1)
-        if len(parts[2 * word]) >= _LEAST_REPEATED and reader.name_flags(fold(parts[2 * word])) and parts[2 * word][0].isupper()
+        if len(parts[2 * word]) >= _LEAST_REPEATED
+        and reader.name_flags(fold(parts[2 * word]))
+        and parts[2 * word][0].isupper()
     }
     if not names:
         return
@@ -157,22 +190,27 @@ def _repeated(reader: Tagger, parts: list[str], starts: list[int], found: list[_
         is_name = word not in taken and parts[2 * word] in names and not (word and parts[2 * word - 1].endswith("<"))
         if is_name and begin < 0:
             begin = word
-        following = is_name and word + 1 <= len(parts) // 2 and parts[2 * word + 1] == " " and parts[2 * word + 2] in names and word + 1 not in taken
+        following = (
+            is_name
+            and word + 1 <= len(parts) // 2
+            and parts[2 * word + 1] == " "
+            and parts[2 * word + 2] in names
+            and word + 1 not in taken
+        )
         if begin >= 0 and not following:
             yield Span("NAME", starts[2 * begin], starts[2 * word + 1])
             begin = -1
 
 
 def _beside_placeholders(text: str, spans: list[Span]) -> list[Span]:
-    """Return the spans, those of addresses widened to a placeholder of an address beside them, so that it is one value."""
-    widened = []
+    """Return the spans, widened to placeholders beside them for the rest of their values, so that each is one value."""
+    widened: list[Span] = []
     for span in spans:
         start, end = span.start, span.end
-        if span.type == "ADDRESS":
-            if before := _ADDRESS_BESIDE.search(text, max(start - 12, 0), start):
-                start = before.start()
-            if behind := _ADDRESS_BEHIND.match(text, end):
-                end = behind.end()
+        if before := _BEFORE[span.type].search(text, max(start - _LONGEST_PLACEHOLDER, 0), start):
+            start = before.start()
+        if behind := _BEHIND[span.type].match(text, end):
+            end = behind.end()
         if widened and start < widened[-1].end:
             widened[-1] = Span(span.type, widened[-1].start, end)
         else:

@@ -128,7 +128,7 @@ class Tagger:
         chosen = np.flatnonzero(known.gate[words] > self.least)
         if not len(chosen):
             return [None] * len(split)
-        probabilities = self._probabilities(words, self._gaps_around(split, begins, chosen, len(words)), chosen)
+        probabilities = self._probabilities(words, self._gaps(split, begins, len(words)), chosen)
         ends = np.searchsorted(chosen, [*begins[1:], len(words)]).tolist()
         tags: list[Tags | None] = []
         first = 0
@@ -145,10 +145,8 @@ class Tagger:
             begin, parts = begins[place], split[place]
             words[begin : begin + len(parts) // 2 + 1] = [self._tokens[part.lower()] for part in parts[::2]]
 
-    def _gaps_around(
-        self, split: list[list[str]], begins: list[int], chosen: NDArray[np.intp], size: int
-    ) -> NDArray[np.intp]:
-        """Return the number of what stands before each word, for words around the chosen ones; zero elsewhere."""
+    def _gaps(self, split: list[list[str]], begins: list[int], size: int) -> NDArray[np.intp]:
+        """Return the number of what stands before each word."""
         between = self._between
         if len(between) > _MOST_TOKENS:
             between.clear()

@@ -47,6 +47,7 @@ _BEHIND = {
 }  # fmt: skip
 _LONGEST_PLACEHOLDER = 16
 _WAYS = frozenset(map(fold, LEXICON.sections["streets"]["words"]))
+_TWO_WORDS = re.compile(r"[^\W\d_][^\w]+\w")
 _LEAST_REPEATED = 4  # letters of a word that is looked for again
 
 
@@ -67,6 +68,8 @@ def find_people(texts: Sequence[str], *, prose: bool = True) -> list[list[Span]]
         prose: whether people wrote them. In labels, ids and short cells only names in full, with words that are known as first name
             and surname or a title before them, and addresses with a number are found.
     """
+    if not prose and not any(map(_TWO_WORDS.search, texts)):
+        return [[] for _ in texts]
     reader = tagger()
     return [_spans(reader, text, tags, prose) if tags else [] for text, tags in zip(texts, reader.tag(texts), strict=True)]
 

@@ -29,17 +29,22 @@ TEXTS = (
 )
 
 
-def redacted_with(folder: Path, word: str) -> list[str]:
-    """Redact TEXTS in an interpreter of its own, with a copy of the package, read from an archive as Glue does."""
+def redacted_with(
+    folder: Path, word: str, *, beside: str = '  "cédula",\n', texts: tuple[str, ...] = TEXTS, column: str = "Zarandaja"
+) -> list[str]:
+    """Redact texts in an interpreter of its own, with a copy of the package, read from an archive as Glue does.
+
+    The copy's lexicon has the word right behind the entry `beside`.
+    """
     package = folder / "package"
     shutil.copytree(
         Path(complaints_etl.__file__).parent, package / "complaints_etl", ignore=shutil.ignore_patterns("__pycache__")
     )
     file = package / "complaints_etl" / "lexicon" / "es.toml"
     written = file.read_text(encoding="utf-8")
-    file.write_text(written.replace('  "cédula",\n', f'  "cédula",\n  "{word}",\n', 1), encoding="utf-8")
+    file.write_text(written.replace(beside, f'{beside}  "{word}",\n', 1), encoding="utf-8")
     archive = shutil.make_archive(str(folder / "library"), "zip", package)
-    command = [sys.executable, "-c", SCRIPT, archive, json.dumps(TEXTS), "Zarandaja"]
+    command = [sys.executable, "-c", SCRIPT, archive, json.dumps(texts), column]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout))
@@ -54,6 +59,12 @@ def test_a_synonym_is_one_line_and_reaches_rules_context_and_column_names(tmp_pa
         "mi zarandaja es <ID_NUMBER>",
         "<ID_NUMBER>",
     ]
+
+
+def test_a_synonym_of_a_word_before_names_reaches_the_rule_and_an_archive_has_the_tagger(tmp_path: Path) -> None:
+    texts = ("zarandaja: Nubia Guarnizo. Plazos: los de ley.", "hablé con Nubia Guarnizo")
+    with_the_line = redacted_with(tmp_path / "with", "zarandaja", beside='  "me llamo",', texts=texts, column="asesor")
+    assert with_the_line == ["zarandaja: <NAME>. Plazos: los de ley.", "hablé con <NAME>", "52123456"]
 
 
 def test_without_the_line_the_word_is_unknown(tmp_path: Path) -> None:

@@ -65,6 +65,8 @@ class Writer:
             return (person.firsts[0] if slot == "F" else person.lasts[0]), "NAME"
         if slot == "A":
             return values.address(rng, self.language), "ADDRESS"
+        if slot == "T":
+            return values.landline(rng), "PHONE"
         if slot == "B":
             return values.birth_date(rng, self.language), "BIRTH_DATE"
         return values.plain(rng, self.language, slot), ""

@@ -661,6 +661,15 @@ def address(rng: Rng, language: str) -> str:
     return rng.choices([make for make, _ in makers], [weight for _, weight in makers])[0](rng)
 
 
+def landline(rng: Rng) -> str:
+    """Return a telephone number of Spain, Mexico, Argentina or France, in one of the groupings that people write."""
+    number = f"{rng.choice('6789')}{rng.randrange(10**8):08d}"
+    groups = rng.choice(((3, 3, 3), (2, 3, 2, 2), (3, 2, 2, 2), (9,), (3, 6), (2, 7), (1, 2, 2, 2, 2)))
+    starts = [sum(groups[:place]) for place in range(len(groups))]
+    text = rng.choice((" ", " ", "-", ".")).join(number[at : at + size] for at, size in zip(starts, groups, strict=True))
+    return rng.choice(("", "", "", "+34 ", "+34", "0034 ", "(+34) ", "55 ", "(0)")) + text
+
+
 def birth_date(rng: Rng, language: str) -> str:
     """Return a day in one of many notations."""
     year, month, day = rng.randrange(1935, 2012), rng.randrange(1, 13), rng.randrange(1, 29)

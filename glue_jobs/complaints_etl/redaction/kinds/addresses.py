@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 
 from complaints_etl.lexicon import LEXICON
+from complaints_etl.redaction.notation import after_law
 from complaints_etl.redaction.rule import Rule
 from complaints_etl.redaction.scanner import Prefixes, ScannedText
 
 _WAYS = r"calles?|cll?e?|carreras?|cra|kra?|cr|k|avenida|avda?|ave?|diagonal|diag|dg|transversal|transv?|tv|tr|circular|autopista|ak|ac"
 _SIDE = r"(?: ?(?:sur|norte|este|oeste|occidente)\b)?"
 _LETTERS = r" ?(?:[a-h]{1,2}\b)?(?: ?bis\b)?(?: ?[a-h]\b)?"
-_MARK = r" ?(?:#|n[°º]|n[uú]mero|n[uú]m\.?|nro\.?|no\.?|n\.?|-|–)? ?"
+_MARK = r"(?: ?(?:#|n[°º]|n[uú]mero|n[uú]m|nro|no|n)[ .]{0,2}| [-–] | )"
 _INSIDE = (
     rf"(?:[ ,\-]{{1,3}}(?:{LEXICON.pattern('streets', 'inside')})\b\.? ?(?:n[o°º]\.? ?)?(?:\d{{1,5}}[a-z]?|[a-z])\b){{0,4}}"
 )
@@ -26,9 +27,9 @@ POST_PREFIXES = Prefixes("po box", "p.o", "p. o", "post office box", "apartado",
 
 
 def _is_home(match: re.Match[str]) -> bool:
-    """Return False for the address of a branch or a shop."""
+    """Return False for the address of a branch or a shop, and for the number of a section of a law."""
     start = match.start()
-    return _PLACE.search(match.string, max(start - 40, 0), start) is None
+    return _PLACE.search(match.string, max(start - 40, 0), start) is None and not after_law(match.string, start)
 
 
 def _numbers(text: ScannedText) -> list[int]:

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,8 @@ from complaints_etl.redaction.people.features import case_of, gap_rows, name_fla
 CLASSES = ("", "NAME", "ADDRESS", "ID_NUMBER", "PHONE")
 WINDOW = 4
 _SPLIT = re.compile(r"(\W+)")
-_MOST_TOKENS = 1 << 16  # vectors that are kept; 8 MB
+_MOST_STRINGS = 1 << 17  # whose vectors are kept; 16 MB
+_CAPITALS = {"A": 1, "a": -1, "T": -1, "m": -1, "I": 0, "9": 0}
 Floats = NDArray[np.float32]
 _PADS = [0] * WINDOW
 
@@ -45,14 +47,12 @@ class Tags(NamedTuple):
 
 
 class _Vectors(dict[str, int]):
-    """Number distinct strings; keep their vectors, gate scores and letter cases in arrays that grow."""
+    """Number distinct strings; keep their vectors and what is known of them in arrays that grow."""
 
-    def __init__(self, tagger: Tagger, gaps: bool) -> None:
+    def __init__(self, table: Floats, rows_of: Callable[[str], list[int]]) -> None:
         super().__init__()
-        self._tagger, self._gaps = tagger, gaps
-        size = tagger.table.shape[1]
-        self.vectors = np.zeros((1024, size), np.float32)
-        self.gate = np.zeros(1024, np.float32)
+        self._table, self._rows_of = table, rows_of
+        self.vectors = np.zeros((1024, table.shape[1]), np.float32)
         self.capitals = np.zeros(1024, np.int8)  # 1 for a word in capitals, -1 for one with small letters
         self.clear()
 
@@ -60,25 +60,29 @@ class _Vectors(dict[str, int]):
         """Forget all strings but the empty one, which pads texts: its vector is zero."""
         super().clear()
         self[""] = 0
-        self.gate[0] = -np.inf
+        self._new: list[str] = []
 
     def __missing__(self, text: str) -> int:
-        number = len(self)
-        if number == len(self.gate):
-            for name in ("vectors", "gate", "capitals"):
-                array = getattr(self, name)
-                setattr(self, name, np.concatenate([array, np.zeros_like(array)]))
-        tagger = self._tagger
-        if self._gaps:
-            self.vectors[number] = tagger.gap_table[gap_rows(text)].sum(axis=0)
-        else:
-            rows = token_rows(text, tagger.firsts, tagger.lasts)
-            self.vectors[number] = tagger.table[rows].sum(axis=0)
-            self.gate[number] = tagger.gate_table[rows].sum() + tagger.gate_bias
-            case = case_of(text)
-            self.capitals[number] = 1 if case == "A" else -1 if case in "aTm" else 0
-        self[text] = number
+        number = self[text] = len(self)
+        self._new.append(text)
         return number
+
+    def settle(self) -> None:
+        """Compute the vectors of the strings that were numbered since the last call. All at once they take a third of the time."""
+        new = self._new
+        if not new:
+            return
+        first, last = len(self) - len(new), len(self)
+        while last > len(self.vectors):
+            self.vectors = np.concatenate([self.vectors, np.zeros_like(self.vectors)])
+            self.capitals = np.concatenate([self.capitals, np.zeros_like(self.capitals)])
+        rows = list(map(self._rows_of, new))
+        starts = np.cumsum([0, *map(len, rows[:-1])])
+        np.add.reduceat(
+            self._table[np.fromiter(chain.from_iterable(rows), np.intp)], starts, axis=0, out=self.vectors[first:last]
+        )
+        self.capitals[first:last] = [_CAPITALS[case_of(text)] for text in new]
+        self._new = []
 
 
 class Tagger:
@@ -92,15 +96,16 @@ class Tagger:
                 (9 size x units) and `hidden_bias`, `out` (units x classes) and `out_bias`, `firsts` and `lasts` (sorted hashes of names),
                 `gate` (the least score of a word).
         """
-        self.table = arrays["table"].astype(np.float32) * arrays["table_scale"]
-        self.gap_table = arrays["gap_table"].astype(np.float32) * arrays["gap_scale"]
-        self.gate_table = arrays["gate_table"].astype(np.float32)
-        self.gate_bias, self.least = float(arrays["gate_bias"]), float(arrays["gate"])
+        # The gate's weights are one more column of the table, so that one sum gives a word's vector and its score.
+        table = np.column_stack([arrays["table"] * arrays["table_scale"], arrays["gate_table"]]).astype(np.float32)
+        gaps = arrays["gap_table"].astype(np.float32) * arrays["gap_scale"]
+        self._least = float(arrays["gate"] - arrays["gate_bias"])
         self._hidden, self._hidden_bias = arrays["hidden"].astype(np.float32), arrays["hidden_bias"].astype(np.float32)
         self._out, self._out_bias = arrays["out"].astype(np.float32), arrays["out_bias"].astype(np.float32)
         self.firsts: Sequence[int] = arrays["firsts"].tolist()
         self.lasts: Sequence[int] = arrays["lasts"].tolist()
-        self._tokens, self._between = _Vectors(self, gaps=False), _Vectors(self, gaps=True)
+        self._tokens = _Vectors(table, lambda token: token_rows(token, self.firsts, self.lasts))
+        self._between = _Vectors(gaps, gap_rows)
         self._offsets = np.arange(-WINDOW, WINDOW + 1)
 
     def name_flags(self, folded: str) -> int:
@@ -113,9 +118,10 @@ class Tagger:
         Many texts at once cost a third of as many calls.
         """
         known = self._tokens
-        if len(known) > _MOST_TOKENS:
-            known.clear()
         split = [_SPLIT.split(text) for text in texts]
+        for strings in (known, self._between):
+            if len(strings) > _MOST_STRINGS:
+                strings.clear()
         numbers: list[int] = []
         begins = []
         for parts in split:
@@ -124,11 +130,12 @@ class Tagger:
             numbers += map(known.__getitem__, parts[::2])
         numbers += _PADS
         words = np.array(numbers, np.intp)
+        known.settle()
         self._as_small_letters(split, begins, words)
-        chosen = np.flatnonzero(known.gate[words] > self.least)
+        chosen = np.flatnonzero((known.vectors[words, -1] > self._least) & (words > 0))
         if not len(chosen):
             return [None] * len(split)
-        probabilities = self._probabilities(words, self._gaps(split, begins, len(words)), chosen)
+        probabilities = self._probabilities(words, self._gaps(split, len(words)), chosen)
         ends = np.searchsorted(chosen, [*begins[1:], len(words)]).tolist()
         tags: list[Tags | None] = []
         first = 0
@@ -144,20 +151,24 @@ class Tagger:
         for place in np.flatnonzero(np.add.reduceat(case, at, dtype=np.int64) > np.add.reduceat(case != 0, at) / 3).tolist():
             begin, parts = begins[place], split[place]
             words[begin : begin + len(parts) // 2 + 1] = [self._tokens[part.lower()] for part in parts[::2]]
+        self._tokens.settle()
 
-    def _gaps(self, split: list[list[str]], begins: list[int], size: int) -> NDArray[np.intp]:
+    def _gaps(self, split: list[list[str]], size: int) -> NDArray[np.intp]:
         """Return the number of what stands before each word."""
         between = self._between
-        if len(between) > _MOST_TOKENS:
-            between.clear()
+        numbers: list[int] = []
+        for parts in split:
+            numbers += _PADS
+            numbers.append(0)
+            numbers += map(between.__getitem__, parts[1::2])
+        between.settle()
         gaps = np.zeros(size, np.intp)
-        for parts, begin in zip(split, begins, strict=True):
-            gaps[begin + 1 : begin + len(parts) // 2 + 1] = [between[part] for part in parts[1::2]]
+        gaps[: len(numbers)] = numbers
         return gaps
 
     def _probabilities(self, words: NDArray[np.intp], gaps: NDArray[np.intp], chosen: NDArray[np.intp]) -> Floats:
         window = chosen[:, None] + self._offsets
-        vectors = self._tokens.vectors[words[window]] + self._between.vectors[gaps[window]]
+        vectors = self._tokens.vectors[words[window], :-1] + self._between.vectors[gaps[window]]
         hidden = np.maximum(vectors.reshape(len(chosen), -1) @ self._hidden + self._hidden_bias, 0)
         scores = hidden @ self._out + self._out_bias
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))

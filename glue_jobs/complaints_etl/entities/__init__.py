@@ -15,7 +15,8 @@ from typing import NamedTuple
 from complaints_etl.entities.amounts import find_amounts
 from complaints_etl.entities.dates import PREFIXES, find_dates
 from complaints_etl.entities.mentions import Names, find_mentions
-from complaints_etl.redaction import redact_and_list
+from complaints_etl.redaction import apply_rules
+from complaints_etl.redaction.kinds.birth import without_birth_dates
 from complaints_etl.redaction.scanner import ScannedText
 
 __all__ = [
@@ -57,10 +58,10 @@ def extract(
         references: the reference numbers that redaction replaced; by default the text is redacted to find them.
     """
     scanned = ScannedText(text) if isinstance(text, str) else text
-    numbers = redact_and_list(scanned)[2] if references is None else references
+    numbers = apply_rules(scanned)[2] if references is None else references
     return Entities(
         amounts=tuple(find_amounts(scanned, language))[:MAX_PER_KIND],
-        dates=tuple(find_dates(scanned, language, received))[:MAX_PER_KIND],
+        dates=tuple(find_dates(without_birth_dates(scanned), language, received))[:MAX_PER_KIND],
         references=tuple(hashed_reference(salt, number) for number in numbers[:MAX_PER_KIND]),
         products=find_mentions(scanned, products),
         channels=find_mentions(scanned, channels),

@@ -6,7 +6,7 @@ docs/how-to/add-a-kind-of-personal-data.md explains how to add a rule.
 """
 
 from complaints_etl.redaction.columns import redact_value
-from complaints_etl.redaction.engine import Redacted, redact, redact_and_list
+from complaints_etl.redaction.engine import Redacted, apply_rules, redact, redact_and_list
 from complaints_etl.redaction.order import RULES
 
 # Raise it if texts that were redacted before would become others: fingerprints and made ids depend on them, so labelled rows of other
@@ -15,4 +15,14 @@ REDACTION_VERSION = 4
 TYPES = tuple(dict.fromkeys(rule.type for rule in RULES))
 PREFIXES = tuple(dict.fromkeys(rule.prefixes for rule in RULES if rule.prefixes))
 
-__all__ = ["PREFIXES", "REDACTION_VERSION", "RULES", "TYPES", "Redacted", "redact", "redact_and_list", "redact_value"]
+__all__ = [
+    "PREFIXES",
+    "REDACTION_VERSION",
+    "RULES",
+    "TYPES",
+    "Redacted",
+    "apply_rules",
+    "redact",
+    "redact_and_list",
+    "redact_value",
+]

@@ -64,3 +64,14 @@ RULES = (
         ),
     ),
 )
+
+
+def without_birth_dates(text: ScannedText) -> ScannedText:
+    """Return a text with placeholders for dates of birth, so that they are not among the dates that a complaint states."""
+    if not text.may_contain(BIRTH_PREFIXES):
+        return text
+    for rule in RULES:
+        for match in reversed(rule.find(text)):
+            start = rule.value_start(match)
+            text = ScannedText(f"{text.text[:start]}<{rule.type}>{text.text[match.end() :]}")
+    return text

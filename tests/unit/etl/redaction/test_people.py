@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
+from complaints_etl.entities import Names, extract
 from complaints_etl.records.identifiers import redact_names
 from complaints_etl.redaction import redact, redact_value
 
@@ -35,6 +38,16 @@ GONE = (
 @pytest.mark.parametrize(("text", "values", "why"), GONE, ids=[why for *_, why in GONE])
 def test_personal_data_goes(text: str, values: tuple[str, ...], why: str) -> None:
     assert not [value for value in values if value in redact(text)[0]], why
+
+
+def test_a_birth_date_is_not_among_the_dates_that_a_complaint_states() -> None:
+    nobody = Names.of(())
+    for text in (
+        "Nací el 03/03/1984 y el 04/05/2026 me cobraron.",
+        "03/03/1984 es mi fecha de nacimiento; el 04/05/2026 me cobraron.",
+    ):
+        stated = extract(text, language="es", received=date(2026, 6, 1), products=nobody, channels=nobody, salt="")
+        assert stated.dates == (date(2026, 5, 4),), text
 
 
 STAYS = (

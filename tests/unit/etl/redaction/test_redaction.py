@@ -17,6 +17,9 @@ from benchmarks.redaction.frames import framed
 from benchmarks.redaction.sentences import Sentence, in_capitals, sentences
 
 
+LEARNED = 0.9  # of the kinds that a tagger finds by context
+
+
 @pytest.mark.parametrize(
     ("found", "destroyed", "least"),
     [
@@ -32,8 +35,9 @@ def test_precision_and_recall_hold_on_labelled_sentences(found: list[Sentence], 
     for kind in TYPES:
         row = result["redaction"][kind]
         assert row["n"] >= 50, kind
-        assert row["precision"] >= least, kind
-        assert row["recall"] >= least, kind
+        least_of_kind = LEARNED if kind in ("NAME", "ADDRESS") else least
+        assert row["precision"] >= least_of_kind, kind
+        assert row["recall"] >= least_of_kind, kind
     for kind, row in result["entities"].items():
         assert row["f1"] >= 0.95, kind
     assert result["destroyed"] <= destroyed

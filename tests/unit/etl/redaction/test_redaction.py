@@ -16,7 +16,6 @@ from benchmarks.redaction.__main__ import measure
 from benchmarks.redaction.frames import framed
 from benchmarks.redaction.sentences import Sentence, in_capitals, sentences
 
-
 LEARNED = 0.9  # of the kinds that a tagger finds by context
 
 

@@ -26,8 +26,7 @@ TRAINING_ROWS = 2000
 HEAD = """# What PTMLops makes of complaints.csv
 
 Written by `python -m examples.generate`; a test compares it with what the code does. Labels come from a model that was trained on
-{rows} complaints of `ptmlops generate`, so complaints about other topics get the nearest of its labels. Names of people and
-postal addresses are not redacted.
+{rows} complaints of `ptmlops generate`, so complaints about other topics get the nearest of its labels.
 
 """
 

@@ -87,7 +87,7 @@ def main() -> None:
     sets = {
         "sentences made from templates": list(sentences(arguments.sentences, arguments.seed)),
         "complaints written without sight of the patterns": [
-            one for seed in range(ROUNDS) for one in framed(arguments.seed + seed)
+            one for seed in range(ROUNDS) for prefix in ("", "people_") for one in framed(arguments.seed + seed, prefix)
         ],
     }
     sets["the same in capitals"] = list(map(in_capitals, sets["complaints written without sight of the patterns"]))

@@ -210,7 +210,7 @@ def unmasked(text: str, rng: Rng) -> Labelled:
         elif kind == "day":
             value = values.plain(rng, "en", "date")
         else:
-            value = values.plain(rng, "en", rng.choice(("bank", "bank", "co", "city", "shop", "month")))
+            value = values.plain(rng, "en", rng.choice(("bank", "bank", "city", "shop", "month")))
         parts += [text[end:start], value]
         at += start - end
         if kind in ("NAME", "ADDRESS"):

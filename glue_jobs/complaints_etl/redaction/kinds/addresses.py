@@ -23,12 +23,15 @@ _INSIDE = (
 _PLACE = re.compile(
     rf"(?i)\b(?:{LEXICON.pattern('streets', 'places')})\b[^.!?\n<]{{0,12}}?(?:\s(?:de|en|del|la|el|on|at|in|the|ubicad[oa]|of))*\s\Z"
 )
+_PLACE_BEHIND = re.compile(rf"(?i)\s(?:{LEXICON.pattern('streets', 'places')})\b")
 POST_PREFIXES = Prefixes("po box", "p.o", "p. o", "post office box", "apartado", "apdo")
 
 
 def _is_home(match: re.Match[str]) -> bool:
     """Return False for the address of a branch or a shop, and for the number of a section of a law."""
     start = match.start()
+    if _PLACE_BEHIND.match(match.string, match.end()):
+        return False
     return _PLACE.search(match.string, max(start - 40, 0), start) is None and not after_law(match.string, start)
 
 

@@ -20,8 +20,10 @@ NAME, ADDRESS = CLASSES.index("NAME"), CLASSES.index("ADDRESS")
 # The least probability of one word of a span, of its first word, and of the words that continue it. In a cell, a label or an id nothing around helps.
 BEGINS = {"NAME": 0.4, "ADDRESS": 0.45, "ID_NUMBER": 0.6, "PHONE": 0.6}
 LEADS = 0.3
+# The same of words that begin with a capital letter and are in the lists of names, if first name and surname are there.
+LISTED_BEGINS, LISTED_CONTINUES = 0.06, 0.02
 CONTINUES = {"NAME": 0.12, "ADDRESS": 0.25, "ID_NUMBER": 0.3, "PHONE": 0.3}
-_LEAST, _LEAST_KEPT = min(BEGINS.values()), min(CONTINUES.values())
+_LEAST, _LEAST_KEPT = LISTED_BEGINS, LISTED_CONTINUES
 _SURE, _ALONE, _CERTAIN = 0.6, 0.8, 0.95
 # What may stand between two words of a value, and how many words without a tag.
 _JOINS = {
@@ -87,7 +89,7 @@ def _spans(reader: Tagger, text: str, tagged: Tags, prose: bool) -> list[Span]:
         for word, kind, place in zip(words, kinds, kept, strict=True)
         if not (word and parts[2 * word - 1].endswith("<"))
     }
-    found = [one for one in _joined(parts, tags) if _is_value(reader, parts, one, prose)]
+    found = [one for one in _joined(reader, parts, tags) if _is_value(reader, parts, one, prose)]
     if not found:
         return []
     starts = np.cumsum([0, *map(len, parts)]).tolist()
@@ -97,17 +99,20 @@ def _spans(reader: Tagger, text: str, tagged: Tags, prose: bool) -> list[Span]:
     return _beside_placeholders(text, spans)
 
 
-def _joined(parts: list[str], tags: dict[int, tuple[str, float]]) -> Iterator[_Tagged]:
-    """Yield the spans of neighbouring words of one kind, of which one is certain."""
+def _joined(reader: Tagger, parts: list[str], tags: dict[int, tuple[str, float]]) -> Iterator[_Tagged]:
+    """Yield the spans of neighbouring words of one kind, of which one is likely."""
     current: _Tagged | None = None
     for word, (kind, probability) in tags.items():
-        if current and kind == current.kind and probability >= CONTINUES[kind] and _continues(parts, kind, current.last, word):
+        leads, continues = LEADS, CONTINUES[kind]
+        if probability < leads and kind == "NAME" and parts[2 * word].istitle() and reader.name_flags(fold(parts[2 * word])):
+            leads = continues = LISTED_CONTINUES
+        if current and kind == current.kind and probability >= continues and _continues(parts, kind, current.last, word):
             current = _Tagged(kind, current.first, word, max(current.best, probability))
             continue
-        if current and current.best >= BEGINS[current.kind]:
+        if current:
             yield current
-        current = _Tagged(kind, word, word, probability) if probability >= LEADS else None
-    if current and current.best >= BEGINS[current.kind]:
+        current = _Tagged(kind, word, word, probability) if probability >= leads else None
+    if current:
         yield current
 
 
@@ -131,28 +136,45 @@ def _continues(parts: list[str], kind: str, last: int, word: int) -> bool:
 
 
 def _is_value(reader: Tagger, parts: list[str], one: _Tagged, prose: bool) -> bool:
+    """Return False for what is too doubtful, or cannot be a value of its kind by its form."""
     words = parts[2 * one.first : 2 * one.last + 1 : 2]
     value = "".join(parts[2 * one.first : 2 * one.last + 1])
+    if one.best < BEGINS[one.kind] and not (one.kind == "NAME" and prose and _is_listed(reader, one, words)):
+        return False
     if one.kind == "NAME":
-        if len(value) < 2 or (
-            one.best < _ALONE and (len(value) < 3 or (len(words) == 1 and value.islower() and one.best < _SURE))
-        ):
-            return False
-        if _is_company(parts, one) and not (one.first and fold(parts[2 * one.first - 2]) in _TITLES):
-            return False
-        return prose or _is_a_full_name(reader, parts, one, words)
+        return _is_name(parts, one, value, words) and (prose or _is_a_full_name(reader, parts, one, words))
     if one.kind == "ADDRESS":
-        numbers = sum(map(str.isdigit, "".join(words)))
-        if not prose:
-            return numbers > 0 and len(words) > 2 and one.best >= _ALONE
-        if parts[2 * one.first - 1].endswith(("> ", ">, ", "> - ")) if one.first else False:
-            return True  # the rest of an address whose beginning a rule replaced
-        letters = any(len(word) > 1 and word.isalpha() for word in words)
-        return len(words) > 1 and letters and (numbers > 0 or (one.best > _CERTAIN and _WAYS.intersection(map(fold, words))))
+        return _is_address(parts, one, words, prose)
     beside = _NUMBER_BEHIND.match("".join(parts[2 * one.last + 1 : 2 * one.last + 4])) or _NUMBER_BEFORE.search(
         "".join(parts[max(2 * one.first - 3, 0) : 2 * one.first])
     )
     return prose and (sum(map(str.isdigit, value)) >= 4 or beside is not None)
+
+
+def _is_listed(reader: Tagger, one: _Tagged, words: list[str]) -> bool:
+    """Return True for a known first name and a known surname with capital letters, which is not a bank."""
+    if one.best < LISTED_BEGINS or len(words) < 2 or not all(map(str.istitle, words)) or _BANKS.search(" ".join(words)):
+        return False
+    return bool(reader.name_flags(fold(words[0])) & 1 and reader.name_flags(fold(words[-1])) & 2)
+
+
+def _is_name(parts: list[str], one: _Tagged, value: str, words: list[str]) -> bool:
+    if len(value) < 2 or (one.best < _ALONE and len(value) < 3):
+        return False
+    if len(words) == 1 and value.islower() and one.best < _SURE:
+        return False
+    return not _is_company(parts, one) or bool(one.first and fold(parts[2 * one.first - 2]) in _TITLES)
+
+
+def _is_address(parts: list[str], one: _Tagged, words: list[str], prose: bool) -> bool:
+    numbers = sum(map(str.isdigit, "".join(words)))
+    if not prose:
+        return numbers > 0 and len(words) > 2 and one.best >= _ALONE
+    if one.first and parts[2 * one.first - 1].endswith(("> ", ">, ", "> - ")):
+        return True  # the rest of an address whose beginning a rule replaced
+    letters = any(len(word) > 1 and word.isalpha() for word in words)
+    is_way = one.best > _CERTAIN and not _WAYS.isdisjoint(map(fold, words))
+    return len(words) > 1 and letters and (numbers > 0 or is_way)
 
 
 def _is_company(parts: list[str], one: _Tagged) -> bool:

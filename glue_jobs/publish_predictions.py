@@ -31,7 +31,7 @@ from complaints_etl.publish.label_checks import page_row, parse_label_checks, wr
 from complaints_etl.publish.report_page import Page, render
 from complaints_etl.publish.review import AUDIT_SAMPLE, NOT_ANSWERED, REVIEW_COLUMNS, ReviewList, review_list
 from complaints_etl.publish.review_page import fit, render_review
-from complaints_etl.publish.statistics import RunStatistics, collect_statistics, serving_metrics
+from complaints_etl.publish.statistics import RunStatistics, collect_statistics, drift, serving_metrics
 from complaints_etl.spreadsheet import export_separator
 from complaints_etl.storage import delete_keys, list_keys, read_if_present, read_json, read_json_if_present
 from pyspark import StorageLevel
@@ -100,7 +100,7 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     write_report(s3, arguments, inputs, results, evaluation)
     current = {key for written in results.files.values() for key in written} | {keys.report_page}
     delete_keys(s3, arguments.output_bucket, previous - current)
-    mark(s3, arguments, results)
+    mark(s3, arguments, results, evaluation)
 
 
 def load(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> Inputs:
@@ -285,7 +285,7 @@ def earlier_runs(s3: Any, bucket: str, run_id: str) -> list[EarlierRun]:
     return list(islice(scored_runs(), COMPARED_RUNS))
 
 
-def mark(s3: Any, arguments: argparse.Namespace, results: Results) -> None:
+def mark(s3: Any, arguments: argparse.Namespace, results: Results, evaluation: Mapping[str, Any] | None) -> None:
     """Write the marker, last of all: a reader that finds it finds every file that it lists."""
     counts = {
         "run_id": arguments.run_id,
@@ -299,6 +299,8 @@ def mark(s3: Any, arguments: argparse.Namespace, results: Results) -> None:
         "categories": {label: category.complaints for label, category in results.statistics.categories.items()},
         "medians": dict(results.statistics.medians),
         "model_version": arguments.model_version,
+        "confidence": results.statistics.mean_confidence,
+        "drift": run_drift(results.statistics, evaluation, arguments.model_version),
         "exports": [dataclasses.asdict(export) for export in results.exports],
         "files": [OutputKeys(arguments.run_id).report_page, *(key for keys in results.files.values() for key in keys)],
     }
@@ -306,6 +308,14 @@ def mark(s3: Any, arguments: argparse.Namespace, results: Results) -> None:
     for bucket, key in _markers(arguments):
         s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
     print(json.dumps(counts))  # noqa: T201 - the job's log
+
+
+def run_drift(statistics: RunStatistics, evaluation: Mapping[str, Any] | None, model_version: str) -> dict[str, float | None]:
+    """Return the PSI per distribution against the serving model's held-out rows. Empty without answers or without an evaluation."""
+    if not statistics.scored or not evaluation:
+        return {}
+    indexes = drift(statistics, serving_metrics(evaluation, model_version))
+    return {name: None if index is None else round(index, 4) for name, index in indexes.items()}
 
 
 def _markers(arguments: argparse.Namespace) -> tuple[tuple[str, str], ...]:

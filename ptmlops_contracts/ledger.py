@@ -7,6 +7,7 @@
 | `RUN#<run>` | `RunItem`: the status of a run, and its chunks | start_run, collect_run, record_run, `ptmlops cancel`, `ptmlops replay` |
 | `OPEN` | `OpenItem`: the run that files probably can join. A hint: the run's own status decides | start_run |
 | `SLOTS` | `SlotsItem`: the runs that work now | collect_run, record_run |
+| `COSTS#<year>-<month>` | USD per run that ended in the month, by run id | record_run |
 
 A run is COLLECTING until collect_run closes it: files may join only until then. Joining and closing are conditional writes to the
 same item, so that a file belongs to a run that still reads its chunks, or to none. Taking a file out of a run is a third such write.
@@ -131,6 +132,14 @@ def run_key(run_id: str) -> str:
 def chunk_key(run_id: str, chunk: str) -> str:
     """Return `pk` of a chunk of a run."""
     return f"CHUNK#{run_id}#{chunk}"
+
+
+def costs_key(finished_at: str) -> str:
+    """Return `pk` of the costs of the month (UTC) of an ISO 8601 time.
+
+    Example: `costs_key("2026-11-29T04:40:54+00:00")` is `COSTS#2026-11`.
+    """
+    return f"COSTS#{datetime.fromisoformat(finished_at).astimezone(timezone.utc):%Y-%m}"
 
 
 def slot_holder(run_id: str, redrives: int) -> str:

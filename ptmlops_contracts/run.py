@@ -58,11 +58,17 @@ class _Published(TypedDict):
 class Published(_Published, total=False):
     """published.json: the files that Publish wrote. A reader takes those that it lists, and no others.
 
-    Runs of version 0.2.0 have neither medians nor the version of the model.
+    Runs of version 0.2.0 have none of the fields from `medians` on, and those of 0.3.0 neither `confidence` nor `drift`.
     """
 
     medians: Annotated[dict[str, float], "median amount per currency"]
     model_version: Annotated[str, "version of the model package that answered"]
+    confidence: Annotated[float | None, "mean confidence of the answers; null without answers"]
+    drift: Annotated[
+        dict[str, float | None],
+        "population stability index of categories, languages, length and confidence against the model's held-out rows; null if there "
+        "are too few rows",
+    ]
 
 
 class ModelInUse(TypedDict):
@@ -116,6 +122,10 @@ class _Ended(TypedDict):
     scored: Annotated[int, "complaints that the model answered"]
     needs_review: Annotated[int, "answers that a person should read"]
     not_answered: Annotated[int, "complaints that the model could not answer"]
+    confidence: Annotated[float | None, "mean confidence of the answers; null without answers"]
+    drift: Annotated[
+        dict[str, float | None], "population stability index per distribution, as in published.json; empty without answers"
+    ]
     versions: Annotated[dict[str, str | int], "versions of Prepare, redaction, Spark and Python"]
     started_at: Annotated[str, "ISO 8601, UTC"]
     finished_at: Annotated[str, "ISO 8601, UTC"]

@@ -23,22 +23,23 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from common.clients import Clients
 from common.documents import write_json
 from common.ledger import Ledger
+from common.metrics import METRICS, emit
 from common.settings import read_settings
 from common.slots import Slots
 
 from collect_run.collecting import Window, collect, manifest
 from ptmlops_contracts.keys import PreparedKeys
+from ptmlops_contracts.metrics import Metric
 from ptmlops_contracts.state import Collected
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-LOGGER, METRICS, CLIENTS = Logger(), Metrics(), Clients()
+LOGGER, CLIENTS = Logger(), Clients()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,9 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> Collected:
         large_bytes=settings.large_megabytes * 1_000_000,
         now=now,
     )
+    run = ledger.run(run_id)
+    if run:
+        emit(Metric.OLDEST_FILE_AGE, (now - run.opened_at).total_seconds())
     if not collected["ready"]:
         LOGGER.info("waiting", seconds=collected["wait_seconds"], files=collected["files"])
         return collected
@@ -81,7 +85,7 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> Collected:
     write_json(CLIENTS.s3, settings.prepared_bucket, PreparedKeys(run_id).manifest, document)
     collected |= {"files": len(document["files"]), "bytes": sum(file["size"] for file in document["files"])}
     LOGGER.info("run starts", files=collected["files"], bytes=collected["bytes"])
-    METRICS.add_metric(name="FilesPerRun", unit=MetricUnit.Count, value=collected["files"])
+    emit(Metric.FILES_PER_RUN, collected["files"])
     return collected
 
 

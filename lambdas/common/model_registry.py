@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -18,6 +19,21 @@ def list_packages(client: SageMakerClient, group: str) -> list[ModelPackageSumma
     pages = client.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
     packages = [package for page in pages for package in page["ModelPackageSummaryList"]]
     return sorted(packages, key=lambda package: -package.get("ModelPackageVersion", 0))
+
+
+def approval_statuses(packages: Iterable[ModelPackageSummaryTypeDef]) -> dict[int, str]:
+    """Return the approval status per version."""
+    return {package.get("ModelPackageVersion", 0): package.get("ModelApprovalStatus", "") for package in packages}
+
+
+def versions_waiting(statuses: Mapping[int, str]) -> int:
+    """Count the versions that wait for approval and are newer than the newest approved one.
+
+    Args:
+        statuses: approval status per version.
+    """
+    serving = max((version for version, status in statuses.items() if status == APPROVED), default=0)
+    return sum(status == PENDING and version > serving for version, status in statuses.items())
 
 
 def describe_package(client: SageMakerClient, arn: str) -> dict[str, Any]:

@@ -24,10 +24,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from common.clients import Clients
 from common.documents import read_json, write_json
+from common.metrics import METRICS, emit
 from common.served_model import ensure_model
 from common.settings import read_settings
 
@@ -35,13 +35,14 @@ from plan_run.decision import RunCounts, decide
 from plan_run.labelled_store import complete_runs, mark_complete, of_version, split_keys
 from plan_run.registry import Registry, parent_tuning_job, read_registry
 from ptmlops_contracts.keys import PreparedKeys, s3_uri, training_rows_manifest
+from ptmlops_contracts.metrics import Metric
 from ptmlops_contracts.report import SPLITS, Report
 from ptmlops_contracts.state import ATTEMPTS, NONE, EvaluationRequest, Planned, PlannedRows, StateDocument, champion_entry
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-LOGGER, METRICS, CLIENTS = Logger(), Metrics(), Clients()
+LOGGER, CLIENTS = Logger(), Clients()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +77,8 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> Planned:
     LOGGER.info(
         "planned", train=plan["train"], score=plan["score"], reason=plan["reason"], champion=plan["champion"]["version"]
     )
-    METRICS.add_metric(name="ComplaintsToScore", unit=MetricUnit.Count, value=plan["rows"]["to_score"])
-    METRICS.add_metric(name="LabelledRows", unit=MetricUnit.Count, value=plan["rows"]["labelled_new"])
+    emit(Metric.COMPLAINTS_TO_SCORE, plan["rows"]["to_score"])
+    emit(Metric.LABELLED_ROWS, plan["rows"]["labelled_new"])
     return plan
 
 
@@ -103,6 +104,7 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
     )
     runs, left_out = of_version(complete_runs(CLIENTS.s3, bucket=bucket), version)
     registry = read_registry(CLIENTS.sagemaker, settings.model_package_group)
+    emit(Metric.MODELS_WAITING, registry.waiting)
     counts = RunCounts(
         new=labelled,
         repeated=sum(repeated.values()),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-from common.model_registry import APPROVED, PENDING, describe_package, list_packages
+from common.model_registry import APPROVED, PENDING, approval_statuses, describe_package, list_packages, versions_waiting
 
 from ptmlops_contracts.state import NONE
 
@@ -23,11 +23,13 @@ class Registry:
         champion: the approved version with the highest number.
         pending: versions that wait for approval, ascending.
         newest: the highest version, whatever its status: its tuning job is the last one that succeeded.
+        waiting: how many of the pending versions are newer than the champion.
     """
 
     champion: dict[str, Any] | None
     pending: tuple[int, ...]
     newest: dict[str, Any] | None
+    waiting: int = 0
 
 
 def read_registry(client: SageMakerClient, group: str) -> Registry:
@@ -43,6 +45,7 @@ def read_registry(client: SageMakerClient, group: str) -> Registry:
         champion=newest([APPROVED]),
         pending=tuple(sorted(package.get("ModelPackageVersion", 0) for package in pending)),
         newest=describe_package(client, packages[0]["ModelPackageArn"]) if packages else None,
+        waiting=versions_waiting(approval_statuses(packages)),
     )
 
 

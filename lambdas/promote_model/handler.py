@@ -32,11 +32,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from common.clients import Clients
 from common.documents import read_bytes, read_json, write_json
-from common.model_registry import APPROVED, PENDING, list_packages
+from common.metrics import METRICS, emit
+from common.model_registry import APPROVED, PENDING, approval_statuses, list_packages, versions_waiting
 from common.served_model import ensure_model
 from common.settings import read_settings
 
@@ -51,6 +51,7 @@ from promote_model.registry import (
     take_back,
 )
 from ptmlops_contracts.keys import ModelKeys, PreparedKeys, s3_uri
+from ptmlops_contracts.metrics import Metric
 from ptmlops_contracts.state import (
     ATTEMPTS,
     CHAMPION_CHANGED,
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_sagemaker.literals import TransformInstanceTypeType
 
-LOGGER, METRICS, CLIENTS = Logger(), Metrics(), Clients()
+LOGGER, CLIENTS = Logger(), Clients()
 
 
 class NoChampionError(Exception):
@@ -108,7 +109,7 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> Plan:
     plan = _promote(state, settings, redrives=int(event.get("redrives", 0)))
     promotion = plan["promotion"]
     LOGGER.info("judged", version=promotion["candidate_version"], decision=promotion["decision"])
-    METRICS.add_metric(name="CandidatesPromoted", unit=MetricUnit.Count, value=int(promotion["promoted"]))
+    emit(Metric.CANDIDATES_PROMOTED, int(promotion["promoted"]))
     return plan
 
 
@@ -133,6 +134,9 @@ def _promote(state: StateDocument, settings: Settings, *, redrives: int) -> Plan
     if winner:
         take_back(CLIENTS.sagemaker, package, winner)
         return _compare_again(plan, winner, settings, run_id)
+    # The list is older than the version that this run registers.
+    statuses = {**approval_statuses(packages), package["ModelPackageVersion"]: status}
+    emit(Metric.MODELS_WAITING, versions_waiting(statuses))
     ensure_model(CLIENTS.sagemaker, package=package, role_arn=settings.model_role_arn, network=settings.model_network)
     promotion = PromotionResult(
         decision=status,

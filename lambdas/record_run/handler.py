@@ -27,11 +27,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from common.clients import Clients
 from common.documents import find_json, write_json
 from common.ledger import Ledger
+from common.metrics import METRICS
 from common.settings import read_settings
 from common.slots import Slots
 
@@ -41,13 +41,14 @@ from ptmlops_contracts.run import RunDocument, RunStatus
 from ptmlops_contracts.run_ids import is_run_id
 from record_run.costs import run_costs
 from record_run.history import failure, last_document, read_events
-from record_run.ledger import record_end
+from record_run.ledger import cost_of_month, record_end
+from record_run.metrics import count_run
 from record_run.summary import files_wait_notice, notice, run_document
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-LOGGER, METRICS, CLIENTS = Logger(), Metrics(), Clients()
+LOGGER, CLIENTS = Logger(), Clients()
 SUBJECT_CHARACTERS = 100  # the limit of SNS
 
 
@@ -85,10 +86,8 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
     Slots(ledger=ledger).release(holders)
     _notify(run, settings, files_waiting=left)
     LOGGER.info("recorded", status=run["status"])
-    METRICS.add_metric(name="RowsRead", unit=MetricUnit.Count, value=run["rows"]["read"])
-    METRICS.add_metric(name="RowsRejected", unit=MetricUnit.Count, value=run["rows"]["rejected"])
-    METRICS.add_metric(name="ComplaintsScored", unit=MetricUnit.Count, value=run["scored"])
-    METRICS.add_metric(name="RunDuration", unit=MetricUnit.Seconds, value=run["seconds"])
+    month = cost_of_month(ledger, run["run_id"], cost_usd=run["cost_usd"], finished_at=run["finished_at"])
+    count_run(run, month_cost=month)
     return {"status": run["status"]}
 
 

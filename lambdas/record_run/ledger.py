@@ -1,10 +1,10 @@
-"""What record_run writes to the ledger: how a run ended."""
+"""What record_run writes to the ledger: how a run ended, and what it cost."""
 
 from __future__ import annotations
 
-from common.ledger import Ledger
+from common.ledger import Ledger, deserialize
 
-from ptmlops_contracts.ledger import CANCELLED, COLLECTING, SUPERSEDED, run_key
+from ptmlops_contracts.ledger import CANCELLED, COLLECTING, SUPERSEDED, costs_key, run_key
 
 # Neither a late event nor the end of a collector's execution changes these.
 _KEPT = {"collecting": COLLECTING, "superseded": SUPERSEDED, "cancelled": CANCELLED}
@@ -50,3 +50,20 @@ def record_end(ledger: Ledger, run_id: str, *, status: str, redrives: int, finis
         return None
     run = ledger.run(run_id)
     return len(ledger.files(run)) if run else None
+
+
+def cost_of_month(ledger: Ledger, run_id: str, *, cost_usd: float, finished_at: str) -> float:
+    """Record what a run cost, and return the USD of all runs that ended in the same month. Safe to repeat.
+
+    The month's item has an attribute per run, so a run that is recorded again replaces its own cost.
+    """
+    answer = ledger.client.update_item(
+        TableName=ledger.table,
+        Key={"pk": {"S": costs_key(finished_at)}},
+        UpdateExpression="SET #run = :cost",
+        ExpressionAttributeNames={"#run": run_id},
+        ExpressionAttributeValues={":cost": {"N": str(cost_usd)}},
+        ReturnValues="ALL_NEW",
+    )
+    item = deserialize(answer["Attributes"])
+    return round(float(sum(cost for name, cost in item.items() if name != "pk")), 4)

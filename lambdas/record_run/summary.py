@@ -77,6 +77,8 @@ def run_document(
         scored=results.get("scored", 0),
         needs_review=results.get("needs_review", 0),
         not_answered=results.get("not_answered", 0),
+        confidence=results.get("confidence"),
+        drift=results.get("drift", {}),
         versions=statistics.get("versions", {}),
         started_at=_iso(started),
         finished_at=_iso(ended),

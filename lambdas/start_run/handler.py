@@ -21,12 +21,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from common.clients import Clients
+from common.metrics import METRICS, emit
 from common.settings import read_settings
 
 from ptmlops_contracts.ledger import NO_RUN
+from ptmlops_contracts.metrics import Metric
 from start_run.arrivals import FileVersion, MalformedArrivalError, parse_arrival
 from start_run.ledger import Arrivals
 from start_run.runs import count_files, ensure_executes, join_runs
@@ -34,7 +35,7 @@ from start_run.runs import count_files, ensure_executes, join_runs
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-LOGGER, METRICS, CLIENTS = Logger(), Metrics(), Clients()
+LOGGER, CLIENTS = Logger(), Clients()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +65,8 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
     LOGGER.info(
         "batch done", messages=len(event["Records"]), passed_over=passed_over, cancelled=cancelled, malformed=len(malformed)
     )
-    METRICS.add_metric(name="FilesArrived", unit=MetricUnit.Count, value=len(files))
-    METRICS.add_metric(name="MalformedMessages", unit=MetricUnit.Count, value=len(malformed))
+    emit(Metric.FILES_ARRIVED, len(files))
+    emit(Metric.MALFORMED_MESSAGES, len(malformed))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in malformed]}
 
 

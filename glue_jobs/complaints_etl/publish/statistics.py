@@ -71,6 +71,12 @@ class RunStatistics:
         return sum(category.complaints for category in self.categories.values())
 
     @property
+    def mean_confidence(self) -> float | None:
+        """Return the mean confidence of the answers, or None if there are none."""
+        total = sum(category.confidence * category.complaints for category in self.categories.values())
+        return round(total / self.scored, 4) if self.scored else None
+
+    @property
     def needs_review(self) -> int:
         return sum(category.needs_review for category in self.categories.values())
 

@@ -400,8 +400,10 @@ def test_log_lines_name_the_run_and_metrics_have_units(
     assert {metric["Name"]: metric["Unit"] for metric in declared["Metrics"]} == {
         "ComplaintsToScore": "Count",
         "LabelledRows": "Count",
+        "ModelsWaiting": "Count",
     }
     assert metrics["ComplaintsToScore"] == [7]
+    assert metrics["ModelsWaiting"] == [0]
 
 
 def models() -> dict[str, str]:

@@ -297,3 +297,44 @@ def test_one_is_singular_in_a_notice(aws: dict[str, Any], record: Callable[..., 
     assert "1 row: 1 accepted, 0 duplicates, 0 rejected." in text
     assert "1 complaint classified; 1 to be read by a person." in text
     assert "1 complaint without an answer" in text
+
+
+def metric_values(lines: str) -> dict[str, float]:
+    """Return the value per metric of log lines in the embedded metric format, of metrics with one dimension."""
+    values: dict[str, float] = {}
+    for line in lines.splitlines():
+        document = json.loads(line)
+        for directive in document.get("_aws", {}).get("CloudWatchMetrics", ()):
+            if directive["Dimensions"] == [["service"]]:
+                values |= {metric["Name"]: document[metric["Name"]][0] for metric in directive["Metrics"]}
+    return values
+
+
+def test_the_month_costs_what_its_runs_cost_each_once(
+    aws: dict[str, Any], record: Callable[..., dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for month, cost in (("2026-07", "2.5"), ("2026-06", "40")):
+        item = {"pk": {"S": f"COSTS#{month}"}, "20260701-093000-0123abcd": {"N": cost}}
+        aws["dynamodb"].put_item(TableName="ledger", Item=item)
+    event = {"detail": {"executionArn": ARN}}
+    for _ in range(2):  # an event may come twice
+        capsys.readouterr()
+        run = record(Execution("FAILED", cause="x"), event)
+        values = metric_values(capsys.readouterr().out)
+        assert values["MonthCost"] == 2.5 + run["cost_usd"]
+        assert values["Runs"] == 1
+
+
+def test_a_run_tells_how_sure_its_answers_were_and_how_far_they_drifted(
+    aws: dict[str, Any], record: Callable[..., dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(aws, "report.json", json.dumps(REPORT))
+    published = {"scored": 90, "needs_review": 9, "confidence": 0.8, "drift": {"length": 0.3, "languages": None}}
+    put(aws, "publish.json", json.dumps(published))
+    run = record(Execution("RUNNING"), {"state": {"run_id": RUN}, "execution_arn": ARN})
+
+    assert (run["confidence"], run["drift"]) == (0.8, {"length": 0.3, "languages": None})
+    values = metric_values(capsys.readouterr().out)
+    assert values["RowsAccepted"] == 90
+    assert values["ReviewShare"] == 10
+    assert values["LargestDrift"] == 0.3

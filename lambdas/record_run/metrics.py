@@ -1,0 +1,39 @@
+"""What record_run counts: a run's rows, answers, drift, cost and duration."""
+
+from __future__ import annotations
+
+from common.metrics import emit
+
+from ptmlops_contracts.metrics import Metric
+from ptmlops_contracts.run import RunDocument
+
+# States that take no time of their own: CloudWatch charges for each metric.
+UNTIMED = ("?", "Record")
+
+
+def count_run(run: RunDocument, *, month_cost: float) -> None:
+    """Emit the metrics of a run that has ended."""
+    rows = run["rows"]
+    emit(Metric.RUNS, 1)
+    emit(Metric.ROWS_READ, rows["read"])
+    emit(Metric.ROWS_ACCEPTED, rows["accepted"])
+    emit(Metric.ROWS_REJECTED, rows["rejected"])
+    emit(Metric.ROWS_DUPLICATE, rows["duplicates"])
+    if rows["read"]:
+        emit(Metric.REJECT_SHARE, 100 * rows["rejected"] / rows["read"])
+    emit(Metric.COMPLAINTS_CLASSIFIED, run["scored"])
+    if run["scored"]:
+        emit(Metric.REVIEW_SHARE, 100 * run["needs_review"] / run["scored"])
+    if run["confidence"] is not None:
+        emit(Metric.MEAN_CONFIDENCE, 100 * run["confidence"])
+    measured = {kind: index for kind, index in run["drift"].items() if index is not None}
+    for kind, index in measured.items():
+        emit(Metric.DRIFT, index, kind=kind)
+    if measured:
+        emit(Metric.LARGEST_DRIFT, max(measured.values()))
+    emit(Metric.RUN_COST, run["cost_usd"])
+    emit(Metric.MONTH_COST, month_cost)
+    emit(Metric.RUN_DURATION, run["seconds"])
+    for state, seconds in run["states"].items():
+        if not state.endswith(UNTIMED):
+            emit(Metric.STATE_DURATION, seconds, state=state)

@@ -65,6 +65,7 @@ class PtmlopsApp(cdk.App):
             self,
             f"{prefix}-monitoring",
             storage=self.storage.outputs,
+            jobs=self.preparation.outputs,
             workflow=self.workflow.outputs,
             settings=settings,
             env=env,

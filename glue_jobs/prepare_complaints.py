@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +23,7 @@ from complaints_etl.session import configure
 from complaints_etl.storage import read_json
 from pyspark.sql import DataFrame, SparkSession
 
+from ptmlops_contracts.job_log import FIELDS, log_json
 from ptmlops_contracts.keys import (
     COMPLETE,
     INDEX,
@@ -35,6 +36,8 @@ from ptmlops_contracts.keys import (
 )
 from ptmlops_contracts.ledger import Manifest, ManifestFile
 from ptmlops_contracts.report import SPLITS
+
+log = logging.getLogger("prepare")
 
 
 class TooManyRejectsError(Exception):
@@ -80,7 +83,7 @@ def main(spark: SparkSession, s3: Any, sagemaker: Any, arguments: argparse.Names
         keys = rejected_rows(result.rejected, run_id, put_list) if report["rows"]["rejected"] else []
         address = f". Every rejected row with its reason: {s3_uri(arguments.output_bucket, keys[0])}" if keys else ""
         raise TooManyRejectsError(f"{result.message}{address}")
-    print(json.dumps({"run_id": run_id, "rows": report["rows"], "seconds": report["seconds"]}))  # noqa: T201 - the job's log
+    log.info("prepared", extra={FIELDS: {"rows": report["rows"], "seconds": report["seconds"]}})
 
 
 def source_file(s3: Any, file: ManifestFile) -> SourceFile:
@@ -125,9 +128,11 @@ def earlier_runs(spark: SparkSession, s3: Any, bucket: str, run_id: str) -> tupl
 
 
 if __name__ == "__main__":
+    parsed = parse_arguments(sys.argv[1:])
+    log_json(service="prepare", run_id=parsed.run_id)
     main(
         configure(SparkSession.builder.getOrCreate()),
         boto3.client("s3"),
         boto3.client("sagemaker"),
-        parse_arguments(sys.argv[1:]),
+        parsed,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import logging
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -37,10 +38,12 @@ from complaints_etl.storage import delete_keys, list_keys, read_if_present, read
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
+from ptmlops_contracts.job_log import FIELDS, log_json
 from ptmlops_contracts.keys import EVALUATION_FILE, RUNS, ModelKeys, OutputKeys, PreparedKeys, run_folder_id, s3_uri
 from ptmlops_contracts.report import Report
 from ptmlops_contracts.state import NONE
 
+log = logging.getLogger("publish")
 # The report compares with this many previous runs, among this many that it looks at.
 COMPARED_RUNS, LOOK_BACK_RUNS = 5, 30
 HTML = "text/html; charset=utf-8"
@@ -307,7 +310,7 @@ def mark(s3: Any, arguments: argparse.Namespace, results: Results, evaluation: M
     body = json.dumps(marker, ensure_ascii=False, indent=1).encode()
     for bucket, key in _markers(arguments):
         s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
-    print(json.dumps(counts))  # noqa: T201 - the job's log
+    log.info("published", extra={FIELDS: {name: number for name, number in counts.items() if name != "run_id"}})
 
 
 def run_drift(statistics: RunStatistics, evaluation: Mapping[str, Any] | None, model_version: str) -> dict[str, float | None]:
@@ -327,4 +330,6 @@ def _markers(arguments: argparse.Namespace) -> tuple[tuple[str, str], ...]:
 
 
 if __name__ == "__main__":
-    main(SparkSession.builder.getOrCreate(), boto3.client("s3"), parse_arguments(sys.argv[1:]))
+    parsed = parse_arguments(sys.argv[1:])
+    log_json(service="publish", run_id=parsed.run_id)
+    main(SparkSession.builder.getOrCreate(), boto3.client("s3"), parsed)

@@ -34,6 +34,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "drop": runs.drop,
         "watch": runs.watch,
         "status": runs.status,
+        "logs": runs.logs,
         "run": runs.run,
         "where": recovery.where,
         "cancel": recovery.cancel,

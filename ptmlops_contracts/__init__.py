@@ -14,4 +14,6 @@ later).
 | `evaluation` | evaluation.json of Evaluate: length buckets, level of the recall test |
 | `run` | published.json of Publish, run.json of Record, statuses |
 | `files` | file endings and separators |
+| `metrics` | what functions emit, and alarms and the dashboard read |
+| `job_log` | the log lines of jobs |
 """

@@ -14,6 +14,10 @@ SERVICE_DIMENSION: Final = "service"
 SERVICE: Final = "ptmlops"
 KIND: Final = "kind"  # of drift
 STATE: Final = "state"  # of the state machine
+# The distributions that Publish compares with the model's held-out rows.
+DRIFT_KINDS: Final = ("categories", "languages", "length", "confidence")
+# States of which the time is a metric. The others take seconds, and CloudWatch charges for each metric.
+TIMED_STATES: Final = ("Wait for files", "Prepare", "Train", "Evaluate", "Score", "Publish")
 
 
 class Metric(Enum):

@@ -32,6 +32,15 @@ def is_run_id(text: str) -> bool:
     return _RUN_ID.fullmatch(text) is not None
 
 
+def run_of_job(name: str) -> str:
+    """Return the run id that the name of a SageMaker job begins with, or the name itself.
+
+    Example: `run_of_job("20260715-093000-0123abcd-0-0-001-1a2b3c4d")` is `20260715-093000-0123abcd`.
+    """
+    match = _RUN_ID.match(name)
+    return match[0] if match else name
+
+
 def run_date(run_id: str) -> str:
     """Return the run's day in UTC, `YYYY-MM-DD`: the partition that holds its results.
 

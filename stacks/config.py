@@ -57,6 +57,8 @@ TrainingInstance = Annotated[str, _INSTANCE_NAME, _instance_type("training")]
 ProcessingInstance = Annotated[str, _INSTANCE_NAME, _instance_type("processing")]
 TransformInstance = Annotated[str, _INSTANCE_NAME, _instance_type("transform")]
 Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$"), AfterValidator(_region_is_supported)]
+TopicArn = Annotated[str, Field(pattern=r"^arn:aws[\w-]*:sns:[\w-]+:\d{12}:[A-Za-z0-9_-]+$")]
+Uuid = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
 UploaderArn = Annotated[str, Field(pattern=r"^arn:aws[\w-]*:iam::\d{12}:(user|role)/[\w+=,.@/-]+$")]
 PrincipalArn = Annotated[str, Field(pattern=r"^arn:aws[\w-]*:quicksight:[\w-]+:\d{12}:(user|group)/.+$")]
 
@@ -269,18 +271,68 @@ class Network(SettingsTable):
 
 
 class Alarms(SettingsTable):
-    """Who receives alarms and notices, and how long an uploaded file may wait."""
+    """Who receives alarms and notices, and when alarms are raised.
 
-    emails: tuple[Email, ...] = Field(
-        default=(),
-        description="E-mail addresses. Each must confirm its subscription. Required unless the environment is disposable or `nobody` is "
-        "`true`",
+    At least one recipient is required unless the environment is disposable or `nobody` is `true`.
+    """
+
+    emails: tuple[Email, ...] = Field(default=(), description="E-mail addresses. Each must confirm its subscription")
+    topic_arn: TopicArn | None = Field(
+        default=None,
+        description="An existing SNS topic of the same region that gets the alarms, too. Its policy, and that of its key, must allow "
+        "`cloudwatch.amazonaws.com`. Notices of runs do not go there",
+    )
+    slack_workspace_id: Annotated[str, Field(pattern=r"^[0-9A-Z]+$")] | None = Field(
+        default=None,
+        description="Slack workspace, authorized once in the console of Amazon Q Developer in chat applications (AWS Chatbot)",
+    )
+    slack_channel_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$")] | None = Field(
+        default=None, description="Slack channel that gets alarms and notices"
+    )
+    teams_tenant_id: Uuid | None = Field(default=None, description="Microsoft Teams tenant, authorized in the same console")
+    teams_team_id: Uuid | None = Field(default=None, description="Microsoft Teams team")
+    teams_channel_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.~%:@-]+$")] | None = Field(
+        default=None,
+        description="Microsoft Teams channel that gets alarms and notices, as in the channel's link (URL-encoded)",
     )
     nobody: bool = Field(
         default=False,
-        description="`true`: deploy without an address. Alarms, failed runs and waiting models then notify nobody",
+        description="`true`: deploy without a recipient. Alarms, failed runs and waiting models then notify nobody",
     )
     oldest_arrival_minutes: Positive = Field(default=30, description="Raise an alarm if an uploaded file waits longer")
+    no_files_days: int = Field(
+        default=0, ge=0, le=7, description="Raise an alarm if no file was uploaded for so many days. `0`: no such alarm"
+    )
+    reject_share: float = Field(
+        default=0.1, gt=0, le=1, description="Raise an alarm if at least this share of a run's rows was rejected"
+    )
+    drift: float = Field(
+        default=0.25,
+        gt=0,
+        description="Raise an alarm from this population stability index on, of categories, languages, lengths or confidence",
+    )
+    run_usd: float = Field(default=10, gt=0, description="Raise an alarm if a run cost so much (USD, an estimate)")
+    month_usd: float = Field(default=100, gt=0, description="Raise an alarm if the runs of a calendar month cost so much")
+    runbooks: str = Field(
+        default="docs/how-to/runbooks.md",
+        pattern=r"^[A-Za-z0-9_:/.?=&%~+-]+$",
+        description="Address of the runbooks in alarm messages, if you publish the documentation: "
+        "`https://docs.example.com/how-to/runbooks.html`",
+    )
+
+    @model_validator(mode="after")
+    def _channels_are_whole(self) -> Self:
+        for kind in ("slack", "teams"):
+            names = [name for name in type(self).model_fields if name.startswith(f"{kind}_")]
+            missing = [name for name in names if getattr(self, name) is None]
+            if missing and len(missing) < len(names):
+                raise ValueError(f"{missing[0]} is missing: a channel needs {', '.join(names)}")
+        return self
+
+    @property
+    def has_recipient(self) -> bool:
+        """Return True if anybody gets the alarms."""
+        return bool(self.emails or self.topic_arn or self.slack_channel_id or self.teams_channel_id)
 
 
 class Analytics(SettingsTable):
@@ -326,6 +378,17 @@ class Settings(SettingsTable):
     def _somebody_or_nobody(self) -> Self:
         if self.alarms.emails and self.alarms.nobody:
             raise ValueError("alarms.nobody is true and alarms.emails has addresses: remove one of the two")
+        if self.alarms.has_recipient and self.alarms.nobody:
+            raise ValueError("alarms.nobody is true and [alarms] names a topic or a channel: remove one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _topic_is_in_region(self) -> Self:
+        topic, region = self.alarms.topic_arn, self.environment.region
+        if topic and topic.split(":")[3] != region:
+            raise ValueError(
+                f"alarms.topic_arn is in {topic.split(':')[3]}, environment.region is {region}: alarms act on topics of their own region"
+            )
         return self
 
     @model_validator(mode="after")
@@ -362,7 +425,7 @@ class Settings(SettingsTable):
 
         Only a deployment asks: commands that read a file, such as `ptmlops try`, need no address.
         """
-        if self.alarms.emails or self.alarms.nobody or self.environment.disposable:
+        if self.alarms.has_recipient or self.alarms.nobody or self.environment.disposable:
             return None
         return (
             "alarms.emails has no address, so nobody would hear of alarms, failed runs and models that wait for approval: "

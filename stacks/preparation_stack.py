@@ -10,6 +10,7 @@ from pathlib import Path
 import aws_cdk as cdk
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
@@ -31,6 +32,7 @@ class Jobs:
     prepare_arn: str
     publish_name: str
     publish_arn: str
+    log_groups: Mapping[str, logs.ILogGroup]
 
 
 class PreparationStack(EnvironmentStack):
@@ -58,6 +60,7 @@ class PreparationStack(EnvironmentStack):
                 s3_encryptions=[security.S3EncryptionProperty(s3_encryption_mode=kms, kms_key_arn=key_arn)],
             ),
         )
+        self._log_groups: dict[str, logs.ILogGroup] = {}
         self._modules = glue_modules(self, "PythonModules", file_assets=self.file_assets, wheels=self._wheels())
         self._library = zip_archive(self, "Library", folder=GLUE_JOBS, packages=["complaints_etl"])
         prepare = self._create_job(
@@ -94,6 +97,7 @@ class PreparationStack(EnvironmentStack):
             prepare_arn=self.format_arn(service="glue", resource="job", resource_name=prepare.ref),
             publish_name=publish.ref,
             publish_arn=self.format_arn(service="glue", resource="job", resource_name=publish.ref),
+            log_groups=self._log_groups,
         )
         self.output("PrepareJobName", prepare.ref)
         self.output("PublishJobName", publish.ref)
@@ -123,12 +127,13 @@ class PreparationStack(EnvironmentStack):
         role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("glue.amazonaws.com"))
         # The names are Glue's with a security configuration. The template creates the groups to give them a key and a retention.
         for stream in ("error", "output"):
-            self.log_group(
+            group = self.log_group(
                 self,
                 f"{name}{stream.title()}",
                 key=key,
                 name=f"/aws-glue/jobs/{self._security.ref}-role/{role.role_name}/{stream}",
             )
+            self._log_groups[name.lower() if stream == "output" else f"{name.lower()} (errors)"] = group
         source = assets.Asset(self, f"{name}Script", path=str(GLUE_JOBS / script))
         job = glue.CfnJob(
             self,

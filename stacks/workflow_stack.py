@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -27,6 +28,7 @@ class Workflow:
     state_machine: sfn.IStateMachine
     functions: Mapping[str, lambda_.Function]
     rules: Mapping[str, events.Rule]
+    machine_log: logs.ILogGroup
 
 
 class WorkflowStack(EnvironmentStack):
@@ -47,7 +49,7 @@ class WorkflowStack(EnvironmentStack):
         functions = RunFunctions(self, storage=storage, modeling=modeling)
         collect, plan = functions.create_collect(), functions.create_plan()
         promote, record = functions.create_promote(), functions.create_record(jobs)
-        machine = create_state_machine(
+        machine, machine_log = create_state_machine(
             self,
             storage=storage,
             jobs=jobs,
@@ -71,6 +73,7 @@ class WorkflowStack(EnvironmentStack):
                 "record_run": record.function,
             },
             rules={"FileDropped": storage.uploaded, "RunFailed": failed},
+            machine_log=machine_log,
         )
         self.output("StateMachineArn", machine.state_machine_arn)
         self.output("StartRunFunctionName", start.function.function_name)

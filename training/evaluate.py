@@ -22,6 +22,7 @@ from complaint_model.records import DataError, Labelled, columns_of, read_labell
 from complaint_model.scoring import score
 
 from ptmlops_contracts.evaluation import EVALUATION_VERSION, RefusedEvaluation
+from ptmlops_contracts.job_log import log_json
 from ptmlops_contracts.keys import EVALUATION_FILE, LABELS_TO_CHECK_FILE
 from ptmlops_contracts.state import NONE
 
@@ -164,7 +165,7 @@ def _model(folder: Path) -> Artifact | None:
 
 def main() -> int:
     """Run the job and return the exit code. The reason of a failure goes to /opt/ml/output/message, which becomes the job's exit message."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    log_json(service="evaluate", run_id=_run_id())
     compiled.look_for_wheels(SOURCE / artifact.WHEELS)
     try:
         refused = find_disagreement(
@@ -190,6 +191,14 @@ def main() -> int:
     message.parent.mkdir(parents=True, exist_ok=True)
     message.write_text(reason[:1000], encoding="utf-8", errors="replace")
     return 1
+
+
+def _run_id() -> str:
+    """Return the run's id for the log. A request that cannot be read is reported later, as the reason of a failure."""
+    try:
+        return str(_request(BASE / "input/request")["run_id"])
+    except (ArtifactError, DataError, KeyError):
+        return NONE
 
 
 def _write_document(document: Mapping[str, Any]) -> None:

@@ -23,6 +23,10 @@ from complaint_model.label_checks import find_doubts
 from complaint_model.records import DataError, columns_of, read_labelled
 from complaint_model.settings import Settings, TrainingError
 
+from ptmlops_contracts.job_log import log_json
+from ptmlops_contracts.run_ids import run_of_job
+from ptmlops_contracts.state import NONE
+
 log = logging.getLogger("train")
 SOURCE = Path(__file__).resolve().parent
 # Outside of these, nothing is learned, or the same as at the limit.
@@ -130,7 +134,8 @@ def _report(crossfit: CrossFit) -> None:
 
 def main() -> int:
     """Run the job and return the exit code. The reason of a failure goes to output/failure, where SageMaker reads it."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    # SageMaker sets the variable. The name of a job of a run begins with the run's id.
+    log_json(service="train", run_id=run_of_job(os.environ.get("TRAINING_JOB_NAME", NONE)))
     model_dir = Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))
     base = model_dir.parent
     checkpoints = base / "checkpoints"

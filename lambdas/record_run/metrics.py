@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from common.metrics import emit
 
-from ptmlops_contracts.metrics import Metric
+from ptmlops_contracts.metrics import TIMED_STATES, Metric
 from ptmlops_contracts.run import RunDocument
-
-# States that take no time of their own: CloudWatch charges for each metric.
-UNTIMED = ("?", "Record")
 
 
 def count_run(run: RunDocument, *, month_cost: float) -> None:
@@ -34,6 +31,8 @@ def count_run(run: RunDocument, *, month_cost: float) -> None:
     emit(Metric.RUN_COST, run["cost_usd"])
     emit(Metric.MONTH_COST, month_cost)
     emit(Metric.RUN_DURATION, run["seconds"])
-    for state, seconds in run["states"].items():
-        if not state.endswith(UNTIMED):
-            emit(Metric.STATE_DURATION, seconds, state=state)
+    for state in TIMED_STATES:
+        # Train warm is Train that starts from an earlier tuning job.
+        spent = [run["states"][name] for name in (state, f"{state} warm") if name in run["states"]]
+        if spent:
+            emit(Metric.STATE_DURATION, sum(spent), state=state)

@@ -145,6 +145,36 @@ def _outcome(document: dict[str, Any]) -> str:
     return ", ".join(outcomes)
 
 
+@report_errors(if_interrupted=RUNS_CONTINUE)
+def logs(
+    options: CommonOptions,
+    run_id: RunId = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Show lines as they come, until the run has ended.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show metrics, the platform's own lines and every event of the state machine, too.")
+    ] = False,
+) -> None:
+    """Show a run's log lines of all units in time order: functions, Glue and SageMaker jobs, state machine.
+
+    Times are UTC. With --json, the lines are as they were logged.
+
+    Examples:
+        ptmlops logs --local
+        ptmlops logs 20261128-101500-1a2b3c4d --follow -e prod
+    """
+    from ptmlops import run_logs, runs
+
+    target = options.target()
+    run_id = run_id or runs.newest(target)
+    lines = run_logs.follow(target, run_id) if follow else iter(run_logs.lines_of(target, run_id))
+    if options.as_json:
+        print_json([line.document() for line in lines])
+        return
+    for line in lines:
+        if everything or run_logs.is_of_interest(line):
+            typer.echo(f"{line.moment:%H:%M:%S} {line.unit:<16} {run_logs.text_of(line)}")
+
+
 def run(
     files: Files,
     out: Annotated[Path, typer.Option(help="A folder for everything that the runs write.", show_default=False)],

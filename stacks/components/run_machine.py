@@ -9,6 +9,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 
@@ -33,8 +34,8 @@ def create_state_machine(
     plan: UnitFunction,
     promote: UnitFunction,
     record: UnitFunction,
-) -> sfn.StateMachine:
-    """Create the state machine and its role, which may call the functions and start, watch and stop the jobs."""
+) -> tuple[sfn.StateMachine, logs.ILogGroup]:
+    """Create the state machine with its log group, and its role, which may call the functions and start, watch and stop the jobs."""
     role = _machine_role(stack, jobs=jobs, modeling=modeling, functions=(collect, plan, promote, record))
     allow(role, "Key", ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"], [storage.key.key_arn])
     definition = run_definition(
@@ -47,6 +48,14 @@ def create_state_machine(
         promote_arn=promote.function.function_arn,
         record_arn=record.function.function_arn,
     )
+    # AWS delivers these logs only to groups under this prefix without running into a policy size limit.
+    # The end of the stack's id is in the name: a retained group would block the next stack of the same name.
+    group = stack.log_group(
+        stack,
+        "RunLogs",
+        key=storage.key,
+        name=f"/aws/vendedlogs/states/{stack.settings.prefix}/{cdk.Fn.select(2, cdk.Fn.split('/', stack.stack_id))}",
+    )
     machine = sfn.StateMachine(
         stack,
         "Run",
@@ -57,14 +66,7 @@ def create_state_machine(
         role=role,
         tracing_enabled=True,
         logs=sfn.LogOptions(
-            # AWS delivers these logs only to groups under this prefix without running into a policy size limit.
-            # The end of the stack's id is in the name: a retained group would block the next stack of the same name.
-            destination=stack.log_group(
-                stack,
-                "RunLogs",
-                key=storage.key,
-                name=f"/aws/vendedlogs/states/{stack.settings.prefix}/{cdk.Fn.select(2, cdk.Fn.split('/', stack.stack_id))}",
-            ),
+            destination=group,
             level=sfn.LogLevel.ALL,
             include_execution_data=False,
         ),
@@ -74,7 +76,7 @@ def create_state_machine(
         "AwsSolutions-IAM5",
         "jobs are named per run, so their ARNs are patterns, and conditions on tags limit them to this environment; log delivery and X-Ray take no resource",
     )
-    return machine
+    return machine, group
 
 
 def _machine_role(stack: EnvironmentStack, *, jobs: Jobs, modeling: Modeling, functions: Sequence[UnitFunction]) -> iam.Role:

@@ -77,18 +77,6 @@ def test_topic_and_queues_refuse_plain_http(templates: dict[str, Any]) -> None:
     assert len(denied) == 3  # the topic, arrivals, dead letters
 
 
-def test_cloudwatch_may_use_the_key_of_the_topic_it_publishes_to(templates: dict[str, Any]) -> None:
-    """Without both grants an alarm changes colour and nobody hears of it."""
-    (key,) = templates["storage"].properties("AWS::KMS::Key")
-    (policy,) = templates["storage"].properties("AWS::SNS::TopicPolicy")
-    grants = [s for s in key["KeyPolicy"]["Statement"] if s["Principal"].get("Service") == "cloudwatch.amazonaws.com"]
-    assert any({"kms:Decrypt", "kms:GenerateDataKey*"} <= set(s["Action"]) for s in grants)
-    assert any(
-        s["Effect"] == "Allow" and s["Principal"] == {"Service": "cloudwatch.amazonaws.com"} and s["Action"] == "sns:Publish"
-        for s in policy["PolicyDocument"]["Statement"]
-    )
-
-
 def test_eventbridge_may_use_the_key_of_the_queues_without_a_source_condition(templates: dict[str, Any]) -> None:
     """As its guide documents: with a condition that a call does not carry, every event would be lost."""
     [key] = templates["storage"].properties("AWS::KMS::Key")

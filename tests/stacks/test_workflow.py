@@ -437,23 +437,6 @@ def test_a_message_is_hidden_for_as_long_as_the_function_may_need(templates: dic
     assert arrivals["RedrivePolicy"]["maxReceiveCount"] == 5
 
 
-def test_every_alarm_reaches_the_topic_and_says_what_to_do(templates: dict[str, Any]) -> None:
-    alarms = templates["monitoring"].properties("AWS::CloudWatch::Alarm")
-    metrics = {alarm["MetricName"] for alarm in alarms}
-    assert {
-        "ExecutionsFailed",
-        "ExecutionsTimedOut",
-        "ApproximateNumberOfMessagesVisible",
-        "ApproximateAgeOfOldestMessage",
-        "Errors",
-    } <= metrics
-    for alarm in alarms:
-        assert alarm["AlarmActions"]
-        assert alarm["OKActions"]
-        assert alarm["TreatMissingData"] == "notBreaching"
-        assert len(alarm["AlarmDescription"]) > 30
-
-
 def test_the_definition_and_every_template_fit_their_limits(templates: dict[str, Any], definition: dict[str, Any]) -> None:
     assert len(json.dumps(definition)) < 1_048_576  # Step Functions: 1 MB
     for template in templates.values():

@@ -14,6 +14,7 @@ from typing import Any
 
 from local_aws import patching
 from local_aws.context import LocalContext
+from local_aws.logs import write_log
 from local_aws.services.base import Service
 from local_aws.services.eventbridge import EventBridgeService
 from local_aws.services.glue.service import GlueService
@@ -46,6 +47,7 @@ class StepFunctionsService(Service):
         self._run_jobs()
         self._call_with_role_of_state_machine()
         self._announce_status()
+        self._log_events()
         self._keep_reason_of_stop()
         self._redrive()
 
@@ -84,8 +86,56 @@ class StepFunctionsService(Service):
 
         @patching.extend(Execution, "start")
         def start(moto_start: Any, self_: Any) -> None:
+            self_._cloud_watch_logging_session = self._logging_session(self_)
             moto_start(self_)
             self._send_status(self_)
+
+    def _logging_session(self, execution: Any) -> Any:
+        """Return what logs an execution's events as its state machine's LoggingConfiguration says, or None. moto never makes one."""
+        from moto.stepfunctions.parser.asl.eval.event.logging import CloudWatchLoggingConfiguration, CloudWatchLoggingSession
+
+        wanted = execution.state_machine.loggingConfiguration
+        configuration = CloudWatchLoggingConfiguration.from_logging_configuration(execution.state_machine_arn, wanted)
+        return configuration and CloudWatchLoggingSession(execution.exec_arn, configuration)
+
+    def _log_events(self) -> None:
+        """Log events in the form of https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html."""
+        from moto.stepfunctions.models import StateMachine
+        from moto.stepfunctions.parser.asl.eval.event.logging import CloudWatchLoggingSession
+
+        def logging_of(properties: Any) -> dict[str, Any]:
+            """Return a template's LoggingConfiguration as the API names its parts."""
+            wanted = properties.get("LoggingConfiguration") or {}
+            groups = [one["CloudWatchLogsLogGroup"]["LogGroupArn"] for one in wanted.get("Destinations", [])]
+            return {
+                "level": wanted.get("Level", "OFF"),
+                "includeExecutionData": wanted.get("IncludeExecutionData", False),
+                "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": arn}} for arn in groups],
+            }
+
+        @patching.extend(StateMachine, "create_from_cloudformation_json")
+        def create(
+            moto_create: Any,
+            cls: Any,
+            resource_name: Any,
+            cloudformation_json: Any,
+            account_id: Any,
+            region_name: Any,
+            **kwargs: Any,
+        ) -> Any:
+            machine = moto_create(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs)
+            machine.loggingConfiguration = logging_of(cloudformation_json["Properties"])
+            return machine
+
+        @patching.replace(CloudWatchLoggingSession, "publish_history_log")
+        def publish_history_log(self_: Any, history_log: Any) -> None:
+            moment = history_log["event_timestamp"]
+            if isinstance(moment, str):
+                moment = datetime.fromisoformat(moment)
+            line = {**history_log, "type": str(getattr(history_log["type"], "value", history_log["type"]))}
+            line["event_timestamp"] = str(int(moment.timestamp() * 1000))
+            where = self_.configuration
+            write_log(self.context, where.log_group_name, where.log_stream_name, [json.dumps(line, default=str)])
 
     def _keep_reason_of_stop(self) -> None:
         """Keep error and cause of StopExecution, which moto ignores: who stopped an execution says why."""

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,6 +32,7 @@ from tests.unit.training.conftest import CAUSES, ROOT, make_complaints
 pytestmark = pytest.mark.slow
 
 TRAINING = ROOT / "training"
+RUN = "20260715-093000-0123abcd"
 EVALUATION_SCHEMA = json.loads((ROOT / "docs/evaluation.schema.json").read_text(encoding="utf-8"))
 
 
@@ -66,7 +68,7 @@ def write_rows(folder: Path, count: int, seed: int, prefix: str) -> None:
 
 def training_environment(base: Path) -> dict[str, str]:
     channels = {f"SM_CHANNEL_{name.upper()}": str(base / "input/data" / name) for name in ("train", "validation")}
-    return {**os.environ, **channels, "SM_MODEL_DIR": str(base / "model")}
+    return {**os.environ, **channels, "SM_MODEL_DIR": str(base / "model"), "TRAINING_JOB_NAME": f"{RUN}-0-0-001-1a2b3c4d"}
 
 
 @contextlib.contextmanager
@@ -115,6 +117,12 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     done = start_training(base, "--cost", "0.4", "--seed", "20", "--target_precision", "0.9")
     assert done.returncode == 0, done.stdout + done.stderr
     return base, done.stdout
+
+
+def test_each_line_of_the_training_log_is_json_with_the_run(job: tuple[Path, str]) -> None:
+    lines = [json.loads(line) for line in job[1].splitlines()]
+    assert {(line["service"], line["run_id"], line["level"]) for line in lines} == {("train", RUN, "INFO")}
+    assert all(line["message"] and datetime.fromisoformat(line["timestamp"]).tzinfo for line in lines)
 
 
 def test_training_logs_the_objective_that_the_tuning_job_reads(job: tuple[Path, str]) -> None:
@@ -167,7 +175,7 @@ def test_an_interrupted_job_goes_on_from_its_checkpoints_and_ends_in_the_same_by
         text=True,
     ) as process:
         assert process.stdout is not None
-        folds = (line for line in process.stdout if line.startswith("fold "))
+        folds = (line for line in process.stdout if '"fold ' in line)
         next(folds)
         next(folds)  # folds end in any order; what is logged is kept
         process.kill()

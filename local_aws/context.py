@@ -18,6 +18,7 @@ from botocore.loaders import Loader
 
 from local_aws.authorization.authorizer import Authorizer
 from local_aws.credentials import assume_role, check_trust, operator_credentials
+from local_aws.metrics import Clock, Metrics
 
 # The executions that run at once share a client, and each of them may hold a connection.
 _CLIENT_CONFIG = Config(
@@ -50,6 +51,15 @@ class LocalContext:
     def authorizer(self) -> Authorizer:
         """Decides who may do what."""
         return Authorizer(self.account_id, self.region, self.folder)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """Takes what services and units emit."""
+
+        def put(namespace: str, metric_data: list[dict[str, Any]]) -> None:
+            self.backend("cloudwatch").put_metric_data(namespace, metric_data)
+
+        return Metrics(Clock(self.folder), put)
 
     @property
     def python(self) -> str:

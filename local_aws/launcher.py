@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +19,8 @@ import boto3
 import psutil
 
 from local_aws.assembly import find_or_synthesize
-from local_aws.paths import LOG, NODE, ROOT, STATE, clean_environment
+from local_aws.metrics import CLOCK, Clock
+from local_aws.paths import LOG, NODE, NOTICES, ROOT, STATE, clean_environment
 
 START_SECONDS = 60
 CDK = NODE / "node_modules" / ".bin" / "cdk"
@@ -70,7 +72,8 @@ class LocalAws:
             raise LocalAwsError(
                 f"local AWS already runs on {folder} (process {running['pid']}): use it, or end it with `ptmlops down`"
             )
-        (folder / STATE).unlink(missing_ok=True)
+        for left_over in (STATE, NOTICES, CLOCK):  # of an earlier server
+            (folder / left_over).unlink(missing_ok=True)
         region = region or load_settings(environment).environment.region
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -132,6 +135,10 @@ class LocalAws:
             aws_secret_access_key=self._state["secret_access_key"],
             region_name=self._state["region"],
         )
+
+    def set_clock_ahead(self, ahead: timedelta) -> None:
+        """Set the clock of metrics and alarms ahead, so that an alarm's period of a day passes in a second. Nothing else is affected."""
+        Clock(self.folder).set_ahead(ahead)
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of the operator."""

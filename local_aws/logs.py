@@ -23,6 +23,8 @@ def write_log(context: LocalContext, group: str, stream: str, lines: list[str]) 
     events = [{"timestamp": now, "message": line} for line in lines if line]
     if events:
         logs.put_log_events(group, stream, events)
+        for line in lines:
+            context.metrics.add_logged(line)
 
 
 def _may_use_key(context: LocalContext, group: Any) -> bool:

@@ -10,7 +10,8 @@ Every service is created here and nowhere else. The table says what moto does wi
 | lambda_ | answers calls of functions with a canned text |
 | eventbridge | calls no functions, and sends S3 events in another form than AWS |
 | glue, sagemaker | report jobs as finished that never ran |
-| cloudwatch | reports no alarm to anybody |
+| cloudwatch | evaluates no alarm, and reports none to anybody |
+| sns | delivers to queues and functions, and keeps nothing for people |
 | stepfunctions | cannot wait for Glue and SageMaker jobs |
 | validation | accepts names and sizes that AWS refuses |
 | iam | evaluates policies against `*` only, and resource policies hardly |
@@ -106,13 +107,14 @@ def main() -> None:
 def create_services(context: LocalContext) -> list[Service]:
     """Return the services of one local AWS, in the order in which they extend moto."""
     from local_aws.services.cloudformation.service import CloudFormationService
-    from local_aws.services.cloudwatch import CloudWatchService
+    from local_aws.services.cloudwatch.service import CloudWatchService
     from local_aws.services.dynamodb import DynamoDbService
     from local_aws.services.eventbridge import EventBridgeService
     from local_aws.services.glue.service import GlueService
     from local_aws.services.iam import IamService
     from local_aws.services.lambda_.service import LambdaService
     from local_aws.services.sagemaker.service import SageMakerService
+    from local_aws.services.sns import SnsService
     from local_aws.services.stepfunctions.service import StepFunctionsService
     from local_aws.validation import RequestValidation
 
@@ -124,6 +126,7 @@ def create_services(context: LocalContext) -> list[Service]:
         functions,
         events,
         CloudWatchService(context),
+        SnsService(context),
         glue,
         sagemaker,
         StepFunctionsService(context, glue=glue, sagemaker=sagemaker, events=events),

@@ -28,6 +28,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "generate": demo.generate,
         "up": deployment.up,
         "down": deployment.down,
+        "notices": deployment.notices,
     },
     "Deploy": {"doctor": deployment.doctor},
     "Files and runs": {

@@ -59,6 +59,8 @@ class EventBridgeService(Service):
         from moto.events.models import Rule
         from moto.s3 import notifications
 
+        context = self.context
+
         @patching.extend(Rule, "send_to_targets")
         def send_to_targets(moto_send: Any, self: Any, original_event: Any, transform_input: bool = True) -> None:
             if self.state != "ENABLED" or not self.event_pattern.matches_event(original_event):
@@ -66,6 +68,7 @@ class EventBridgeService(Service):
             for target in list(self.targets):
                 arn = target["Arn"]
                 if not may_deliver(self.arn, arn):
+                    context.metrics.add("AWS/Events", "FailedInvocations", 1, RuleName=self.name)
                     queue = target.get("DeadLetterConfig", {}).get("Arn", "")
                     if not queue or not may_deliver(self.arn, queue):
                         continue

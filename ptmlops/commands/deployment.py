@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ptmlops.errors import BLOCKED, report_errors
+from ptmlops.errors import BLOCKED, OperatorError, report_errors
 from ptmlops.options import LOCAL_ENVIRONMENT, LOCAL_FOLDER, AsJson, CommonOptions, EnvironmentName
 from ptmlops.terminal import console, no_progress, print_command, print_json, progress
 
@@ -58,6 +58,35 @@ def down(as_json: AsJson = False) -> None:
         print_json({"ended": str(LOCAL_FOLDER)})
     else:
         console().print("Local AWS has ended.")
+
+
+@report_errors()
+def notices(
+    as_json: AsJson = False,
+    local: Annotated[bool, typer.Option("--local", help="Show the notices of the local AWS of this folder.")] = False,
+) -> None:
+    """Show the notices and alarms that the local AWS of this folder has delivered.
+
+    No mail is sent. On AWS, notices go to the recipients in [alarms].
+
+    Examples:
+        ptmlops notices --local
+    """
+    from local_aws import LocalAws
+    from local_aws.paths import NOTICES
+    from ptmlops.views.notices import notice_lines, read_notices
+
+    if not local:
+        raise OperatorError("only local AWS keeps notices: use --local. On AWS they are with the recipients in [alarms]")
+    found = read_notices(LocalAws.attach(LOCAL_FOLDER).folder / NOTICES)
+    if as_json:
+        print_json(found)
+        return
+    for notice in found:
+        for line in notice_lines(notice):
+            typer.echo(line)
+    if not found:
+        console().print("No notice was delivered yet.")
 
 
 @report_errors()

@@ -18,7 +18,7 @@ from stacks.storage_stack import Storage
 from stacks.workflow_stack import Workflow
 
 PERIOD = cdk.Duration.minutes(5)
-DAY = cdk.Duration.days(1)
+HOUR = cdk.Duration.hours(1)
 Missing = cloudwatch.TreatMissingData
 
 
@@ -102,11 +102,12 @@ def _of_arrivals(settings: Settings, storage: Storage) -> Iterator[AlarmDefiniti
         yield AlarmDefinition(
             name="NoFiles",
             # A metric of SQS: it counts what is uploaded even if our functions do not run.
-            metric=storage.arrivals.metric_number_of_messages_sent(period=DAY, statistic="Sum"),
+            metric=storage.arrivals.metric_number_of_messages_sent(period=HOUR, statistic="Sum"),
             advice=f"No file was uploaded for {days} days. Ask the system or the people who upload.",
             threshold=1,
             below=True,
-            periods=days,
+            # By the hour: CloudWatch looks at some periods more than those it evaluates.
+            periods=24 * days,
             missing=Missing.BREACHING,
         )
 

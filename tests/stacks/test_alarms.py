@@ -154,7 +154,7 @@ def test_an_existing_topic_gets_alarms_beside_ours(every_kind: Templates) -> Non
 def test_no_files_for_some_days_is_missing_data_that_counts(every_kind: Templates) -> None:
     alarm = alarms(every_kind)["NoFiles"]
     assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("AWS/SQS", "NumberOfMessagesSent", "Sum")
-    assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (86_400, 3, "breaching")
+    assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (3600, 72, "breaching")
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
 
 

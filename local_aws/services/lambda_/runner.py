@@ -85,6 +85,13 @@ class FunctionRunner:
         payload, error, output = self._execute(function, event, request_id, environment, root)
         milliseconds = (time.monotonic() - started) * 1000
         start = _platform_line(function, "start", request_id)
+        for metric, value, unit in (
+            ("Invocations", 1.0, "Count"),
+            ("Errors", float(error is not None), "Count"),
+            ("Throttles", 0.0, "Count"),
+            ("Duration", milliseconds, "Milliseconds"),
+        ):
+            self._context.metrics.add("AWS/Lambda", metric, value, unit, FunctionName=function.function_name)
         log = f"{start}\n{output}{_platform_line(function, 'report', request_id, milliseconds)}\n"
         self._write_log(function, group, stream, log)
         return Result(payload, error, log)

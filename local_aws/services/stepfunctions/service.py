@@ -23,6 +23,14 @@ from local_aws.services.stepfunctions.integrations import integrations
 from local_aws.services.stepfunctions.job_task import job_task_class
 from local_aws.services.stepfunctions.redrive import ENDED_BADLY, full_history, redrive, redrive_count
 
+_METRICS = {
+    "RUNNING": "ExecutionsStarted",
+    "SUCCEEDED": "ExecutionsSucceeded",
+    "FAILED": "ExecutionsFailed",
+    "TIMED_OUT": "ExecutionsTimedOut",
+    "ABORTED": "ExecutionsAborted",
+}
+
 
 class StepFunctionsService(Service):
     """The executions of one local AWS. Their state is moto's."""
@@ -180,6 +188,14 @@ class StepFunctionsService(Service):
             date = {"redriveDate": self.redrive_date} if redrive_count(self) else {}
             return {**answer, **date, "redriveCount": redrive_count(self), "redriveStatus": redrivable}
 
+    def _count(self, execution: Any, status: str) -> None:
+        """Emit the metrics of https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html."""
+        metrics, machine = self.context.metrics, execution.state_machine_arn
+        metrics.add("AWS/States", _METRICS[status], 1, StateMachineArn=machine)
+        if status != "RUNNING" and execution.stop_date:
+            milliseconds = (execution.stop_date - execution.start_date).total_seconds() * 1000
+            metrics.add("AWS/States", "ExecutionTime", milliseconds, "Milliseconds", StateMachineArn=machine)
+
     def _send_status(self, execution: Any) -> None:
         """Send the execution's status to EventBridge, in the documented form of aws.states events."""
 
@@ -188,6 +204,7 @@ class StepFunctionsService(Service):
 
         status = str(getattr(execution.exec_status, "value", execution.exec_status))
         succeeded = status == "SUCCEEDED"
+        self._count(execution, status)
         detail = {
             "executionArn": execution.exec_arn,
             "stateMachineArn": execution.state_machine_arn,

@@ -13,7 +13,7 @@ from ptmlops import runs
 from ptmlops.errors import OperatorError
 from ptmlops.ledger import Ledger
 from ptmlops.target import Target
-from ptmlops_contracts.logs import SAGEMAKER_GROUPS
+from ptmlops_contracts.logs import FUNCTION_LOG_GROUPS, JOB_LOG_GROUPS, SAGEMAKER_GROUPS
 from ptmlops_contracts.run import ENDED
 
 # A function's last lines may come after the end that the ledger has; clocks differ.
@@ -33,7 +33,7 @@ ENTERED = ("StateEntered", "StateExited")
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One log event. `unit` is the name of its log group in the stack output."""
+    """One log event. `unit` is what logged it."""
 
     moment: datetime
     unit: str
@@ -124,11 +124,12 @@ def _period(target: Target, run_id: str) -> tuple[datetime, datetime | None]:
 
 
 def _collect(target: Target, run_id: str, since: datetime, until: datetime | None) -> Iterator[Line]:
-    stated = target.outputs.get("LogGroups")
-    if stated is None:
+    stated = [target.outputs.get(name) for name in (FUNCTION_LOG_GROUPS, JOB_LOG_GROUPS)]
+    if None in stated:
         raise OperatorError("the deployment is of an earlier version and does not say where its units log: deploy it again")
+    groups: dict[str, str] = {unit: name for text in stated for unit, name in json.loads(str(text)).items()}
     job_runs: dict[str, list[str]] = {}
-    for unit, group in json.loads(stated).items():
+    for unit, group in {**groups, **SAGEMAKER_GROUPS}.items():
         if unit in SAGEMAKER_GROUPS:
             yield from _events(target, unit, group, since, until, prefix=run_id)
         elif group.startswith("/aws-glue/"):
@@ -144,7 +145,7 @@ def _collect(target: Target, run_id: str, since: datetime, until: datetime | Non
 def _job_runs(target: Target, job: str, run_id: str, since: datetime) -> list[str]:
     """Return the runs of a Glue job that worked for a run; Glue lists the newest first."""
     name = target.outputs[f"{job.title()}JobName"]
-    found = []
+    found: list[str] = []
     for page in target.client("glue").get_paginator("get_job_runs").paginate(JobName=name):
         for job_run in page["JobRuns"]:
             if job_run["StartedOn"] < since:

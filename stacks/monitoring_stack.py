@@ -52,7 +52,6 @@ class MonitoringStack(EnvironmentStack):
         }
         self._create_queries(groups)
         self.output("DashboardName", dashboard.dashboard_name)
-        self.output("LogGroups", self.to_json_string({**groups, **SAGEMAKER_GROUPS}))
 
     def _alarm(self, definition: AlarmDefinition, topics: list[sns.ITopic]) -> cloudwatch.Alarm:
         above, below = Comparison.GREATER_THAN_OR_EQUAL_TO_THRESHOLD, Comparison.LESS_THAN_THRESHOLD

@@ -16,6 +16,7 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from ptmlops_contracts.keys import EVALUATIONS, LABELLED, PUBLISHED_FOLDERS, REJECTED, RUNS
+from ptmlops_contracts.logs import JOB_LOG_GROUPS
 from stacks.components.code_assets import ROOT, glue_modules, glue_wheels, text_asset, zip_archive
 from stacks.components.common import EnvironmentStack, acknowledge, allow
 from stacks.config import Settings, SettingsError
@@ -99,6 +100,8 @@ class PreparationStack(EnvironmentStack):
             publish_arn=self.format_arn(service="glue", resource="job", resource_name=publish.ref),
             log_groups=self._log_groups,
         )
+        groups = {unit: group.log_group_name for unit, group in self._log_groups.items()}
+        self.output(JOB_LOG_GROUPS, self.to_json_string(groups))
         self.output("PrepareJobName", prepare.ref)
         self.output("PublishJobName", publish.ref)
 

@@ -12,6 +12,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from ptmlops_contracts.logs import FUNCTION_LOG_GROUPS, MACHINE
 from stacks.components.common import EnvironmentStack
 from stacks.components.run_functions import RunFunctions
 from stacks.components.run_machine import allow_execution_reads, create_state_machine, record_failures
@@ -75,6 +76,8 @@ class WorkflowStack(EnvironmentStack):
             rules={"FileDropped": storage.uploaded, "RunFailed": failed},
             machine_log=machine_log,
         )
+        groups = {name: function.log_group.log_group_name for name, function in self.outputs.functions.items()}
+        self.output(FUNCTION_LOG_GROUPS, self.to_json_string({**groups, MACHINE: machine_log.log_group_name}))
         self.output("StateMachineArn", machine.state_machine_arn)
         self.output("StartRunFunctionName", start.function.function_name)
         self.output("RecordRunFunctionName", record.function.function_name)

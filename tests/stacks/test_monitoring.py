@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from ptmlops_contracts.job_log import JsonLines
+from ptmlops_contracts.logs import FUNCTION_LOG_GROUPS, JOB_LOG_GROUPS, SAGEMAKER_GROUPS
 
 # What awslambdaric, Lambda's own runtime for Python, writes where a handler raises and where it logs.
 RAISE = """
@@ -85,9 +86,10 @@ def test_the_saved_queries_and_the_log_command_cover_every_log_group(templates: 
             logical for _, logical in own
         }
     assert set(queries["sagemaker"]) == {f"/aws/sagemaker/{kind}Jobs" for kind in ("Training", "Processing", "Transform")}
-    stated = json.dumps(monitoring.body["Outputs"]["LogGroups"]["Value"])
-    for group in (*queries["errors"], *queries["sagemaker"]):
-        assert (group if isinstance(group, str) else group["Fn::ImportValue"]) in stated
+    for stack, output in (("preparation", JOB_LOG_GROUPS), ("workflow", FUNCTION_LOG_GROUPS)):
+        stated = json.dumps(templates[stack].body["Outputs"][output]["Value"])
+        assert all(f'"Ref": "{name}"' in stated for own_stack, name in own if own_stack == stack)
+    assert set(SAGEMAKER_GROUPS.values()) == set(queries["sagemaker"])
 
 
 def test_the_runs_query_shows_lines_of_functions_jobs_and_state_machine(templates: dict[str, Any]) -> None:

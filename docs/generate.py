@@ -37,6 +37,7 @@ from local_aws.conformance import KINDS, OPERATIONS, cases  # noqa: E402 - found
 from local_aws.validation import problems  # noqa: E402 - as above
 from ptmlops_contracts import report, review, run  # noqa: E402 - found through the path above
 from ptmlops_contracts.codes import Code  # noqa: E402
+from ptmlops_contracts.metrics import Metric  # noqa: E402
 from stacks.components import endpoints, idle_costs, supported  # noqa: E402
 from stacks.components.catalog import PREDICTIONS, RUNS  # noqa: E402
 from stacks.components.prices import IDLE  # noqa: E402
@@ -320,6 +321,12 @@ def _size_order(size: str) -> tuple[int, str]:
     return (int(digits), "") if digits.isdigit() else ({"medium": -2, "large": -1}.get(size, 0), size)
 
 
+def metrics() -> str:
+    """Return a table of the metrics that functions emit."""
+    rows = [(f"`{one.title}`", one.unit, one.dimension or "", one.description) for one in Metric]
+    return table(("Metric", "Unit", "Further dimension", "What it is"), rows)
+
+
 GENERATORS: dict[str, Callable[[], str]] = {
     "local-aws-conformance": conformance,
     "settings": settings,
@@ -336,6 +343,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "review-reasons": lambda: codes(review.ReviewReason),
     "export-statuses": lambda: codes(run.ExportStatus),
     "run-statuses": lambda: codes(run.RunStatus),
+    "metrics": metrics,
     "report-fields": lambda: fields(report.Report),
     "run-fields": lambda: fields(run.RunDocument),
     "published-fields": lambda: fields(run.Published),

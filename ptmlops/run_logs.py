@@ -185,6 +185,8 @@ def _events(
     try:
         for page in client.get_paginator("filter_log_events").paginate(**options):
             for event in page["events"]:
+                if prefix and not event["logStreamName"].startswith(prefix):
+                    continue  # local AWS ignores logStreamNamePrefix
                 yield Line(
                     moment=datetime.fromtimestamp(event["timestamp"] / 1000, UTC),
                     unit=unit,

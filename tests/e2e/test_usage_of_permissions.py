@@ -1,6 +1,6 @@
 """What the roles of the template were granted, compared with what the runs of all other end-to-end tests have used.
 
-The file's name puts it last. Alone it fails, because nothing has been used.
+The file's name puts it behind all tests that use the roles. Alone it fails, because nothing has been used.
 """
 
 from __future__ import annotations

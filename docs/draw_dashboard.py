@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,7 +67,11 @@ def record() -> dict[str, Any]:
         states = {one["AlarmArn"]: one["StateValue"] for one in cloudwatch.describe_alarms()["MetricAlarms"]}
         minutes = (datetime.now(UTC) - began) // timedelta(seconds=PERIOD) + 1
         return {
-            "recorded": f"{began:%Y-%m-%d}",
+            "measured": {
+                "date": f"{began:%Y-%m-%d}",
+                "machine": f"{os.cpu_count()} cores, local AWS",
+                "command": "python docs/draw_dashboard.py --record",
+            },
             "minutes": minutes,
             "widgets": [_recorded(widget, cloudwatch, states, began, minutes) for widget in body["widgets"]],
         }

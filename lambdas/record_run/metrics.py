@@ -31,8 +31,7 @@ def count_run(run: RunDocument, *, month_cost: float) -> None:
     emit(Metric.RUN_COST, run["cost_usd"])
     emit(Metric.MONTH_COST, month_cost)
     emit(Metric.RUN_DURATION, run["seconds"])
-    for state in TIMED_STATES:
-        # Train warm is Train that starts from an earlier tuning job.
-        spent = [run["states"][name] for name in (state, f"{state} warm") if name in run["states"]]
+    for state, parts in TIMED_STATES.items():
+        spent = [run["states"][name] for name in parts if name in run["states"]]
         if spent:
             emit(Metric.STATE_DURATION, sum(spent), state=state)

@@ -21,7 +21,15 @@ RUN: Any = {
     "drift": {"categories": 0.31, "languages": None, "length": 0.05, "confidence": 0.11},
     "cost_usd": 0.42,
     "seconds": 321.5,
-    "states": {"Collect": 1.0, "Prepare": 80.5, "Train?": 0.0, "Train": 40.0, "Train warm": 20.5, "Record": 0.2},
+    "states": {
+        "Collect": 1.0,
+        "Wait for files": 60.0,
+        "Prepare": 80.5,
+        "Train?": 0.0,
+        "Train": 40.0,
+        "Train warm": 20.5,
+        "Record": 0.2,
+    },
 }
 
 
@@ -65,6 +73,7 @@ def test_a_run_is_counted_with_units(capsys: pytest.CaptureFixture[str]) -> None
         ("RunCost", ""): (0.42, "None"),
         ("MonthCost", ""): (7.5, "None"),
         ("RunDuration", ""): (321.5, "Seconds"),
+        ("StateDuration", "Collect"): (61, "Seconds"),
         ("StateDuration", "Prepare"): (80.5, "Seconds"),
         ("StateDuration", "Train"): (60.5, "Seconds"),
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from ptmlops.main import app
 from ptmlops.options import CommonOptions
 from ptmlops.target import Target
 from ptmlops.views.notices import notice_lines, read_notices
+from ptmlops_contracts.ledger import COLLECTING, run_key
 from tests.e2e.dashboards import series_of
 
 UNKNOWN_RUN, STOPPED_RUN = "20990101-000000-0000dead", "20990101-000000-0000abcd"
@@ -77,15 +78,29 @@ def put(target: Target, alarm: dict[str, Any], value: float) -> None:
 
 
 def let_it_happen(target: Target) -> None:
-    """Let a run fail in its first state, stop another, and leave a message that nobody handles."""
+    """Let a run fail in its first state, stop one that waits for files, and leave a message that nobody handles."""
     states, machine = target.client("stepfunctions"), target.outputs["StateMachineArn"]
-    for run_id in (UNKNOWN_RUN, STOPPED_RUN):
-        begun = states.start_execution(
+    # It opened in ten minutes, so it waits longer than the test.
+    soon = (datetime.now(UTC) + timedelta(minutes=10)).isoformat()
+    item = {"pk": run_key(STOPPED_RUN), "status": COLLECTING, "opened_at": soon, "joined_at": soon}
+    target.client("dynamodb").put_item(
+        TableName=target.outputs["LedgerTableName"],
+        Item={**{name: {"S": text} for name, text in item.items()}, "schema_version": {"N": "2"}},
+    )
+    executions = [
+        states.start_execution(
             stateMachineArn=machine, name=run_id, input=json.dumps({"run_id": run_id, "schema_version": 2})
-        )
-        if run_id == STOPPED_RUN:
-            states.stop_execution(executionArn=begun["executionArn"], error="Test", cause="a test")
+        )["executionArn"]
+        for run_id in (UNKNOWN_RUN, STOPPED_RUN)
+    ]
     target.client("sqs").send_message(QueueUrl=target.outputs["DeadLetterQueueUrl"], MessageBody="{}")
+
+    def waits() -> bool:
+        events = states.get_execution_history(executionArn=executions[1])["events"]
+        return any(event["type"] == "WaitStateEntered" for event in events)
+
+    eventually(lambda: not waits(), "the run does not wait for files")
+    states.stop_execution(executionArn=executions[1], error="Test", cause="a test")
 
 
 def test_an_alarm_of_each_kind_is_raised_reported_and_over(
@@ -167,7 +182,7 @@ def test_every_metric_of_the_dashboard_was_emitted(target: Target, alarms: dict[
 def test_the_log_of_a_run_has_lines_of_every_unit_in_order(target: Target, ended_run: str) -> None:
     lines = run_logs.lines_of(target, ended_run)
     shown = [line for line in lines if run_logs.is_of_interest(line)]
-    assert {"start_run", "collect_run", "plan_run", "record_run", "prepare", "publish", "score", "state machine"} <= {
+    assert {"start_run", "collect_run", "plan_run", "record_run", "prepare", "publish", "state machine"} <= {
         line.unit for line in lines
     }
     assert [line.moment for line in lines] == sorted(line.moment for line in lines)

@@ -178,6 +178,23 @@ def test_an_execution_emits_how_it_ended(sandbox: Sandbox) -> None:
     assert (count("ExecutionTime") or 0) > 0
 
 
+def test_a_stopped_execution_emits_that(sandbox: Sandbox) -> None:
+    states, role = sandbox.client("stepfunctions"), sandbox.role("states")
+    definition = {"StartAt": "Sleep", "States": {"Sleep": {"Type": "Wait", "Seconds": 120, "End": True}}}
+    machine = states.create_state_machine(name=sandbox.name("m"), definition=json.dumps(definition), roleArn=role)[
+        "stateMachineArn"
+    ]
+    execution = states.start_execution(stateMachineArn=machine, name="e")["executionArn"]
+
+    def waits() -> bool:
+        events = states.get_execution_history(executionArn=execution)["events"]
+        return any(event["type"] == "WaitStateEntered" for event in events)
+
+    eventually(waits)
+    states.stop_execution(executionArn=execution, error="E", cause="enough")
+    eventually(lambda: emitted(sandbox, "AWS/States", "ExecutionsAborted", StateMachineArn=machine) == 1)
+
+
 def test_a_rule_that_cannot_deliver_emits_it(sandbox: Sandbox) -> None:
     events, sqs, rule = sandbox.client("events"), sandbox.client("sqs"), sandbox.name("rule")
     url = sqs.create_queue(QueueName=sandbox.name("q"))["QueueUrl"]

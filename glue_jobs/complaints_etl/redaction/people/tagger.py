@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +88,7 @@ class _Vectors(dict[str, int]):
 class Tagger:
     """The network and the vectors of the words that it has seen."""
 
-    def __init__(self, arrays: dict[str, NDArray[np.generic]]) -> None:
+    def __init__(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take the arrays of a model.
 
         Args:
@@ -172,7 +172,8 @@ class Tagger:
         hidden = np.maximum(vectors.reshape(len(chosen), -1) @ self._hidden + self._hidden_bias, 0)
         scores = hidden @ self._out + self._out_bias
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return scores / scores.sum(axis=1, keepdims=True)
+        probabilities: Floats = scores / scores.sum(axis=1, keepdims=True)
+        return probabilities
 
 
 @cache

@@ -150,7 +150,7 @@ def train(corpus: Corpus, *, passes: int, seed: int) -> dict[str, Any]:
         if number == passes // 2 - 1:
             harder = _mistaken(corpus, table, gap_table, dense)
             print(f"{len(harder)} words more, which are taken for personal", flush=True)
-            at = np.concatenate([at, harder])
+            at = np.concatenate([at, harder, harder])
             steps = done + (passes - number - 1) * -(-len(at) // BATCH)
     gate, gate_bias = _train_gate(corpus, rng)
     return {

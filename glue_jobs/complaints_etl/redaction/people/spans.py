@@ -24,7 +24,7 @@ LEADS = 0.3
 LISTED_BEGINS, LISTED_CONTINUES = 0.06, 0.02
 CONTINUES = {"NAME": 0.12, "ADDRESS": 0.25, "ID_NUMBER": 0.3, "PHONE": 0.3}
 _LEAST, _LEAST_KEPT = LISTED_BEGINS, LISTED_CONTINUES
-_SURE, _ALONE, _CERTAIN = 0.6, 0.8, 0.95
+_SURE, _ALONE, _CERTAIN = 0.75, 0.8, 0.95
 # What may stand between two words of a value, and how many words without a tag.
 _JOINS = {
     "NAME": re.compile(r" {1,2}|\. ?|[\-'’]"),

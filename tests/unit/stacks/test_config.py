@@ -109,6 +109,22 @@ def test_prod_asks_for_an_address_or_for_the_word_that_there_is_none(tmp_path: P
         ("log_days = 30", "log_days = 30\nraw_days = 90", ["retention: raw_days (90) must exceed noncurrent_days (90)"]),
         (
             "[tags]",
+            '[alarms]\nslack_channel_id = "C0123"\n[tags]',
+            ["slack_workspace_id is missing", "a channel needs slack_workspace_id, slack_channel_id"],
+        ),
+        (
+            "[tags]",
+            '[alarms]\ntopic_arn = "arn:aws:sns:eu-west-1:123456789012:ops"\n[tags]',
+            ["alarms.topic_arn is in eu-west-1", "topics of their own region"],
+        ),
+        (
+            "[tags]",
+            '[alarms]\nnobody = true\ntopic_arn = "arn:aws:sns:us-east-1:123456789012:ops"\n[tags]',
+            ["alarms.nobody", "remove one of the two"],
+        ),
+        ("[tags]", "[alarms]\nno_files_days = 8\n[tags]", ["alarms.no_files_days", "less than or equal to 7"]),
+        (
+            "[tags]",
             '[alarms]\nnobody = true\nemails = ["team@example.com"]\n[tags]',
             ["alarms.nobody", "remove one of the two"],
         ),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
@@ -15,6 +16,10 @@ from local_aws import java
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+
+# A busy machine is no defect. What must be fast is measured in benchmarks/.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 TOGETHER = ("tests/e2e", "tests/stacks")  # one deployment, one synthesis: what takes long to set up is set up once
 

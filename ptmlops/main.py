@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from ptmlops import __version__
-from ptmlops.commands import demo, deployment, models, recovery, restore, results, review, runs, trial
+from ptmlops.commands import demo, deployment, erasure, models, recovery, restore, results, review, runs, trial
 from ptmlops.options import with_common_options
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "rollback": models.rollback,
     },
     "Recover": {"adopt": restore.adopt},
-    "Remove": {"empty": deployment.empty},
+    "Remove": {"forget": erasure.forget, "empty": deployment.empty},
 }
 REVIEW_SUBJECT = "Results"
 REVIEW: dict[str, Command] = {"pull": review.pull, "push": review.push}

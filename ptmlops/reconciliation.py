@@ -17,7 +17,7 @@ from ptmlops.errors import OperatorError
 from ptmlops.ledger import MAX_KEYS, Ledger, ObjectVersion
 from ptmlops.raw_files import pages
 from ptmlops.target import Target
-from ptmlops_contracts.ledger import COLLECTING
+from ptmlops_contracts.ledger import COLLECTING, rewrite_key
 
 # SendMessageBatch takes ten messages.
 MAX_MESSAGES = 10
@@ -34,6 +34,7 @@ class Comparison:
         cancelled: versions that a person cancelled.
         deleted: versions under a delete marker that no run needs.
         folders: zero-byte objects that a console makes for folders, and files that a system left in them.
+        rewritten: versions of uploads from which rows are being erased: `ptmlops forget` registers them.
         lost: versions that no run has taken.
         stranded_runs: runs that collect although their execution has ended or was never started.
         sent: messages to the arrivals queue; 0 in a dry run.
@@ -44,6 +45,7 @@ class Comparison:
     cancelled: int = 0
     deleted: int = 0
     folders: int = 0
+    rewritten: int = 0
     lost: int = 0
     stranded_runs: list[str] = field(default_factory=list)
     sent: int = 0
@@ -93,9 +95,14 @@ class _Search:
 
     def not_taken(self, versions: Sequence[ObjectVersion]) -> Iterator[ObjectVersion]:
         """Yield the versions to send, and count all."""
+        # Looked up first: what is not being rewritten any more has its item by then.
+        rewritten = {item["pk"] for item in self._ledger.items(rewrite_key(one.bucket, one.key) for one in versions)}
         items = {item["pk"]: item for item in self._ledger.items(version.ledger_key for version in versions)}
         for version in versions:
             item = items.get(version.ledger_key)
+            if item is None and rewrite_key(version.bucket, version.key) in rewritten:
+                self._found.rewritten += 1
+                continue
             if item is None:
                 self._found.lost += 1
                 yield version

@@ -90,8 +90,9 @@ def locate(target: Target, version: ObjectVersion) -> Whereabouts:
         message = f"it joined run {item['run_id']}, which the ledger does not have: upload it again"
         return Whereabouts(version=version, outcome=Outcome.FAILED, message=message, run_id=item["run_id"])
     run_id, run = chain[-1]
-    found = _in_run(target, version, run_id, run)
-    return replace(found, run_id=run_id, earlier_runs=tuple(name for name, _ in chain[:-1]))
+    # The run's documents have the version that it read. Rows may have been erased from the file since.
+    found = _in_run(target, replace(version, version_id=item.get("rewrites", version.version_id)), run_id, run)
+    return replace(found, version=version, run_id=run_id, earlier_runs=tuple(name for name, _ in chain[:-1]))
 
 
 def _waiting(version: ObjectVersion) -> Whereabouts:

@@ -18,6 +18,9 @@ RUN_PLACEHOLDER = "{}"
 # Top-level folders. Prepared bucket:
 RUNS, LABELLED = "runs/", "labelled/"
 COMPLETE = f"{LABELLED}complete/"
+# What `ptmlops forget` writes: plans of erasures under way, and records of those that ended.
+ERASURES = "erasures/"
+UNFINISHED_ERASURES, ERASURE_RECORDS, ERASURE_KEY = f"{ERASURES}unfinished/", f"{ERASURES}records/", f"{ERASURES}key"
 # Labelled rows lie in one folder per split; those of rare labels and the index of near-copies lie beside them.
 RARE, INDEX = "rare", "index"
 # Models bucket:

@@ -2,12 +2,13 @@
 
 | `pk` | item | written by |
 |---|---|---|
-| `FILE#<bucket>/<key>#<version>` | `FileItem`: the run that a file joined, and if it was cancelled | start_run, `ptmlops cancel` |
-| `CHUNK#<run>#<hash>` | `ChunkItem`: files that joined a run together; never changed | start_run |
+| `FILE#<bucket>/<key>#<version>` | `FileItem`: the run that a file joined, and if it was cancelled | start_run, `ptmlops cancel`, `ptmlops forget` |
+| `CHUNK#<run>#<hash>` | `ChunkItem`: files that joined a run together; changed only if rows are erased from them | start_run, `ptmlops forget` |
 | `RUN#<run>` | `RunItem`: the status of a run, and its chunks | start_run, collect_run, record_run, `ptmlops cancel`, `ptmlops replay` |
 | `OPEN` | `OpenItem`: the run that files probably can join. A hint: the run's own status decides | start_run |
-| `SLOTS` | `SlotsItem`: the runs that work now | collect_run, record_run |
+| `SLOTS` | `SlotsItem`: the runs that work now, and until when none may start | collect_run, record_run, `ptmlops forget` |
 | `COSTS#<year>-<month>` | USD per run that ended in the month, by run id | record_run |
+| `REWRITE#<bucket>/<key>` | `RewriteItem`: rows are being erased from this upload, so its next version is no new file | `ptmlops forget` |
 
 A run is COLLECTING until collect_run closes it: files may join only until then. Joining and closing are conditional writes to the
 same item, so that a file belongs to a run that still reads its chunks, or to none. Taking a file out of a run is a third such write.
@@ -76,6 +77,7 @@ class FileItem(TypedDict, total=False):
     run_id: str
     claimed_at: str
     cancelled_at: str  # absent unless a person took the file out of the run that collected it
+    rewrites: str  # absent unless rows were erased: the version under which the run read the file
 
 
 class ChunkItem(TypedDict):
@@ -99,6 +101,19 @@ class SlotsItem(TypedDict, total=False):
     pk: str
     holders: set[str]
     large_holders: set[str]  # those of them that read more bytes than `arrivals.large_megabytes`
+    paused_until: str  # no run gets a slot before; absent unless rows are being erased
+
+
+class RewriteItem(TypedDict):
+    """An upload from which rows are being erased. S3 names the new version after it has reported it, so it is registered by its content."""
+
+    pk: str
+    schema_version: int
+    run_id: str  # of the version that is rewritten
+    rewrites: str  # as `FileItem.rewrites`
+    version_id: str  # the version that is rewritten
+    sha256: str  # of the new version's bytes
+    begun_at: str
 
 
 class Manifest(TypedDict):
@@ -117,6 +132,11 @@ def ledger_time(moment: datetime) -> str:
 def file_key(bucket: str, key: str, version_id: str) -> str:
     """Return `pk` of a file version."""
     return f"FILE#{bucket}/{key}#{version_id}"
+
+
+def rewrite_key(bucket: str, key: str) -> str:
+    """Return `pk` of an upload from which rows are being erased."""
+    return f"REWRITE#{bucket}/{key}"
 
 
 def removal_mark(bucket: str, key: str, version_id: str) -> str:

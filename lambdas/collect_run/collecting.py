@@ -95,9 +95,9 @@ def collect(
     if run.status == COLLECTING and (wait := window.remaining(run, now)):
         return not_yet(wait)
     holder, large = slot_holder(run_id, redrives), size > large_bytes
-    if not slots.take(holder, large=large):
+    if not slots.take(holder, large=large, now=now):
         slots.release_ended(is_executing)
-        if not slots.take(holder, large=large):
+        if not slots.take(holder, large=large, now=now):
             return not_yet(slot_wait(run, now, window))
     _close(ledger, run_id, redrives=redrives, now=now)
     return Collected(ready=True, wait_seconds=0, files=count, bytes=size)

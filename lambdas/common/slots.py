@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from common.ledger import Ledger
-from ptmlops_contracts.ledger import SLOTS_KEY, run_of_holder
+from ptmlops_contracts.ledger import SLOTS_KEY, ledger_time, run_of_holder
 
 # Returns True if the execution of a run runs, and was redriven exactly so often.
 IsExecuting = Callable[[str, int], bool]
@@ -25,8 +26,8 @@ class Slots:
     ledger: Ledger
     most: int = 1
 
-    def take(self, holder: str, *, large: bool) -> bool:
-        """Take a slot, unless the run has one. Returns False if all are taken.
+    def take(self, holder: str, *, large: bool, now: datetime) -> bool:
+        """Take a slot, unless the run has one. Returns False if all are taken, or if runs are paused while rows are erased.
 
         A large run leaves one slot to smaller ones, if there are two or more: a file that takes hours does not delay the others.
         """
@@ -38,10 +39,11 @@ class Slots:
         request = self.ledger.change(
             SLOTS_KEY,
             "ADD holders :holder" + (", large_holders :holder" if large else ""),
-            f"contains(holders, :name) OR ({free})",
+            f"contains(holders, :name) OR ((attribute_not_exists(paused_until) OR paused_until < :now) AND ({free}))",
             holder={holder},
             name=holder,
             most=self.most,
+            now=ledger_time(now),
             **values,
         )
         return self.ledger.update(request)

@@ -22,6 +22,7 @@ class RunCounts:
         to_score: rows of this run without a label.
         has_champion: a model is approved.
         pending: versions that wait for approval, ascending.
+        erased: rows that the newest version may have learned from were erased since.
     """
 
     new: Mapping[str, int]
@@ -31,6 +32,7 @@ class RunCounts:
     pending: Sequence[int]
     repeated: int = 0
     waiting: int = 0
+    erased: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ class Decision:
 def decide(counts: RunCounts, *, run_id: str, min_labelled_rows: int, min_new_rows: int, raw_bucket: str) -> Decision:
     """Train if there are enough labelled rows in all and enough new ones; score if rows have no label.
 
-    Without a champion, a single new row is enough. A repeated row is not new, unless no version was trained from it: a file that is
+    Without a champion, a single new row is enough, and after an erasure none is needed. A repeated row is not new, unless no version was trained from it: a file that is
     uploaded again after a failed run is learned.
 
     Raises:
@@ -53,7 +55,7 @@ def decide(counts: RunCounts, *, run_id: str, min_labelled_rows: int, min_new_ro
     """
     new, total = sum(counts.new.values()) + min(counts.repeated, counts.waiting), sum(counts.totals.values())
     empty = [split for split, rows in counts.totals.items() if not rows]
-    needed = min_new_rows if counts.has_champion else 1
+    needed = 0 if counts.erased else min_new_rows if counts.has_champion else 1
     if new < needed:
         train, reason = False, f"{new} new labelled rows; training starts at {needed}"
         if counts.repeated > counts.waiting:
@@ -64,6 +66,8 @@ def decide(counts: RunCounts, *, run_id: str, min_labelled_rows: int, min_new_ro
         train, reason = False, f"no labelled rows fell into {' and '.join(empty)}; upload more of them"
     else:
         train, reason = True, f"{new} new labelled rows, {total} in all"
+        if counts.erased:
+            reason += "; rows that were learned were erased since"
     score = counts.to_score > 0
     if score and not train and not counts.has_champion:
         missing = max(min_labelled_rows - total, 1)

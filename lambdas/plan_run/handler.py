@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -113,6 +114,7 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
         to_score=report["to_score"],
         has_champion=registry.champion is not None,
         pending=registry.pending,
+        erased=_erased_since(runs, registry),
     )
     decision = decide(
         counts,
@@ -166,6 +168,16 @@ def _not_trained_from(runs: Mapping[str, Mapping[str, Any]], registry: Registry)
     newest = registry.newest
     trained = str(newest.get("CustomerMetadataProperties", {}).get("run_id", "~")) if newest else ""
     return sum(mark[split] for run, mark in runs.items() if run > trained for split in SPLITS)
+
+
+def _erased_since(runs: Mapping[str, Mapping[str, Any]], registry: Registry) -> bool:
+    """Return True if `ptmlops forget` erased learned rows after the newest version was registered."""
+    if registry.newest is None:
+        return False
+    registered = registry.newest.get("CreationTime")
+    return registered is not None and any(
+        datetime.fromisoformat(mark["erased_at"]) > registered for mark in runs.values() if "erased_at" in mark
+    )
 
 
 def _rows(counts: RunCounts, left_out: int) -> PlannedRows:

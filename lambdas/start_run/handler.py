@@ -1,6 +1,8 @@
 """Let uploaded files join the run that collects them, and make sure that its execution runs.
 
-Event: a batch of SQS messages. Result: the ids of malformed messages. They return to the queue, and in the end go to the dead-letter queue.
+Event: a batch of SQS messages. Result: the ids of malformed messages, and of those about uploads from which `ptmlops forget` erases rows at
+this moment: whether such a version is a new file is known when it has ended. They return to the queue, and in the end go to the dead-letter
+queue.
 
 Calls, for the role that this function needs:
 
@@ -52,8 +54,13 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
     """Let the files of a batch join a run. An error fails the whole batch, which is safe to repeat."""
     settings = read_settings(Settings)
     objects, malformed = _parse(event["Records"])
-    files = [found for found in objects if not found.is_passed_over]
+    arrived = {message: found for message, found in objects.items() if not found.is_passed_over}
     ledger = Arrivals(CLIENTS.dynamodb, settings.ledger_table)
+    # Looked up before the claims: what is not being rewritten any more has been claimed by then.
+    rewritten = ledger.being_rewritten(arrived.values())
+    rewritten -= ledger.claims(rewritten).keys()
+    waiting = [message for message, file in arrived.items() if file in rewritten]
+    files = [file for file in arrived.values() if file not in rewritten]
     runs = count_files(join_runs(files, ledger=ledger, clock=_now))
     cancelled = runs.pop(NO_RUN, 0)
     for run_id, count in runs.items():
@@ -61,25 +68,29 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
             run_id, ledger=ledger, states=CLIENTS.states, state_machine_arn=settings.state_machine_arn, clock=_now
         )
         LOGGER.info("files are in a run", run_id=taker, files=count)
-    passed_over = len(objects) - len(files)
     LOGGER.info(
-        "batch done", messages=len(event["Records"]), passed_over=passed_over, cancelled=cancelled, malformed=len(malformed)
+        "batch done",
+        messages=len(event["Records"]),
+        passed_over=len(objects) - len(arrived),
+        cancelled=cancelled,
+        malformed=len(malformed),
+        waiting=len(waiting),
     )
     emit(Metric.FILES_ARRIVED, len(files))
     emit(Metric.MALFORMED_MESSAGES, len(malformed))
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in malformed]}
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in (*malformed, *waiting)]}
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _parse(records: list[dict[str, Any]]) -> tuple[list[FileVersion], list[str]]:
-    """Return the file versions, and the ids of malformed messages."""
-    files, malformed = [], []
+def _parse(records: list[dict[str, Any]]) -> tuple[dict[str, FileVersion], list[str]]:
+    """Return the file version of each message, by its id, and the ids of malformed messages."""
+    files, malformed = {}, []
     for record in records:
         try:
-            files.append(parse_arrival(record["body"]))
+            files[record["messageId"]] = parse_arrival(record["body"])
         except MalformedArrivalError as error:
             LOGGER.warning("malformed message", message_id=record["messageId"], reason=str(error))
             malformed.append(record["messageId"])

@@ -23,6 +23,7 @@ from ptmlops_contracts.ledger import (
     chunk_key,
     file_key,
     ledger_time,
+    rewrite_key,
     run_key,
 )
 from start_run.arrivals import FileVersion
@@ -40,6 +41,13 @@ class Arrivals(Ledger):
         """Return the run id of each of these files that joined a run."""
         by_key = {file_key(file.bucket, file.key, file.version_id): file for file in files}
         return {by_key[item["pk"]]: item["run_id"] for item in self.items(by_key)}
+
+    def being_rewritten(self, files: Iterable[FileVersion]) -> set[FileVersion]:
+        """Return those of these files from which rows are being erased. One of their versions may be what is left, and no new file."""
+        by_key: dict[str, set[FileVersion]] = {}
+        for file in files:
+            by_key.setdefault(rewrite_key(file.bucket, file.key), set()).add(file)
+        return {file for item in self.items(by_key) for file in by_key[item["pk"]]}
 
     def open_run_id(self) -> str | None:
         """Return the run that files probably can join."""

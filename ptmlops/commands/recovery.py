@@ -153,7 +153,12 @@ def reconcile(
         print_json({**asdict(found), "dry_run": dry_run})
         return
     typer.echo(f"{quantity(found.versions, 'file version')} compared: {found.taken:,} in runs, {found.lost:,} in none")
-    left = {"cancelled": found.cancelled, "deleted": found.deleted, "folders": found.folders}
+    left = {
+        "cancelled": found.cancelled,
+        "deleted": found.deleted,
+        "folders": found.folders,
+        "being rewritten": found.rewritten,
+    }
     if named := ", ".join(f"{count:,} {name}" for name, count in left.items() if count):
         typer.echo(f"left alone: {named}")
     for run_id in found.stranded_runs:

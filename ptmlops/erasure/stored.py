@@ -1,0 +1,123 @@
+"""Read one version of an object: download it, list its rows, and write it without some of them."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from ptmlops.erasure.formats import Doomed, Found, Stored, pages, records, tables
+from ptmlops.erasure.person import Facts
+from ptmlops.erasure.places import Rows, place_of
+from ptmlops.erasure.plan import Version
+from ptmlops.ledger import Ledger
+from ptmlops.target import Target
+from ptmlops_contracts.columns import from_metadata
+from ptmlops_contracts.ledger import file_key
+
+if TYPE_CHECKING:
+    from complaints_etl.readers.table import Aliases
+
+_RUN = re.compile(r"(?<![\w-])\d{8}-\d{6}-[0-9a-f]{8}(?![\w-])")
+_PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
+# The column by which the first row of a list is found.
+_FIRST_COLUMNS = ("complaint_id", "ptmlops_status", "source_file")
+
+
+@contextmanager
+def download(target: Target, version: Version) -> Iterator[Stored | None]:
+    """Yield a version on this machine's disk, or None if it does not exist any more."""
+    s3, bucket = target.client("s3"), target.outputs[version.bucket]
+    with tempfile.TemporaryDirectory(prefix="ptmlops-forget-") as folder:
+        path = Path(folder) / "object"
+        try:
+            with path.open("wb") as file:
+                s3.download_fileobj(bucket, version.key, file, ExtraArgs={"VersionId": version.version_id})
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("404", "NoSuchVersion", "NoSuchKey"):
+                raise
+            yield None
+            return
+        rows = place_of(version.bucket, version.key).rows
+        named, processed_as = {}, ""
+        if rows is Rows.UPLOAD:
+            head = s3.head_object(Bucket=bucket, Key=version.key, VersionId=version.version_id)
+            named = from_metadata(head.get("Metadata", {}))
+            pk = file_key(bucket, version.key, version.version_id)
+            processed_as = next((item.get("rewrites", "") for item in Ledger.of(target).items([pk])), "")
+        run = None if rows is Rows.UPLOAD else _RUN.search(version.key)
+        yield Stored(
+            key=version.key,
+            version_id=version.version_id,
+            path=path,
+            run=run and run[0],
+            named=named,
+            processed_as=processed_as,
+        )
+
+
+def rows_of(kind: Rows, stored: Stored, aliases: Aliases, hows: dict[str, dict[str, Any]]) -> Iterator[Found]:
+    """Yield the rows of an object.
+
+    Args:
+        kind: how they are read.
+        stored: the object.
+        aliases: for each column of ours, the names that it may have in uploads.
+        hows: gets, per table, what `write_without` needs.
+    """
+    kind = _actual(kind, stored)
+    hows.setdefault("", {"kind": kind.name})
+    if kind is Rows.UPLOAD:
+        yield from tables.rows(stored, aliases, tables.upload_facts(stored), hows)
+    elif kind in (Rows.LIST, Rows.QUERY):
+        yield from tables.rows(stored, _list_aliases(), tables.list_facts(stored), hows)
+    elif kind is Rows.PARQUET:
+        yield from records.parquet_rows(stored)
+    elif kind is Rows.LINES:
+        yield from records.line_rows(stored)
+    elif kind is Rows.REVIEW_PAGE:
+        yield from pages.review_rows(stored)
+    elif kind is Rows.REPORT_PAGE:
+        yield from pages.report_rows(stored)
+    else:
+        hows[""] = {"kind": tables.UNREAD}
+        yield Found("", 1, 1, Facts(record=tables.text_of(stored.path.read_bytes()), is_unread=True))
+
+
+def write_without(kind: Rows, stored: Stored, doomed: Mapping[str, Doomed], out: IO[bytes]) -> None:
+    """Write an object without the doomed rows."""
+    kind = _actual(kind, stored)
+    if kind in (Rows.UPLOAD, Rows.LIST, Rows.QUERY):
+        tables.without(stored, doomed, out, keep_ends=kind is Rows.UPLOAD)
+    elif kind is Rows.PARQUET:
+        records.parquet_without(stored, doomed, out)
+    elif kind is Rows.LINES:
+        records.lines_without(stored, doomed, out)
+    elif kind is Rows.REVIEW_PAGE:
+        pages.review_without(stored, doomed, out)
+    elif kind is Rows.REPORT_PAGE:
+        pages.report_without(stored, doomed, out)
+    else:
+        raise AssertionError("what nobody can read as rows is one row, so it is deleted")
+
+
+def _actual(kind: Rows, stored: Stored) -> Rows:
+    """Return how an object is read: queries write Parquet as well as CSV, and folders of ours may hold what is not."""
+    with stored.path.open("rb") as file:
+        head = file.read(4)
+    if kind is Rows.QUERY and head == _PARQUET:
+        return Rows.PARQUET
+    if kind is Rows.PARQUET and head != _PARQUET:
+        return Rows.UNKNOWN
+    return kind
+
+
+def _list_aliases() -> Aliases:
+    from complaints_etl.readers.table import Chosen
+
+    return {"text": Chosen(_FIRST_COLUMNS)}

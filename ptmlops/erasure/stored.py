@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from complaints_etl.readers.table import Aliases
 
 _RUN = re.compile(r"(?<![\w-])\d{8}-\d{6}-[0-9a-f]{8}(?![\w-])")
-_PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
+_PARQUET = b"PAR1"
+_BLOCK = 4 * 1024**2
 # The column by which the first row of a list is found.
 _FIRST_COLUMNS = ("complaint_id", "ptmlops_status", "source_file")
 
@@ -33,32 +34,34 @@ _FIRST_COLUMNS = ("complaint_id", "ptmlops_status", "source_file")
 def download(target: Target, version: Version) -> Iterator[Stored | None]:
     """Yield a version on this machine's disk, or None if it does not exist any more."""
     s3, bucket = target.client("s3"), target.outputs[version.bucket]
+    try:
+        answer = s3.get_object(Bucket=bucket, Key=version.key, VersionId=version.version_id)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("404", "NoSuchVersion", "NoSuchKey"):
+            raise
+        yield None
+        return
+    is_upload = place_of(version.bucket, version.key).rows is Rows.UPLOAD
+    run = None if is_upload else _RUN.search(version.key)
     with tempfile.TemporaryDirectory(prefix="ptmlops-forget-") as folder:
         path = Path(folder) / "object"
-        try:
-            with path.open("wb") as file:
-                s3.download_fileobj(bucket, version.key, file, ExtraArgs={"VersionId": version.version_id})
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in ("404", "NoSuchVersion", "NoSuchKey"):
-                raise
-            yield None
-            return
-        rows = place_of(version.bucket, version.key).rows
-        named, processed_as = {}, ""
-        if rows is Rows.UPLOAD:
-            head = s3.head_object(Bucket=bucket, Key=version.key, VersionId=version.version_id)
-            named = from_metadata(head.get("Metadata", {}))
-            pk = file_key(bucket, version.key, version.version_id)
-            processed_as = next((item.get("rewrites", "") for item in Ledger.of(target).items([pk])), "")
-        run = None if rows is Rows.UPLOAD else _RUN.search(version.key)
+        with path.open("wb") as file:
+            for block in answer["Body"].iter_chunks(_BLOCK):
+                file.write(block)
         yield Stored(
             key=version.key,
             version_id=version.version_id,
             path=path,
             run=run and run[0],
-            named=named,
-            processed_as=processed_as,
+            named=from_metadata(answer.get("Metadata", {})) if is_upload else {},
+            processed_as=_processed_as(target, version) if is_upload else "",
         )
+
+
+def _processed_as(target: Target, version: Version) -> str:
+    """Return the version under which a run read an upload, if rows were erased from it since."""
+    pk = file_key(target.outputs[version.bucket], version.key, version.version_id)
+    return next((str(item.get("rewrites", "")) for item in Ledger.of(target).items([pk])), "")
 
 
 def rows_of(kind: Rows, stored: Stored, aliases: Aliases, hows: dict[str, dict[str, Any]]) -> Iterator[Found]:

@@ -81,7 +81,9 @@ UPLOADS: dict[str, bytes] = {
     "around.json": json.dumps({"total": 4, "quejas": objects(), "pagina": 1}).encode(),
     "book.xlsx": workbook(("Hoja1", TABLE)),
     "sheets.xlsx": workbook(("Enero", TABLE), ("Febrero", [TABLE[0], TABLE[1], TABLE[3]])),
-    "all.zip": archive(enero_in_a__csv=delimited(TABLE).encode(), b__xlsx=workbook(("Hoja1", TABLE)), c__txt=OTHERS[2].encode()),
+    "all.zip": archive(
+        enero_in_a__csv=delimited(TABLE).encode(), b__xlsx=workbook(("Hoja1", TABLE)), c__txt=OTHERS[2].encode()
+    ),
     "broken.csv": (delimited(TABLE[:2]) + f'Q-000002,52100002,"{CANARY},cuotas\n' + delimited(TABLE[3:])).encode(),
     "wrong-width.csv": (delimited(TABLE[:2]) + f"Q-000002,52100002,{CANARY},cuotas,,x\n" + delimited(TABLE[3:])).encode(),
     "no-text-column.csv": delimited([["id", "cedula", "zzz", "yyy"], *TABLE[1:]]).encode(),

@@ -25,6 +25,7 @@ from ptmlops_contracts import keys
 from stacks.components.arrivals import create_arrivals
 from stacks.components.catalog import JSON_LINES, PARQUET, PREDICTIONS, RUNS, catalog_table
 from stacks.components.common import EnvironmentStack, acknowledge
+from stacks.components.erasing import erase_policy
 from stacks.components.job_roles import create_job_role
 from stacks.components.network import UnitNetwork
 from stacks.components.uploads import admit_uploaders, drop_policy
@@ -130,6 +131,8 @@ class StorageStack(EnvironmentStack):
         if network:
             self.output("UnitSecurityGroupId", network.group_id)
         self.output("DropPolicyArn", drop_policy(self, raw=raw, key=self._key).managed_policy_arn)
+        erase = erase_policy(self, raw=raw, prepared=prepared, models=models, output=output, ledger=ledger, key=self._key)
+        self.output("ErasePolicyArn", erase.managed_policy_arn)
         self.output("RawBucketName", raw.bucket_name)
         self.output("PreparedBucketName", prepared.bucket_name)
         self.output("ModelsBucketName", models.bucket_name)

@@ -424,9 +424,7 @@ def test_what_is_left_of_an_upload_that_no_run_has_taken_is_a_new_file(bank: Ban
 
 
 @pytest.mark.parametrize("requests", [1, 4, 30, 70])
-def test_an_interrupted_erasure_is_completed_by_the_next_call(
-    bank: Bank, requests: int
-) -> None:
+def test_an_interrupted_erasure_is_completed_by_the_next_call(bank: Bank, requests: int) -> None:
     """The first call ends in any request that changes something. Whatever the next one names, it completes the first."""
     left = requests
 

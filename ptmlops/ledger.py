@@ -25,11 +25,13 @@ from ptmlops_contracts.ledger import (
     SUPERSEDED,
     FileItem,
     RunItem,
+    expiry,
     file_key,
     ledger_time,
     removal_mark,
     run_key,
 )
+from stacks.config import load_settings
 
 # BatchGetItem takes 100 keys at most.
 MAX_KEYS = 100
@@ -72,14 +74,17 @@ class BusyError(Exception):
 class Ledger:
     """The DynamoDB table with partition key `pk`."""
 
-    def __init__(self, client: Any, table: str) -> None:
+    def __init__(self, client: Any, table: str, *, ledger_days: int = 0) -> None:
+        """Set the table, and after how many days its items expire; 0 keeps them."""
         self.client = client
         self.table = table
+        self.days = ledger_days
 
     @classmethod
     def of(cls, target: Target) -> Ledger:
         """Return the ledger of a deployment."""
-        return cls(target.client("dynamodb"), target.outputs["LedgerTableName"])
+        days = load_settings(target.environment).retention.ledger_days
+        return cls(target.client("dynamodb"), target.outputs["LedgerTableName"], ledger_days=days)
 
     def items(self, keys: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Yield those of the items that exist, in any order."""
@@ -198,7 +203,11 @@ class Ledger:
             by=by,
             before=run["status"],
         )
-        new = {"TableName": self.table, "Item": _serialize(successor), "ConditionExpression": "attribute_not_exists(pk)"}
+        new = {
+            "TableName": self.table,
+            "Item": _serialize({**successor, **expiry(now, self.days)}),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
         return self._transact([ended, {"Put": new}])
 
     def _claim_for_none(self, version: ObjectVersion, *, now: datetime) -> bool:
@@ -210,7 +219,11 @@ class Ledger:
             claimed_at=ledger_time(now),
             cancelled_at=ledger_time(now),
         )
-        put = {"TableName": self.table, "Item": _serialize(item), "ConditionExpression": "attribute_not_exists(pk)"}
+        put = {
+            "TableName": self.table,
+            "Item": _serialize({**item, **expiry(now, self.days)}),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
         return self._transact([{"Put": put}])
 
     def _remove(self, version: ObjectVersion, run_id: str, run: RunItem, *, last: bool, now: datetime) -> bool:

@@ -32,6 +32,9 @@ CANCELLED: Final = "CANCELLED"  # a person cancelled it while COLLECTING: no run
 # `FileItem.run_id` of a file that a person cancelled before a run took it.
 NO_RUN: Final = "none"
 
+# Items of files, chunks and runs have this attribute if `retention.ledger_days` is set: seconds since 1970, after which DynamoDB deletes them.
+EXPIRES_AT: Final = "expires_at"
+
 OPEN_KEY: Final = "OPEN"
 SLOTS_KEY: Final = "SLOTS"
 
@@ -127,6 +130,11 @@ class Manifest(TypedDict):
 def ledger_time(moment: datetime) -> str:
     """Return a time as ledger items have it: ISO 8601, UTC, milliseconds."""
     return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def expiry(now: datetime, ledger_days: int) -> dict[str, int]:
+    """Return what an item has beside its attributes so that it expires; nothing if items are kept."""
+    return {EXPIRES_AT: int(now.timestamp()) + ledger_days * 86_400} if ledger_days else {}
 
 
 def file_key(bucket: str, key: str, version_id: str) -> str:

@@ -5,6 +5,7 @@ Key, buckets, ledger, catalog, notification topic, model package group, the role
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,6 +23,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from ptmlops_contracts import keys
+from ptmlops_contracts.ledger import EXPIRES_AT
 from stacks.components.arrivals import create_arrivals
 from stacks.components.catalog import JSON_LINES, PARQUET, PREDICTIONS, RUNS, catalog_table
 from stacks.components.common import EnvironmentStack, acknowledge
@@ -38,6 +40,25 @@ NOT_REPLICATED = (
     "personal data stays in the region of the settings. Old versions protect from mistakes, and S3 keeps each object in several "
     "availability zones"
 )
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How long the objects below a prefix are kept.
+
+    Attributes:
+        name: of the lifecycle rule.
+        prefix: None for all objects of the bucket.
+        days: until they are gone; 0 keeps them.
+        noncurrent_days: how long their old versions are kept, if that differs from the setting.
+        tiered: they move to Intelligent-Tiering after `retention.tiering_days`.
+    """
+
+    name: str
+    prefix: str | None = None
+    days: int = 0
+    noncurrent_days: int | None = None
+    tiered: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +91,7 @@ class StorageStack(EnvironmentStack):
         self._key = self._create_key()
         self._access_logs = self._create_access_log_bucket()
         keep = settings.retention
-        raw = self._create_bucket("RawBucket", expire_days=keep.raw_days)
+        raw = self._create_bucket("RawBucket", [Rule("expire", days=keep.raw_days, tiered=True)])
         # Set the bucket's property: CDK's `enable_event_bridge_notification` would add a function and a custom resource.
         raw_resource = raw.node.default_child
         assert isinstance(raw_resource, s3.CfnBucket)  # noqa: S101 - narrows jsii's type
@@ -78,14 +99,30 @@ class StorageStack(EnvironmentStack):
             event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
         )
         admit_uploaders(self, raw=raw, key=self._key)
-        # Only the objects of single runs expire. Labelled rows stay, because later models are trained on them.
-        prepared = self._create_bucket("PreparedBucket", expire_days=keep.prepared_days, expire_prefix=keys.RUNS)
-        models = self._create_bucket("ModelsBucket")
+        prepared = self._create_bucket(
+            "PreparedBucket",
+            [
+                Rule("expire", prefix=keys.RUNS, days=keep.prepared_days),
+                Rule("labelled", prefix=keys.LABELLED, days=keep.labelled_days, tiered=True),
+                Rule("erasures", prefix=keys.ERASURE_RECORDS, days=keep.erasure_days),
+            ],
+        )
+        models = self._create_bucket(
+            "ModelsBucket",
+            [
+                Rule(folder.rstrip("/"), prefix=folder, days=keep.models_days)
+                for folder in (keys.TRAINING, keys.CHECKPOINTS, keys.EVALUATIONS)
+            ],
+        )
         output = self._create_bucket(
             "OutputBucket",
-            expire_days=ATHENA_RESULT_DAYS,
-            expire_prefix=keys.QUERY_RESULTS,
-            expire_noncurrent_days=ATHENA_NONCURRENT_DAYS,
+            [
+                Rule("expire", prefix=keys.QUERY_RESULTS, days=ATHENA_RESULT_DAYS, noncurrent_days=ATHENA_NONCURRENT_DAYS),
+                *(
+                    Rule(folder.rstrip("/"), prefix=folder, days=keep.results_days, tiered=True)
+                    for folder in keys.PUBLISHED_FOLDERS
+                ),
+            ],
         )
         ledger = self._create_ledger()
         topic = self._create_topic()
@@ -222,35 +259,39 @@ class StorageStack(EnvironmentStack):
         acknowledge(bucket, "NIST.800.53.R5-S3BucketReplicationEnabled", NOT_REPLICATED)
         return bucket
 
-    def _create_bucket(
-        self,
-        name: str,
-        *,
-        expire_days: int = 0,
-        expire_prefix: str | None = None,
-        expire_noncurrent_days: int | None = None,
-    ) -> s3.Bucket:
-        """Create a bucket. Objects under `expire_prefix` are gone after `expire_days`, their old versions included.
+    def _create_bucket(self, name: str, wanted: Sequence[Rule]) -> s3.Bucket:
+        """Create a bucket. Objects of a rule are gone after its days, their old versions included.
 
         Buckets keep versions, so an object that expires stays as a noncurrent version. It therefore expires earlier by the days that
         noncurrent versions are kept.
         """
-        kept_days = expire_noncurrent_days or self.settings.retention.noncurrent_days
+        keep = self.settings.retention
         rules = [
             s3.LifecycleRule(
                 id="noncurrent",
-                noncurrent_version_expiration=cdk.Duration.days(self.settings.retention.noncurrent_days),
+                noncurrent_version_expiration=cdk.Duration.days(keep.noncurrent_days),
                 expired_object_delete_marker=True,  # Spark's deletions leave many, and each listing reads them
                 abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
             )
         ]
-        if expire_days:
+        for rule in wanted:
+            noncurrent = rule.noncurrent_days or keep.noncurrent_days
+            tiered = keep.tiering_days if rule.tiered else 0
+            if not rule.days and not tiered:
+                continue
             rules.append(
                 s3.LifecycleRule(
-                    id="expire",
-                    expiration=cdk.Duration.days(expire_days - kept_days),
-                    noncurrent_version_expiration=cdk.Duration.days(kept_days) if expire_noncurrent_days else None,
-                    prefix=expire_prefix,
+                    id=rule.name,
+                    expiration=cdk.Duration.days(rule.days - noncurrent) if rule.days else None,
+                    noncurrent_version_expiration=cdk.Duration.days(noncurrent) if rule.noncurrent_days else None,
+                    transitions=[
+                        s3.Transition(
+                            storage_class=s3.StorageClass.INTELLIGENT_TIERING, transition_after=cdk.Duration.days(tiered)
+                        )
+                    ]
+                    if tiered
+                    else None,
+                    prefix=rule.prefix,
                 )
             )
         bucket = s3.Bucket(
@@ -283,6 +324,7 @@ class StorageStack(EnvironmentStack):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
+            time_to_live_attribute=EXPIRES_AT,
             deletion_protection=not self.settings.environment.disposable,
             removal_policy=self.data_removal,
         )

@@ -45,6 +45,7 @@ class Settings:
     """The function's environment variables."""
 
     ledger_table: str
+    ledger_days: int
     state_machine_arn: str
 
 
@@ -54,13 +55,13 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
     """Let the files of a batch join a run. An error fails the whole batch, which is safe to repeat."""
     settings = read_settings(Settings)
     objects, malformed = _parse(event["Records"])
-    arrived = {message: found for message, found in objects.items() if not found.is_passed_over}
-    ledger = Arrivals(CLIENTS.dynamodb, settings.ledger_table)
+    arrived = [(message, found) for message, found in objects if not found.is_passed_over]
+    ledger = Arrivals(CLIENTS.dynamodb, settings.ledger_table, ledger_days=settings.ledger_days)
     # Looked up before the claims: what is not being rewritten any more has been claimed by then.
-    rewritten = ledger.being_rewritten(arrived.values())
+    rewritten = ledger.being_rewritten(file for _, file in arrived)
     rewritten -= ledger.claims(rewritten).keys()
-    waiting = [message for message, file in arrived.items() if file in rewritten]
-    files = [file for file in arrived.values() if file not in rewritten]
+    waiting = [message for message, file in arrived if file in rewritten]
+    files = [file for _, file in arrived if file not in rewritten]
     runs = count_files(join_runs(files, ledger=ledger, clock=_now))
     cancelled = runs.pop(NO_RUN, 0)
     for run_id, count in runs.items():
@@ -85,12 +86,12 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _parse(records: list[dict[str, Any]]) -> tuple[dict[str, FileVersion], list[str]]:
-    """Return the file version of each message, by its id, and the ids of malformed messages."""
-    files, malformed = {}, []
+def _parse(records: list[dict[str, Any]]) -> tuple[list[tuple[str, FileVersion]], list[str]]:
+    """Return the id and the file version of each message, and the ids of malformed ones."""
+    files, malformed = [], []
     for record in records:
         try:
-            files[record["messageId"]] = parse_arrival(record["body"])
+            files.append((record["messageId"], parse_arrival(record["body"])))
         except MalformedArrivalError as error:
             LOGGER.warning("malformed message", message_id=record["messageId"], reason=str(error))
             malformed.append(record["messageId"])

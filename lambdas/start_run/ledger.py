@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from common.ledger import Ledger, Run, retry_conflicts
 
@@ -21,12 +21,16 @@ from ptmlops_contracts.ledger import (
     OpenItem,
     RunItem,
     chunk_key,
+    expiry,
     file_key,
     ledger_time,
     rewrite_key,
     run_key,
 )
 from start_run.arrivals import FileVersion
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 # TransactWriteItems takes 100 items at most. Beside the files, a transaction writes a run, a chunk, and which run is open.
 MAX_FILES = 97
@@ -36,6 +40,11 @@ MAX_CHUNKS = 1000
 
 class Arrivals(Ledger):
     """The ledger as start_run writes it."""
+
+    def __init__(self, client: DynamoDBClient, table: str, *, ledger_days: int = 0) -> None:
+        """Set the table, and after how many days its items expire; 0 keeps them."""
+        super().__init__(client, table)
+        self._days = ledger_days
 
     def claims(self, files: Iterable[FileVersion]) -> dict[FileVersion, str]:
         """Return the run id of each of these files that joined a run."""
@@ -85,7 +94,10 @@ class Arrivals(Ledger):
         """
         chunk = _chunk(files)
         run = RunItem(
-            **_new_run(run_id, now=now), chunks={chunk}, file_count=len(files), file_bytes=sum(file.size for file in files)
+            **self._new_run(run_id, now=now),
+            chunks={chunk},
+            file_count=len(files),
+            file_bytes=sum(file.size for file in files),
         )
         item = OpenItem(pk=OPEN_KEY, run_id=run_id)
         is_open = self.put(item, "run_id = :before", before=instead_of) if instead_of else self.put(item)
@@ -102,7 +114,7 @@ class Arrivals(Ledger):
             collecting=COLLECTING,
             by=by,
         )
-        successor = RunItem(**_new_run(by, now=now), file_count=0, file_bytes=0, inherits=[run.run_id, *run.inherits])
+        successor = RunItem(**self._new_run(by, now=now), file_count=0, file_bytes=0, inherits=[run.run_id, *run.inherits])
         is_open = self.change(OPEN_KEY, "SET run_id = :by", "attribute_exists(pk)", by=by)
         return self.transact([ended, self.put(successor), is_open])
 
@@ -143,22 +155,22 @@ class Arrivals(Ledger):
             )
             for file in files
         ]
-        return [self.put(item) for item in (together, *claims)]
+        return [self.put({**item, **expiry(now, self._days)}) for item in (together, *claims)]
+
+    def _new_run(self, run_id: str, *, now: datetime) -> RunItem:
+        item = RunItem(
+            pk=run_key(run_id),
+            schema_version=LEDGER_VERSION,
+            status=COLLECTING,
+            opened_at=ledger_time(now),
+            joined_at=ledger_time(now),
+        )
+        return cast("RunItem", {**item, **expiry(now, self._days)})
 
 
 def manifest_file(file: FileVersion) -> ManifestFile:
     """Return a file version as ledger and manifest write it."""
     return cast("ManifestFile", asdict(file))
-
-
-def _new_run(run_id: str, *, now: datetime) -> RunItem:
-    return RunItem(
-        pk=run_key(run_id),
-        schema_version=LEDGER_VERSION,
-        status=COLLECTING,
-        opened_at=ledger_time(now),
-        joined_at=ledger_time(now),
-    )
 
 
 def _chunk(files: Sequence[FileVersion]) -> str:

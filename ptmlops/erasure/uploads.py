@@ -29,6 +29,7 @@ from ptmlops_contracts.ledger import (
     ManifestFile,
     RewriteItem,
     chunk_key,
+    expiry,
     file_key,
     ledger_time,
     rewrite_key,
@@ -76,8 +77,10 @@ def rewrite(target: Target, version: Version, content: IO[bytes], size: int) -> 
     item = _find(ledger, pk)
     if item is None:
         # No run has taken the file, so what is left of it is a new file. This version must not be taken any more.
-        now = ledger_time(datetime.now(UTC))
-        _put(ledger, FileItem(pk=pk, schema_version=LEDGER_VERSION, run_id=NO_RUN, claimed_at=now, cancelled_at=now))
+        moment = datetime.now(UTC)
+        now = ledger_time(moment)
+        claim = FileItem(pk=pk, schema_version=LEDGER_VERSION, run_id=NO_RUN, claimed_at=now, cancelled_at=now)
+        _put(ledger, {**claim, **expiry(moment, ledger.days)})
         content.seek(0)
         store(target, version, content, size)
         return
@@ -148,18 +151,18 @@ def end_rewrite(target: Target, key: str) -> None:
 
 
 def _register(target: Target, ledger: Ledger, intent: Mapping[str, Any], key: str, file: ManifestFile) -> None:
-    now = ledger_time(datetime.now(UTC))
+    now = datetime.now(UTC)
     item = FileItem(
         pk=file_key(file["bucket"], key, file["version_id"]),
         schema_version=LEDGER_VERSION,
         run_id=intent["run_id"],
-        claimed_at=now,
+        claimed_at=ledger_time(now),
         rewrites=intent["rewrites"],
     )
     old = _find(ledger, file_key(file["bucket"], key, intent["version_id"])) or {}
     if "cancelled_at" in old:
         item["cancelled_at"] = old["cancelled_at"]
-    _put(ledger, item)
+    _put(ledger, {**item, **expiry(now, ledger.days)})
     if "cancelled_at" not in old:  # a cancelled file is marked as removed from its run by its version
         _replace_in_chunks(ledger, intent["run_id"], file["bucket"], key, intent["version_id"], file)
     end_rewrite(target, key)

@@ -39,7 +39,11 @@ class RunFunctions:
             "StartRun",
             package="start_run",
             description="Lets uploaded files join the run that collects them",
-            environment={"LEDGER_TABLE": storage.ledger.table_name, "STATE_MACHINE_ARN": machine.state_machine_arn},
+            environment={
+                "LEDGER_TABLE": storage.ledger.table_name,
+                "LEDGER_DAYS": str(self._stack.settings.retention.ledger_days),
+                "STATE_MACHINE_ARN": machine.state_machine_arn,
+            },
             seconds=START_SECONDS,
         )
         allow(

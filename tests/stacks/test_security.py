@@ -95,6 +95,7 @@ def test_no_role_has_a_managed_policy_and_no_statement_allows_everything(templat
         "athena:ListWorkGroups",
         "athena:ListDataCatalogs",
         "lakeformation:GetDataAccess",
+        "cloudformation:DescribeStacks",  # without a name: the eraser's command finds the environment's stacks among all
         "ecr:GetAuthorizationToken",
         "cloudwatch:PutMetricData",
         "xray:PutTraceSegments",

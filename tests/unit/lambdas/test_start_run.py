@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import ModuleType
@@ -20,6 +21,7 @@ from start_run import ledger as start_ledger
 from start_run.arrivals import FileVersion, parse_arrival
 from start_run.ledger import Arrivals
 
+from ptmlops_contracts.ledger import file_key, rewrite_key
 from tests.unit.lambdas.conftest import CONTEXT
 
 TABLE = "ledger"
@@ -42,6 +44,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
             roleArn="arn:aws:iam::123456789012:role/r",
         )
         monkeypatch.setenv("LEDGER_TABLE", TABLE)
+        monkeypatch.setenv("LEDGER_DAYS", "400")
         monkeypatch.setenv("STATE_MACHINE_ARN", machine["stateMachineArn"])
         monkeypatch.setattr(handler, "CLIENTS", Clients())
         yield handler
@@ -115,6 +118,34 @@ def test_a_closed_run_takes_no_file_and_the_next_opens(deployed: ModuleType) -> 
     close(first)
     send(message("b.csv"))
     assert sorted(files_of_runs().values()) == [["a.csv"], ["b.csv"]]
+
+
+def test_a_message_about_an_upload_that_is_being_rewritten_waits_and_the_others_do_not(deployed: ModuleType) -> None:
+    """`ptmlops forget` registers a version after S3 has reported it. Until then nobody knows whether the version is a new file."""
+    client = boto3.client("dynamodb")
+    being_rewritten = {"pk": {"S": rewrite_key("raw", "b.csv")}}
+    client.put_item(TableName=TABLE, Item=being_rewritten)
+    records = [message("a.csv", identifier="1"), message("b.csv", version="v2", identifier="2")]
+    assert handler.lambda_handler({"Records": records}, CONTEXT) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+    [run_id] = executions()
+    assert files_of_runs() == {run_id: ["a.csv"]}
+
+    client.put_item(TableName=TABLE, Item={"pk": {"S": file_key("raw", "b.csv", "v2")}, "run_id": {"S": run_id}})
+    assert handler.lambda_handler({"Records": records[1:]}, CONTEXT) == {"batchItemFailures": []}
+    client.delete_item(TableName=TABLE, Key=being_rewritten)
+    send(records[1])
+    assert files_of_runs() == {run_id: ["a.csv"]}
+    send(message("b.csv", version="v3"))  # somebody uploads it anew
+    assert files_of_runs() == {run_id: ["a.csv", "b.csv"]}
+
+
+def test_items_of_files_and_runs_expire_after_the_days_of_the_settings(deployed: ModuleType) -> None:
+    send(message("a.csv"))
+    items = boto3.client("dynamodb").scan(TableName=TABLE)["Items"]
+    expiring = {item["pk"]["S"].partition("#")[0]: int(item["expires_at"]["N"]) for item in items if "expires_at" in item}
+    assert expiring.keys() == {"FILE", "CHUNK", "RUN"}
+    assert all(399 < (moment - time.time()) / 86_400 <= 400 for moment in expiring.values())
+    assert {item["pk"]["S"] for item in items if "expires_at" not in item} == {"OPEN"}
 
 
 @pytest.mark.parametrize("times", [2, 50])

@@ -107,6 +107,20 @@ def test_prod_asks_for_an_address_or_for_the_word_that_there_is_none(tmp_path: P
             ["quicksight_principal", "us-west-1", "regions.md"],
         ),
         ("log_days = 30", "log_days = 30\nraw_days = 90", ["retention: raw_days (90) must exceed noncurrent_days (90)"]),
+        ("log_days = 30", "log_days = 30\nlabelled_days = 90", ["labelled_days (90) must exceed noncurrent_days (90)"]),
+        ("log_days = 30", "log_days = 30\nresults_days = 1", ["results_days (1) must exceed noncurrent_days (90)"]),
+        ("log_days = 30", "log_days = 30\nmodels_days = 90", ["models_days (90) must exceed noncurrent_days (90)"]),
+        ("log_days = 30", "log_days = 30\nledger_days = 9000", ["ledger_days (9000) needs raw_days", "would look new"]),
+        (
+            "log_days = 30",
+            "log_days = 30\nraw_days = 100\nledger_days = 129",
+            ["ledger_days (129) must be at least 130", "like a new file"],
+        ),
+        (
+            "log_days = 30",
+            "log_days = 30\nraw_days = 100\ntiering_days = 10",
+            ["tiering_days (10) must be less than raw_days", "(10)"],
+        ),
         (
             "[tags]",
             '[alarms]\nslack_channel_id = "C0123"\n[tags]',

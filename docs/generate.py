@@ -35,6 +35,7 @@ from measurement_tables import table  # noqa: E402 - as above
 
 from local_aws.conformance import KINDS, OPERATIONS, cases  # noqa: E402 - found through the path above
 from local_aws.validation import problems  # noqa: E402 - as above
+from ptmlops.erasure.places import BUCKETS, PLACES  # noqa: E402
 from ptmlops_contracts import report, review, run  # noqa: E402 - found through the path above
 from ptmlops_contracts.codes import Code  # noqa: E402
 from ptmlops_contracts.metrics import Metric  # noqa: E402
@@ -86,6 +87,18 @@ def settings() -> str:
             section = f"## [{heading}]\n\n{' '.join((model.__doc__ or '').split())}"
         sections.append(f"{section}\n\n{table(('Key', 'Values', 'Default', 'Meaning'), rows)}")
     return "\n\n".join(sections)
+
+
+def places() -> str:
+    """Render a row per kind of data: where it is, in which form, and how long it is kept."""
+    names = {bucket: bucket.removesuffix("BucketName").lower() for bucket in BUCKETS}
+    seen: dict[tuple[str, str], tuple[str, ...]] = {}
+    for place in PLACES:
+        kept = f"`{place.days}`" if place.days.endswith("_days") else place.days
+        pattern = re.sub(r"(?<==)\*|(?<=/)\*(?=[./])", "…", place.pattern)
+        row = (names[place.bucket], place.what, f"`{pattern}`", place.form or f"no rows: {place.why_none}", kept)
+        seen.setdefault((place.bucket, place.what), row)
+    return table(("Bucket", "What", "Keys", "Personal data in it", "Kept for"), list(seen.values()))
 
 
 def settings_tables(model: type[BaseModel], path: tuple[str, ...]) -> Iterable[tuple[str, type[BaseModel]]]:
@@ -330,6 +343,7 @@ def metrics() -> str:
 GENERATORS: dict[str, Callable[[], str]] = {
     "local-aws-conformance": conformance,
     "settings": settings,
+    "places": places,
     "regions": regions,
     "instances": instances,
     "idle-costs": idle,

@@ -34,6 +34,8 @@ class Place:
         what: what is there.
         rows: how rows are read; None if there are none.
         why_none: the reason then.
+        form: in which form personal data is there.
+        days: how long it is kept: a key of `[retention]`, or a sentence.
     """
 
     bucket: str
@@ -41,6 +43,8 @@ class Place:
     what: str
     rows: Rows | None = None
     why_none: str = ""
+    form: str = ""
+    days: str = ""
 
 
 RAW, PREPARED, MODELS, OUTPUT = "RawBucketName", "PreparedBucketName", "ModelsBucketName", "OutputBucketName"
@@ -63,40 +67,55 @@ class _AnyOutput(OutputKeys):
 _output = _AnyOutput(ANY_RUN)
 _COUNTS = "counts, names of uploads and columns; kept in step with the rows"
 
+_REDACTED = "redacted texts and cells"
+_RUN, _LABELLED, _RESULTS, _MODELS = "prepared_days", "labelled_days", "results_days", "models_days"
+_KEPT = "kept"
+
+
+def _free(bucket: str, pattern: str, what: str, why_none: str, days: str) -> Place:
+    return Place(bucket, pattern, what, why_none=why_none, days=days)
+
+
 PLACES: tuple[Place, ...] = (
-    Place(RAW, "*", "uploaded files", Rows.UPLOAD),
-    Place(PREPARED, "*/_SUCCESS", "Spark's markers", why_none="empty"),
-    Place(PREPARED, f"{_prepared.records}*", "records of a run", Rows.PARQUET),
-    Place(PREPARED, f"{_prepared.rejected}*", "rejected rows of a run", Rows.PARQUET),
-    Place(PREPARED, f"{_prepared.to_score}*", "complaints to score", Rows.LINES),
-    Place(PREPARED, f"{_prepared.scored}*", "answers of the model", Rows.LINES),
-    Place(PREPARED, _prepared.manifest, "manifest of a run", why_none=_COUNTS),
-    Place(PREPARED, _prepared.report, "report of Prepare", why_none=_COUNTS),
-    Place(PREPARED, _prepared.published, "marker of Publish", why_none=_COUNTS),
-    Place(PREPARED, _prepared.request, "request for Evaluate", why_none="settings and labels"),
-    Place(PREPARED, f"{_prepared.plan}*", "manifests for SageMaker", why_none="keys of objects"),
-    Place(PREPARED, _prepared.complete, "marks of labelled rows", why_none=_COUNTS),
-    *(Place(PREPARED, f"{keys.labelled_folder(kind)}*", "labelled rows", Rows.LINES) for kind in (*SPLITS, keys.RARE)),
-    Place(PREPARED, f"{keys.labelled_folder(keys.INDEX)}*", "index of labelled rows", Rows.PARQUET),
-    Place(PREPARED, f"{keys.ERASURES}*", "records of erasures", why_none="counts, positions and keyed hashes"),
-    Place(MODELS, _models.labels_to_check, "labels to check, with texts", Rows.LINES),
-    Place(MODELS, _models.evaluation_document, "evaluation", why_none="numbers per label"),
-    Place(MODELS, _models.promotion, "decision of the gate", why_none="numbers and keys"),
-    Place(MODELS, f"{_models.evaluation}*", "plots of an evaluation", why_none="numbers"),
-    Place(MODELS, f"{_models.training}*", "models", why_none="weights of words; `--retrain` replaces models that learned from the rows"),
-    Place(MODELS, f"{_models.checkpoints}*", "checkpoints of training", why_none="scores without texts or ids"),
-    Place(MODELS, f"{keys.CODE}*", "code of training", why_none="code"),
-    Place(OUTPUT, f"{_output.predictions}*", "predictions table", Rows.PARQUET),
-    Place(OUTPUT, f"{_output.exports}*", "exports", Rows.LIST),
-    Place(OUTPUT, _output.review_page, "review page", Rows.REVIEW_PAGE),
-    Place(OUTPUT, f"{_output.review_folder}*", "review lists and labels to check", Rows.LIST),
-    Place(OUTPUT, f"{_output.rejected_folder}*", "lists of rejected rows", Rows.LIST),
-    Place(OUTPUT, _output.report_page, "report, with example texts", Rows.REPORT_PAGE),
-    Place(OUTPUT, _output.marker, "marker of Publish", why_none=_COUNTS),
-    Place(OUTPUT, _output.document, "run.json", why_none="counts"),
-    Place(OUTPUT, f"{_output.history}*", "history of runs", why_none="counts"),
-    Place(OUTPUT, f"{keys.QUERY_RESULTS}*.metadata", "metadata of query results", why_none="names and types of columns"),
-    Place(OUTPUT, f"{keys.QUERY_RESULTS}*", "results of queries", Rows.QUERY),
+    Place(RAW, "*", "uploaded files", Rows.UPLOAD, form="as uploaded", days="raw_days"),
+    _free(PREPARED, "*/_SUCCESS", "Spark's markers", "empty", _RUN),
+    Place(PREPARED, f"{_prepared.records}*", "records of a run", Rows.PARQUET, form=_REDACTED, days=_RUN),
+    Place(PREPARED, f"{_prepared.rejected}*", "rejected rows of a run", Rows.PARQUET, form="as uploaded", days=_RUN),
+    Place(PREPARED, f"{_prepared.to_score}*", "complaints to score", Rows.LINES, form="redacted texts, ids", days=_RUN),
+    Place(PREPARED, f"{_prepared.scored}*", "answers of the model", Rows.LINES, form="ids", days=_RUN),
+    _free(PREPARED, _prepared.manifest, "manifest of a run", _COUNTS, _RUN),
+    _free(PREPARED, _prepared.report, "report of Prepare", _COUNTS, _RUN),
+    _free(PREPARED, _prepared.published, "copy of the marker of Publish", _COUNTS, _RUN),
+    _free(PREPARED, _prepared.request, "request for Evaluate", "settings and labels", _RUN),
+    _free(PREPARED, f"{_prepared.plan}*", "manifests for SageMaker", "keys of objects", _RUN),
+    _free(PREPARED, _prepared.complete, "marks of labelled rows", _COUNTS, _LABELLED),
+    *(
+        Place(PREPARED, f"{keys.labelled_folder(kind)}*", "labelled rows", Rows.LINES, form="redacted texts, ids", days=_LABELLED)
+        for kind in (*SPLITS, keys.RARE)
+    ),
+    Place(PREPARED, f"{keys.labelled_folder(keys.INDEX)}*", "index of labelled rows", Rows.PARQUET, form="hashes of texts", days=_LABELLED),
+    _free(PREPARED, f"{keys.ERASURES}*", "records of erasures", "counts, positions and keyed hashes", "erasure_days"),
+    Place(MODELS, _models.labels_to_check, "labels to check", Rows.LINES, form="redacted texts, ids", days=_MODELS),
+    _free(MODELS, _models.evaluation_document, "evaluation", "numbers per label", _MODELS),
+    _free(MODELS, _models.promotion, "decision of the gate", "numbers and keys", _MODELS),
+    _free(MODELS, f"{_models.evaluation}*", "plots of an evaluation", "numbers", _MODELS),
+    _free(
+        MODELS, f"{_models.training}*", "models", "weights of words of redacted texts; `--retrain` replaces models that learned from the rows",
+        _MODELS,
+    ),
+    _free(MODELS, f"{_models.checkpoints}*", "checkpoints of training", "scores without texts or ids", _MODELS),
+    _free(MODELS, f"{keys.CODE}*", "code of training", "code", _KEPT),
+    Place(OUTPUT, f"{_output.predictions}*", "predictions table", Rows.PARQUET, form="redacted texts, ids", days=_RESULTS),
+    Place(OUTPUT, f"{_output.exports}*", "exports", Rows.LIST, form=_REDACTED, days=_RESULTS),
+    Place(OUTPUT, _output.review_page, "review page", Rows.REVIEW_PAGE, form="redacted texts, ids", days=_RESULTS),
+    Place(OUTPUT, f"{_output.review_folder}*", "review lists and labels to check", Rows.LIST, form="redacted texts, ids", days=_RESULTS),
+    Place(OUTPUT, f"{_output.rejected_folder}*", "lists of rejected rows", Rows.LIST, form="as uploaded", days=_RESULTS),
+    Place(OUTPUT, _output.report_page, "examples in reports", Rows.REPORT_PAGE, form="140 characters of redacted texts", days=_RESULTS),
+    _free(OUTPUT, _output.marker, "marker of Publish", _COUNTS, _RESULTS),
+    _free(OUTPUT, _output.document, "run.json", "counts", _RESULTS),
+    _free(OUTPUT, f"{_output.history}*", "history of runs", "counts", _KEPT),
+    _free(OUTPUT, f"{keys.QUERY_RESULTS}*.metadata", "metadata of query results", "names and types of columns", "30 days"),
+    Place(OUTPUT, f"{keys.QUERY_RESULTS}*", "results of queries", Rows.QUERY, form="whatever was asked for: redacted", days="30 days"),
 )  # fmt: skip
 
 

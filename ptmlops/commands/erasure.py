@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ptmlops.errors import RUN_FAILED, OperatorError, report_errors
-from ptmlops.options import CommonOptions, cli_options_for
-from ptmlops.terminal import console, no_progress, print_command, print_json, progress
+from ptmlops.options import CommonOptions
+from ptmlops.terminal import console, no_progress, print_json, progress
 from ptmlops_contracts.words import quantity
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def forget(
     if options.as_json:
         print_json(outcome.document())
     else:
-        _show(target, outcome, retrain=retrain)
+        _show(outcome, retrain=retrain)
     if outcome.retrained and outcome.retrained["status"] != "SUCCEEDED":
         raise typer.Exit(RUN_FAILED)
 
@@ -129,7 +129,7 @@ def _retrain(target: Target, options: CommonOptions) -> dict[str, Any] | None:
     return models.retrain(target, lambda run_id: follow_run(target, run_id, quiet=options.as_json).succeeded)
 
 
-def _show(target: Target, outcome: Outcome, *, retrain: bool) -> None:
+def _show(outcome: Outcome, *, retrain: bool) -> None:
     for one in outcome.completed:
         typer.echo(f"The erasure {one}, which was interrupted, is complete.")
     for one in outcome.unfinished:
@@ -151,8 +151,7 @@ def _show(target: Target, outcome: Outcome, *, retrain: bool) -> None:
         numbers = ", ".join(map(str, outcome.models))
         typer.echo(f"Model versions that learned from the rows: {numbers}")
         if not retrain:
-            typer.echo("The next run trains again without them. To train now, use:")
-            print_command(f"ptmlops drop FILE{cli_options_for(target)}" if outcome.dry_run else "ptmlops forget … --retrain")
+            typer.echo("The next run trains again without them. The same command with --retrain trains at once.")
     if outcome.record:
         typer.echo(f"Record: {outcome.record} in the prepared bucket (counts and keyed hashes)")
     if outcome.retrained:

@@ -38,7 +38,8 @@ class Facts:
     """What a row says about whose it is.
 
     Attributes:
-        ids: the complaint's id, and the id of the complaint that it repeats.
+        ids: the complaint's id, as it was given and as it was made. The id of a complaint that it repeats is not one of them: of a short text, that
+            may be another person's.
         texts: its text, in each way in which it may be written elsewhere.
         loose: cells of which nobody knows whether they are ids or texts. Nothing is learned from them.
         originals: True if the texts are not redacted.

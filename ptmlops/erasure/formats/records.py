@@ -12,7 +12,7 @@ from ptmlops.erasure.texts import fingerprint
 
 _BATCH = 10_000
 _COLUMNS = (
-    "run_id", "source_file", "source_version", "row_number", "line_number", "complaint_id", "original_id", "duplicate_of", "text",
+    "run_id", "source_file", "source_version", "row_number", "line_number", "complaint_id", "original_id", "text",
     "carried", "record", "fingerprint",
 )  # fmt: skip
 
@@ -43,7 +43,7 @@ def _facts(row: Mapping[str, Any], stored: Stored) -> Facts:
     known = row.keys() & set(_COLUMNS)
     loose = () if known else tuple(value for value in row.values() if isinstance(value, str))
     return Facts(
-        ids=tuple(filter(None, (row.get(name) for name in ("complaint_id", "original_id", "duplicate_of")))),
+        ids=tuple(filter(None, (row.get(name) for name in ("complaint_id", "original_id")))),
         texts=(text,) if text else loose,
         cells=cells,
         fingerprint=row.get("fingerprint") or (fingerprint(text) if text else None),

@@ -56,22 +56,23 @@ def rows(stored: Stored, aliases: Aliases, make: MakeFacts, hows: dict[str, dict
             yield _unread(file, name)
             continue
         hows[name] = _how(table.format)
-        yield from _found(file, name, table, partial(make, file, table, is_guess=is_guess))
+        try:
+            yield from _found(name, table, partial(make, file, table, is_guess=is_guess))
+        except _unreadable():  # it breaks off, or an entry is damaged
+            hows[name] = {"kind": UNREAD}
+            yield _unread(file, name)
 
 
-def _found(file: SourceFile, name: str, table: Table, make: Callable[[Row], Facts]) -> Iterator[Found]:
+def _found(name: str, table: Table, make: Callable[[Row], Facts]) -> Iterator[Found]:
     kind, newline = table.format.kind, table.format.newline
-    try:
-        for row in table.rows:
-            if kind in ("json", "text"):
-                yield Found(name, row.number, 1, make(row))
-            elif kind == "csv" and any(end in row.record for end in "\r\n"):
-                count = sum(1 for _ in StringIO(row.record, newline=newline))
-                yield Found(name, row.line, count, make(row))
-            else:
-                yield Found(name, row.line, 1, make(row))
-    except _unreadable():  # a document that breaks off, an entry that is damaged
-        yield _unread(file, name)
+    for row in table.rows:
+        if kind in ("json", "text"):
+            yield Found(name, row.number, 1, make(row))
+        elif kind == "csv" and any(end in row.record for end in "\r\n"):
+            count = sum(1 for _ in StringIO(row.record, newline=newline))
+            yield Found(name, row.line, count, make(row))
+        else:
+            yield Found(name, row.line, 1, make(row))
 
 
 def without(stored: Stored, doomed: Mapping[str, Doomed], out: IO[bytes], *, keep_ends: bool) -> None:
@@ -221,20 +222,25 @@ def _unread(file: SourceFile, name: str) -> Found:
 
 def text_of(content: bytes) -> str:
     """Return bytes as text, in whatever encoding they may be, for a search."""
-    from complaints_etl.readers.encoding import encoding_by_mark
-
     if content.startswith(b"\x1f\x8b"):
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError):
             return ""
-    encoding = encoding_by_mark(content[:4096])
+    encoding = encoding_of(content[:4096])
     if encoding.startswith(("utf-16", "utf-32")):
         return content.decode(encoding, "replace")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
         return content.decode("cp1252", "replace")
+
+
+def encoding_of(head: bytes) -> str:
+    """Return the encoding of a file with a byte-order mark or in UTF-16, or an empty string."""
+    from complaints_etl.readers.encoding import encoding_by_mark
+
+    return encoding_by_mark(head)
 
 
 # -- what rows say ----------------------------------------------------------------------------------------------------
@@ -274,7 +280,7 @@ def upload_facts(stored: Stored) -> MakeFacts:
 
 
 # Columns of our lists that hold the id of a complaint.
-_ID_COLUMNS = ("complaint_id", "ptmlops_complaint_id", "duplicate_of")
+_ID_COLUMNS = ("complaint_id", "ptmlops_complaint_id")
 _LEAST_TEXT = 20  # characters of a cell that may be a text
 
 

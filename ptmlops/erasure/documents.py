@@ -230,8 +230,8 @@ def _change_marker(target: Target, marker: dict[str, Any], uploads: _Uploads, ro
 def _drop_missing(target: Target, key: str) -> None:
     """Leave objects that are gone out of a manifest for SageMaker."""
     bucket = target.outputs[PREPARED]
-    body = runs.read_json(target, bucket, key)
-    if not isinstance(body, list):
+    body: Any = runs.read_json(target, bucket, key)
+    if body is None:
         return
     prefixes = {name.rpartition("/")[0] + "/" for name in body[1:]}
     present = {name for prefix in prefixes for name in runs.keys(target, bucket, prefix)}

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ptmlops.erasure.texts import KnownTexts, fingerprint, letters, long_enough, redact_as_prepare
 
 # Ids with fewer characters are mostly row numbers, which begin anew in each file.
 LEAST_ID = 6
+Fact = TypeVar("Fact")
 _MADE_ID = re.compile(r"c-[0-9a-f]{16}")
 _FIGURES = re.compile(r"[\d.,\-/ ]+")
 _LEAST_FIGURES = 6  # of a value that is compared without what separates its figures
@@ -98,7 +99,7 @@ class Person:
         self._excerpts: set[str] = set()  # letters of short texts
         self._in_file: set[tuple[str, str]] = set()
         self._in_run: set[tuple[str, str]] = set()
-        self._places: set[tuple[str, str | None, int, int | None]] = set()
+        self._places: set[Place] = set()
         self._lines: set[tuple[str, str | None, int]] = set()
         self._records: set[tuple[str, bytes]] = set()
         self._texts, self._max_characters = KnownTexts(), max_text_characters
@@ -146,16 +147,16 @@ class Person:
             if facts.run:
                 self._add(self._in_run, (facts.run, id_))
         if place and place.version:
-            self._add(self._places, tuple(place))
+            self._add(self._places, place)
             self._add(self._lines, place[:3])
         if place and facts.record:
             self._add(self._records, (place.file, _digest(facts.record)))
         for text in facts.texts:
             self._learn_text(text, original=facts.originals)
 
-    def _add(self, known: set[object] | set[str], fact: object) -> None:
+    def _add(self, known: set[Fact], fact: Fact) -> None:
         if fact not in known:
-            known.add(fact)  # type: ignore[arg-type] # each set has one kind of fact
+            known.add(fact)
             self.version += 1
 
     def _learn_text(self, text: str, *, original: bool, named: bool = False) -> None:
@@ -181,7 +182,7 @@ class Person:
             return bool(record) and (place.file, _digest(record)) in self._records
         if place.number is None:
             return place[:3] in self._lines
-        return tuple(place) in self._places or (*place[:3], None) in self._places
+        return place in self._places or place._replace(number=None) in self._places
 
     def _matches(self, name: str, value: str) -> bool:
         column = fold_name(name)

@@ -127,7 +127,7 @@ def _read_rows(rows: Iterator[Found], person: Person, tables: dict[str, Doomed])
         table = tables.setdefault(row.table, Doomed(row.table))
         if person.owns(row.facts):
             person.learn(row.facts)
-            table.units.append((row.first, row.count))
+            table.units.append((row.first, row.size))
         else:
             table.left += 1
 

@@ -61,7 +61,7 @@ def store(target: Target, version: Version, content: IO[bytes], size: int) -> di
 
 def _store_parts(s3: Any, name: Mapping[str, str], content: IO[bytes], kept: Mapping[str, Any]) -> dict[str, Any]:
     upload = {**name, "UploadId": s3.create_multipart_upload(**name, **kept)["UploadId"]}
-    parts = []
+    parts: list[dict[str, Any]] = []
     while block := content.read(_PART):
         number = len(parts) + 1
         tag = s3.upload_part(**upload, PartNumber=number, Body=block)["ETag"]

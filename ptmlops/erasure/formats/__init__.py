@@ -48,13 +48,13 @@ class Found(NamedTuple):
 
     Attributes:
         table: the table in the file: a sheet of a workbook, a file of an archive; or an empty string.
-        first, count: its lines, from 1, or its number among the rows.
+        first, size: its first line, from 1, and how many lines it has; or its number among the rows, and 1.
         facts: what it says about whose it is.
     """
 
     table: str
     first: int
-    count: int
+    size: int
     facts: Facts
 
 

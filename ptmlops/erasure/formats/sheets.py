@@ -80,7 +80,7 @@ def drop_rows(path: Path, out: IO[bytes], doomed: Mapping[int | None, Collection
                 if name == shared:
                     content = _blank_strings(content, orphans)
                 if name in comments:
-                    content = _COMMENT.sub(lambda found, on=comments[name]: b"" if int(found[1]) in on else found[0], content)
+                    content = _without(_COMMENT, content, comments[name])
                 if name.lower().endswith(_XML) and name != shared and not _KEPT_AS_THEY_ARE.search(name):
                     content = _without_copies(content, dropped.values, is_sheet=name in parts)
                 copy = zipfile.ZipInfo(name, entry.date_time)
@@ -154,7 +154,12 @@ def _without_rows(sheet: bytes, rows: Collection[int]) -> bytes:
             pieces.append(sheet[place : row.start()])
             place = row.end()
     content = b"".join((*pieces, sheet[place:]))
-    return _LINK.sub(lambda found: b"" if int(found[1]) in rows else found[0], content)
+    return _without(_LINK, content, rows)
+
+
+def _without(pattern: re.Pattern[bytes], part: bytes, rows: Collection[int]) -> bytes:
+    """Take out what belongs to a cell of these rows: a link, a comment."""
+    return pattern.sub(lambda found: b"" if int(found[1]) in rows else found[0], part)
 
 
 def _texts_of(strings: bytes, numbers: Collection[int]) -> set[str]:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from ptmlops.erasure.formats import Doomed, Found, Stored, lines, lists, sheets
 from ptmlops.erasure.person import Facts, Place
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from complaints_etl.readers.table import Aliases, FileFormat, Row, Table
 
 # Makes what a row says of its cells. Uploads and lists have different columns.
-# The last argument is True if the table has no text column, so that any cell may be anything.
-MakeFacts = Callable[["SourceFile", "Table", "Row", bool], Facts]
+# The third argument is True if the table has no text column, so that any cell may be anything.
+MakeFacts = Callable[["SourceFile", "Table", bool, "Row"], Facts]
 UNREAD = "unread"  # the kind of a file that is not a table
 _MOST_UNREAD = 256 * 1024**2  # bytes of such a file that are searched
 _BLOCK = 4 * 1024**2
@@ -57,7 +57,7 @@ def rows(stored: Stored, aliases: Aliases, make: MakeFacts, hows: dict[str, dict
             continue
         hows[name] = _how(table.format)
         try:
-            yield from _found(name, table, partial(make, file, table, is_guess=is_guess))
+            yield from _found(name, table, partial(make, file, table, is_guess))
         except _unreadable():  # it breaks off, or an entry is damaged
             hows[name] = {"kind": UNREAD}
             yield _unread(file, name)
@@ -150,8 +150,12 @@ def _has_more(stored: Stored, name: str, inside: Mapping[str, Doomed]) -> bool:
 
 @contextmanager
 def _unpacked(path: Path, *, is_packed: bool) -> Iterator[IO[bytes]]:
-    with gzip.open(path, "rb") if is_packed else path.open("rb") as file:
-        yield file
+    with path.open("rb") as file:
+        if not is_packed:
+            yield file
+            return
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            yield cast("IO[bytes]", unpacked)
 
 
 @contextmanager
@@ -160,7 +164,7 @@ def _packing(out: IO[bytes], *, is_packed: bool) -> Iterator[IO[bytes]]:
         yield out
         return
     with gzip.GzipFile(filename="", mode="wb", fileobj=out, mtime=0) as packed:
-        yield packed  # type: ignore[misc] # it is a binary file
+        yield cast("IO[bytes]", packed)
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -257,7 +261,7 @@ def upload_facts(stored: Stored) -> MakeFacts:
         value = active(row.values.get(column, "").replace("\x00", "")) if column else ""
         return unicodedata.normalize("NFC", value.strip()) or None
 
-    def make(file: SourceFile, table: Table, row: Row, is_guess: bool) -> Facts:
+    def make(file: SourceFile, table: Table, is_guess: bool, row: Row) -> Facts:
         columns = {} if is_guess else table.columns
         subject, text = cell(row, columns.get("subject")), cell(row, columns.get("text"))
         joined = join_subject(subject, text)
@@ -291,7 +295,7 @@ def list_facts(stored: Stored) -> MakeFacts:
     """
     from complaints_etl.spreadsheet import active
 
-    def make(_file: SourceFile, _table: Table, row: Row, is_guess: bool) -> Facts:  # noqa: ARG001 - lists have columns of ours
+    def make(_file: SourceFile, _table: Table, _is_guess: bool, row: Row) -> Facts:
         values = {name: active(value) for name, value in row.values.items()}
         place = None
         if "source_file" in values and values.get("line_number", "").isdigit():

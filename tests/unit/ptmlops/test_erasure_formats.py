@@ -114,7 +114,7 @@ def erase(folder: Path, name: str, content: bytes, whose: Person, kind: Rows = R
         table = tables.setdefault(row.table, Doomed(row.table, hows[row.table]))
         if whose.owns(row.facts):
             whose.learn(row.facts)
-            table.units.append((row.first, row.count))
+            table.units.append((row.first, row.size))
         else:
             table.left += 1
     doomed = {name: table for name, table in tables.items() if table.units}

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
@@ -244,6 +245,22 @@ def test_a_file_that_comes_again_trains_nothing_unless_no_version_has_learned_it
     assert made["rows"] == {
         "labelled_new": 0, "labelled_repeated": 300, "labelled_total": 300, "labelled_left_out": 0, "to_score": 0,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("erased", "total", "train"), [("after", 300, True), ("before", 300, False), ("after", 150, False)])
+def test_after_an_erasure_the_next_run_trains_whatever_it_brings(
+    deployed: ModuleType, erased: str, total: int, train: bool
+) -> None:
+    """`ptmlops forget` marks the run whose learned rows it erased. A version that was registered since learned from what is left."""
+    prepared("r1", total)
+    plan(deployed, "r1")
+    moment = datetime.now(UTC) + timedelta(hours=1 if erased == "after" else -1)
+    put("labelled/complete/r1.json", {**read("labelled/complete/r1.json"), "erased_at": moment.isoformat(timespec="seconds")})
+    package("Approved", "r1")
+    prepared("r2", 0, to_score=3)
+    made = plan(deployed, "r2")
+    assert made["train"] is train
+    assert ("rows that were learned were erased since" in made["reason"]) is train
 
 
 def test_labels_that_the_model_of_their_time_did_not_know_stay_with_the_rows(deployed: ModuleType) -> None:

@@ -496,7 +496,16 @@ def test_what_no_run_has_taken_is_sent_once_and_the_rest_is_left_alone(account: 
     account.upload("folder/", "")
     old, new = account.upload("lost.csv", "old"), account.upload("lost.csv", "newer")
 
-    counts = {"versions": 4, "taken": 1, "cancelled": 1, "deleted": 1, "folders": 1, "lost": 2, "stranded_runs": []}
+    counts = {
+        "versions": 4,
+        "taken": 1,
+        "cancelled": 1,
+        "deleted": 1,
+        "folders": 1,
+        "rewritten": 0,
+        "lost": 2,
+        "stranded_runs": [],
+    }
     assert json.loads(ptmlops("reconcile", "--dry-run", "--json").stdout) == {**counts, "sent": 0, "dry_run": True}
     assert account.queued() == []
     assert json.loads(ptmlops("reconcile", "--json").stdout) == {**counts, "sent": 2, "dry_run": False}

@@ -39,8 +39,9 @@ def _erase(target: Target, bucket: str, key: str, parts: Sequence[Part]) -> None
     present = {version.version_id: version for version in versions_of(target, bucket, key) if version.key == key}
     doomed = [part for part in parts if part.version.version_id in present]
     for part in doomed:
-        if not part.deletes:
-            _rewrite(target, part)
+        # A newer version is what an interrupted call stored, or somebody else's; the next search reads it.
+        if not part.deletes and (present[part.version.version_id].latest or bucket == RAW):
+            _rewrite(target, part, is_latest=present[part.version.version_id].latest)
     gone = {part.version.version_id for part in doomed}
     if any(part.version.latest and part.whole for part in parts):
         _hide(target, bucket, key, gone, present)
@@ -52,10 +53,13 @@ def _erase(target: Target, bucket: str, key: str, parts: Sequence[Part]) -> None
         _delete_markers(target, bucket, key)
 
 
-def _rewrite(target: Target, part: Part) -> None:
+def _rewrite(target: Target, part: Part, *, is_latest: bool) -> None:
     version = part.version
-    if version.bucket == RAW and (uploads.complete_rewrites(target, version) or uploads.is_registered(target, version)):
-        return  # an interrupted call stored what is left
+    if version.bucket == RAW and uploads.complete_rewrites(target, version):
+        return
+    if not is_latest:
+        uploads.end_rewrite(target, version.key)
+        return
     kind = place_of(version.bucket, version.key).rows
     assert kind is not None  # noqa: S101 - a plan has no other places
     with download(target, version) as stored, tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as content:

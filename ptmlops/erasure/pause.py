@@ -6,6 +6,7 @@ renewed while the command works, and ends by itself if the command is killed.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,12 +34,13 @@ def paused(target: Target, *, wait: bool, report: Callable[[str], None]) -> Iter
     Raises:
         OperatorError: a run works.
     """
-    renewed = 0.0
+    renewed, until = 0.0, ""
 
     def renew() -> None:
-        nonlocal renewed
+        nonlocal renewed, until
         if time.monotonic() - renewed > RENEW_SECONDS or not renewed:
-            _set(target, datetime.now(UTC) + timedelta(minutes=PAUSE_MINUTES))
+            until = ledger_time(datetime.now(UTC) + timedelta(minutes=PAUSE_MINUTES))
+            _write(target, "SET paused_until = :until", until)
             renewed = time.monotonic()
 
     renew()
@@ -54,7 +56,9 @@ def paused(target: Target, *, wait: bool, report: Callable[[str], None]) -> Iter
             renew()
         yield renew
     finally:
-        _set(target, None)
+        # Another call may have renewed the pause, and goes on.
+        with contextlib.suppress(target.client("dynamodb").exceptions.ConditionalCheckFailedException):
+            _write(target, "REMOVE paused_until", until, ConditionExpression="paused_until = :until")
 
 
 def working_runs(target: Target) -> list[str]:
@@ -72,13 +76,11 @@ def working_runs(target: Target) -> list[str]:
     return sorted(run for run in executing if run in with_slot or runs.current_state(target, run) != runs.COLLECT)
 
 
-def _set(target: Target, until: datetime | None) -> None:
-    request = {"TableName": target.outputs["LedgerTableName"], "Key": {"pk": {"S": SLOTS_KEY}}}
-    if until is None:
-        target.client("dynamodb").update_item(**request, UpdateExpression="REMOVE paused_until")
-    else:
-        target.client("dynamodb").update_item(
-            **request,
-            UpdateExpression="SET paused_until = :until",
-            ExpressionAttributeValues={":until": {"S": ledger_time(until)}},
-        )
+def _write(target: Target, expression: str, until: str, **condition: str) -> None:
+    target.client("dynamodb").update_item(
+        TableName=target.outputs["LedgerTableName"],
+        Key={"pk": {"S": SLOTS_KEY}},
+        UpdateExpression=expression,
+        ExpressionAttributeValues={":until": {"S": until}},
+        **condition,
+    )

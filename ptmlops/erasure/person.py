@@ -18,6 +18,7 @@ Fact = TypeVar("Fact")
 _MADE_ID = re.compile(r"c-[0-9a-f]{16}")
 _FIGURES = re.compile(r"[\d.,\-/ ]+")
 _LEAST_FIGURES = 6  # of a value that is compared without what separates its figures
+_LEAST_IN_RECORD = 5  # characters of a value that is looked for in a record without columns
 _REDACTED = re.compile("<[A-Z][A-Z_]*>")
 
 
@@ -189,8 +190,14 @@ class Person:
         return any(column == wanted and fold_value(value) == expected for wanted, expected in self._where)
 
     def _is_in_record(self, record: str) -> bool:
-        values = [value for _, value in self._where] + sorted(self._named_ids)
-        return any(_is_word_in(value, record) for value in values) or self._texts.within(record)
+        """Return True if a record has a named value or text. Short values may be anything there, except for an id in front."""
+        values = {value for _, value in self._where} | self._named_ids
+        begins = record.lstrip("\ufeff \"'")
+        return (
+            any(len(value) >= _LEAST_IN_RECORD and _is_word_in(value, record) for value in values)
+            or any(begins.startswith(id_) and not begins[len(id_) : len(id_) + 1].isalnum() for id_ in self._named_ids)
+            or self._texts.within(record)
+        )
 
 
 @lru_cache(maxsize=10_000)

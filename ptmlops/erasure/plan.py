@@ -55,7 +55,7 @@ class Part:
 
     @property
     def rows(self) -> int:
-        """How many rows are erased."""
+        """How many rows are erased. A file that nobody can read as rows counts as one."""
         return sum(len(table.units) for table in self.tables)
 
     @property

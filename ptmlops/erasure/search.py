@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptmlops.erasure.formats import Doomed, Found
-from ptmlops.erasure.formats.tables import UNREAD, encoding_of
+from ptmlops.erasure.formats import AGAIN, ALL, Doomed, Found
+from ptmlops.erasure.formats.tables import UNREAD, is_opaque
 from ptmlops.erasure.person import Person
 from ptmlops.erasure.places import BUCKETS, RAW, Rows, place_of
 from ptmlops.erasure.plan import Part, Version
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from complaints_etl.readers.table import Aliases
 
 _HEAD_BYTES = 4096
-_OPAQUE = (b"%PDF-", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"Rar!", b"7z\xbc\xaf", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")
 
 
 @dataclass
@@ -110,30 +108,28 @@ def _read(target: Target, version: Version, person: Person, aliases: Aliases) ->
         except ValueError:  # not what its name says: a page without its data, a Parquet file that is cut off
             tables, hows = {}, {}
             _read_rows(rows_of(Rows.UNKNOWN, stored, aliases, hows), person, tables)
-        is_opaque = _is_opaque(stored.path)
+        with stored.path.open("rb") as file:
+            opaque = is_opaque(file.read(_HEAD_BYTES))
     for name, table in tables.items():
         table.how = hows.get(name, hows.get("", {}))
-        if table.units and table.how.get("kind") == UNREAD:
-            table.units, table.left = [(1, 1)], 0  # all of it, whatever could be read before it broke off
     doomed = [table for table in tables.values() if table.units]
     if not doomed:
         unread = bool(tables) and all(table.how.get("kind") == UNREAD for table in tables.values())
-        return None, unread and is_opaque
+        return None, unread and opaque
     return Part(version, doomed, whole=not any(table.left for table in tables.values())), False
 
 
 def _read_rows(rows: Iterator[Found], person: Person, tables: dict[str, Doomed]) -> None:
     for row in rows:
         table = tables.setdefault(row.table, Doomed(row.table))
-        if person.owns(row.facts):
+        if row.first == AGAIN:
+            tables[row.table] = Doomed(row.table)
+        elif row.first == ALL:
+            if not table.units and person.owns(row.facts):
+                person.learn(row.facts)
+                table.units, table.left = [(ALL, 0)], 0
+        elif person.owns(row.facts):
             person.learn(row.facts)
             table.units.append((row.first, row.size))
         else:
             table.left += 1
-
-
-def _is_opaque(path: Path) -> bool:
-    """Return True for a file in which a search for words finds nothing: an image, a PDF, a workbook with a password."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    return head.startswith(_OPAQUE) or (b"\0" in head and not encoding_of(head))

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from ptmlops.erasure.formats import Doomed, Found, Stored, pages, records, tables
+from ptmlops.erasure.formats import ALL, Doomed, Found, Stored, pages, records, tables
 from ptmlops.erasure.person import Facts
 from ptmlops.erasure.places import Rows, place_of
 from ptmlops.erasure.plan import Version
@@ -89,7 +89,7 @@ def rows_of(kind: Rows, stored: Stored, aliases: Aliases, hows: dict[str, dict[s
         yield from pages.report_rows(stored)
     else:
         hows[""] = {"kind": tables.UNREAD}
-        yield Found("", 1, 1, Facts(record=tables.text_of(stored.path.read_bytes()), is_unread=True))
+        yield Found("", ALL, 0, Facts(record=tables.text_of(stored.path.read_bytes()), is_unread=True))
 
 
 def write_without(kind: Rows, stored: Stored, doomed: Mapping[str, Doomed], out: IO[bytes]) -> None:

@@ -16,10 +16,12 @@ from datetime import UTC, datetime
 from typing import IO, Any
 
 from boto3.dynamodb.types import TypeSerializer
+from botocore.exceptions import ClientError
 
 from ptmlops.erasure.places import RAW
 from ptmlops.erasure.plan import Version
 from ptmlops.erasure.search import versions_of
+from ptmlops.errors import OperatorError
 from ptmlops.ledger import Ledger
 from ptmlops.target import Target
 from ptmlops_contracts.ledger import (
@@ -44,7 +46,11 @@ _HEADERS = ("ContentType", "ContentEncoding", "ContentDisposition", "ContentLang
 
 
 def store(target: Target, version: Version, content: IO[bytes], size: int) -> dict[str, str]:
-    """Store a new version of an object, with the headers, metadata and tags of the old one. Returns its version id and ETag."""
+    """Store a new version of an object, with the headers, metadata and tags of the old one. Returns its version id and ETag.
+
+    Raises:
+        OperatorError: the object has a newer version, which this one would hide.
+    """
     s3, bucket = target.client("s3"), target.outputs[version.bucket]
     head = s3.head_object(Bucket=bucket, Key=version.key, VersionId=version.version_id)
     kept: dict[str, Any] = {name: head[name] for name in _HEADERS if head.get(name)}
@@ -52,21 +58,29 @@ def store(target: Target, version: Version, content: IO[bytes], size: int) -> di
         from urllib.parse import urlencode
 
         kept["Tagging"] = urlencode({tag["Key"]: tag["Value"] for tag in tags})
-    if size <= LARGEST_PUT:
-        answer = s3.put_object(Bucket=bucket, Key=version.key, Body=content, **kept)
-    else:
-        answer = _store_parts(s3, {"Bucket": bucket, "Key": version.key}, content, kept)
+    name, only_if = {"Bucket": bucket, "Key": version.key}, {"IfMatch": head["ETag"]}
+    try:
+        if size <= LARGEST_PUT:
+            answer = s3.put_object(**name, Body=content, **kept, **only_if)
+        else:
+            answer = _store_parts(s3, name, content, kept, only_if)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("PreconditionFailed", "ConditionalRequestConflict"):
+            raise
+        raise OperatorError("an object was changed while rows were erased from it: run the command again") from None
     return {"version_id": answer["VersionId"], "etag": answer["ETag"].strip('"')}
 
 
-def _store_parts(s3: Any, name: Mapping[str, str], content: IO[bytes], kept: Mapping[str, Any]) -> dict[str, Any]:
+def _store_parts(
+    s3: Any, name: Mapping[str, str], content: IO[bytes], kept: Mapping[str, Any], only_if: Mapping[str, str]
+) -> dict[str, Any]:
     upload = {**name, "UploadId": s3.create_multipart_upload(**name, **kept)["UploadId"]}
     parts: list[dict[str, Any]] = []
     while block := content.read(_PART):
         number = len(parts) + 1
         tag = s3.upload_part(**upload, PartNumber=number, Body=block)["ETag"]
         parts.append({"PartNumber": number, "ETag": tag})
-    answer: dict[str, Any] = s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    answer: dict[str, Any] = s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, **only_if)
     return answer
 
 
@@ -100,7 +114,10 @@ def rewrite(target: Target, version: Version, content: IO[bytes], size: int) -> 
 
 
 def complete_rewrites(target: Target, version: Version) -> bool:
-    """Register the version that an interrupted call stored. Returns True if there is one: the upload is rewritten then."""
+    """Register the version that an interrupted call stored. Returns True if there is one: the upload is rewritten then.
+
+    A version that is registered already is registered again, because its run's chunks may still name the old one.
+    """
     bucket, ledger, s3 = target.outputs[RAW], Ledger.of(target), target.client("s3")
     intent = _find(ledger, rewrite_key(bucket, version.key))
     if intent is None or intent["version_id"] != version.version_id:
@@ -108,7 +125,8 @@ def complete_rewrites(target: Target, version: Version) -> bool:
     for one in versions_of(target, RAW, version.key):
         if one.key != version.key or one.version_id == version.version_id:
             continue
-        if _find(ledger, file_key(bucket, one.key, one.version_id)):
+        item = _find(ledger, file_key(bucket, one.key, one.version_id))
+        if item and item.get("rewrites") != intent["rewrites"]:
             continue
         answer = s3.get_object(Bucket=bucket, Key=one.key, VersionId=one.version_id)
         digest = hashlib.sha256()
@@ -121,18 +139,6 @@ def complete_rewrites(target: Target, version: Version) -> bool:
             _register(target, ledger, intent, version.key, file)
             return True
     return False
-
-
-def is_registered(target: Target, version: Version) -> bool:
-    """Return True if a later version of an upload is registered as what is left of this one."""
-    bucket, ledger = target.outputs[RAW], Ledger.of(target)
-    item = _find(ledger, file_key(bucket, version.key, version.version_id)) or {}
-    original = item.get("rewrites", version.version_id)
-    others = [
-        one for one in versions_of(target, RAW, version.key) if one.key == version.key and one.version_id != version.version_id
-    ]
-    items = ledger.items(file_key(bucket, one.key, one.version_id) for one in others)
-    return any(item.get("rewrites") == original for item in items)
 
 
 def delete_items(target: Target, version: Version) -> None:

@@ -43,6 +43,11 @@ class Stored:
         return self.path.stat().st_size
 
 
+# Values of `Found.first` that are no rows. ALL: the whole of a file that nobody can read as rows; it is asked if none of its lines is the
+# person's. AGAIN: what was read of the table does not count, because the file broke off; its lines follow.
+ALL, AGAIN = 0, -1
+
+
 class Found(NamedTuple):
     """A row, and where it is in its file.
 

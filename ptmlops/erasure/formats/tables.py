@@ -1,6 +1,6 @@
 """Uploads, and the lists that Publish makes of them: whatever Prepare's readers read, also in workbooks and zip archives.
 
-A file that Prepare cannot read as a table has one row: all that is in it.
+Of a file that Prepare cannot read as a table, each line is a row, unless it is no text: then it is one row.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from io import StringIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from ptmlops.erasure.formats import Doomed, Found, Stored, lines, lists, sheets
+from ptmlops.erasure.formats import AGAIN, ALL, Doomed, Found, Stored, lines, lists, sheets
 from ptmlops.erasure.person import Facts, Place
 from ptmlops_contracts.files import ARCHIVE_ENDINGS, file_ending, is_workbook
 
@@ -32,6 +32,8 @@ MakeFacts = Callable[["SourceFile", "Table", bool, "Row"], Facts]
 UNREAD = "unread"  # the kind of a file that is not a table
 _MOST_UNREAD = 256 * 1024**2  # bytes of such a file that are searched
 _BLOCK = 4 * 1024**2
+_HEAD_BYTES = 4096
+_OPAQUE = (b"%PDF-", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"Rar!", b"7z\xbc\xaf", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")
 
 
 def rows(stored: Stored, aliases: Aliases, make: MakeFacts, hows: dict[str, dict[str, Any]]) -> Iterator[Found]:
@@ -46,21 +48,28 @@ def rows(stored: Stored, aliases: Aliases, make: MakeFacts, hows: dict[str, dict
     for file in _tables(stored):
         name = file.key[len(stored.key) :].removeprefix("/")
         if file.refused:  # an archive in an archive, or a workbook with a password
-            hows[name] = {"kind": UNREAD}
-            yield _unread(file, name)
+            yield from _unread(file, name, hows)
             continue
         try:
             table, is_guess = _open(file, aliases)
         except _unreadable():
-            hows[name] = {"kind": UNREAD}
-            yield _unread(file, name)
+            yield from _unread(file, name, hows)
             continue
         hows[name] = _how(table.format)
         try:
+            if is_guess and table.format.kind in ("csv", "xlsx"):
+                yield _header(name, table.format)
             yield from _found(name, table, partial(make, file, table, is_guess))
         except _unreadable():  # it breaks off, or an entry is damaged
-            hows[name] = {"kind": UNREAD}
-            yield _unread(file, name)
+            yield Found(name, AGAIN, 0, Facts())
+            yield from _unread(file, name, hows)
+
+
+def _header(name: str, file_format: FileFormat) -> Found:
+    """Return the lines above the first row of a table without a text column: the file may have no header, and this be a row."""
+    cells = file_format.header_cells
+    facts = Facts(loose=tuple(cells), record=" ".join(cells), is_unread=True)
+    return Found(name, 1, file_format.first_row_line - 1, facts)
 
 
 def _found(name: str, table: Table, make: Callable[[Row], Facts]) -> Iterator[Found]:
@@ -212,26 +221,43 @@ def _unreadable() -> type[Exception]:
     return UnreadableFileError
 
 
-def _unread(file: SourceFile, name: str) -> Found:
-    """Return all that is in a file as one row."""
+def _unread(file: SourceFile, name: str, hows: dict[str, dict[str, Any]]) -> Iterator[Found]:
+    """Yield the lines of a file that is not a table, and then all of it: a text may go over several lines."""
     content = b""
-    for block in file.blocks():
-        content += block
-        if len(content) > _MOST_UNREAD:
-            break
-    if name and file.workbook is not None:
-        content = b""  # a sheet: its workbook cannot be read
-    return Found(name, 1, 1, Facts(record=text_of(content), is_unread=True, place=Place(file.key, file.version_id, 1, 1)))
+    if not name or file.workbook is None:  # the sheets of a workbook that cannot be read have no lines
+        for block in unpacked_blocks(file):
+            content += block
+            if len(content) > _MOST_UNREAD:
+                break
+    encoding = encoding_of(content[:_HEAD_BYTES]) or "utf-8"
+    hows[name] = {"kind": UNREAD, "encoding": encoding, "newline": "\n"}
+    text = text_of(content)
+    if not is_opaque(content[:_HEAD_BYTES]) and not file.refused:
+        for number, line in enumerate(StringIO(text, newline="\n"), start=1):
+            if line.strip():
+                yield Found(name, number, 1, Facts(record=line, is_unread=True))
+    yield Found(name, ALL, 0, Facts(record=text, is_unread=True, place=Place(file.key, file.version_id, 1, 1)))
+
+
+def unpacked_blocks(file: SourceFile) -> Iterator[bytes]:
+    """Yield the bytes of a file, unpacked as far as they can be if its name ends in `.gz`."""
+    from complaints_etl.readers.blocks import unpacked
+
+    blocks = unpacked(file.key, file.blocks)()
+    try:
+        yield from blocks
+    except _unreadable():
+        return
+
+
+def is_opaque(head: bytes) -> bool:
+    """Return True for a file in which a search for words finds nothing: an image, a PDF, a workbook with a password."""
+    return head.startswith(_OPAQUE) or (b"\0" in head and not encoding_of(head))
 
 
 def text_of(content: bytes) -> str:
     """Return bytes as text, in whatever encoding they may be, for a search."""
-    if content.startswith(b"\x1f\x8b"):
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError):
-            return ""
-    encoding = encoding_of(content[:4096])
+    encoding = encoding_of(content[:_HEAD_BYTES])
     if encoding.startswith(("utf-16", "utf-32")):
         return content.decode(encoding, "replace")
     try:

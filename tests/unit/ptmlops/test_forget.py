@@ -183,7 +183,7 @@ class Bank:
         return found + [(LEDGER, "", trace) for trace in (*TRACES, *prints) if trace in json.dumps(items, default=str)]
 
     def text(self, bucket: str, key: str) -> str:
-        return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode("utf-8-sig")
+        return str(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode("utf-8-sig"))
 
     def item(self, pk: str) -> dict[str, Any] | None:
         return RunLedger(self.target.client("dynamodb"), LEDGER).find(pk)
@@ -251,7 +251,7 @@ def fill(bank: Bank) -> None:
     )
     bank.publish(FIRST, "learned.csv", records)
     bank.put_list(output.rejected, [["source_file", "line_number", "row_number", "reason", "detail", "record"],
-                                    ["learned.csv", "5", "4", "unclosed_quote", "", broken["record"]],
+                                    ["learned.csv", "5", "4", "unclosed_quote", "", str(broken["record"])],
                                     ["learned.csv", "6", "5", "unclosed_quote", "", "x,y"]])  # fmt: skip
     doubtful = [
         {**line, "given_label": "cuotas", "suggestion": "app", "given_probability": 0.1, "suggestion_probability": 0.9}
@@ -312,7 +312,7 @@ def forget(bank: Bank, **named: Any) -> flow.Outcome:
     return flow.forget(bank.target, Named(**named), SETTINGS, wait=False, report=lambda _: None)
 
 
-WAYS = {
+WAYS: dict[str, dict[str, Any]] = {
     "by its id": {"ids": ["Q-000002"]},
     "by the id that the pipeline made": {"ids": [made_id(CANARY)]},
     "by a value": {"where": [("Cédula", "52.100.002")]},
@@ -535,6 +535,20 @@ def test_a_cancelled_file_stays_cancelled(bank: Bank) -> None:
     item = bank.item(file_key(RAW, "asked.csv", version))
     assert item
     assert item["cancelled_at"] == "x"
+
+
+def test_an_upload_that_comes_meanwhile_is_not_hidden(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    carry_out = carrying.carry_out
+    newer = delimited([HEADER, ["Q-000009", "9", OTHERS[0]]])
+
+    def upload_and_carry_out(*arguments: Any) -> None:
+        bank.put(RAW, "learned.csv", newer)
+        carry_out(*arguments)
+
+    monkeypatch.setattr(flow, "carry_out", upload_and_carry_out)
+    forget(bank, ids=["Q-000002"])
+    assert bank.text(RAW, "learned.csv") == newer
+    assert bank.traces() == []
 
 
 def test_files_in_which_nobody_can_look_are_counted(bank: Bank) -> None:

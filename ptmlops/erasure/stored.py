@@ -76,9 +76,9 @@ def rows_of(kind: Rows, stored: Stored, aliases: Aliases, hows: dict[str, dict[s
     kind = _actual(kind, stored)
     hows.setdefault("", {"kind": kind.name})
     if kind is Rows.UPLOAD:
-        yield from tables.rows(stored, aliases, tables.upload_facts(stored), hows)
+        yield from tables.rows(stored, aliases, tables.upload_facts(stored), hows, has_header=False)
     elif kind in (Rows.LIST, Rows.QUERY):
-        yield from tables.rows(stored, _list_aliases(), tables.list_facts(stored), hows)
+        yield from tables.rows(stored, _list_aliases(), tables.list_facts(stored), hows, has_header=True)
     elif kind is Rows.PARQUET:
         yield from records.parquet_rows(stored)
     elif kind is Rows.LINES:

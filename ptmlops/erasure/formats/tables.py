@@ -36,7 +36,9 @@ _HEAD_BYTES = 4096
 _OPAQUE = (b"%PDF-", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"Rar!", b"7z\xbc\xaf", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")
 
 
-def rows(stored: Stored, aliases: Aliases, make: MakeFacts, hows: dict[str, dict[str, Any]]) -> Iterator[Found]:
+def rows(
+    stored: Stored, aliases: Aliases, make: MakeFacts, hows: dict[str, dict[str, Any]], *, has_header: bool
+) -> Iterator[Found]:
     """Yield the rows of all tables in a file.
 
     Args:
@@ -44,6 +46,7 @@ def rows(stored: Stored, aliases: Aliases, make: MakeFacts, hows: dict[str, dict
         aliases: for each column of ours, the names that it may have.
         make: makes the facts of a row.
         hows: gets what `without` needs to find the rows of each table again.
+        has_header: the first row of a table is certainly no row of anybody.
     """
     for file in _tables(stored):
         name = file.key[len(stored.key) :].removeprefix("/")
@@ -57,7 +60,7 @@ def rows(stored: Stored, aliases: Aliases, make: MakeFacts, hows: dict[str, dict
             continue
         hows[name] = _how(table.format)
         try:
-            if is_guess and table.format.kind in ("csv", "xlsx"):
+            if is_guess and not has_header and table.format.kind in ("csv", "xlsx"):
                 yield _header(name, table.format)
             yield from _found(name, table, partial(make, file, table, is_guess))
         except _unreadable():  # it breaks off, or an entry is damaged

@@ -62,7 +62,7 @@ def workbook(rows: list[dict[str, str]]) -> bytes:
 def files(made: Path) -> dict[str, bytes]:
     """The person's complaint with an id in a labelled file, and without one in files of other kinds; and where rows fail."""
     learned = made / "forgotten-learned.csv"
-    generator.write_csv(learned, 400, seed=61)
+    generator.write_csv(learned, 900, seed=61)
     header = next(csv.reader(learned.read_text(encoding="utf-8").splitlines()))
     text, label = header[place_of(header, "text")], header[place_of(header, "label")]
     id_ = header[place_of(header, "complaint_id")]
@@ -118,7 +118,9 @@ def processed(target: Target, made: Path) -> dict[str, dict[str, Any]]:
     others = [upload(target, key, content) for key, content in contents.items()]
     for run_id in {uploads.wait_for_run(target, one) for one in others}:
         found[run_id] = follow(target, run_id)
-    assert {one["status"] for one in found.values()} == {"SUCCEEDED"}, found
+    assert {one["status"] for one in found.values()} == {"SUCCEEDED"}, [
+        (one.get("error"), one["promotion"]) for one in found.values()
+    ]
     # What a person asked of the tables.
     s3, bucket = target.client("s3"), target.outputs["OutputBucketName"]
     s3.put_object(Bucket=bucket, Key=f"{QUERY_RESULTS}forgotten.csv", Body=f'"text"\n"{CANARY}"\n"otra"\n'.encode())

@@ -11,6 +11,7 @@ from ptmlops.erasure.places import BUCKETS, MODELS, OUTPUT, PLACES, PREPARED, RA
 from ptmlops_contracts import keys
 from ptmlops_contracts.keys import ModelKeys, OutputKeys, PreparedKeys
 from ptmlops_contracts.report import SPLITS
+from stacks.config import Retention
 
 RUN = "20260715-093000-0123abcd"
 # Which bucket the keys of a class are in. A new class must be named here.
@@ -52,6 +53,8 @@ def test_every_key_is_in_a_place(bucket: str, key: str) -> None:
     place = place_of(bucket, key)
     assert place in PLACES
     assert (place.rows is None) == bool(place.why_none)
+    assert (place.rows is None) != bool(place.form)
+    assert place.days in {*Retention.model_fields, "kept", "30 days"}
 
 
 def test_no_class_and_no_folder_of_the_contracts_is_forgotten() -> None:

@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -24,11 +25,14 @@ from moto import mock_aws
 from start_run.arrivals import FileVersion
 from start_run.ledger import Arrivals
 from start_run.runs import join_runs
+from typer.testing import CliRunner
 
 from ptmlops import reconciliation, restored_objects, runs
 from ptmlops.erasure import carrying, flow, plan, uploads
 from ptmlops.erasure.flow import Named
 from ptmlops.errors import OperatorError
+from ptmlops.main import app
+from ptmlops.options import CommonOptions
 from ptmlops.target import Target
 from ptmlops_contracts.keys import (
     ERASURE_RECORDS,
@@ -590,3 +594,44 @@ def test_a_member_of_an_archive_goes_alone(bank: Bank) -> None:
             "otra.txt": OTHERS[0].encode(),
             "foto.png": b"\x89PNG\r\n\x1a\n\x00",
         }
+
+
+# The command
+
+
+def ptmlops(bank: Bank, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
+    monkeypatch.setattr(CommonOptions, "target", lambda _: bank.target)
+    return CliRunner().invoke(app, ["forget", *arguments], catch_exceptions=False)
+
+
+def test_the_command_says_what_it_did_and_repeats_nothing_of_the_person(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "queja.txt").write_text(f"{CANARY}\n", encoding="utf-8")
+    dry = ptmlops(bank, monkeypatch, "--text-file", str(tmp_path / "queja.txt"), "--dry-run")
+    assert "rows would be erased" in dry.output
+    done = ptmlops(bank, monkeypatch, "--where", "Cédula=52.100.002", "--json", "--yes")
+    document = json.loads(done.stdout)
+    assert document["rows"] == sum(one["rows"] for one in document["erased"].values()) > 20
+    assert document["record"].startswith(ERASURE_RECORDS)
+    again = ptmlops(bank, monkeypatch, "--complaint-id", "Q-000002")
+    assert "No rows were found" in again.output
+    assert "The same was erased before, on 20" in again.output
+    for one in (dry, done):
+        assert not any(trace in one.output for trace in ("Zulema", "52100002"))
+
+
+WRONG = [
+    ([], "name the person's rows with --complaint-id, --where or --text-file"),
+    (["--where", "cedula"], "--where COLUMN=VALUE"),
+    (["--where", "=1"], "--where COLUMN=VALUE"),
+    (["--complaint-id", " "], "--complaint-id is empty"),
+    (["--text-file", "missing.txt"], "missing.txt cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG)
+def test_what_names_nobody_is_refused(arguments: list[str], message: str) -> None:
+    done = CliRunner().invoke(app, ["forget", *arguments, "--local"], catch_exceptions=False)
+    assert done.exit_code == 2
+    assert message in " ".join(done.output.split())

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -83,8 +84,7 @@ class Ledger:
     @classmethod
     def of(cls, target: Target) -> Ledger:
         """Return the ledger of a deployment."""
-        days = load_settings(target.environment).retention.ledger_days
-        return cls(target.client("dynamodb"), target.outputs["LedgerTableName"], ledger_days=days)
+        return cls(target.client("dynamodb"), target.outputs["LedgerTableName"], ledger_days=_ledger_days(target.environment))
 
     def items(self, keys: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Yield those of the items that exist, in any order."""
@@ -285,6 +285,11 @@ class Ledger:
             else:
                 return True
         raise AssertionError("the last attempt returns or raises")
+
+
+@cache
+def _ledger_days(environment: str) -> int:
+    return load_settings(environment).retention.ledger_days
 
 
 def _has_size(name: str, members: set[str] | None) -> str:

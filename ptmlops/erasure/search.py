@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ptmlops.erasure.formats import AGAIN, ALL, Doomed, Found
+from ptmlops.erasure.formats import AGAIN, ALL, Doomed, Found, Stored
 from ptmlops.erasure.formats.tables import UNREAD, is_opaque
 from ptmlops.erasure.person import Person
 from ptmlops.erasure.places import BUCKETS, RAW, Rows, place_of
 from ptmlops.erasure.plan import Part, Version
-from ptmlops.erasure.stored import download, rows_of
+from ptmlops.erasure.stored import downloads, rows_of
 from ptmlops.target import Target
 from stacks.config import Settings
 
@@ -48,11 +48,9 @@ def search(target: Target, person: Person, settings: Settings, report: Callable[
     found: dict[tuple[str, str, str], Part] = {}
     unreadable: set[tuple[str, str, str]] = set()
     while waiting := [version for version in versions if read_at.get(version.name) != person.version]:
-        for number, version in enumerate(waiting, start=1):
-            if read_at.get(version.name) == person.version:
-                continue
+        for number, (version, stored) in enumerate(downloads(target, waiting), start=1):
             read_at[version.name] = person.version
-            part, is_unreadable = _read(target, version, person, aliases)
+            part, is_unreadable = _read(version, stored, person, aliases)
             found.pop(version.name, None)
             if part:
                 found[version.name] = part
@@ -94,22 +92,21 @@ def versions_of(target: Target, bucket: str, prefix: str = "") -> Iterator[Versi
             )
 
 
-def _read(target: Target, version: Version, person: Person, aliases: Aliases) -> tuple[Part | None, bool]:
+def _read(version: Version, stored: Stored | None, person: Person, aliases: Aliases) -> tuple[Part | None, bool]:
     """Return the person's rows of a version, and True if it cannot be searched for rows."""
     kind = place_of(version.bucket, version.key).rows
     assert kind is not None  # noqa: S101 - only versions with rows are read
     tables: dict[str, Doomed] = {}
     hows: dict[str, dict[str, Any]] = {}
-    with download(target, version) as stored:
-        if stored is None:
-            return None, False
-        try:
-            _read_rows(rows_of(kind, stored, aliases, hows), person, tables)
-        except ValueError:  # not what its name says: a page without its data, a Parquet file that is cut off
-            tables, hows = {}, {}
-            _read_rows(rows_of(Rows.UNKNOWN, stored, aliases, hows), person, tables)
-        with stored.path.open("rb") as file:
-            opaque = is_opaque(file.read(_HEAD_BYTES))
+    if stored is None:
+        return None, False
+    try:
+        _read_rows(rows_of(kind, stored, aliases, hows), person, tables)
+    except ValueError:  # not what its name says: a page without its data, a Parquet file that is cut off
+        tables, hows = {}, {}
+        _read_rows(rows_of(Rows.UNKNOWN, stored, aliases, hows), person, tables)
+    with stored.path.open("rb") as file:
+        opaque = is_opaque(file.read(_HEAD_BYTES))
     for name, table in tables.items():
         table.how = hows.get(name, hows.get("", {}))
     doomed = [table for table in tables.values() if table.units]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 _RUN = re.compile(r"(?<![\w-])\d{8}-\d{6}-[0-9a-f]{8}(?![\w-])")
 _PARQUET = b"PAR1"
 _BLOCK = 4 * 1024**2
+_THREADS, _AHEAD_BYTES = 8, 256 * 1024**2
 # The column by which the first row of a list is found.
 _FIRST_COLUMNS = ("complaint_id", "ptmlops_status", "source_file")
 
@@ -56,6 +59,39 @@ def download(target: Target, version: Version) -> Iterator[Stored | None]:
             named=from_metadata(answer.get("Metadata", {})) if is_upload else {},
             processed_as=_processed_as(target, version) if is_upload else "",
         )
+
+
+def downloads(target: Target, versions: Iterable[Version]) -> Iterator[tuple[Version, Stored | None]]:
+    """Yield each version on this machine's disk, or None if it is gone. The next ones are downloaded meanwhile, most of them are small."""
+    for service in ("s3", "dynamodb"):
+        target.client(service)  # clients can be used in several threads, and be made in one
+    with ThreadPoolExecutor(max_workers=_THREADS) as pool, ExitStack() as opened:
+        ahead: deque[tuple[Version, Future[tuple[ExitStack, Stored | None]]]] = deque()
+        opened.callback(_discard, ahead)  # if the caller stops in between
+
+        def first() -> Iterator[tuple[Version, Stored | None]]:
+            version, future = ahead.popleft()
+            folder, stored = future.result()
+            with folder:
+                yield version, stored
+
+        for version in versions:
+            ahead.append((version, pool.submit(_open, target, version)))
+            while len(ahead) > _THREADS or sum(one.size for one, _ in ahead) > _AHEAD_BYTES:
+                yield from first()
+        while ahead:
+            yield from first()
+
+
+def _discard(ahead: Iterable[tuple[Version, Future[tuple[ExitStack, Stored | None]]]]) -> None:
+    for _, future in ahead:
+        if not future.cancel():
+            future.result()[0].close()
+
+
+def _open(target: Target, version: Version) -> tuple[ExitStack, Stored | None]:
+    folder = ExitStack()
+    return folder, folder.enter_context(download(target, version))
 
 
 def _processed_as(target: Target, version: Version) -> str:

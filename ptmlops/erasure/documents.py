@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ptmlops import runs
+from ptmlops.erasure.person import fold_name
 from ptmlops.erasure.places import OUTPUT, PREPARED, RAW
 from ptmlops.erasure.plan import Plan
 from ptmlops.erasure.search import versions_of
@@ -23,7 +24,7 @@ from ptmlops.ledger import Ledger
 from ptmlops.target import Target
 from ptmlops_contracts.keys import OutputKeys, PreparedKeys
 from ptmlops_contracts.ledger import file_key
-from ptmlops_contracts.report import SPLITS, Flag, RecordStatus
+from ptmlops_contracts.report import OTHERS, SPLITS, Flag, RecordStatus
 
 LEARNED_SPLITS = ("train", "validation")
 Change = Callable[[dict[str, Any]], None]
@@ -124,12 +125,14 @@ class _Counts:
         self.labelled: Counter[str] = Counter()
         self.repeated: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
+        self.labels: set[str] = set()  # folded, as given and as read
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count a row of the records, or a rejected one."""
         status = row.get("status", "rejected")
         file = self.files.setdefault((row["source_file"], row["source_version"]), Counter())
         file["read"] += 1
+        self.labels.update(fold_name(row[name]) for name in ("label", "label_original") if row.get(name))
         file["duplicates" if status == RecordStatus.DUPLICATE else status] += 1
         if status == "rejected":
             self.reasons[row["reason"]] += 1
@@ -145,7 +148,7 @@ class _Counts:
 def _count_records(target: Target, prepared: PreparedKeys) -> _Counts | None:
     """Count the rows of a run, or return None if it has no records (any more)."""
     counts, seen = _Counts(), False
-    columns = ["source_file", "source_version", "status", "label", "split", "flags", "reason"]
+    columns = ["source_file", "source_version", "status", "label", "label_original", "split", "flags", "reason"]
     for prefix in (prepared.records, prepared.rejected):
         for row in _parquet(target, prefix, columns):
             seen = True
@@ -191,6 +194,11 @@ def _change_counts(report: dict[str, Any], counts: _Counts, lines: Mapping[str, 
     report["rows"] = {name: sum(file["rows"][name] for file in report["files"]) for name in names}
     report["to_score"] = counts.to_score
     report["rejects"] = dict(sorted(counts.reasons.items()))
+    for name in ("labels", "rare_labels", "unknown_labels"):  # a label that only erased rows had may be anything
+        if name in report:
+            report[name] = {
+                label: rows for label, rows in report[name].items() if label == OTHERS or fold_name(label) in counts.labels
+            }
     report["labelled"] = {split: counts.labelled[split] for split in SPLITS}
     report["labelled_repeated"] = {split: counts.repeated[split] for split in SPLITS}
     if lines:

@@ -150,6 +150,7 @@ class Bank:
         report = {
             "run_id": run, "files": files, "rows": files[0]["rows"], "to_score": 0 if labelled else len(rows), "labelled": counts, "notes": [],
             "labelled_repeated": dict.fromkeys(SPLITS, 0), "labelled_earlier": dict.fromkeys(SPLITS, 0), "rejects": {},
+            "rare_labels": {"cuotas": 1, "lo que Zulema escribió": 1}, "unknown_labels": {"(others)": 2},
         }  # fmt: skip
         self.put_json(PREPARED, keys.report, report)
         return records
@@ -376,7 +377,9 @@ def test_the_documents_of_runs_agree_with_their_rows(bank: Bank) -> None:
     report = json.loads(bank.text(PREPARED, second.report))
     assert report["rows"] == report["files"][0]["rows"] == {"read": 1, "accepted": 1, "rejected": 0, "duplicates": 0}
     assert report["to_score"] == 1
-    assert json.loads(bank.text(PREPARED, first.report))["labelled"] == {"train": 2, "validation": 0, "test": 0}
+    learned = json.loads(bank.text(PREPARED, first.report))
+    assert learned["labelled"] == {"train": 2, "validation": 0, "test": 0}
+    assert (learned["rare_labels"], learned["unknown_labels"]) == ({"cuotas": 1}, {"(others)": 2})
     assert json.loads(bank.text(OUTPUT, OutputKeys(SECOND).marker))["exports"][0]["rows"] == 1
     assert json.loads(bank.text(PREPARED, first.split_manifest("validation"))) == [{"prefix": s3_uri(PREPARED)}]
     # Prepare and a replay read the version that is there.

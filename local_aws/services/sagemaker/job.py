@@ -119,8 +119,7 @@ class Job(ABC):
             self.record["LastModifiedTime"] = datetime.now(UTC)
             self.record[f"{self.kind}Status"] = status
         self.finished.set()
-        if status == "Completed":
-            shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)  # the volumes of a job end with it, and hold complaints
 
     def stop(self) -> None:
         """Ask the job to end. Its work then ends it as Stopped."""

@@ -7,11 +7,13 @@ import html
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import IO, Any
 
 from ptmlops.erasure.formats import Doomed, Found, Stored
 from ptmlops.erasure.person import Facts
 
+_LISTS = ("rows", "checks")  # complaints to review, labels to check
 _DATA = re.compile(r'(<script[^>]*type="?application/json"?[^>]*>)(.*?)(</script>)', re.DOTALL)
 _EXAMPLES = re.compile(r"(?<=<dl class=examples>).*?(?=</dl>)", re.DOTALL)
 _EXAMPLE = re.compile(r"<div><dt>.*?</dt><dd[^>]*>(.*?)</dd></div>", re.DOTALL)
@@ -19,8 +21,9 @@ _ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u20
 
 
 def review_rows(stored: Stored) -> Iterator[Found]:
-    """Yield the rows of a review page."""
-    for number, row in enumerate(_data(stored)[1]["rows"], start=1):
+    """Yield the rows of both lists of a review page, numbered through."""
+    data = _data(stored)[1]
+    for number, row in enumerate((row for name in _LISTS for row in data.get(name, ())), start=1):
         text = "".join(row["parts"])
         yield Found("", number, 1, Facts(ids=(row["id"],), texts=(text,), run=stored.run))
 
@@ -29,7 +32,8 @@ def review_without(stored: Stored, doomed: Mapping[str, Doomed], out: IO[bytes])
     """Write a review page without some rows. Its version changes, so that a browser does not take over the progress of the old page."""
     match, data = _data(stored)
     numbers = doomed[""].numbers()
-    data["rows"] = [row for number, row in enumerate(data["rows"], start=1) if number not in numbers]
+    places = count(1)
+    data |= {name: [row for row in data[name] if next(places) not in numbers] for name in _LISTS if name in data}
     data["version"] = hashlib.sha256(json.dumps(data).encode()).hexdigest()[:16]
     written = json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPED)
     page = match.string

@@ -262,7 +262,7 @@ def fill(bank: Bank) -> None:
         {**line, "given_label": "cuotas", "suggestion": "app", "given_probability": 0.1, "suggestion_probability": 0.9}
         for line in lines
     ]
-    bank.put_lines(MODELS, ModelKeys(FIRST).labels_to_check, doubtful)
+    bank.put_lines(PREPARED, PreparedKeys(FIRST).labels_to_check, doubtful)
     bank.put(MODELS, ModelKeys(FIRST).artifact(f"{FIRST}-0-0"), b"weights")
     bank.put_list(
         output.labels_to_check, [["complaint_id", "text", "label"], *([one["complaint_id"], one["text"], ""] for one in lines)]

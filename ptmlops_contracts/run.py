@@ -94,6 +94,30 @@ class ReadColumns(TypedDict):
     ]
 
 
+class Part(Code):
+    """A part of a run that is paid for."""
+
+    PREPARE = "prepare", "The Glue job that prepares the files."
+    TRAINING = "training", "The tuning job with all of its training jobs."
+    EVALUATION = "evaluation", "The processing job that compares the candidate with the champion."
+    SCORING = "scoring", "The Batch Transform job."
+    PUBLISH = "publish", "The Glue job that publishes the results."
+
+
+class JobCost(TypedDict):
+    """What one job cost. A retry and a redrive start another job."""
+
+    part: Annotated[str, "prepare, training, evaluation, scoring or publish"]
+    job: Annotated[str, "name of the SageMaker job, or id of the Glue job run"]
+    statuses: Annotated[
+        dict[str, int],
+        "jobs per status, as the service names it: those of a tuning job are its training jobs; `Deleted` if it is gone",
+    ]
+    instance: Annotated[str | None, "instance type; null for Glue"]
+    seconds: Annotated[float, "billed seconds: of all instances, or of all data processing units (DPU) of Glue"]
+    usd: Annotated[float | None, "estimated from list prices; null if a price is not known"]
+
+
 class Failure(TypedDict):
     """Where and why a run ended."""
 
@@ -131,8 +155,11 @@ class _Ended(TypedDict):
     finished_at: Annotated[str, "ISO 8601, UTC"]
     seconds: Annotated[float, "from start to end, waiting included"]
     states: Annotated[dict[str, float], "seconds per state"]
+    jobs: Annotated[
+        list[JobCost], "every job that ran, failed, stopped, retried and redriven ones too, in the order of their start"
+    ]
     cost: Annotated[dict[str, float | None], "USD per part, estimated from list prices; null if a price is not known"]
-    cost_usd: Annotated[float, "USD in all, estimated from list prices"]
+    cost_usd: Annotated[float, "USD of all jobs whose price is known, estimated from list prices"]
 
 
 class RunDocument(_Ended, total=False):

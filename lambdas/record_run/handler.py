@@ -39,8 +39,9 @@ from ptmlops_contracts.keys import OutputKeys, PreparedKeys
 from ptmlops_contracts.ledger import slot_holder
 from ptmlops_contracts.run import RunDocument, RunStatus
 from ptmlops_contracts.run_ids import is_run_id
-from record_run.costs import run_costs
+from record_run.costs import glue_jobs, job_costs
 from record_run.history import failure, last_document, read_events
+from record_run.jobs import started_jobs
 from record_run.ledger import cost_of_month, record_end
 from record_run.metrics import count_run
 from record_run.summary import files_wait_notice, notice, run_document
@@ -98,7 +99,8 @@ def _build_document(event: Mapping[str, Any], execution: Mapping[str, Any], sett
     state = event["state"] if succeeded else last_document(events)
     run_id = (state or {}).get("run_id") or execution["name"]
     LOGGER.append_keys(run_id=run_id)
-    keys = PreparedKeys(run_id)
+    keys, ended = PreparedKeys(run_id), (None if succeeded else execution.get("stopDate")) or datetime.now(UTC)
+    jobs = started_jobs(events, glue_jobs(settings.prices))
     run = run_document(
         run_id,
         # The execution is still running while its last state calls this function.
@@ -107,9 +109,9 @@ def _build_document(event: Mapping[str, Any], execution: Mapping[str, Any], sett
         find_json(CLIENTS.s3, settings.prepared_bucket, keys.report),
         find_json(CLIENTS.s3, settings.prepared_bucket, keys.published),
         started=execution["startDate"],
-        ended=(None if succeeded else execution.get("stopDate")) or datetime.now(UTC),
+        ended=ended,
         events=events,
-        cost=run_costs(state, CLIENTS.sagemaker, CLIENTS.glue, settings.prices) if state else {},
+        jobs=job_costs(jobs, CLIENTS.sagemaker, CLIENTS.glue, settings.prices, now=datetime.now(UTC)),
     )
     if not succeeded:
         run["error"] = failure(events, execution.get("error"), execution.get("cause"))

@@ -12,6 +12,7 @@ from ptmlops_contracts.report import NOT_TABLES, Report, Rows
 from ptmlops_contracts.run import (
     CANCELLED_ERROR,
     RUN_VERSION,
+    JobCost,
     ModelInUse,
     PromotionSummary,
     Published,
@@ -20,6 +21,7 @@ from ptmlops_contracts.run import (
 )
 from ptmlops_contracts.state import NONE, StateDocument
 from ptmlops_contracts.words import accounting, quantity
+from record_run.costs import part_costs
 from record_run.history import Event, state_seconds
 
 MOST_COLUMNS, MOST_NOTES = 20, 100
@@ -36,7 +38,7 @@ def run_document(
     started: datetime,
     ended: datetime,
     events: Sequence[Event],
-    cost: dict[str, float | None],
+    jobs: Sequence[JobCost],
 ) -> RunDocument:
     """Build run.json without its `error`.
 
@@ -49,7 +51,7 @@ def run_document(
         started: when the execution started.
         ended: when it ended.
         events: the execution's history.
-        cost: USD per part of the run.
+        jobs: what each job cost.
     """
     document: Mapping[str, Any] = state or {}
     plan = document.get("plan") or {}
@@ -84,8 +86,9 @@ def run_document(
         finished_at=_iso(ended),
         seconds=round((ended - started).total_seconds(), 1),
         states=state_seconds(events),
-        cost=cost,
-        cost_usd=round(sum(part for part in cost.values() if part), 4),
+        jobs=list(jobs),
+        cost=part_costs(jobs),
+        cost_usd=round(sum(job["usd"] or 0 for job in jobs), 4),
     )
 
 

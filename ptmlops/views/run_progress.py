@@ -80,3 +80,4 @@ def _show_end(document: dict[str, Any]) -> None:
     status = document["status"].replace("_", " ").capitalize()
     console().print(f"[red]{status}[/red] in {error.get('state', 'an unknown state')}")
     console().print(f"  {error.get('error')}: {error.get('message')}", markup=False)
+    console().print(f"  Estimated cost on AWS: USD {document['cost_usd']:.2f}")

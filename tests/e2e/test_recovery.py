@@ -193,6 +193,11 @@ def test_a_run_that_failed_by_a_defect_is_redriven_with_the_repaired_code(
     (_, run), since = repaired
     assert run["status"] == "SUCCEEDED", run.get("error")
     assert run["trained"]
+    # The attempts before the redrive and before the second training are paid for.
+    jobs = [(job["part"], job["statuses"]) for job in run["jobs"]]
+    assert jobs[:2] == [("prepare", {"FAILED": 1}), ("prepare", {"SUCCEEDED": 1})]
+    assert [part for part, _ in jobs].count("training") == 2
+    assert run["cost_usd"] == pytest.approx(sum(job["usd"] for job in run["jobs"]), abs=1e-4)
     # Nothing was scored, so serving code has not run.
     assert marks(target, since) == set(ENTRIES) - {"training/inference.py"}
 

@@ -132,7 +132,10 @@ def bucket(published: Published) -> Path:
             run_id, "SUCCEEDED", state, published.reports[run_id], counts,
             started=started, ended=started + timedelta(minutes=9),
             events=[{"timestamp": started, "stateEnteredEventDetails": {"name": "Prepare"}}, left],
-            cost={"prepare": 0.02, "training": None},
+            jobs=[
+                {"part": "prepare", "job": "jr_1", "statuses": {"SUCCEEDED": 1}, "instance": None, "seconds": 164.0, "usd": 0.02},
+                {"part": "training", "job": run_id, "statuses": {"Completed": 2}, "instance": "ml.x.large", "seconds": 9.0, "usd": None},
+            ],
         )  # fmt: skip
         path = published.bucket / OutputKeys(run_id).history
         path.parent.mkdir(parents=True, exist_ok=True)

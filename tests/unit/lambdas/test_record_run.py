@@ -24,10 +24,30 @@ ARN = f"arn:aws:states:us-east-1:123456789012:execution:machine:{RUN}"
 STARTED = datetime(2026, 7, 15, 9, 30, tzinfo=UTC)
 PRICES = {"glue_dpu_hour": 0.44, "glue_dpus": 2, "prepare_job": "prepare", "publish_job": "publish", "instances": {}}
 # Glue counts DPU seconds only of some jobs (with Auto Scaling).
-JOB_RUNS: dict[tuple[str, str], dict[str, float]] = {
-    ("prepare", "a"): {"DPUSeconds": 5400.0},
-    ("publish", "b"): {},
+JOB_RUNS: dict[tuple[str, str], dict[str, Any]] = {
+    ("prepare", "a"): {"JobRunState": "SUCCEEDED", "ExecutionTime": 3600, "DPUSeconds": 5400.0},
+    ("publish", "b"): {"JobRunState": "SUCCEEDED", "ExecutionTime": 10},
 }
+
+
+def entered(state: str, document: dict[str, Any]) -> dict[str, Any]:
+    return {"timestamp": STARTED, "stateEnteredEventDetails": {"name": state, "input": json.dumps(document)}}
+
+
+def started(service: str, action: str, request: dict[str, Any], answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The events of a job that its service accepted."""
+    task = {"resourceType": service, "resource": f"{action}.sync"}
+    return [
+        {"timestamp": STARTED, "taskScheduledEventDetails": {**task, "parameters": json.dumps(request)}},
+        {"timestamp": STARTED, "taskStartedEventDetails": task},
+        {"timestamp": STARTED, "taskSubmittedEventDetails": {**task, "output": json.dumps(answer)}},
+    ]
+
+
+def glue_run(job: str, run: str) -> list[dict[str, Any]]:
+    return started("glue", "startJobRun", {"JobName": job, "Arguments": {"--run_id": RUN}}, {"JobRunId": run})
+
+
 REPORT = {
     "rows": {"read": 100, "accepted": 90, "rejected": 4, "duplicates": 6},
     "files": [{"key": "quejas de Maria Perez.csv", "columns": {"text": "Relato", "complaint_id": "Caso", "label": "Motivo"}}],
@@ -40,8 +60,16 @@ REPORT = {
 class Execution:
     """Step Functions' two answers about one execution (moto keeps no history of executions that it does not run)."""
 
-    def __init__(self, status: str, *, cause: str | None = None, redrives: int = 0, error: str = "Glue.JobFailed") -> None:
-        self.status, self.cause, self.redrives, self.error = status, cause, redrives, error
+    def __init__(
+        self,
+        status: str,
+        *,
+        cause: str | None = None,
+        redrives: int = 0,
+        error: str = "Glue.JobFailed",
+        events: list[dict[str, Any]] | None = None,
+    ) -> None:
+        self.status, self.cause, self.redrives, self.error, self.events = status, cause, redrives, error, events or []
 
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803 - the service's own name
         assert executionArn == ARN
@@ -53,6 +81,8 @@ class Execution:
     def get_paginator(self, name: str) -> Any:
         assert name == "get_execution_history"
         document = json.dumps({"run_id": RUN})
+        if self.events:
+            return SimpleNamespace(paginate=lambda **_: [{"events": self.events}])
         entered = {"timestamp": STARTED, "stateEnteredEventDetails": {"name": "Prepare", "input": document}}
         left = {"timestamp": STARTED + timedelta(seconds=61), "stateExitedEventDetails": {"name": "Prepare"}}
         events = [entered] if self.cause else [entered, left]
@@ -117,7 +147,9 @@ def succeed(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> dict[
         "publish": {"JobRunId": "b", "ExecutionTime": 10},
         "plan": {"champion": {"version": "3", "macro_f1": 0.8}, "reason": "0 new labelled rows; training starts at 50"},
     }
-    return record(Execution("RUNNING"), {"state": state, "execution_arn": ARN})
+    left = {"timestamp": STARTED + timedelta(seconds=61), "stateExitedEventDetails": {"name": "Prepare"}}
+    events = [entered("Prepare", state), *glue_run("prepare", "a"), left, *glue_run("publish", "b")]
+    return record(Execution("RUNNING", events=events), {"state": state, "execution_arn": ARN})
 
 
 def test_a_run_that_succeeded_is_counted_and_priced(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:

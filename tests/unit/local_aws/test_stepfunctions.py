@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from record_run.costs import job_costs
+from record_run.history import read_events
+from record_run.jobs import started_jobs
 
+from ptmlops_contracts.run import Part
 from tests.unit.local_aws.conftest import Sandbox, allow, eventually
+
+PRICES = {"glue_dpu_hour": 0.44, "glue_dpus": 2, "instances": {}}
 
 pytestmark = pytest.mark.slow  # every test starts processes
 
 
-def start(sandbox: Sandbox, job: str, role: str, **parameters: Any) -> str:
+def start(sandbox: Sandbox, job: str, role: str, *, attempts: int = 0, **parameters: Any) -> str:
     """Start an execution with one state, which runs a Glue job. Returns the execution's ARN."""
     states = sandbox.client("stepfunctions")
     resource = "arn:aws:states:::glue:startJobRun.sync"
     state = {"Type": "Task", "Resource": resource, "Parameters": {"JobName": job, **parameters}, "End": True}
+    if attempts:
+        state["Retry"] = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": attempts}]
     definition = json.dumps({"StartAt": "Job", "States": {"Job": state}})
     arn = states.create_state_machine(name=sandbox.name("machine"), definition=definition, roleArn=role)["stateMachineArn"]
     return str(states.start_execution(stateMachineArn=arn)["executionArn"])
@@ -68,6 +77,24 @@ def test_stopping_an_execution_stops_the_job_that_it_waits_for(sandbox: Sandbox)
     ended = end(sandbox, execution)
     assert (ended["status"], ended["error"], ended["cause"]) == ("ABORTED", "Cancelled", "by a person")
     eventually(lambda: sandbox.client("glue").get_job_runs(JobName=job)["JobRuns"][0]["JobRunState"] == "STOPPED")
+
+
+def test_a_history_lists_each_job_that_was_started_before_and_after_a_redrive(sandbox: Sandbox) -> None:
+    job, _ = sandbox.glue_job("raise SystemExit('out of milk')\n")
+    role = sandbox.role("states", allow("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"))
+    states, glue = sandbox.client("stepfunctions"), sandbox.client("glue")
+    execution = start(sandbox, job, role, attempts=1)
+    end(sandbox, execution)
+    states.redrive_execution(executionArn=execution)
+    end(sandbox, execution)
+
+    found = started_jobs(read_events(states, execution), {job: Part.PREPARE})
+
+    ran = {run["Id"]: run["JobRunState"] for run in glue.get_job_runs(JobName=job)["JobRuns"]}
+    assert {one.name: one.part for one in found} == dict.fromkeys(ran, Part.PREPARE)
+    assert list(ran.values()) == ["FAILED"] * 4
+    [first, *_] = job_costs(found, sandbox.client("sagemaker"), glue, PRICES, now=datetime.now(UTC))
+    assert (first["statuses"], first["seconds"]) == ({"FAILED": 1}, 120)
 
 
 def test_a_path_through_one_element_gives_its_value_and_a_slice_gives_a_list(sandbox: Sandbox) -> None:

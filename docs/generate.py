@@ -41,7 +41,7 @@ from ptmlops_contracts.codes import Code  # noqa: E402
 from ptmlops_contracts.metrics import Metric  # noqa: E402
 from stacks.components import endpoints, idle_costs, supported  # noqa: E402
 from stacks.components.catalog import PREDICTIONS, RUNS  # noqa: E402
-from stacks.components.prices import IDLE  # noqa: E402
+from stacks.components.prices import IDLE, RegionPrices, priced_regions  # noqa: E402
 from stacks.config import Settings  # noqa: E402
 
 PART = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -305,6 +305,18 @@ def idle() -> str:
     return f"{table(('Part', 'USD', 'With free tiers'), rows)}\n\nPrices: {IDLE['source']}, {IDLE['recorded']}."
 
 
+def prices() -> str:
+    """Render the prices of jobs per region, with their sources."""
+    rows = []
+    for region in priced_regions():
+        of_region = RegionPrices(region)
+        figures = [("Glue, DPU", of_region.glue_dpu_hour)]
+        for instance in ("ml.m5.large", "ml.m5.xlarge", "ml.m5.2xlarge"):
+            figures += [(instance, figure)] if (figure := of_region.instance_hour("training", instance)) else []
+        rows += [(region, what, f"{figure.usd:g}", figure.recorded, figure.source) for what, figure in figures]
+    return table(("Region", "Hour of", "USD", "Recorded", "Source"), rows)
+
+
 def endpoint_table() -> str:
     """Render the VPC endpoints and who calls them."""
     rows = [(f"`{name}`", "gateway, free", callers) for name, callers in endpoints.GATEWAY_ENDPOINTS.items()]
@@ -347,6 +359,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "regions": regions,
     "instances": instances,
     "idle-costs": idle,
+    "prices": prices,
     "endpoints": endpoint_table,
     "called-outside": called_outside,
     "endpoint-costs": endpoint_costs,

@@ -118,6 +118,14 @@ class JobCost(TypedDict):
     usd: Annotated[float | None, "estimated from list prices; null if a price is not known"]
 
 
+class PriceBasis(TypedDict):
+    """The list prices that the estimate uses."""
+
+    region: Annotated[str, "region of the prices"]
+    recorded: Annotated[str, "day of the oldest price list"]
+    run_region: Annotated[str, "region of the run; if it is another one, its prices are not known, and differ"]
+
+
 class Failure(TypedDict):
     """Where and why a run ended."""
 
@@ -159,6 +167,7 @@ class _Ended(TypedDict):
         list[JobCost], "every job that ran, failed, stopped, retried and redriven ones too, in the order of their start"
     ]
     cost: Annotated[dict[str, float | None], "USD per part, estimated from list prices; null if a price is not known"]
+    prices: PriceBasis
     cost_usd: Annotated[float, "USD of all jobs whose price is known, estimated from list prices"]
 
 

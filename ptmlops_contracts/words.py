@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ptmlops_contracts.report import Rows
+from ptmlops_contracts.run import PriceBasis
 
 
 def quantity(count: int, singular: str, plural: str = "") -> str:
@@ -14,3 +15,9 @@ def accounting(rows: Rows) -> str:
     """Return what became of rows: `1,500 rows: 1,456 accepted, 38 duplicates, 6 rejected`."""
     duplicates = quantity(rows["duplicates"], "duplicate")
     return f"{quantity(rows['read'], 'row')}: {rows['accepted']:,} accepted, {duplicates}, {rows['rejected']:,} rejected"
+
+
+def price_basis(prices: PriceBasis) -> str:
+    """Return which prices an estimate uses: `list prices of us-east-1, 2026-11-23`."""
+    missing = "" if prices["region"] == prices["run_region"] else f"; those of {prices['run_region']} are not known"
+    return f"list prices of {prices['region']}, {prices['recorded']}{missing}"

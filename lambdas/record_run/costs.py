@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from ptmlops_contracts.run import JobCost, Part
+from ptmlops_contracts.run import JobCost, Part, PriceBasis
 from record_run.jobs import StartedJob
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _SAGEMAKER_WORKING = ("InProgress", "Stopping")
 _NOT_FOUND = ("EntityNotFoundException", "ValidationException", "ResourceNotFound")
 _MOST_TRIALS_PER_PAGE = 100
 
-Prices = Mapping[str, Any]  # made by stacks/components/run_functions.py
+Prices = Mapping[str, Any]  # made by stacks/components/run_prices.py
 
 
 def glue_jobs(prices: Prices) -> dict[str, Part]:
@@ -41,6 +41,11 @@ def job_costs(
     """Return the billed time and the cost of each job. A job that has not ended is counted until now."""
     pricing = _Pricing(sagemaker=sagemaker, glue=glue, prices=prices, now=now)
     return [pricing.cost(job) for job in jobs]
+
+
+def price_basis(prices: Prices) -> PriceBasis:
+    """Return which prices the estimate uses."""
+    return PriceBasis(region=prices["priced_region"], recorded=prices["recorded"], run_region=prices["region"])
 
 
 def part_costs(jobs: Iterable[JobCost]) -> dict[str, float | None]:
@@ -104,7 +109,7 @@ class _Pricing:
         """Price all instances of a job, or of all training jobs of a tuning job. One that never started is free."""
         seconds = sum(_billed_seconds(one, kind, self.now) * int(one[cluster].get("InstanceCount", 1)) for one in described)
         instance = str(described[0][cluster]["InstanceType"]) if described else None
-        price = self.prices["instances"].get(instance)
+        price = self.prices["instances"].get(job.part.value, {}).get(instance)
         return JobCost(
             part=job.part.value,
             job=job.name,

@@ -39,7 +39,7 @@ from ptmlops_contracts.keys import OutputKeys, PreparedKeys
 from ptmlops_contracts.ledger import slot_holder
 from ptmlops_contracts.run import RunDocument, RunStatus
 from ptmlops_contracts.run_ids import is_run_id
-from record_run.costs import glue_jobs, job_costs
+from record_run.costs import glue_jobs, job_costs, price_basis
 from record_run.history import failure, last_document, read_events
 from record_run.jobs import started_jobs
 from record_run.ledger import cost_of_month, record_end
@@ -112,6 +112,7 @@ def _build_document(event: Mapping[str, Any], execution: Mapping[str, Any], sett
         ended=ended,
         events=events,
         jobs=job_costs(jobs, CLIENTS.sagemaker, CLIENTS.glue, settings.prices, now=datetime.now(UTC)),
+        prices=price_basis(settings.prices),
     )
     if not succeeded:
         run["error"] = failure(events, execution.get("error"), execution.get("cause"))

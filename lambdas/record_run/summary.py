@@ -14,13 +14,14 @@ from ptmlops_contracts.run import (
     RUN_VERSION,
     JobCost,
     ModelInUse,
+    PriceBasis,
     PromotionSummary,
     Published,
     ReadColumns,
     RunDocument,
 )
 from ptmlops_contracts.state import NONE, StateDocument
-from ptmlops_contracts.words import accounting, quantity
+from ptmlops_contracts.words import accounting, price_basis, quantity
 from record_run.costs import part_costs
 from record_run.history import Event, state_seconds
 
@@ -39,6 +40,7 @@ def run_document(
     ended: datetime,
     events: Sequence[Event],
     jobs: Sequence[JobCost],
+    prices: PriceBasis,
 ) -> RunDocument:
     """Build run.json without its `error`.
 
@@ -52,6 +54,7 @@ def run_document(
         ended: when it ended.
         events: the execution's history.
         jobs: what each job cost.
+        prices: the prices behind it.
     """
     document: Mapping[str, Any] = state or {}
     plan = document.get("plan") or {}
@@ -88,6 +91,7 @@ def run_document(
         states=state_seconds(events),
         jobs=list(jobs),
         cost=part_costs(jobs),
+        prices=prices,
         cost_usd=round(sum(job["usd"] or 0 for job in jobs), 4),
     )
 
@@ -95,7 +99,8 @@ def run_document(
 def notice(run: RunDocument, *, output_bucket: str, environment: str) -> str:
     """Write the message to subscribers: counts, duration, cost and where the results are. It holds no personal data."""
     lines = [
-        f"Run {run['run_id']} {run['status'].lower()} after {run['seconds']:.0f} s; about USD {run['cost_usd']:.2f}.",
+        f"Run {run['run_id']} {run['status'].lower()} after {run['seconds']:.0f} s; about USD {run['cost_usd']:.2f} "
+        f"({price_basis(run['prices'])}).",
         f"{accounting(run['rows'])}.",
     ]
     if run["files_refused"] and "error" not in run:

@@ -17,6 +17,7 @@ from ptmlops.target import Target
 from ptmlops.terminal import console
 from ptmlops.views.files import column_lines, note_sentence
 from ptmlops_contracts.run import RunStatus
+from ptmlops_contracts.words import price_basis
 
 SHOWN_NOTES = 10
 
@@ -73,11 +74,18 @@ def _show_end(document: dict[str, Any]) -> None:
         console().print(f"No model was trained: {document['training_reason']}", markup=False, highlight=False)
     if document["status"] == RunStatus.SUCCEEDED:
         console().print(
-            f"[green]Succeeded[/green] in {document['seconds']:.0f} s; estimated cost on AWS: USD {document['cost_usd']:.2f}"
+            f"[green]Succeeded[/green] in {document['seconds']:.0f} s; estimated cost on AWS: {_cost(document)}",
+            highlight=False,
         )
         return
     error = document.get("error", {})
     status = document["status"].replace("_", " ").capitalize()
     console().print(f"[red]{status}[/red] in {error.get('state', 'an unknown state')}")
     console().print(f"  {error.get('error')}: {error.get('message')}", markup=False)
-    console().print(f"  Estimated cost on AWS: USD {document['cost_usd']:.2f}")
+    console().print(f"  Estimated cost on AWS: {_cost(document)}", highlight=False)
+
+
+def _cost(document: dict[str, Any]) -> str:
+    """Return the estimate and its prices. Runs of version 0.2.0 do not name these."""
+    prices = f" ({price_basis(document['prices'])})" if "prices" in document else ""
+    return f"USD {document['cost_usd']:.2f}{prices}"

@@ -14,7 +14,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from ptmlops_contracts.keys import ANY_RUN, COMPLETE, EVALUATIONS, RUN_HISTORY, RUNS, TRAINING, PreparedKeys
 from stacks.components.arrivals import GATHER_FILES, GATHER_SECONDS, START_SECONDS
 from stacks.components.common import EnvironmentStack, acknowledge, allow, pass_role
-from stacks.components.prices import GLUE_DPU_HOUR, instance_price
+from stacks.components.run_prices import run_prices
 from stacks.components.search_space import tuning_space
 from stacks.components.states import LAMBDA_SECONDS
 from stacks.components.unit_function import UnitFunction, functions_code
@@ -204,20 +204,8 @@ class RunFunctions:
 
     def create_record(self, jobs: Jobs) -> UnitFunction:
         """Create record_run."""
-        storage, compute = self._storage, self._stack.settings.compute
-        dpus = compute.prepare_workers * {"G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8}[compute.prepare_worker]
-        used = {compute.training_instance, compute.evaluation_instance, compute.scoring_instance}
-        prices = {
-            "glue_dpu_hour": GLUE_DPU_HOUR,
-            "glue_dpus": dpus,
-            "prepare_job": jobs.prepare_name,
-            "publish_job": jobs.publish_name,
-            "instances": {name: instance_price(name) for name in sorted(used)},
-            "training_instance": compute.training_instance,
-            "evaluation_instance": compute.evaluation_instance,
-            "scoring_instance": compute.scoring_instance,
-            "scoring_instances": compute.scoring_instances,
-        }
+        storage = self._storage
+        prices = run_prices(self._stack.settings, prepare_job=jobs.prepare_name, publish_job=jobs.publish_name)
         record = self._function(
             "RecordRun",
             package="record_run",

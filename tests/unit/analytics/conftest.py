@@ -136,6 +136,7 @@ def bucket(published: Published) -> Path:
                 {"part": "prepare", "job": "jr_1", "statuses": {"SUCCEEDED": 1}, "instance": None, "seconds": 164.0, "usd": 0.02},
                 {"part": "training", "job": run_id, "statuses": {"Completed": 2}, "instance": "ml.x.large", "seconds": 9.0, "usd": None},
             ],
+            prices={"region": "us-east-1", "recorded": "2026-11-23", "run_region": "us-east-1"},
         )  # fmt: skip
         path = published.bucket / OutputKeys(run_id).history
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,10 @@ RUNS = Path(__file__).parents[3] / "stacks/components/runs_table.json"  # read, 
 RUN = "20260715-093000-0123abcd"
 ARN = f"arn:aws:states:us-east-1:123456789012:execution:machine:{RUN}"
 STARTED = datetime(2026, 7, 15, 9, 30, tzinfo=UTC)
-PRICES = {"glue_dpu_hour": 0.44, "glue_dpus": 2, "prepare_job": "prepare", "publish_job": "publish", "instances": {}}
+PRICES = {
+    "region": "eu-west-1", "priced_region": "us-east-1", "recorded": "2026-11-23",
+    "glue_dpu_hour": 0.44, "glue_dpus": 2, "prepare_job": "prepare", "publish_job": "publish", "instances": {},
+}  # fmt: skip
 # Glue counts DPU seconds only of some jobs (with Auto Scaling).
 JOB_RUNS: dict[tuple[str, str], dict[str, Any]] = {
     ("prepare", "a"): {"JobRunState": "SUCCEEDED", "ExecutionTime": 3600, "DPUSeconds": 5400.0},
@@ -208,7 +211,7 @@ def test_subscribers_hear_what_how_many_how_long_how_much_and_where_and_no_name(
         "90 complaints classified",
         "7 to be read",
         "No model was trained: 0 new labelled rows",
-        "USD 0.67",
+        "USD 0.67 (list prices of us-east-1, 2026-11-23; those of eu-west-1 are not known)",
         f"s3://output/runs/run_id={RUN}/",
     ):
         assert part in message

@@ -19,7 +19,7 @@ PRICES = {
     "glue_dpus": 2,
     "prepare_job": "prepare",
     "publish_job": "publish",
-    "instances": {"ml.m5.large": 0.36},
+    "instances": {part: {"ml.m5.large": 0.36} for part in ("training", "evaluation", "scoring")},
 }
 ARN = "arn:aws:sagemaker:us-east-1:123456789012"
 LARGE = {"InstanceType": "ml.m5.large", "InstanceCount": 1}

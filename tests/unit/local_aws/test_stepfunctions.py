@@ -14,7 +14,7 @@ from record_run.jobs import started_jobs
 from ptmlops_contracts.run import Part
 from tests.unit.local_aws.conftest import Sandbox, allow, eventually
 
-PRICES = {"glue_dpu_hour": 0.44, "glue_dpus": 2, "instances": {}}
+PRICES = {"glue_dpu_hour": 0.44, "glue_dpus": 2, "prepare_job": "p", "instances": {}}
 
 pytestmark = pytest.mark.slow  # every test starts processes
 

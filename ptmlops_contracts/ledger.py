@@ -8,6 +8,8 @@
 | `OPEN` | `OpenItem`: the run that files probably can join. A hint: the run's own status decides | start_run |
 | `SLOTS` | `SlotsItem`: the runs that work now, and until when none may start | collect_run, record_run, `ptmlops forget` |
 | `COSTS#<year>-<month>` | USD per run that ended in the month, by run id | record_run |
+| `PLANNED` | USD per run that works, estimated, by run id | plan_run, record_run |
+| `THROUGHPUT` | `ThroughputItem`: how long jobs of past runs took | record_run |
 | `REWRITE#<bucket>/<key>` | `RewriteItem`: rows are being erased from this upload, so its next version is no new file | `ptmlops forget` |
 
 A run is COLLECTING until collect_run closes it: files may join only until then. Joining and closing are conditional writes to the
@@ -17,8 +19,9 @@ same item, so that a file belongs to a run that still reads its chunks, or to no
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 # Items of version 1 (and those without a version, written before 0.2.0) have the files in the run's item, and no chunks.
 LEDGER_VERSION = 2
@@ -37,6 +40,8 @@ EXPIRES_AT: Final = "expires_at"
 
 OPEN_KEY: Final = "OPEN"
 SLOTS_KEY: Final = "SLOTS"
+PLANNED_KEY: Final = "PLANNED"
+THROUGHPUT_KEY: Final = "THROUGHPUT"
 
 
 class ManifestFile(TypedDict):
@@ -119,6 +124,14 @@ class RewriteItem(TypedDict):
     begun_at: str
 
 
+class ThroughputItem(TypedDict):
+    """What estimates are calibrated on: by `estimate.throughput_key`, the ratio of billed to assumed seconds per run."""
+
+    pk: str
+    version: int
+    ratios: Mapping[str, Mapping[str, float]]
+
+
 class Manifest(TypedDict):
     """manifest.json: what Prepare reads. Keys may hold people's names; the state document has none."""
 
@@ -168,6 +181,11 @@ def costs_key(finished_at: str) -> str:
     Example: `costs_key("2026-11-29T04:40:54+00:00")` is `COSTS#2026-11`.
     """
     return f"COSTS#{datetime.fromisoformat(finished_at).astimezone(timezone.utc):%Y-%m}"
+
+
+def costs_of_runs(item: Mapping[str, Any]) -> dict[str, float]:
+    """Return USD per run of an item `COSTS#…` or `PLANNED`."""
+    return {name: float(usd) for name, usd in item.items() if name != "pk"}
 
 
 def slot_holder(run_id: str, redrives: int) -> str:

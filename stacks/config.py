@@ -344,6 +344,17 @@ class Analytics(SettingsTable):
     )
 
 
+class Costs(SettingsTable):
+    """Limits that stop a run after Prepare, before it trains or classifies. They compare estimates, not the bill."""
+
+    run_limit_usd: float = Field(default=0, ge=0, description="Stop a run that would cost more (USD). `0`: no limit")
+    month_limit_usd: float = Field(
+        default=0,
+        ge=0,
+        description="Stop a run that, with the other runs of the calendar month (UTC), would cost more (USD). `0`: no limit",
+    )
+
+
 class Settings(SettingsTable):
     """All settings of one environment."""
 
@@ -357,6 +368,7 @@ class Settings(SettingsTable):
     tuning: Tuning = Tuning()
     promotion: Promotion = Promotion()
     compute: Compute = Compute()
+    costs: Costs = Costs()
     retention: Retention = Retention()
     network: Network = Network()
     alarms: Alarms = Alarms()

@@ -8,13 +8,14 @@ Calls, for the role that this function needs:
 |---|---|
 | s3:GetObject, s3:PutObject | the prepared bucket's runs, and markers of complete labelled rows |
 | s3:ListBucket | the prepared bucket (also so that a missing object is "not found" and not "access denied") |
-| kms:Decrypt, kms:GenerateDataKey | the key of the prepared bucket |
+| kms:Decrypt, kms:GenerateDataKey | the key of the prepared bucket and the ledger |
 | sagemaker:ListModelPackages | `*` (the action takes no resource) |
 | sagemaker:DescribeModelPackage | `arn:…:model-package/<group>/*` |
 | sagemaker:CreateModel, sagemaker:DescribeModel | `arn:…:model/<group>-v*` |
 | iam:PassRole to sagemaker.amazonaws.com | MODEL_ROLE_ARN |
 | s3:GetObject, s3:ListBucket | trained models, the models bucket: CreateModel looks at the artifact as the caller |
 | ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:BatchCheckLayerAvailability, ecr:DescribeImages | the image's repository, as above |
+| dynamodb:BatchGetItem, dynamodb:UpdateItem | the ledger table |
 | sagemaker:DescribeHyperParameterTuningJob | `arn:…:hyper-parameter-tuning-job/*` (jobs are named by run) |
 """
 
@@ -22,19 +23,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from common.clients import Clients
 from common.documents import read_json, write_json
+from common.ledger import Ledger
 from common.metrics import METRICS, emit
 from common.served_model import ensure_model
 from common.settings import read_settings
 
 from plan_run.decision import RunCounts, decide
 from plan_run.labelled_store import complete_runs, mark_complete, of_version, split_keys
+from plan_run.limits import Limits, check_limits
 from plan_run.registry import Registry, parent_tuning_job, read_registry
+from ptmlops_contracts.estimate import Workload
 from ptmlops_contracts.keys import PreparedKeys, s3_uri, training_rows_manifest
 from ptmlops_contracts.metrics import Metric
 from ptmlops_contracts.report import SPLITS, Report
@@ -61,6 +65,10 @@ class Settings:
     model_role_arn: str
     model_network: Mapping[str, Sequence[str]]
     tuning_space: Mapping[str, Any] | None
+    ledger_table: str
+    prices: Mapping[str, Any]
+    run_limit_usd: float
+    month_limit_usd: float
 
 
 @LOGGER.inject_lambda_context(clear_state=True)
@@ -70,6 +78,7 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> Planned:
 
     Raises:
         NoChampionError: rows are to be scored, there is no champion, and none can be trained.
+        CostLimitError: the run would cost more than the settings allow.
         ModelMismatchError: the champion's SageMaker Model has another role or artifact.
     """
     settings, state = read_settings(Settings), event["state"]
@@ -123,6 +132,16 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
         min_new_rows=settings.min_new_rows,
         raw_bucket=settings.raw_bucket,
     )
+    work = Workload(
+        rows=report["rows"]["read"],
+        to_score=counts.to_score if decision.score else 0,
+        labelled=sum(counts.totals.values()) if decision.train else 0,
+        trials=int(settings.prices["trials"]),
+    )
+    limits = Limits(run_usd=settings.run_limit_usd, month_usd=settings.month_limit_usd)
+    ledger = Ledger(CLIENTS.dynamodb, settings.ledger_table)
+    rest = check_limits(state, work, limits, ledger, settings.prices, now=datetime.now(UTC))
+    LOGGER.info("estimated", cost=rest.describe())
     for split in SPLITS:
         parts = split_keys(CLIENTS.s3, bucket=bucket, split=split, runs=runs)
         write_json(CLIENTS.s3, bucket, keys.split_manifest(split), training_rows_manifest(bucket, parts))

@@ -44,6 +44,7 @@ from record_run.history import failure, last_document, read_events
 from record_run.jobs import started_jobs
 from record_run.ledger import cost_of_month, record_end
 from record_run.metrics import count_run
+from record_run.spending import end_plan, learn_throughput
 from record_run.summary import files_wait_notice, notice, run_document
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
     left = record_end(ledger, run["run_id"], status=run["status"], redrives=redrives, finished_at=run["finished_at"])
     holders = {slot_holder(run["run_id"], count) for count in range(redrives + 1)}
     Slots(ledger=ledger).release(holders)
+    end_plan(ledger, run["run_id"])
+    learn_throughput(ledger, run, event.get("state"))
     _notify(run, settings, files_waiting=left)
     LOGGER.info("recorded", status=run["status"])
     month = cost_of_month(ledger, run["run_id"], cost_usd=run["cost_usd"], finished_at=run["finished_at"])

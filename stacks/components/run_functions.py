@@ -125,6 +125,10 @@ class RunFunctions:
                 "SEED": str(training.seed),
                 "MODEL_ROLE_ARN": storage.model_role.role_arn,
                 "MODEL_NETWORK": self._stack.to_json_string(storage.network.vpc_config() if storage.network else {}),
+                "LEDGER_TABLE": storage.ledger.table_name,
+                "PRICES": json.dumps(run_prices(self._stack.settings), sort_keys=True),
+                "RUN_LIMIT_USD": str(self._stack.settings.costs.run_limit_usd),
+                "MONTH_LIMIT_USD": str(self._stack.settings.costs.month_limit_usd),
                 "TUNING_SPACE": json.dumps(tuning_space(self._stack.settings), sort_keys=True),
             },
         )
@@ -134,6 +138,7 @@ class RunFunctions:
         ]
         allow(plan.role, "Files", ["s3:GetObject", "s3:PutObject"], places)
         allow(plan.role, "List", READ_BUCKET, [storage.models.bucket_arn, storage.prepared.bucket_arn])
+        allow(plan.role, "Costs", ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], [storage.ledger.table_arn])
         self._allow_registry_reads(plan.role)
         self._allow_models(plan.role)
         allow(
@@ -205,7 +210,8 @@ class RunFunctions:
     def create_record(self, jobs: Jobs) -> UnitFunction:
         """Create record_run."""
         storage = self._storage
-        prices = run_prices(self._stack.settings, prepare_job=jobs.prepare_name, publish_job=jobs.publish_name)
+        names = {"prepare_job": jobs.prepare_name, "publish_job": jobs.publish_name}
+        prices = {**run_prices(self._stack.settings), **names}
         record = self._function(
             "RecordRun",
             package="record_run",

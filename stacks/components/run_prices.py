@@ -12,8 +12,8 @@ from stacks.config import Settings
 WORKER_DPUS = {"G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8}
 
 
-def run_prices(settings: Settings, *, prepare_job: str, publish_job: str) -> dict[str, Any]:
-    """Return the prices of the jobs of an environment, as record_run and plan_run read them.
+def run_prices(settings: Settings) -> dict[str, Any]:
+    """Return the prices and sizes of the jobs of an environment, as record_run and plan_run read them.
 
     `instances` has USD per hour by part of a run and instance type; null if there is no figure. `priced_region` is another one than
     `region` if that has no figures. `recorded` is the day of the oldest figure.
@@ -31,8 +31,7 @@ def run_prices(settings: Settings, *, prepare_job: str, publish_job: str) -> dic
         "recorded": min(figure.recorded for figure in (prices.glue_dpu_hour, *filter(None, figures.values()))),
         "glue_dpu_hour": prices.glue_dpu_hour.usd,
         "glue_dpus": compute.prepare_workers * WORKER_DPUS[compute.prepare_worker],
-        "prepare_job": prepare_job,
-        "publish_job": publish_job,
+        "trials": settings.tuning.max_jobs,
         "instances": {
             part.value: {instance: figure.usd if (figure := figures[part]) else None} for part, (_, instance) in used.items()
         },

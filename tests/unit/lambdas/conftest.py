@@ -20,6 +20,30 @@ CONTEXT = SimpleNamespace(
 )
 
 
+# Prices of jobs that make sums easy: a DPU hour and an instance hour cost 3.60 USD, a second 0.001 USD.
+PRICES = {
+    "region": "eu-west-1",
+    "priced_region": "us-east-1",
+    "recorded": "2026-11-23",
+    "glue_dpu_hour": 3.6,
+    "glue_dpus": 2,
+    "trials": 2,
+    "prepare_job": "prepare",
+    "publish_job": "publish",
+    "instances": {part: {"ml.m5.large": 3.6} for part in ("training", "evaluation", "scoring")},
+}
+
+
+def create_ledger() -> None:
+    """Create the table `ledger`."""
+    boto3.client("dynamodb").create_table(
+        TableName="ledger",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
 @cache
 def _cached(service: str) -> object:
     return boto3.Session().client(service)

@@ -17,9 +17,10 @@ from common.served_model import ModelMismatchError
 from moto import mock_aws
 from plan_run import decision, handler
 from plan_run.decision import RunCounts
+from plan_run.limits import CostLimitError
 
 from ptmlops_contracts.report import SPLITS
-from tests.unit.lambdas.conftest import CONTEXT
+from tests.unit.lambdas.conftest import CONTEXT, PRICES, create_ledger
 
 BUCKET, GROUP = "prepared-bucket", "models"
 ROLE = "arn:aws:iam::123456789012:role/model-role"
@@ -110,6 +111,7 @@ def test_a_split_without_rows_cannot_be_trained_on() -> None:
 def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     with mock_aws():
         boto3.client("s3").create_bucket(Bucket=BUCKET)
+        create_ledger()
         boto3.client("sagemaker").create_model_package_group(ModelPackageGroupName=GROUP)
         for name, value in {
             "PREPARED_BUCKET": BUCKET,
@@ -123,6 +125,10 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
             "MODEL_ROLE_ARN": ROLE,
             "MODEL_NETWORK": "{}",
             "TUNING_SPACE": json.dumps(SPACE),
+            "LEDGER_TABLE": "ledger",
+            "PRICES": json.dumps(PRICES),
+            "RUN_LIMIT_USD": "0",
+            "MONTH_LIMIT_USD": "0",
         }.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(handler, "CLIENTS", Clients())
@@ -142,7 +148,12 @@ def prepared(
         put(f"labelled/{split}/run_id={run_id}/part-00000.txt")
     put(
         f"runs/{run_id}/report.json",
-        {"labelled": rows, "labelled_earlier": {"train": earlier, "validation": 0, "test": 0}, "to_score": to_score}
+        {
+            "rows": {"read": labelled + to_score},
+            "labelled": rows,
+            "labelled_earlier": {"train": earlier, "validation": 0, "test": 0},
+            "to_score": to_score,
+        }
         | ({"versions": {"redaction": redaction}} if redaction else {})
         | changed,
     )
@@ -173,6 +184,22 @@ def package(status: str, run_id: str = "r0", **metadata: str) -> None:
         ModelApprovalStatus=status,
         CustomerMetadataProperties={"run_id": run_id, "macro_f1": "0.8125", **metadata},
     )
+
+
+def test_a_run_that_would_cost_more_than_its_limit_stops_before_anything_is_planned(
+    deployed: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared("r1", 300, to_score=50)
+    monkeypatch.setenv("RUN_LIMIT_USD", "0.5")
+
+    with pytest.raises(
+        CostLimitError, match=r"costs\.run_limit_usd is 0\.50.*training .*, evaluation .*, scoring .*, publish "
+    ):
+        plan(deployed, "r1")
+
+    assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="runs/r1/plan/")
+    monkeypatch.setenv("RUN_LIMIT_USD", "1.5")
+    assert plan(deployed, "r1")["train"]
 
 
 def test_the_manifests_list_the_rows_of_every_whole_run_and_no_other(deployed: ModuleType) -> None:

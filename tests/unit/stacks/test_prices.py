@@ -135,7 +135,7 @@ def test_a_region_without_figures_uses_those_of_us_east_1_and_says_so() -> None:
     settings = load_settings("prod")
     there = settings.model_copy(update={"environment": settings.environment.model_copy(update={"region": "eu-central-1"})})
 
-    prices = run_prices(there, prepare_job="a", publish_job="b")
+    prices = run_prices(there)
 
     assert (prices["region"], prices["priced_region"]) == ("eu-central-1", "us-east-1")
     assert prices["instances"]["training"] == {"ml.m5.2xlarge": 0.46}

@@ -32,6 +32,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
     },
     "Deploy": {"doctor": deployment.doctor},
     "Files and runs": {
+        "estimate": runs.estimate,
         "drop": runs.drop,
         "watch": runs.watch,
         "status": runs.status,

@@ -129,6 +129,7 @@ class ThroughputItem(TypedDict):
 
     pk: str
     version: int
+    labelled: int  # labelled rows of all runs
     ratios: Mapping[str, Mapping[str, float]]
 
 

@@ -39,9 +39,10 @@ def learn_throughput(ledger: Ledger, run: RunDocument, state: StateDocument | No
             ratios[key] = {run_id: of_runs[run_id] for run_id in sorted(of_runs)[-MOST_RUNS:]}  # ids sort by time
         change = ledger.change(
             THROUGHPUT_KEY,
-            "SET ratios = :ratios, version = :next",
+            "SET ratios = :ratios, labelled = :labelled, version = :next",
             "attribute_not_exists(version) OR version = :read",
             ratios=ratios,
+            labelled=max(_labelled(state), int(item.get("labelled", 0))),
             next=item["version"] + 1,
             read=item["version"],
         )
@@ -49,10 +50,16 @@ def learn_throughput(ledger: Ledger, run: RunDocument, state: StateDocument | No
             return  # otherwise another run was recorded since; after all attempts this one is left out
 
 
+def _labelled(state: StateDocument | None) -> int:
+    """Return the labelled rows of all runs, as Plan counted them."""
+    rows: Mapping[str, Any] = (state or {}).get("plan", {}).get("rows", {})
+    return int(rows.get("labelled_total", 0))
+
+
 def _ratios(run: RunDocument, state: StateDocument) -> Iterator[tuple[str, float]]:
     """Yield the ratio of billed to assumed seconds of each job that succeeded. Of several attempts the last one counts."""
     rows: Mapping[str, Any] = state.get("plan", {}).get("rows", {})
-    labelled, to_score = int(rows.get("labelled_total", 0)), int(rows.get("to_score", 0))
+    labelled, to_score = _labelled(state), int(rows.get("to_score", 0))
     for job in run["jobs"]:
         trials = sum(job["statuses"].values()) if job["part"] == Part.TRAINING else 1
         work = Workload(rows=run["rows"]["read"], to_score=to_score, labelled=labelled, trials=trials)

@@ -71,6 +71,42 @@ def drop(
         raise typer.Exit(RUN_FAILED)
 
 
+@report_errors()
+def estimate(files: Files, options: CommonOptions) -> None:
+    """Estimate what a run with these files costs, before they are uploaded.
+
+    Past runs of the deployment calibrate the estimate. Without a deployment it is made from assumptions, and its error is larger. It names
+    the limits of the settings that would stop the run.
+
+    Examples:
+        ptmlops estimate complaints.csv -e prod
+        ptmlops estimate january.csv.gz february.csv.gz --local --json
+    """
+    from dataclasses import asdict
+
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from ptmlops import uploads
+    from ptmlops.cost_estimate import estimate_run
+    from ptmlops.errors import OperatorError
+    from ptmlops.views.cost_estimate import show
+    from stacks.config import load_settings
+
+    uploads.check_files(files)
+    target: Target | None = options.target()
+    settings = load_settings(options.environment or LOCAL_ENVIRONMENT)
+    missing = ""
+    try:
+        found = estimate_run(files, settings, target)
+    except (OperatorError, BotoCoreError, ClientError) as error:  # a deployment is not required
+        missing, found = str(error), estimate_run(files, settings, None)
+    stopped = {name: found.stopped_by(getattr(found, name), settings) for name in ("classified", "trained")}
+    if options.as_json:
+        print_json({**asdict(found), "stopped_by": stopped, "not_calibrated": missing})
+    else:
+        show(found, stopped, missing)
+
+
 @report_errors(if_interrupted=RUNS_CONTINUE)
 def watch(options: CommonOptions, run_id: RunId = None) -> None:
     """Follow a run, state by state, to its end.

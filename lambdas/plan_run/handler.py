@@ -15,7 +15,7 @@ Calls, for the role that this function needs:
 | iam:PassRole to sagemaker.amazonaws.com | MODEL_ROLE_ARN |
 | s3:GetObject, s3:ListBucket | trained models, the models bucket: CreateModel looks at the artifact as the caller |
 | ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:BatchCheckLayerAvailability, ecr:DescribeImages | the image's repository, as above |
-| dynamodb:BatchGetItem, dynamodb:UpdateItem | the ledger table |
+| dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:UpdateItem | the ledger table |
 | sagemaker:DescribeHyperParameterTuningJob | `arn:…:hyper-parameter-tuning-job/*` (jobs are named by run) |
 """
 

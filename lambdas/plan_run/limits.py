@@ -39,8 +39,9 @@ def check_limits(
     """
     run_id, month = state["run_id"], costs_key(now.isoformat())
     parts = [part for part in work.parts() if part != Part.PREPARE]
-    items = {item["pk"]: item for item in ledger.items([month, PLANNED_KEY, THROUGHPUT_KEY])}
-    rest = estimate(work, parts, prices, items.get(THROUGHPUT_KEY, {}).get("ratios", {}))
+    throughput = ledger.find(THROUGHPUT_KEY) or {}
+    rest = estimate(work, parts, prices, throughput.get("ratios", {}))
+    items = {item["pk"]: item for item in ledger.items([month, PLANNED_KEY])}
     recorded = costs_of_runs(items.get(month, {}))
     # What Record entered after an earlier attempt, or what Prepare cost: with all workers, because Plan does not ask Glue.
     prepare = float(state.get("prepare", {}).get("ExecutionTime", 0)) * prices["glue_dpus"] / HOUR * prices["glue_dpu_hour"]

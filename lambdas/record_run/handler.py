@@ -11,6 +11,7 @@ Calls, for the role that this function needs:
 | states:DescribeExecution, states:GetExecutionHistory | `arn:…:execution:<state machine>:*` |
 | s3:GetObject | runs in the prepared bucket |
 | s3:ListBucket | the prepared bucket (so that a missing object is "not found" and not "access denied") |
+| s3:GetObject | runs in the output bucket |
 | s3:PutObject | runs and history in the output bucket |
 | dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:UpdateItem | the ledger table |
 | kms:Decrypt, kms:GenerateDataKey | the key of prepared, output, ledger and topic |
@@ -29,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from common.clients import Clients
-from common.documents import find_json, write_json
+from common.documents import find_json, read_bytes, write_json
 from common.ledger import Ledger
 from common.metrics import METRICS
 from common.settings import read_settings
@@ -44,6 +45,7 @@ from record_run.history import failure, last_document, read_events
 from record_run.jobs import started_jobs
 from record_run.ledger import cost_of_month, record_end
 from record_run.metrics import count_run
+from record_run.report_costs import with_costs
 from record_run.spending import end_plan, learn_throughput
 from record_run.summary import files_wait_notice, notice, run_document
 
@@ -123,12 +125,18 @@ def _build_document(event: Mapping[str, Any], execution: Mapping[str, Any], sett
 
 
 def _write(run: RunDocument, settings: Settings) -> None:
-    """Write the history, then run.json."""
+    """Write the history, run.json, and the costs in report.html."""
     run_id, bucket = run["run_id"], settings.output_bucket
     keys = OutputKeys(run_id)
     if is_run_id(run_id):  # an execution that a person started by hand may have any name, and has no day
         write_json(CLIENTS.s3, bucket, keys.history, run)  # on one line: Athena reads one row per line
     write_json(CLIENTS.s3, bucket, keys.document, run, indent=1)
+    if run["published"]:
+        page = with_costs(read_bytes(CLIENTS.s3, bucket, keys.report_page).decode(), run)
+        if page:
+            CLIENTS.s3.put_object(
+                Bucket=bucket, Key=keys.report_page, Body=page.encode(), ContentType="text/html; charset=utf-8"
+            )
 
 
 def _notify(run: RunDocument, settings: Settings, *, files_waiting: int | None) -> None:

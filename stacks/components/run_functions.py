@@ -138,7 +138,12 @@ class RunFunctions:
         ]
         allow(plan.role, "Files", ["s3:GetObject", "s3:PutObject"], places)
         allow(plan.role, "List", READ_BUCKET, [storage.models.bucket_arn, storage.prepared.bucket_arn])
-        allow(plan.role, "Costs", ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], [storage.ledger.table_arn])
+        allow(
+            plan.role,
+            "Costs",
+            ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"],
+            [storage.ledger.table_arn],
+        )
         self._allow_registry_reads(plan.role)
         self._allow_models(plan.role)
         allow(
@@ -226,7 +231,8 @@ class RunFunctions:
             },
         )
         role = record.role
-        allow(role, "Facts", ["s3:GetObject"], [storage.prepared.arn_for_objects(f"{RUNS}*")])
+        facts = [storage.prepared.arn_for_objects(f"{RUNS}*"), storage.output.arn_for_objects(f"{RUNS}*")]
+        allow(role, "Facts", ["s3:GetObject"], facts)
         allow(role, "List", READ_BUCKET, [storage.prepared.bucket_arn])
         allow(
             role,

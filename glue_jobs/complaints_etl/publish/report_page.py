@@ -23,6 +23,7 @@ from complaints_etl.publish.overview import SHOWN_CHANGES, currency_totals, pane
 from complaints_etl.publish.statistics import DRIFT_ROWS, RunStatistics, drift, serving_metrics
 from ptmlops_contracts.evaluation import headline
 from ptmlops_contracts.report import NOT_TABLES, Flag
+from ptmlops_contracts.run import Part
 
 # The kinds of files that the page links to, most useful first.
 FILE_KINDS = ("export", "review_page", "review_file", "labels_file", "rejected_file", "table_file", "numbers_file")
@@ -151,6 +152,7 @@ def render(page: Page) -> str:
         drift=drift_rows,
         drift_rows=DRIFT_ROWS,
         model=model,
+        cost_parts=[*(part.value for part in Part), "total"],
     )
 
 

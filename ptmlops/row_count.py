@@ -7,7 +7,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from ptmlops_contracts.files import ARCHIVE_ENDINGS, WORKBOOK_ENDINGS, file_ending, is_left_by_system
 
@@ -23,8 +23,8 @@ _OVERLAP = 64  # bytes of the last chunk that a pattern may begin in
 def count_rows(path: Path) -> int:
     """Return about how many rows a supported file has; a workbook's sheets and an archive's files together."""
     if path.name.lower().endswith(".gz"):
-        with gzip.open(path) as stream:
-            return _count(stream, path.name)
+        with gzip.open(path) as unpacked:
+            return _count(cast("IO[bytes]", unpacked), path.name)
     with path.open("rb") as stream:
         return _count(stream, path.name)
 
@@ -50,7 +50,7 @@ def _member_rows(archive: zipfile.ZipFile, member: str) -> int:
     with archive.open(member) as stream:
         if member.lower().endswith(".gz"):
             with gzip.open(stream) as unpacked:
-                return _count(unpacked, member)  # type: ignore[arg-type] # a GzipFile reads bytes
+                return _count(cast("IO[bytes]", unpacked), member)
         return _count(stream, member)
 
 

@@ -63,4 +63,5 @@ def _submitted(events: Sequence[Event], glue_jobs: Mapping[str, Part]) -> Iterat
                     yield StartedJob(part=glue_jobs[glue_job], name=answer["JobRunId"], glue_job=glue_job)
             elif action in _SAGEMAKER_JOBS:
                 part, field = _SAGEMAKER_JOBS[action]
-                yield StartedJob(part=part, name=str(answer[field]).rpartition("/")[2])
+                if field in answer:
+                    yield StartedJob(part=part, name=str(answer[field]).rpartition("/")[2])

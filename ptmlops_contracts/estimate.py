@@ -33,7 +33,7 @@ MOST_RUNS = 20  # what the calibration remembers per job
 Throughput = Mapping[str, Mapping[str, Any]]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Workload:
     """What a run has to do.
 
@@ -61,7 +61,7 @@ class Workload:
         return (fixed + per_row * rows) * (self.trials if part == Part.TRAINING else 1)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Estimate:
     """USD of some parts of a run.
 

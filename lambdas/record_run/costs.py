@@ -136,4 +136,5 @@ def _billed_seconds(job: Mapping[str, Any], kind: str, now: datetime) -> float:
     if start is None:
         return 0.0
     last = now if job[f"{kind}JobStatus"] in _SAGEMAKER_WORKING else job.get("LastModifiedTime", start)
-    return max(0.0, (job.get(f"{kind}EndTime", last) - start).total_seconds())
+    end: datetime = job.get(f"{kind}EndTime", last)
+    return max(0.0, (end - start).total_seconds())

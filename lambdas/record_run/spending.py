@@ -52,7 +52,7 @@ def learn_throughput(ledger: Ledger, run: RunDocument, state: StateDocument | No
 
 def _labelled(state: StateDocument | None) -> int:
     """Return the labelled rows of all runs, as Plan counted them."""
-    rows: Mapping[str, Any] = (state or {}).get("plan", {}).get("rows", {})
+    rows: Mapping[str, Any] = state.get("plan", {}).get("rows", {}) if state else {}
     return int(rows.get("labelled_total", 0))
 
 

@@ -103,6 +103,8 @@ def _read(version: Version, stored: Stored | None, person: Person, aliases: Alia
     try:
         _read_rows(rows_of(kind, stored, aliases, hows), person, tables)
     except ValueError:  # not what its name says: a page without its data, a Parquet file that is cut off
+        if kind in (Rows.UPLOAD, Rows.LIST, Rows.LINES):
+            raise  # a defect of ours: it must not cost other people's rows
         tables, hows = {}, {}
         _read_rows(rows_of(Rows.UNKNOWN, stored, aliases, hows), person, tables)
     with stored.path.open("rb") as file:

@@ -44,7 +44,8 @@ def _facts(row: Mapping[str, Any], stored: Stored) -> Facts:
     loose = () if known else tuple(value for value in row.values() if isinstance(value, str))
     return Facts(
         ids=tuple(filter(None, (row.get(name) for name in ("complaint_id", "original_id")))),
-        texts=(text,) if text else loose,
+        texts=(text,) if text else (),
+        loose=loose,
         cells=cells,
         fingerprint=row.get("fingerprint") or (fingerprint(text) if text else None),
         place=place,

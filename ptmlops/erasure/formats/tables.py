@@ -320,7 +320,8 @@ _LEAST_TEXT = 20  # characters of a cell that may be a text
 def list_facts(stored: Stored) -> MakeFacts:
     """Return the function that makes the facts of a row of an export, a review list, rejected rows or a query's result.
 
-    Any long cell may be the text: exports have the columns of their upload, and queries have those that a person wrote.
+    Any long cell may be the text: exports have the columns of their upload, and queries have those that a person wrote. Nothing is learned from
+    these cells, because others are the same in many rows ("the label is the file's own").
     """
     from complaints_etl.spreadsheet import active
 
@@ -333,7 +334,7 @@ def list_facts(stored: Stored) -> MakeFacts:
         record = values.get("record", "")
         return Facts(
             ids=tuple(filter(None, (values.get(name) for name in _ID_COLUMNS))),
-            texts=tuple(value for name, value in values.items() if len(value) >= _LEAST_TEXT and name != "record"),
+            loose=tuple(value for name, value in values.items() if len(value) >= _LEAST_TEXT and name != "record"),
             cells=values,
             place=place,
             run=values.get("run_id") or stored.run,

@@ -157,8 +157,9 @@ class Bank:
 
     def publish(self, run: str, key: str, records: list[dict[str, Any]]) -> None:
         output = OutputKeys(run)
-        columns = ["id", "cedula", "texto", "ptmlops_status", "ptmlops_complaint_id"]
-        rows = [[one["original_id"] or "", "<ID_NUMBER>", one["text"], "scored", one["complaint_id"]] for one in records]
+        columns = ["id", "cedula", "texto", "ptmlops_status", "ptmlops_complaint_id", "ptmlops_reason"]
+        same = "the label is the file's own, as in each row"  # what rows have in common leads from no row to another
+        rows = [[one["original_id"] or "", "<ID_NUMBER>", one["text"], "scored", one["complaint_id"], same] for one in records]
         self.put_list(f"{output.exports}{key}", [columns, *rows])
         exports = [
             {"source_file": key, "source_version": self.versions[key], "rows": len(rows), "keys": [f"{output.exports}{key}"]}
@@ -307,7 +308,10 @@ def fill(bank: Bank) -> None:
     )
     bank.put(OUTPUT, f"{QUERY_RESULTS}one.csv.metadata", b"\x00columns")
     bank.put(OUTPUT, f"{QUERY_RESULTS}two.csv", delimited([["words"], [redact(CANARY)[0]]]))
-    bank.put_parquet(OUTPUT, f"{QUERY_RESULTS}three", [{"t": redact(CANARY)[0]}, {"t": OTHERS[2]}])
+    same = "what each of the rows has in common"
+    bank.put_parquet(
+        OUTPUT, f"{QUERY_RESULTS}three", [{"t": redact(CANARY)[0], "of_all": same}, {"t": OTHERS[2], "of_all": same}]
+    )
     bank.claim("queja de Zulema.txt", bank.put(RAW, "queja de Zulema.txt", CANARY), SECOND)
     bank.put(RAW, "deleted.csv", delimited([HEADER, *learned]))
     bank.s3.delete_object(Bucket=RAW, Key="deleted.csv")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -75,16 +75,16 @@ class BusyError(Exception):
 class Ledger:
     """The DynamoDB table with partition key `pk`."""
 
-    def __init__(self, client: Any, table: str, *, ledger_days: int = 0) -> None:
-        """Set the table, and after how many days its items expire; 0 keeps them."""
+    def __init__(self, client: Any, table: str, *, days: Callable[[], int] = lambda: 0) -> None:
+        """Set the table, and what returns after how many days its items expire; 0 keeps them. Only writing asks for it."""
         self.client = client
         self.table = table
-        self.days = ledger_days
+        self._days = days
 
     @classmethod
     def of(cls, target: Target) -> Ledger:
         """Return the ledger of a deployment."""
-        return cls(target.client("dynamodb"), target.outputs["LedgerTableName"], ledger_days=_ledger_days(target.environment))
+        return cls(target.client("dynamodb"), target.outputs["LedgerTableName"], days=partial(_ledger_days, target.environment))
 
     def items(self, keys: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Yield those of the items that exist, in any order."""
@@ -205,7 +205,7 @@ class Ledger:
         )
         new = {
             "TableName": self.table,
-            "Item": _serialize({**successor, **expiry(now, self.days)}),
+            "Item": _serialize({**successor, **expiry(now, self._days())}),
             "ConditionExpression": "attribute_not_exists(pk)",
         }
         return self._transact([ended, {"Put": new}])
@@ -221,7 +221,7 @@ class Ledger:
         )
         put = {
             "TableName": self.table,
-            "Item": _serialize({**item, **expiry(now, self.days)}),
+            "Item": _serialize({**item, **expiry(now, self._days())}),
             "ConditionExpression": "attribute_not_exists(pk)",
         }
         return self._transact([{"Put": put}])

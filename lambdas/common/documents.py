@@ -21,6 +21,16 @@ def read_bytes(client: S3Client, bucket: str, key: str) -> bytes:
     return client.get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
+def find_bytes(client: S3Client, bucket: str, key: str) -> bytes | None:
+    """Return an object's content, or None if it does not exist."""
+    try:
+        return read_bytes(client, bucket, key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchKey":
+            raise
+        return None
+
+
 def read_json(client: S3Client, bucket: str, key: str) -> Any:
     """Return a JSON document.
 
@@ -32,12 +42,8 @@ def read_json(client: S3Client, bucket: str, key: str) -> Any:
 
 def find_json(client: S3Client, bucket: str, key: str) -> Any:
     """Return a JSON document, or None if it does not exist."""
-    try:
-        return read_json(client, bucket, key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchKey":
-            raise
-        return None
+    content = find_bytes(client, bucket, key)
+    return None if content is None else json.loads(content)
 
 
 def write_json(client: S3Client, bucket: str, key: str, document: object, *, indent: int | None = None) -> None:

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from common.clients import Clients
-from common.documents import find_json, read_bytes, write_json
+from common.documents import find_bytes, find_json, write_json
 from common.ledger import Ledger
 from common.metrics import METRICS
 from common.settings import read_settings
@@ -131,8 +131,8 @@ def _write(run: RunDocument, settings: Settings) -> None:
     if is_run_id(run_id):  # an execution that a person started by hand may have any name, and has no day
         write_json(CLIENTS.s3, bucket, keys.history, run)  # on one line: Athena reads one row per line
     write_json(CLIENTS.s3, bucket, keys.document, run, indent=1)
-    if run["published"]:
-        page = with_costs(read_bytes(CLIENTS.s3, bucket, keys.report_page).decode(), run)
+    if run["published"] and (report := find_bytes(CLIENTS.s3, bucket, keys.report_page)):  # results may have expired since
+        page = with_costs(report.decode(), run)
         if page:
             CLIENTS.s3.put_object(
                 Bucket=bucket, Key=keys.report_page, Body=page.encode(), ContentType="text/html; charset=utf-8"

@@ -79,7 +79,7 @@ class Ledger:
         """Set the table, and what returns after how many days its items expire; 0 keeps them. Only writing asks for it."""
         self.client = client
         self.table = table
-        self._days = days
+        self.days = days
 
     @classmethod
     def of(cls, target: Target) -> Ledger:
@@ -205,7 +205,7 @@ class Ledger:
         )
         new = {
             "TableName": self.table,
-            "Item": _serialize({**successor, **expiry(now, self._days())}),
+            "Item": _serialize({**successor, **expiry(now, self.days())}),
             "ConditionExpression": "attribute_not_exists(pk)",
         }
         return self._transact([ended, {"Put": new}])
@@ -221,7 +221,7 @@ class Ledger:
         )
         put = {
             "TableName": self.table,
-            "Item": _serialize({**item, **expiry(now, self._days())}),
+            "Item": _serialize({**item, **expiry(now, self.days())}),
             "ConditionExpression": "attribute_not_exists(pk)",
         }
         return self._transact([{"Put": put}])

@@ -94,7 +94,7 @@ def rewrite(target: Target, version: Version, content: IO[bytes], size: int) -> 
         moment = datetime.now(UTC)
         now = ledger_time(moment)
         claim = FileItem(pk=pk, schema_version=LEDGER_VERSION, run_id=NO_RUN, claimed_at=now, cancelled_at=now)
-        _put(ledger, {**claim, **expiry(moment, ledger.days)})
+        _put(ledger, {**claim, **expiry(moment, ledger.days())})
         content.seek(0)
         store(target, version, content, size)
         return
@@ -168,7 +168,7 @@ def _register(target: Target, ledger: Ledger, intent: Mapping[str, Any], key: st
     old = _find(ledger, file_key(file["bucket"], key, intent["version_id"])) or {}
     if "cancelled_at" in old:
         item["cancelled_at"] = old["cancelled_at"]
-    _put(ledger, {**item, **expiry(now, ledger.days)})
+    _put(ledger, {**item, **expiry(now, ledger.days())})
     if "cancelled_at" not in old:  # a cancelled file is marked as removed from its run by its version
         _replace_in_chunks(ledger, intent["run_id"], file["bucket"], key, intent["version_id"], file)
     end_rewrite(target, key)

@@ -3,6 +3,8 @@
 .SHELLFLAGS := -eu -o pipefail -c
 SHELL := /bin/bash
 PYTHON ?= python3.11
+# Make splits names at spaces.
+$(if $(word 2,$(CURDIR)),$(error the path of this folder has a space: move the folder to a path without one))
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)

@@ -84,7 +84,9 @@ class Ledger:
     @classmethod
     def of(cls, target: Target) -> Ledger:
         """Return the ledger of a deployment."""
-        return cls(target.client("dynamodb"), target.outputs["LedgerTableName"], days=partial(_ledger_days, target.environment))
+        return cls(
+            target.client("dynamodb"), target.outputs["LedgerTableName"], days=partial(_ledger_days, target.environment)
+        )
 
     def items(self, keys: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Yield those of the items that exist, in any order."""

@@ -70,12 +70,16 @@ def decide(counts: RunCounts, *, run_id: str, min_labelled_rows: int, min_new_ro
             reason += "; rows that were learned were erased since"
     score = counts.to_score > 0
     if score and not train and not counts.has_champion:
-        missing = max(min_labelled_rows - total, 1)
-        remedy = (
-            f"Approve version {counts.pending[-1]} (`ptmlops promote {counts.pending[-1]}`)"
-            if counts.pending
-            else f"Upload a file with at least {missing} more labelled complaints into s3://{raw_bucket}/"
-        )
+        missing = min_labelled_rows - total
+        if counts.pending:
+            remedy = f"Approve version {counts.pending[-1]} (`ptmlops promote {counts.pending[-1]}`)"
+        elif missing > 0:
+            remedy = (
+                f"Upload a file with at least {missing} more labelled complaints into s3://{raw_bucket}/; "
+                "labels with too few complaints do not count"
+            )
+        else:
+            remedy = f"The models so far were not approved (`ptmlops models` tells why): upload more labelled complaints into s3://{raw_bucket}/"
         raise NoChampionError(
             f"{counts.to_score} complaints wait for a label, but no model is approved and none can be trained "
             f"({reason}). {remedy}. Then run `ptmlops replay {run_id}`."

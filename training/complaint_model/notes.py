@@ -35,6 +35,10 @@ def notes_of(
     notes += disagreement(candidate_labels, champion_labels, set(supports))
     if rows < MIN_ROWS:
         notes.append(f"the holdout has {quantity(rows, 'row')}: too few to distinguish two models")
+    absent = [label for label in candidate_labels if label not in supports]
+    if rows and absent:
+        total = len(candidate_labels)
+        notes.append(f"macro-F1 is over {total - len(absent)} of {total} labels: the holdout has no row of {named(absent)}")
     small = [label for label, count in supports.items() if count < MIN_ROWS]
     if rows and small:
         notes.append(f"labels with fewer than {MIN_ROWS} held-out rows, whose recall is a rough estimate: {named(small)}")

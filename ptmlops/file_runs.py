@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ptmlops import runs, uploads
 from ptmlops.extras import require_extra
+from ptmlops.output_paths import writing
 from ptmlops.target import Target
 from ptmlops.terminal import console, progress
 from ptmlops.views.run_progress import EndedRun, follow_run
@@ -49,6 +50,7 @@ def run_in_order(
         ended.append(follow_run(target, uploads.wait_for_run(target, uploaded), quiet=quiet))
         if not ended[-1].succeeded:
             break
-    out.mkdir(parents=True, exist_ok=True)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
     runs.copy_output(target, out)
     return ended

@@ -28,6 +28,7 @@ from ptmlops.generator_phrases import (
     PERSONAL,
     PRODUCTS,
 )
+from ptmlops.output_paths import writing
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,13 @@ def write_csv(
         seed: the same seed makes the same file.
         characters: the approximate length of a text.
         broken: how many rows have missing fields or no text.
+
+    Raises:
+        OperatorError: the file cannot be written.
     """
     rng = random.Random(seed + 1)  # noqa: S311 - as above
     damaged = set(rng.sample(range(1, rows + 1), min(broken, rows)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with writing(path), path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["complaint_id", "received_at", "channel", "text", *(["label"] if labelled else [])])
         for number, complaint in enumerate(complaints(rows, seed=seed, characters=characters), start=1):

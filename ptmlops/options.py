@@ -48,6 +48,7 @@ EnvironmentName = Annotated[
         help="The name of a file in environments/, without .toml.",
     ),
 ]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out if it exists.")]
 _COLUMN = "The column of the {}, if its name is not known. Empty: the file has none."
 TextColumn = Annotated[
     str | None, typer.Option("--text", metavar="COLUMN", help="The column of the texts, if its name is not known.")

@@ -13,6 +13,7 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 
 from ptmlops.errors import OperatorError
+from ptmlops.output_paths import writing
 from ptmlops.target import Target
 from ptmlops_contracts.keys import OUTPUT_RUNS, ModelKeys, OutputKeys, PreparedKeys, run_folder_id
 from ptmlops_contracts.ledger import run_key
@@ -283,20 +284,27 @@ def read_json(target: Target, bucket: str, key: str) -> dict[str, Any] | None:
     return body
 
 
-def copy_output(target: Target, folder: Path, *, run_id: str | None = None) -> list[Path]:
-    """Download the output bucket, or only one run's part of it, into `folder`. Returns the files."""
+def copy_output(target: Target, folder: Path, *, run_id: str | None = None, overwrite: bool = True) -> list[Path]:
+    """Download the output bucket, or only one run's part of it, into `folder`. Returns the files.
+
+    Raises:
+        OperatorError: a file cannot be written, or exists and `overwrite` is False. A review list may be filled in.
+    """
     bucket = target.outputs["OutputBucketName"]
     prefixes = [""]
     if run_id:
         run = OutputKeys(run_id)
         prefixes = [run.predictions, *run.rewritten_folders]
-    copied = []
-    for key in [key for prefix in prefixes for key in keys(target, bucket, prefix)]:
-        path = folder / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        target.client("s3").download_file(bucket, key, str(path))
-        copied.append(path)
-    return copied
+    files = {folder / key: key for prefix in prefixes for key in keys(target, bucket, prefix)}
+    if not overwrite and (present := [path for path in files if path.exists()]):
+        count = quantity(len(present), "file")
+        raise OperatorError(
+            f"{folder} has {count} of this run already, such as {present[0]}: choose another --out, or add --overwrite to replace them"
+        )
+    for path, key in files.items():
+        with writing(path):
+            target.client("s3").download_file(bucket, key, str(path))
+    return list(files)
 
 
 def list_runs(target: Target, limit: int = 20) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ptmlops.errors import OperatorError, report_errors
-from ptmlops.options import CommonOptions, RunId
+from ptmlops.options import CommonOptions, Overwrite, RunId
 from ptmlops.terminal import console, print_json
 from ptmlops_contracts.keys import OutputKeys
 from ptmlops_contracts.words import quantity
@@ -33,6 +34,7 @@ def results(
         Format, typer.Option("--format", help="table shows categories; csv, json and parquet, every prediction.")
     ] = Format.TABLE,
     out: Annotated[Path | None, typer.Option(help="A folder for the run's files; with --format, a file.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of --out that exist.")] = False,
 ) -> None:
     """Show a run's results, or fetch its predictions or files.
 
@@ -42,8 +44,15 @@ def results(
         ptmlops results 20261128-101500-1a2b3c4d --out results
     """
     from ptmlops import predictions, runs
+    from ptmlops.output_paths import RUN_FOLDERS, check_output_file, check_output_folder
     from ptmlops.views.results import show_results
 
+    if out and form is Format.TABLE:
+        check_output_folder(out, RUN_FOLDERS)
+    elif out:
+        check_output_file(out, overwrite=overwrite)
+    elif form is Format.PARQUET and sys.stdout.isatty():
+        raise OperatorError("Parquet cannot be shown on a terminal: name a file with --out, or redirect the output")
     target = options.target()
     if run_id is None:
         run_id = runs.newest(target, succeeded=True) if form is Format.TABLE else predictions.newest_scored(target)
@@ -52,7 +61,7 @@ def results(
     if form is not Format.TABLE:
         _write_predictions(table, run_id, form, out)
         return
-    copied = runs.copy_output(target, out, run_id=run_id) if out else []
+    copied = runs.copy_output(target, out, run_id=run_id, overwrite=overwrite) if out else []
     if options.as_json:
         print_json({**document, "categories": predictions.categories(table), "files": [str(path) for path in copied]})
         return
@@ -68,19 +77,19 @@ def _write_predictions(table: Any, run_id: str, form: Format, out: Path | None) 
     if form is Format.PARQUET:
         import pyarrow.parquet as pq
 
-        if out is None and sys.stdout.isatty():
-            raise OperatorError("Parquet cannot be shown on a terminal: name a file with --out, or redirect the output")
-        pq.write_table(table, out or sys.stdout.buffer)
+        sink = io.BytesIO()
+        pq.write_table(table, sink)
+        content = sink.getvalue()
     else:
         from ptmlops import predictions
 
         text = predictions.as_csv(table) if form is Format.CSV else predictions.as_json(table)
-        if out:
-            # The mark lets a spreadsheet read a CSV file as UTF-8; programs that read JSON refuse it.
-            out.write_text(text, encoding="utf-8-sig" if form is Format.CSV else "utf-8", newline="")
-        else:
-            typer.echo(text, nl=False)
-    if out:
+        # The mark lets a spreadsheet read a CSV file as UTF-8; programs that read JSON refuse it.
+        content = text.encode("utf-8-sig" if out and form is Format.CSV else "utf-8")
+    if out is None:
+        sys.stdout.buffer.write(content)
+    else:
+        save(out, content)
         console().print(f"{quantity(table.num_rows, 'prediction')} in {out}", markup=False)
 
 
@@ -125,6 +134,7 @@ def report(
     options: CommonOptions,
     run_id: RunId = None,
     out: Annotated[Path | None, typer.Option(help="The file to write. Default: report-RUN.html.", show_default=False)] = None,
+    overwrite: Overwrite = False,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Fetch a run's report page; --open shows it in the browser.
@@ -134,7 +144,10 @@ def report(
         ptmlops report 20261128-101500-1a2b3c4d --out report.html
     """
     from ptmlops import predictions
+    from ptmlops.output_paths import check_output_file
 
+    if out:
+        check_output_file(out, overwrite=overwrite)
     target = options.target()
     run_id, page = predictions.fetch_one(target, lambda run: OutputKeys(run).report_page, run_id)
     path = out or Path(f"report-{run_id}.html")
@@ -151,12 +164,12 @@ def report(
 
 
 def save(path: Path, content: bytes) -> None:
-    """Write a file.
+    """Write a file, and the folders above it that are missing.
 
     Raises:
         OperatorError: the file cannot be written.
     """
-    try:
+    from ptmlops.output_paths import writing
+
+    with writing(path):
         path.write_bytes(content)
-    except OSError as error:
-        raise OperatorError(f"{path} cannot be written ({error.strerror}): choose another --out") from None

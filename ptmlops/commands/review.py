@@ -59,7 +59,10 @@ def pull(
         ptmlops review pull 20261128-101500-1a2b3c4d --out list.csv
     """
     from ptmlops import predictions
+    from ptmlops.output_paths import check_output_file
 
+    if out:
+        check_output_file(out, overwrite=True)  # `_local_files` refuses lists that exist
     target = options.target()
     run_id, keys = predictions.files_to_review(target, run_id)
     files = _local_files(keys, out or Path(f"review-{run_id}.csv"))

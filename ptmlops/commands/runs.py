@@ -230,9 +230,11 @@ def run(
     """
     with report_errors(if_interrupted=NOTHING_IS_RUNNING if options.local else RUNS_CONTINUE):
         from ptmlops import file_runs, uploads
+        from ptmlops.output_paths import RUN_FOLDERS, check_output_folder
 
         columns = named_columns(text=text, label=label, id_=id_, date=date)
         uploads.check_files(files)
+        check_output_folder(out, RUN_FOLDERS)
         if options.local:
             environment = options.environment or LOCAL_ENVIRONMENT
             ended = file_runs.run_locally(files, out, environment, columns=columns, quiet=options.as_json)

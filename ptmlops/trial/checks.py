@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ptmlops.errors import OperatorError
+from ptmlops.output_paths import check_output_folder
 from ptmlops_contracts.columns import LABEL_COLUMNS, NAMED_COLUMNS
 from ptmlops_contracts.keys import EVALUATION_FILE
 from ptmlops_contracts.report import Reason
@@ -33,17 +33,10 @@ def check_folder(out: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
         OperatorError: the folder cannot be written, or a result would replace an input, a folder, or an earlier result without
             `overwrite`.
     """
-    if out.exists() and not out.is_dir():
-        raise OperatorError(f"{out} is a file: --out names a folder")
+    check_output_folder(out)
     for path in inputs:
         if path.resolve() in [(out / name).resolve() for name in RESULTS]:
             raise OperatorError(f"{path} would be overwritten by the result: choose another --out")
-    nearest = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    try:
-        with tempfile.TemporaryFile(dir=nearest):
-            pass
-    except OSError as error:
-        raise OperatorError(f"{out} cannot be written ({error.strerror}): choose another --out") from None
     for name in RESULTS:
         if (out / name).is_dir():
             raise OperatorError(f"{out / name} is a folder, and a result is written there: choose another --out")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from local_aws.paths import ROOT, STATE, clean_environment
 
 if TYPE_CHECKING:
-    from local_aws.launcher import LocalAws, LocalAwsError
+    from local_aws.launcher import LocalAws
+    from local_aws.server_process import LocalAwsError
 
 __all__ = ["ROOT", "STATE", "LocalAws", "LocalAwsError", "clean_environment"]
 

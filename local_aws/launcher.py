@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -19,27 +16,39 @@ import boto3
 import psutil
 
 from local_aws.assembly import find_or_synthesize
-from local_aws.metrics import CLOCK, Clock
-from local_aws.paths import LOG, NODE, NOTICES, ROOT, STATE, clean_environment
+from local_aws.lock import FolderLock
+from local_aws.metrics import Clock
+from local_aws.paths import LOCK, NODE, ROOT, STATE, clean_environment
+from local_aws.server_process import LocalAwsError, died_process, running_state, start_server
 
-START_SECONDS = 60
 CDK = NODE / "node_modules" / ".bin" / "cdk"
 BOOTSTRAP_STACK = "CDKToolkit"
 
 Progress = Callable[[str], None]
 
 
-class LocalAwsError(Exception):
-    """Local AWS could not be started, reached or deployed to; the message says what to do."""
-
-
 class LocalAws:
-    """A running local AWS: its address and credentials, and how to deploy to it and end it."""
+    """A running local AWS: its address and credentials, and how to deploy to it and end it.
 
-    def __init__(self, folder: Path, state: dict[str, Any], process: subprocess.Popen[bytes] | None) -> None:
+    Attributes:
+        folder: Everything it writes.
+        replaces: The process of an earlier server on the folder that died, or None. Its data was in its memory.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        state: dict[str, Any],
+        process: subprocess.Popen[bytes] | None,
+        *,
+        lock: FolderLock | None = None,
+        replaces: int | None = None,
+    ) -> None:
         self.folder = folder
+        self.replaces = replaces
         self._state = state
         self._process = process
+        self._lock = lock
 
     @classmethod
     def start(
@@ -54,50 +63,39 @@ class LocalAws:
         """Start a server whose state lives in `folder`, made if missing.
 
         Args:
-            folder: Everything it writes. A second server on the same folder is refused.
+            folder: Everything it writes. A second server on the same folder is refused, also while the first one starts.
             environment: The settings that define the region.
             region: Another region than that of the settings.
             detached: Whether it continues when this process ends.
             minute: Seconds in a minute of a Glue job's time limit. Tests shorten it.
 
         Raises:
-            LocalAwsError: The folder is in use, or the server did not start.
+            LocalAwsError: The folder is in use or cannot be written, or the server did not start.
         """
         from stacks.config import load_settings
 
         folder = folder.resolve()
-        folder.mkdir(parents=True, exist_ok=True)
-        running = _read_state(folder)
-        if running:
-            raise LocalAwsError(
-                f"local AWS already runs on {folder} (process {running['pid']}): use it, or end it with `ptmlops down`"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FolderLock(folder / LOCK)
+        except OSError as error:
+            raise LocalAwsError(f"local AWS cannot write to {folder} ({error.strerror}): call it in another folder") from None
+        locked = lock.take()
+        if running := running_state(folder):
+            lock.release()
+            advice = (
+                "use it, or end it" if locked else "wait until the command that started it has deployed to it, or end both"
             )
-        for left_over in (STATE, NOTICES, CLOCK):  # of an earlier server
-            (folder / left_over).unlink(missing_ok=True)
-        region = region or load_settings(environment).environment.region
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        options = ["--minute", str(minute), *(["--detached"] if detached else [])]
-        with (folder / LOG).open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "local_aws.server", str(folder), str(port), *options],
-                cwd=ROOT,
-                env=clean_environment(region),
-                stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                # Ctrl-C in the terminal reaches the command only, and the command decides whether to end the server.
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while not (state := _read_state(folder)) or not _answers(state["port"]):
-            if process.poll() is not None or time.monotonic() > deadline:
-                process.kill()
-                tail = (folder / LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
-                raise LocalAwsError(f"local AWS did not start; {folder / LOG} ends with: " + " | ".join(tail))
-            time.sleep(0.1)
-        return cls(folder, state, process)
+            raise LocalAwsError(f"local AWS already runs on {folder} (process {running['pid']}): {advice} with `ptmlops down`")
+        if not locked:
+            raise LocalAwsError(f"another command is starting local AWS on {folder}: wait until it has ended")
+        try:
+            region = region or load_settings(environment).environment.region
+            state, process, died = start_server(folder, region, detached=detached, minute=minute)
+        except BaseException:
+            lock.release()
+            raise
+        return cls(folder, state, process, lock=lock, replaces=died)
 
     @classmethod
     def attach(cls, folder: Path) -> Self:
@@ -106,9 +104,11 @@ class LocalAws:
         Raises:
             LocalAwsError: There is none.
         """
-        state = _read_state(folder.resolve())
+        state = running_state(folder.resolve())
         if not state:
-            raise LocalAwsError(f"no local AWS runs on {folder}: start one with `ptmlops up`")
+            died = died_process(folder.resolve())
+            lost = f" (process {died} died, and its data with it: local AWS keeps data in memory)" if died else ""
+            raise LocalAwsError(f"no local AWS runs on {folder}{lost}: start one with `ptmlops up`")
         return cls(folder.resolve(), state, None)
 
     @property
@@ -157,6 +157,12 @@ class LocalAws:
         Raises:
             LocalAwsError: A step failed. The message has the CLI's last lines and the file with all of them.
         """
+        try:
+            self._deploy(assembly, environment, on_progress)
+        finally:
+            self._release_lock()
+
+    def _deploy(self, assembly: Path | None, environment: str, on_progress: Progress) -> None:
         if not CDK.exists():
             raise LocalAwsError("the CDK CLI is not installed: run `make install`")
         on_progress("bootstrapping the account")
@@ -224,6 +230,14 @@ class LocalAws:
     def stop(self) -> None:
         """End the server and everything it started. A second call does nothing."""
         try:
+            self._end(patience=10)
+        except BaseException:  # Ctrl-C, or a request to end: nothing is waited for any more, and nothing is left
+            self._end(patience=0)
+            raise
+
+    def _end(self, patience: float) -> None:
+        """Ask the server and its processes to end, and kill those that have not ended after so many seconds."""
+        try:
             server = psutil.Process(self._state["pid"])
             family = [server, *server.children(recursive=True)]
             server.send_signal(signal.SIGTERM)
@@ -231,7 +245,7 @@ class LocalAws:
             family = []
         if self._process and self._process.stdin:
             self._process.stdin.close()
-        _, alive = psutil.wait_procs(family, timeout=10)
+        _, alive = psutil.wait_procs(family, timeout=patience)
         # A process that was started while the server ended (a Python worker of Spark) is not its child any more.
         alive += _working_in(self.folder)
         for process in alive:
@@ -241,25 +255,17 @@ class LocalAws:
         if self._process:
             self._process.wait()
         (self.folder / STATE).unlink(missing_ok=True)
+        self._release_lock()
+
+    def _release_lock(self) -> None:
+        if self._lock:
+            self._lock.release()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         self.stop()
-
-
-def _read_state(folder: Path) -> dict[str, Any] | None:
-    """Return the state of the server on `folder`, or None if no server runs."""
-    try:
-        state: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    try:
-        command = " ".join(psutil.Process(state["pid"]).cmdline())
-    except psutil.NoSuchProcess:
-        return None
-    return state if "local_aws.server" in command else None
 
 
 def _working_in(folder: Path) -> list[psutil.Process]:
@@ -271,11 +277,3 @@ def _working_in(folder: Path) -> list[psutil.Process]:
             if any(Path(process.cwd()).is_relative_to(job) for job in jobs):
                 processes.append(process)
     return processes
-
-
-def _answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("localhost", port), timeout=1):
-            return True
-    except OSError:
-        return False

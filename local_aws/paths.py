@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 NODE = Path(__file__).resolve().parent / "node"
 # In the folder of a local AWS.
-STATE, LOG, NOTICES = "state.json", "server.log", "notices.jsonl"
+STATE, LOG, NOTICES, LOCK = "state.json", "server.log", "notices.jsonl", "lock"
 
 
 def clean_environment(region: str) -> dict[str, str]:

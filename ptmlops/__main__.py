@@ -6,12 +6,20 @@ import signal
 import sys
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the number of the signal, as in a shell
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+
+def _end(*_: object) -> None:
+    """Leave the command, which ends what it started. A second request does not interrupt that."""
+    for number in ENDING:
+        signal.signal(number, lambda *_: None)
+    sys.exit(TERMINATED)
 
 
 def main() -> None:
     """Run the command line."""
-    for signal_number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signal_number, lambda *_: sys.exit(TERMINATED))
+    for number in ENDING:
+        signal.signal(number, _end)
     try:
         from ptmlops.main import app  # inside `try`: a person may press Ctrl-C while Python still imports
 

@@ -10,7 +10,7 @@ import typer
 from ptmlops.terminal import console
 
 # Exit codes other than 0 (success).
-RUN_FAILED, REFUSED, INTERRUPTED = 1, 2, 130
+RUN_FAILED, REFUSED, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 BLOCKED = RUN_FAILED  # `ptmlops doctor` found something that blocks
 
 NOTHING_IS_RUNNING = "everything that the command started has ended"
@@ -26,7 +26,7 @@ def report_errors(*, if_interrupted: str = NOTHING_IS_RUNNING) -> Iterator[None]
     """Turn errors that a person can act on into a message and an exit code. Decorates a command.
 
     Args:
-        if_interrupted: the message after Ctrl-C: what has ended and what continues.
+        if_interrupted: the message after Ctrl-C or a request to end: what has ended and what continues.
     """
     try:
         yield
@@ -38,6 +38,10 @@ def report_errors(*, if_interrupted: str = NOTHING_IS_RUNNING) -> Iterator[None]
     except KeyboardInterrupt:
         console().print(f"ptmlops: interrupted; {if_interrupted}", style="yellow", markup=False)
         raise typer.Exit(INTERRUPTED) from None
+    except SystemExit as ended:
+        if ended.code == TERMINATED:  # ptmlops/__main__.py raises it for SIGTERM and SIGHUP
+            console().print(f"ptmlops: it was asked to end; {if_interrupted}", style="yellow", markup=False)
+        raise
 
 
 def explain(error: Exception) -> str | None:

@@ -29,6 +29,12 @@ def up(as_json: AsJson = False, environment: EnvironmentName = None) -> None:
     environment = environment or LOCAL_ENVIRONMENT
     aws = LocalAws.start(LOCAL_FOLDER, environment=environment, detached=True)
     try:
+        if aws.replaces and not as_json:
+            console().print(
+                f"The local AWS that ran here before (process {aws.replaces}) died. Its runs and results are gone, because it keeps data in "
+                "memory. A new one starts.",
+                style="yellow",
+            )
         with (no_progress if as_json else progress)("local AWS") as report:
             aws.deploy(environment=environment, on_progress=report)
     except BaseException:

@@ -14,6 +14,7 @@ from typing import Any
 from ptmlops import runs
 from ptmlops.errors import OperatorError
 from ptmlops.ledger import BusyError, Ledger, NotCollectingError, ObjectVersion
+from ptmlops.options import command_for
 from ptmlops.raw_files import versions_of
 from ptmlops.target import Target
 from ptmlops.whereabouts import Outcome, locate
@@ -50,14 +51,18 @@ def check_run(target: Target, run_id: str) -> RunToCancel:
     ledger = Ledger.of(target)
     last, run = ledger.latest_run(target, run_id)
     if last != run_id:
-        raise OperatorError(f"run {run_id} has ended, and run {last} has its files: use `ptmlops cancel {last}`")
+        raise OperatorError(
+            f"run {run_id} has ended, and run {last} has its files: use `{command_for(target, f'cancel {last}')}`"
+        )
     execution = runs.execution_status(target, run_id)
     collects = run["status"] == COLLECTING
     if not collects and execution != "RUNNING":
         status = (
             run["status"].lower() if run["status"] == CANCELLED else (execution or run["status"]).lower().replace("_", " ")
         )
-        raise OperatorError(f"run {run_id} has ended ({status}), so there is nothing to cancel: see `ptmlops status`")
+        raise OperatorError(
+            f"run {run_id} has ended ({status}), so there is nothing to cancel: see `{command_for(target, 'status')}`"
+        )
     return RunToCancel(run_id=run_id, works=not collects, files=ledger.file_count(run))
 
 
@@ -86,16 +91,16 @@ def waiting_versions(target: Target, name: str, *, version_id: str | None, limit
     versions = versions_of(target, name, limit=limit)
     if version_id and not (versions := [one for one in versions if one.version_id == version_id]):
         raise OperatorError(
-            f"{name} has no version {version_id} among its newest {limit}: see `ptmlops where {name} --limit N`"
+            f"{name} has no version {version_id} among its newest {limit}: see `{command_for(target, f'where {name} --limit N')}`"
         )
     ledger = Ledger.of(target)
     items = {item["pk"]: item for item in ledger.items(version.ledger_key for version in versions)}
     if waiting := [version for version in versions if _waits(ledger, items.get(version.ledger_key))]:
         return waiting
     newest = locate(target, versions[0])
-    remedy = f"see `ptmlops where {name}`"
+    remedy = f"see `{command_for(target, f'where {name}')}`"
     if newest.outcome is Outcome.WORKING:
-        remedy = f"to stop that run with all its files, use `ptmlops cancel {newest.run_id}`"
+        remedy = f"to stop that run with all its files, use `{command_for(target, f'cancel {newest.run_id}')}`"
     raise OperatorError(f"{newest.version.key} does not wait: {newest.message}; {remedy}")
 
 
@@ -118,7 +123,7 @@ def cancel_file(target: Target, version: ObjectVersion) -> CancelledFile:
         name = error.run["pk"].partition("#")[2] if error.run else ""
         raise OperatorError(
             f"{version.key} does not wait any more: its run started to work. To stop that run with all its files, use "
-            f"`ptmlops cancel {name}`"
+            f"`{command_for(target, f'cancel {name}')}`"
         ) from None
     except BusyError:
         raise OperatorError(

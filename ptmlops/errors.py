@@ -14,7 +14,6 @@ RUN_FAILED, REFUSED, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 BLOCKED = RUN_FAILED  # `ptmlops doctor` found something that blocks
 
 NOTHING_IS_RUNNING = "everything that the command started has ended"
-RUNS_CONTINUE = "uploaded files are processed anyway; see `ptmlops status`"
 
 
 class OperatorError(Exception):

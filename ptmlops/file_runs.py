@@ -32,7 +32,7 @@ def run_locally(
     ):
         with progress("local AWS") as report:
             aws.deploy(environment=environment, on_progress=report)
-        return run_in_order(Target.local(aws, environment), files, out, columns=columns, quiet=quiet)
+        return run_in_order(Target.local(aws, environment, ends_with_command=True), files, out, columns=columns, quiet=quiet)
 
 
 def run_in_order(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ptmlops.errors import OperatorError
+from ptmlops.errors import OperatorError, report_errors
 from ptmlops.source_roots import ROOT
 
 if TYPE_CHECKING:
@@ -87,6 +88,11 @@ class CommonOptions:
     profile: Annotated[str | None, typer.Option(help="An AWS profile.")] = None
     region: Annotated[str | None, typer.Option(help="An AWS region. Default: the environment's.")] = None
 
+    def command(self, words: str) -> str:
+        """Return a command for a hint that uses the same deployment, as `command_for` does, before there is a target."""
+        chosen = () if self.local else account_options(profile=self.profile, region=self.region)
+        return _command(words, local=self.local, environment=self.environment, chosen=chosen)
+
     def target(self) -> Target:
         """Return the deployment. The environment on AWS is never guessed.
 
@@ -111,11 +117,42 @@ class CommonOptions:
         return Target.on_aws(self.environment, profile=self.profile, region=self.region)
 
 
-def cli_options_for(target: Target) -> str:
-    """Return the options that make another command use the same deployment, with a leading space, or an empty string."""
-    if target.endpoint_url:
-        return " --local" if target.environment == LOCAL_ENVIRONMENT else f" --local -e {target.environment}"
-    return "" if os.environ.get(ENVIRONMENT_VARIABLE) == target.environment else f" -e {target.environment}"
+def report_errors_of_runs(command: Callable[..., None]) -> Callable[..., None]:
+    """Report a command's errors as `report_errors` does. After Ctrl-C the message says that runs continue, and how to see them."""
+
+    @functools.wraps(command)
+    def call(*, options: CommonOptions, **values: Any) -> None:
+        with report_errors(if_interrupted=runs_continue(options)):
+            command(options=options, **values)
+
+    return call
+
+
+def runs_continue(options: CommonOptions) -> str:
+    """Return what continues after Ctrl-C."""
+    return f"uploaded files are processed anyway; see `{options.command('status')}`"
+
+
+def account_options(*, profile: str | None, region: str | None) -> tuple[str, ...]:
+    """Return the options that chose an AWS account, for a hint."""
+    given = {"--profile": profile, "--region": region}
+    return tuple(part for option, value in given.items() if value for part in (option, value))
+
+
+def command_for(target: Target, words: str) -> str:
+    """Return a command that uses the same deployment, for a hint: `command_for(target, "watch")` is `ptmlops watch --local`."""
+    return _command(words, local=bool(target.endpoint_url), environment=target.environment, chosen=target.chosen)
+
+
+def _command(words: str, *, local: bool, environment: str | None, chosen: Sequence[str]) -> str:
+    needs_name = environment and environment != (LOCAL_ENVIRONMENT if local else os.environ.get(ENVIRONMENT_VARIABLE))
+    options = [*(["--local"] if local else []), *(["-e", environment] if environment and needs_name else []), *chosen]
+    return " ".join(["ptmlops", words, *map(shlex.quote, options)])
+
+
+def where_advice(target: Target) -> str:
+    """Return how to learn what became of a file; nothing if the deployment ends with the command."""
+    return "" if target.ends_with_command else f"`{command_for(target, 'where FILE')}` explains each."
 
 
 def with_common_options(command: Callable[..., None]) -> Callable[..., None]:

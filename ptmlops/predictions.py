@@ -9,6 +9,7 @@ from typing import Any
 
 from ptmlops import runs
 from ptmlops.errors import OperatorError
+from ptmlops.options import command_for
 from ptmlops.source_roots import add_source_roots_to_path
 from ptmlops.target import Target
 from ptmlops_contracts.keys import OutputKeys
@@ -113,7 +114,7 @@ def fetch_one(target: Target, key_of: Callable[[str], str], run_id: str | None) 
             return candidate, s3.get_object(Bucket=bucket, Key=keys[0])["Body"].read()
     if run_id:
         runs.run_document(target, run_id, wait_seconds=0)  # raises if the run does not exist or has not ended
-        raise OperatorError(f"run {run_id} has no {name}: see its results with `ptmlops results {run_id}`")
+        raise OperatorError(f"run {run_id} has no {name}: see its results with `{command_for(target, f'results {run_id}')}`")
     raise OperatorError(f"no run has a {name} yet: upload a file with unlabelled complaints, and wait for its run")
 
 
@@ -136,7 +137,9 @@ def files_to_review(target: Target, run_id: str | None) -> tuple[str, list[str]]
             return candidate, keys
     if run_id:
         runs.run_document(target, run_id, wait_seconds=0)  # raises if the run does not exist or has not ended
-        raise OperatorError(f"run {run_id} has nothing to review: see its results with `ptmlops results {run_id}`")
+        raise OperatorError(
+            f"run {run_id} has nothing to review: see its results with `{command_for(target, f'results {run_id}')}`"
+        )
     raise OperatorError("no run has anything to review yet: upload a file with complaints, and wait for its run")
 
 

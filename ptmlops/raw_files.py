@@ -9,6 +9,7 @@ from typing import Any
 
 from ptmlops.errors import OperatorError
 from ptmlops.ledger import ObjectVersion
+from ptmlops.options import command_for
 from ptmlops.target import Target
 from ptmlops_contracts.files import is_left_by_system
 
@@ -62,7 +63,7 @@ def versions_of(target: Target, name: str, *, limit: int) -> list[ObjectVersion]
         if key and (found := _versions_of_key(target, key, limit)):
             return found
     raise OperatorError(
-        f"the raw bucket has no file '{name}': it was not uploaded, or it has expired. Upload it with `ptmlops drop FILE`, or "
+        f"the raw bucket has no file '{name}': it was not uploaded, or it has expired. Upload it with `{command_for(target, 'drop FILE')}`, or "
         "name its full key"
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ptmlops.errors import OperatorError
+from ptmlops.options import command_for
 from ptmlops.target import Target
 
 SHOWN = 20  # versions that a command lists if it is not asked for more
@@ -80,7 +81,9 @@ def rollback(target: Target) -> tuple[int, int | None]:
     models = statuses(target)
     serving = next((model for model in models if model["serves"]), None)
     if serving is None:
-        raise OperatorError("no model version serves, so there is nothing to roll back: see `ptmlops models`")
+        raise OperatorError(
+            f"no model version serves, so there is nothing to roll back: see `{command_for(target, 'models')}`"
+        )
     _set_status(target, serving["arn"], "Rejected")
     following = next((m["version"] for m in models if m["status"] == "Approved" and m is not serving), None)
     return serving["version"], following

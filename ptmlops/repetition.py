@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from ptmlops import runs
 from ptmlops.errors import OperatorError
+from ptmlops.options import command_for
 from ptmlops.source_roots import add_source_roots_to_path
 from ptmlops.target import Target
 from ptmlops_contracts.keys import PreparedKeys, s3_uri
@@ -98,7 +99,7 @@ def _finished_state(target: Target, run_id: str) -> StateDocument:
     document = runs.run_document(target, run_id, wait_seconds=0)
     if document["status"] != RunStatus.SUCCEEDED:
         raise OperatorError(
-            f"run {run_id} has not succeeded ({document['status']}): use `ptmlops replay {run_id}` without --pinned"
+            f"run {run_id} has not succeeded ({document['status']}): use `{command_for(target, f'replay {run_id}')}` without --pinned"
         )
     try:
         state = runs.last_document(target, run_id)
@@ -108,7 +109,7 @@ def _finished_state(target: Target, run_id: str) -> StateDocument:
         ) from None
     if "scoring" not in state:
         raise OperatorError(
-            f"run {run_id} classified nothing, so there is nothing to repeat: choose another of `ptmlops status`"
+            f"run {run_id} classified nothing, so there is nothing to repeat: choose another of `{command_for(target, 'status')}`"
         )
     return state
 

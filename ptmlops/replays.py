@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from ptmlops import runs
 from ptmlops.errors import OperatorError
 from ptmlops.ledger import Ledger
+from ptmlops.options import command_for
 from ptmlops.target import Target
 from ptmlops_contracts.keys import PreparedKeys
 from ptmlops_contracts.ledger import CANCELLED, COLLECTING, STARTED, RunItem
@@ -51,13 +52,17 @@ def replay_run(target: Target, run_id: str) -> Replayed:
     ledger = Ledger.of(target)
     last, run = ledger.latest_run(target, run_id)
     if last != run_id:
-        raise OperatorError(f"run {last} has the files of run {run_id}: use `ptmlops watch {last}`, or replay that run")
+        raise OperatorError(
+            f"run {last} has the files of run {run_id}: use `{command_for(target, f'watch {last}')}`, or replay that run"
+        )
     if run["status"] != CANCELLED and runs.redrive(target, run_id):
         return Replayed(run_id=run_id, replays=run_id, redriven=True)
     if run["status"] == COLLECTING and runs.execution_status(target, run_id) != "RUNNING":
-        raise OperatorError(f"run {run_id} ended while it collected files: `ptmlops reconcile` lets another run take them")
+        raise OperatorError(
+            f"run {run_id} ended while it collected files: `{command_for(target, 'reconcile')}` lets another run take them"
+        )
     if not _has_ended_badly(target, run_id, run):
-        raise OperatorError(f"run {run_id} cannot be replayed: it has not failed. See `ptmlops status`")
+        raise OperatorError(f"run {run_id} cannot be replayed: it has not failed. See `{command_for(target, 'status')}`")
     return _run_again(target, ledger, run_id, run)
 
 
@@ -112,7 +117,7 @@ def _run_again(target: Target, ledger: Ledger, run_id: str, run: RunItem) -> Rep
     now = datetime.now(UTC)
     new = make_run_id(now, [run_id])
     if not ledger.reopen(run_id, run, by=new, now=now):
-        raise OperatorError(f"run {run_id} has changed in the meantime: see `ptmlops status`, and try again")
+        raise OperatorError(f"run {run_id} has changed in the meantime: see `{command_for(target, 'status')}`, and try again")
     document = StateInput(run_id=new, schema_version=STATE_VERSION)
     # If this fails, the new run collects without an execution: `ptmlops reconcile` finds that.
     target.client("stepfunctions").start_execution(

@@ -36,8 +36,13 @@ class Reviewed:
         return len(self.rows) - len(self.labels)
 
 
-def read_review(path: Path, aliases: Mapping[str, Sequence[str]]) -> Reviewed:
+def read_review(path: Path, aliases: Mapping[str, Sequence[str]], *, pull: str = "ptmlops review pull") -> Reviewed:
     """Read a review list with Prepare's reader, which accepts the separators and encodings that spreadsheets write.
+
+    Args:
+        path: the list.
+        aliases: names of the columns.
+        pull: the command that fetches a list, for messages.
 
     Raises:
         OperatorError: the file is not readable, has no label column, or has no label filled in.
@@ -54,7 +59,7 @@ def read_review(path: Path, aliases: Mapping[str, Sequence[str]]) -> Reviewed:
         raise OperatorError(f"{path} cannot be used: {error}") from None
     column = table.columns.get("label")
     if column is None:
-        raise OperatorError(f"{path} has no label column: fetch the list again with `ptmlops review pull`")
+        raise OperatorError(f"{path} has no label column: fetch the list again with `{pull}`")
     if broken := next((row for row in rows if row.reason), None):
         raise OperatorError(f"{path} has a row that cannot be read, at line {broken.line}: {broken.detail}")
     cleaned = [{name: active(cell) for name, cell in row.values.items()} for row in rows]

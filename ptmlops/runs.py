@@ -13,6 +13,7 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 
 from ptmlops.errors import OperatorError
+from ptmlops.options import command_for
 from ptmlops.output_paths import writing
 from ptmlops.target import Target
 from ptmlops_contracts.keys import OUTPUT_RUNS, ModelKeys, OutputKeys, PreparedKeys, run_folder_id
@@ -145,7 +146,7 @@ def _collected(_target: Target, _run_id: str, document: dict[str, Any]) -> str:
 
 
 def _prepared(target: Target, run_id: str, _document: dict[str, Any]) -> str:
-    report = read_json(target, target.outputs["PreparedBucketName"], PreparedKeys(run_id).report) or {}
+    report = read_report(target, run_id)
     return accounting(report["rows"]) if report.get("rows") else ""
 
 
@@ -200,6 +201,11 @@ def read_run_document(target: Target, run_id: str) -> dict[str, Any] | None:
     return read_json(target, target.outputs["OutputBucketName"], OutputKeys(run_id).document)
 
 
+def read_report(target: Target, run_id: str) -> dict[str, Any]:
+    """Return a run's report.json, or an empty document if Prepare did not write it or it has expired."""
+    return read_json(target, target.outputs["PreparedBucketName"], PreparedKeys(run_id).report) or {}
+
+
 def run_document(target: Target, run_id: str, *, wait_seconds: float = 60) -> dict[str, Any]:
     """Return the run.json of a run's last attempt. A failed run gets it a moment after its end.
 
@@ -214,7 +220,9 @@ def run_document(target: Target, run_id: str, *, wait_seconds: float = 60) -> di
         if time.monotonic() > deadline:
             require_known(target, run_id)
             if not wait_seconds and any(run["name"] == run_id and run["status"] == "RUNNING" for run in list_runs(target)):
-                raise OperatorError(f"run {run_id} has not ended yet: follow it with `ptmlops watch {run_id}`")
+                raise OperatorError(
+                    f"run {run_id} has not ended yet: follow it with `{command_for(target, f'watch {run_id}')}`"
+                )
             raise OperatorError(f"run {run_id} has no run.json: look at the log of the record_run function")
         time.sleep(POLL_SECONDS)
 
@@ -250,12 +258,12 @@ def newest(target: Target, *, succeeded: bool = False) -> str:
     """
     executions = list_runs(target, 100)
     if not executions:
-        raise OperatorError("no run has started yet: upload a file with `ptmlops drop FILE`")
+        raise OperatorError(f"no run has started yet: upload a file with `{command_for(target, 'drop FILE')}`")
     for run in executions:
         if not succeeded or run["status"] == RunStatus.SUCCEEDED:
             return str(run["name"])
     raise OperatorError(
-        f"no run has succeeded yet; the newest is {executions[0]['name']} ({executions[0]['status']}): see `ptmlops status`"
+        f"no run has succeeded yet; the newest is {executions[0]['name']} ({executions[0]['status']}): see `{command_for(target, 'status')}`"
     )
 
 

@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ProfileNotFound
 
 from ptmlops.errors import OperatorError
+from ptmlops.options import account_options
 from stacks.config import load_settings
 
 if TYPE_CHECKING:
@@ -24,17 +25,24 @@ STACKS = ("storage", "preparation", "modeling", "workflow", "monitoring", "analy
 
 @dataclass(frozen=True)
 class Target:
-    """One deployed environment."""
+    """One deployed environment.
+
+    Attributes:
+        chosen: the options that chose the account, such as `--profile NAME`. A hint repeats them.
+        ends_with_command: no later command finds it, because it is a local AWS that was started for this one.
+    """
 
     environment: str
     session: boto3.Session
     endpoint_url: str | None = None
+    chosen: tuple[str, ...] = ()
+    ends_with_command: bool = False
     _clients: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def local(cls, aws: LocalAws, environment: str) -> Target:
+    def local(cls, aws: LocalAws, environment: str, *, ends_with_command: bool = False) -> Target:
         """Return the deployment of a local AWS."""
-        return cls(environment, aws.session(), aws.endpoint_url)
+        return cls(environment, aws.session(), aws.endpoint_url, ends_with_command=ends_with_command)
 
     @classmethod
     def on_aws(cls, environment: str, *, profile: str | None, region: str | None) -> Target:
@@ -47,7 +55,7 @@ class Target:
             session = boto3.Session(profile_name=profile, region_name=region or load_settings(environment).environment.region)
         except ProfileNotFound:
             raise OperatorError(f"AWS profile '{profile}' does not exist: see `aws configure list-profiles`") from None
-        return cls(environment, session)
+        return cls(environment, session, chosen=account_options(profile=profile, region=region))
 
     def client(self, service: str) -> Any:
         """Return a boto3 client, created once per service."""

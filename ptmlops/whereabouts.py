@@ -10,6 +10,7 @@ from typing import Any
 
 from ptmlops import runs
 from ptmlops.ledger import Ledger, ObjectVersion
+from ptmlops.options import command_for
 from ptmlops.raw_files import versions_of
 from ptmlops.target import Target
 from ptmlops.uploads import START_SECONDS
@@ -81,7 +82,7 @@ def locate(target: Target, version: ObjectVersion) -> Whereabouts:
     ledger = Ledger.of(target)
     item = ledger.file(version)
     if item is None:
-        return _waiting(version)
+        return _waiting(target, version)
     chain = ledger.successors(item["run_id"])
     if "cancelled_at" in item:
         message = f"cancelled on {_minute(item['cancelled_at'])}: no run takes it. To process it, upload it again"
@@ -95,11 +96,12 @@ def locate(target: Target, version: ObjectVersion) -> Whereabouts:
     return replace(found, version=version, run_id=run_id, earlier_runs=tuple(name for name, _ in chain[:-1]))
 
 
-def _waiting(version: ObjectVersion) -> Whereabouts:
+def _waiting(target: Target, version: ObjectVersion) -> Whereabouts:
     if datetime.now(UTC) - version.uploaded_at < timedelta(seconds=START_SECONDS):
         message = f"it waits in the queue; a run takes it within {quantity(START_SECONDS // 60, 'minute')}"
         return Whereabouts(version=version, outcome=Outcome.WAITING, message=message)
-    message = "no run has taken it: its event was lost, or is in the dead-letter queue (`ptmlops replay --dead-letters`)"
+    resend = command_for(target, "replay --dead-letters")
+    message = f"no run has taken it: its event was lost, or is in the dead-letter queue (`{resend}`)"
     return Whereabouts(version=version, outcome=Outcome.WAITING, message=message, next_step="reconcile")
 
 
@@ -129,8 +131,7 @@ def _in_collecting_run(version: ObjectVersion, run_id: str, execution: str | Non
 
 
 def _in_ended_run(target: Target, version: ObjectVersion, run_id: str, status: str | None) -> Whereabouts:
-    prepared = target.outputs["PreparedBucketName"]
-    report = runs.read_json(target, prepared, PreparedKeys(run_id).report) or {}
+    report = runs.read_report(target, run_id)
     same = (one for one in report.get("files", []) if (one["key"], one["version_id"]) == (version.key, version.version_id))
     file: dict[str, Any] = next(same, {})
     rows: dict[str, int] = file.get("rows", {})

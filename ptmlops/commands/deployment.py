@@ -46,7 +46,7 @@ def up(as_json: AsJson = False, environment: EnvironmentName = None) -> None:
     for name, value in aws.environment.items():
         typer.echo(f"export {name}={value}")
     console().print(f"Local AWS runs at {aws.endpoint_url}. Upload a file, or end local AWS, with:")
-    print_command(f"ptmlops drop FILE --local{'' if environment == LOCAL_ENVIRONMENT else f' -e {environment}'}")
+    print_command(CommonOptions(local=True, environment=environment).command("drop FILE"))
     print_command("ptmlops down")
 
 

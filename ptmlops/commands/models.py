@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ptmlops.errors import report_errors
-from ptmlops.options import CommonOptions, cli_options_for
+from ptmlops.options import CommonOptions, command_for
 from ptmlops.terminal import console, print_command, print_json
 
 
@@ -36,7 +36,7 @@ def models(
         return
     if not versions:
         console().print("No model has been trained yet. Upload a labelled file with:")
-        print_command(f"ptmlops drop FILE{cli_options_for(target)}")
+        print_command(command_for(target, "drop FILE"))
         return
     table = Table("version", "status", "macro-F1", "trained by run", "reason", box=None, padding=(0, 1, 0, 0))
     table.columns[3].no_wrap = True

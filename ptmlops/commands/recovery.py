@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ptmlops.errors import RUN_FAILED, OperatorError, report_errors
-from ptmlops.options import CommonOptions, cli_options_for
+from ptmlops.options import CommonOptions, command_for
 from ptmlops.terminal import console, no_progress, print_command, print_json, progress
 from ptmlops_contracts.run_ids import is_run_id
 from ptmlops_contracts.words import quantity
@@ -59,7 +59,7 @@ def _show(target: Target, found: Whereabouts) -> None:
     for export in found.exports:
         typer.echo(f"  {export}")
     if found.next_step:
-        print_command(f"ptmlops {found.next_step}{cli_options_for(target)}")
+        print_command(command_for(target, found.next_step))
 
 
 @report_errors()
@@ -106,7 +106,7 @@ def _cancel_run(target: Target, run_id: str, options: CommonOptions, *, yes: boo
         if worked
         else f"Run {run_id} is cancelled: no run takes its files. To process them after all, use:"
     )
-    print_command(f"ptmlops replay {run_id}{cli_options_for(target)}")
+    print_command(command_for(target, f"replay {run_id}"))
 
 
 def _cancel_file(target: Target, name: str, options: CommonOptions, *, version_id: str | None, yes: bool) -> None:
@@ -195,7 +195,7 @@ def replay(
         ptmlops replay 20261128-101500-1a2b3c4d --pinned
     """
     if pinned and not run_id:
-        raise OperatorError("--pinned repeats one run: name it, as `ptmlops status` lists it")
+        raise OperatorError(f"--pinned repeats one run: name it, as `{options.command('status')}` lists it")
     several = bool(since or until or prefix)
     if (run_id is not None) + several + dead_letters > 1:
         raise OperatorError(
@@ -223,7 +223,7 @@ def _replay_one(target: Target, run_id: str, options: CommonOptions) -> None:
         console().print(f"Run {run_id} continues. Follow it with:")
     else:
         console().print(f"Run {replayed.run_id} processes the files of run {run_id}. Follow it with:")
-    print_command(f"ptmlops watch {replayed.run_id}{cli_options_for(target)}")
+    print_command(command_for(target, f"watch {replayed.run_id}"))
 
 
 def _repeat(target: Target, run_id: str, options: CommonOptions) -> None:

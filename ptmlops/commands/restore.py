@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from ptmlops.errors import OperatorError, report_errors
-from ptmlops.options import CommonOptions, cli_options_for
+from ptmlops.options import CommonOptions, command_for
 from ptmlops.terminal import console, no_progress, print_command, print_json, progress
 
 
@@ -164,4 +164,4 @@ def restore_ledger(
     )
     if dry_run:
         console().print("Write the missing items, or those that have changed, too (--overwrite), with:")
-        print_command(f"ptmlops restore ledger --from {table}{cli_options_for(target)}")
+        print_command(command_for(target, f"restore ledger --from {table}"))

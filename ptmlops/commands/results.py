@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ptmlops.errors import OperatorError, report_errors
-from ptmlops.options import CommonOptions, Overwrite, RunId
+from ptmlops.options import CommonOptions, Overwrite, RunId, command_for, where_advice
 from ptmlops.terminal import console, print_json
 from ptmlops_contracts.keys import OutputKeys
 from ptmlops_contracts.words import quantity
@@ -58,22 +58,23 @@ def results(
         run_id = runs.newest(target, succeeded=True) if form is Format.TABLE else predictions.newest_scored(target)
     document = runs.run_document(target, run_id, wait_seconds=0)
     table = predictions.predictions(target, run_id)
+    if form is not Format.TABLE and not table.num_rows:
+        status = command_for(target, "status")
+        raise OperatorError(f"run {run_id} classified nothing, so it has no predictions: choose a run of `{status}`")
     if form is not Format.TABLE:
-        _write_predictions(table, run_id, form, out)
+        _write_predictions(table, form, out)
         return
     copied = runs.copy_output(target, out, run_id=run_id, overwrite=overwrite) if out else []
     if options.as_json:
         print_json({**document, "categories": predictions.categories(table), "files": [str(path) for path in copied]})
         return
     console().print(f"Run [bold]{run_id}[/bold]")
-    show_results(document, table)
+    show_results(document, table, runs.read_report(target, run_id), advice=where_advice(target))
     if out:
         console().print(f"{quantity(len(copied), 'file')} copied to {out}", markup=False)
 
 
-def _write_predictions(table: Any, run_id: str, form: Format, out: Path | None) -> None:
-    if not table.num_rows:
-        raise OperatorError(f"run {run_id} classified nothing, so it has no predictions: choose a run of `ptmlops status`")
+def _write_predictions(table: Any, form: Format, out: Path | None) -> None:
     if form is Format.PARQUET:
         import pyarrow.parquet as pq
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ptmlops.commands.results import save
-from ptmlops.errors import RUN_FAILED, RUNS_CONTINUE, OperatorError, report_errors
-from ptmlops.options import CommonOptions, RunId, cli_options_for
+from ptmlops.errors import RUN_FAILED, OperatorError, report_errors
+from ptmlops.options import CommonOptions, RunId, command_for, report_errors_of_runs
 from ptmlops.terminal import console, print_command, print_json
 from ptmlops_contracts.words import quantity
 
@@ -81,7 +81,7 @@ def pull(
     ways.append(f"fill in the label column of {' or '.join(to_fill_in)}")
     advice = ", or ".join(ways)
     console().print(f"{advice[0].upper()}{advice[1:]}. Then run:", markup=False)
-    print_command(f"ptmlops review push {to_fill_in[0]}{cli_options_for(target)}")
+    print_command(command_for(target, f"review push {to_fill_in[0]}"))
 
 
 def _local_files(keys: Sequence[str], path: Path) -> list[LocalFile]:
@@ -114,7 +114,7 @@ def _local_files(keys: Sequence[str], path: Path) -> list[LocalFile]:
     return sorted(files, key=lambda file: list(KINDS).index(file.kind))
 
 
-@report_errors(if_interrupted=RUNS_CONTINUE)
+@report_errors_of_runs
 def push(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The list with labels filled in.", show_default=False)],
     options: CommonOptions,
@@ -138,7 +138,7 @@ def push(
     uploads.check_files([file])
     target = options.target()
     columns = load_settings(target.environment).complaints.columns.model_dump()
-    reviewed = review_list.read_review(file, columns)
+    reviewed = review_list.read_review(file, columns, pull=options.command("review pull"))
     _check_labels(target, reviewed, accept_new=new_labels)
     uploaded = _upload(target, file, reviewed)
     taken_out = f" and {quantity(reviewed.not_complaints, 'row')} marked as not a complaint" if reviewed.not_complaints else ""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ptmlops.errors import NOTHING_IS_RUNNING, RUN_FAILED, RUNS_CONTINUE, report_errors
+from ptmlops.errors import NOTHING_IS_RUNNING, RUN_FAILED, report_errors
 from ptmlops.options import (
     LOCAL_ENVIRONMENT,
     CommonOptions,
@@ -17,19 +17,16 @@ from ptmlops.options import (
     LabelColumn,
     RunId,
     TextColumn,
-    cli_options_for,
+    command_for,
     named_columns,
+    report_errors_of_runs,
+    runs_continue,
 )
 from ptmlops.terminal import console, print_command, print_json
 from ptmlops_contracts.words import quantity
 
-if TYPE_CHECKING:
-    from rich.table import Table
 
-    from ptmlops.target import Target
-
-
-@report_errors(if_interrupted=RUNS_CONTINUE)
+@report_errors_of_runs
 def drop(
     files: Files,
     options: CommonOptions,
@@ -61,7 +58,7 @@ def drop(
             print_json([{"file": str(one.path), "bucket": one.bucket, "version_id": one.version_id} for one in uploaded])
         else:
             console().print(f"Uploaded {quantity(len(uploaded), 'file')}. Follow the run with:")
-            print_command(f"ptmlops watch{cli_options_for(target)}")
+            print_command(command_for(target, "watch"))
         return
     run_ids = dict.fromkeys(uploads.wait_for_run(target, one) for one in uploaded)
     ended = [follow_run(target, run_id, quiet=options.as_json) for run_id in run_ids]
@@ -107,7 +104,7 @@ def estimate(files: Files, options: CommonOptions) -> None:
         show(found, stopped, missing)
 
 
-@report_errors(if_interrupted=RUNS_CONTINUE)
+@report_errors_of_runs
 def watch(options: CommonOptions, run_id: RunId = None) -> None:
     """Follow a run, state by state, to its end.
 
@@ -134,54 +131,21 @@ def status(options: CommonOptions) -> None:
         ptmlops status --local
         ptmlops status -e prod --json
     """
-    from rich.console import Console
-
-    from ptmlops import runs
+    from ptmlops import run_list
+    from ptmlops.views.status import show_status
 
     target = options.target()
-    executions = runs.list_runs(target)
+    listed = run_list.latest(target)
     if options.as_json:
-        print_json([{"run_id": run["name"], "status": run["status"], "started_at": run["startDate"]} for run in executions])
-    elif executions:
-        Console(highlight=False).print(_status_table(target, executions))
+        print_json([{"run_id": run.run_id, "status": run.status, "started_at": run.started_at} for run in listed])
+    elif listed:
+        show_status(listed)
     else:
         console().print("No run has started yet. Upload a file with:")
-        print_command(f"ptmlops drop FILE{cli_options_for(target)}")
+        print_command(command_for(target, "drop FILE"))
 
 
-def _status_table(target: Target, executions: list[dict[str, Any]]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    from ptmlops import runs
-    from ptmlops_contracts.run import RunStatus
-
-    table = Table("run", "status", "started", "rows", "took", "outcome", box=None, padding=(0, 1, 0, 0))
-    table.columns[0].no_wrap = True
-    for column in table.columns[3:5]:
-        column.justify = "right"
-    for run in executions:
-        document = runs.read_run_document(target, run["name"]) or {}
-        seconds = f"{document['seconds']:.0f} s" if document else ""
-        rows = f"{document['rows']['read']:,}" if document else ""
-        style = {RunStatus.SUCCEEDED.value: "green", "RUNNING": "cyan"}.get(run["status"], "red")
-        state = Text(run["status"].replace("_", " ").lower(), style)
-        table.add_row(run["name"], state, f"{run['startDate']:%m-%d %H:%M}", rows, seconds, Text(_outcome(document)))
-    return table
-
-
-def _outcome(document: dict[str, Any]) -> str:
-    if error := document.get("error"):
-        return f"{error.get('state')}: {error.get('message') or error.get('error')}"[:120]
-    outcomes = []
-    if document.get("trained"):
-        outcomes.append("new model serves" if document.get("promoted") else "trained, not promoted")
-    if document.get("scored"):
-        outcomes.append(f"{document['scored']:,} classified")
-    return ", ".join(outcomes)
-
-
-@report_errors(if_interrupted=RUNS_CONTINUE)
+@report_errors_of_runs
 def logs(
     options: CommonOptions,
     run_id: RunId = None,
@@ -228,7 +192,7 @@ def run(
         ptmlops run --local labelled.csv unlabelled.csv --out results
         ptmlops run complaints.csv --out results -e prod
     """
-    with report_errors(if_interrupted=NOTHING_IS_RUNNING if options.local else RUNS_CONTINUE):
+    with report_errors(if_interrupted=NOTHING_IS_RUNNING if options.local else runs_continue(options)):
         from ptmlops import file_runs, uploads
         from ptmlops.output_paths import RUN_FOLDERS, check_output_folder
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
+from ptmlops.views.unread import files_read_as
 from ptmlops_contracts.report import NoteCode
 from ptmlops_contracts.words import quantity
+
+NO_REPORT: Mapping[str, Any] = MappingProxyType({})
 
 
 def columns_line(columns: Mapping[str, str]) -> str:
@@ -25,11 +29,14 @@ def columns_line(columns: Mapping[str, str]) -> str:
     return "; ".join(f"{name}: {column}" for name, column in parts.items())
 
 
-def column_lines(read: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a line for each set of columns in run.json."""
+def column_lines(read: Sequence[Mapping[str, Any]], report: Mapping[str, Any] = NO_REPORT) -> list[str]:
+    """Return a line for each set of columns in run.json. If there are several, each names its files, as report.json lists them."""
     if len(read) == 1:
         return [f"Columns read: {columns_line(read[0]['columns'])}"]
-    return [f"Columns read of {quantity(one['files'], 'file')}: {columns_line(one['columns'])}" for one in read]
+    return [
+        f"Columns read of {files_read_as(report, one['columns']) or quantity(one['files'], 'file')}: {columns_line(one['columns'])}"
+        for one in read
+    ]
 
 
 def note_sentence(note: Mapping[str, Any]) -> str:

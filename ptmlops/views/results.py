@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -10,15 +11,19 @@ from rich.text import Text
 
 from ptmlops import predictions
 from ptmlops.terminal import bars
+from ptmlops.views.files import NO_REPORT
+from ptmlops.views.unread import unread_lines
 from ptmlops_contracts.words import accounting, quantity
 
 
-def show_results(document: dict[str, Any], table: Any) -> None:
+def show_results(document: dict[str, Any], table: Any, report: Mapping[str, Any] = NO_REPORT, *, advice: str = "") -> None:
     """Print the results of a run.
 
     Args:
         document: the run's run.json.
         table: its predictions, a pyarrow table.
+        report: its report.json, which names the files that were not read.
+        advice: as for `unread_lines`.
     """
     out = Console(highlight=False)
     if categories := predictions.categories(table):
@@ -32,6 +37,8 @@ def show_results(document: dict[str, Any], table: Any) -> None:
         out.print(shown)
         out.print()
     out.print(accounting(document["rows"]))
+    for line in unread_lines(report, advice=advice):
+        out.print(line, style="yellow", markup=False)
     out.print(f"{quantity(document['scored'], 'complaint')} classified, {document['needs_review']:,} to review")
     if error := document.get("error"):
         out.print(f"The run failed in {error.get('state')}: {error.get('message')}", style="red", markup=False)

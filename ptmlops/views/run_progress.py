@@ -13,9 +13,11 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from ptmlops import runs
+from ptmlops.options import where_advice
 from ptmlops.target import Target
 from ptmlops.terminal import console
 from ptmlops.views.files import column_lines, note_sentence
+from ptmlops.views.unread import unread_lines
 from ptmlops_contracts.run import RunStatus
 from ptmlops_contracts.words import price_basis
 
@@ -49,7 +51,7 @@ def follow_run(target: Target, run_id: str, *, quiet: bool = False) -> EndedRun:
                 console().print(_line(step).plain)
     document = runs.run_document(target, run_id)
     if not quiet:
-        _show_end(document)
+        show_end(document, runs.read_report(target, run_id), advice=where_advice(target))
     return EndedRun(run_id, document)
 
 
@@ -64,9 +66,12 @@ def _line(step: runs.Step) -> Text:
     return Text.assemble((f"  {mark} " if mark else "", style), f"{step.state:<10}", time, step.summary)
 
 
-def _show_end(document: dict[str, Any]) -> None:
-    for line in column_lines(document.get("columns", [])):
+def show_end(document: dict[str, Any], report: dict[str, Any], *, advice: str) -> None:
+    """Print what a run read of its files, and how it ended. `advice` as for `unread_lines`."""
+    for line in column_lines(document.get("columns", []), report):
         console().print(line, markup=False, highlight=False)
+    for line in unread_lines(report, advice=advice):
+        console().print(line, style="yellow", markup=False, highlight=False)
     for note in document.get("notes", [])[:SHOWN_NOTES]:
         console().print(f"Note: {note_sentence(note)}", style="yellow", markup=False, highlight=False)
     has_labels = any("label" in read["columns"] for read in document.get("columns", []))

@@ -722,3 +722,63 @@ def test_dead_letters_are_sent_again(account: Account, arguments: tuple[str, ...
     )
     assert json.loads(ptmlops("replay", *arguments, "--json").stdout) == {"resent": 1}
     assert account.queued() == ['{"detail-type": "Object Created"}']
+
+
+# status and hints
+
+
+def test_status_calls_a_cancelled_run_so_and_names_the_replay_that_works(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    account.upload("a.csv")
+    cancelled = account.start_run("a.csv")
+    cancellation.cancel_run(account.target, cancelled)
+    account.upload("b.csv")
+    emptied = account.start_run("b.csv")
+    cancellation.cancel_file(account.target, account.where("b.csv").version)
+    for run_id in (cancelled, emptied):
+        account.execution(run_id).status = "FAILED"  # Collect refuses to work for it
+        error = {"state": "Collect", "error": "CancelledError", "message": "this run was cancelled before it started"}
+        account.put(OUTPUT, OutputKeys(run_id).document, {**ENDED, "status": "FAILED", "error": error})
+
+    lines = {line[:24].strip(): " ".join(line.split()) for line in ptmlops("status").stdout.splitlines()}
+
+    begin = "cancelled before it started; "
+    assert begin + f"`ptmlops replay {cancelled} -e dev` processes its files" in lines[cancelled]
+    assert begin + "all its files were cancelled: upload them again to process them" in lines[emptied]
+    assert all(" failed " not in lines[run_id] for run_id in (cancelled, emptied))
+    assert {run["status"] for run in json.loads(ptmlops("status", "--json").stdout)} == {"CANCELLED"}
+
+
+ENDED = {
+    "seconds": 5.0,
+    "rows": ROWS,
+    "trained": False,
+    "scored": 0,
+    "training_reason": "",
+    "finished_at": "2100-01-01T00:00:00+00:00",
+}
+
+
+@pytest.mark.parametrize(
+    ("document", "outcome"),
+    [
+        ({}, "nothing to train or classify"),
+        (
+            {"training_reason": "0 new labelled rows; training starts at 100"},
+            "nothing to classify; no model was trained: 0 new labelled rows; training starts at 100",
+        ),
+        ({"scored": 3}, "3 classified"),
+        ({"error": {"state": "Prepare", "error": "Refused", "message": "palabra " * 40}}, "Prepare: " + "palabra " * 19 + "…"),
+    ],
+)
+def test_status_says_how_each_run_ended_in_whole_words(
+    account: Account, monkeypatch: pytest.MonkeyPatch, document: dict[str, Any], outcome: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    account.upload("a.csv")
+    run_id = account.start_run("a.csv")
+    account.end(run_id, "FAILED" if "error" in document else "SUCCEEDED")
+    account.put(OUTPUT, OutputKeys(run_id).document, {**ENDED, "status": "SUCCEEDED", **document})
+    assert ptmlops("status").stdout.splitlines()[1].rstrip().endswith(f" 5 s {outcome}")

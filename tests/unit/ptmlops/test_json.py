@@ -28,7 +28,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ..
     """Commands act on a deployment that only notes what it is asked."""
     noted: list[tuple[Any, ...]] = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(CommonOptions, "target", lambda _: SimpleNamespace(environment="dev", endpoint_url=None))
+    monkeypatch.setattr(CommonOptions, "target", lambda _: SimpleNamespace(environment="dev", endpoint_url=None, chosen=()))
     monkeypatch.setattr(registry, "promote", lambda _, version: noted.append(("promote", version)) or [4])
     monkeypatch.setattr(registry, "rollback", lambda _: (4, 3))
     monkeypatch.setattr(
@@ -76,7 +76,7 @@ def test_options_work_after_the_command_and_keep_their_meaning(monkeypatch: pyte
 
     def target(options: CommonOptions) -> SimpleNamespace:
         seen.append(options)
-        return SimpleNamespace(environment="dev", endpoint_url=None)
+        return SimpleNamespace(environment="dev", endpoint_url=None, chosen=())
 
     monkeypatch.setattr(CommonOptions, "target", target)
     monkeypatch.setattr(registry, "versions", lambda _, **_options: [])

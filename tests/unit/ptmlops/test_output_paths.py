@@ -42,7 +42,7 @@ def work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
     def target(_: CommonOptions) -> SimpleNamespace:
         begun.append("target")
-        return SimpleNamespace(environment="dev", endpoint_url=None)
+        return SimpleNamespace(environment="dev", endpoint_url=None, chosen=(), ends_with_command=False)
 
     def run_locally(*_: object, **__: object) -> None:
         begun.append("run")

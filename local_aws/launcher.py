@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import boto3
+import botocore.session
 import psutil
 
 from local_aws.assembly import find_or_synthesize
@@ -23,6 +25,12 @@ from local_aws.server_process import LocalAwsError, died_process, running_state,
 
 CDK = NODE / "node_modules" / ".bin" / "cdk"
 BOOTSTRAP_STACK = "CDKToolkit"
+# In botocore's form: key in the configuration file, variables, default, conversion.
+NO_CONFIGURATION = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
 
 Progress = Callable[[str], None]
 
@@ -129,8 +137,12 @@ class LocalAws:
         }
 
     def session(self) -> boto3.Session:
-        """Return a session of the operator. Its clients need `endpoint_url=aws.endpoint_url`; `client` sets it."""
+        """Return a session of the operator. Its clients need `endpoint_url=aws.endpoint_url`; `client` sets it.
+
+        It reads nothing of the user's AWS configuration: AWS_PROFILE may name a profile with other settings, or none that exists.
+        """
         return boto3.Session(
+            botocore_session=botocore.session.Session(session_vars=NO_CONFIGURATION),
             aws_access_key_id=self._state["access_key_id"],
             aws_secret_access_key=self._state["secret_access_key"],
             region_name=self._state["region"],

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import typer
 
 from ptmlops.terminal import console
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ProfileNotFound
 
 # Exit codes other than 0 (success).
 RUN_FAILED, REFUSED, INTERRUPTED, TERMINATED = 1, 2, 130, 143
@@ -65,6 +70,14 @@ def explain(error: Exception) -> str | None:
     return _explain_aws(error) if packages & {"boto3", "botocore"} else None
 
 
+def profile_message(error: ProfileNotFound) -> str:
+    """Return the message for a profile that does not exist, from --profile or a variable."""
+    name = error.kwargs.get("profile")
+    variable = next((one for one in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE") if os.environ.get(one) == name), None)
+    source = f" (from --profile or {variable})" if variable else ""
+    return f"AWS profile '{name}'{source} does not exist: see `aws configure list-profiles`"
+
+
 def _explain_aws(error: Exception) -> str | None:
     from botocore.exceptions import (
         BotoCoreError,
@@ -72,10 +85,13 @@ def _explain_aws(error: Exception) -> str | None:
         EndpointConnectionError,
         NoCredentialsError,
         NoRegionError,
+        ProfileNotFound,
     )
 
     if isinstance(error, NoCredentialsError):
         return "no AWS credentials were found: run `aws sso login`, set AWS_PROFILE, or use --local"
+    if isinstance(error, ProfileNotFound):
+        return profile_message(error)
     if isinstance(error, NoRegionError):
         return "no AWS region is set: pass --region, or set AWS_REGION"
     if isinstance(error, EndpointConnectionError):

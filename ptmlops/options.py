@@ -35,7 +35,12 @@ def known_environments() -> list[str]:
 
 Files = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE", help="CSV, TSV, JSON Lines or text; also compressed as .gz.", show_default=False),
+    typer.Argument(
+        metavar="FILE",
+        help="CSV, TSV, JSON Lines, a JSON list of objects or text, each also compressed as .gz; an Excel workbook (.xlsx, .xlsm); a zip "
+        "archive of such files.",
+        show_default=False,
+    ),
 ]
 RunId = Annotated[str | None, typer.Argument(metavar="RUN", help="A run id. Default: the newest run.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]

@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ProfileNotFound
 
-from ptmlops.errors import OperatorError
+from ptmlops.errors import OperatorError, profile_message
 from ptmlops.options import account_options
 from stacks.config import load_settings
 
@@ -53,8 +53,8 @@ class Target:
         """
         try:
             session = boto3.Session(profile_name=profile, region_name=region or load_settings(environment).environment.region)
-        except ProfileNotFound:
-            raise OperatorError(f"AWS profile '{profile}' does not exist: see `aws configure list-profiles`") from None
+        except ProfileNotFound as error:
+            raise OperatorError(profile_message(error)) from None
         return cls(environment, session, chosen=account_options(profile=profile, region=region))
 
     def client(self, service: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,10 @@ from ptmlops.terminal import console
 from ptmlops_contracts.columns import to_metadata
 from ptmlops_contracts.files import SUPPORTED_ENDINGS, file_ending, is_left_by_system
 from ptmlops_contracts.ledger import NO_RUN, file_key
+from ptmlops_contracts.words import quantity
 
 NOTHING_NAMED: Mapping[str, str] = MappingProxyType({})
+SHOWN_PROBLEMS = 5
 POLL_SECONDS = 0.5
 # From an upload to a started run: the event, the batching window (at most 300 s), the function.
 START_SECONDS = 420
@@ -42,21 +45,50 @@ def check_files(paths: Sequence[Path]) -> None:
     """Refuse files that Prepare could not read, before anything is uploaded.
 
     Raises:
-        OperatorError: names the first file that cannot be uploaded, and why.
+        OperatorError: names each file that cannot be uploaded, and why (at most five), and says that none was.
     """
-    names = [path.name for path in paths]
+    names = Counter(path.name for path in paths)
+    problems = list(dict.fromkeys(filter(None, (_problem(path, names) for path in paths))))
+    if not problems:
+        return
+    more = f"; and {quantity(len(problems) - SHOWN_PROBLEMS, 'more file')}" if len(problems) > SHOWN_PROBLEMS else ""
+    none = f". None of the {len(paths)} files was uploaded" if len(paths) > 1 else ""
+    raise OperatorError(f"{'; '.join(problems[:SHOWN_PROBLEMS])}{more}{none}")
+
+
+def _problem(path: Path, names: Counter[str]) -> str | None:
+    """Return why a file cannot be uploaded."""
+    if names[path.name] > 1:
+        count = "two" if names[path.name] == 2 else str(names[path.name])
+        return f"{count} of the files are called {path.name}, which is their key in the bucket: rename one"
+    if not path.exists():
+        return f"{path} does not exist"
+    if path.is_dir():
+        return f"{path} is a folder: name the files in it"
+    if path.stat().st_size == 0:
+        return f"{path} is empty"
+    if file_ending(path.name) is None or is_left_by_system(path.name):
+        return f"{path} is not a complaint file: its name must end in {', '.join(SUPPORTED_ENDINGS)}; text files also in .gz"
+    return None
+
+
+def upload_all(target: Target, paths: Sequence[Path], columns: Mapping[str, str] = NOTHING_NAMED) -> list[Upload]:
+    """Upload files one after another. `columns` as for `upload`.
+
+    Raises:
+        OperatorError: names the file that was not uploaded, and says how many were.
+    """
+    uploaded: list[Upload] = []
     for path in paths:
-        if names.count(path.name) > 1:
-            raise OperatorError(f"two of the files are called {path.name}, which is their key in the bucket: rename one")
-        if not path.exists():
-            raise OperatorError(f"{path} does not exist")
-        if path.is_dir():
-            raise OperatorError(f"{path} is a folder: name the files in it")
-        if path.stat().st_size == 0:
-            raise OperatorError(f"{path} is empty")
-        if file_ending(path.name) is None or is_left_by_system(path.name):
-            endings = ", ".join(SUPPORTED_ENDINGS)
-            raise OperatorError(f"{path} is not a complaint file: its name must end in {endings}; text files also in .gz")
+        try:
+            uploaded.append(upload_with_progress(target, path, columns))
+        except OperatorError as error:
+            if not uploaded:
+                raise
+            were = "was" if len(uploaded) == 1 else "were"
+            left = quantity(len(paths) - len(uploaded), "file")
+            raise OperatorError(f"{error}. {quantity(len(uploaded), 'file')} {were} uploaded before it; {left} not") from None
+    return uploaded
 
 
 def upload(
@@ -89,7 +121,7 @@ def upload(
 
 def upload_with_progress(target: Target, path: Path, columns: Mapping[str, str] = NOTHING_NAMED) -> Upload:
     """Upload a file, with a progress bar for a large one on a terminal. `columns` as for `upload`."""
-    size = path.stat().st_size
+    size = path.stat().st_size if path.exists() else 0  # `upload` reports a file that has vanished
     if not console().is_terminal or size < SHOW_PROGRESS_FROM:
         return upload(target, path, columns=columns)
     from rich.markup import escape

@@ -71,9 +71,9 @@ def notices(
     as_json: AsJson = False,
     local: Annotated[bool, typer.Option("--local", help="Show the notices of the local AWS of this folder.")] = False,
 ) -> None:
-    """Show the notices and alarms that the local AWS of this folder has delivered.
+    """Show the notices that local AWS has delivered.
 
-    No mail is sent. On AWS, notices go to the recipients in [alarms].
+    They include alarms. No mail is sent. On AWS, notices go to the recipients in [alarms].
 
     Examples:
         ptmlops notices --local

@@ -52,7 +52,7 @@ def drop(
     columns = named_columns(text=text, label=label, id_=id_, date=date)
     uploads.check_files(files)
     target = options.target()
-    uploaded = [uploads.upload_with_progress(target, path, columns) for path in files]
+    uploaded = uploads.upload_all(target, files, columns)
     if not wait:
         if options.as_json:
             print_json([{"file": str(one.path), "bucket": one.bucket, "version_id": one.version_id} for one in uploaded])
@@ -154,9 +154,9 @@ def logs(
         bool, typer.Option("--all", help="Show metrics, the platform's own lines and every event of the state machine, too.")
     ] = False,
 ) -> None:
-    """Show a run's log lines of all units in time order: functions, Glue and SageMaker jobs, state machine.
+    """Show a run's log lines of all units in time order.
 
-    Times are UTC. With --json, the lines are as they were logged.
+    Units are functions, Glue and SageMaker jobs, and the state machine. Times are UTC. With --json, the lines are as they were logged.
 
     Examples:
         ptmlops logs --local

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from ptmlops import reference
 from ptmlops.main import COMMANDS, EXAMPLES, REVIEW, app
 from ptmlops.options import with_common_options
+from ptmlops_contracts.files import ARCHIVE_ENDINGS, WORKBOOK_ENDINGS
 
 ALL: dict[str, Callable[..., None]] = {
     **{name: command for commands in COMMANDS.values() for name, command in commands.items()},
@@ -56,3 +57,15 @@ def test_every_command_has_examples_that_its_parser_accepts(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_every_command_that_reports_something_has_json(name: str) -> None:
     assert "as_json" in inspect.signature(with_common_options(ALL[name])).parameters
+
+
+@pytest.mark.parametrize("command", ["drop", "run"])
+def test_the_help_of_uploads_lists_every_format(command: str) -> None:
+    shown = " ".join(CliRunner().invoke(app, [command, "--help"]).stdout.split())
+    for form in (
+        "CSV, TSV, JSON Lines, a JSON list of objects or text",
+        ".gz",
+        *WORKBOOK_ENDINGS,
+        ARCHIVE_ENDINGS[0][1:] + " archive",
+    ):
+        assert form in shown

@@ -39,7 +39,9 @@ def newest_scored(target: Target) -> str:
     for run_id in runs.published_runs(target):
         if runs.keys(target, target.outputs["OutputBucketName"], OutputKeys(run_id).predictions):
             return run_id
-    raise OperatorError("no run has classified anything yet: upload a file with unlabelled complaints, and wait for its run")
+    raise OperatorError(
+        f"no run has classified anything yet: upload a file with unlabelled complaints with `{command_for(target, 'drop FILE --wait')}`"
+    )
 
 
 def categories(table: Any) -> list[dict[str, Any]]:
@@ -115,7 +117,9 @@ def fetch_one(target: Target, key_of: Callable[[str], str], run_id: str | None) 
     if run_id:
         runs.run_document(target, run_id, wait_seconds=0)  # raises if the run does not exist or has not ended
         raise OperatorError(f"run {run_id} has no {name}: see its results with `{command_for(target, f'results {run_id}')}`")
-    raise OperatorError(f"no run has a {name} yet: upload a file with unlabelled complaints, and wait for its run")
+    raise OperatorError(
+        f"no run has a {name} yet: upload a file with complaints with `{command_for(target, 'drop FILE --wait')}`"
+    )
 
 
 def files_to_review(target: Target, run_id: str | None) -> tuple[str, list[str]]:
@@ -140,7 +144,9 @@ def files_to_review(target: Target, run_id: str | None) -> tuple[str, list[str]]
         raise OperatorError(
             f"run {run_id} has nothing to review: see its results with `{command_for(target, f'results {run_id}')}`"
         )
-    raise OperatorError("no run has anything to review yet: upload a file with complaints, and wait for its run")
+    raise OperatorError(
+        f"no run has anything to review yet: upload a file with complaints with `{command_for(target, 'drop FILE --wait')}`"
+    )
 
 
 def fetch(target: Target, key: str) -> bytes:

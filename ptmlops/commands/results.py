@@ -119,6 +119,8 @@ def why(
             status.update(f"searching {searched_run}")
             searched, prediction = searched + 1, row
     if prediction is None:
+        if not run_id:
+            predictions.newest_scored(target)  # raises if no run has classified anything
         place = f"run {run_id}" if run_id else quantity(searched, "run")
         raise OperatorError(
             f"no prediction for '{complaint_id}' in {place}: a complaint that was labelled, rejected or a copy of another "

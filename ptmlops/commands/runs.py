@@ -116,6 +116,8 @@ def watch(options: CommonOptions, run_id: RunId = None) -> None:
     from ptmlops.views.run_progress import follow_run
 
     target = options.target()
+    if run_id and runs.execution_status(target, run_id) is None:
+        runs.require_known(target, run_id)  # before the run is shown
     ended = follow_run(target, run_id or runs.newest(target), quiet=options.as_json)
     if options.as_json:
         print_json(ended.document)

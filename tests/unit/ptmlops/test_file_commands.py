@@ -782,3 +782,35 @@ def test_status_says_how_each_run_ended_in_whole_words(
     account.end(run_id, "FAILED" if "error" in document else "SUCCEEDED")
     account.put(OUTPUT, OutputKeys(run_id).document, {**ENDED, "status": "SUCCEEDED", **document})
     assert ptmlops("status").stdout.splitlines()[1].rstrip().endswith(f" 5 s {outcome}")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("watch", "nope"), "run 'nope' does not exist: no run has started yet, upload a file first"),
+        (
+            ("why", "Q1"),
+            "no run has classified anything yet: upload a file with unlabelled complaints with `ptmlops drop FILE --wait -e dev`",
+        ),
+        (("report",), "no run has a report.html yet: upload a file with complaints with `ptmlops drop FILE --wait -e dev`"),
+        (
+            ("review", "pull"),
+            "no run has anything to review yet: upload a file with complaints with `ptmlops drop FILE --wait -e dev`",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("account")
+def test_before_any_run_a_command_says_only_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    done = ptmlops(*command)
+    assert done.exit_code == 2
+    assert done.stderr.strip() == f"ptmlops: {message}"
+    assert not done.stdout
+
+
+def test_why_says_so_if_runs_only_trained(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    account.put(OUTPUT, OutputKeys("20261128-101500-1a2b3c4d").document, {**ENDED, "trained": True})
+    assert "no run has classified anything yet" in ptmlops("why", "Q1").stderr

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +21,7 @@ from ptmlops import file_runs, predictions, runs
 from ptmlops.errors import OperatorError
 from ptmlops.main import app
 from ptmlops.options import CommonOptions
+from ptmlops.source_roots import ROOT
 from ptmlops.target import Target
 from ptmlops_contracts.keys import OutputKeys
 
@@ -195,3 +199,19 @@ def test_fetched_files_of_a_run_that_may_be_filled_in_are_not_replaced_unasked(t
         assert review.read_text(encoding="utf-8") == "text,label\nhello,card\n"
         runs.copy_output(target, tmp_path, run_id=RUN, overwrite=True)
     assert review.read_bytes() == b"text,label\nhello,\n"
+
+
+def test_parquet_is_not_written_to_a_terminal(tmp_path: Path) -> None:
+    terminal, stdout = os.openpty()
+    command = [sys.executable, "-m", "ptmlops", "results", "--format", "parquet", "-e", "prod"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+    os.set_blocking(terminal, False)
+    with pytest.raises(BlockingIOError):
+        os.read(terminal, 1)  # nothing was written
+    os.close(stdout)
+    os.close(terminal)
+    assert done.returncode == 2
+    assert done.stderr.startswith("ptmlops: Parquet cannot be shown on a terminal: name a file with --out")

@@ -37,14 +37,14 @@ def report_errors(*, if_interrupted: str = NOTHING_IS_RUNNING) -> Iterator[None]
     except Exception as error:
         if (message := explain(error)) is None:
             raise
-        console().print(f"ptmlops: {message}", style="red", markup=False)
+        console().print(f"ptmlops: {message}", style="red", markup=False, soft_wrap=True)  # a command in it can be copied
         raise typer.Exit(REFUSED) from None
     except KeyboardInterrupt:
-        console().print(f"ptmlops: interrupted; {if_interrupted}", style="yellow", markup=False)
+        console().print(f"ptmlops: interrupted; {if_interrupted}", style="yellow", markup=False, soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
     except SystemExit as ended:
         if ended.code == TERMINATED:  # ptmlops/__main__.py raises it for SIGTERM and SIGHUP
-            console().print(f"ptmlops: it was asked to end; {if_interrupted}", style="yellow", markup=False)
+            console().print(f"ptmlops: it was asked to end; {if_interrupted}", style="yellow", markup=False, soft_wrap=True)
         raise
 
 

@@ -90,7 +90,7 @@ def estimate(files: Files, options: CommonOptions) -> None:
     from stacks.config import load_settings
 
     uploads.check_files(files)
-    target: Target | None = options.target()
+    target = options.target()
     settings = load_settings(options.environment or LOCAL_ENVIRONMENT)
     missing = ""
     try:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from ptmlops import runs
 from ptmlops.errors import OperatorError
-from ptmlops.options import cli_options_for
+from ptmlops.options import command_for
 from ptmlops.target import Target
 from ptmlops_contracts.ledger import SLOTS_KEY, ledger_time, run_of_holder
 
@@ -48,8 +48,8 @@ def paused(target: Target, *, wait: bool, report: Callable[[str], None]) -> Iter
         while working := working_runs(target):
             if not wait:
                 raise OperatorError(
-                    f"run {working[0]} works, and would write the rows again: follow it with `ptmlops watch {working[0]}"
-                    f"{cli_options_for(target)}` until it has ended, or use --wait. Nothing was erased"
+                    f"run {working[0]} works, and would write the rows again: follow it with "
+                    f"`{command_for(target, f'watch {working[0]}')}` until it has ended, or use --wait. Nothing was erased"
                 )
             report(f"waiting for the end of run {working[0]}")
             time.sleep(WAIT_SECONDS if target.endpoint_url is None else 1)

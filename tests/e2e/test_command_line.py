@@ -155,7 +155,7 @@ def test_help_fits_80_columns_and_has_a_line_for_each_command(monkeypatch: pytes
             commands = done.stdout.partition("Try it without")[2]
             shown = re.findall(r"^  (\w+) +[A-Z]", commands, re.MULTILINE)
             listed = [*names]
-            for group, before in (("review", "models"), ("restore", "empty")):
+            for group, before in (("review", "models"), ("restore", "forget")):
                 listed.insert(listed.index(before), group)
             assert shown == listed
             assert "..." not in commands  # each help text fits its line

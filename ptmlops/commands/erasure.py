@@ -45,7 +45,7 @@ def forget(
     ] = True,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Erase a person's rows from everything that the environment stores.
+    """Erase a person's rows from everything that is stored.
 
     It searches every version of every object: uploads, records, labelled rows, exports, review lists, rejected rows, predictions, results of
     queries. Each row that is found leads to the same complaint elsewhere. Objects with other people's rows are rewritten without the

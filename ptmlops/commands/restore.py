@@ -51,7 +51,7 @@ def adopt(
     options: CommonOptions,
     out: Annotated[Path | None, typer.Option(help="The mapping file to write. Default: adopt-ENVIRONMENT.json.")] = None,
 ) -> None:
-    """Bring a destroyed storage stack's data back under CloudFormation.
+    """Bring a destroyed storage stack's data under CloudFormation.
 
     Nothing is changed. The commands that follow are printed. It works for 90 days after the stack was destroyed.
 

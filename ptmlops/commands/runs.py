@@ -70,7 +70,7 @@ def drop(
 
 @report_errors()
 def estimate(files: Files, options: CommonOptions) -> None:
-    """Estimate what a run with these files costs, before they are uploaded.
+    """Estimate what a run with these files costs.
 
     Past runs of the deployment calibrate the estimate. Without a deployment it is made from assumptions, and its error is larger. It names
     the limits of the settings that would stop the run.

@@ -17,7 +17,7 @@ from local_aws.validation import matches_pattern, service_model
 # What the product calls: its functions, jobs and command line, the state machine's integrations and Lambda's pollers.
 OPERATIONS = {
     "cloudformation": ("DescribeStacks", "GetTemplate", "GetTemplateSummary", "ListStackResources", "ListStacks"),
-    "dynamodb": ("BatchGetItem", "DeleteTable", "DescribeContinuousBackups", "DescribeTable", "GetItem", "PutItem", "RestoreTableToPointInTime", "Scan", "TransactWriteItems", "UpdateItem"),
+    "dynamodb": ("BatchGetItem", "DeleteItem", "DeleteTable", "DescribeContinuousBackups", "DescribeTable", "GetItem", "PutItem", "RestoreTableToPointInTime", "Scan", "TransactWriteItems", "UpdateItem"),
     "glue": ("BatchStopJobRun", "GetJobRun", "GetJobRuns", "StartJobRun"),
     "lambda": ("Invoke",),
     "sagemaker": (

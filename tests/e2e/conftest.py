@@ -61,14 +61,14 @@ def family_once_spark_runs(pid: int) -> list[psutil.Process]:
 
 
 @contextmanager
-def long_window(target: Target) -> Iterator[None]:
-    """Let runs collect for minutes."""
+def long_window(target: Target, seconds: str = LONG_WINDOW) -> Iterator[None]:
+    """Let runs collect until no file came for so many seconds."""
     functions = target.client("lambda")
     [function] = [
         one for one in functions.list_functions()["Functions"] if one["Handler"] == "collect_run.handler.lambda_handler"
     ]
     name, variables = function["FunctionName"], function["Environment"]["Variables"]
-    changed = {**variables, "WINDOW_SECONDS": LONG_WINDOW, "MAX_WAIT_SECONDS": LONG_WINDOW}
+    changed = {**variables, "WINDOW_SECONDS": seconds, "MAX_WAIT_SECONDS": seconds}
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
     try:
         yield

@@ -51,7 +51,7 @@ def ptmlops(local_aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def run(*arguments: str) -> Result:
         done = CliRunner().invoke(app, [*arguments, "--local"], catch_exceptions=False)
         assert "Traceback" not in done.output
-        assert max(map(len, done.output.splitlines()), default=0) <= 80 or "--json" in arguments or "--format" in arguments
+        assert max(map(len, done.stdout.splitlines()), default=0) <= 80 or "--json" in arguments or "--format" in arguments
         return done
 
     return run

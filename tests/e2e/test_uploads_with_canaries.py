@@ -61,9 +61,13 @@ CANARIES = {
     "NIT": Canary("La empresa NIT 900.123.456-8", "900123456-8", "nit", ("900.123.456", "900123456")),
     "IP": Canary("Entraron desde la IP 190.24.118.77", "190.24.118.77", "ip", ("190.24.118.77",)),
     "REFERENCE": Canary("El radicado PQR-2026884127 sigue abierto", "PQR-2026884127", "radicado", ("2026884127",)),
+    "NAME": Canary("Me llamo Yolima Andrea Quiñonez Cárdenas", "Yolima Quiñonez", "nombre_cliente", ("Quiñonez", "Yolima")),
+    "ADDRESS": Canary("Vivo en la Carrera 47B # 82-119 apto 603", "Carrera 47B # 82-119 apto 603", "direccion", ("82-119",)),
+    "BIRTH_DATE": Canary("Nací el 17 de septiembre de 1963", "17/09/1963", "fecha_nacimiento",
+                         ("septiembre de 1963", "17/09/1963", "1963-09-17")),
 }  # fmt: skip
 # Recognised by themselves, without a keyword. Digits alone in the column of ids are the id of the complaint, whatever else they could be (docs/explanation/redaction.md).
-RECOGNISED_ALONE = ("URL_QUERY", "EMAIL", "PHONE", "IBAN", "CARD", "IP")
+RECOGNISED_ALONE = ("URL_QUERY", "EMAIL", "PHONE", "IBAN", "CARD", "IP", "NAME", "ADDRESS")
 FILE_NAME = "quejas de canaria.archivo@correo.example 311 555 4073"
 IN_NAMES = ("canaria.archivo", "3115554073", "311 555 4073")
 HEADER = "nota de canaria.columna@correo.example"
@@ -123,7 +127,7 @@ def labelled_file(path: Path) -> bytes:
 def rows_that_fail() -> Iterator[bytes]:
     """Lines of a file with the columns id, canal, texto and HEADER, each rejected for another reason."""
     for kind, canary in CANARIES.items():
-        value = alone(kind) if kind == "SECRET" else canary.value  # long numbers are redacted in records
+        value = alone(kind) if kind in ("SECRET", "BIRTH_DATE") else canary.value  # long numbers are redacted in records
         yield f"1,web\n2,web,{canary.text},x,{value},{value}\n".encode()
         yield f"{alone(kind)},{alone(kind)},N/A,{canary.text}\n".encode()
         yield f'3,"web "{value}" x",{canary.text},""{value}"\n'.encode()

@@ -142,7 +142,7 @@ def _is_value(reader: Tagger, parts: list[str], one: _Tagged, prose: bool) -> bo
     if one.best < BEGINS[one.kind] and not (one.kind == "NAME" and prose and _is_listed(reader, one, words)):
         return False
     if one.kind == "NAME":
-        return _is_name(parts, one, value, words) and (prose or _is_a_full_name(reader, parts, one, words))
+        return _is_name(reader, parts, one, value, words) and (prose or _is_a_full_name(reader, parts, one, words))
     if one.kind == "ADDRESS":
         return _is_address(parts, one, words, prose)
     beside = _NUMBER_BEHIND.match("".join(parts[2 * one.last + 1 : 2 * one.last + 4])) or _NUMBER_BEFORE.search(
@@ -158,16 +158,19 @@ def _is_listed(reader: Tagger, one: _Tagged, words: list[str]) -> bool:
     return bool(reader.name_flags(fold(words[0])) & 1 and reader.name_flags(fold(words[-1])) & 2)
 
 
-def _is_name(parts: list[str], one: _Tagged, value: str, words: list[str]) -> bool:
+def _is_name(reader: Tagger, parts: list[str], one: _Tagged, value: str, words: list[str]) -> bool:
     if len(value) < 2 or (one.best < _ALONE and len(value) < 3):
         return False
-    if len(words) == 1 and value.islower() and one.best < _SURE:
-        return False
-    return not _is_company(parts, one) or bool(one.first and fold(parts[2 * one.first - 2]) in _TITLES)
+    has_title = bool(one.first and fold(parts[2 * one.first - 2]) in _TITLES)
+    if len(words) == 1 and value.islower() and not has_title and (one.best < _SURE or not reader.name_flags(fold(value)) & 1):
+        return False  # in a short text, any rare word may look like a name
+    return has_title or not _is_company(parts, one)
 
 
 def _is_address(parts: list[str], one: _Tagged, words: list[str], prose: bool) -> bool:
     numbers = sum(map(str.isdigit, "".join(words)))
+    if words[-1] in ("No", "no", "NO"):
+        return False  # no number follows: it begins a sentence
     if not prose:
         return numbers > 0 and len(words) > 2 and one.best >= _ALONE
     if one.first and parts[2 * one.first - 1].endswith(("> ", ">, ", "> - ")):

@@ -10,7 +10,7 @@ import pytest
 from complaints_etl import entities, redaction
 from complaints_etl.entities import amounts, dates
 from complaints_etl.redaction.context import find_by_context
-from complaints_etl.redaction.engine import separate_numbers
+from complaints_etl.redaction.engine import apply_rules, separate_numbers
 from complaints_etl.redaction.scanner import ScannedText, prefix_index
 from complaints_etl.text.normalize import fold
 from hypothesis import HealthCheck, given, settings
@@ -62,7 +62,7 @@ def ways(text: str) -> list[ScannedText]:
 @pytest.mark.slow
 def test_redaction_finds_what_a_search_of_the_whole_text_finds(text: str) -> None:
     for scanned in ways(text):
-        assert redaction.redact(scanned) == redacted_by_searching(text)
+        assert apply_rules(scanned)[:2] == redacted_by_searching(text)
 
 
 @many

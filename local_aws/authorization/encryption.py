@@ -71,8 +71,10 @@ def _s3(need: Need, request: ApiRequest, stores: PolicyStores) -> Iterator[Need]
         reference = request.headers.get("x-amz-server-side-encryption-aws-kms-key-id") or _default_key(bucket)
         operations = _PARTS if "uploadId" in request.parameters else _WRITE_OBJECT
     elif need.action in ("s3:GetObject", "s3:GetObjectVersion") and request.headers.get("method") != "HEAD":
-        found = bucket.keys.get(key)
-        reference = found.kms_key_id if found is not None and found.encryption == "aws:kms" else None
+        wanted = request.parameters.get("versionId")
+        versions = [one for one in bucket.keys.getlist(key, []) if not wanted or one.version_id == wanted]
+        found: Any = versions[-1] if versions else None  # a delete marker has no encryption
+        reference = found.kms_key_id if getattr(found, "encryption", None) == "aws:kms" else None
         operations = ("Decrypt",)
     else:
         return

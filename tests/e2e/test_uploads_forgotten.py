@@ -29,7 +29,7 @@ from ptmlops_contracts.keys import QUERY_RESULTS, PreparedKeys
 from stacks.config import load_settings
 from tests.unit.ptmlops.test_erasure_formats import opened
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 BUCKETS = ("RawBucketName", "PreparedBucketName", "ModelsBucketName", "OutputBucketName")
 # Invented words, so that nothing else can hold them.
 CANARY = "Señores, soy Quirzuela Vantrobe y la sucursal de Tolvirama me cobró dos veces el seguro de la cuenta de ahorros"

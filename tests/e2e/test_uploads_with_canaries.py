@@ -174,14 +174,18 @@ def uploaded_files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def notices(target: Target) -> str:
+def notices(target: Target) -> Iterator[str]:
     """A queue that receives what the topic of alarms sends."""
     sqs, sns = target.client("sqs"), target.client("sns")
     url = str(sqs.create_queue(QueueName="canary-notices")["QueueUrl"])
     queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    for topic in sns.list_topics()["Topics"]:
-        sns.subscribe(TopicArn=topic["TopicArn"], Protocol="sqs", Endpoint=queue)
-    return url
+    made = [
+        sns.subscribe(TopicArn=topic["TopicArn"], Protocol="sqs", Endpoint=queue)["SubscriptionArn"]
+        for topic in sns.list_topics()["Topics"]
+    ]
+    yield url
+    for subscription in made:
+        sns.unsubscribe(SubscriptionArn=subscription)
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +219,11 @@ def found_in(texts: Iterable[str]) -> dict[str, str]:
 
 def without_names(texts: Iterable[str]) -> list[str]:
     """Return the texts without the whole name of an uploaded file or sheet, as it is written in keys of S3, JSON and URLs."""
-    forms = {form for name in (FILE_NAME, f"/{SHEET}") for form in (name, quote(name), quote_plus(name), quote(name, safe=""))}
+    sheets = [
+        f"/{SHEET}",
+        *(f"{SHEET}{rest}.{ending}" for rest in ("", " b") for ending in ("csv", "xlsx")),
+    ]  # in keys of exports
+    forms = {form for name in (FILE_NAME, *sheets) for form in (name, quote(name), quote_plus(name), quote(name, safe=""))}
     pattern = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
     return [pattern.sub("", text) for text in texts]
 

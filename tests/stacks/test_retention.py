@@ -18,7 +18,7 @@ from ptmlops_contracts.keys import (
     TRAINING,
 )
 from ptmlops_contracts.ledger import EXPIRES_AT
-from stacks.config import Retention
+from stacks.retention_settings import Retention
 from tests.stacks.conftest import Template, synthesize
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ from ptmlops.erasure.places import BUCKETS, MODELS, OUTPUT, PLACES, PREPARED, RA
 from ptmlops_contracts import keys
 from ptmlops_contracts.keys import ModelKeys, OutputKeys, PreparedKeys
 from ptmlops_contracts.report import SPLITS
-from stacks.config import Retention
+from stacks.retention_settings import Retention
 
 RUN = "20260715-093000-0123abcd"
 # Which bucket the keys of a class are in. A new class must be named here.

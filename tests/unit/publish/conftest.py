@@ -1,9 +1,10 @@
-"""Fixtures of a small run: its evaluation, and its report as Publish renders it."""
+"""Fixtures of a small run (its evaluation, and its report as Publish renders it), and of pages in a browser."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from complaints_etl.publish.changes import EarlierRun
@@ -11,9 +12,31 @@ from complaints_etl.publish.exports import Export
 from complaints_etl.publish.report_page import Page
 from complaints_etl.publish.statistics import Amounts, Category, Example, RunStatistics
 
+from tests.unit.publish.browser import chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+    from playwright.sync_api import Page as Tab
+
 LABELS = ("Cobros & comisiones <indebidos>", "fraud", "Cancelación de producto sin autorización previa del cliente")
 
 EXPORT = "exports/run_id=20260715-093000-0123abcd/quejas <de julio> & agosto.csv"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def tab(browser: Browser, address: str) -> Iterator[Tab]:
+    """The page at the test's `address` as a person opens it: from a file, under the page's security policy."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(address)
+    yield page
+    context.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from ptmlops.review_list import read_review
 from ptmlops_contracts.report import NOT_A_COMPLAINT
 from ptmlops_contracts.review import LabelToCheck
 from stacks.config import load_settings
-from tests.unit.publish.browser import AXE, chromium
+from tests.unit.publish.browser import AXE
 from tests.unit.publish.test_report_in_browser import RUN_AXE
 from tests.unit.publish.test_review_in_browser import LABELS, TEXTS, downloaded, heading, html_of, press
 
@@ -54,26 +53,11 @@ def page_of(language: str = "es", **changed: Any) -> str:
     return html_of(language, **({"checks": checks(), "checks_total": CHECKS} | changed))
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
 @pytest.fixture
 def address(tmp_path: Path) -> str:
     path = tmp_path / "review.html"
     path.write_text(page_of(), encoding="utf-8")
     return path.as_uri()
-
-
-@pytest.fixture
-def tab(browser: Browser, address: str) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.goto(address)
-    yield page
-    context.close()
 
 
 def answered(tab: Page) -> list[tuple[str, str]]:

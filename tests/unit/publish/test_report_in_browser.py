@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +11,7 @@ from complaints_etl.publish.changes import EarlierRun
 from complaints_etl.publish.report_page import Page, render
 from complaints_etl.publish.statistics import RunStatistics
 
-from tests.unit.publish.browser import AXE, chromium
+from tests.unit.publish.browser import AXE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -30,12 +29,6 @@ MEASURE = """() => ({
 })"""
 RUN_AXE = """() => axe.run(document).then(found => found.violations.map(
   v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 120)).join(' | ')))"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 def pages(page: Page) -> dict[str, Page]:

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from complaints_etl.spreadsheet import active, inert
 from ptmlops.review_list import read_review
 from ptmlops_contracts.report import NOT_A_COMPLAINT
 from stacks.config import load_settings
-from tests.unit.publish.browser import AXE, chromium
+from tests.unit.publish.browser import AXE
 from tests.unit.publish.test_report_in_browser import RUN_AXE
 
 if TYPE_CHECKING:
@@ -73,27 +72,11 @@ def html_of(language: str, **changed: Any) -> str:
     return render_review(**(values | changed), language=language, run_id=RUN)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
 @pytest.fixture
 def address(tmp_path: Path) -> str:
     path = tmp_path / "review.html"
     path.write_text(html_of("es"), encoding="utf-8")
     return path.as_uri()
-
-
-@pytest.fixture
-def tab(browser: Browser, address: str) -> Iterator[Page]:
-    """The page as a person opens it: from a file, under its own policy."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.goto(address)
-    yield page
-    context.close()
 
 
 def press(tab: Page, *keys: str) -> None:

@@ -35,7 +35,7 @@ class Canary(NamedTuple):
 
     Attributes:
         text: a sentence that holds the value.
-        value: as a cell of a column with a telling name holds it.
+        value: as a cell holds it, in a column whose name identifies the kind.
         column: that name.
         needles: what must be found nowhere.
     """
@@ -52,7 +52,7 @@ CANARIES = {
     "EMAIL": Canary("Escriban a canaria.serrana@correo.example", "canaria.serrana@correo.example", "correo", ("canaria.serrana",)),
     "SECRET": Canary("Mi clave es Tr3bolCanario29", "Tr3bolCanario29", "clave", ("Tr3bolCanario29",)),
     "PHONE": Canary("Mi celular es 310 555 8264", "310 555 8264", "celular", ("310 555 8264", "3105558264")),
-    "ID_NUMBER": Canary("Mi cédula es 1.073.264.918", "1073264918", "cedula", ("1.073.264.918", "1073264918")),
+    "ID_NUMBER": Canary("Mi cédula es 1.073.264.918", "1073264918", "num_documento", ("1.073.264.918", "1073264918")),
     "ACCOUNT": Canary("Mi cuenta de ahorros No. 24087531962", "24087531962", "numero_cuenta", ("24087531962",)),
     "IBAN": Canary("Giren a ES91 2100 0418 4502 0005 1332", "ES91 2100 0418 4502 0005 1332", "iban",
                    ("2100 0418 4502 0005 1332", "21000418450200051332")),

@@ -734,7 +734,7 @@ MONTHS = {"es": numbers.MONTHS_ES, "en": numbers.MONTHS_EN}
 
 
 def branch(rng: Rng, language: str) -> str:
-    """Return where a branch is: a street or a quarter, which is nobody's address."""
+    """Return the street or the quarter of a branch. It is not the address of a person, so it is not labelled."""
     if language == "es":
         return rng.choice(
             (

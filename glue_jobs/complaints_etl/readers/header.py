@@ -285,7 +285,7 @@ def count_titles(lines: Sequence[str], aliases: Aliases) -> int:
 
 
 def _csv_header_place(lines: Sequence[str], separator: str, aliases: Aliases) -> int | None:
-    """Return which line is the header if the file has this separator, counted from 0; None if none is."""
+    """Return which line is the header if the file has this separator, counted from 0, or None."""
     parser = CsvParser(separator, escaped=False)
 
     def records() -> Iterator[list[str]]:
@@ -314,7 +314,7 @@ def header_below_titles(
     Args:
         rows: the first ones. Rows of a title have at most two cells that are not empty, fewer than the header.
         aliases: the names of our columns. The header has a text column.
-        has_row: returns True if a row of the table is below a place with these cells.
+        has_row: takes a row's number and cells, and returns True if that row can be a header: a data row follows it.
     """
     most = 0
     for place, cells in enumerate(islice(rows, _MOST_TITLES + 1)):

@@ -101,6 +101,11 @@ def let_it_happen(target: Target) -> None:
 
     eventually(lambda: not waits(), "the run does not wait for files")
     states.stop_execution(executionArn=executions[1], error="Test", cause="a test")
+    # Each run that is recorded measures the month's cost anew, so no record may be left to come.
+    eventually(
+        lambda: [run_id for run_id in (UNKNOWN_RUN, STOPPED_RUN) if not runs.read_run_document(target, run_id)],
+        "runs are not recorded",
+    )
 
 
 def test_an_alarm_of_each_kind_is_raised_reported_and_over(
@@ -122,8 +127,7 @@ def test_an_alarm_of_each_kind_is_raised_reported_and_over(
     target.client("sqs").purge_queue(QueueUrl=target.outputs["DeadLetterQueueUrl"])
     clock(2 * HOUR)
     eventually(lambda: not_in(target, {k: n for k, n in names.items() if k not in STAYING}, "OK"), "not over")
-    # Each run that is recorded measures the month anew.
-    assert not not_in(target, {kind: names[kind] for kind in STAYING - {"MonthOverBudget"}}, "ALARM")
+    assert not not_in(target, {kind: names[kind] for kind in STAYING}, "ALARM")
     for kind in STAYING:
         put(target, alarms[kind], 0)
     eventually(lambda: not_in(target, names, "OK"), "not over")

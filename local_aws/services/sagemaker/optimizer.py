@@ -46,7 +46,10 @@ class Optimizer:
             else optuna.samplers.TPESampler(seed=seed, n_startup_trials=3, gamma=lambda trials: max(1, math.ceil(trials / 4)))
         )
         direction = configuration["HyperParameterTuningJobObjective"]["Type"].lower()
-        self.study = optuna.create_study(direction=direction, sampler=sampler, pruner=_pruner(configuration))
+        # Hyperband's brackets follow from the study's name: the seed decides them as it decides the values.
+        self.study = optuna.create_study(
+            study_name=f"seed-{seed}", direction=direction, sampler=sampler, pruner=_pruner(configuration)
+        )
         self._space = search_space(configuration.get("ParameterRanges", {}))
 
     def observe(self, observations: Iterable[Observation]) -> None:

@@ -38,9 +38,7 @@ demo:  ## set up, run the whole pipeline on local AWS, show the results
 test: check  ## set up, check format, lint and types, run every test
 	@pytest -q -m "e2e or slow" -n 2 --dist loadfile --durations=15
 
-# Format, lint and types run beside the fast tests: mypy uses one core for minutes, the first time.
-check: install  ## the fast gate: format, lint, types, fast tests
-	@$(MAKE) --no-print-directory --output-sync=target -j2 lint fast
+check: lint fast  ## the fast gate: format, lint, types, fast tests
 
 # Two at a time: tests that share what was set up in one process (tests/conftest.py).
 fast: install
@@ -51,7 +49,7 @@ lint: install
 	@ruff check .
 	@codespell
 	@zizmor --quiet --offline .github
-	@mypy
+	@pyrefly check --output-format min-text
 
 docs: install  ## the documentation site, into site/
 	@python docs/generate.py

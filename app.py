@@ -15,6 +15,7 @@ from stacks.components.common import acknowledge
 from stacks.components.network import run_in_network
 from stacks.components.reviewed_checks import ReviewedAwsSolutions, ReviewedNist
 from stacks.config import Settings, SettingsError, load_settings
+from stacks.delivery_stack import DeliveryStack
 from stacks.modeling_stack import ModelingStack
 from stacks.monitoring_stack import MonitoringStack
 from stacks.preparation_stack import PreparationStack
@@ -71,6 +72,8 @@ class PtmlopsApp(cdk.App):
             env=env,
         )
         self.analytics = AnalyticsStack(self, f"{prefix}-analytics", storage=self.storage.outputs, settings=settings, env=env)
+        if settings.delivery.repository:
+            DeliveryStack(self, f"{prefix}-delivery", settings=settings, env=env)
 
         if self.storage.outputs.network:
             run_in_network(self, self.storage.outputs.network)

@@ -187,7 +187,7 @@ class LocalAws:
                 self._run([sys.executable, "app.py"], "synthesis", extra=extra)
 
             assembly = find_or_synthesize(environment, synthesize)
-        on_progress("deploying six stacks (cdk deploy)")
+        on_progress("deploying the stacks (cdk deploy)")
         self.cdk(
             "deploy", "--all", "--app", str(assembly), "--require-approval", "never", "--concurrency", "4",
             "--method", "direct", "--progress", "events",

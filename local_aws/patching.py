@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 # The versions that the replacements were written for and tested with.
 WRITTEN_FOR = {"moto": "5.2.5", "pyspark": "3.5.6"}
+_WRAPPERS = (classmethod, staticmethod)
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -101,14 +102,14 @@ def _install(owner: Any, name: str, function: Callable[..., Any], signature: ins
 
     # A class stores static and class methods in wrappers. Without the wrapper, a call would pass the instance.
     stored = inspect.getattr_static(owner, name)
-    wrapper = type(stored) if isinstance(stored, classmethod | staticmethod) else None
+    wrapper: type[Any] | None = type(stored) if isinstance(stored, _WRAPPERS) else None
     setattr(owner, name, wrapper(call) if wrapper else call)
 
 
 def _callable(owner: Any, name: str) -> Callable[..., Any]:
     """Return the plain function behind `owner.name`."""
     stored = inspect.getattr_static(owner, name, None)
-    function = stored.__func__ if isinstance(stored, classmethod | staticmethod) else stored
+    function = stored.__func__ if isinstance(stored, _WRAPPERS) else stored
     if not callable(function):
         raise PatchError(f"{_title(owner, name)} does not exist. {_advice(owner)}")
     return function

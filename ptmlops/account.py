@@ -121,7 +121,7 @@ def _answered(title: str, check: Callable[[], Findings]) -> list[Finding]:
 
 def _refusal(error: ClientError) -> str:
     answer = error.response["Error"]
-    message = " ".join(str(answer.get("Message", "")).split())
+    message = " ".join(answer.get("Message", "").split())
     code = answer.get("Code")
     return f"{error.operation_name} answered {code}" + ("" if message.startswith("<") else f": {message}")  # a page of HTML
 
@@ -145,7 +145,7 @@ def _credentials(target: Target, settings: Settings) -> Findings:
 
 
 def _region(target: Target) -> Findings:
-    region = str(target.session.region_name)
+    region = target.session.region_name
     [found] = target.client("ec2").describe_regions(RegionNames=[region], AllRegions=True)["Regions"]
     if found["OptInStatus"] == "not-opted-in":
         yield Finding(

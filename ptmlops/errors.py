@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import typer
@@ -26,7 +26,7 @@ class OperatorError(Exception):
 
 
 @contextlib.contextmanager
-def report_errors(*, if_interrupted: str = NOTHING_IS_RUNNING) -> Iterator[None]:
+def report_errors(*, if_interrupted: str = NOTHING_IS_RUNNING) -> Generator[None]:
     """Turn errors that a person can act on into a message and an exit code. Decorates a command.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from ptmlops.errors import OperatorError
@@ -55,7 +55,7 @@ def check_output_folder(path: Path, subfolders: Sequence[str] = ()) -> None:
 
 
 @contextlib.contextmanager
-def writing(path: Path, *, make_folders: bool = True) -> Iterator[None]:
+def writing(path: Path, *, make_folders: bool = True) -> Generator[None]:
     """Create the folders above a file that is written inside. An error of the file system names the path and the remedy.
 
     Raises:

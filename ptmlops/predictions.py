@@ -75,7 +75,7 @@ def as_csv(table: Any) -> str:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, list | dict):
+    if isinstance(value, (list, dict)):
         return json.dumps(value, ensure_ascii=False, default=str)
     return "" if value is None else str(value)
 

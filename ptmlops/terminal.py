@@ -6,7 +6,7 @@ import contextlib
 import functools
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,7 @@ def bars(values: Sequence[float], width: int = 24) -> list[str]:
 
 
 @contextlib.contextmanager
-def progress(title: str) -> Iterator[Callable[[str], None]]:
+def progress(title: str) -> Generator[Callable[[str], None]]:
     """Show progress: a spinner on a terminal, one line per message elsewhere. Yields a function that shows a message."""
     started = time.monotonic()
     if not console().is_terminal:
@@ -62,13 +62,13 @@ def progress(title: str) -> Iterator[Callable[[str], None]]:
 
 
 @contextlib.contextmanager
-def no_progress(title: str) -> Iterator[Callable[[str], None]]:  # noqa: ARG001 - the signature of `progress`
+def no_progress(title: str) -> Generator[Callable[[str], None]]:  # noqa: ARG001 - the signature of `progress`
     """Show nothing."""
     yield lambda _: None
 
 
 @contextlib.contextmanager
-def step(title: str) -> Iterator[Callable[[str], None]]:
+def step(title: str) -> Generator[Callable[[str], None]]:
     """Show a step: its latest message while it runs (on a terminal), then one line with the last message and the duration."""
     from rich.markup import escape
 

@@ -26,4 +26,4 @@ class Code(str, Enum):  # enum.StrEnum needs Python 3.11
 
     def __str__(self) -> str:
         """Return the value, as a plain string has it."""
-        return str(self.value)
+        return self.value

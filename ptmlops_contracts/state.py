@@ -159,7 +159,7 @@ def champion_entry(
         network: their VpcConfig, or empty.
     """
     if package is None:
-        return Champion(**{**NO_CHAMPION, "model_data_url": request_uri})
+        return {**NO_CHAMPION, "model_data_url": request_uri}
     metadata = package.get("CustomerMetadataProperties", {})
     recorded = str(metadata.get("evaluation_uri", NONE))
     return Champion(

@@ -14,7 +14,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
@@ -267,6 +267,21 @@ class Costs(SettingsTable):
     )
 
 
+class Delivery(SettingsTable):
+    """Deployment by GitHub Actions. [Deploy from GitHub](../how-to/deploy-from-github.md) has the steps."""
+
+    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+/[A-Za-z0-9_.-]+$")] | None = Field(
+        default=None, description="GitHub repository whose workflows may deploy, as `OWNER/NAME`. Without it: none"
+    )
+    oidc_provider_arn: (
+        Annotated[str, Field(pattern=r"^arn:aws[\w-]*:iam::\d{12}:oidc-provider/token\.actions\.githubusercontent\.com$")]
+        | None
+    ) = Field(
+        default=None,
+        description="GitHub's OpenID Connect provider, if the account has it already: IAM allows one. Else it is created",
+    )
+
+
 class Settings(SettingsTable):
     """All settings of one environment."""
 
@@ -285,6 +300,7 @@ class Settings(SettingsTable):
     network: Network = Network()
     alarms: Alarms = Alarms()
     analytics: Analytics = Analytics()
+    delivery: Delivery = Delivery()
     tags: dict[str, Annotated[str, Field(max_length=256)]] = Field(
         default={"application": "ptmlops"}, description="Tags of every resource, beside `environment`"
     )
@@ -404,8 +420,10 @@ def _explain(error: ValidationError) -> str:
 
 
 def _table_at(location: tuple[int | str, ...]) -> type[BaseModel]:
-    table: Any = Settings
+    table: type[BaseModel] = Settings
     for part in location:
-        table = table.model_fields[str(part)].annotation
-        table = next((kind for kind in get_args(table) if isinstance(kind, type)), table)
-    return cast("type[BaseModel]", table)  # only tables can hold an unknown key
+        annotation: Any = table.model_fields[str(part)].annotation
+        table = next(
+            (kind for kind in get_args(annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)), annotation
+        )
+    return table  # only tables can hold an unknown key

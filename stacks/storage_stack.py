@@ -170,6 +170,7 @@ class StorageStack(EnvironmentStack):
         self.output("DropPolicyArn", drop_policy(self, raw=raw, key=self._key).managed_policy_arn)
         erase = erase_policy(self, raw=raw, prepared=prepared, models=models, output=output, ledger=ledger, key=self._key)
         self.output("ErasePolicyArn", erase.managed_policy_arn)
+        self.output("KeyArn", self._key.key_arn)
         self.output("RawBucketName", raw.bucket_name)
         self.output("PreparedBucketName", prepared.bucket_name)
         self.output("ModelsBucketName", models.bucket_name)

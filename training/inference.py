@@ -32,7 +32,7 @@ def input_fn(request_body: bytes | str, content_type: str | None) -> list[bytes]
     """Split a request into lines. Raises ValueError if the content is not JSON Lines."""
     if (content_type or "").partition(";")[0].strip().lower() not in CONTENT_TYPES:
         raise ValueError(f"content type {content_type!r} is not supported: send {CONTENT_TYPES[0]}, one complaint per line")
-    body = request_body.encode("utf-8", "surrogatepass") if isinstance(request_body, str) else bytes(request_body)
+    body = request_body.encode("utf-8", "surrogatepass") if isinstance(request_body, str) else request_body
     if not body:
         return []
     # Only \n ends a line; the last one may end without it.

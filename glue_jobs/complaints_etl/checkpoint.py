@@ -20,7 +20,7 @@ def checkpoint(rows: DataFrame, level: StorageLevel = StorageLevel.MEMORY_AND_DI
     cached = rows.persist(level)
     spark = rows.sparkSession
     try:
-        plan = cached._jdf.queryExecution().withCachedData()
+        plan = cached._jdf.queryExecution().withCachedData()  # type: ignore[union-attr]
         # An internal call of Spark. Without it plans are longer, with the same result.
         java = spark._jvm.org.apache.spark.sql.Dataset.ofRows(spark._jsparkSession, plan)  # type: ignore[union-attr]
     except (Py4JError, TypeError):

@@ -95,7 +95,7 @@ def _delete(spark: SparkSession, uri: str) -> None:
     """Delete a file or folder if it exists, through the file system that Spark writes with."""
     java = spark.sparkContext._jvm
     path = java.org.apache.hadoop.fs.Path(uri)  # type: ignore[union-attr]
-    path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).delete(path, True)
+    path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).delete(path, True)  # type: ignore[union-attr]
 
 
 def _iso(moment: float) -> str:

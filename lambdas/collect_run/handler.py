@@ -83,7 +83,8 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> Collected:
         return collected
     document = manifest(ledger, run_id)
     write_json(CLIENTS.s3, settings.prepared_bucket, PreparedKeys(run_id).manifest, document)
-    collected |= {"files": len(document["files"]), "bytes": sum(file["size"] for file in document["files"])}
+    collected["files"] = len(document["files"])
+    collected["bytes"] = sum(file["size"] for file in document["files"])
     LOGGER.info("run starts", files=collected["files"], bytes=collected["bytes"])
     emit(Metric.FILES_PER_RUN, collected["files"])
     return collected

@@ -62,4 +62,5 @@ def of_version(runs: Mapping[str, Mapping[str, Any]], redaction_version: int) ->
 
 def split_keys(client: S3Client, *, bucket: str, split: str, runs: Container[str]) -> list[str]:
     """Return the data files of one split that belong to these runs, sorted."""
-    return sorted(key for key in list_keys(client, bucket, labelled_folder(split)) if run_of_labelled_part(key) in runs)
+    keys = list_keys(client, bucket, labelled_folder(split))
+    return sorted(key for key in keys if (run := run_of_labelled_part(key)) is not None and run in runs)

@@ -76,7 +76,7 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
     succeeded = "state" in event
     arn = event["execution_arn"] if succeeded else event["detail"]["executionArn"]
     execution = CLIENTS.states.describe_execution(executionArn=arn)
-    latest = int(execution.get("redriveCount", 0))
+    latest = execution.get("redriveCount", 0)
     # Definitions of version 0.2.0 do not pass it, and a redriven execution keeps its definition.
     redrives = int((event if succeeded else event["detail"]).get("redrives" if succeeded else "redriveCount", latest))
     if latest > redrives:

@@ -93,12 +93,12 @@ class Arrivals(Ledger):
             False if another run was opened in the meantime, or if one of the files has joined a run.
         """
         chunk = _chunk(files)
-        run = RunItem(
+        run: RunItem = {
             **self._new_run(run_id, now=now),
-            chunks={chunk},
-            file_count=len(files),
-            file_bytes=sum(file.size for file in files),
-        )
+            "chunks": {chunk},
+            "file_count": len(files),
+            "file_bytes": sum(file.size for file in files),
+        }
         item = OpenItem(pk=OPEN_KEY, run_id=run_id)
         is_open = self.put(item, "run_id = :before", before=instead_of) if instead_of else self.put(item)
         return self.transact([self.put(run), is_open, *self._files(run_id, chunk, files, now=now)])
@@ -114,7 +114,12 @@ class Arrivals(Ledger):
             collecting=COLLECTING,
             by=by,
         )
-        successor = RunItem(**self._new_run(by, now=now), file_count=0, file_bytes=0, inherits=[run.run_id, *run.inherits])
+        successor: RunItem = {
+            **self._new_run(by, now=now),
+            "file_count": 0,
+            "file_bytes": 0,
+            "inherits": [run.run_id, *run.inherits],
+        }
         is_open = self.change(OPEN_KEY, "SET run_id = :by", "attribute_exists(pk)", by=by)
         return self.transact([ended, self.put(successor), is_open])
 

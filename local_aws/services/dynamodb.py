@@ -9,7 +9,7 @@ import copy
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,7 +66,7 @@ class DynamoDbService(Service):
                 return moto_write(self_)
 
     @contextmanager
-    def _holding(self, backend: Any, items: Sequence[dict[str, Any]]) -> Iterator[list[ItemKey]]:
+    def _holding(self, backend: Any, items: Sequence[dict[str, Any]]) -> Generator[list[ItemKey]]:
         """Hold the items of a transaction.
 
         Raises:

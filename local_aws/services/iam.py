@@ -90,6 +90,6 @@ def _body(body: Any) -> dict[str, Any]:
     """Return the parameters in a JSON body, and none for a body of another form."""
     try:
         parsed = json.loads(body or "{}")
-    except (ValueError, UnicodeDecodeError):
+    except ValueError:
         return {}
     return parsed if isinstance(parsed, dict) else {}

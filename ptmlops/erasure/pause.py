@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +23,7 @@ WAIT_SECONDS = 5
 
 
 @contextmanager
-def paused(target: Target, *, wait: bool, report: Callable[[str], None]) -> Iterator[Callable[[], None]]:
+def paused(target: Target, *, wait: bool, report: Callable[[str], None]) -> Generator[Callable[[], None]]:
     """Let runs wait. Yields a function that renews the pause, to be called often.
 
     Args:

@@ -136,7 +136,7 @@ class Plan:
             )
             for part in document["parts"]
         ]
-        return cls(**{**document, "parts": parts})
+        return cls(**{name: value for name, value in document.items() if name != "parts"}, parts=parts)
 
 
 def save(target: Target, plan: Plan) -> None:

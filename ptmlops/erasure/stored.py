@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -34,7 +34,7 @@ _FIRST_COLUMNS = ("complaint_id", "ptmlops_status", "source_file")
 
 
 @contextmanager
-def download(target: Target, version: Version) -> Iterator[Stored | None]:
+def download(target: Target, version: Version) -> Generator[Stored | None]:
     """Yield a version on this machine's disk, or None if it does not exist any more."""
     s3, bucket = target.client("s3"), target.outputs[version.bucket]
     try:

@@ -141,6 +141,7 @@ def read_file(path: Path, settings: Settings, *, named: Mapping[str, str] = NOTH
     }
     aliases = {ours: names for ours, names in aliases.items() if complaints.join_subject or ours != "subject"}
     labels = LabelMap.of(complaints.label_map, unknown_labels=complaints.unknown_labels, separator=complaints.label_separator)
+    tables: list[SourceFile] = []
     try:
         content = path.read_bytes()
         file = SourceFile(

@@ -6,7 +6,7 @@ import contextlib
 import json
 import logging
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -138,7 +138,7 @@ class _ReportingHandler(logging.Handler):
 
 
 @contextlib.contextmanager
-def _reporting_log(report_progress: Callable[[str], None]) -> Iterator[None]:
+def _reporting_log(report_progress: Callable[[str], None]) -> Generator[None]:
     """Report what the training code logs."""
     handler = _ReportingHandler(report_progress)
     logger = logging.getLogger("complaint_model")

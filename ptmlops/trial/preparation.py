@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,7 +51,7 @@ class Preparation:
 
 
 @contextlib.contextmanager
-def preparing(base: Path, files: Sequence[tuple[str, Path, Mapping[str, str]]], settings: Settings) -> Iterator[Preparation]:
+def preparing(base: Path, files: Sequence[tuple[str, Path, Mapping[str, str]]], settings: Settings) -> Generator[Preparation]:
     """Start Spark on the files, and kill it at the end of the context.
 
     Args:

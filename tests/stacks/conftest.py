@@ -98,13 +98,15 @@ def prod_templates() -> dict[str, Template]:
     return read_templates("prod", kept_assembly("prod"))
 
 
+REPOSITORY = "bank/ptmlops"
 PRINCIPAL = "arn:aws:quicksight:us-east-1:123456789012:group/default/customer-care"
 
 
 @pytest.fixture(scope="session")
 def shared_templates() -> dict[str, Template]:
-    """The stacks of prod where QuickSight has a principal."""
-    return read_templates("prod", kept_assembly("prod", analytics={"quicksight_principal": PRINCIPAL}))
+    """The stacks of prod with everything that is optional."""
+    optional = {"delivery": {"repository": REPOSITORY}, "analytics": {"quicksight_principal": PRINCIPAL}}
+    return read_templates("prod", kept_assembly("prod", **optional))
 
 
 @pytest.fixture(scope="session")

@@ -92,6 +92,7 @@ def synthesized_types() -> set[str]:
         "environment": {"disposable": True, "account": "123456789012"},
         "compute": {"numba": "off", "bundle_powertools": False},
         "analytics": {"quicksight_principal": "arn:aws:quicksight:us-east-1:123456789012:group/default/care"},
+        "delivery": {"repository": "bank/ptmlops"},
     }
     with tempfile.TemporaryDirectory() as folder:
         stacks = PtmlopsApp(chosen=Settings.model_validate(everything), outdir=folder).synth().stacks

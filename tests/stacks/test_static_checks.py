@@ -15,7 +15,7 @@ import pytest
 
 from stacks.components.supported import REGIONS, one_region_per_partition, partition
 from stacks.config import ENVIRONMENTS
-from tests.stacks.conftest import STACKS, kept_assembly, settings_of
+from tests.stacks.conftest import REPOSITORY, kept_assembly, settings_of
 
 if TYPE_CHECKING:
     from cloudformation_validate import CompositeEngine
@@ -39,6 +39,8 @@ def changes_for(environment: str, region: str) -> dict[str, dict[str, Any]]:
     """
     elsewhere = {"environment": {"region": region}, "compute": {"numba": "off"}}
     changes: dict[str, dict[str, Any]] = elsewhere if region != "us-east-1" else {}
+    if environment == "prod":
+        changes["delivery"] = {"repository": REPOSITORY}
     if environment == "prod" and REGIONS[region]:
         principal = f"arn:{partition(region)}:quicksight:us-east-1:123456789012:group/default/customer-care"
         changes["analytics"] = {"quicksight_principal": principal}
@@ -47,7 +49,7 @@ def changes_for(environment: str, region: str) -> dict[str, dict[str, Any]]:
 
 def templates_of(environment: str, region: str) -> list[Path]:
     folder = kept_assembly(environment, **changes_for(environment, region))
-    return [folder / f"ptmlops-{environment}-{stack}.template.json" for stack in STACKS]
+    return sorted(folder.glob(f"ptmlops-{environment}-*.template.json"))
 
 
 def cfn_lint(paths: Iterable[Path], region: str) -> list[str]:

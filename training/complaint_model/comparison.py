@@ -45,7 +45,7 @@ def compare_answers(
     drawn = random.multinomial(len(truth), count / len(truth), size=DRAWS).astype(float)
     interval = np.quantile(difference(drawn, np.zeros_like(drawn)), (0.025, 0.975))
     swapped = random.binomial(count, 0.5, size=(DRAWS, len(count))).astype(float)
-    shuffled = difference(count - swapped, swapped)
+    shuffled = difference(count.astype(float) - swapped, swapped)
     return {
         "macro_f1_difference": round(observed, 6),
         "interval": [round(float(interval[0]), 6), round(float(interval[1]), 6)],

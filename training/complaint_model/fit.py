@@ -7,7 +7,7 @@ weights and the softmax's slopes multiply into one table of weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -31,7 +31,7 @@ MAX_WEIGHTS = 100_000_000  # 400 MB; with very many labels, the rarest features 
 
 
 @contextmanager
-def _one_blas_thread() -> Iterator[None]:
+def _one_blas_thread() -> Generator[None]:
     """Limit BLAS to one thread, because the rounding of a sum depends on the number of threads.
 
     One thread is also faster: the matrices are long and thin, and folds are fitted in parallel (Banking77: 26 s of processor

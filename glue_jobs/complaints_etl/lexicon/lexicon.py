@@ -64,7 +64,7 @@ class Lexicon:
         """
         sections: dict[str, dict[str, Any]] = {}
         for language in LANGUAGES:
-            file = resources.files(__package__).joinpath(f"{language}.toml")
+            file = resources.files(__package__ or "").joinpath(f"{language}.toml")
             for name, section in tomllib.loads(file.read_text(encoding="utf-8")).items():
                 merged = sections.setdefault(name, {})
                 for key, value in section.items():
@@ -108,7 +108,8 @@ class Lexicon:
     @cached_property
     def named_day(self) -> str:
         """The alternation of the named days, longest first."""
-        return any_of(map(_accents_optional, sorted(self.sections["dates"]["days_ago"], key=len, reverse=True)))
+        names: list[str] = sorted(self.sections["dates"]["days_ago"], key=len, reverse=True)
+        return any_of(map(_accents_optional, names))
 
     def date_units(self) -> dict[str, str]:
         """Return the alternation of each unit of time: days, weeks, months, years."""

@@ -250,7 +250,5 @@ def _held_out_rows(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, float]]
 def serving_metrics(evaluation: Mapping[str, Any], version: str) -> Mapping[str, Any]:
     """Return the metrics of the model that scored the run: the champion's if it has this version, else the candidate's."""
     champion = evaluation.get("champion")
-    metrics: Mapping[str, Any] = (
-        champion if champion and str(champion.get("version")) == str(version) else evaluation["candidate"]
-    )
+    metrics: Mapping[str, Any] = champion if champion and str(champion.get("version")) == version else evaluation["candidate"]
     return metrics

@@ -62,7 +62,7 @@ def read_rows(name: str, blocks: Blocks, file_format: FileFormat) -> Iterator[Ro
         return iter([plain_text.read_row(texts)])
     if file_format.kind == "json":
         items = json_document.read_items(texts)
-        return json_lines.rows_of(((item.line, item.record, item.object) for item in items), file_format)
+        return json_lines.rows_of(((item.line, item.record, item.fields) for item in items), file_format)
     lines = lines_of(texts, file_format.newline)
     if file_format.kind == "jsonl":
         return json_lines.read_rows(lines, file_format)

@@ -28,7 +28,7 @@ class Item(NamedTuple):
     record: str
     value: object
 
-    def object(self) -> dict[str, object] | None:
+    def fields(self) -> dict[str, object] | None:
         """Return the value if it is an object, else None."""
         return self.value if isinstance(self.value, dict) else None
 

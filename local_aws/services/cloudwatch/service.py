@@ -130,7 +130,7 @@ class CloudWatchService(Service):
             moto_put(self_, namespace, stamped)
             with self._lock:
                 for datum in stamped:
-                    samples = self._samples[namespace, datum["MetricName"], dimensions_of(datum)]
+                    samples = self._samples[namespace, str(datum["MetricName"]), dimensions_of(datum)]
                     samples.extend(_samples(datum))
                     oldest = now - KEPT
                     samples[:] = [sample for sample in samples if sample.moment > oldest]

@@ -79,7 +79,7 @@ class S3FileSystem:
             return _folder_status("")
         _not_found(path)
 
-    def list(self, path: str) -> list[dict[str, Any]]:
+    def entries(self, path: str) -> list[dict[str, Any]]:
         """Return the FileStatus of each entry of a folder, or of the file itself."""
         if self._is_staged(path):
             here = self._staged(path)

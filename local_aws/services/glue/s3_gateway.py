@@ -65,9 +65,9 @@ class _Handler(BaseHTTPRequestHandler):
         if operation == "GETFILESTATUS":
             self._send(200, {"FileStatus": files.status(path)})
         elif operation == "LISTSTATUS":
-            self._send(200, {"FileStatuses": {"FileStatus": files.list(path)}})
+            self._send(200, {"FileStatuses": {"FileStatus": files.entries(path)}})
         elif operation == "LISTSTATUS_BATCH":
-            part = {"partialListing": {"FileStatuses": {"FileStatus": files.list(path)}}, "remainingEntries": 0}
+            part = {"partialListing": {"FileStatuses": {"FileStatus": files.entries(path)}}, "remainingEntries": 0}
             self._send(200, {"DirectoryListing": part})
         elif operation == "OPEN":
             length = int(query["length"]) if "length" in query else None

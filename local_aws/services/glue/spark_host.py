@@ -38,7 +38,7 @@ class SparkHost:
         self._context = self._spark.sparkContext
         self._context.setLogLevel("WARN")
         self._java = cast("Any", self._context._jvm)
-        self._scala: Any = self._context._jsc.sc()
+        self._scala: Any = self._context._jsc.sc()  # type: ignore[union-attr]
         self._connection: Any = None
         hadoop = self._scala.hadoopConfiguration()
         self._hadoop = self._java.org.apache.hadoop.conf.Configuration(hadoop)
@@ -54,7 +54,7 @@ class SparkHost:
         """
         sessions = self._java.org.apache.spark.sql.SparkSession
         sessions.clearActiveSession()
-        sessions.setDefaultSession(self._spark._jsparkSession.newSession())
+        sessions.setDefaultSession(self._spark._jsparkSession.newSession())  # type: ignore[union-attr]
         self._connection = self._java.org.apache.spark.api.python.Py4JServer(self._scala.conf())
         self._connection.start()
         return {"port": self._connection.getListeningPort(), "secret": self._connection.secret()}
@@ -82,10 +82,10 @@ class SparkHost:
         return {"left": {name: value for name, value in now.items() if self._clean_state and value != self._clean_state[name]}}
 
     def _drop_caches(self) -> None:
-        shared = self._spark._jsparkSession.sharedState()
+        shared = self._spark._jsparkSession.sharedState()  # type: ignore[union-attr]
         shared.cacheManager().clearCache()
         shared.globalTempViewManager().clear()
-        for persistent in self._context._jsc.getPersistentRDDs().values():
+        for persistent in self._context._jsc.getPersistentRDDs().values():  # type: ignore[union-attr]
             persistent.unpersist(True)
 
     def _stop_python_workers(self) -> None:
@@ -98,7 +98,7 @@ class SparkHost:
 
     def _state(self) -> dict[str, str]:
         """Describe what runs share and `restore` does not reset, each as text that can be compared."""
-        catalog = self._spark._jsparkSession.sharedState().externalCatalog()
+        catalog = self._spark._jsparkSession.sharedState().externalCatalog()  # type: ignore[union-attr]
         runtime = self._java.Runtime.getRuntime()
         properties = self._java.System.getProperties()
         return {

@@ -6,7 +6,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -60,7 +60,7 @@ class TransformJob(Job):
         self.end("Stopped" if self.stopping.is_set() else "Completed")
 
     @contextmanager
-    def _model_server(self, model: Any, container: Mapping[str, Any]) -> Iterator[str]:
+    def _model_server(self, model: Any, container: Mapping[str, Any]) -> Generator[str]:
         """Run the model server and give the URL of its invocations."""
         configured = {**container.get("Environment", {}), **self.record.get("Environment", {})}
         variables = {key: local_path(self, value) for key, value in configured.items()}

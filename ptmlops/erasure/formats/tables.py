@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -161,7 +161,7 @@ def _has_more(stored: Stored, name: str, inside: Mapping[str, Doomed]) -> bool:
 
 
 @contextmanager
-def _unpacked(path: Path, *, is_packed: bool) -> Iterator[IO[bytes]]:
+def _unpacked(path: Path, *, is_packed: bool) -> Generator[IO[bytes]]:
     with path.open("rb") as file:
         if not is_packed:
             yield file
@@ -171,7 +171,7 @@ def _unpacked(path: Path, *, is_packed: bool) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _packing(out: IO[bytes], *, is_packed: bool) -> Iterator[IO[bytes]]:
+def _packing(out: IO[bytes], *, is_packed: bool) -> Generator[IO[bytes]]:
     if not is_packed:
         yield out
         return

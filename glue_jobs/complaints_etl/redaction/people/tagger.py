@@ -179,6 +179,6 @@ class Tagger:
 @cache
 def tagger() -> Tagger:
     """Return the tagger of this package, also from inside an archive."""
-    file = resources.files(__package__).joinpath("model.npz")
+    file = resources.files(__package__ or "").joinpath("model.npz")
     with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
         return Tagger(dict(arrays))

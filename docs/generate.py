@@ -31,18 +31,21 @@ ROOT = DOCS.parent
 sys.path[:0] = [str(ROOT), str(DOCS)]
 
 import measurement_tables  # noqa: E402 - found through the path above
-from measurement_tables import table  # noqa: E402 - as above
+from measurement_tables import measurement, table  # noqa: E402 - as above
 
 from local_aws.conformance import KINDS, OPERATIONS, cases  # noqa: E402 - found through the path above
 from local_aws.validation import problems  # noqa: E402 - as above
 from ptmlops.erasure.places import BUCKETS, PLACES  # noqa: E402
 from ptmlops_contracts import report, review, run  # noqa: E402 - found through the path above
 from ptmlops_contracts.codes import Code  # noqa: E402
+from ptmlops_contracts.estimate import Workload, estimate  # noqa: E402
 from ptmlops_contracts.metrics import Metric  # noqa: E402
+from ptmlops_contracts.run import Part  # noqa: E402
 from stacks.components import endpoints, idle_costs, supported  # noqa: E402
 from stacks.components.catalog import PREDICTIONS, RUNS  # noqa: E402
-from stacks.components.prices import IDLE, RegionPrices, priced_regions  # noqa: E402
-from stacks.config import Settings  # noqa: E402
+from stacks.components.prices import ALTERNATIVES, IDLE, RegionPrices, priced_regions  # noqa: E402
+from stacks.components.run_prices import run_prices  # noqa: E402
+from stacks.config import Settings, load_settings  # noqa: E402
 
 PART = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -317,6 +320,47 @@ def prices() -> str:
     return table(("Region", "Hour of", "USD", "Recorded", "Source"), rows)
 
 
+def cost_curve() -> str:
+    """Render what a run costs by its number of complaints, here and with other services."""
+    prod = load_settings("prod")
+    prices, trials = run_prices(prod), prod.tuning.max_jobs
+    others = ALTERNATIVES["million_complaints"]
+    rows = []
+    for complaints in (10**exponent for exponent in range(2, 8)):
+        classify = Workload(rows=complaints, to_score=complaints, labelled=0, trials=0)
+        train = Workload(rows=complaints, to_score=0, labelled=complaints, trials=trials)
+        ours = [estimate(work, work.parts(), prices, {}).usd for work in (classify, train)]
+        theirs = [usd * complaints / 1e6 for usd in others.values()]
+        rows.append((f"{complaints:,}", *(f"{usd:,.2f}" if usd >= 0.005 else "under 0.01" for usd in (*ours, *theirs))))
+    headings = ("Complaints", "PTMLops classifies", f"PTMLops trains, {trials} trials", *others)
+    sources = (
+        f"PTMLops: settings of prod, prices of {prices['priced_region']} of {prices['recorded']}. Others: {ALTERNATIVES['source']}, "
+        f"{ALTERNATIVES['recorded']}, for complaints of {ALTERNATIVES['characters']} characters."
+    )
+    return f"{table(headings, rows)}\n\n{sources}"
+
+
+def run_times() -> str:
+    """Render the times that estimates assume without past runs, beside those that were measured on this project's machine."""
+    million = 1_000_000
+    of_model = measurement("model-speed-cfpb")["ours"]["PTMLops: words and pairs"]
+    [prepare] = [row for row in measurement("prepare")["runs"] if row["name"] == "prepare" and row["input_rows"] == million]
+    [training] = [point for point in measurement("model-speed-curve")["curve"]["points"] if point["rows"] == million]
+    measured = {
+        Part.PREPARE: prepare["cpu_seconds"] / 4,  # a data processing unit has four processors
+        Part.TRAINING: training["train_seconds"],
+        Part.SCORING: million / of_model["lines_per_second_in_batch_inference"],
+    }
+    rows = []
+    for part in Part:
+        start, all_rows = (Workload(rows=n, to_score=n, labelled=n, trials=1).assumed_seconds(part) for n in (0, million))
+        rows.append(
+            (part.value, f"{start:.0f}", f"{all_rows - start:.0f}", f"{measured[part]:.0f}" if part in measured else "")
+        )
+    sources = measurement_tables.source("prepare", "model-speed-curve", "model-speed-cfpb")
+    return f"{table(('Part', 'To start', 'Per million rows', 'Measured, per million rows'), rows)}\n\n{sources}"
+
+
 def endpoint_table() -> str:
     """Render the VPC endpoints and who calls them."""
     rows = [(f"`{name}`", "gateway, free", callers) for name, callers in endpoints.GATEWAY_ENDPOINTS.items()]
@@ -360,6 +404,8 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "instances": instances,
     "idle-costs": idle,
     "prices": prices,
+    "cost-curve": cost_curve,
+    "run-times": run_times,
     "endpoints": endpoint_table,
     "called-outside": called_outside,
     "endpoint-costs": endpoint_costs,

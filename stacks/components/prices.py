@@ -16,6 +16,8 @@ Use = Literal["training", "processing", "transform"]
 _PRICES: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
 # What costs without runs, in USD of us-east-1.
 IDLE: dict[str, Any] = _PRICES["idle"]
+# What services that classify text cost, in USD of us-east-1 per million complaints of `characters` characters.
+ALTERNATIVES: dict[str, Any] = _PRICES["alternatives"]
 
 
 @dataclass(frozen=True, kw_only=True)

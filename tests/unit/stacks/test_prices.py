@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ptmlops_contracts.estimate import Workload, estimate
 from stacks import price_list
 from stacks.components.prices import FILE, RegionPrices, priced_regions
 from stacks.components.run_prices import run_prices
@@ -141,3 +142,12 @@ def test_a_region_without_figures_uses_those_of_us_east_1_and_says_so() -> None:
     assert prices["instances"]["training"] == {"ml.m5.2xlarge": 0.46}
     assert prices["instances"]["evaluation"] == {"ml.m5.xlarge": 0.23}
     assert (prices["glue_dpu_hour"], prices["glue_dpus"], prices["recorded"]) == (0.44, 10, "2026-11-23")
+
+
+def test_a_hundred_complaints_cost_cents_and_a_million_less_than_a_dollar() -> None:
+    def usd(complaints: int) -> float:
+        work = Workload(rows=complaints, to_score=complaints, labelled=0, trials=0)
+        return estimate(work, work.parts(), run_prices(load_settings("prod")), {}).usd
+
+    assert 0 < usd(100) < 0.1
+    assert usd(100) < usd(1_000_000) < 1

@@ -21,7 +21,7 @@ FUNCTION_WHEELS_READY := build/wheels/.functions
 BROWSER_READY := tests/unit/publish/node/node_modules/.package-lock.json
 JUDGE_READY := tests/unit/local_aws/node/node_modules/.package-lock.json
 
-.PHONY: demo test check fast lint docs synth install lock nightly clean help
+.PHONY: demo test check fast lint docs synth install lock nightly sbom audit clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -113,6 +113,20 @@ $(ASSEMBLY_READY): $(READY) $(WHEELS_READY) $(GLUE_WHEELS_READY) $(FUNCTION_WHEE
 lock: $(READY)  ## pin every dependency again, with hashes and without addresses
 	@uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --universal \
 		--python-version 3.11 --all-extras --group dev pyproject.toml -o requirements.lock
+
+# What ships is what the wheels of `make install` were fetched by.
+sbom: install  ## what PTMLops consists of, as CycloneDX documents in build/sbom/
+	@mkdir -p build/sbom
+	@cat build/wheels/.glue.txt build/wheels/.functions.txt build/wheels/.ready.txt > build/sbom/shipped.txt
+	@cyclonedx-py requirements --output-file build/sbom/shipped.json build/sbom/shipped.txt 2> build/sbom/log
+	@cyclonedx-py environment --output-file build/sbom/environment.json $(VENV) 2>> build/sbom/log
+	@npm sbom --sbom-format cyclonedx --package-lock-only --prefix local_aws/node > build/sbom/cdk-cli.json 2>> build/sbom/log
+	@rm build/sbom/shipped.txt
+	@ls build/sbom/*.json
+
+audit: install  ## known vulnerabilities of every pinned package; needs the internet
+	@pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
+	@for folder in local_aws/node tests/unit/publish/node tests/unit/local_aws/node; do npm audit --prefix $$folder; done
 
 clean:  ## remove what was built
 	rm -rf $(VENV) local_aws/node/node_modules tests/unit/*/node/node_modules cdk.out .local_aws demo build

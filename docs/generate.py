@@ -18,6 +18,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import metadata, version
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
@@ -41,7 +42,7 @@ from ptmlops_contracts.codes import Code  # noqa: E402
 from ptmlops_contracts.estimate import Workload, estimate  # noqa: E402
 from ptmlops_contracts.metrics import Metric  # noqa: E402
 from ptmlops_contracts.run import Part  # noqa: E402
-from stacks.components import endpoints, idle_costs, supported  # noqa: E402
+from stacks.components import code_assets, endpoints, idle_costs, supported  # noqa: E402
 from stacks.components.catalog import PREDICTIONS, RUNS  # noqa: E402
 from stacks.components.prices import ALTERNATIVES, IDLE, RegionPrices, priced_regions  # noqa: E402
 from stacks.components.run_prices import run_prices  # noqa: E402
@@ -361,6 +362,20 @@ def run_times() -> str:
     return f"{table(('Part', 'To start', 'Per million rows', 'Measured, per million rows'), rows)}\n\n{sources}"
 
 
+def licences() -> str:
+    """Render the packages that travel to AWS with the code, with the licences that their metadata names."""
+    groups = {"Glue": code_assets.GLUE_MODULES, "Lambda": code_assets.POWERTOOLS, "SageMaker": ("llvmlite", "numba")}
+    rows = [(f"`{name}`", version(name), licence(name), where) for where, names in groups.items() for name in names]
+    return table(("Package", "Version", "Licence", "Travels to"), rows)
+
+
+def licence(package: str) -> str:
+    """Return the licence of an installed package: its SPDX expression, or what older metadata says."""
+    found = metadata(package)
+    old = [one.rpartition(" :: ")[2] for one in found.get_all("Classifier") or () if one.startswith("License ::")]
+    return found["License-Expression"] or ", ".join(old) or found["License"]
+
+
 def endpoint_table() -> str:
     """Render the VPC endpoints and who calls them."""
     rows = [(f"`{name}`", "gateway, free", callers) for name, callers in endpoints.GATEWAY_ENDPOINTS.items()]
@@ -404,6 +419,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "instances": instances,
     "idle-costs": idle,
     "prices": prices,
+    "licences": licences,
     "cost-curve": cost_curve,
     "run-times": run_times,
     "endpoints": endpoint_table,

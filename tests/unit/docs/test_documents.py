@@ -139,3 +139,13 @@ def test_every_decision_is_in_the_list_of_decisions() -> None:
     text = (DOCS / "decisions" / "index.md").read_text(encoding="utf-8")
     pages = {path.name for path in (DOCS / "decisions").glob("0*.md")}
     assert {name for name in pages if f"({name})" not in text} == set()
+
+
+def test_every_control_names_a_test_that_exists() -> None:
+    page = (DOCS / "explanation" / "security.md").read_text(encoding="utf-8")
+    controls = [row for row in page.splitlines() if re.match(r"\| [STRIDE]: ", row)]
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert all("`test_" in row.rsplit("|", 2)[1] for row in controls)
+    defined = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(controls) >= 25
+    assert sorted(name for name in named if f"def {name}(" not in defined) == []

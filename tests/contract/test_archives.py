@@ -61,6 +61,7 @@ def archives(assembly: Assembly, tmp_path_factory: pytest.TempPathFactory) -> di
     return {"lambdas": base / "lambdas", "glue": assembly.asset(library), "training": base / "training"}
 
 
+@pytest.mark.slow
 def test_the_glue_archive_has_the_data_files_of_its_packages(archives: dict[str, Path]) -> None:
     package = ROOT / "glue_jobs" / "complaints_etl"
     data = {
@@ -191,6 +192,7 @@ def test_a_name_of_a_newer_standard_library_is_seen() -> None:
     assert needed({"new.py": "from datetime import UTC\n"}) == 11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("unit", "oldest"), [("lambdas", "3.12"), ("glue", "3.11"), ("training", "3.11")])
 def test_no_archive_needs_a_newer_python_than_its_runtime(archives: dict[str, Path], unit: str, oldest: str) -> None:
     assert needed(sources(archives[unit])) <= minor(oldest)

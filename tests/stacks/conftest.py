@@ -83,8 +83,17 @@ def kept_assembly(environment: str, /, **changes: dict[str, Any]) -> Path:
     def write(folder: Path) -> None:
         synthesize(environment, folder, **changes)
 
+    if environment == "local" and not changes:
+        return find_or_synthesize("local", write)  # the assembly that `make install` has made
     name = hashlib.sha256(json.dumps(changes, sort_keys=True).encode()).hexdigest()[:8]
     return find_or_synthesize(f"{environment}-{name}", write, kept=ROOT / "build" / "assembly-of-tests")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests of templates with everything optional as slow: their synthesis takes longer than all of them."""
+    for item in items:
+        if {"shared_templates", "every_kind"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -120,6 +120,7 @@ def _methods(folder: str) -> set[str]:
     return names
 
 
+@pytest.mark.slow
 def test_what_local_aws_accepts_and_aws_refuses(sandbox: Sandbox) -> None:
     """The leniencies that docs/explanation/local-aws.md lists. One that is gone fails here, and leaves the list."""
     bucket = sandbox.bucket()

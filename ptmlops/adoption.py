@@ -28,7 +28,8 @@ KEPT_DAYS = 90
 NEW_AGAIN = {
     "AWS::SNS::Topic": "subscribe other systems again",
     "AWS::SNS::Subscription": "each person confirms the mail from AWS again",
-    "AWS::IAM::ManagedPolicy": "attach it again to the people and systems that upload (DropPolicyArn) or erase (ErasePolicyArn)",
+    "AWS::IAM::ManagedPolicy": "attach it again to the people and systems that upload (DropPolicyArn), erase "
+    "(ErasePolicyArn) or promote (PromotePolicyArn)",
     "AWS::KMS::Alias": "an alias that was created by hand still points to the key",
 }
 

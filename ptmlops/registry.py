@@ -1,14 +1,25 @@
-"""The model versions of a deployment: which one serves, and how to let another one serve."""
+"""The model versions of a deployment: which one serves, where each comes from, who decided on it, and which runs it answered."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
+from ptmlops import runs
 from ptmlops.errors import OperatorError
-from ptmlops.options import command_for
 from ptmlops.target import Target
+from ptmlops_contracts.keys import ModelKeys, OutputKeys, decisions_folder
+from ptmlops_contracts.registry import CANARY, DECIDED_AT, DECIDED_BY, DECIDED_REASON, GATE, OVERRIDE
 
 SHOWN = 20  # versions that a command lists if it is not asked for more
+RUNS = 200  # runs that are searched for answers of a version, if the command is not asked for more
+# Fields of CustomerMetadataProperties that `versions` returns.
+METADATA = (
+    "macro_f1", "accuracy", "expected_calibration_error", "run_id", "decision", "reason", "evaluation_uri", "champion_version",
+    "training_rows", "data_fingerprint", "training_code_version", "holdout_rows", "holdout_fingerprint", "code_version",
+    "hyperparameters", "training_job", DECIDED_BY, DECIDED_AT, DECIDED_REASON, OVERRIDE, CANARY,
+)  # fmt: skip
 
 
 def statuses(target: Target) -> list[dict[str, Any]]:
@@ -31,28 +42,8 @@ def statuses(target: Target) -> list[dict[str, Any]]:
     return models
 
 
-def versions(target: Target, *, limit: int | None = None) -> list[dict[str, Any]]:
-    """Return what is known of model versions, newest first: the newest `limit`, and the one that serves.
-
-    Each costs a request, so callers ask for as many as they show.
-    """
-    chosen = [model for place, model in enumerate(statuses(target)) if model["serves"] or limit is None or place < limit]
-    return [{**model, **_metadata(target, model["arn"])} for model in chosen]
-
-
-def serving_version(target: Target) -> dict[str, Any] | None:
-    """Return the version that serves, or None."""
-    return next((model for model in versions(target, limit=0) if model["serves"]), None)
-
-
-def _metadata(target: Target, arn: str) -> dict[str, str]:
-    package = target.client("sagemaker").describe_model_package(ModelPackageName=arn)
-    metadata = package.get("CustomerMetadataProperties", {})
-    return {name: metadata.get(name, "") for name in ("macro_f1", "run_id", "reason", "evaluation_uri")}
-
-
-def promote(target: Target, version: int) -> list[int]:
-    """Approve a version and reject the newer approved ones. Returns the rejected versions.
+def find(target: Target, version: int) -> dict[str, Any]:
+    """Return number, ARN and approval status of a version.
 
     Raises:
         OperatorError: the version does not exist.
@@ -65,29 +56,67 @@ def promote(target: Target, version: int) -> list[int]:
             f"model version {version} does not exist"
             + (f"; the versions are {known}" if known else ": no model has been trained yet, upload a labelled file first")
         )
-    newer = [model for model in models if model["version"] > version and model["status"] == "Approved"]
-    for model in newer:
-        _set_status(target, model["arn"], "Rejected")
-    _set_status(target, chosen["arn"], "Approved")
-    return [model["version"] for model in newer]
+    return chosen
 
 
-def rollback(target: Target) -> tuple[int, int | None]:
-    """Reject the serving version. Returns its version and the one that serves now, if any.
+def versions(target: Target, *, limit: int | None = None) -> list[dict[str, Any]]:
+    """Return what is known of model versions, newest first: the newest `limit`, and the one that serves.
+
+    Each costs a request, so callers ask for as many as they show.
+    """
+    chosen = [model for place, model in enumerate(statuses(target)) if model["serves"] or limit is None or place < limit]
+    return [{**model, **_metadata(describe(target, model["arn"]))} for model in chosen]
+
+
+def serving_version(target: Target) -> dict[str, Any] | None:
+    """Return the version that serves, or None."""
+    return next((model for model in versions(target, limit=0) if model["serves"]), None)
+
+
+def describe(target: Target, arn: str) -> dict[str, Any]:
+    """Describe one version: its containers, its approval status, its metadata and its model card."""
+    return dict(target.client("sagemaker").describe_model_package(ModelPackageName=arn))
+
+
+def lineage(target: Target, version: int, *, run_limit: int = RUNS) -> dict[str, Any]:
+    """Return where a version comes from, every decision on it, and which runs it answered.
+
+    Args:
+        target: the deployment.
+        version: a model version.
+        run_limit: so many of the newest runs are searched for its answers.
 
     Raises:
-        OperatorError: no version serves.
+        OperatorError: the version does not exist.
     """
-    models = statuses(target)
-    serving = next((model for model in models if model["serves"]), None)
-    if serving is None:
-        raise OperatorError(
-            f"no model version serves, so there is nothing to roll back: see `{command_for(target, 'models')}`"
-        )
-    _set_status(target, serving["arn"], "Rejected")
-    following = next((m["version"] for m in models if m["status"] == "Approved" and m is not serving), None)
-    return serving["version"], following
+    model = find(target, version)
+    package = describe(target, model["arn"])
+    known = {**model, **_metadata(package), "registered_at": package["CreationTime"].isoformat()}
+    bucket, run_id = target.outputs["ModelsBucketName"], known["run_id"]
+    gate = (runs.read_json(target, bucket, ModelKeys(run_id).promotion) if run_id else None) or {}
+    people = [runs.read_json(target, bucket, key) for key in sorted(runs.keys(target, bucket, decisions_folder(version)))]
+    # A group that was deleted and made again counts from 1 again.
+    decisions = [one for one in people if one and datetime.fromisoformat(one["at"]) >= package["CreationTime"]]
+    return {**known, "gate": gate.get("reasons", []), "decisions": decisions, **_answered(target, version, run_limit)}
 
 
-def _set_status(target: Target, arn: str, status: str) -> None:
-    target.client("sagemaker").update_model_package(ModelPackageArn=arn, ModelApprovalStatus=status)
+def _answered(target: Target, version: int, limit: int) -> dict[str, Any]:
+    """Return the runs that a version answered, newest first. A failed run that was redriven may be older than the version."""
+    bucket, published = target.outputs["OutputBucketName"], runs.published_runs(target)
+    searched = published[:limit]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        target.client("s3")  # clients can be used in several threads, and be made in one
+        markers = pool.map(lambda run_id: runs.read_json(target, bucket, OutputKeys(run_id).marker), searched)
+        answered = [
+            {"run_id": run_id, "complaints": marker["scored"]}
+            for run_id, marker in zip(searched, markers, strict=True)
+            if marker and marker["scored"] and marker.get("model_version") == str(version)
+        ]
+    return {"answered": answered, "runs_searched": len(searched), "runs_not_searched": len(published) - len(searched)}
+
+
+def _metadata(package: dict[str, Any]) -> dict[str, str]:
+    """Return a version's metadata. The gate decides on a version until a person does."""
+    metadata = package.get("CustomerMetadataProperties", {})
+    found = {name: metadata.get(name, "") for name in METADATA}
+    return {**found, DECIDED_BY: found[DECIDED_BY] or (GATE if found["decision"] else "")}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,12 +21,11 @@ from ptmlops.errors import OperatorError
 from ptmlops.options import command_for
 from ptmlops.source_roots import add_source_roots_to_path
 from ptmlops.target import Target
+from ptmlops.transform_jobs import run_job
 from ptmlops_contracts.keys import PreparedKeys, s3_uri
 from ptmlops_contracts.run import RunStatus
 from ptmlops_contracts.run_ids import make_run_id
 from ptmlops_contracts.state import StateDocument
-
-POLL_SECONDS = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,15 +134,7 @@ def _transform_again(target: Target, job: str, *, name: str, output: str) -> Non
         "TransformOutput": {**described["TransformOutput"], "S3OutputPath": output},
         "Tags": sagemaker.list_tags(ResourceArn=described["TransformJobArn"])["Tags"],
     }
-    sagemaker.create_transform_job(**request)
-    while (ended := sagemaker.describe_transform_job(TransformJobName=name))["TransformJobStatus"] in (
-        "InProgress",
-        "Stopping",
-    ):
-        time.sleep(POLL_SECONDS)
-    if ended["TransformJobStatus"] != "Completed":
-        reason = ended.get("FailureReason", ended["TransformJobStatus"])
-        raise OperatorError(f"transform job {name} did not complete: {reason}. Repair the cause, and use the command again")
+    run_job(target, request)
 
 
 def _compare(target: Target, bucket: str, old: str, new: str) -> tuple[int, int]:

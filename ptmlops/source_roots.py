@@ -1,4 +1,4 @@
-"""The folders of the checkout that hold the jobs' code, which the command line reuses."""
+"""The folders of the checkout that hold the units' code, which the command line reuses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def add_source_roots_to_path() -> None:
-    """Append glue_jobs/ and training/ to the import path, so that their packages import here as they do in the jobs."""
-    for name in ("glue_jobs", "training"):
+    """Append the source roots to the import path, so that their packages import here as they do in the units."""
+    for name in ("glue_jobs", "training", "lambdas"):
         if str(ROOT / name) not in sys.path:
             sys.path.append(str(ROOT / name))

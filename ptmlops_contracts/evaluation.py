@@ -6,6 +6,7 @@ promotes. Intervals are 95%, by bootstrap over rows.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from typing import Any, Optional, TypedDict
@@ -170,6 +171,16 @@ class Evaluation(TypedDict):
     notes: list[str]
 
 
+class HeldOutAnswer(TypedDict):
+    """A line of answers.jsonl: the candidate's answer to a held-out row, which `complaint_id` and `text_digest` name."""
+
+    complaint_id: str
+    text_digest: str
+    label: str
+    answer: str
+    confidence: float
+
+
 class RefusedEvaluation(TypedDict):
     """evaluation.json if nothing was measured, because the code of trials, candidate and evaluation do not fit together."""
 
@@ -189,6 +200,11 @@ def headline(measured: Mapping[str, Any], held_out_rows: int) -> tuple[Mapping[s
     """
     cross_fitted = measured.get("cross_fitted")
     return (cross_fitted, True) if cross_fitted and held_out_rows < MIN_HEADLINE_ROWS else (measured, False)
+
+
+def text_digest(text: str) -> str:
+    """Return what identifies a labelled row's text. As in training, a text is the same in capitals."""
+    return hashlib.sha256(text.lower().encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def length_bucket(words: int) -> str:

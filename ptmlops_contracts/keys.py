@@ -25,6 +25,7 @@ UNFINISHED_ERASURES, ERASURE_RECORDS, ERASURE_KEY = f"{ERASURES}unfinished/", f"
 RARE, INDEX = "rare", "index"
 # Models bucket:
 TRAINING, CHECKPOINTS, EVALUATIONS, CODE = "training/", "checkpoints/", "evaluations/", "code/"
+DECISIONS = "decisions/"  # what people decided about versions of the model (`decision_key`)
 # Output bucket (RUNS, too):
 PREDICTIONS, EXPORTS, REVIEW, REJECTED = "predictions/", "exports/", "review/", "rejected/"
 RUN_HISTORY, QUERY_RESULTS = "run_history/", "athena/"
@@ -35,6 +36,7 @@ PUBLISHED_FOLDERS = (PREDICTIONS, EXPORTS, REVIEW, REJECTED, RUNS)
 TRAINING_CODE_FILE = "sourcedir.tar.gz"
 TRAINING_CODE = f"{CODE}training/{TRAINING_CODE_FILE}"
 EVALUATION_FILE = "evaluation.json"
+ANSWERS_FILE = "answers.jsonl"
 LABELS_TO_CHECK_FILE = "labels_to_check.jsonl"
 RUN_DATE = "run_date"  # the column that the catalog's tables are partitioned by
 _RUN = "run_id="
@@ -116,6 +118,7 @@ class ModelKeys:
         training: folder of the run's training jobs.
         checkpoints: folder that jobs on spot capacity continue from.
         evaluation: folder of Evaluate's output: `evaluation_document` (`evaluation.Evaluation`) and plots.
+        answers: answers.jsonl, the candidate's answer to each held-out row (`evaluation.HeldOutAnswer`). Absent before 0.3.0.
         promotion: promotion.json, the gate's decision and every number behind it.
     """
 
@@ -124,11 +127,22 @@ class ModelKeys:
         self.checkpoints = f"{CHECKPOINTS}{run_id}/"
         self.evaluation = f"{EVALUATIONS}{run_id}/"
         self.evaluation_document = f"{self.evaluation}{EVALUATION_FILE}"
+        self.answers = f"{self.evaluation}{ANSWERS_FILE}"
         self.promotion = f"{self.evaluation}promotion.json"
 
     def artifact(self, training_job: str) -> str:
         """Return the key of the model that a training job of the run made."""
         return f"{self.training}{training_job}/output/model.tar.gz"
+
+
+def decisions_folder(version: int) -> str:
+    """Return the folder of the decisions of people about a version of the model, in the models bucket."""
+    return f"{DECISIONS}v{version}/"
+
+
+def decision_key(version: int, at: str) -> str:
+    """Return the key of a decision that was made at a time (ISO 8601)."""
+    return f"{decisions_folder(version)}{at}.json"
 
 
 class OutputKeys:

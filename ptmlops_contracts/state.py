@@ -15,6 +15,8 @@ NONE = "none"
 CHAMPION_CHANGED = "ChampionChanged"
 # `promotion.decision` if a deployment changed the code between the trials, or between training and evaluation: the run trains again.
 CODE_CHANGED = "CodeChanged"
+# The stack output with role and network of SageMaker Models, as JSON: `{"role_arn", "network"}` of `model_name`.
+MODEL_SERVING = "ModelServing"
 # `plan.attempt` for the first training of a run and for each further one. The names of training and evaluation jobs contain it, because
 # SageMaker accepts a name once. None of the letters occurs in a run's id.
 ATTEMPTS = "-rstuvwxyz"

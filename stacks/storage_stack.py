@@ -30,6 +30,7 @@ from stacks.components.common import EnvironmentStack, acknowledge
 from stacks.components.erasing import erase_policy
 from stacks.components.job_roles import create_job_role
 from stacks.components.network import UnitNetwork
+from stacks.components.promoting import promote_policy
 from stacks.components.uploads import admit_uploaders, drop_policy
 from stacks.config import Settings
 
@@ -171,6 +172,8 @@ class StorageStack(EnvironmentStack):
         erase = erase_policy(self, raw=raw, prepared=prepared, models=models, output=output, ledger=ledger, key=self._key)
         self.output("ErasePolicyArn", erase.managed_policy_arn)
         self.output("KeyArn", self._key.key_arn)
+        promote = promote_policy(self, prepared=prepared, models=models, output=output, model_role=model_role, key=self._key)
+        self.output("PromotePolicyArn", promote.managed_policy_arn)
         self.output("RawBucketName", raw.bucket_name)
         self.output("PreparedBucketName", prepared.bucket_name)
         self.output("ModelsBucketName", models.bucket_name)

@@ -21,9 +21,9 @@ from complaint_model.notes import notes_of
 from complaint_model.records import DataError, Labelled, columns_of, read_labelled
 from complaint_model.scoring import score
 
-from ptmlops_contracts.evaluation import EVALUATION_VERSION, RefusedEvaluation
+from ptmlops_contracts.evaluation import EVALUATION_VERSION, HeldOutAnswer, RefusedEvaluation
 from ptmlops_contracts.job_log import log_json
-from ptmlops_contracts.keys import EVALUATION_FILE, LABELS_TO_CHECK_FILE
+from ptmlops_contracts.keys import ANSWERS_FILE, EVALUATION_FILE, LABELS_TO_CHECK_FILE
 from ptmlops_contracts.state import NONE
 
 log = logging.getLogger("evaluate")
@@ -32,8 +32,13 @@ SOURCE = Path(__file__).resolve().parent
 BASE = SOURCE.parent
 
 
-def evaluate(base: Path) -> dict[str, Any]:
-    """Evaluate the models below base/input, and return evaluation.json's content. Raises ArtifactError or DataError."""
+def evaluate(base: Path) -> tuple[dict[str, Any], list[HeldOutAnswer]]:
+    """Evaluate the models below base/input, and return the contents of evaluation.json and answers.jsonl.
+
+    Raises:
+        ArtifactError: The candidate is damaged or missing.
+        DataError: The rows or the request are.
+    """
     inputs = base / "input"
     request = _request(inputs / "request")
     target, seed = request["target_precision"], request["seed"]
@@ -82,7 +87,7 @@ def evaluate(base: Path) -> dict[str, Any]:
         result["champion"] = {"version": version, "error": error}
     known = champion.model.labels if champion else ()
     result["notes"] = notes_of(result, candidate.model.labels, known, candidate.model.threshold)
-    return result
+    return result, evaluation.answer_lines(answers, rows, labels)
 
 
 def find_labels_to_check(base: Path) -> list[dict[str, Any]]:
@@ -176,8 +181,9 @@ def main() -> int:
             _write_document(RefusedEvaluation(schema_version=EVALUATION_VERSION, run_id=run_id, refused=refused))
             log.info("not evaluated: %s", refused)
             return 0
-        result, to_check = evaluate(BASE), find_labels_to_check(BASE)
-        _write_labels_to_check(to_check)
+        (result, answers), to_check = evaluate(BASE), find_labels_to_check(BASE)
+        _write_lines(BASE / "labels_to_check" / LABELS_TO_CHECK_FILE, to_check)
+        _write_lines(BASE / "output" / ANSWERS_FILE, answers)
         _write(result, BASE / "output")
     except (ArtifactError, DataError) as error:
         reason = str(error)
@@ -209,12 +215,10 @@ def _write_document(document: Mapping[str, Any]) -> None:
     )
 
 
-def _write_labels_to_check(rows: list[dict[str, Any]]) -> None:
-    """Write labels_to_check.jsonl to a folder that is an output of its own. An empty file replaces that of an earlier attempt."""
-    folder = BASE / "labels_to_check"
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = "".join(f"{json.dumps(row)}\n" for row in rows)
-    (folder / LABELS_TO_CHECK_FILE).write_text(lines, encoding="utf-8")
+def _write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write JSON Lines. An empty file replaces that of an earlier attempt."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
 
 
 def _write(result: dict[str, Any], output: Path) -> None:

@@ -72,7 +72,7 @@ def decide(counts: RunCounts, *, run_id: str, min_labelled_rows: int, min_new_ro
     if score and not train and not counts.has_champion:
         missing = min_labelled_rows - total
         if counts.pending:
-            remedy = f"Approve version {counts.pending[-1]} (`ptmlops promote {counts.pending[-1]}`)"
+            remedy = f"Approve version {counts.pending[-1]} (`ptmlops promote {counts.pending[-1]} --reason TEXT`)"
         elif missing > 0:
             remedy = (
                 f"Upload a file with at least {missing} more labelled complaints into s3://{raw_bucket}/; "

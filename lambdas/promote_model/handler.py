@@ -41,6 +41,7 @@ from common.served_model import ensure_model
 from common.settings import read_settings
 
 from promote_model.gate import judge
+from promote_model.model_card import model_card
 from promote_model.registry import (
     Package,
     champion_of,
@@ -52,6 +53,7 @@ from promote_model.registry import (
 )
 from ptmlops_contracts.keys import ModelKeys, PreparedKeys, s3_uri
 from ptmlops_contracts.metrics import Metric
+from ptmlops_contracts.registry import DECIDED_BY, GATE
 from ptmlops_contracts.state import (
     ATTEMPTS,
     CHAMPION_CHANGED,
@@ -161,7 +163,7 @@ def _promote(state: StateDocument, settings: Settings, *, redrives: int) -> Plan
 def _no_champion_message(run_id: str, plan: Plan, promotion: PromotionResult) -> str:
     version, status = promotion["candidate_version"], promotion["decision"]
     advice = (
-        f"Approve it with `ptmlops promote {version}`"
+        f"Approve it with `ptmlops promote {version} --reason TEXT`"
         if status == PENDING
         else "Upload more labelled complaints, and wait until a model serves"
     )
@@ -200,12 +202,24 @@ def _register(state: StateDocument, settings: Settings, evaluation: Mapping[str,
         **lineage,
     }
     write_json(CLIENTS.s3, settings.models_bucket, keys.promotion, decision, indent=1)
-    reason = "; ".join(verdict.reasons)
+    reason, artifact = "; ".join(verdict.reasons), job["ModelArtifacts"]["S3ModelArtifacts"]
+    card = model_card(
+        evaluation,
+        status=verdict.status,
+        reasons=verdict.reasons,
+        lineage={"run_id": run_id, **lineage},
+        hyperparameters=hyperparameters,
+        objective=training["objective"],
+        datasets=list(plan["manifests"].values()),
+        training_job_arn=job["TrainingJobArn"],
+        image=settings.inference_image,
+        artifact=artifact,
+    )
     package = register(
         CLIENTS.sagemaker,
         group=settings.model_package_group,
         image=settings.inference_image,
-        model_data_url=job["ModelArtifacts"]["S3ModelArtifacts"],
+        model_data_url=artifact,
         status=verdict.status,
         description=f"{description_of(run_id)} {reason}",
         metadata={
@@ -215,16 +229,18 @@ def _register(state: StateDocument, settings: Settings, evaluation: Mapping[str,
             "hyperparameters": " ".join(f"{key}={value}" for key, value in hyperparameters.items()),
             "decision": verdict.status,
             "reason": reason,
+            DECIDED_BY: GATE,
         },
         metrics_uri=s3_uri(settings.models_bucket, keys.evaluation_document),
         instance=cast("TransformInstanceTypeType", settings.scoring_instance),
+        card=card,
     )
     if verdict.status == PENDING:
         version = package["ModelPackageVersion"]
         CLIENTS.sns.publish(
             TopicArn=settings.notification_topic_arn,
             Subject=f"PTMLops: model version {version} waits for approval",
-            Message=f"Run {run_id} trained version {version}: {reason}.\nApprove it with `ptmlops promote {version}`.",
+            Message=f"Run {run_id} trained version {version}: {reason}.\nApprove it with `ptmlops promote {version} --reason TEXT`.",
         )
     return package
 

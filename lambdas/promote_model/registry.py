@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from common.model_registry import APPROVED, REJECTED, describe_package, list_packages
 
+from ptmlops_contracts.registry import description_value, metadata_value
 from ptmlops_contracts.state import CHAMPION_CHANGED, NONE
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker.literals import ModelApprovalStatusType, TransformInstanceTypeType
+    from mypy_boto3_sagemaker.type_defs import ModelPackageModelCardTypeDef
     from mypy_boto3_sagemaker.type_defs import ModelPackageSummaryTypeDef as Summary
-
-# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html: a description has at most 1,024
-# characters, none of them a control character. A value of CustomerMetadataProperties has 1 to 256 characters: letters, digits,
-# spaces and this punctuation. (botocore's model has the same limits, and local AWS checks requests against it.)
-DESCRIPTION_CHARACTERS, METADATA_CHARACTERS, METADATA_PUNCTUATION = 1024, 256, "_.:/=+-@"
 
 Package = dict[str, Any]  # the answer of DescribeModelPackage
 
@@ -89,21 +85,6 @@ def take_back(client: SageMakerClient, package: Package, winner: Package) -> Non
     )
 
 
-def metadata_value(text: str) -> str:
-    """Return a value that CustomerMetadataProperties accepts: other characters become spaces, and an empty text "none"."""
-    kept = (
-        character if unicodedata.category(character)[0] in "LZN" or character in METADATA_PUNCTUATION else " "
-        for character in unicodedata.normalize("NFC", text)
-    )
-    return " ".join("".join(kept).split())[:METADATA_CHARACTERS].strip() or "none"
-
-
-def description_value(text: str) -> str:
-    """Return a value that ModelPackageDescription accepts: control characters become spaces."""
-    kept = (" " if unicodedata.category(character)[0] == "C" else character for character in text)
-    return "".join(kept)[:DESCRIPTION_CHARACTERS]
-
-
 def register(
     client: SageMakerClient,
     *,
@@ -115,6 +96,7 @@ def register(
     metadata: Mapping[str, str],
     metrics_uri: str,
     instance: TransformInstanceTypeType,
+    card: ModelPackageModelCardTypeDef,
 ) -> Package:
     """Create a package and describe it."""
     created = client.create_model_package(
@@ -140,5 +122,6 @@ def register(
         },
         ModelMetrics={"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": metrics_uri}}},
         CustomerMetadataProperties={name: metadata_value(value) for name, value in metadata.items()},
+        ModelCard=card,
     )
     return describe_package(client, created["ModelPackageArn"])

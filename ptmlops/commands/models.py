@@ -1,90 +1,143 @@
-"""Model versions: `models`, `promote`, `rollback`."""
+"""Model versions: `models`, `compare`, `promote`, `rollback`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ptmlops.errors import report_errors
 from ptmlops.options import CommonOptions, command_for
-from ptmlops.terminal import console, print_command, print_json
+from ptmlops.terminal import console, no_progress, print_command, print_json, progress
+
+if TYPE_CHECKING:
+    from ptmlops.promotion import Decision
+
+Version = Annotated[int, typer.Argument(metavar="VERSION", help="A version that `ptmlops models` lists.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept with the version.")]
 
 
 @report_errors()
 def models(
     options: CommonOptions,
+    version: Annotated[
+        int | None,
+        typer.Argument(metavar="VERSION", help="Show where this version comes from and what it did.", show_default=False),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="So many of the newest versions, and the one that serves.")] = 20,
+    runs: Annotated[int, typer.Option(min=0, help="Search so many of the newest runs for a version's answers.")] = 200,
 ) -> None:
-    """List model versions; the newest approved one serves.
+    """List model versions, or show one: its data, code, metrics, decisions and runs.
+
+    The newest approved version serves.
 
     Examples:
         ptmlops models -e prod
+        ptmlops models 3 -e prod
         ptmlops models -e prod --limit 100
-        ptmlops models --local --json
+        ptmlops models 3 --local --json
     """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from ptmlops import registry
+    from ptmlops.views.models import print_lineage, print_versions
 
     target = options.target()
+    if version is not None:
+        lineage = registry.lineage(target, version, run_limit=runs)
+        if options.as_json:
+            print_json(lineage)
+        else:
+            print_lineage(lineage)
+        return
     versions = registry.versions(target, limit=limit)
     if options.as_json:
         print_json(versions)
-        return
-    if not versions:
+    elif not versions:
         console().print("No model has been trained yet. Upload a labelled file with:")
         print_command(command_for(target, "drop FILE"))
-        return
-    table = Table("version", "status", "macro-F1", "trained by run", "reason", box=None, padding=(0, 1, 0, 0))
-    table.columns[3].no_wrap = True
-    for model in versions:
-        status = model["status"] + (" (serves)" if model["serves"] else "")
-        table.add_row(str(model["version"]), status, _three_digits(model["macro_f1"]), model["run_id"], Text(model["reason"]))
-    Console().print(table)
-
-
-def _three_digits(number: str) -> str:
-    try:
-        return f"{float(number):.3f}"
-    except ValueError:
-        return number
+    else:
+        print_versions(versions)
 
 
 @report_errors()
-def promote(
-    version: Annotated[int, typer.Argument(metavar="VERSION", help="A version that `ptmlops models` lists.")],
+def compare(
+    first: Annotated[int, typer.Argument(metavar="A", help="A version that `ptmlops models` lists.")],
+    second: Annotated[int, typer.Argument(metavar="B", help="Another version.")],
     options: CommonOptions,
+    limit: Annotated[int, typer.Option(min=0, help="Show so many rows, the most confident contradictions first.")] = 20,
 ) -> None:
-    """Let a model version serve; newer approved ones are rejected.
+    """Show the rows on which two model versions differ.
+
+    Rows are the held-out rows that both versions were evaluated on: neither has learned from them. Texts are redacted; a row that was
+    erased or has expired is shown without its text.
 
     Examples:
-        ptmlops promote 3 -e prod
+        ptmlops compare 2 3 -e prod
+        ptmlops compare 2 3 -e prod --limit 1000 --json
     """
-    from ptmlops import registry
+    from ptmlops import comparison
+    from ptmlops.views.models import print_comparison
 
-    rejected = registry.promote(options.target(), version)
+    found = comparison.compare(options.target(), first, second, limit=limit)
     if options.as_json:
-        print_json({"serving": version, "rejected": rejected})
+        print_json(found)
     else:
-        console().print(f"Version {version} serves from the next run on.")
+        print_comparison(found)
 
 
-@report_errors()
-def rollback(options: CommonOptions) -> None:
-    """Reject the serving version; the approved one before it serves.
+@report_errors(if_interrupted="a canary check goes on as a job, and no version was changed unless the command said so")
+def promote(
+    version: Version,
+    options: CommonOptions,
+    reason: Reason,
+    override: Annotated[bool, typer.Option("--override", help="Also if the gate refused the version.")] = False,
+) -> None:
+    """Let a model version serve, once it has scored known rows correctly.
+
+    A transform job scores held-out rows with the version (some minutes and about a cent). The version serves from the next run on if it
+    answers as it did at its evaluation. Newer approved versions are rejected. Who decided, when and why is kept with each version.
 
     Examples:
-        ptmlops rollback -e prod
+        ptmlops promote 3 --reason "Better on cards, agreed with the claims team" -e prod
+        ptmlops promote 2 --reason "Version 3 confuses fees" --override -e prod
     """
-    from ptmlops import registry
+    from ptmlops import promotion
 
-    rejected, serving = registry.rollback(options.target())
-    if options.as_json:
-        print_json({"serving": serving, "rejected": [rejected]})
-    else:
-        console().print(
-            f"Version {rejected} is rejected. {f'Version {serving} serves' if serving else 'No version serves'} from the next run on."
-        )
+    target = options.target()
+    with (no_progress if options.as_json else progress)(f"Check version {version}") as report:
+        decision = promotion.promote(target, version, reason=reason, override=override, report=report)
+    _print_decision(decision, as_json=options.as_json)
+
+
+@report_errors(if_interrupted="a canary check goes on as a job, and no version was changed unless the command said so")
+def rollback(
+    options: CommonOptions,
+    reason: Reason,
+    override: Annotated[bool, typer.Option("--override", help="Also if no version would serve.")] = False,
+) -> None:
+    """Take the serving version out; the approved one before it serves.
+
+    The version that is to serve is checked first, as `ptmlops promote` does.
+
+    Examples:
+        ptmlops rollback --reason "Answers of the last two runs were wrong" -e prod
+    """
+    from ptmlops import promotion
+
+    target = options.target()
+    with (no_progress if options.as_json else progress)("Check the version before") as report:
+        decision = promotion.rollback(target, reason=reason, override=override, report=report)
+    _print_decision(decision, as_json=options.as_json)
+
+
+def _print_decision(decision: Decision, *, as_json: bool) -> None:
+    if as_json:
+        document: dict[str, Any] = asdict(decision)
+        print_json(document)
+        return
+    if decision.canary:
+        checked = f"answered {decision.canary.answered} rows, {decision.canary.compared} of them as at its evaluation"
+        console().print(f"Version {decision.serving} {checked}.")
+    for version in decision.rejected:
+        console().print(f"Version {version} is rejected.")
+    console().print(f"{f'Version {decision.serving}' if decision.serving else 'No version'} serves from the next run on.")

@@ -97,6 +97,7 @@ PLACES: tuple[Place, ...] = (
     Place(PREPARED, f"{keys.labelled_folder(keys.INDEX)}*", "index of labelled rows", Rows.PARQUET, form="hashes of texts", days=_LABELLED),
     _free(PREPARED, f"{keys.ERASURES}*", "records of erasures", "counts, positions and keyed hashes", "erasure_days"),
     _free(MODELS, _models.evaluation_document, "evaluation", "numbers per label", _MODELS),
+    Place(MODELS, _models.answers, "answers to held-out rows", Rows.LINES, form="ids, hashes of texts", days=_MODELS),
     _free(MODELS, _models.promotion, "decision of the gate", "numbers and keys", _MODELS),
     _free(MODELS, f"{_models.evaluation}*", "plots of an evaluation", "numbers", _MODELS),
     _free(
@@ -104,6 +105,7 @@ PLACES: tuple[Place, ...] = (
         _MODELS,
     ),
     _free(MODELS, f"{_models.checkpoints}*", "checkpoints of training", "scores without texts or ids", _MODELS),
+    _free(MODELS, f"{keys.DECISIONS}*", "decisions of people about models", "who decided, when and why", _KEPT),
     _free(MODELS, f"{keys.CODE}*", "code of training", "code", _KEPT),
     Place(OUTPUT, f"{_output.predictions}*", "predictions table", Rows.PARQUET, form="redacted texts, ids", days=_RESULTS),
     Place(OUTPUT, f"{_output.exports}*", "exports", Rows.LIST, form=_REDACTED, days=_RESULTS),

@@ -70,7 +70,8 @@ def train_and_evaluate(base: Path, settings: Settings, report: dict[str, Any], s
             (inputs / "candidate").mkdir()
             with tarfile.open(inputs / "candidate" / "model.tar.gz", "w:gz", compresslevel=1) as archive:
                 archive.add(base / "candidate", arcname=".")
-            document: dict[str, Any] = evaluate.evaluate(base / "evaluation")
+            document: dict[str, Any]
+            document, _ = evaluate.evaluate(base / "evaluation")
             report_progress(quantity(document["holdout"]["rows"], "held-out row"))
         with step("Train on all rows") as report_progress, _reporting_log(report_progress):
             train(parameters, train_dir=train_dir, validation_dir=test_dir, model_dir=base / "model", checkpoints=None)

@@ -170,6 +170,6 @@ def _of_results(settings: Settings) -> Iterator[AlarmDefinition]:
     yield AlarmDefinition(
         name="ModelWaiting",
         metric=largest(Metric.MODELS_WAITING),
-        advice="A new model waits for approval. `ptmlops models` shows its numbers; `ptmlops promote VERSION` lets it serve.",
+        advice="A new model waits for approval. `ptmlops models` shows its numbers; `ptmlops promote VERSION --reason TEXT` lets it serve.",
         missing=Missing.IGNORE,
     )

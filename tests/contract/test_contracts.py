@@ -54,6 +54,11 @@ def test_keys_that_are_built_are_parsed_again() -> None:
             keys.parse_s3_uri(wrong)
 
 
+def test_decisions_on_a_version_are_in_its_folder() -> None:
+    assert keys.decision_key(1, "2026-11-29") == "decisions/v1/2026-11-29.json"
+    assert not keys.decision_key(12, "2026-11-29").startswith(keys.decisions_folder(1))
+
+
 def test_the_layout_of_the_buckets() -> None:
     """A change here moves data that exists: it needs a migration."""
     prepared, models, output = PreparedKeys("<run>"), ModelKeys("<run>"), OutputKeys(RUN)
@@ -77,6 +82,7 @@ def test_the_layout_of_the_buckets() -> None:
         "checkpoints": "checkpoints/<run>/",
         "evaluation": "evaluations/<run>/",
         "evaluation_document": "evaluations/<run>/evaluation.json",
+        "answers": "evaluations/<run>/answers.jsonl",
         "promotion": "evaluations/<run>/promotion.json",
     }
     assert prepared.labelled("train") == "labelled/train/run_id=<run>/"

@@ -60,7 +60,7 @@ def evaluated(
     (base / "input/request/request.json").write_text(json.dumps(request))
     if champion is not None:
         give_champion(base, champion)
-    return json.loads(json.dumps(load("evaluate").evaluate(base), allow_nan=False))
+    return json.loads(json.dumps(load("evaluate").evaluate(base)[0], allow_nan=False))
 
 
 def judged(evaluation: Any, champion: str, **policy: Any) -> Any:

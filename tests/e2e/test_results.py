@@ -113,7 +113,7 @@ def test_why_names_the_words_the_entities_and_the_run(ptmlops: Command, target: 
         (("report", "20200101-000000-00000000"), "run '20200101-000000-00000000' does not exist"),
         (("review", "pull", "20200101-000000-00000000"), "run '20200101-000000-00000000' does not exist"),
         (("replay", "20200101-000000-00000000"), "run '20200101-000000-00000000' does not exist"),
-        (("promote", "999"), "model version 999 does not exist; the versions are"),
+        (("promote", "999", "--reason", "r"), "model version 999 does not exist; the versions are"),
         (("status", "-e", "dev"), "environment 'dev' is not deployed in this local AWS"),
     ],
 )

@@ -16,7 +16,7 @@ from complaint_model.metrics import calibration_error, confidence_bins, coverage
 from complaint_model.model import Model
 from complaint_model.records import Labelled
 from complaint_model.scoring import score
-from ptmlops_contracts.evaluation import length_bucket
+from ptmlops_contracts.evaluation import HeldOutAnswer, length_bucket, text_digest
 
 CALIBRATION_DRAWS = 200
 NORMAL_QUANTILE = 1.959964  # of 0.975
@@ -54,6 +54,26 @@ def answer_holdout(model: Model, rows: Sequence[Labelled], labels: Sequence[str]
             [scores.probabilities[row, at] if at >= 0 else 0.0 for row, at in enumerate(truth)], dtype=np.float64
         ),
     )
+
+
+def answer_lines(answers: Answers, rows: Sequence[Labelled], labels: Sequence[str]) -> list[HeldOutAnswer]:
+    """Return the lines of answers.jsonl, which has no texts: evaluations are kept, and texts expire.
+
+    Args:
+        answers: The candidate's.
+        rows: The held-out complaints.
+        labels: From all_labels.
+    """
+    return [
+        HeldOutAnswer(
+            complaint_id=row.complaint_id,
+            text_digest=text_digest(row.text),
+            label=row.label,
+            answer=labels[predicted],
+            confidence=round(confidence, 6),  # as inference.py rounds it
+        )
+        for row, predicted, confidence in zip(rows, answers.predicted.tolist(), answers.confidence.tolist(), strict=True)
+    ]
 
 
 def metrics(

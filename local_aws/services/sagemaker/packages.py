@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import json
+from pathlib import Path
 from typing import Any
 
 from local_aws import patching
@@ -55,6 +58,62 @@ def add_deletion() -> None:
         if backend.model_package_groups.pop(name, None) is None:
             raise AWSValidationException(f"Model Package Group {name} does not exist")
         return ActionResult({})
+
+
+def keep_model_cards() -> None:
+    """Let packages have model cards, which moto drops, and refuse those that do not follow the documented schema."""
+    from moto.sagemaker.responses import SageMakerResponse
+
+    @patching.extend(SageMakerResponse, "create_model_package")
+    def create_model_package(moto_create: Any, self: Any) -> Any:
+        card = _checked_card(self._get_param("ModelCard"))
+        answer = moto_create(self)
+        _package(self, answer.result["ModelPackageArn"]).model_card = card
+        return answer
+
+    @patching.extend(SageMakerResponse, "update_model_package")
+    def update_model_package(moto_update: Any, self: Any) -> Any:
+        card = _checked_card(self._get_param("ModelCard"))
+        answer = moto_update(self)
+        package = _package(self, answer.result["ModelPackageArn"])
+        package.model_card = {**(getattr(package, "model_card", None) or {}), **(card or {})} or None
+        return answer
+
+    @patching.extend(SageMakerResponse, "describe_model_package")
+    def describe_model_package(moto_describe: Any, self: Any) -> Any:
+        answer = moto_describe(self)
+        card = getattr(_package(self, answer.result["ModelPackageArn"]), "model_card", None)
+        answer.result.update({"ModelCard": card} if card else {})
+        return answer
+
+
+def _package(response: Any, arn: str) -> Any:
+    """Return moto's package of an ARN."""
+    return next(package for package in response.sagemaker_backend.model_packages.values() if package.arn == arn)
+
+
+def _checked_card(card: dict[str, str] | None) -> dict[str, str] | None:
+    """Return a model card of a request if its content follows the schema."""
+    from moto.sagemaker.exceptions import AWSValidationException
+
+    if card and "ModelCardContent" in card:
+        try:
+            content = json.loads(card["ModelCardContent"])
+        except ValueError:
+            raise AWSValidationException("The content of the model card is not JSON") from None
+        problem = next(_card_schema().iter_errors(content), None)
+        if problem:
+            raise AWSValidationException(
+                f"The content of the model card is not valid: {problem.json_path}: {problem.message[:300]}"
+            )
+    return card
+
+
+@functools.cache
+def _card_schema() -> Any:
+    from jsonschema import Draft7Validator
+
+    return Draft7Validator(json.loads(Path(__file__).with_name("model_card.schema.json").read_text(encoding="utf-8")))
 
 
 def keep_metadata() -> None:

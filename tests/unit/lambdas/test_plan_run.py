@@ -90,7 +90,7 @@ def test_rows_that_nothing_can_label_are_an_error_that_says_what_to_drop() -> No
 
 
 def test_a_version_that_waits_for_approval_is_the_way_out() -> None:
-    with pytest.raises(decision.NoChampionError, match=r"`ptmlops promote 4`\)\. Then run `ptmlops replay R`\."):
+    with pytest.raises(decision.NoChampionError, match=r"`ptmlops promote 4 --reason TEXT`\)\. Then run `ptmlops replay R`\."):
         decide(new=0, total=300, to_score=9, pending=(3, 4))
 
 

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import boto3
+import jsonschema
 import pytest
 from common.clients import Clients
 from common.model_registry import list_packages
@@ -16,7 +17,7 @@ from moto import mock_aws
 from moto.sagemaker.models import sagemaker_backends
 from promote_model import handler
 
-from local_aws import validation
+from local_aws import ROOT, validation
 from tests.unit.lambdas.conftest import CONTEXT
 from tests.unit.lambdas.test_gate import POLICY, against, first, measured
 
@@ -178,9 +179,77 @@ def test_the_package_says_what_led_to_it(deployed: ModuleType) -> None:
         "evaluation_uri": f"s3://{MODELS}/evaluations/run-1/",
         "decision": "Approved",
         "reason": "first champion: macro-F1 0.800 on 300 held-out rows",
+        "decided_by": "gate",
     }
     statistics = package["ModelMetrics"]["ModelQuality"]["Statistics"]
     assert statistics["S3Uri"] == f"s3://{MODELS}/evaluations/run-1/evaluation.json"
+
+
+CARD_SCHEMA = json.loads((ROOT / "local_aws/services/sagemaker/model_card.schema.json").read_text(encoding="utf-8"))
+
+
+def card_of(deployed: ModuleType, evaluation: Any, **more: Any) -> tuple[dict[str, Any], str]:
+    """The model card with which a run's candidate is registered, and its status."""
+    cards: list[Any] = []
+    deployed.CLIENTS.sagemaker = boto3.Session().client("sagemaker")  # not shared, as above
+    deployed.CLIENTS.sagemaker.meta.events.register(
+        "provide-client-params.sagemaker.CreateModelPackage", lambda params, **_: cards.append(params["ModelCard"])
+    )
+    promote(deployed, trained("run-1", evaluation, score=False, **more))
+    content = json.loads(cards[0]["ModelCardContent"])
+    jsonschema.validate(content, CARD_SCHEMA)
+    assert len(cards[0]["ModelCardContent"]) <= 100_000
+    return content, cards[0]["ModelCardStatus"]
+
+
+def metrics_of(card: dict[str, Any]) -> dict[str, dict[str, float]]:
+    groups = card["evaluation_details"][0]["metric_groups"]
+    return {group["name"]: {metric["name"]: metric["value"] for metric in group["metric_data"]} for group in groups}
+
+
+def test_the_model_card_has_what_was_measured_and_where_the_version_comes_from(deployed: ModuleType) -> None:
+    labels = {
+        "card": {"precision": 0.9, "recall": 0.7, "f1": None, "support": 200},
+        "loan": {"precision": None, "recall": 0.8, "f1": 0.4, "support": 100},
+    }
+    card, status = card_of(deployed, first(candidate=measured(per_label=labels)))
+    metrics = metrics_of(card)
+    assert status == "Approved"
+    assert (metrics["Held-out rows"]["macro_f1"], metrics["Held-out rows"]["threshold"]) == (0.8, 0.6)
+    assert metrics["Label card"] == {"precision": 0.9, "recall": 0.7, "support": 200}
+    assert metrics["Label loan"] == {"recall": 0.8, "f1": 0.4, "support": 100}
+    details = card["additional_information"]["custom_details"]
+    assert (details["data_fingerprint"], details["training_code_version"]) == ("d" * 64, "train1234567")
+    assert (details["decided_by"], details["status"]) == ("gate", "Approved")
+    training = card["training_details"]["training_job_details"]
+    assert training["hyper_parameters"] == [{"name": "cost", "value": "0.31"}, {"name": "weight_power", "value": "0.7"}]
+    assert training["training_arn"].endswith(":training-job/run-1-0-0-001-abc")
+    assert card["model_overview"]["model_artifact"] == [f"s3://{MODELS}/training/run-1/run-1-0-0-001-abc/output/model.tar.gz"]
+    assert card["evaluation_details"][0]["metadata"]["rows"] == "300"
+
+
+def test_the_card_of_a_thousand_labels_is_small_enough_and_has_the_largest_labels(deployed: ModuleType) -> None:
+    measures = {"precision": 0.123456, "recall": 0.123456, "f1": 0.123456}
+    labels = {f"{number:04} " + "ñ\n" * 90: {**measures, "support": number} for number in range(1000)}
+    card, _ = card_of(deployed, first(candidate={**measured(), "per_label": labels}))
+    supports = [group["support"] for group in metrics_of(card).values() if "support" in group]
+    assert supports == list(range(999, 999 - len(supports), -1))
+    assert len(supports) > 100
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b'{"candidate": {"macro_f1": NaN, "accuracy": 1' + b"0" * 400 + b', "per_label": [1]}, "notes": 3, "holdout": 1}',
+    ],
+)
+def test_a_broken_evaluation_has_a_card_without_numbers(deployed: ModuleType, body: bytes) -> None:
+    card, status = card_of(deployed, None, body=body)
+    assert status == "Draft"
+    assert metrics_of(card) == {}
+    assert card["additional_information"]["caveats_and_recommendations"]
 
 
 def test_every_number_behind_the_decision_is_kept(deployed: ModuleType) -> None:
@@ -220,7 +289,7 @@ def test_a_candidate_that_waits_for_a_person_is_announced_once(deployed: ModuleT
     assert made["promotion"]["decision"] == "PendingManualApproval"
     assert made["champion"]["version"] == "none"
     (notice,) = notices()
-    assert "`ptmlops promote 1`" in notice
+    assert "`ptmlops promote 1 --reason TEXT`" in notice
     promote(deployed, event)
     assert notices() == []
 

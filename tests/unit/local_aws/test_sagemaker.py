@@ -601,6 +601,25 @@ def test_processing_moves_inputs_and_outputs_and_reports_its_message(sandbox: Sa
     assert "exit code: 1" in failed["FailureReason"]
 
 
+def test_a_model_package_has_the_card_that_it_was_given_and_refuses_another_form(sandbox: Sandbox) -> None:
+    sagemaker, group = sandbox.client("sagemaker"), sandbox.name("group")
+    sagemaker.create_model_package_group(ModelPackageGroupName=group)
+    content = json.dumps({"model_overview": {"model_creator": "a run"}})
+    card = {"ModelCardContent": content, "ModelCardStatus": "Draft"}
+    arn = sagemaker.create_model_package(ModelPackageGroupName=group, ModelCard=card)["ModelPackageArn"]
+    other = sagemaker.create_model_package(ModelPackageGroupName=group)["ModelPackageArn"]
+
+    sagemaker.update_model_package(ModelPackageArn=arn, ModelCard={"ModelCardStatus": "Approved"})
+
+    expected = {"ModelCardContent": content, "ModelCardStatus": "Approved"}
+    assert sagemaker.describe_model_package(ModelPackageName=arn)["ModelCard"] == expected
+    assert "ModelCard" not in sagemaker.describe_model_package(ModelPackageName=other)
+    for wrong, reason in (("{", "not JSON"), ('{"model_overview": {"model_name": "x"}}', r"\$\.model_overview.*model_name")):
+        with pytest.raises(ClientError, match=reason):
+            sagemaker.update_model_package(ModelPackageArn=arn, ModelCard={"ModelCardContent": wrong})
+    assert sagemaker.describe_model_package(ModelPackageName=arn)["ModelCard"] == expected
+
+
 def test_an_update_of_a_model_package_keeps_what_it_does_not_name(sandbox: Sandbox) -> None:
     sagemaker, group = sandbox.client("sagemaker"), sandbox.name("group")
     sagemaker.create_model_package_group(ModelPackageGroupName=group)

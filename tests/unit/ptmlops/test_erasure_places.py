@@ -22,6 +22,7 @@ NOT_A_PLACE = {"run_id", "folder", "rewritten_folders", "review_folder", "reject
 FOLDERS = {
     keys.QUERY_RESULTS: OUTPUT,
     keys.CODE: MODELS,
+    keys.DECISIONS: MODELS,
     keys.UNFINISHED_ERASURES: PREPARED,
     keys.ERASURE_RECORDS: PREPARED,
 }

@@ -29,8 +29,6 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ..
     noted: list[tuple[Any, ...]] = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(CommonOptions, "target", lambda _: SimpleNamespace(environment="dev", endpoint_url=None, chosen=()))
-    monkeypatch.setattr(registry, "promote", lambda _, version: noted.append(("promote", version)) or [4])
-    monkeypatch.setattr(registry, "rollback", lambda _: (4, 3))
     monkeypatch.setattr(
         replays, "replay_run", lambda _, run_id: replays.Replayed(run_id=run_id, replays=run_id, redriven=True)
     )
@@ -44,8 +42,6 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ..
 @pytest.mark.parametrize(
     ("arguments", "document"),
     [
-        (["promote", "3"], {"serving": 3, "rejected": [4]}),
-        (["rollback"], {"serving": 3, "rejected": [4]}),
         (["replay", RUN], {"run_id": RUN, "replays": RUN, "redriven": True}),
         (["replay"], {"resent": 2}),
         (["report"], {"run_id": RUN, "file": f"report-{RUN}.html"}),

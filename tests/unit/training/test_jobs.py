@@ -26,6 +26,7 @@ import jsonschema
 import numpy as np
 import pytest
 
+from ptmlops_contracts.evaluation import text_digest
 from ptmlops_contracts.review import ReviewReason
 from tests.unit.training.conftest import CAUSES, ROOT, make_complaints
 
@@ -359,6 +360,31 @@ def test_a_first_candidate_is_measured_alone(processing: Path) -> None:
     assert sum(sum(answers.values()) for answers in candidate["confusion"].values()) == 120
     assert set(candidate["by_language"]) == {"es", "en"}
     assert (processing / "output/reliability.svg").read_text().startswith("<svg")
+
+
+def test_the_answers_to_held_out_rows_are_kept_without_texts_and_are_those_of_serving(
+    job: tuple[Path, str], processing: Path
+) -> None:
+    assert run_evaluation(processing)[0] == 0
+    answers = [json.loads(line) for line in (processing / "output/answers.jsonl").read_bytes().splitlines()]
+    candidate = evaluation_of(processing)["candidate"]
+    lines = [line for path in (processing / "input/test").rglob("part-0.jsonl") for line in path.read_bytes().splitlines()]
+    rows = {row["complaint_id"]: row for row in map(json.loads, lines)}
+
+    assert {answer["complaint_id"] for answer in answers} == set(rows)
+    assert len(answers) == 120
+    right = 0
+    for answer in answers:
+        row = rows[answer["complaint_id"]]
+        assert (answer["label"], answer["text_digest"]) == (row["label"], text_digest(row["text"].upper()))
+        right += answer["answer"] == row["label"]
+        assert answer["answer"] in candidate["labels"]
+    assert right / 120 == pytest.approx(candidate["accuracy"], abs=1e-6)
+    serving = inference.predict_fn(lines, inference.model_fn(str(job[0] / "model")))
+    served = {answer["complaint_id"]: answer for answer in map(json.loads, serving)}
+    for answer in answers:
+        assert served[answer["complaint_id"]]["label"] == answer["answer"]
+        assert served[answer["complaint_id"]]["confidence"] == answer["confidence"]
 
 
 def test_rows_of_all_splits_whose_label_is_wrong_are_listed_the_most_doubtful_first(processing: Path) -> None:

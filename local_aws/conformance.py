@@ -29,7 +29,7 @@ OPERATIONS = {
     ),
     "sns": ("ListSubscriptionsByTopic", "Publish"),
     "sqs": ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage", "SendMessage", "SendMessageBatch"),
-    "stepfunctions": ("DescribeExecution", "GetExecutionHistory", "ListExecutions", "RedriveExecution", "StartExecution", "StopExecution"),
+    "stepfunctions": ("DescribeExecution", "DescribeStateMachine", "GetExecutionHistory", "ListExecutions", "RedriveExecution", "StartExecution", "StopExecution"),
 }  # fmt: skip
 # Called too, and checked only as far as moto checks them. Each with what that means.
 LENIENT = {

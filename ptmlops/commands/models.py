@@ -28,9 +28,9 @@ def models(
     limit: Annotated[int, typer.Option(min=1, help="So many of the newest versions, and the one that serves.")] = 20,
     runs: Annotated[int, typer.Option(min=0, help="Search so many of the newest runs for a version's answers.")] = 200,
 ) -> None:
-    """List model versions, or show one: its data, code, metrics, decisions and runs.
+    """List model versions, or show where one comes from.
 
-    The newest approved version serves.
+    The newest approved version serves. With VERSION: its data, code and metrics, every decision about it, and the runs that it answered.
 
     Examples:
         ptmlops models -e prod
@@ -92,13 +92,13 @@ def promote(
     reason: Reason,
     override: Annotated[bool, typer.Option("--override", help="Also if the gate refused the version.")] = False,
 ) -> None:
-    """Let a model version serve, once it has scored known rows correctly.
+    """Let a model version serve, after a check.
 
     A transform job scores held-out rows with the version (some minutes and about a cent). The version serves from the next run on if it
     answers as it did at its evaluation. Newer approved versions are rejected. Who decided, when and why is kept with each version.
 
     Examples:
-        ptmlops promote 3 --reason "Better on cards, agreed with the claims team" -e prod
+        ptmlops promote 3 --reason "Better on cards" -e prod
         ptmlops promote 2 --reason "Version 3 confuses fees" --override -e prod
     """
     from ptmlops import promotion
@@ -115,9 +115,9 @@ def rollback(
     reason: Reason,
     override: Annotated[bool, typer.Option("--override", help="Also if no version would serve.")] = False,
 ) -> None:
-    """Take the serving version out; the approved one before it serves.
+    """Take the serving model version out.
 
-    The version that is to serve is checked first, as `ptmlops promote` does.
+    The approved version before it serves from the next run on. That version is checked first, as `ptmlops promote` does.
 
     Examples:
         ptmlops rollback --reason "Answers of the last two runs were wrong" -e prod

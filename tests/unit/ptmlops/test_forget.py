@@ -27,13 +27,14 @@ from start_run.ledger import Arrivals
 from start_run.runs import join_runs
 from typer.testing import CliRunner
 
-from ptmlops import reconciliation, restored_objects, runs
+from ptmlops import canary, reconciliation, restored_objects, runs
 from ptmlops.erasure import carrying, flow, plan, uploads
 from ptmlops.erasure.flow import Named
 from ptmlops.errors import OperatorError
 from ptmlops.main import app
 from ptmlops.options import CommonOptions
 from ptmlops.target import Target
+from ptmlops_contracts.evaluation import text_digest
 from ptmlops_contracts.keys import (
     ERASURE_RECORDS,
     ERASURES,
@@ -178,7 +179,7 @@ class Bank:
 
     def traces(self) -> list[tuple[str, str, str]]:
         """Where anything of the person is, in objects and in the ledger."""
-        prints = (fingerprint(CANARY), made_id(CANARY))
+        prints = (fingerprint(CANARY), made_id(CANARY), text_digest(redact(CANARY)[0]))
         found = [
             (bucket, key, trace)
             for bucket, key, _, body in self.contents()
@@ -265,6 +266,16 @@ def fill(bank: Bank) -> None:
     ]
     bank.put_lines(PREPARED, PreparedKeys(FIRST).labels_to_check, doubtful)
     bank.put(MODELS, ModelKeys(FIRST).artifact(f"{FIRST}-0-0"), b"weights")
+    bank.put_lines(MODELS, ModelKeys(FIRST).answers, [
+        {"complaint_id": one["complaint_id"], "text_digest": text_digest(one["text"]), "label": "cuotas", "answer": "app", "confidence": 0.5}
+        for one in records
+    ])  # fmt: skip
+    # A check of `ptmlops promote` leaves its rows in a folder like a run's, which has nothing else.
+    check = PreparedKeys("20261103-080000-00000003")
+    bank.put_lines(PREPARED, f"{check.to_score}{canary.NAME}", [*canary.FIXED, *lines])
+    bank.put_lines(
+        PREPARED, f"{check.scored}{canary.NAME}.out", [{"complaint_id": one["complaint_id"], "label": "app"} for one in lines]
+    )
     bank.put_list(
         output.labels_to_check, [["complaint_id", "text", "label"], *([one["complaint_id"], one["text"], ""] for one in lines)]
     )

@@ -7,15 +7,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from typer.testing import CliRunner
 
 from local_aws import LocalAws
+from ptmlops.main import app
 from ptmlops.target import Target
+from tests.e2e.commands import record
 
 # What takes minutes and needs a local AWS of its own.
-collect_ignore = [] if os.environ.get("PTMLOPS_NIGHTLY") else ["test_first_day.py", "test_recovery.py"]
+collect_ignore = [] if os.environ.get("PTMLOPS_NIGHTLY") else ["test_first_day.py", "test_own_aws.py", "test_recovery.py"]
 
 LONG_WINDOW = "300"
 
@@ -36,6 +40,22 @@ def target(local_aws: LocalAws) -> Target:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for the files that tests drop."""
     return tmp_path_factory.mktemp("made")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _recorded_commands() -> Iterator[None]:
+    """Note each command that a test calls in this process (tests/e2e/commands.py)."""
+    invoke = CliRunner.invoke
+
+    def recorded(self: CliRunner, called: Any, args: Any = None, **options: Any) -> Any:
+        done = invoke(self, called, args, **options)
+        if called is app:
+            record(args or (), done.exit_code)
+        return done
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CliRunner, "invoke", recorded)
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from local_aws import ROOT
 from ptmlops.main import COMMANDS, app
+from tests.e2e.commands import record
 from tests.e2e.conftest import family_once_spark_runs
 
 COMMAND = [sys.executable, "-m", "ptmlops"]
@@ -22,9 +23,11 @@ COMMAND = [sys.executable, "-m", "ptmlops"]
 
 def ptmlops(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
-    return subprocess.run(
+    done = subprocess.run(
         [*COMMAND, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
+    record(arguments, done.returncode)
+    return done
 
 
 @pytest.mark.parametrize(
@@ -49,8 +52,9 @@ def test_a_file_that_cannot_be_read_is_refused_before_anything_starts(
     assert not (tmp_path / "out").exists()
 
 
-def test_without_a_local_aws_the_command_says_how_to_start_one(tmp_path: Path) -> None:
-    done = ptmlops("status", "--local", cwd=tmp_path)
+@pytest.mark.parametrize("arguments", [("status", "--local"), ("down",)])
+def test_without_a_local_aws_the_command_says_how_to_start_one(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = ptmlops(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert "ptmlops up" in done.stderr
 

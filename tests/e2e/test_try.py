@@ -20,6 +20,7 @@ from complaints_etl.spreadsheet import active
 
 from local_aws import ROOT
 from ptmlops import generator
+from tests.e2e.commands import record
 from tests.e2e.conftest import family_once_spark_runs
 
 COMMAND = [sys.executable, "-m", "ptmlops", "try"]
@@ -33,7 +34,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def attempt(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    done = subprocess.run(
         [*COMMAND, *arguments],
         cwd=folder,
         env=environment(folder),
@@ -42,6 +43,8 @@ def attempt(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=500,
         check=False,
     )
+    record(["try", *arguments], done.returncode)
+    return done
 
 
 @dataclass(frozen=True)

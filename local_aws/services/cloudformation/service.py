@@ -86,6 +86,7 @@ class CloudFormationService(Service):
 
     def _repair_moto_types(self) -> None:
         from moto.awslambda.models import LambdaFunction
+        from moto.dynamodb.models.table import Table
         from moto.iam.models import Role
         from moto.kms.models import Key
         from moto.logs.models import LogGroup
@@ -115,6 +116,11 @@ class CloudFormationService(Service):
             # moto passes on the properties that it knows, and LoggingConfig is not one of them.
             function.logging_configuration = properties.get("LoggingConfig")
 
+        def keep_recovery(table: Any, properties: Properties) -> None:
+            # moto forgets that a table has point-in-time recovery.
+            if recovery := properties.get("PointInTimeRecoverySpecification"):
+                self.context.backend("dynamodb").update_continuous_backups(table.name, recovery)
+
         @patching.extend(LogGroup, "get_cfn_attribute")
         def get_cfn_attribute(moto_attribute: Any, self: Any, attribute_name: str) -> Any:
             # On AWS it ends so, and policies that are made of it reach the group's streams.
@@ -124,6 +130,7 @@ class CloudFormationService(Service):
         _wrap_create(Key, before=rename_tag_fields)
         _wrap_create(Role, after=attach)
         _wrap_create(FakeBucket, after=configure)
+        _wrap_create(Table, after=keep_recovery)
 
 
 def _wrap_create(

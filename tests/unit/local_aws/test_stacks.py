@@ -59,6 +59,22 @@ def test_a_creation_that_fails_is_rolled_back_with_the_reason(sandbox: Sandbox) 
     assert f"{stack}-topic" not in {export["Name"] for export in exports}
 
 
+@pytest.mark.parametrize(("specified", "status"), [(True, "ENABLED"), (False, "DISABLED")])
+def test_a_table_has_the_recovery_that_the_template_gives_it(sandbox: Sandbox, specified: bool, status: str) -> None:
+    stack = sandbox.name("stack")
+    properties = {
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": specified},
+    }
+    _create(sandbox, stack, {"Resources": {"Table": {"Type": "AWS::DynamoDB::Table", "Properties": properties}}})
+    resources = sandbox.client("cloudformation").list_stack_resources(StackName=stack)["StackResourceSummaries"]
+    backups = sandbox.client("dynamodb").describe_continuous_backups(TableName=resources[0]["PhysicalResourceId"])
+    recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+    assert recovery["PointInTimeRecoveryStatus"] == status
+
+
 def test_a_stack_that_was_rolled_back_can_be_deleted_and_created_again(sandbox: Sandbox) -> None:
     stack = sandbox.name("stack")
     _create(sandbox, stack, _template("j" * 300))

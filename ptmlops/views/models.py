@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from ptmlops_contracts.registry import CANARY, DECIDED_AT, DECIDED_BY, DECIDED_REASON, OVERRIDE
+from ptmlops_contracts.state import NONE
 from ptmlops_contracts.words import quantity
 
 
@@ -36,14 +37,14 @@ def print_lineage(model: dict[str, Any]) -> None:
         "registered": model["registered_at"],
         "trained by run": model["run_id"],
         "training job": model["training_job"],
-        "training rows": f"{model['training_rows']} (fingerprint {model['data_fingerprint'][:12]})",
-        "held-out rows": f"{model['holdout_rows']} (fingerprint {model['holdout_fingerprint'][:12]})",
-        "code": f"{model['training_code_version']} (trained), {model['code_version']} (registered)",
+        "training rows": _with(model["training_rows"], f"fingerprint {model['data_fingerprint'][:12]}"),
+        "held-out rows": _with(model["holdout_rows"], f"fingerprint {model['holdout_fingerprint'][:12]}"),
+        "code": _with(model["training_code_version"], f"trained; {model['code_version']} registered it"),
         "hyperparameters": model["hyperparameters"],
         "macro-F1": _three_digits(model["macro_f1"]),
         "accuracy": _three_digits(model["accuracy"]),
         "calibration error": _three_digits(model["expected_calibration_error"]),
-        "compared with": f"version {model['champion_version']}",
+        "compared with": f"version {model['champion_version']}" if model["champion_version"] not in ("", NONE) else "",
         "evaluation": model["evaluation_uri"],
         "canary check": model[CANARY],
     }
@@ -97,6 +98,11 @@ def print_comparison(found: dict[str, Any]) -> None:
         Console().print(Text(f"  {text}"), no_wrap=True, overflow="ellipsis")
     if len(found["differing_rows"]) < found["differing"]:
         typer.echo(f"{found['differing'] - len(found['differing_rows'])} more: add --limit N")
+
+
+def _with(value: str, remark: str) -> str:
+    """Return a value with a remark; nothing for a version that a person registered without it."""
+    return f"{value} ({remark})" if value else ""
 
 
 def _person(arn: str) -> str:

@@ -34,7 +34,8 @@ COLUMN, ROW, GAP = 40, 34, 8
 PERIOD = 60  # seconds of a point: the runs take minutes
 COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b")
 TICKS = 4
-FILES = (("labelled", 900, True), ("march", 200, False), ("april", 150, False))
+# Name, rows, whether they have labels, seed. The labels of March come after its answers.
+FILES = (("labelled", 900, True, 0), ("march", 200, False, 1), ("april", 150, False, 2), ("march, labelled", 200, True, 1))
 
 
 def main() -> None:
@@ -55,7 +56,7 @@ def record() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, LocalAws.start(Path(folder) / "aws") as aws:
         aws.deploy()
         target = Target.local(aws, "local")
-        for seed, (name, rows, labelled) in enumerate(FILES):
+        for name, rows, labelled, seed in FILES:
             path = Path(folder) / f"{name}.csv"
             generator.write_csv(path, rows, labelled=labelled, seed=seed, broken=2 * seed)
             for _ in runs.follow(target, run_id := uploads.wait_for_run(target, uploads.upload(target, path))):

@@ -29,6 +29,7 @@ from complaints_etl.publish.join import (
     write_table,
 )
 from complaints_etl.publish.label_checks import page_row, parse_label_checks, write_label_checks
+from complaints_etl.publish.live_runs import Buckets, measure_live
 from complaints_etl.publish.report_page import Page, render
 from complaints_etl.publish.review import AUDIT_SAMPLE, NOT_ANSWERED, REVIEW_COLUMNS, ReviewList, review_list
 from complaints_etl.publish.review_page import fit, render_review
@@ -40,6 +41,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from ptmlops_contracts.job_log import FIELDS, log_json
 from ptmlops_contracts.keys import EVALUATION_FILE, RUNS, ModelKeys, OutputKeys, PreparedKeys, run_folder_id, s3_uri
+from ptmlops_contracts.live import LiveAccuracy
 from ptmlops_contracts.report import Report
 from ptmlops_contracts.state import NONE
 
@@ -77,6 +79,7 @@ class Results:
     files: dict[str, list[str]] = field(default_factory=dict)
     exports: list[Export] = field(default_factory=list)
     review: ReviewList = field(default_factory=ReviewList)
+    live: list[LiveAccuracy] = field(default_factory=list)
     separator: str = ","
     statistics: RunStatistics = field(default_factory=RunStatistics)
 
@@ -98,6 +101,7 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     joined = checkpoint(join_answers(inputs.records, inputs.answers), StorageLevel.DISK_ONLY)
     evaluation = read_evaluation(s3, arguments)
     results = write(s3, arguments.output_bucket, inputs, joined, known_labels(evaluation, arguments.model_version))
+    results.live = live(spark, s3, arguments, inputs, evaluation)
     results.files |= write_label_checks_and_page(s3, arguments, inputs, results, evaluation)
     results.files["numbers_file"] = [keys.document]  # Record writes it when the run has ended
     write_report(s3, arguments, inputs, results, evaluation)
@@ -170,8 +174,8 @@ def write(s3: Any, bucket: str, inputs: Inputs, joined: DataFrame, labels: Colle
         results.statistics = collect_statistics(scored)
         complaints = {label: category.complaints for label, category in results.statistics.categories.items()}
         results.review = review_list(
-            joined, run, put, complaints=complaints, labels=labels or complaints, excel=inputs.settings.excel,
-            separator=results.separator,
+            joined, run, put, complaints=complaints, doubtful=results.statistics.needs_review, labels=labels or complaints,
+            excel=inputs.settings.excel, separator=results.separator,
         )  # fmt: skip
         results.files["review_file"] = results.review.keys
     if report["rows"]["rejected"]:
@@ -255,6 +259,7 @@ def write_report(
         unanswered=results.review.counts[NOT_ANSWERED],
         model_version=arguments.model_version,
         evaluation=evaluation,
+        live=results.live,
         earlier=earlier_runs(s3, arguments.prepared_bucket, inputs.run.run_id),
         files=results.files,
         exports=results.exports,
@@ -268,14 +273,38 @@ def write_report(
     )
 
 
+def live(
+    spark: SparkSession, s3: Any, arguments: argparse.Namespace, inputs: Inputs, evaluation: Mapping[str, Any] | None
+) -> list[LiveAccuracy]:
+    """Return how often people confirmed the answers of each version, of the complaints that came back with a label so far."""
+    version, held_out = arguments.model_version, {}
+    if evaluation:
+        champion = evaluation.get("champion") or {}
+        held_out = {str(champion.get("version")): champion, version: serving_metrics(evaluation, version)}
+    return measure_live(
+        spark,
+        s3,
+        Buckets(prepared=arguments.prepared_bucket, output=arguments.output_bucket),
+        run_id=arguments.run_id,
+        records=inputs.records,
+        report=inputs.report,
+        earlier=names_before(s3, arguments.prepared_bucket, arguments.run_id),
+        held_out=held_out,
+    )
+
+
+def names_before(s3: Any, bucket: str, run_id: str) -> list[str]:
+    """Return the runs before this one, newest first. Run ids begin with their start time, so they sort by it."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=RUNS, Delimiter="/")
+    names = [run_folder_id(item["Prefix"]) for page in pages for item in page.get("CommonPrefixes", [])]
+    return sorted((name for name in names if name < run_id), reverse=True)
+
+
 def earlier_runs(s3: Any, bucket: str, run_id: str) -> list[EarlierRun]:
     """Return the last runs before this one that scored something, newest first."""
 
     def scored_runs() -> Iterator[EarlierRun]:
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=RUNS, Delimiter="/")
-        names = [run_folder_id(item["Prefix"]) for page in pages for item in page.get("CommonPrefixes", [])]
-        # Run ids begin with their start time, so they sort by it.
-        for name in sorted((name for name in names if name < run_id), reverse=True)[:LOOK_BACK_RUNS]:
+        for name in names_before(s3, bucket, run_id)[:LOOK_BACK_RUNS]:
             marker = read_json_if_present(s3, s3_uri(bucket, PreparedKeys(name).published))
             if marker and marker.get("categories"):
                 yield EarlierRun(
@@ -296,6 +325,7 @@ def mark(s3: Any, arguments: argparse.Namespace, results: Results, evaluation: M
         "needs_review": results.statistics.needs_review,
         "not_answered": results.review.counts[NOT_ANSWERED],
         "audit": results.review.counts[AUDIT_SAMPLE],
+        "doubtful_sample": results.review.doubtful_sample,
     }
     marker = {
         **counts,
@@ -304,6 +334,7 @@ def mark(s3: Any, arguments: argparse.Namespace, results: Results, evaluation: M
         "model_version": arguments.model_version,
         "confidence": results.statistics.mean_confidence,
         "drift": run_drift(results.statistics, evaluation, arguments.model_version),
+        "live_accuracy": results.live,
         "exports": [dataclasses.asdict(export) for export in results.exports],
         "files": [OutputKeys(arguments.run_id).report_page, *(key for keys in results.files.values() for key in keys)],
     }

@@ -49,6 +49,18 @@ class Metric(Enum):
     MEAN_CONFIDENCE = "MeanConfidence", "Percent", None, "of a run's answers"
     DRIFT = "Drift", "None", KIND, "population stability index of a run against held-out rows, per distribution"
     LARGEST_DRIFT = "LargestDrift", "None", None, "the largest of them"
+    LIVE_ACCURACY = (
+        "LiveAccuracy",
+        "Percent",
+        None,
+        "answers that people confirmed, of the newest version of which enough were checked",
+    )
+    LIVE_ACCURACY_FALL = (
+        "LiveAccuracyFall",
+        "Percent",
+        None,
+        "percentage points by which it is below that on held-out complaints; 0 if chance explains it",
+    )
     RUN_COST = "RunCost", "None", None, "USD, estimated from list prices"
     MONTH_COST = "MonthCost", "None", None, "USD of all runs that ended in the calendar month (UTC) so far"
     RUN_DURATION = "RunDuration", "Seconds", None, "from start to end, waiting included"

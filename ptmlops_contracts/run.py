@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, TypedDict
 
 from ptmlops_contracts.codes import Code
+from ptmlops_contracts.live import LiveAccuracy
 from ptmlops_contracts.report import Note, Rows
 
 RUN_VERSION = 1
@@ -58,7 +59,7 @@ class _Published(TypedDict):
 class Published(_Published, total=False):
     """published.json: the files that Publish wrote. A reader takes those that it lists, and no others.
 
-    Runs of version 0.2.0 have none of the fields from `medians` on, and those of 0.3.0 neither `confidence` nor `drift`.
+    Runs of version 0.2.0 have none of the fields from `medians` on, and those of 0.3.0 none from `confidence` on.
     """
 
     medians: Annotated[dict[str, float], "median amount per currency"]
@@ -68,6 +69,10 @@ class Published(_Published, total=False):
         dict[str, float | None],
         "population stability index of categories, languages, length and confidence against the model's held-out rows; null if there "
         "are too few rows",
+    ]
+    doubtful_sample: Annotated[int, "answers that need review, and that the review list has drawn at random"]
+    live_accuracy: Annotated[
+        list[LiveAccuracy], "how often people confirmed answers, per model version; the newest version first"
     ]
 
 
@@ -158,6 +163,7 @@ class _Ended(TypedDict):
     drift: Annotated[
         dict[str, float | None], "population stability index per distribution, as in published.json; empty without answers"
     ]
+    live_accuracy: Annotated[list[LiveAccuracy], "as in published.json: measured by this run or an earlier one"]
     versions: Annotated[dict[str, str | int], "versions of Prepare, redaction, Spark and Python"]
     started_at: Annotated[str, "ISO 8601, UTC"]
     finished_at: Annotated[str, "ISO 8601, UTC"]

@@ -54,6 +54,13 @@ class Alarms(SettingsTable):
         gt=0,
         description="Raise an alarm from this population stability index on, of categories, languages, lengths or confidence",
     )
+    live_accuracy_fall: float = Field(
+        default=0.05,
+        gt=0,
+        le=1,
+        description="Raise an alarm if people confirm fewer answers than held-out complaints promised, by at least this share of the answers "
+        "and by more than chance explains",
+    )
     run_usd: float = Field(default=10, gt=0, description="Raise an alarm if a run cost so much (USD, an estimate)")
     month_usd: float = Field(default=100, gt=0, description="Raise an alarm if the runs of a calendar month cost so much")
     runbooks: str = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from common.metrics import emit
 
+from ptmlops_contracts.live import newest_measured
 from ptmlops_contracts.metrics import TIMED_STATES, Metric
 from ptmlops_contracts.run import RunDocument
 
@@ -23,6 +24,10 @@ def count_run(run: RunDocument, *, month_cost: float) -> None:
         emit(Metric.REVIEW_SHARE, 100 * run["needs_review"] / run["scored"])
     if run["confidence"] is not None:
         emit(Metric.MEAN_CONFIDENCE, 100 * run["confidence"])
+    live = newest_measured(run["live_accuracy"])
+    if live and live["accuracy"] is not None:
+        emit(Metric.LIVE_ACCURACY, 100 * live["accuracy"])
+        emit(Metric.LIVE_ACCURACY_FALL, 100 * (live["fall"] or 0))
     measured = {kind: index for kind, index in run["drift"].items() if index is not None}
     for kind, index in measured.items():
         emit(Metric.DRIFT, index, kind=kind)

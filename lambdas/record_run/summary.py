@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ptmlops_contracts.keys import OutputKeys, s3_uri
+from ptmlops_contracts.live import newest_measured
 from ptmlops_contracts.report import NOT_TABLES, Report, Rows
 from ptmlops_contracts.run import (
     CANCELLED_ERROR,
@@ -21,7 +22,7 @@ from ptmlops_contracts.run import (
     RunDocument,
 )
 from ptmlops_contracts.state import NONE, StateDocument
-from ptmlops_contracts.words import accounting, price_basis, quantity
+from ptmlops_contracts.words import accounting, live_accuracy, price_basis, quantity
 from record_run.costs import part_costs
 from record_run.history import Event, state_seconds
 
@@ -84,6 +85,7 @@ def run_document(
         not_answered=results.get("not_answered", 0),
         confidence=results.get("confidence"),
         drift=results.get("drift", {}),
+        live_accuracy=results.get("live_accuracy", []),
         versions=statistics.get("versions", {}),
         started_at=_iso(started),
         finished_at=_iso(ended),
@@ -115,6 +117,9 @@ def notice(run: RunDocument, *, output_bucket: str, environment: str) -> str:
         lines.append(f"{quantity(run['scored'], 'complaint')} classified; {run['needs_review']:,} to be read by a person.")
     if run["not_answered"]:
         lines.append(f"{quantity(run['not_answered'], 'complaint')} without an answer: first in the review list.")
+    live = newest_measured(run["live_accuracy"])
+    if live:
+        lines.append(live_accuracy(live))
     has_labels = any("label" in read["columns"] for read in run["columns"])
     if has_labels and run["training_reason"] and not run["trained"]:
         lines.append(f"No model was trained: {run['training_reason']}.")

@@ -11,9 +11,8 @@ from hashlib import sha256
 from typing import NamedTuple, TypeVar
 
 from ptmlops.erasure.texts import KnownTexts, fingerprint, letters, long_enough, redact_as_prepare
+from ptmlops_contracts.live import LONG_ID_CHARACTERS
 
-# Ids with fewer characters are mostly row numbers, which begin anew in each file.
-LEAST_ID = 6
 Fact = TypeVar("Fact")
 _MADE_ID = re.compile(r"c-[0-9a-f]{16}")
 _FIGURES = re.compile(r"[\d.,\-/ ]+")
@@ -127,7 +126,7 @@ class Person:
         if self._where and any(self._matches(name, value) for name, value in facts.cells.items()):
             return True
         if any(text in self._texts for text in facts.texts) or any(
-            (len(cell) >= LEAST_ID and cell in self.ids) or cell in self._texts for cell in facts.loose
+            (len(cell) >= LONG_ID_CHARACTERS and cell in self.ids) or cell in self._texts for cell in facts.loose
         ):
             return True
         return facts.is_unread and self._is_in_record(facts.record)
@@ -140,7 +139,7 @@ class Person:
         for id_ in facts.ids:
             if _REDACTED.search(id_):
                 continue
-            if len(id_) >= LEAST_ID or _MADE_ID.fullmatch(id_):
+            if len(id_) >= LONG_ID_CHARACTERS or _MADE_ID.fullmatch(id_):
                 self._add(self.ids, id_)
                 continue
             if place:

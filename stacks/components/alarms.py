@@ -155,6 +155,13 @@ def _of_results(settings: Settings) -> Iterator[AlarmDefinition]:
         missing=Missing.IGNORE,
     )
     yield AlarmDefinition(
+        name="LiveAccuracy",
+        metric=largest(Metric.LIVE_ACCURACY_FALL),
+        advice="People confirm fewer answers than held-out complaints promised. The run's report says of which categories; label and train.",
+        threshold=round(alarms.live_accuracy_fall * 100, 4),
+        missing=Missing.IGNORE,
+    )
+    yield AlarmDefinition(
         name="RunOverBudget",
         metric=largest(Metric.RUN_COST),
         advice=f"A run cost {alarms.run_usd:g} USD or more. Its run.json has the cost per part; look for the largest.",

@@ -93,6 +93,11 @@ def create_dashboard(
         graph("Drift (PSI)", [own(Metric.DRIFT, **{KIND: kind}) for kind in DRIFT_KINDS]),
     )
     dashboard.add_widgets(
+        graph(
+            "Answers that people confirmed, and their fall",
+            [own(Metric.LIVE_ACCURACY), own(Metric.LIVE_ACCURACY_FALL)],
+            unit="%",
+        ),
         graph("Models", [own(Metric.CANDIDATES_PROMOTED), own(Metric.MODELS_WAITING)]),
     )
     dashboard.add_widgets(heading("What does it cost?"))

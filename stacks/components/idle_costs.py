@@ -11,7 +11,7 @@ from stacks.components.prices import IDLE
 
 HOURS_PER_MONTH = 730
 KEYS = 1
-ALARMS = 18
+ALARMS = 19
 DASHBOARDS = 1
 # Queues that Lambda polls.
 POLLED_QUEUES = 1

@@ -15,12 +15,13 @@ _MAXIMUM = frozenset(
         Metric.REJECT_SHARE,
         Metric.DRIFT,
         Metric.LARGEST_DRIFT,
+        Metric.LIVE_ACCURACY_FALL,
         Metric.MONTH_COST,
         Metric.RUN_DURATION,
         Metric.STATE_DURATION,
     }
 )
-_AVERAGE = frozenset({Metric.REVIEW_SHARE, Metric.MEAN_CONFIDENCE})
+_AVERAGE = frozenset({Metric.REVIEW_SHARE, Metric.MEAN_CONFIDENCE, Metric.LIVE_ACCURACY})
 
 
 def run_metric(

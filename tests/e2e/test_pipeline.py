@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import random
@@ -451,6 +452,38 @@ def test_a_filled_in_review_list_teaches_the_next_champion(scored: Run, taught: 
         assert row["text"] == was[row["complaint_id"]]["text"]
         assert row["model_version"] in (2, "2")
     assert sum(row["label"] == NEW_LABEL for row in kept_back) >= 0.8 * KEPT_BACK
+
+
+def test_answers_that_came_back_with_a_label_give_live_accuracy(
+    first_training: Run, scored: Run, taught: Run, target: Target, tmp_path: Path
+) -> None:
+    """The figures follow from the list and the answers, weighted by hand; the run that scored had nothing to compare."""
+    assert scored[1]["live_accuracy"] == first_training[1]["live_accuracy"] == []
+    [live] = taught[1]["live_accuracy"]
+    answers = {row["complaint_id"]: row for row in published_rows(target, scored[0], tmp_path / "answers")}
+    known = {complaint.complaint_id: complaint.label for complaint in generator.complaints(UNLABELLED_ROWS, seed=8)}
+    rows = csv_rows(target, OutputKeys(scored[0]).review)
+    listed = [active(row["complaint_id"]) for row in rows if row["why"] != "not answered"]
+    kept_back = [name for name in listed if "viaje-" in name][:KEPT_BACK]
+    truth = {name: NEW_LABEL if "viaje-" in name else known[name] for name in listed if name not in kept_back}
+
+    published = json.loads(body(target, "OutputBucketName", OutputKeys(scored[0]).marker))
+    shares, checked = [], 0
+    for doubtful, size in ((False, published["audit"]), (True, published["doubtful_sample"])):
+        names = [name for name, row in answers.items() if row["needs_review"] is doubtful]
+        draws = {name: hashlib.sha256(f"{scored[0]}{name}".encode()).hexdigest() for name in names}
+        back = [name for name in names if name in truth]
+        if len(back) < 0.95 * len(names):
+            back = [name for name in sorted(names, key=lambda name: draws[name])[:size] if name in truth]
+        checked += len(back)
+        shares.append((len(names), sum(answers[name]["label"] == truth[name] for name in back) / len(back)))
+    assert (live["model_version"], live["measured_by"], live["answers"]) == ("1", taught[0], len(answers))
+    assert (live["checked"], live["returned"]) == (checked, len(truth))
+    assert live["accuracy"] == pytest.approx(sum(rows * share for rows, share in shares) / len(answers), abs=1e-4)
+    assert live["accuracy_interval"][0] < live["accuracy"] < live["accuracy_interval"][1]
+    assert live["fall"] > 0.05, "nobody can answer right about a kind of complaints that no model knows"
+    report = body(target, "OutputBucketName", OutputKeys(taught[0]).report_page).decode()
+    assert "Respuestas revisadas por personas" in report
 
 
 def test_a_label_that_a_person_corrected_is_learned(

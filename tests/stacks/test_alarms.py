@@ -17,7 +17,7 @@ Templates = dict[str, Template]
 KINDS = {
     "RunsFailed", "RunsTimedOut", "RunsAborted", "RunsThrottled", "DeadLetters", "OldArrivals", "StartRunErrors", "CollectRunErrors",
     "PlanRunErrors", "PromoteModelErrors", "RecordRunErrors", "FileDroppedNotDelivered", "RunFailedNotDelivered", "RejectedRows",
-    "Drift", "RunOverBudget", "MonthOverBudget", "ModelWaiting",
+    "Drift", "LiveAccuracy", "RunOverBudget", "MonthOverBudget", "ModelWaiting",
 }  # fmt: skip
 
 
@@ -163,6 +163,7 @@ def test_alarms_on_own_metrics_name_what_functions_emit(prod_templates: Template
     assert {name: (alarm["MetricName"], alarm["Threshold"], alarm["TreatMissingData"]) for name, alarm in own.items()} == {
         "RejectedRows": (Metric.REJECT_SHARE.title, 10, "notBreaching"),
         "Drift": (Metric.LARGEST_DRIFT.title, 0.25, "ignore"),
+        "LiveAccuracy": (Metric.LIVE_ACCURACY_FALL.title, 5, "ignore"),
         "RunOverBudget": (Metric.RUN_COST.title, 10, "notBreaching"),
         "MonthOverBudget": (Metric.MONTH_COST.title, 100, "ignore"),
         "ModelWaiting": (Metric.MODELS_WAITING.title, 1, "ignore"),

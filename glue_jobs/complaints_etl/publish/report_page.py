@@ -22,6 +22,7 @@ from complaints_etl.publish.exports import Export
 from complaints_etl.publish.overview import SHOWN_CHANGES, currency_totals, panels, run_names
 from complaints_etl.publish.statistics import DRIFT_ROWS, RunStatistics, drift, serving_metrics
 from ptmlops_contracts.evaluation import headline
+from ptmlops_contracts.live import MIN_CHECKED, LiveAccuracy
 from ptmlops_contracts.report import NOT_TABLES, Flag
 from ptmlops_contracts.run import Part
 
@@ -46,6 +47,7 @@ class Page:
         earlier: the previous runs, newest first.
         audit: rows of the audit sample in the review list.
         display_names: the names of labels in `language`.
+        live: how often people confirmed answers, per version.
     """
 
     language: str
@@ -61,6 +63,7 @@ class Page:
     files: Mapping[str, Sequence[str]]
     exports: Sequence[Export]
     display_names: Mapping[str, str] = field(default_factory=dict)
+    live: Sequence[LiveAccuracy] = ()
 
 
 class NumberFormat:
@@ -151,6 +154,7 @@ def render(page: Page) -> str:
         languages=_shares(page.statistics.languages or page.report.get("languages", {})),
         drift=drift_rows,
         drift_rows=DRIFT_ROWS,
+        min_checked=MIN_CHECKED,
         model=model,
         cost_parts=[*(part.value for part in Part), "total"],
     )

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -23,6 +23,7 @@ from complaints_etl.publish.exports import (
     write_with_workbook,
 )
 from complaints_etl.publish.join import TO_SCORE, Run
+from complaints_etl.publish.live_rows import draw
 from complaints_etl.publish.review_page import FirstRows, PageRow
 from complaints_etl.spreadsheet import active
 from ptmlops_contracts.keys import OutputKeys
@@ -33,6 +34,7 @@ from ptmlops_contracts.review import ReviewReason
 REVIEW_COLUMNS = (
     "complaint_id", "text", "suggestion", "confidence", "alternatives", "top_terms", "why", "received_at", "label",
 )  # fmt: skip
+RANDOM_EVERY = 5  # one of so many doubtful rows is drawn at random
 # Values of the column `why`.
 NOT_ANSWERED, AUDIT_SAMPLE = "not answered", "audit sample"
 UNCERTAIN, UNFAMILIAR = ReviewReason.UNCERTAIN.value, ReviewReason.UNFAMILIAR.value
@@ -49,11 +51,13 @@ class ReviewList:
 
     Attributes:
         counts: rows per value of `why`.
+        doubtful_sample: how many of the uncertain and unfamiliar rows were drawn at random.
         first: the first rows, for the page.
     """
 
     keys: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=empty_counts)
+    doubtful_sample: int = 0
     first: FirstRows = field(default_factory=FirstRows)
 
 
@@ -93,20 +97,23 @@ def review_list(
     put: Put,
     *,
     complaints: Mapping[str, int] | None = None,
+    doubtful: int = 0,
     labels: Collection[str] = (),
     excel: bool = True,
     separator: str = ",",
 ) -> ReviewList:
     """Store the review list, as CSV and as an Excel workbook.
 
-    It begins with complaints without an answer. Uncertain and unfamiliar ones follow, by `priority`. Last comes a random sample of
-    certain answers, to check the promised precision. The sample is drawn by a hash of run and complaint, so a redrive draws the same.
+    It begins with complaints without an answer. Uncertain and unfamiliar ones follow, by `priority`; every fifth of them is drawn at
+    random. Last comes a random sample of certain answers. The two samples measure live accuracy: their rows are in random order, so that
+    whoever stops early has still checked a random sample. They are drawn by a hash of run and complaint, so a redrive draws the same.
 
     Args:
         joined: the result of `join_answers`.
         run: the run.
         put: stores a file under a key.
         complaints: complaints per predicted label in the run.
+        doubtful: how many answers need review.
         labels: the labels that the model knows, for the workbook's drop-down.
         excel: also write the workbook.
         separator: between the cells of the CSV.
@@ -114,12 +121,12 @@ def review_list(
     to_score = joined.where(TO_SCORE)
     reason = F.coalesce("review_reason", F.lit(UNCERTAIN))  # models of earlier versions give none
     why = F.when(F.col("predicted_label").isNull(), NOT_ANSWERED).when(F.col("needs_review"), reason)
+    of_run = draw(F.lit(run.run_id))
     unsure = to_score.withColumn("why", why).where("why IS NOT NULL")
-    draw = F.sha2(F.concat(F.lit(run.run_id), F.col("complaint_id")), 256)
-    audit = to_score.where("NOT needs_review").orderBy(draw).limit(run.audit_sample).withColumn("why", F.lit(AUDIT_SAMPLE))
-    rows = unsure.unionByName(audit).orderBy(
-        F.col("why") == AUDIT_SAMPLE, priority(complaints or {}).desc_nulls_first(), "complaint_id"
-    )
+    drawn = min(run.audit_sample, doubtful // RANDOM_EVERY)
+    audit = to_score.where("NOT needs_review").orderBy(of_run, "complaint_id").limit(run.audit_sample)
+    audit = audit.withColumn("why", F.lit(AUDIT_SAMPLE))
+    is_audit = F.col("why") == AUDIT_SAMPLE
     cells = (
         F.col("complaint_id"),
         F.col("text"),
@@ -131,17 +138,25 @@ def review_list(
         F.date_format("received_at", "yyyy-MM-dd"),
         F.lit(""),
     )
-    listed = rows.select(
+    columns = (
+        "complaint_id",
         "why",
         "language",
         record_column(F.array(*[cell.cast("string") for cell in cells]), F.lit(separator)).alias("line"),
         F.transform("alternatives", lambda item: F.struct(item["label"], item["probability"])).alias("alternatives"),
         F.transform("top_terms", lambda item: item["term"]).alias("terms"),
     )
-    found = ReviewList()
+    sample = unsure.where(F.col("why") != NOT_ANSWERED).orderBy(of_run, "complaint_id").limit(drawn)
+    sampled = sample.select(*columns).collect() if drawn else []
+    others = unsure.where(~F.col("complaint_id").isin([row["complaint_id"] for row in sampled])) if sampled else unsure
+    listed = others.unionByName(audit).orderBy(
+        is_audit, F.when(~is_audit, priority(complaints or {})).desc_nulls_first(), F.when(is_audit, of_run), "complaint_id"
+    )
+    found = ReviewList(doubtful_sample=drawn)
 
     def count_and_yield() -> Iterator[str]:
-        for row in listed.toLocalIterator(prefetchPartitions=True):
+        rows = listed.select(*columns).toLocalIterator(prefetchPartitions=True)
+        for row in with_random(rows, iter(sampled)):
             found.counts[row["why"]] += 1
             if not found.first.is_full:
                 found.first.add(_page_row(row, separator))
@@ -154,6 +169,20 @@ def review_list(
         keys, excel_keys, _ = write_with_workbook(key, layout(run, labels, separator), texts, put, excel=excel)
         found.keys = keys + excel_keys
     return found
+
+
+def with_random(rows: Iterator[Any], sample: Iterator[Any]) -> Iterator[Any]:
+    """Yield the rows in order. After RANDOM_EVERY - 1 doubtful ones comes a row of the sample, and its last rows before the audit sample."""
+    since = 0
+    for row in rows:
+        if row["why"] == AUDIT_SAMPLE:
+            yield from sample
+        yield row
+        since += row["why"] in (UNCERTAIN, UNFAMILIAR)
+        if since == RANDOM_EVERY - 1:
+            since = 0
+            yield from islice(sample, 1)
+    yield from sample
 
 
 def layout(run: Run, labels: Collection[str], separator: str) -> Layout:

@@ -13,12 +13,19 @@ from record_run.metrics import count_run
 
 from ptmlops_contracts.metrics import SERVICE, Metric
 
+CHECKED: Any = {"answers": 900, "checked": 120, "accuracy": 0.91, "accuracy_interval": [0.88, 0.94]}
+TOO_FEW: Any = {"answers": 900, "checked": 12, "accuracy": None, "accuracy_interval": None}
 RUN: Any = {
     "rows": {"read": 200, "accepted": 150, "rejected": 30, "duplicates": 20},
     "scored": 120,
     "needs_review": 30,
     "confidence": 0.875,
     "drift": {"categories": 0.31, "languages": None, "length": 0.05, "confidence": 0.11},
+    "live_accuracy": [
+        {**TOO_FEW, "model_version": "10", "fall": None},
+        {**CHECKED, "model_version": "9", "fall": 0.04},
+        {**CHECKED, "model_version": "8", "fall": 0.2},
+    ],
     "cost_usd": 0.42,
     "seconds": 321.5,
     "states": {
@@ -70,6 +77,8 @@ def test_a_run_is_counted_with_units(capsys: pytest.CaptureFixture[str]) -> None
         ("Drift", "length"): (0.05, "None"),
         ("Drift", "confidence"): (0.11, "None"),
         ("LargestDrift", ""): (0.31, "None"),
+        ("LiveAccuracy", ""): (91, "Percent"),
+        ("LiveAccuracyFall", ""): (4, "Percent"),
         ("RunCost", ""): (0.42, "None"),
         ("MonthCost", ""): (7.5, "None"),
         ("RunDuration", ""): (321.5, "Seconds"),
@@ -81,9 +90,14 @@ def test_a_run_is_counted_with_units(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_a_run_without_rows_and_answers_has_no_shares(capsys: pytest.CaptureFixture[str]) -> None:
     rows = {"read": 0, "accepted": 0, "rejected": 0, "duplicates": 0}
-    count_run({**RUN, "rows": rows, "scored": 0, "needs_review": 0, "confidence": None, "drift": {}}, month_cost=1)
+    count_run(
+        {**RUN, "rows": rows, "scored": 0, "needs_review": 0, "confidence": None, "drift": {}, "live_accuracy": []},
+        month_cost=1,
+    )
     names = {name for name, _ in emitted(capsys)}
-    assert names.isdisjoint({"RejectShare", "ReviewShare", "MeanConfidence", "Drift", "LargestDrift"})
+    assert names.isdisjoint(
+        {"RejectShare", "ReviewShare", "MeanConfidence", "Drift", "LargestDrift", "LiveAccuracy", "LiveAccuracyFall"}
+    )
     assert names >= {"Runs", "RowsRead", "RunCost"}
 
 

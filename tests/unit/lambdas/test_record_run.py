@@ -366,7 +366,13 @@ def test_a_run_tells_how_sure_its_answers_were_and_how_far_they_drifted(
     aws: dict[str, Any], record: Callable[..., dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(aws, "report.json", json.dumps(REPORT))
-    published = {"scored": 90, "needs_review": 9, "confidence": 0.8, "drift": {"length": 0.3, "languages": None}}
+    live = {
+        "model_version": "1", "answers": 900, "checked": 120, "returned": 300, "accuracy": 0.75, "accuracy_interval": [0.7, 0.8],
+        "held_out_accuracy": 0.9, "fall": 0.15,
+    }  # fmt: skip
+    published = {
+        "scored": 90, "needs_review": 9, "confidence": 0.8, "drift": {"length": 0.3, "languages": None}, "live_accuracy": [live],
+    }  # fmt: skip
     put(aws, "publish.json", json.dumps(published))
     run = record(Execution("RUNNING"), {"state": {"run_id": RUN}, "execution_arn": ARN})
 
@@ -375,3 +381,9 @@ def test_a_run_tells_how_sure_its_answers_were_and_how_far_they_drifted(
     assert values["RowsAccepted"] == 90
     assert values["ReviewShare"] == 10
     assert values["LargestDrift"] == 0.3
+    assert run["live_accuracy"] == [live]
+    assert (values["LiveAccuracy"], values["LiveAccuracyFall"]) == (75, 15)
+    assert (
+        "People confirmed 75.0% of the answers of version 1 (95%: 70.0% to 80.0%; 120 checked). "
+        "That is 15.0 percentage points less than on held-out complaints."
+    ) in notice(aws)[1]

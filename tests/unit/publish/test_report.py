@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from complaints_etl.publish.report_page import Page, load_texts, render
 from complaints_etl.publish.statistics import RunStatistics, drift, stability_index
 
 from local_aws import ROOT
+from ptmlops_contracts.live import LiveAccuracy
 from ptmlops_contracts.report import NoteCode, Reason
 from stacks.components.code_assets import unit_members
+from tests.unit.publish.conftest import LABELS
 
 VOID = {"path", "wbr", "meta", "br", "circle", "rect", "line"}
 
@@ -197,6 +200,43 @@ def test_drift_compares_answers_with_answers(page: Page, evaluation: dict[str, A
     assert found["categories"] == pytest.approx(0.127, abs=0.01)
     assert found["languages"] is not None
     assert found["length"] == pytest.approx(0)
+
+
+def live_accuracy(**changed: Any) -> LiveAccuracy:
+    """Version 3 as Publish measures it: 89% of 1,200 answers, of which 130 were checked."""
+    part: Any = {"answers": 600, "checked": 60, "accuracy": 0.7, "accuracy_interval": [0.6, 0.8]}
+    figures: Any = {
+        "answers": 1200, "checked": 130, "accuracy": 0.891, "accuracy_interval": [0.83, 0.925], "model_version": "3",
+        "measured_by": "20260715-093000-0123abcd", "returned": 300, "certain": {**part, "accuracy": 0.984}, "doubtful": part,
+        "labels": {LABELS[0]: part, LABELS[1]: {"answers": 20, "checked": 4, "accuracy": None, "accuracy_interval": None}},
+        "held_out_accuracy": 0.94, "fall": 0.049,
+    }  # fmt: skip
+    found: LiveAccuracy = {**figures, **changed}
+    return found
+
+
+def test_checked_answers_are_shown_with_interval_classes_and_categories(page: Page) -> None:
+    text = words_of(render(replace(page, language="en", live=[live_accuracy()])))
+    assert "3 89.1% 83.0% to 92.5% 98.4% 70.0% 130 1,200 94.0%" in text
+    assert "Version 3: people confirm fewer answers than the test data promised, by 4.9 percentage points" in text
+    assert f"{LABELS[0]} 70.0% 60.0% to 80.0% 60 600" in text
+    assert f"{LABELS[1]} – – 4 20" in text
+    assert load_texts("en")["live"]["title"] not in words_of(render(replace(page, language="en")))
+
+
+def test_too_few_checked_answers_are_said_to_be_too_few(page: Page) -> None:
+    nothing: Any = {"accuracy": None, "accuracy_interval": None, "fall": None, "checked": 12, "returned": 40}
+    text = words_of(render(replace(page, language="en", live=[live_accuracy(**nothing)])))
+    assert "too little came back to tell. Categories came back: 40" in text
+    assert "whole: 12; at least 30 are needed" in text
+    assert "By answered category" not in text
+
+
+def words_of(document: str) -> str:
+    """The page's text with single blanks."""
+    structure = Structure()
+    structure.feed(document)
+    return " ".join("".join(f" {part} " for part in structure.text).split())
 
 
 def test_the_columns_of_each_file_and_the_notes_on_it_are_stated(page: Page) -> None:

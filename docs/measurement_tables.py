@@ -151,6 +151,66 @@ def model_unfamiliar_alternatives() -> str:
     return f"{table(('Signal', 'CFPB', 'Banking77'), rows)}\n\n{source(name)}"
 
 
+def drift_false_alarms() -> str:
+    """Render the share of uploads without drift that raise an alarm."""
+    names = ("drift-cfpb", "drift-banking77", "drift-made-up")
+    rows = []
+    for data in map(measurement, names):
+        for line in data["false_alarms"]:
+            share = f"{line['alarms'] / line['uploads']:.1%}"
+            rows.append(
+                (data["data"], decimal(line["held_out"], 0), decimal(line["rows"], 0), decimal(line["uploads"], 0), share)
+            )
+    return f"{table(('Data', 'Rows of the profile', 'Rows per upload', 'Uploads', 'False alarms'), rows)}\n\n{source(*names)}"
+
+
+def drift_delays() -> str:
+    """Render the share of drifted uploads that raise an alarm, by size, and how many uploads of 100 rows that takes."""
+    kinds = {
+        "subject": "texts about something else",
+        "language": "texts in Spanish",
+        "length": "only the first 12 words",
+        "spelling": "a typing error in every fourth word",
+        "label": "rows of a rare label",
+    }
+    names = ("drift-cfpb", "drift-banking77", "drift-made-up")
+    rows = []
+    for data in map(measurement, names):
+        for line in data["delays"]:
+            found = [line["found"][size] for size in ("100", "300", "1000")]
+            mean = f"{1 / found[0]:.1f}" if found[0] else ""
+            rows.append(
+                (data["data"], kinds[line["kind"]], f"{line['share']:.0%}", *(f"{share:.0%}" for share in found), mean)
+            )
+    headings = (
+        "Data",
+        "Drifted rows are",
+        "Their share",
+        "100 rows",
+        "300 rows",
+        "1,000 rows",
+        "Uploads of 100 rows until found",
+    )
+    return f"{table(headings, rows)}\n\n{source(*names)}"
+
+
+def drift_by_date() -> str:
+    """Render the share of real consecutive uploads that raise an alarm."""
+    data = measurement("drift-cfpb")
+    rows = [
+        (
+            decimal(line["rows"], 0),
+            decimal(line["uploads"], 0),
+            f"{line['alarms'] / line['uploads']:.0%}",
+            ", ".join(line["kinds"]),
+        )
+        for line in data["by_date"]
+    ]
+    return (
+        f"{table(('Rows per upload', 'Uploads', 'Alarms', 'Kinds, the most frequent first'), rows)}\n\n{source('drift-cfpb')}"
+    )
+
+
 def wrong_labels() -> str:
     """Render how well wrong labels are found, next to cleanlab."""
     names = ("wrong-labels-cfpb", "wrong-labels-banking77")
@@ -233,6 +293,9 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "model-alternatives": model_alternatives,
     "model-unfamiliar": model_unfamiliar,
     "model-unfamiliar-alternatives": model_unfamiliar_alternatives,
+    "drift-false-alarms": drift_false_alarms,
+    "drift-delays": drift_delays,
+    "drift-by-date": drift_by_date,
     "wrong-labels": wrong_labels,
     "review-order": review_order,
     "prepare-speed": prepare_speed,

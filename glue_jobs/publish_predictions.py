@@ -33,12 +33,13 @@ from complaints_etl.publish.live_runs import Buckets, measure_live
 from complaints_etl.publish.report_page import Page, render
 from complaints_etl.publish.review import AUDIT_SAMPLE, NOT_ANSWERED, REVIEW_COLUMNS, ReviewList, review_list
 from complaints_etl.publish.review_page import fit, render_review
-from complaints_etl.publish.statistics import RunStatistics, collect_statistics, drift, serving_metrics
+from complaints_etl.publish.statistics import RunStatistics, collect_statistics, drift_counts, serving_metrics
 from complaints_etl.spreadsheet import export_separator
 from complaints_etl.storage import delete_keys, list_keys, read_if_present, read_json, read_json_if_present
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
+from ptmlops_contracts.drift import Drift, drifted, measure
 from ptmlops_contracts.job_log import FIELDS, log_json
 from ptmlops_contracts.keys import EVALUATION_FILE, RUNS, ModelKeys, OutputKeys, PreparedKeys, run_folder_id, s3_uri
 from ptmlops_contracts.live import LiveAccuracy
@@ -79,6 +80,7 @@ class Results:
     files: dict[str, list[str]] = field(default_factory=dict)
     exports: list[Export] = field(default_factory=list)
     review: ReviewList = field(default_factory=ReviewList)
+    drift: dict[str, Drift] = field(default_factory=dict)
     live: list[LiveAccuracy] = field(default_factory=list)
     separator: str = ","
     statistics: RunStatistics = field(default_factory=RunStatistics)
@@ -101,13 +103,14 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     joined = checkpoint(join_answers(inputs.records, inputs.answers), StorageLevel.DISK_ONLY)
     evaluation = read_evaluation(s3, arguments)
     results = write(s3, arguments.output_bucket, inputs, joined, known_labels(evaluation, arguments.model_version))
+    results.drift = run_drift(results.statistics, evaluation, arguments.model_version)
     results.live = live(spark, s3, arguments, inputs, evaluation)
     results.files |= write_label_checks_and_page(s3, arguments, inputs, results, evaluation)
     results.files["numbers_file"] = [keys.document]  # Record writes it when the run has ended
     write_report(s3, arguments, inputs, results, evaluation)
     current = {key for written in results.files.values() for key in written} | {keys.report_page}
     delete_keys(s3, arguments.output_bucket, previous - current)
-    mark(s3, arguments, results, evaluation)
+    mark(s3, arguments, results)
 
 
 def load(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> Inputs:
@@ -163,10 +166,10 @@ def write(s3: Any, bucket: str, inputs: Inputs, joined: DataFrame, labels: Colle
     run, report, results = inputs.run, inputs.report, Results(separator=separator_of_lists(inputs.report))
     to_score = report["to_score"]
     put = file_writer(s3, bucket)
-    scored = predictions(joined, run)
+    scored = predictions(joined, run, "known_share")
     if to_score:
         table = OutputKeys(run.run_id).predictions
-        write_table(scored, s3_uri(bucket, table), to_score)
+        write_table(scored.drop("known_share"), s3_uri(bucket, table), to_score)
         results.files["table_file"] = [table]
     results.exports = export_files(joined, inputs.rejected, report, run, put, excel=inputs.settings.excel)
     results.files["export"] = [key for export in results.exports for key in (*export.keys, *export.excel_keys)]
@@ -259,6 +262,7 @@ def write_report(
         unanswered=results.review.counts[NOT_ANSWERED],
         model_version=arguments.model_version,
         evaluation=evaluation,
+        drift=results.drift,
         live=results.live,
         earlier=earlier_runs(s3, arguments.prepared_bucket, inputs.run.run_id),
         files=results.files,
@@ -317,7 +321,7 @@ def earlier_runs(s3: Any, bucket: str, run_id: str) -> list[EarlierRun]:
     return list(islice(scored_runs(), COMPARED_RUNS))
 
 
-def mark(s3: Any, arguments: argparse.Namespace, results: Results, evaluation: Mapping[str, Any] | None) -> None:
+def mark(s3: Any, arguments: argparse.Namespace, results: Results) -> None:
     """Write the marker, last of all: a reader that finds it finds every file that it lists."""
     counts = {
         "run_id": arguments.run_id,
@@ -333,7 +337,9 @@ def mark(s3: Any, arguments: argparse.Namespace, results: Results, evaluation: M
         "medians": dict(results.statistics.medians),
         "model_version": arguments.model_version,
         "confidence": results.statistics.mean_confidence,
-        "drift": run_drift(results.statistics, evaluation, arguments.model_version),
+        "drift": {kind: one["index"] for kind, one in results.drift.items()},
+        "drift_thresholds": {kind: one["threshold"] for kind, one in results.drift.items()},
+        "drifted": drifted(results.drift),
         "live_accuracy": results.live,
         "exports": [dataclasses.asdict(export) for export in results.exports],
         "files": [OutputKeys(arguments.run_id).report_page, *(key for keys in results.files.values() for key in keys)],
@@ -344,12 +350,13 @@ def mark(s3: Any, arguments: argparse.Namespace, results: Results, evaluation: M
     log.info("published", extra={FIELDS: {name: number for name, number in counts.items() if name != "run_id"}})
 
 
-def run_drift(statistics: RunStatistics, evaluation: Mapping[str, Any] | None, model_version: str) -> dict[str, float | None]:
-    """Return the PSI per distribution against the serving model's held-out rows. Empty without answers or without an evaluation."""
-    if not statistics.scored or not evaluation:
-        return {}
-    indexes = drift(statistics, serving_metrics(evaluation, model_version))
-    return {name: None if index is None else round(index, 4) for name, index in indexes.items()}
+def run_drift(statistics: RunStatistics, evaluation: Mapping[str, Any] | None, model_version: str) -> dict[str, Drift]:
+    """Return the drift per kind against the profile of the serving model.
+
+    It is empty without answers, and if the model has no profile: too few held-out rows, or trained by an earlier version.
+    """
+    profile = serving_metrics(evaluation, model_version).get("profile") if evaluation else None
+    return measure(profile, drift_counts(statistics)) if profile and statistics.scored else {}
 
 
 def _markers(arguments: argparse.Namespace) -> tuple[tuple[str, str], ...]:

@@ -11,6 +11,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Optional, TypedDict
 
+from ptmlops_contracts.drift import DriftProfile
+
 # A document without `schema_version` is of version 1: it has no `comparison.lower_recall`, and the gate refuses it.
 EVALUATION_VERSION = 2
 # With fewer held-out rows, readers show the cross-fitted figures instead of the held-out ones.
@@ -101,6 +103,7 @@ class Measured(Figures):
     settings: dict[str, Any] | None
     labels: list[str]  # that the model knows; `per_label` also has those of the holdout. Absent in documents before 0.3.0
     cross_fitted: CrossFitted | None
+    profile: DriftProfile | None  # None with too few held-out rows. Absent in documents before 0.4.0
 
 
 class MeasuredChampion(Measured):

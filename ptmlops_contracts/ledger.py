@@ -10,6 +10,7 @@
 | `COSTS#<year>-<month>` | USD per run that ended in the month, by run id | record_run |
 | `PLANNED` | USD per run that works, estimated, by run id | plan_run, record_run |
 | `THROUGHPUT` | `ThroughputItem`: how long jobs of past runs took | record_run |
+| `DRIFT` | `DriftItem`: whether the complaints of the last run with answers had drifted | record_run |
 | `REWRITE#<bucket>/<key>` | `RewriteItem`: rows are being erased from this upload, so its next version is no new file | `ptmlops forget` |
 
 A run is COLLECTING until collect_run closes it: files may join only until then. Joining and closing are conditional writes to the
@@ -42,6 +43,7 @@ OPEN_KEY: Final = "OPEN"
 SLOTS_KEY: Final = "SLOTS"
 PLANNED_KEY: Final = "PLANNED"
 THROUGHPUT_KEY: Final = "THROUGHPUT"
+DRIFT_KEY: Final = "DRIFT"
 
 
 class ManifestFile(TypedDict):
@@ -110,6 +112,15 @@ class SlotsItem(TypedDict, total=False):
     holders: set[str]
     large_holders: set[str]  # those of them that read more bytes than `arrivals.large_megabytes`
     paused_until: str  # no run gets a slot before; absent unless rows are being erased
+
+
+class DriftItem(TypedDict, total=False):
+    """What the last run measured that had answers, and enough of them."""
+
+    pk: str
+    run_id: str
+    model_version: str  # that answered
+    drifted: list[str]  # kinds, the farthest first; empty if none
 
 
 class RewriteItem(TypedDict):

@@ -14,8 +14,6 @@ SERVICE_DIMENSION: Final = "service"
 SERVICE: Final = "ptmlops"
 KIND: Final = "kind"  # of drift
 STATE: Final = "state"  # of the state machine
-# The distributions that Publish compares with the model's held-out rows.
-DRIFT_KINDS: Final = ("categories", "languages", "length", "confidence")
 # What the time is measured of, with the states that belong to it. The others take seconds, and CloudWatch charges for each metric.
 TIMED_STATES: Final = {
     "Collect": ("Collect", "Wait for files"),
@@ -48,7 +46,12 @@ class Metric(Enum):
     REVIEW_SHARE = "ReviewShare", "Percent", None, "answers of a run that a person should read"
     MEAN_CONFIDENCE = "MeanConfidence", "Percent", None, "of a run's answers"
     DRIFT = "Drift", "None", KIND, "population stability index of a run against held-out rows, per distribution"
-    LARGEST_DRIFT = "LargestDrift", "None", None, "the largest of them"
+    DRIFT_TIMES_THRESHOLD = (
+        "DriftTimesThreshold",
+        "None",
+        None,
+        "the largest of them as a multiple of its threshold: 1 is drift",
+    )
     LIVE_ACCURACY = (
         "LiveAccuracy",
         "Percent",

@@ -67,9 +67,11 @@ class Published(_Published, total=False):
     confidence: Annotated[float | None, "mean confidence of the answers; null without answers"]
     drift: Annotated[
         dict[str, float | None],
-        "population stability index of categories, languages, length and confidence against the model's held-out rows; null if there "
-        "are too few rows",
+        "population stability index of categories, languages, length, confidence and vocabulary against the model's held-out rows; null "
+        "if there are too few rows",
     ]
+    drift_thresholds: Annotated[dict[str, float | None], "index from which on each is drift, for so many complaints"]
+    drifted: Annotated[list[str], "what has drifted, the farthest first"]
     doubtful_sample: Annotated[int, "answers that need review, and that the review list has drawn at random"]
     live_accuracy: Annotated[
         list[LiveAccuracy], "how often people confirmed answers, per model version; the newest version first"
@@ -163,6 +165,8 @@ class _Ended(TypedDict):
     drift: Annotated[
         dict[str, float | None], "population stability index per distribution, as in published.json; empty without answers"
     ]
+    drift_thresholds: Annotated[dict[str, float | None], "as in published.json"]
+    drifted: Annotated[list[str], "as in published.json: a reason to label complaints and to train"]
     live_accuracy: Annotated[list[LiveAccuracy], "as in published.json: measured by this run or an earlier one"]
     versions: Annotated[dict[str, str | int], "versions of Prepare, redaction, Spark and Python"]
     started_at: Annotated[str, "ISO 8601, UTC"]

@@ -49,10 +49,11 @@ class Alarms(SettingsTable):
     reject_share: float = Field(
         default=0.1, gt=0, le=1, description="Raise an alarm if at least this share of a run's rows was rejected"
     )
-    drift: float = Field(
-        default=0.25,
+    drift_times: float = Field(
+        default=1,
         gt=0,
-        description="Raise an alarm from this population stability index on, of categories, languages, lengths or confidence",
+        description="Raise an alarm if drift reaches this multiple of its threshold. Raise it if your uploads differ among themselves, for "
+        "instance by channel",
     )
     live_accuracy_fall: float = Field(
         default=0.05,

@@ -118,6 +118,11 @@ class Training(SettingsTable):
         default=500, description="Train only if there are at least so many labelled rows in all runs"
     )
     min_new_rows: Positive = Field(default=100, description="Train only if this run adds at least so many labelled rows")
+    on_drift: Literal["propose", "retrain"] = Field(
+        default="propose",
+        description="What follows if complaints differ from those that the model was measured on. `propose`: the report and the notice say so. "
+        "`retrain`: besides, the next run trains from the first labelled row on that no version has learned, instead of `min_new_rows`",
+    )
     target_precision: float = Field(
         default=0.95,
         gt=0.5,

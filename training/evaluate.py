@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from complaint_model import artifact, compiled, evaluation, label_checks, plots, provenance
+from complaint_model import artifact, compiled, drift_profile, evaluation, label_checks, plots, provenance
 from complaint_model.artifact import Artifact, ArtifactError
 from complaint_model.code_check import find_disagreement
 from complaint_model.comparison import compare_answers
@@ -47,7 +47,7 @@ def evaluate(base: Path) -> tuple[dict[str, Any], list[HeldOutAnswer]]:
         raise ArtifactError("the candidate has no model.tar.gz: look at the training job's log")
     version = request["champion_version"]
     champion, error = _champion(inputs / "champion", version)
-    rows, leaked = _holdout(inputs)
+    rows, leaked, trained_on = _holdout(inputs)
     labels = evaluation.all_labels(rows, [read.model for read in (candidate, champion) if read])
     truth = np.asarray([labels.index(row.label) for row in rows], dtype=np.int64)
 
@@ -57,7 +57,8 @@ def evaluate(base: Path) -> tuple[dict[str, Any], list[HeldOutAnswer]]:
             answers, truth, rows, labels, target_precision=target, threshold=measured.model.threshold, seed=seed
         )
         about = {key: measured.about.get(key) for key in artifact.ABOUT}
-        return answers, {**numbers, **about, "labels": list(measured.model.labels)}
+        profile = drift_profile.profile(answers, rows, labels, trained_on=trained_on, seed=seed)
+        return answers, {**numbers, **about, "labels": list(measured.model.labels), "profile": profile}
 
     answers, candidate_metrics = measure(candidate)
     supports = dict(sorted(Counter(row.label for row in rows).items()))
@@ -99,7 +100,7 @@ def find_labels_to_check(base: Path) -> list[dict[str, Any]]:
     if candidate is None:
         return []
     trained_on = read_labelled(base / "input" / "train", base / "input" / "validation")
-    held_out, _ = _holdout(base / "input")
+    held_out, _, _ = _holdout(base / "input")
     labels = candidate.model.labels
     is_same_data = provenance.fingerprint(columns_of(trained_on)) == candidate.about.get("data_fingerprint")
     doubts = candidate.about.get("doubts", []) if is_same_data else []
@@ -112,15 +113,15 @@ def find_labels_to_check(base: Path) -> list[dict[str, Any]]:
     )
 
 
-def _holdout(inputs: Path) -> tuple[Sequence[Labelled], int]:
-    """Return the held-out rows that training did not see, and how many it saw.
+def _holdout(inputs: Path) -> tuple[Sequence[Labelled], int, Sequence[Labelled]]:
+    """Return the held-out rows that training did not see, how many it saw, and the rows of training.
 
     A complaint that is written again after its near-duplicate was held out becomes a training row: neither model is judged on it.
     """
     held_out = read_labelled(inputs / "test")
     trained_on = read_labelled(inputs / "train", inputs / "validation")
     leaked = leaked_rows(trained_on, held_out)
-    return [row for row, seen in zip(held_out, leaked, strict=True) if not seen], sum(leaked)
+    return [row for row, seen in zip(held_out, leaked, strict=True) if not seen], sum(leaked), trained_on
 
 
 def _request(folder: Path) -> dict[str, Any]:

@@ -62,7 +62,8 @@ def _answers(lines: list[bytes], model: Model) -> list[str]:
     certain = np.where(scores.needs_review, _quoted(UNCERTAIN), "null")
     reasons = np.where(scores.familiar, certain, _quoted(UNFAMILIAR)).tolist()
     labels = [_quoted(label) for label in model.labels]
-    scored = zip(ranking.tolist(), probabilities, reasons, terms, strict=True)
+    known = scores.known_share.round(4).tolist()
+    scored = zip(ranking.tolist(), probabilities, reasons, known, terms, strict=True)
     answers = []
     for complaint_id, text, error in parsed:
         if complaint_id is None or text is None:
@@ -72,15 +73,15 @@ def _answers(lines: list[bytes], model: Model) -> list[str]:
     return answers
 
 
-def _prediction(complaint_id: str, labels: list[str], scored: tuple[list[int], list[float], str, list[Term]]) -> str:
+def _prediction(complaint_id: str, labels: list[str], scored: tuple[list[int], list[float], str, float, list[Term]]) -> str:
     """Return the answer that docs/contracts.md describes. This takes half the time of `json.dumps`.
 
     Args:
         complaint_id: The complaint's.
         labels: The model's labels as JSON.
-        scored: (labels in order, their probabilities, reason for a review as JSON, terms).
+        scored: (labels in order, their probabilities, reason for a review as JSON, known share, terms).
     """
-    ranked, chances, review_reason, terms = scored
+    ranked, chances, review_reason, known, terms = scored
     others = ", ".join(
         [f'{{"label": {labels[label]}, "probability": {chance!r}}}' for label, chance in zip(ranked, chances, strict=True)]
     )
@@ -88,13 +89,15 @@ def _prediction(complaint_id: str, labels: list[str], scored: tuple[list[int], l
     return (
         f'{{"complaint_id": {_quoted(complaint_id)}, "label": {labels[ranked[0]]}, "confidence": {chances[0]!r}, '
         f'"alternatives": [{others}], "needs_review": {"false" if review_reason == "null" else "true"}, '
-        f'"review_reason": {review_reason}, "top_terms": [{top_terms}], "error": null}}'
+        f'"review_reason": {review_reason}, "known_share": {known!r}, "top_terms": [{top_terms}], "error": null}}'
     )
 
 
 def _error(complaint_id: str | None, error: str) -> str:
     answer: dict[str, Any] = {"complaint_id": complaint_id, "label": None, "confidence": None, "alternatives": []}
-    return _encoder.encode(answer | {"needs_review": None, "review_reason": None, "top_terms": [], "error": error})
+    return _encoder.encode(
+        answer | {"needs_review": None, "review_reason": None, "known_share": None, "top_terms": [], "error": error}
+    )
 
 
 def output_fn(prediction: list[str], accept: str) -> tuple[str, str]:

@@ -23,6 +23,7 @@ class RunCounts:
         has_champion: a model is approved.
         pending: versions that wait for approval, ascending.
         erased: rows that the newest version may have learned from were erased since.
+        drifted: complaints differ from those that the champion was measured on, and the settings say that a run then trains.
     """
 
     new: Mapping[str, int]
@@ -33,6 +34,7 @@ class RunCounts:
     repeated: int = 0
     waiting: int = 0
     erased: bool = False
+    drifted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,15 +49,17 @@ class Decision:
 def decide(counts: RunCounts, *, run_id: str, min_labelled_rows: int, min_new_rows: int, raw_bucket: str) -> Decision:
     """Train if there are enough labelled rows in all and enough new ones; score if rows have no label.
 
-    Without a champion, a single new row is enough, and after an erasure none is needed. A repeated row is not new, unless no version was trained from it: a file that is
-    uploaded again after a failed run is learned.
+    Without a champion, a single new row is enough, and after an erasure none is needed. A repeated row is not new, unless no version was
+    trained from it: a file that is uploaded again after a failed run is learned. After drift, a single row that no version has learned is
+    enough, whichever run brought it. Without such a row, training would make the same model again.
 
     Raises:
         NoChampionError: rows are to be scored, there is no champion, and none can be trained.
     """
-    new, total = sum(counts.new.values()) + min(counts.repeated, counts.waiting), sum(counts.totals.values())
+    not_learned = counts.waiting if counts.drifted else min(counts.repeated, counts.waiting)
+    new, total = sum(counts.new.values()) + not_learned, sum(counts.totals.values())
     empty = [split for split, rows in counts.totals.items() if not rows]
-    needed = 0 if counts.erased else min_new_rows if counts.has_champion else 1
+    needed = 0 if counts.erased else min_new_rows if counts.has_champion and not counts.drifted else 1
     if new < needed:
         train, reason = False, f"{new} new labelled rows; training starts at {needed}"
         if counts.repeated > counts.waiting:
@@ -68,6 +72,8 @@ def decide(counts: RunCounts, *, run_id: str, min_labelled_rows: int, min_new_ro
         train, reason = True, f"{new} new labelled rows, {total} in all"
         if counts.erased:
             reason += "; rows that were learned were erased since"
+        if counts.drifted:
+            reason += "; complaints differ from those that the serving model was measured on"
     score = counts.to_score > 0
     if score and not train and not counts.has_champion:
         missing = min_labelled_rows - total

@@ -40,6 +40,7 @@ from plan_run.limits import Limits, check_limits
 from plan_run.registry import Registry, parent_tuning_job, read_registry
 from ptmlops_contracts.estimate import Workload
 from ptmlops_contracts.keys import PreparedKeys, s3_uri, training_rows_manifest
+from ptmlops_contracts.ledger import DRIFT_KEY
 from ptmlops_contracts.metrics import Metric
 from ptmlops_contracts.report import SPLITS, Report
 from ptmlops_contracts.state import ATTEMPTS, NONE, EvaluationRequest, Planned, PlannedRows, StateDocument, champion_entry
@@ -59,6 +60,7 @@ class Settings:
     model_package_group: str
     min_labelled_rows: int
     min_new_rows: int
+    on_drift: str
     target_precision: float
     max_recall_drop: float
     seed: int
@@ -115,6 +117,7 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
     runs, left_out = of_version(complete_runs(CLIENTS.s3, bucket=bucket), version)
     registry = read_registry(CLIENTS.sagemaker, settings.model_package_group)
     emit(Metric.MODELS_WAITING, registry.waiting)
+    ledger = Ledger(CLIENTS.dynamodb, settings.ledger_table)
     counts = RunCounts(
         new=labelled,
         repeated=sum(repeated.values()),
@@ -124,6 +127,7 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
         has_champion=registry.champion is not None,
         pending=registry.pending,
         erased=_erased_since(runs, registry),
+        drifted=settings.on_drift == "retrain" and _has_drifted(ledger, registry),
     )
     decision = decide(
         counts,
@@ -139,7 +143,6 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
         trials=int(settings.prices["trials"]),
     )
     limits = Limits(run_usd=settings.run_limit_usd, month_usd=settings.month_limit_usd)
-    ledger = Ledger(CLIENTS.dynamodb, settings.ledger_table)
     rest = check_limits(state, work, limits, ledger, settings.prices, now=datetime.now(UTC))
     LOGGER.info("estimated", cost=rest.describe())
     for split in SPLITS:
@@ -197,6 +200,13 @@ def _erased_since(runs: Mapping[str, Mapping[str, Any]], registry: Registry) -> 
     return registered is not None and any(
         datetime.fromisoformat(mark["erased_at"]) > registered for mark in runs.values() if "erased_at" in mark
     )
+
+
+def _has_drifted(ledger: Ledger, registry: Registry) -> bool:
+    """Return True if the complaints that the champion answered last had drifted."""
+    found = ledger.find(DRIFT_KEY) if registry.champion else None
+    version = str(registry.champion["ModelPackageVersion"]) if registry.champion else NONE
+    return bool(found and found["model_version"] == version and found["drifted"])
 
 
 def _rows(counts: RunCounts, left_out: int) -> PlannedRows:

@@ -43,7 +43,7 @@ from ptmlops_contracts.run_ids import is_run_id
 from record_run.costs import glue_jobs, job_costs, price_basis
 from record_run.history import failure, last_document, read_events
 from record_run.jobs import started_jobs
-from record_run.ledger import cost_of_month, record_end
+from record_run.ledger import cost_of_month, record_drift, record_end
 from record_run.metrics import count_run
 from record_run.report_costs import with_costs
 from record_run.spending import end_plan, learn_throughput
@@ -89,6 +89,7 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
     holders = {slot_holder(run["run_id"], count) for count in range(redrives + 1)}
     Slots(ledger=ledger).release(holders)
     end_plan(ledger, run["run_id"])
+    record_drift(ledger, run)
     learn_throughput(ledger, run, event.get("state"))
     _notify(run, settings, files_waiting=left)
     LOGGER.info("recorded", status=run["status"])

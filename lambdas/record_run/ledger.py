@@ -1,10 +1,11 @@
-"""What record_run writes to the ledger: how a run ended, and what it cost."""
+"""What record_run writes to the ledger: how a run ended, what it cost, and whether its complaints had drifted."""
 
 from __future__ import annotations
 
 from common.ledger import Ledger, deserialize
 
-from ptmlops_contracts.ledger import CANCELLED, COLLECTING, SUPERSEDED, costs_key, run_key
+from ptmlops_contracts.ledger import CANCELLED, COLLECTING, DRIFT_KEY, SUPERSEDED, costs_key, run_key
+from ptmlops_contracts.run import RunDocument
 
 # Neither a late event nor the end of a collector's execution changes these.
 _KEPT = {"collecting": COLLECTING, "superseded": SUPERSEDED, "cancelled": CANCELLED}
@@ -67,3 +68,19 @@ def cost_of_month(ledger: Ledger, run_id: str, *, cost_usd: float, finished_at: 
     )
     item = deserialize(answer["Attributes"])
     return round(float(sum(cost for name, cost in item.items() if name != "pk")), 4)
+
+
+def record_drift(ledger: Ledger, run: RunDocument) -> None:
+    """Record whether the run's complaints had drifted, for the next Plan. A run that measured nothing, or an older one, changes nothing."""
+    version = run["model"]["version"]
+    if version is None or not any(threshold is not None for threshold in run["drift_thresholds"].values()):
+        return
+    change = ledger.change(
+        DRIFT_KEY,
+        "SET run_id = :run, model_version = :version, drifted = :drifted",
+        "attribute_not_exists(run_id) OR run_id <= :run",
+        run=run["run_id"],
+        version=str(version),
+        drifted=run["drifted"],
+    )
+    ledger.update(change)

@@ -28,11 +28,16 @@ def count_run(run: RunDocument, *, month_cost: float) -> None:
     if live and live["accuracy"] is not None:
         emit(Metric.LIVE_ACCURACY, 100 * live["accuracy"])
         emit(Metric.LIVE_ACCURACY_FALL, 100 * (live["fall"] or 0))
-    measured = {kind: index for kind, index in run["drift"].items() if index is not None}
-    for kind, index in measured.items():
-        emit(Metric.DRIFT, index, kind=kind)
-    if measured:
-        emit(Metric.LARGEST_DRIFT, max(measured.values()))
+    for kind, index in run["drift"].items():
+        if index is not None:
+            emit(Metric.DRIFT, index, kind=kind)
+    times = [
+        index / threshold
+        for kind, index in run["drift"].items()
+        if index is not None and (threshold := run["drift_thresholds"].get(kind))
+    ]
+    if times:
+        emit(Metric.DRIFT_TIMES_THRESHOLD, max(times))
     emit(Metric.RUN_COST, run["cost_usd"])
     emit(Metric.MONTH_COST, month_cost)
     emit(Metric.RUN_DURATION, run["seconds"])

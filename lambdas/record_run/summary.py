@@ -85,6 +85,8 @@ def run_document(
         not_answered=results.get("not_answered", 0),
         confidence=results.get("confidence"),
         drift=results.get("drift", {}),
+        drift_thresholds=results.get("drift_thresholds", {}),
+        drifted=results.get("drifted", []),
         live_accuracy=results.get("live_accuracy", []),
         versions=statistics.get("versions", {}),
         started_at=_iso(started),
@@ -117,6 +119,11 @@ def notice(run: RunDocument, *, output_bucket: str, environment: str) -> str:
         lines.append(f"{quantity(run['scored'], 'complaint')} classified; {run['needs_review']:,} to be read by a person.")
     if run["not_answered"]:
         lines.append(f"{quantity(run['not_answered'], 'complaint')} without an answer: first in the review list.")
+    if run["drifted"]:
+        lines.append(
+            f"The complaints differ from those that the model was measured on: {', '.join(run['drifted'])}. Label the review list, so "
+            "that a model learns from them."
+        )
     live = newest_measured(run["live_accuracy"])
     if live:
         lines.append(live_accuracy(live))

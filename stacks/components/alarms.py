@@ -149,9 +149,9 @@ def _of_results(settings: Settings) -> Iterator[AlarmDefinition]:
     )
     yield AlarmDefinition(
         name="Drift",
-        metric=largest(Metric.LARGEST_DRIFT),
+        metric=largest(Metric.DRIFT_TIMES_THRESHOLD),
         advice="A run's complaints differ from those that the model was measured on. Its report says in what; label its review list.",
-        threshold=alarms.drift,
+        threshold=alarms.drift_times,
         missing=Missing.IGNORE,
     )
     yield AlarmDefinition(

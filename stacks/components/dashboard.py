@@ -11,7 +11,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from ptmlops_contracts.metrics import DRIFT_KINDS, KIND, STATE, TIMED_STATES, Metric
+from ptmlops_contracts.drift import DRIFT_KINDS
+from ptmlops_contracts.metrics import KIND, STATE, TIMED_STATES, Metric
 from stacks.components.run_metrics import run_metric
 from stacks.config import Settings
 from stacks.storage_stack import Storage
@@ -98,6 +99,7 @@ def create_dashboard(
             [own(Metric.LIVE_ACCURACY), own(Metric.LIVE_ACCURACY_FALL)],
             unit="%",
         ),
+        graph("Largest drift, times its threshold", [own(Metric.DRIFT_TIMES_THRESHOLD)]),
         graph("Models", [own(Metric.CANDIDATES_PROMOTED), own(Metric.MODELS_WAITING)]),
     )
     dashboard.add_widgets(heading("What does it cost?"))

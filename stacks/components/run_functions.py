@@ -120,6 +120,7 @@ class RunFunctions:
                 "MODEL_PACKAGE_GROUP": self._storage.package_group_name,
                 "MIN_LABELLED_ROWS": str(training.min_labelled_rows),
                 "MIN_NEW_ROWS": str(training.min_new_rows),
+                "ON_DRIFT": training.on_drift,
                 "TARGET_PRECISION": str(training.target_precision),
                 "MAX_RECALL_DROP": str(self._stack.settings.promotion.max_recall_drop),
                 "SEED": str(training.seed),

@@ -14,7 +14,7 @@ _MAXIMUM = frozenset(
         Metric.MODELS_WAITING,
         Metric.REJECT_SHARE,
         Metric.DRIFT,
-        Metric.LARGEST_DRIFT,
+        Metric.DRIFT_TIMES_THRESHOLD,
         Metric.LIVE_ACCURACY_FALL,
         Metric.MONTH_COST,
         Metric.RUN_DURATION,

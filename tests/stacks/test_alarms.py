@@ -162,7 +162,7 @@ def test_alarms_on_own_metrics_name_what_functions_emit(prod_templates: Template
     own = {name: alarm for name, alarm in alarms(prod_templates).items() if alarm["Namespace"] == "ptmlops-prod"}
     assert {name: (alarm["MetricName"], alarm["Threshold"], alarm["TreatMissingData"]) for name, alarm in own.items()} == {
         "RejectedRows": (Metric.REJECT_SHARE.title, 10, "notBreaching"),
-        "Drift": (Metric.LARGEST_DRIFT.title, 0.25, "ignore"),
+        "Drift": (Metric.DRIFT_TIMES_THRESHOLD.title, 1, "ignore"),
         "LiveAccuracy": (Metric.LIVE_ACCURACY_FALL.title, 5, "ignore"),
         "RunOverBudget": (Metric.RUN_COST.title, 10, "notBreaching"),
         "MonthOverBudget": (Metric.MONTH_COST.title, 100, "ignore"),

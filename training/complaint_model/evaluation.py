@@ -31,6 +31,7 @@ class Answers:
     predicted: Ints
     confidence: Floats
     needs_review: Bools
+    known_share: Floats  # of the text's features, those that training saw
     probability_of_truth: Floats  # 0 if the model does not know the label
 
 
@@ -50,6 +51,7 @@ def answer_holdout(model: Model, rows: Sequence[Labelled], labels: Sequence[str]
         predicted=model_numbers[scores.label],
         confidence=scores.confidence,
         needs_review=scores.needs_review,
+        known_share=scores.known_share,
         probability_of_truth=np.asarray(
             [scores.probabilities[row, at] if at >= 0 else 0.0 for row, at in enumerate(truth)], dtype=np.float64
         ),

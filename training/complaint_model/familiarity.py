@@ -29,7 +29,7 @@ def is_familiar(features: Ints, min_known_words: int, min_known_share: float) ->
         min_known_words: From `familiarity_limits`, as is `min_known_share`.
     """
     words = features[:, 0]
-    return np.asarray((words > 0) & (words >= min_known_words) & (_known_share(features) >= min_known_share))
+    return np.asarray((words > 0) & (words >= min_known_words) & (known_share(features) >= min_known_share))
 
 
 def familiarity_limits(features: Ints, answered: Bools) -> tuple[int, float]:
@@ -39,7 +39,7 @@ def familiarity_limits(features: Ints, answered: Bools) -> tuple[int, float]:
         features: (rows, 3) as `ScoreArrays.features`, of each training row as if training had not seen it.
         answered: (rows,) whether the row's confidence reaches the threshold.
     """
-    rows, words, share = len(features), features[:, 0], _known_share(features)
+    rows, words, share = len(features), features[:, 0], known_share(features)
     most_words = math.ceil(HIGHEST_WORDS * np.median(words))
     sorted_words, sorted_share = np.minimum(np.sort(words), most_words), np.minimum(np.sort(share), HIGHEST_SHARE)
     limits = (0, 0.0)
@@ -51,5 +51,6 @@ def familiarity_limits(features: Ints, answered: Bools) -> tuple[int, float]:
     return limits
 
 
-def _known_share(features: Ints) -> Floats:
+def known_share(features: Ints) -> Floats:
+    """Return for each text the share of its words and word pairs that training saw."""
     return np.asarray(features[:, 1] / np.maximum(features[:, 2], 1))

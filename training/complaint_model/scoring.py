@@ -10,7 +10,7 @@ import numpy as np
 from complaint_model import compiled, features, numpy_scoring
 from complaint_model.arrays import Bools, Floats, Ints, ScoreArrays
 from complaint_model.explain import Term, terms_of
-from complaint_model.familiarity import is_familiar
+from complaint_model.familiarity import is_familiar, known_share
 from complaint_model.model import Model
 
 TOP_TERMS = 5
@@ -24,6 +24,7 @@ class Scores:
     probabilities: Floats  # (texts, labels)
     label: Ints  # (texts,) index of the chosen label
     confidence: Floats  # (texts,) probability of the chosen label
+    known_share: Floats  # (texts,) share of the text's features that training saw
     familiar: Bools  # (texts,) False if the text shares too little with the rows of training (familiarity.py)
     needs_review: Bools  # (texts,) whether a person should read the text
 
@@ -58,7 +59,8 @@ def _score(model: Model, texts: Sequence[str], *, terms: int) -> tuple[Scores, l
     confidence = out.probabilities[np.arange(len(texts)), out.label]
     familiar = is_familiar(out.features, model.min_known_words, model.min_known_share)
     needs_review = (confidence < model.threshold) | ~familiar
-    return Scores(out.probabilities, out.label, confidence, familiar, needs_review), terms_of(texts, out)
+    shares = known_share(out.features)
+    return Scores(out.probabilities, out.label, confidence, shares, familiar, needs_review), terms_of(texts, out)
 
 
 def _fill(model: Model, texts: Sequence[str], out: ScoreArrays) -> None:

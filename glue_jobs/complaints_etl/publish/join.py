@@ -18,7 +18,7 @@ TABLE = resources.files("complaints_etl.publish").joinpath("predictions_table.js
 # The line that training/inference.py writes, as a DDL schema.
 ANSWER = (
     "complaint_id string, label string, confidence double, alternatives array<struct<label:string,probability:double>>,"
-    "needs_review boolean, review_reason string, top_terms array<struct<term:string,contribution:double>>, error string"
+    "needs_review boolean, review_reason string, known_share double, top_terms array<struct<term:string,contribution:double>>, error string"
 )
 # Keeps Parquet files at a few hundred megabytes: few enough for Athena, small enough for one task to write.
 TABLE_FILE_ROWS = 250_000
@@ -84,13 +84,13 @@ def join_answers(records: DataFrame, answers: DataFrame) -> DataFrame:
     """Add the model's answer and the file's label to every record. A duplicate gets those of the record that it repeats.
 
     Returns:
-        The records with `predicted_label`, `confidence`, `alternatives`, `needs_review`, `review_reason` and `top_terms` from the
-        answer, and `file_label` from the file. Models of earlier versions give no `review_reason`. A record has a file label
+        The records with `predicted_label`, `confidence`, `alternatives`, `needs_review`, `review_reason`, `known_share` and `top_terms` from
+        the answer, and `file_label` from the file. Models of earlier versions give no `review_reason` or no `known_share`. A record has a file label
         or an answer, or neither if it could not be scored.
     """
     predicted = answers.select(
         F.col("complaint_id").alias("kept"), F.col("label").alias("predicted_label"), "confidence", "alternatives",
-        "needs_review", "review_reason", "top_terms",
+        "needs_review", "review_reason", "known_share", "top_terms",
     )  # fmt: skip
     labelled = records.where("status = 'accepted' AND label IS NOT NULL")
     from_file = labelled.select(F.col("complaint_id").alias("kept"), F.col("label").alias("file_label"))
@@ -98,8 +98,8 @@ def join_answers(records: DataFrame, answers: DataFrame) -> DataFrame:
     return records.withColumn("kept", kept).join(predicted, "kept", "left").join(from_file, "kept", "left")
 
 
-def predictions(joined: DataFrame, run: Run) -> DataFrame:
-    """Return the rows of the predictions table, with the table's columns and types."""
+def predictions(joined: DataFrame, run: Run, *further: str) -> DataFrame:
+    """Return the rows of the predictions table, with the table's columns and types, and with further columns of `joined`."""
     # Made from seconds: a local time would depend on the session's time zone.
     moment = F.timestamp_seconds(F.lit(int(run.answered_at.timestamp())))
     rows = joined.where(SCORED).withColumns(
@@ -110,7 +110,7 @@ def predictions(joined: DataFrame, run: Run) -> DataFrame:
             "run_id": F.lit(run.run_id),
         }
     )
-    return rows.select(*[F.col(name).cast(kind).alias(name) for name, kind in table_columns()])
+    return rows.select(*[F.col(name).cast(kind).alias(name) for name, kind in table_columns()], *further)
 
 
 def write_table(scored: DataFrame, location: str, rows: int) -> None:

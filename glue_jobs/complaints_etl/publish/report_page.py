@@ -20,7 +20,8 @@ from complaints_etl.publish.display_names import DisplayNames
 from complaints_etl.publish.excerpt import excerpt
 from complaints_etl.publish.exports import Export
 from complaints_etl.publish.overview import SHOWN_CHANGES, currency_totals, panels, run_names
-from complaints_etl.publish.statistics import DRIFT_ROWS, RunStatistics, drift, serving_metrics
+from complaints_etl.publish.statistics import RunStatistics, serving_metrics
+from ptmlops_contracts.drift import MIN_ROWS, Drift, drifted
 from ptmlops_contracts.evaluation import headline
 from ptmlops_contracts.live import MIN_CHECKED, LiveAccuracy
 from ptmlops_contracts.report import NOT_TABLES, Flag
@@ -35,7 +36,6 @@ WEAK_LANGUAGE_GAP, WEAK_CALIBRATION = 0.05, 0.05
 MATRIX_LABELS = 20  # a larger confusion matrix does not fit on a page
 CONFUSIONS = 8
 SHOWN_NOTES = 20
-PSI_MODERATE, PSI_LARGE = 0.1, 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,7 @@ class Page:
         earlier: the previous runs, newest first.
         audit: rows of the audit sample in the review list.
         display_names: the names of labels in `language`.
+        drift: how far the complaints are from those that the model was measured on.
         live: how often people confirmed answers, per version.
     """
 
@@ -63,6 +64,7 @@ class Page:
     files: Mapping[str, Sequence[str]]
     exports: Sequence[Export]
     display_names: Mapping[str, str] = field(default_factory=dict)
+    drift: Mapping[str, Drift] = field(default_factory=dict)
     live: Sequence[LiveAccuracy] = ()
 
 
@@ -100,8 +102,6 @@ def render(page: Page) -> str:
     environment.filters |= {"number": formats.number, "percent": formats.percent, "href": _href}
     display = DisplayNames(page.display_names)
     metrics = serving_metrics(page.evaluation, page.model_version) if page.evaluation else None
-    scored = page.statistics.scored
-    drift_rows = _drift_rows(page.statistics, metrics) if scored and metrics else []
     model = None
     if metrics and page.evaluation:
         held_out = page.evaluation["holdout"]["rows"]
@@ -152,8 +152,9 @@ def render(page: Page) -> str:
         earlier_complaints=earlier.total(),
         confidence=[(tenth, n) for tenth, n in reversed(list(enumerate(page.statistics.confidence))) if n],
         languages=_shares(page.statistics.languages or page.report.get("languages", {})),
-        drift=drift_rows,
-        drift_rows=DRIFT_ROWS,
+        drift=_drift_rows(page.drift),
+        drifted=drifted(page.drift),
+        drift_rows=MIN_ROWS,
         min_checked=MIN_CHECKED,
         model=model,
         cost_parts=[*(part.value for part in Part), "total"],
@@ -256,18 +257,14 @@ def _examples(page: Page) -> list[tuple[str, str, str, bool]]:
     ]
 
 
-def _drift_rows(statistics: RunStatistics, metrics: Mapping[str, Any]) -> list[tuple[str, float | None, str]]:
-    """Return (what is compared, PSI, name of the text that interprets it); no rows if nothing could be measured."""
-
-    def reading(index: float | None) -> str:
-        if index is None:
-            return ""
-        return "stable" if index < PSI_MODERATE else "moderate" if index < PSI_LARGE else "drifted"
-
-    indexes = drift(statistics, metrics)
-    if all(index is None for index in indexes.values()):
+def _drift_rows(drift: Mapping[str, Drift]) -> list[tuple[str, Drift, str]]:
+    """Return (kind, its drift, name of the text that interprets it); no rows if nothing could be measured."""
+    if all(one["index"] is None for one in drift.values()):
         return []
-    return [(name, index, reading(index)) for name, index in indexes.items()]
+    found = drifted(drift)
+    return [
+        (kind, one, "" if one["index"] is None else "drifted" if kind in found else "stable") for kind, one in drift.items()
+    ]
 
 
 def _weaknesses(

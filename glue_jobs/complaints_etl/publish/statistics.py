@@ -1,8 +1,7 @@
-"""Run statistics for the report: counts over the predictions, and drift against the model's held-out rows."""
+"""Run statistics for the report: counts over the predictions."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,12 +9,10 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from ptmlops_contracts.evaluation import LENGTH_BUCKETS
+from ptmlops_contracts.drift import LENGTHS, TENTHS
 
-CONFIDENCE_BINS = 10
 # An example has so many characters: long enough to say something, short enough to be shown nearly whole.
 EXAMPLE_CHARACTERS = (60, 400)
-DRIFT_ROWS = 50  # with fewer rows on either side, the index is mostly noise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +52,7 @@ class RunStatistics:
 
     Attributes:
         confidence: `confidence[i]` counts complaints with a confidence from i/10 to (i+1)/10.
+        known: the same of the share of a complaint's words that training saw. Models of earlier versions do not say it.
         amounts: per label and currency.
         medians: median amount per currency.
     """
@@ -63,6 +61,7 @@ class RunStatistics:
     languages: Mapping[str, int] = field(default_factory=dict)
     lengths: Mapping[str, int] = field(default_factory=dict)
     confidence: Sequence[int] = ()
+    known: Sequence[int] = ()
     amounts: Sequence[Amounts] = ()
     medians: Mapping[str, float] = field(default_factory=dict)
 
@@ -82,22 +81,20 @@ class RunStatistics:
 
 
 def collect_statistics(scored: DataFrame) -> RunStatistics:
-    """Count the rows of the predictions table.
+    """Count the rows of the predictions table, which also have `known_share`.
 
     One Spark job counts all dimensions together, and Python sums them up: even a small Spark job takes about a second.
     """
     words = F.size(F.split(F.trim("text"), r"\s+"))
-    length = F.lit(LENGTH_BUCKETS[-1][1])
-    for limit, name in reversed(LENGTH_BUCKETS[:-1]):
-        length = F.when(words < limit, name).otherwise(length)
-    tenth = F.least(F.floor(F.col("confidence") * CONFIDENCE_BINS), F.lit(CONFIDENCE_BINS - 1)).cast("int")
+    length = F.least(F.length(F.bin(words)), F.lit(LENGTHS)).cast("string")  # as length_of
     # Selected first, so that Spark sorts short examples instead of texts.
     groups = (
         scored.select(
-            "label", "language", "confidence", "needs_review", length.alias("length"), tenth.alias("tenth"),
+            "label", "language", "confidence", "needs_review", length.alias("length"),
+            _tenth("confidence").alias("tenth"), _tenth("known_share").alias("known"),
             _example_order().alias("example"),
         )
-        .groupBy("label", "language", "length", "tenth")
+        .groupBy("label", "language", "length", "tenth", "known")
         .agg(
             F.count("*").alias("n"),
             F.sum("confidence").alias("confidence"),
@@ -110,7 +107,7 @@ def collect_statistics(scored: DataFrame) -> RunStatistics:
     sums: dict[str, list[float]] = {}
     languages: dict[str, int] = {}
     lengths: dict[str, int] = {}
-    confidence = [0] * CONFIDENCE_BINS
+    confidence, known = [0] * TENTHS, [0] * TENTHS
     for row in groups:
         label_sums = sums.setdefault(row["label"], [0, 0.0, 0])
         for index, name in enumerate(("n", "confidence", "review")):
@@ -119,6 +116,8 @@ def collect_statistics(scored: DataFrame) -> RunStatistics:
         languages[row["language"]] = languages.get(row["language"], 0) + row["n"]
         lengths[row["length"]] = lengths.get(row["length"], 0) + row["n"]
         confidence[row["tenth"]] += row["n"]
+        if row["known"] is not None:
+            known[row["known"]] += row["n"]
     amounts, medians = _amounts(scored) if groups else ([], {})
     return RunStatistics(
         categories={
@@ -130,9 +129,14 @@ def collect_statistics(scored: DataFrame) -> RunStatistics:
         languages=languages,
         lengths=lengths,
         confidence=confidence,
+        known=known,
         amounts=amounts,
         medians=medians,
     )
+
+
+def _tenth(share: str) -> Column:
+    return F.least(F.floor(F.col(share) * TENTHS), F.lit(TENTHS - 1)).cast("int")
 
 
 def _example_order() -> Column:
@@ -190,61 +194,15 @@ def _amounts(scored: DataFrame) -> tuple[list[Amounts], dict[str, float]]:
     ], medians
 
 
-def stability_index(expected: Mapping[str, float], actual: Mapping[str, float]) -> float | None:
-    """Return the population stability index of two distributions, or None if one has fewer than DRIFT_ROWS rows.
-
-    PSI = sum over buckets of (actual - expected) * ln(actual / expected), on shares (Siddiqi, Credit Risk Scorecards, 2006).
-    Half a row is added to each count, because a bucket that is empty on one side would make the index infinite.
-
-    Args:
-        expected: rows per bucket.
-        actual: rows per bucket.
-    """
-    if sum(expected.values()) < DRIFT_ROWS or sum(actual.values()) < DRIFT_ROWS:
-        return None
-    buckets = sorted(set(expected) | set(actual))
-    before = {name: expected.get(name, 0) + 0.5 for name in buckets}
-    now = {name: actual.get(name, 0) + 0.5 for name in buckets}
-    total_before, total_now = sum(before.values()), sum(now.values())
-    index = 0.0
-    for name in buckets:
-        share_before, share_now = before[name] / total_before, now[name] / total_now
-        index += (share_now - share_before) * math.log(share_now / share_before)
-    return index
-
-
-def drift(statistics: RunStatistics, metrics: Mapping[str, Any]) -> dict[str, float | None]:
-    """Return the PSI of categories, languages, text lengths and confidence against the held-out rows of the model."""
-    expected = _held_out_rows(metrics)
-    # An evaluation may count undetermined languages as "unknown".
-    undetermined = "und" if "und" in expected["languages"] else "unknown"
-    actual: dict[str, Mapping[str, float]] = {
+def drift_counts(statistics: RunStatistics) -> dict[str, dict[str, int]]:
+    """Return the complaints per bucket of each kind of drift."""
+    return {
         "categories": {label: category.complaints for label, category in statistics.categories.items()},
-        "languages": {undetermined if name == "und" else name: rows for name, rows in statistics.languages.items()},
-        "length": statistics.lengths,
+        "languages": dict(statistics.languages),
+        "length": dict(statistics.lengths),
         "confidence": {str(index): rows for index, rows in enumerate(statistics.confidence)},
+        "vocabulary": {str(index): rows for index, rows in enumerate(statistics.known)},
     }
-    return {name: stability_index(expected[name], rows) for name, rows in actual.items()}
-
-
-def _held_out_rows(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
-    """Return the held-out rows per bucket of each distribution that `drift` compares.
-
-    Categories are predicted labels, not true ones, so that a bias of the model towards a label does not count as drift.
-    """
-    predicted: dict[str, float] = dict.fromkeys(metrics["per_label"], 0.0)
-    for predictions in metrics["confusion"].values():
-        for label, rows in predictions.items():
-            predicted[label] += rows
-    tenths: dict[str, float] = {}
-    for point in metrics.get("reliability") or []:
-        tenth = str(min(int(point["confidence"] * CONFIDENCE_BINS), CONFIDENCE_BINS - 1))
-        tenths[tenth] = tenths.get(tenth, 0) + point["rows"]
-    languages, lengths = (
-        {name: float(numbers["rows"]) for name, numbers in (metrics.get(part) or {}).items()}
-        for part in ("by_language", "by_length")
-    )
-    return {"categories": predicted, "languages": languages, "length": lengths, "confidence": tenths}
 
 
 def serving_metrics(evaluation: Mapping[str, Any], version: str) -> Mapping[str, Any]:

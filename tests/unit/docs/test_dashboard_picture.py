@@ -74,7 +74,7 @@ def body_of(template: Template) -> dict[str, Any]:
 
 def test_each_graph_has_points_of_the_recorded_runs(recorded: dict[str, Any]) -> None:
     graphs = [widget for widget in recorded["widgets"] if widget["type"] == "metric"]
-    assert len(graphs) == 13
+    assert len(graphs) == 15
     assert [graph["title"] for graph in graphs if not any(one["points"] for one in graph["series"])] == []
 
 

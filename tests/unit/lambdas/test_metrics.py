@@ -20,7 +20,8 @@ RUN: Any = {
     "scored": 120,
     "needs_review": 30,
     "confidence": 0.875,
-    "drift": {"categories": 0.31, "languages": None, "length": 0.05, "confidence": 0.11},
+    "drift": {"categories": 0.31, "languages": None, "length": 0.05, "confidence": 0.12},
+    "drift_thresholds": {"categories": 0.2, "languages": None, "length": 0.05, "confidence": 0.06},
     "live_accuracy": [
         {**TOO_FEW, "model_version": "10", "fall": None},
         {**CHECKED, "model_version": "9", "fall": 0.04},
@@ -75,8 +76,8 @@ def test_a_run_is_counted_with_units(capsys: pytest.CaptureFixture[str]) -> None
         ("MeanConfidence", ""): (87.5, "Percent"),
         ("Drift", "categories"): (0.31, "None"),
         ("Drift", "length"): (0.05, "None"),
-        ("Drift", "confidence"): (0.11, "None"),
-        ("LargestDrift", ""): (0.31, "None"),
+        ("Drift", "confidence"): (0.12, "None"),
+        ("DriftTimesThreshold", ""): (2, "None"),  # of the confidence
         ("LiveAccuracy", ""): (91, "Percent"),
         ("LiveAccuracyFall", ""): (4, "Percent"),
         ("RunCost", ""): (0.42, "None"),
@@ -96,7 +97,7 @@ def test_a_run_without_rows_and_answers_has_no_shares(capsys: pytest.CaptureFixt
     )
     names = {name for name, _ in emitted(capsys)}
     assert names.isdisjoint(
-        {"RejectShare", "ReviewShare", "MeanConfidence", "Drift", "LargestDrift", "LiveAccuracy", "LiveAccuracyFall"}
+        {"RejectShare", "ReviewShare", "MeanConfidence", "Drift", "DriftTimesThreshold", "LiveAccuracy", "LiveAccuracyFall"}
     )
     assert names >= {"Runs", "RowsRead", "RunCost"}
 

@@ -28,7 +28,15 @@ SPACE = {"objective": "f1", "static": ["sagemaker_program", "seed"], "tuned": {"
 
 
 def decide(
-    *, new: int, total: int, repeated: int = 0, waiting: int = 0, to_score: int = 0, champion: bool = False, pending: Any = ()
+    *,
+    new: int,
+    total: int,
+    repeated: int = 0,
+    waiting: int = 0,
+    to_score: int = 0,
+    champion: bool = False,
+    pending: Any = (),
+    drifted: bool = False,
 ) -> Any:
     def spread(rows: int) -> dict[str, int]:
         return {"train": rows - 2 * (rows // 10), "validation": rows // 10, "test": rows // 10}
@@ -41,6 +49,7 @@ def decide(
         to_score=to_score,
         has_champion=champion,
         pending=pending,
+        drifted=drifted,
     )
     return decision.decide(counts, run_id="R", min_labelled_rows=200, min_new_rows=50, raw_bucket="raw")
 
@@ -84,6 +93,24 @@ def test_rows_that_came_before_with_their_label_are_not_new(
     assert ("came before with the same label" in found.reason) is not train
 
 
+@pytest.mark.parametrize(
+    ("new", "waiting", "drifted", "train", "why"),
+    [
+        (1, 0, True, True, "one new row is enough after drift"),
+        (1, 0, False, False, "without drift it is not"),
+        (0, 7, True, True, "rows of earlier runs that were too few then"),
+        (0, 7, False, False, "without drift they wait for more"),
+        (0, 0, True, False, "without a row that no version learned, training would make the same model"),
+    ],
+)
+def test_after_drift_a_run_trains_from_the_first_row_that_no_version_has_learned(
+    *, new: int, waiting: int, drifted: bool, train: bool, why: str
+) -> None:
+    found = decide(new=new, waiting=waiting, total=900, to_score=10, champion=True, drifted=drifted)
+    assert (found.train, found.score) == (train, True), why
+    assert ("differ from those that the serving model was measured on" in found.reason) is (train and drifted)
+
+
 def test_rows_that_nothing_can_label_are_an_error_that_says_what_to_drop() -> None:
     with pytest.raises(decision.NoChampionError, match=r"at least 80 more labelled complaints into s3://raw/"):
         decide(new=0, total=120, to_score=9)
@@ -119,6 +146,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
             "MODEL_PACKAGE_GROUP": GROUP,
             "MIN_LABELLED_ROWS": "200",
             "MIN_NEW_ROWS": "50",
+            "ON_DRIFT": "propose",
             "TARGET_PRECISION": "0.95",
             "MAX_RECALL_DROP": "0.1",
             "SEED": "20",
@@ -288,6 +316,42 @@ def test_after_an_erasure_the_next_run_trains_whatever_it_brings(
     made = plan(deployed, "r2")
     assert made["train"] is train
     assert ("rows that were learned were erased since" in made["reason"]) is train
+
+
+@pytest.mark.parametrize(
+    ("policy", "version", "kinds", "train", "why"),
+    [
+        ("retrain", "1", ["vocabulary"], True, "the champion's complaints have drifted, and 60 rows are new"),
+        ("propose", "1", ["vocabulary"], False, "the settings say that a person decides"),
+        ("retrain", "1", [], False, "nothing has drifted"),
+        ("retrain", "7", ["vocabulary"], False, "another version's complaints had drifted"),
+    ],
+)
+def test_after_drift_the_policy_decides_whether_few_rows_are_enough(
+    deployed: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    policy: str,
+    version: str,
+    kinds: list[str],
+    *,
+    train: bool,
+    why: str,
+) -> None:
+    monkeypatch.setenv("MIN_NEW_ROWS", "100")
+    monkeypatch.setenv("ON_DRIFT", policy)
+    prepared("r1", 300)
+    plan(deployed, "r1")
+    package("Approved", "r1")
+    item = {
+        "pk": {"S": "DRIFT"},
+        "run_id": {"S": "r1"},
+        "model_version": {"S": version},
+        "drifted": {"L": [{"S": kind} for kind in kinds]},
+    }
+    boto3.client("dynamodb").put_item(TableName="ledger", Item=item)
+    prepared("r2", 60)
+
+    assert plan(deployed, "r2")["train"] is train, why
 
 
 def test_labels_that_the_model_of_their_time_did_not_know_stay_with_the_rows(deployed: ModuleType) -> None:

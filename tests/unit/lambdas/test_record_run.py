@@ -372,6 +372,7 @@ def test_a_run_tells_how_sure_its_answers_were_and_how_far_they_drifted(
     }  # fmt: skip
     published = {
         "scored": 90, "needs_review": 9, "confidence": 0.8, "drift": {"length": 0.3, "languages": None}, "live_accuracy": [live],
+        "drift_thresholds": {"length": 0.12, "languages": None}, "drifted": ["length"],
     }  # fmt: skip
     put(aws, "publish.json", json.dumps(published))
     run = record(Execution("RUNNING"), {"state": {"run_id": RUN}, "execution_arn": ARN})
@@ -380,10 +381,41 @@ def test_a_run_tells_how_sure_its_answers_were_and_how_far_they_drifted(
     values = metric_values(capsys.readouterr().out)
     assert values["RowsAccepted"] == 90
     assert values["ReviewShare"] == 10
-    assert values["LargestDrift"] == 0.3
+    assert values["DriftTimesThreshold"] == 0.3 / 0.12
+    assert run["drifted"] == ["length"]
     assert run["live_accuracy"] == [live]
     assert (values["LiveAccuracy"], values["LiveAccuracyFall"]) == (75, 15)
     assert (
         "People confirmed 75.0% of the answers of version 1 (95%: 70.0% to 80.0%; 120 checked). "
         "That is 15.0 percentage points less than on held-out complaints."
-    ) in notice(aws)[1]
+    ) in (message := notice(aws)[1])
+    assert "The complaints differ from those that the model was measured on: length. Label the review list" in message
+
+
+def test_the_ledger_keeps_what_the_newest_measured_run_found(
+    aws: dict[str, Any], record: Callable[..., dict[str, Any]]
+) -> None:
+    put(aws, "report.json", json.dumps(REPORT))
+    event = {"state": {"run_id": RUN, "plan": {"champion": {"version": "3"}}}, "execution_arn": ARN}
+
+    def kept_after(**published: Any) -> Any:
+        put(aws, "publish.json", json.dumps({"scored": 90, "needs_review": 9, **published}))
+        record(Execution("RUNNING"), event)
+        item = aws["dynamodb"].get_item(TableName="ledger", Key={"pk": {"S": "DRIFT"}}).get("Item")
+        return item and (item["run_id"]["S"], item["model_version"]["S"], [kind["S"] for kind in item["drifted"]["L"]])
+
+    assert kept_after(drift={}) is None
+    found = kept_after(drift={"length": 0.3}, drift_thresholds={"length": 0.1}, drifted=["length"])
+    assert found == (RUN, "3", ["length"])
+    assert kept_after(drift={"length": None}, drift_thresholds={"length": None}, drifted=[]) == found, "too few rows"
+    assert kept_after(drift={"length": 0.05}, drift_thresholds={"length": 0.1}, drifted=[]) == (RUN, "3", [])
+    newer = {
+        "pk": {"S": "DRIFT"},
+        "run_id": {"S": "29991231-000000-00000000"},
+        "model_version": {"S": "4"},
+        "drifted": {"L": []},
+    }
+    aws["dynamodb"].put_item(TableName="ledger", Item=newer)
+    assert kept_after(drift={"length": 0.3}, drift_thresholds={"length": 0.1}, drifted=["length"]) == (
+        "29991231-000000-00000000", "4", [],
+    )  # fmt: skip

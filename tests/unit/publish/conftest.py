@@ -96,7 +96,7 @@ def page(evaluation: dict[str, Any]) -> Page:
                 LABELS[1]: Category(complaints=300, confidence=0.7, needs_review=100),
             },
             languages={"es": 800, "en": 400},
-            lengths={"under 50 words": 1200},
+            lengths={"5": 1200},
             confidence=[0, 0, 0, 0, 50, 100, 150, 200, 300, 400],
             amounts=[Amounts(label=LABELS[0], currency="COP", mentions=40, median=120000.0, total=98765432.0)],
             medians={"COP": 120000.0},

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from complaints_etl.publish.live_accuracy import Cell, Stratum, combine, live_accuracy, wilson
 from complaints_etl.publish.live_rows import ANSWER_COLUMNS, Samples, count, truths
-from complaints_etl.publish.review import AUDIT_SAMPLE, RANDOM_EVERY, UNCERTAIN, with_random
+from complaints_etl.publish.review import AUDIT_SAMPLE, NOT_ANSWERED, RANDOM_EVERY, UNCERTAIN, with_random
 from pyspark.sql import SparkSession
 
 from ptmlops_contracts.live import LiveAccuracy
@@ -177,6 +177,16 @@ def test_nothing_that_came_back_is_nothing_to_count(spark: SparkSession) -> None
     schema = "run_id string, complaint_id string, group_id string, status string, label string, label_original string, flags array<string>"
     other = [(MAY, "may-01", "h", "accepted", "fees", "fees", [])]
     assert count(answers, truths(spark.createDataFrame(other, schema)), {}) == []
+
+
+def test_every_fifth_doubtful_row_of_the_list_is_a_random_one_and_the_audit_sample_is_last() -> None:
+    rows = [{"why": why, "name": name} for why, name in [
+        *((NOT_ANSWERED, f"n{n}") for n in range(2)), *((UNCERTAIN, f"p{n}") for n in range(6)), (AUDIT_SAMPLE, "a0"), (AUDIT_SAMPLE, "a1"),
+    ]]  # fmt: skip
+    sample = [{"why": UNCERTAIN, "name": f"r{n}"} for n in range(3)]
+    names = [row["name"] for row in with_random(iter(rows), iter(sample))]
+    assert names == ["n0", "n1", "p0", "p1", "p2", "p3", "r0", "p4", "p5", "r1", "r2", "a0", "a1"]
+    assert [row["name"] for row in with_random(iter(rows[:3]), iter(sample))] == ["n0", "n1", "p0", "r0", "r1", "r2"]
 
 
 @dataclass(frozen=True)

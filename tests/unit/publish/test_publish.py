@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,6 +48,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from python_calamine import CalamineWorkbook
 
+from ptmlops_contracts.drift import length_of, tenth
 from stacks.config import load_settings
 from tests.unit.etl.workbooks import archive, parts_of
 
@@ -518,7 +520,17 @@ def test_each_category_has_its_most_confident_certain_complaint_of_medium_length
         number: int, label: str, confidence: float, text: str, amount: float | None, *, review: bool = False
     ) -> tuple[Any, ...]:
         amounts = [(amount, "COP" if amount > 10 else None)] if amount else []
-        return (str(number), label, confidence, review, [("term", 1.0)], (amounts,), "es", text)
+        return (
+            str(number),
+            label,
+            confidence,
+            review,
+            [("term", 1.0)],
+            (amounts,),
+            "es",
+            text,
+            {1: 0.0, 2: 1.0}.get(number, 0.79),
+        )
 
     medium = "Me cobraron dos veces la cuota de manejo de mi tarjeta y nadie responde. "
     rows = [
@@ -530,10 +542,17 @@ def test_each_category_has_its_most_confident_certain_complaint_of_medium_length
     ]
     schema = (
         "complaint_id string, label string, confidence double, needs_review boolean, top_terms array<struct<term:string,"
-        "contribution:double>>, entities struct<amounts:array<struct<value:double,currency:string>>>, language string, text string"
+        "contribution:double>>, entities struct<amounts:array<struct<value:double,currency:string>>>, language string, text string,"
+        "known_share double"
     )
     found = collect_statistics(spark.createDataFrame(rows, schema))
 
+    # Evaluate counts the held-out rows in the same buckets.
+    assert found.lengths == Counter(length_of(len(row[7].split())) for row in rows)
+    assert {str(place): count for place, count in enumerate(found.known) if count} == Counter(tenth(row[8]) for row in rows)
+    assert {str(place): count for place, count in enumerate(found.confidence) if count} == Counter(
+        tenth(row[2]) for row in rows
+    )
     fees, access = found.categories["fees"].example, found.categories["access"].example
     assert fees == Example(text=medium + "uno", language="es", terms=["term"])
     assert access == Example(text="a" * 397 + " …", language="es", terms=["term"], is_certain=False)  # no mask is cut

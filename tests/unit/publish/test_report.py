@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 from complaints_etl.publish.report_page import Page, load_texts, render
-from complaints_etl.publish.statistics import RunStatistics, drift, stability_index
+from complaints_etl.publish.statistics import RunStatistics
 
 from local_aws import ROOT
+from ptmlops_contracts.drift import Drift
 from ptmlops_contracts.live import LiveAccuracy
 from ptmlops_contracts.report import NoteCode, Reason
 from stacks.components.code_assets import unit_members
@@ -185,21 +186,18 @@ def test_the_page_renders_from_a_zip_archive_as_glue_imports_it(page: Page, tmp_
     assert done.stdout.decode() == render(page)
 
 
-def test_the_same_distribution_does_not_drift_and_another_one_does() -> None:
-    before = {"a": 500.0, "b": 500.0}
-    assert stability_index(before, {"a": 50, "b": 50}) == pytest.approx(0, abs=1e-3)
-    # (.9 - .5) ln(.9/.5) + (.1 - .5) ln(.1/.5) = .879, a little less by the half row that is added to each count
-    assert stability_index(before, {"a": 900, "b": 100}) == pytest.approx(0.879, abs=0.01)
-    assert stability_index(before, {"a": 10, "b": 10}) is None
-    assert stability_index(before, {"c": 1000}) > 1  # type: ignore[operator]
-
-
-def test_drift_compares_answers_with_answers(page: Page, evaluation: dict[str, Any]) -> None:
-    found = drift(page.statistics, evaluation["candidate"])
-    # The holdout was answered 432 to 58; the run 900 to 300.
-    assert found["categories"] == pytest.approx(0.127, abs=0.01)
-    assert found["languages"] is not None
-    assert found["length"] == pytest.approx(0)
+def test_drift_is_shown_with_its_thresholds_and_proposes_a_training(page: Page) -> None:
+    drift: dict[str, Drift] = {
+        "categories": {"index": 0.31, "threshold": 0.12},
+        "languages": {"index": 0.02, "threshold": 0.05},
+        "vocabulary": {"index": None, "threshold": None},
+    }
+    text, words = load_texts("en")["drift"], words_of(render(replace(page, language="en", drift=drift)))
+    assert "Categories 0.31 0.12 beyond chance Languages 0.02 0.05 within chance Vocabulary – – –" in words
+    assert text["proposal"] in words
+    calm: dict[str, Drift] = {**drift, "categories": {"index": 0.11, "threshold": 0.12}}
+    assert text["proposal"] not in words_of(render(replace(page, language="en", drift=calm)))
+    assert text["too_few"].format(n=50) in words_of(render(replace(page, language="en", drift={})))
 
 
 def live_accuracy(**changed: Any) -> LiveAccuracy:

@@ -1,4 +1,4 @@
-"""What published.json states of a run's answers as a whole: mean confidence, and drift against the model's held-out rows."""
+"""What Publish states of a run's answers as a whole: mean confidence, and drift against the profile of the serving model."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import pytest
 from complaints_etl.publish.statistics import Category, RunStatistics
 from publish_predictions import run_drift
 
-from ptmlops_contracts.metrics import DRIFT_KINDS
+from ptmlops_contracts.drift import DRIFT_KINDS, drifted
 
-METRICS: dict[str, Any] = {
-    "per_label": {"card": {}, "loan": {}},
-    "confusion": {"card": {"card": 90, "loan": 10}, "loan": {"loan": 100}},
-    "by_language": {"es": {"rows": 200}},
-    "by_length": {"1-20 words": {"rows": 200}},
-    "reliability": [{"confidence": 0.95, "rows": 200}],
-}
-EVALUATION = {"candidate": METRICS, "champion": None}
+PROFILE: dict[str, Any] = {
+    "rows": 200,
+    "counts": {
+        "categories": {"card": 90, "loan": 110}, "languages": {"es": 200}, "length": {"5": 200}, "confidence": {"9": 200},
+        "vocabulary": {"7": 200},
+    },
+    "thresholds": [{"rows": 200, "index": dict.fromkeys(DRIFT_KINDS, 0.1)}],
+}  # fmt: skip
+EVALUATION = {"candidate": {"profile": PROFILE}, "champion": None}
 
 
 def statistics(card: int, loan: int) -> RunStatistics:
@@ -28,8 +29,9 @@ def statistics(card: int, loan: int) -> RunStatistics:
             "loan": Category(complaints=loan, confidence=0.6, needs_review=0),
         },
         languages={"es": total},
-        lengths={"1-20 words": total},
+        lengths={"5": total},
         confidence=[0] * 9 + [total],
+        known=[0] * 7 + [total, 0, 0],
     )
 
 
@@ -41,15 +43,29 @@ def test_the_mean_confidence_weighs_categories_by_their_complaints() -> None:
 def test_a_run_like_the_held_out_rows_does_not_drift_and_another_does_in_its_categories_alone() -> None:
     same = run_drift(statistics(90, 110), EVALUATION, "1")
     assert set(same) == set(DRIFT_KINDS)
-    assert all(index is not None and index < 0.01 for index in same.values())
+    assert all(one["index"] is not None and one["index"] < 0.01 and one["threshold"] == 0.1 for one in same.values())
     other = run_drift(statistics(195, 5), EVALUATION, "1")
-    assert (other["categories"] or 0) > 0.25
-    assert {kind: index for kind, index in other.items() if kind != "categories"} == {
-        kind: index for kind, index in same.items() if kind != "categories"
+    assert drifted(other) == ["categories"]
+    assert {kind: one for kind, one in other.items() if kind != "categories"} == {
+        kind: one for kind, one in same.items() if kind != "categories"
     }
 
 
+def test_the_profile_is_that_of_the_version_that_answered() -> None:
+    other = {**PROFILE, "counts": {**PROFILE["counts"], "categories": {"card": 195, "loan": 5}}}
+    evaluation = {"candidate": {"profile": PROFILE}, "champion": {"version": "1", "profile": other}}
+    assert drifted(run_drift(statistics(195, 5), evaluation, "1")) == []
+    assert drifted(run_drift(statistics(195, 5), evaluation, "2")) == ["categories"]
+
+
 def test_too_few_rows_and_nothing_to_compare_with_are_not_measured() -> None:
-    assert run_drift(statistics(10, 10), EVALUATION, "1") == dict.fromkeys(DRIFT_KINDS)
+    nothing = {"index": None, "threshold": None}
+    assert run_drift(statistics(10, 10), EVALUATION, "1") == dict.fromkeys(DRIFT_KINDS, nothing)
     assert run_drift(statistics(90, 110), None, "1") == {}
     assert run_drift(RunStatistics(), EVALUATION, "1") == {}
+    assert run_drift(statistics(90, 110), {"candidate": {"per_label": {}}, "champion": None}, "1") == {}, (
+        "of an earlier version"
+    )
+    assert run_drift(statistics(90, 110), {"candidate": {"profile": None}, "champion": None}, "1") == {}, (
+        "too few held-out rows"
+    )

@@ -16,7 +16,7 @@ def answers_of(predicted: Any, confidence: Any = None, of_truth: Any = None) -> 
 
     predicted = np.asarray(predicted, dtype=np.int64)
     sure = np.full(len(predicted), 0.9) if confidence is None else np.asarray(confidence, dtype=float)
-    return Answers(predicted, sure, sure < 0.5, sure if of_truth is None else np.asarray(of_truth, dtype=float))
+    return Answers(predicted, sure, sure < 0.5, sure, sure if of_truth is None else np.asarray(of_truth, dtype=float))
 
 
 def rows_of(truth: Any, names: list[str], *, text: str = "uno dos") -> list[Any]:

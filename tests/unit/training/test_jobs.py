@@ -25,7 +25,9 @@ from unittest.mock import patch
 import jsonschema
 import numpy as np
 import pytest
+from complaint_model.drift_profile import SIZES
 
+from ptmlops_contracts.drift import DRIFT_KINDS, OTHER
 from ptmlops_contracts.evaluation import text_digest
 from ptmlops_contracts.review import ReviewReason
 from tests.unit.training.conftest import CAUSES, ROOT, make_complaints
@@ -359,6 +361,14 @@ def test_a_first_candidate_is_measured_alone(processing: Path) -> None:
     assert low <= candidate["macro_f1"] <= high
     assert sum(sum(answers.values()) for answers in candidate["confusion"].values()) == 120
     assert set(candidate["by_language"]) == {"es", "en"}
+    profile = candidate["profile"]
+    assert profile["rows"] == 120
+    assert set(profile["counts"]) == set(DRIFT_KINDS)
+    assert all(sum(rows.values()) == 120 for rows in profile["counts"].values())
+    assert profile["counts"]["languages"] == {
+        **{name: part["rows"] for name, part in candidate["by_language"].items()}, OTHER: 0,
+    }  # fmt: skip
+    assert [point["rows"] for point in profile["thresholds"]] == list(SIZES)
     assert (processing / "output/reliability.svg").read_text().startswith("<svg")
 
 
@@ -688,11 +698,22 @@ def line(text: Any, identity: Any = "1") -> bytes:
 def test_a_prediction_has_every_field_of_the_contract(model: Any) -> None:
     (answer,) = answers(model, line("Me cobraron dos veces la cuota de manejo 😡\u2028gracias"))
     assert (inference.UNFAMILIAR, inference.UNCERTAIN) == (ReviewReason.UNFAMILIAR, ReviewReason.UNCERTAIN)
-    names = {"complaint_id", "label", "confidence", "alternatives", "needs_review", "review_reason", "top_terms", "error"}
+    names = {
+        "complaint_id",
+        "label",
+        "confidence",
+        "alternatives",
+        "needs_review",
+        "review_reason",
+        "known_share",
+        "top_terms",
+        "error",
+    }
     assert set(answer) == names
     assert answer["review_reason"] == (ReviewReason.UNCERTAIN if answer["needs_review"] else None)
     assert answer["complaint_id"] == "1"
     assert answer["label"] == "billing"
+    assert 0 < answer["known_share"] < 1
     assert answer["alternatives"][0] == {"label": "billing", "probability": answer["confidence"]}
     assert [len(answer["alternatives"]), answer["error"]] == [3, None]
     assert any("cobraron" in term["term"] for term in answer["top_terms"])

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import boto3
 import numpy as np
 import pytest
 from complaints_etl.publish.live_accuracy import Cell, Stratum, combine, live_accuracy, wilson
 from complaints_etl.publish.live_rows import ANSWER_COLUMNS, Samples, count, truths
+from complaints_etl.publish.live_runs import Buckets, measure_live
 from complaints_etl.publish.review import AUDIT_SAMPLE, NOT_ANSWERED, RANDOM_EVERY, UNCERTAIN, with_random
+from moto import mock_aws
 from pyspark.sql import SparkSession
 
+from ptmlops_contracts.keys import PreparedKeys
 from ptmlops_contracts.live import LiveAccuracy
 
 MARCH, APRIL, MAY, JUNE = (f"2026{month:02}01-120000-0000000{month}" for month in (3, 4, 5, 6))
@@ -187,6 +193,28 @@ def test_every_fifth_doubtful_row_of_the_list_is_a_random_one_and_the_audit_samp
     names = [row["name"] for row in with_random(iter(rows), iter(sample))]
     assert names == ["n0", "n1", "p0", "p1", "p2", "p3", "r0", "p4", "p5", "r1", "r2", "a0", "a1"]
     assert [row["name"] for row in with_random(iter(rows[:3]), iter(sample))] == ["n0", "n1", "p0", "r0", "r1", "r2"]
+
+
+def test_a_run_without_labels_repeats_the_figures_of_the_last_one_that_published() -> None:
+    figures_of_may = figures(cell(answers=100, returned=40, right=36, sampled=40, sampled_right=36))
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="prepared")
+        for run_id, published in ((MARCH, {"scored": 9}), (APRIL, {"live_accuracy": [figures_of_may]})):
+            s3.put_object(Bucket="prepared", Key=PreparedKeys(run_id).published, Body=json.dumps(published).encode())
+
+        def found(report: dict[str, Any], *earlier: str) -> list[LiveAccuracy]:
+            return measure_live(
+                None, s3, Buckets(prepared="prepared", output="output"), run_id=JUNE, records=None, report=report, earlier=earlier,
+                held_out={},
+            )  # type: ignore[arg-type]  # nothing is read with Spark  # fmt: skip
+
+        nothing = {"labelled": {"train": 0, "validation": 0, "test": 0}, "rare_labels": {}}
+        assert found(nothing, MAY, APRIL, MARCH) == [figures_of_may], "May failed, and published nothing"
+        assert found(nothing, MARCH) == []
+        assert found(nothing) == []
+        # With labels, but no run that answered before, there is nothing to compare.
+        assert found({"labelled": {"train": 5}}, MAY) == []
 
 
 @dataclass(frozen=True)

@@ -241,6 +241,7 @@ def _tasks(page: Page) -> list[tuple[str, int, Sequence[str]]]:
         ("files", refused, rejected),
         ("decide", page.statistics.needs_review + page.unanswered, review),
         ("check", page.audit, review),
+        ("drift", len(drifted(page.drift)), review),
         ("rows", page.report["rows"]["rejected"], rejected),
         ("dates", _unread_dates(page.report), ()),
     )

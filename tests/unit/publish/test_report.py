@@ -195,6 +195,7 @@ def test_drift_is_shown_with_its_thresholds_and_proposes_a_training(page: Page) 
     text, words = load_texts("en")["drift"], words_of(render(replace(page, language="en", drift=drift)))
     assert "Categories 0.31 0.12 beyond chance Languages 0.02 0.05 within chance Vocabulary – – –" in words
     assert text["proposal"] in words
+    assert f"{load_texts('en')['tasks']['drift']} 1" in words
     calm: dict[str, Drift] = {**drift, "categories": {"index": 0.11, "threshold": 0.12}}
     assert text["proposal"] not in words_of(render(replace(page, language="en", drift=calm)))
     assert text["too_few"].format(n=50) in words_of(render(replace(page, language="en", drift={})))

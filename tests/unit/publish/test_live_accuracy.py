@@ -178,6 +178,38 @@ def test_answers_are_found_by_id_or_text_and_counted_by_stratum_and_sample(spark
 
 
 @pytest.mark.slow
+def test_the_figures_of_answers_and_labels_are_those_computed_by_hand(spark: SparkSession) -> None:
+    """80 certain answers, of which an audit sample of 25 came back, and 20 doubtful ones, of which all came back."""
+    names = sorted(
+        (f"certain-{n:03}" for n in range(80)), key=lambda name: hashlib.sha256(f"{MARCH}{name}".encode()).hexdigest()
+    )
+    doubtful = [f"doubtful-{n:03}" for n in range(20)]
+    answers = [(MARCH, name, name, "fees" if place % 2 else "loan", False, "3") for place, name in enumerate(names)]
+    answers += [(MARCH, name, name, "fees", True, "3") for name in doubtful]
+    # The sample is right but for its first two rows, a loan and fees. Ten more certain answers came back, all wrong: they do not count.
+    wrong = {*names[:2], *names[25:35], *doubtful[:8]}
+    labelled = [
+        (JUNE, name, name, "card" if name in wrong else label) for _, name, _, label, _, _ in answers if name not in names[35:]
+    ]
+    cells = count(
+        spark.createDataFrame(answers, ANSWER_COLUMNS),
+        spark.createDataFrame(labelled, "run_id string, complaint_id string, group_id string, truth string"),
+        {MARCH: Samples(certain=25, doubtful=4)},
+    )
+    found = figures(*cells, held_out=0.97)
+
+    # Certain: 23 of 25. Doubtful: 12 of 20. Weights .8 and .2. Unweighted, 35 of the 55 that came back are right: .64.
+    assert (found["returned"], found["checked"], found["answers"]) == (55, 45, 100)
+    assert found["accuracy"] == pytest.approx(0.8 * 23 / 25 + 0.2 * 12 / 20) == pytest.approx(0.856)
+    # Wilson: .750 to .978 and .387 to .781. sqrt((.8 * .170)² + (.2 * .213)²) = .1426; sqrt((.8 * .0578)² + (.2 * .181)²) = .0588.
+    assert found["accuracy_interval"] == pytest.approx([0.856 - 0.1426, 0.856 + 0.0588], abs=1e-3)
+    # Loans: 12 of the sample's 13. Fees: 11 of 12 certain ones (weight 40 of 60), and 12 of 20 doubtful ones.
+    assert found["labels"]["loan"]["accuracy"] == pytest.approx(12 / 13, abs=1e-4)
+    assert found["labels"]["fees"]["accuracy"] == pytest.approx(40 / 60 * 11 / 12 + 20 / 60 * 12 / 20, abs=1e-4)
+    assert found["fall"] == pytest.approx(0.97 - 0.856)
+
+
+@pytest.mark.slow
 def test_nothing_that_came_back_is_nothing_to_count(spark: SparkSession) -> None:
     answers = spark.createDataFrame([(MARCH, "march-01", "g", "fees", False, "3")], ANSWER_COLUMNS)
     schema = "run_id string, complaint_id string, group_id string, status string, label string, label_original string, flags array<string>"

@@ -34,6 +34,8 @@ from complaints_etl.publish.report_page import Page, render
 from complaints_etl.publish.review import AUDIT_SAMPLE, NOT_ANSWERED, REVIEW_COLUMNS, ReviewList, review_list
 from complaints_etl.publish.review_page import fit, render_review
 from complaints_etl.publish.statistics import RunStatistics, collect_statistics, drift_counts, serving_metrics
+from complaints_etl.publish.theme_rows import mark_themes, search_themes
+from complaints_etl.publish.themes import Theme, read_profile, summary
 from complaints_etl.spreadsheet import export_separator
 from complaints_etl.storage import delete_keys, list_keys, read_if_present, read_json, read_json_if_present
 from pyspark import StorageLevel
@@ -41,7 +43,16 @@ from pyspark.sql import DataFrame, SparkSession
 
 from ptmlops_contracts.drift import Drift, drifted, measure
 from ptmlops_contracts.job_log import FIELDS, log_json
-from ptmlops_contracts.keys import EVALUATION_FILE, RUNS, ModelKeys, OutputKeys, PreparedKeys, run_folder_id, s3_uri
+from ptmlops_contracts.keys import (
+    EVALUATION_FILE,
+    RUNS,
+    TERM_PROFILE_FILE,
+    ModelKeys,
+    OutputKeys,
+    PreparedKeys,
+    run_folder_id,
+    s3_uri,
+)
 from ptmlops_contracts.live import LiveAccuracy
 from ptmlops_contracts.report import Report
 from ptmlops_contracts.state import NONE
@@ -75,6 +86,7 @@ class Results:
     Attributes:
         files: keys in the output bucket by kind, as the report lists them.
         separator: that of the lists for all files.
+        themes: the new themes; None if they were not searched.
     """
 
     files: dict[str, list[str]] = field(default_factory=dict)
@@ -84,6 +96,7 @@ class Results:
     live: list[LiveAccuracy] = field(default_factory=list)
     separator: str = ","
     statistics: RunStatistics = field(default_factory=RunStatistics)
+    themes: list[Theme] | None = None
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
@@ -102,9 +115,12 @@ def main(spark: SparkSession, s3: Any, arguments: argparse.Namespace) -> None:
     previous = withdraw(s3, arguments)
     joined = checkpoint(join_answers(inputs.records, inputs.answers), StorageLevel.DISK_ONLY)
     evaluation = read_evaluation(s3, arguments)
+    themes = new_themes(s3, arguments, inputs, joined)
+    joined = mark_themes(joined, themes or ())
     results = write(s3, arguments.output_bucket, inputs, joined, known_labels(evaluation, arguments.model_version))
     results.drift = run_drift(results.statistics, evaluation, arguments.model_version)
     results.live = live(spark, s3, arguments, inputs, evaluation)
+    results.themes = themes
     results.files |= write_label_checks_and_page(s3, arguments, inputs, results, evaluation)
     results.files["numbers_file"] = [keys.document]  # Record writes it when the run has ended
     write_report(s3, arguments, inputs, results, evaluation)
@@ -208,6 +224,14 @@ def read_evaluation(s3: Any, arguments: argparse.Namespace) -> dict[str, Any] | 
     return evaluation
 
 
+def new_themes(s3: Any, arguments: argparse.Namespace, inputs: Inputs, joined: DataFrame) -> list[Theme] | None:
+    """Return the run's new themes, or None without answers, or if the model's training left no term profile."""
+    if arguments.evaluation_uri == NONE or not inputs.report["to_score"]:
+        return None
+    profile = read_profile(read_if_present(s3, f"{arguments.evaluation_uri}{TERM_PROFILE_FILE}"))
+    return search_themes(joined, profile, inputs.run) if profile else None
+
+
 def known_labels(evaluation: Mapping[str, Any] | None, model_version: str) -> list[str]:
     """Return the labels of the version that scored."""
     metrics = serving_metrics(evaluation, model_version) if evaluation else None
@@ -268,6 +292,7 @@ def write_report(
         files=results.files,
         exports=results.exports,
         display_names=inputs.settings.display_names,
+        themes=results.themes,
     )
     s3.put_object(
         Bucket=arguments.output_bucket,
@@ -341,6 +366,7 @@ def mark(s3: Any, arguments: argparse.Namespace, results: Results) -> None:
         "drift_thresholds": {kind: one["threshold"] for kind, one in results.drift.items()},
         "drifted": drifted(results.drift),
         "live_accuracy": results.live,
+        "themes": summary(results.themes or ()),
         "exports": [dataclasses.asdict(export) for export in results.exports],
         "files": [OutputKeys(arguments.run_id).report_page, *(key for keys in results.files.values() for key in keys)],
     }

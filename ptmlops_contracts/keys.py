@@ -37,6 +37,8 @@ TRAINING_CODE_FILE = "sourcedir.tar.gz"
 TRAINING_CODE = f"{CODE}training/{TRAINING_CODE_FILE}"
 EVALUATION_FILE = "evaluation.json"
 ANSWERS_FILE = "answers.jsonl"
+# Beside it: counts of the terms of uncertain training rows, with which Publish looks for new themes.
+TERM_PROFILE_FILE = "term_profile.npz"
 LABELS_TO_CHECK_FILE = "labels_to_check.jsonl"
 RUN_DATE = "run_date"  # the column that the catalog's tables are partitioned by
 _RUN = "run_id="

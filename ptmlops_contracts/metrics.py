@@ -64,6 +64,7 @@ class Metric(Enum):
         None,
         "percentage points by which it is below that on held-out complaints; 0 if chance explains it",
     )
+    NEW_THEMES = "NewThemes", "Count", None, "new themes among a run's complaints"
     RUN_COST = "RunCost", "None", None, "USD, estimated from list prices"
     MONTH_COST = "MonthCost", "None", None, "USD of all runs that ended in the calendar month (UTC) so far"
     RUN_DURATION = "RunDuration", "Seconds", None, "from start to end, waiting included"

@@ -45,6 +45,14 @@ class Export(TypedDict):
     excel_keys: Annotated[list[str], "keys of the Excel workbooks with the same rows; empty with `results.excel = false`"]
 
 
+class NewTheme(TypedDict):
+    """Complaints that resemble each other, and none of the training rows."""
+
+    theme: Annotated[str, "its name: the value of the column `theme` of the table `predictions`"]
+    complaints: Annotated[int, "different complaints; an estimate if the run has over 20,000 uncertain ones"]
+    terms: Annotated[list[str], "its most distinctive words, at most 5"]
+
+
 class _Published(TypedDict):
     run_id: str
     scored: Annotated[int, "complaints that the model answered"]
@@ -76,6 +84,7 @@ class Published(_Published, total=False):
     live_accuracy: Annotated[
         list[LiveAccuracy], "how often people confirmed answers, per model version; the newest version first"
     ]
+    themes: Annotated[list[NewTheme], "new themes, the most significant first"]
 
 
 class ModelInUse(TypedDict):
@@ -168,6 +177,7 @@ class _Ended(TypedDict):
     drift_thresholds: Annotated[dict[str, float | None], "as in published.json"]
     drifted: Annotated[list[str], "as in published.json: a reason to label complaints and to train"]
     live_accuracy: Annotated[list[LiveAccuracy], "as in published.json: measured by this run or an earlier one"]
+    themes: Annotated[list[NewTheme], "new themes, as in published.json"]
     versions: Annotated[dict[str, str | int], "versions of Prepare, redaction, Spark and Python"]
     started_at: Annotated[str, "ISO 8601, UTC"]
     finished_at: Annotated[str, "ISO 8601, UTC"]

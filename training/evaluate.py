@@ -23,7 +23,7 @@ from complaint_model.scoring import score
 
 from ptmlops_contracts.evaluation import EVALUATION_VERSION, HeldOutAnswer, RefusedEvaluation
 from ptmlops_contracts.job_log import log_json
-from ptmlops_contracts.keys import ANSWERS_FILE, EVALUATION_FILE, LABELS_TO_CHECK_FILE
+from ptmlops_contracts.keys import ANSWERS_FILE, EVALUATION_FILE, LABELS_TO_CHECK_FILE, TERM_PROFILE_FILE
 from ptmlops_contracts.state import NONE
 
 log = logging.getLogger("evaluate")
@@ -186,6 +186,7 @@ def main() -> int:
         _write_lines(BASE / "labels_to_check" / LABELS_TO_CHECK_FILE, to_check)
         _write_lines(BASE / "output" / ANSWERS_FILE, answers)
         _write(result, BASE / "output")
+        _write_term_profile(BASE / "input/candidate/model.tar.gz", BASE / "output")
     except (ArtifactError, DataError) as error:
         reason = str(error)
     except Exception as error:
@@ -220,6 +221,13 @@ def _write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write JSON Lines. An empty file replaces that of an earlier attempt."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+
+
+def _write_term_profile(archive: Path, output: Path) -> None:
+    """Copy the candidate's term profile beside its evaluation, where Publish finds it without unpacking the model."""
+    profile = artifact.read_term_profile(archive)
+    if profile is not None:
+        (output / TERM_PROFILE_FILE).write_bytes(profile)
 
 
 def _write(result: dict[str, Any], output: Path) -> None:

@@ -22,6 +22,7 @@ from complaint_model.fit import fit
 from complaint_model.label_checks import find_doubts
 from complaint_model.records import DataError, columns_of, read_labelled
 from complaint_model.settings import Settings, TrainingError
+from complaint_model.term_profile import learn_term_profile
 
 from ptmlops_contracts.job_log import log_json
 from ptmlops_contracts.run_ids import run_of_job
@@ -104,7 +105,8 @@ def train(
         "code_version": provenance.code_version(SOURCE),
         "numba": compiled.version(),
     }
-    artifact.save(model, about, model_dir, source=SOURCE, wheels=wheels)
+    profile = learn_term_profile(rows, crossfit.confidence)
+    artifact.save(model, about, model_dir, profile=profile, source=SOURCE, wheels=wheels)
     return crossfit
 
 

@@ -1,4 +1,4 @@
-"""What record_run counts: a run's rows, answers, drift, cost and duration."""
+"""What record_run counts: a run's rows, answers, drift, new themes, cost and duration."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ def count_run(run: RunDocument, *, month_cost: float) -> None:
     ]
     if times:
         emit(Metric.DRIFT_TIMES_THRESHOLD, max(times))
+    if run["scored"]:
+        emit(Metric.NEW_THEMES, len(run["themes"]))
     emit(Metric.RUN_COST, run["cost_usd"])
     emit(Metric.MONTH_COST, month_cost)
     emit(Metric.RUN_DURATION, run["seconds"])

@@ -88,6 +88,7 @@ def run_document(
         drift_thresholds=results.get("drift_thresholds", {}),
         drifted=results.get("drifted", []),
         live_accuracy=results.get("live_accuracy", []),
+        themes=results.get("themes", []),
         versions=statistics.get("versions", {}),
         started_at=_iso(started),
         finished_at=_iso(ended),
@@ -127,6 +128,8 @@ def notice(run: RunDocument, *, output_bucket: str, environment: str) -> str:
     live = newest_measured(run["live_accuracy"])
     if live:
         lines.append(live_accuracy(live))
+    if run["themes"]:
+        lines.append(f"{quantity(len(run['themes']), 'new theme')}: the report has an example of each.")
     has_labels = any("label" in read["columns"] for read in run["columns"])
     if has_labels and run["training_reason"] and not run["trained"]:
         lines.append(f"No model was trained: {run['training_reason']}.")

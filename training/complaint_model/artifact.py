@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from complaint_model.hashing import BUCKET_BITS, CHAR_BITS, WORD_BITS
 from complaint_model.model import Model
+from complaint_model.term_profile import TermProfile, to_bytes
 
 FORMAT = 6  # increase it if an older reader would reject the files or predict something else from them
 ARRAYS = {
@@ -36,6 +37,7 @@ MANIFEST = "manifest.json"
 CONTENT = "model.json"
 MODEL_FILES = (MANIFEST, CONTENT, *(f"{name}.npy" for name in ARRAYS))
 CODE = "code/"  # the folder of the code that a model brings
+TERM_PROFILE = "term_profile.npz"  # optional
 WHEELS = "wheels"  # the folder of numba's wheels, in the code and in a model that brings them
 MAX_LEAD_WORDS = 1000
 MAX_SKIP = 100  # words; a larger one would make a feature of nearly every pair in a text
@@ -63,13 +65,22 @@ class Artifact:
     about: dict[str, Any]
 
 
-def save(model: Model, about: dict[str, Any], folder: Path, *, source: Path | None = None, wheels: Path | None = None) -> None:
+def save(
+    model: Model,
+    about: dict[str, Any],
+    folder: Path,
+    *,
+    profile: TermProfile | None = None,
+    source: Path | None = None,
+    wheels: Path | None = None,
+) -> None:
     """Write a model to a folder. The same input gives the same bytes.
 
     Args:
         model: The model.
         about: Its metadata (ABOUT).
         folder: Other files in it do not become part of the model.
+        profile: The terms of uncertain training rows. Scoring does not need it.
         source: Copy the code that serves the model from here to folder/code.
         wheels: Copy wheels from here to folder/wheels.
     """
@@ -91,6 +102,9 @@ def save(model: Model, about: dict[str, Any], folder: Path, *, source: Path | No
         "about": about,
     }
     (folder / CONTENT).write_text(_json(content), encoding="utf-8")
+    if profile:
+        written.append(folder / TERM_PROFILE)
+        written[-1].write_bytes(to_bytes(profile))
     copied = {folder / CODE / path.relative_to(source): path for path in source_files(source)} if source else {}
     copied |= {folder / WHEELS / path.name: path for path in sorted(wheels.glob("*.whl"))} if wheels else {}
     for target, path in copied.items():
@@ -126,6 +140,21 @@ def read_origin(archive: Path) -> Origin | None:
         raise ArtifactError(f"{archive.name} is not a model: {MANIFEST} or {CONTENT} is incomplete")
     code = {name: str(entry.get("sha256")) for name, entry in members.items() if name.startswith(CODE)}
     return Origin(code_version=about.get("code_version"), serving_code=code)
+
+
+def read_term_profile(archive: Path) -> bytes | None:
+    """Return the term profile of a model.tar.gz, or None: models of earlier versions have none.
+
+    Raises:
+        ArtifactError: It cannot be unpacked, or the profile was changed after training.
+    """
+    with tempfile.TemporaryDirectory() as unpacked:
+        folder = unpack(archive, Path(unpacked), wanted=(MANIFEST, TERM_PROFILE))
+        entry = _read_json(folder / MANIFEST).get("members", {}).get(TERM_PROFILE)
+        if entry is None:
+            return None
+        _check_member(folder / TERM_PROFILE, entry)
+        return (folder / TERM_PROFILE).read_bytes()
 
 
 def serving_code(source: Path) -> dict[str, str]:

@@ -85,7 +85,8 @@ def join_answers(records: DataFrame, answers: DataFrame) -> DataFrame:
 
     Returns:
         The records with `predicted_label`, `confidence`, `alternatives`, `needs_review`, `review_reason`, `known_share` and `top_terms` from
-        the answer, and `file_label` from the file. Models of earlier versions give no `review_reason` or no `known_share`. A record has a file label
+        the answer, and `file_label` from the file. `theme` and `theme_number` are null until `mark_themes`. Models of earlier versions give
+        no `review_reason` or no `known_share`. A record has a file label
         or an answer, or neither if it could not be scored.
     """
     predicted = answers.select(
@@ -95,7 +96,8 @@ def join_answers(records: DataFrame, answers: DataFrame) -> DataFrame:
     labelled = records.where("status = 'accepted' AND label IS NOT NULL")
     from_file = labelled.select(F.col("complaint_id").alias("kept"), F.col("label").alias("file_label"))
     kept = F.coalesce("duplicate_of", "complaint_id")
-    return records.withColumn("kept", kept).join(predicted, "kept", "left").join(from_file, "kept", "left")
+    joined = records.withColumn("kept", kept).join(predicted, "kept", "left").join(from_file, "kept", "left")
+    return joined.withColumns({"theme": F.lit(None).cast("string"), "theme_number": F.lit(None).cast("int")})
 
 
 def predictions(joined: DataFrame, run: Run, *further: str) -> DataFrame:

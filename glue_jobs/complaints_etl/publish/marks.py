@@ -14,7 +14,7 @@ from typing import NamedTuple
 GAP = " … "  # between the words of a term that are not neighbours (`complaint_model.explain.Term`)
 MAX_SKIP = 20  # how far apart they may be
 NUMBER_TERM = "<number>"
-_NUMBER, _MASK = "0", "<>"  # keys of tokens that are not words
+NUMBER_KEY, MASK_KEY = "0", "<>"  # keys of tokens that are not words
 _SEPARATOR, _SKIP = " ", ""
 _IDEOGRAPHS, _BEYOND = ("\u2e80", "\uac00"), 0x20000  # each of these characters is a word by itself
 
@@ -52,13 +52,13 @@ def tokenise(text: str) -> list[Token]:
     """
     tokens: list[Token] = []
     for start, end, letters in _words(text):
-        bracketed = text[start - 1 : start] == "<" and text[end : end + 1] == ">" and not _is_alone(letters[0])
+        bracketed = text[start - 1 : start] == "<" and text[end : end + 1] == ">" and not is_alone(letters[0])
         if bracketed or (len(letters) > 1 and not letters.strip("x")):
-            key = _MASK
+            key = MASK_KEY
         else:
             key = letters
         token = Token(start - bracketed, end + bracketed, key)
-        if tokens and key == tokens[-1].key and key in (_NUMBER, _MASK):
+        if tokens and key == tokens[-1].key and key in (NUMBER_KEY, MASK_KEY):
             tokens[-1] = Token(tokens[-1].start, token.end, key)
         else:
             tokens.append(token)
@@ -71,7 +71,7 @@ def _words(text: str) -> Iterator[tuple[int, int, str]]:
     for position, letter in enumerate(map(_FOLDED.__getitem__, text)):
         if letter == _SKIP:
             continue
-        if letters and (letter == _SEPARATOR or _is_alone(letter) or _is_alone(letters)):
+        if letters and (letter == _SEPARATOR or is_alone(letter) or is_alone(letters)):
             yield start, end, letters
             letters = ""
         if letter == _SEPARATOR:
@@ -79,19 +79,19 @@ def _words(text: str) -> Iterator[tuple[int, int, str]]:
         if not letters:
             start = position
         end = position + 1
-        if letter != _NUMBER or letters[-1:] != _NUMBER:  # a run of digits counts as one digit
+        if letter != NUMBER_KEY or letters[-1:] != NUMBER_KEY:  # a run of digits counts as one digit
             letters += letter
     if letters:
         yield start, end, letters
 
 
-def _fold(character: str) -> str:
+def fold(character: str) -> str:
     """Return the folded letter, `_SEPARATOR` or `_SKIP` of a character, as `features.fold_table`."""
     if ord(character) >= _BEYOND:
         return character
     category = unicodedata.category(character)
     if category[0] == "N":
-        return _NUMBER
+        return NUMBER_KEY
     if category in ("Mn", "Me", "Cf") or character in "'’ʼ`´_":
         return _SKIP
     if category[0] != "L" and category != "Mc":
@@ -107,20 +107,21 @@ class _Folded(dict[str, str]):
     """The folded letter of each character seen: a look-up without a call of Python code."""
 
     def __missing__(self, character: str) -> str:
-        self[character] = folded = _fold(character)
+        self[character] = folded = fold(character)
         return folded
 
 
 _FOLDED = _Folded()
 
 
-def _is_alone(letters: str) -> bool:
+def is_alone(letters: str) -> bool:
+    """Return whether a letter is a word by itself."""
     return letters >= _IDEOGRAPHS[0] and (letters < _IDEOGRAPHS[1] or ord(letters[0]) >= _BEYOND)
 
 
 def _matches(tokens: Sequence[Token], term: str) -> Iterator[int]:
     """Yield the indexes of the tokens that a term names."""
-    halves = [[token.key for token in tokenise(half.replace(NUMBER_TERM, _NUMBER))] for half in term.split(GAP)]
+    halves = [[token.key for token in tokenise(half.replace(NUMBER_TERM, NUMBER_KEY))] for half in term.split(GAP)]
     keys = [token.key for token in tokens]
     if not all(halves):
         return

@@ -21,6 +21,7 @@ from complaints_etl.publish.excerpt import excerpt
 from complaints_etl.publish.exports import Export
 from complaints_etl.publish.overview import SHOWN_CHANGES, currency_totals, panels, run_names
 from complaints_etl.publish.statistics import RunStatistics, serving_metrics
+from complaints_etl.publish.themes import Theme
 from ptmlops_contracts.drift import MIN_ROWS, Drift, drifted
 from ptmlops_contracts.evaluation import headline
 from ptmlops_contracts.live import MIN_CHECKED, LiveAccuracy
@@ -49,6 +50,7 @@ class Page:
         display_names: the names of labels in `language`.
         drift: how far the complaints are from those that the model was measured on.
         live: how often people confirmed answers, per version.
+        themes: the new themes; None if they could not be searched.
     """
 
     language: str
@@ -66,6 +68,7 @@ class Page:
     display_names: Mapping[str, str] = field(default_factory=dict)
     drift: Mapping[str, Drift] = field(default_factory=dict)
     live: Sequence[LiveAccuracy] = ()
+    themes: Sequence[Theme] | None = None
 
 
 class NumberFormat:
@@ -137,6 +140,7 @@ def render(page: Page) -> str:
         panels=panels(current, page.earlier, changes),
         run_names=run_names(texts["months"], [*(run.run_id for run in reversed(page.earlier)), page.run_id]),
         examples=_examples(page),
+        themes=[(theme, excerpt(theme.example.text, theme.terms)) for theme in page.themes or ()],
         labelled=sum(page.report["labelled"].values()),
         statistics=page.statistics,
         links=[(kind, page.files[kind]) for kind in FILE_KINDS if page.files.get(kind)],
@@ -240,6 +244,7 @@ def _tasks(page: Page) -> list[tuple[str, int, Sequence[str]]]:
     tasks = (
         ("files", refused, rejected),
         ("decide", page.statistics.needs_review + page.unanswered, review),
+        ("themes", sum(theme.complaints for theme in page.themes or ()), review),
         ("check", page.audit, review),
         ("drift", len(drifted(page.drift)), review),
         ("rows", page.report["rows"]["rejected"], rejected),

@@ -36,13 +36,13 @@ REVIEW_COLUMNS = (
 )  # fmt: skip
 RANDOM_EVERY = 5  # one of so many doubtful rows is drawn at random
 # Values of the column `why`.
-NOT_ANSWERED, AUDIT_SAMPLE = "not answered", "audit sample"
+NOT_ANSWERED, NEW_THEME, AUDIT_SAMPLE = "not answered", "new theme", "audit sample"
 UNCERTAIN, UNFAMILIAR = ReviewReason.UNCERTAIN.value, ReviewReason.UNFAMILIAR.value
 
 
 def empty_counts() -> dict[str, int]:
     """Return the number of rows per value of `why` in an empty review list."""
-    return dict.fromkeys((NOT_ANSWERED, UNCERTAIN, UNFAMILIAR, AUDIT_SAMPLE), 0)
+    return dict.fromkeys((NOT_ANSWERED, NEW_THEME, UNCERTAIN, UNFAMILIAR, AUDIT_SAMPLE), 0)
 
 
 @dataclass(kw_only=True)
@@ -104,9 +104,10 @@ def review_list(
 ) -> ReviewList:
     """Store the review list, as CSV and as an Excel workbook.
 
-    It begins with complaints without an answer. Uncertain and unfamiliar ones follow, by `priority`; every fifth of them is drawn at
-    random. Last comes a random sample of certain answers. The two samples measure live accuracy: their rows are in random order, so that
-    whoever stops early has still checked a random sample. They are drawn by a hash of run and complaint, so a redrive draws the same.
+    It begins with complaints without an answer, and then has the complaints of each new theme together. Uncertain and unfamiliar ones follow,
+    by `priority`; every fifth of them is drawn at random. Last comes a random sample of certain answers. The two samples measure live
+    accuracy: their rows are in random order and in no theme's place, so that whoever stops early has still checked a random sample. They are
+    drawn by a hash of run and complaint, so a redrive draws the same.
 
     Args:
         joined: the result of `join_answers`.
@@ -120,13 +121,12 @@ def review_list(
     """
     to_score = joined.where(TO_SCORE)
     reason = F.coalesce("review_reason", F.lit(UNCERTAIN))  # models of earlier versions give none
-    why = F.when(F.col("predicted_label").isNull(), NOT_ANSWERED).when(F.col("needs_review"), reason)
-    of_run = draw(F.lit(run.run_id))
-    unsure = to_score.withColumn("why", why).where("why IS NOT NULL")
+    why = F.when(F.col("predicted_label").isNull(), NOT_ANSWERED).when(F.col("theme").isNotNull(), NEW_THEME)
+    unsure = to_score.withColumn("why", why.when(F.col("needs_review"), reason)).where("why IS NOT NULL")
+    in_random_order = (draw(F.lit(run.run_id)), F.col("complaint_id"))
     drawn = min(run.audit_sample, doubtful // RANDOM_EVERY)
-    audit = to_score.where("NOT needs_review").orderBy(of_run, "complaint_id").limit(run.audit_sample)
-    audit = audit.withColumn("why", F.lit(AUDIT_SAMPLE))
-    is_audit = F.col("why") == AUDIT_SAMPLE
+    of_doubtful = to_score.where("needs_review AND predicted_label IS NOT NULL").withColumn("why", reason)
+    of_certain = to_score.where("NOT needs_review").withColumn("why", F.lit(AUDIT_SAMPLE))
     cells = (
         F.col("complaint_id"),
         F.col("text"),
@@ -134,7 +134,7 @@ def review_list(
         confidence_cell(),
         alternatives_cell(),
         terms_cell(),
-        F.col("why"),
+        F.concat_ws(": ", "why", "theme"),
         F.date_format("received_at", "yyyy-MM-dd"),
         F.lit(""),
     )
@@ -142,21 +142,26 @@ def review_list(
         "complaint_id",
         "why",
         "language",
+        "theme",
         record_column(F.array(*[cell.cast("string") for cell in cells]), F.lit(separator)).alias("line"),
         F.transform("alternatives", lambda item: F.struct(item["label"], item["probability"])).alias("alternatives"),
         F.transform("top_terms", lambda item: item["term"]).alias("terms"),
     )
-    sample = unsure.where(F.col("why") != NOT_ANSWERED).orderBy(of_run, "complaint_id").limit(drawn)
-    sampled = sample.select(*columns).collect() if drawn else []
-    others = unsure.where(~F.col("complaint_id").isin([row["complaint_id"] for row in sampled])) if sampled else unsure
-    listed = others.unionByName(audit).orderBy(
-        is_audit, F.when(~is_audit, priority(complaints or {})).desc_nulls_first(), F.when(is_audit, of_run), "complaint_id"
+    sample = of_doubtful.orderBy(*in_random_order).limit(drawn).select(*columns).collect() if drawn else []
+    audit = of_certain.orderBy(*in_random_order).limit(run.audit_sample).select(*columns).collect()
+    ids = [row["complaint_id"] for row in (*sample, *audit)]
+    listed = unsure.where(~F.col("complaint_id").isin(ids)) if ids else unsure
+    listed = listed.orderBy(
+        F.col("predicted_label").isNotNull(),
+        F.col("theme_number").asc_nulls_last(),
+        priority(complaints or {}).desc_nulls_first(),
+        "complaint_id",
     )
     found = ReviewList(doubtful_sample=drawn)
 
     def count_and_yield() -> Iterator[str]:
         rows = listed.select(*columns).toLocalIterator(prefetchPartitions=True)
-        for row in with_random(rows, iter(sampled)):
+        for row in chain(with_random(rows, iter(sample)), audit):
             found.counts[row["why"]] += 1
             if not found.first.is_full:
                 found.first.add(_page_row(row, separator))
@@ -172,11 +177,9 @@ def review_list(
 
 
 def with_random(rows: Iterator[Any], sample: Iterator[Any]) -> Iterator[Any]:
-    """Yield the rows in order. After RANDOM_EVERY - 1 doubtful ones comes a row of the sample, and its last rows before the audit sample."""
+    """Yield the rows in order. After RANDOM_EVERY - 1 doubtful ones comes a row of the sample, and its last rows at the end."""
     since = 0
     for row in rows:
-        if row["why"] == AUDIT_SAMPLE:
-            yield from sample
         yield row
         since += row["why"] in (UNCERTAIN, UNFAMILIAR)
         if since == RANDOM_EVERY - 1:
@@ -205,6 +208,7 @@ def _page_row(row: Any, separator: str) -> PageRow:
     return PageRow(
         cells={name: active(cell) for name, cell in zip(REVIEW_COLUMNS[:-1], cells, strict=False)},
         why=row["why"],
+        theme=row["theme"] or "",
         language=row["language"],
         alternatives=[tuple(item) for item in row["alternatives"] or ()],
         terms=row["terms"] or (),

@@ -37,6 +37,7 @@ class PageRow:
         why: why it is in the list (a value of the column `why`).
         alternatives: (label, probability), the predicted label first. Of a label to check: the given label, then the suggested one.
         terms: what contributed most to the predicted label.
+        theme: the name of its new theme.
     """
 
     cells: Mapping[str, str]
@@ -44,6 +45,7 @@ class PageRow:
     language: str | None
     alternatives: Sequence[tuple[str, float]]
     terms: Sequence[str]
+    theme: str = ""
 
 
 @dataclass(kw_only=True)
@@ -160,7 +162,7 @@ def _row(
         "alternatives": [(name, formats.percent(share)) for name, share in row.alternatives[:NUMBERED_ALTERNATIVES]],
         "terms": row.terms,
         "why": text[row.why.replace(" ", "_")].format(
-            label=label, confidence=confidence, other=other, other_confidence=other_confidence
+            label=label, confidence=confidence, other=other, other_confidence=other_confidence, theme=row.theme
         ),
     }
 

@@ -27,6 +27,7 @@ RUN: Any = {
         {**CHECKED, "model_version": "9", "fall": 0.04},
         {**CHECKED, "model_version": "8", "fall": 0.2},
     ],
+    "themes": [{"theme": "dron", "complaints": 12, "terms": ["dron"]}],
     "cost_usd": 0.42,
     "seconds": 321.5,
     "states": {
@@ -80,6 +81,7 @@ def test_a_run_is_counted_with_units(capsys: pytest.CaptureFixture[str]) -> None
         ("DriftTimesThreshold", ""): (2, "None"),  # of the confidence
         ("LiveAccuracy", ""): (91, "Percent"),
         ("LiveAccuracyFall", ""): (4, "Percent"),
+        ("NewThemes", ""): (1, "Count"),
         ("RunCost", ""): (0.42, "None"),
         ("MonthCost", ""): (7.5, "None"),
         ("RunDuration", ""): (321.5, "Seconds"),
@@ -97,7 +99,16 @@ def test_a_run_without_rows_and_answers_has_no_shares(capsys: pytest.CaptureFixt
     )
     names = {name for name, _ in emitted(capsys)}
     assert names.isdisjoint(
-        {"RejectShare", "ReviewShare", "MeanConfidence", "Drift", "DriftTimesThreshold", "LiveAccuracy", "LiveAccuracyFall"}
+        {
+            "RejectShare",
+            "ReviewShare",
+            "MeanConfidence",
+            "Drift",
+            "DriftTimesThreshold",
+            "LiveAccuracy",
+            "LiveAccuracyFall",
+            "NewThemes",
+        }
     )
     assert names >= {"Runs", "RowsRead", "RunCost"}
 

@@ -370,14 +370,16 @@ def test_a_run_tells_how_sure_its_answers_were_and_how_far_they_drifted(
         "model_version": "1", "answers": 900, "checked": 120, "returned": 300, "accuracy": 0.75, "accuracy_interval": [0.7, 0.8],
         "held_out_accuracy": 0.9, "fall": 0.15,
     }  # fmt: skip
+    themes = [{"theme": "seguro de viaje, vuelo", "complaints": 12, "terms": ["seguro de viaje", "vuelo"]}]
     published = {
         "scored": 90, "needs_review": 9, "confidence": 0.8, "drift": {"length": 0.3, "languages": None}, "live_accuracy": [live],
-        "drift_thresholds": {"length": 0.12, "languages": None}, "drifted": ["length"],
+        "drift_thresholds": {"length": 0.12, "languages": None}, "drifted": ["length"], "themes": themes,
     }  # fmt: skip
     put(aws, "publish.json", json.dumps(published))
     run = record(Execution("RUNNING"), {"state": {"run_id": RUN}, "execution_arn": ARN})
 
     assert (run["confidence"], run["drift"]) == (0.8, {"length": 0.3, "languages": None})
+    assert run["themes"] == themes
     values = metric_values(capsys.readouterr().out)
     assert values["RowsAccepted"] == 90
     assert values["ReviewShare"] == 10

@@ -11,6 +11,7 @@ from complaints_etl.publish.changes import EarlierRun
 from complaints_etl.publish.exports import Export
 from complaints_etl.publish.report_page import Page
 from complaints_etl.publish.statistics import Amounts, Category, Example, RunStatistics
+from complaints_etl.publish.themes import Candidate, Theme
 
 from tests.unit.publish.browser import chromium
 
@@ -112,5 +113,17 @@ def page(evaluation: dict[str, Any]) -> Page:
             EarlierRun(run_id="20260708-083000-0123abcd", categories={LABELS[0]: 100, LABELS[1]: 100}, model_version="2"),
         ],
         files={"export": [EXPORT], "review_file": ["review/run_id=20260715-093000-0123abcd/review.csv"]},
+        themes=[
+            Theme(
+                number=1,
+                terms=("seguro de viaje", "vuelo <cancelado>"),
+                groups=("a", "b"),
+                complaints=37,
+                expected=2,
+                example=Candidate(
+                    group_id="a", text="El seguro de viaje no cubrió el vuelo cancelado y <NAME> no responde & nadie más. " * 3
+                ),
+            )
+        ],
         exports=[Export(source_file=file["key"], source_version="1", rows=1250, keys=(EXPORT,))],
     )

@@ -102,8 +102,8 @@ def test_names_from_files_and_labels_are_text_and_never_markup(page: Page) -> No
 def test_each_file_leads_to_its_export_and_a_large_one_to_all_its_parts(page: Page) -> None:
     structure = read(render(page))
     links = [attributes["href"] for tag, attributes in structure.seen if tag == "a"]
-    # The review list twice in what needs a person, the export and the review list to open, the export beside the uploaded file.
-    assert len(links) == 5
+    # The review list three times in what needs a person, the export and the review list to open, the export beside the uploaded file.
+    assert len(links) == 6
     assert links[0] == links[1] == links[3]
     assert links[2] == links[4]
     assert "150 por decidir y 50 elegidas al azar" in "".join(structure.text)
@@ -154,6 +154,22 @@ def test_with_few_test_rows_the_figures_are_cross_fitted(
 def test_the_champions_own_numbers_are_shown_where_the_candidate_was_refused(page: Page, evaluation: dict[str, Any]) -> None:
     evaluation["champion"] = {**evaluation["candidate"], "macro_f1": 0.777, "version": "3"}
     assert "0.777" in render(dataclasses.replace(page, language="en", evaluation=evaluation))
+
+
+def test_a_new_theme_has_its_terms_its_size_and_an_example(page: Page) -> None:
+    structure = read(render(page))
+    words = " ".join(" ".join(structure.text).split())
+    assert "Temas nuevos Quejas que se parecen entre sí" in words
+    assert "seguro de viaje, vuelo <cancelado> (Quejas: 37, de las que lo usual sería 2)" in words
+    assert "El seguro de viaje no cubrió el vuelo cancelado y <NAME> no responde" in words
+    assert "Quejas de temas nuevos por leer 37" in words
+
+
+def test_a_run_without_new_themes_says_so_and_one_that_was_not_searched_does_not(page: Page) -> None:
+    nothing, unknown = (render(dataclasses.replace(page, themes=themes)) for themes in ([], None))
+    assert "Ningún tema nuevo" in nothing
+    assert "Ningún tema nuevo" not in unknown
+    assert "Temas nuevos" not in nothing + unknown
 
 
 def test_a_run_that_scored_nothing_and_has_no_model_has_a_page_too(page: Page) -> None:

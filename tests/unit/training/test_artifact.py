@@ -19,6 +19,7 @@ from complaint_model.artifact import ArtifactError
 from complaint_model.fit import fit
 from complaint_model.records import Rows
 from complaint_model.settings import Settings
+from complaint_model.term_profile import learn_term_profile, to_bytes
 
 from tests.unit.training.conftest import ROOT, make_complaints
 
@@ -53,6 +54,29 @@ def test_the_same_seed_and_data_give_the_same_bytes(saved: Path, tmp_path: Path)
     model, _ = fit(ROWS, Settings())
     artifact.save(model, {"training_rows": len(TEXTS)}, tmp_path, source=ROOT / "training")
     assert digests(tmp_path) == digests(saved)
+
+
+def test_a_model_brings_the_terms_of_its_uncertain_training_rows(tmp_path: Path) -> None:
+    model, crossfit = fit(ROWS, Settings())
+    profile = learn_term_profile(ROWS, crossfit.confidence)
+    artifact.save(model, {}, tmp_path / "model", profile=profile)
+    archive = tmp_path / "model.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(tmp_path / "model", arcname=".")
+    content = artifact.read_term_profile(archive)
+    assert content == to_bytes(profile)
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        assert arrays["size"] == profile.size
+        assert 0 < profile.size <= 0.3 * len(TEXTS)
+        assert (arrays["rows"] <= profile.size).all()
+        assert (np.diff(arrays["buckets"].astype(np.int64)) > 0).all()
+
+
+def test_a_model_of_an_earlier_version_has_no_term_profile(saved: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "model.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(saved, arcname=".")
+    assert artifact.read_term_profile(archive) is None
 
 
 def test_loading_gives_back_the_model_and_its_predictions(saved: Path) -> None:

@@ -25,6 +25,7 @@ from unittest.mock import patch
 import jsonschema
 import numpy as np
 import pytest
+from complaint_model import artifact
 from complaint_model.drift_profile import SIZES
 
 from ptmlops_contracts.drift import DRIFT_KINDS, OTHER
@@ -370,6 +371,10 @@ def test_a_first_candidate_is_measured_alone(processing: Path) -> None:
     }  # fmt: skip
     assert [point["rows"] for point in profile["thresholds"]] == list(SIZES)
     assert (processing / "output/reliability.svg").read_text().startswith("<svg")
+    # Publish finds it beside the evaluation.
+    assert (processing / "output/term_profile.npz").read_bytes() == artifact.read_term_profile(
+        processing / "input/candidate/model.tar.gz"
+    )
 
 
 def test_the_answers_to_held_out_rows_are_kept_without_texts_and_are_those_of_serving(

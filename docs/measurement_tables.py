@@ -211,6 +211,56 @@ def drift_by_date() -> str:
     )
 
 
+THEMES = ("themes-cfpb", "themes-banking77", "themes-generated")
+
+
+def themes() -> str:
+    """Render in how many uploads a label that training lacked is found, by its share of the upload."""
+    rows = []
+    for data in map(measurement, THEMES):
+        for found in data["shares"]:
+            rows.append(
+                (
+                    data["data"],
+                    decimal(data["upload_rows"], 0),
+                    f"{found['share']:.1%} ({found['rows']})",
+                    f"{found['found']} of {data['tries']}",
+                    decimal(found["recall"], 2),
+                    decimal(found["precision"], 2),
+                )
+            )
+    headings = (
+        "Data",
+        "Rows of an upload",
+        "Rows of the new label",
+        "Found",
+        "Of its rows in the theme",
+        "Of the theme's rows, its own",
+    )
+    return f"{table(headings, rows)}\n\n{source(*THEMES)}"
+
+
+def theme_alarms() -> str:
+    """Render how many uploads without a new label raise a theme."""
+    rows = [
+        (data["data"], *(f"{data[kind]['alarms']} of {data[kind]['uploads']}" for kind in ("undrifted", "shifted")))
+        for data in map(measurement, THEMES)
+    ]
+    return table(("Data", "Undrifted uploads with a theme", "Uploads with one label three times as frequent"), rows)
+
+
+def theme_alternatives() -> str:
+    """Render other designs of the search."""
+
+    def of_20(found: Sequence[int | None] | None) -> str:
+        return " / ".join("–" if count is None else str(count) for count in found or (None,) * 3)
+
+    data = measurement("themes-alternatives")
+    rows = [(row["design"], of_20(row["banking77"]), of_20(row["cfpb"])) for row in data["rows"]]
+    headings = ("Design", "Banking77: found of 20 at 0.5% / 1% / 5%", "CFPB")
+    return f"{table(headings, rows)}\n\n{source('themes-alternatives')}"
+
+
 def wrong_labels() -> str:
     """Render how well wrong labels are found, next to cleanlab."""
     names = ("wrong-labels-cfpb", "wrong-labels-banking77")
@@ -296,6 +346,9 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "drift-false-alarms": drift_false_alarms,
     "drift-delays": drift_delays,
     "drift-by-date": drift_by_date,
+    "themes": themes,
+    "theme-alarms": theme_alarms,
+    "theme-alternatives": theme_alternatives,
     "wrong-labels": wrong_labels,
     "review-order": review_order,
     "prepare-speed": prepare_speed,

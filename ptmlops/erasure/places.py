@@ -67,6 +67,7 @@ class _AnyOutput(OutputKeys):
 _output = _AnyOutput(ANY_RUN)
 _COUNTS = "counts, names of uploads and columns; kept in step with the rows"
 
+_THEMES = "words of new themes, each in five complaints or more"
 _REDACTED = "redacted texts and cells"
 _RUN, _LABELLED, _RESULTS, _MODELS = "prepared_days", "labelled_days", "results_days", "models_days"
 _KEPT = "kept"
@@ -86,7 +87,7 @@ PLACES: tuple[Place, ...] = (
     Place(PREPARED, f"{_prepared.labels_folder}*", "labels to check", Rows.LINES, form="redacted texts, ids", days=_RUN),
     _free(PREPARED, _prepared.manifest, "manifest of a run", _COUNTS, _RUN),
     _free(PREPARED, _prepared.report, "report of Prepare", _COUNTS, _RUN),
-    _free(PREPARED, _prepared.published, "copy of the marker of Publish", _COUNTS, _RUN),
+    _free(PREPARED, _prepared.published, "copy of the marker of Publish", f"{_COUNTS}; {_THEMES}", _RUN),
     _free(PREPARED, _prepared.request, "request for Evaluate", "settings and labels", _RUN),
     _free(PREPARED, f"{_prepared.plan}*", "manifests for SageMaker", "keys of objects", _RUN),
     _free(PREPARED, _prepared.complete, "marks of labelled rows", _COUNTS, _LABELLED),
@@ -98,6 +99,7 @@ PLACES: tuple[Place, ...] = (
     _free(PREPARED, f"{keys.ERASURES}*", "records of erasures", "counts, positions and keyed hashes", "erasure_days"),
     _free(MODELS, _models.evaluation_document, "evaluation", "numbers per label", _MODELS),
     Place(MODELS, _models.answers, "answers to held-out rows", Rows.LINES, form="ids, hashes of texts", days=_MODELS),
+    _free(MODELS, _models.term_profile, "terms of uncertain training rows", "counts of hashed words", _MODELS),
     _free(MODELS, _models.promotion, "decision of the gate", "numbers and keys", _MODELS),
     _free(MODELS, f"{_models.evaluation}*", "plots of an evaluation", "numbers", _MODELS),
     _free(
@@ -113,9 +115,9 @@ PLACES: tuple[Place, ...] = (
     Place(OUTPUT, f"{_output.review_folder}*", "review lists and labels to check", Rows.LIST, form="redacted texts, ids", days=_RESULTS),
     Place(OUTPUT, f"{_output.rejected_folder}*", "lists of rejected rows", Rows.LIST, form=_REDACTED, days=_RESULTS),
     Place(OUTPUT, _output.report_page, "examples in reports", Rows.REPORT_PAGE, form="140 characters of redacted texts", days=_RESULTS),
-    _free(OUTPUT, _output.marker, "marker of Publish", _COUNTS, _RESULTS),
-    _free(OUTPUT, _output.document, "run.json", "counts", _RESULTS),
-    _free(OUTPUT, f"{_output.history}*", "history of runs", "counts", _KEPT),
+    _free(OUTPUT, _output.marker, "marker of Publish", f"{_COUNTS}; {_THEMES}", _RESULTS),
+    _free(OUTPUT, _output.document, "run.json", f"counts; {_THEMES}", _RESULTS),
+    _free(OUTPUT, f"{_output.history}*", "history of runs", f"counts; {_THEMES}", _KEPT),
     _free(OUTPUT, f"{keys.QUERY_RESULTS}*.metadata", "metadata of query results", "names and types of columns", "30 days"),
     Place(OUTPUT, f"{keys.QUERY_RESULTS}*", "results of queries", Rows.QUERY, form="whatever was asked for: redacted", days="30 days"),
 )  # fmt: skip

@@ -86,17 +86,19 @@ def _of_version(version: str, cells: Sequence[Cell], run_id: str, measured: Mapp
     labels = sorted({cell.label for cell in counted if cell.returned})
     overall = _checked(counted, MIN_CHECKED)
     accuracy = (measured or {}).get("accuracy")
-    return LiveAccuracy(
+    return {
         **overall,
-        model_version=version,
-        measured_by=run_id,
-        returned=sum(cell.returned for cell in cells),
-        certain=_checked([cell for cell in counted if not cell.doubtful], MIN_CHECKED_OF_LABEL),
-        doubtful=_checked([cell for cell in counted if cell.doubtful], MIN_CHECKED_OF_LABEL),
-        labels={label: _checked([cell for cell in counted if cell.label == label], MIN_CHECKED_OF_LABEL) for label in labels},
-        held_out_accuracy=accuracy,
-        fall=_fall(overall, accuracy, (measured or {}).get("accuracy_interval")),
-    )
+        "model_version": version,
+        "measured_by": run_id,
+        "returned": sum(cell.returned for cell in cells),
+        "certain": _checked([cell for cell in counted if not cell.doubtful], MIN_CHECKED_OF_LABEL),
+        "doubtful": _checked([cell for cell in counted if cell.doubtful], MIN_CHECKED_OF_LABEL),
+        "labels": {
+            label: _checked([cell for cell in counted if cell.label == label], MIN_CHECKED_OF_LABEL) for label in labels
+        },
+        "held_out_accuracy": accuracy,
+        "fall": _fall(overall, accuracy, (measured or {}).get("accuracy_interval")),
+    }
 
 
 def _counted(cells: Sequence[Cell]) -> list[Cell]:

@@ -65,5 +65,5 @@ def report_without(stored: Stored, doomed: Mapping[str, Doomed], out: IO[bytes])
 
 def _examples(stored: Stored) -> list[re.Match[str]]:
     page = stored.path.read_text(encoding="utf-8")
-    block = _EXAMPLES.search(page)
-    return list(_EXAMPLE.finditer(page, block.start(), block.end())) if block else []
+    # New themes and categories have a list each.
+    return [match for block in _EXAMPLES.finditer(page) for match in _EXAMPLE.finditer(page, block.start(), block.end())]

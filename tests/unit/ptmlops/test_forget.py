@@ -311,7 +311,8 @@ def fill(bank: Bank) -> None:
     ))  # fmt: skip
     example = '<div><dt>{0}</dt><dd lang="es">{1}</dd></div>'
     examples = example.format("app", f"… {redact(CANARY)[0][6:60]} …") + example.format("otra", OTHERS[2])
-    bank.put(OUTPUT, output.report_page, f"<h1>asked.csv</h1><dl class=examples>{examples}</dl><p>end</p>")
+    themes = f"<dl class=examples><div><dt>tema</dt><dd>{OTHERS[2]}</dd></div></dl>"
+    bank.put(OUTPUT, output.report_page, f"<h1>asked.csv</h1>{themes}<dl class=examples>{examples}</dl><p>end</p>")
     bank.put(
         OUTPUT,
         f"{QUERY_RESULTS}one.csv",

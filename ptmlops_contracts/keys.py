@@ -119,12 +119,9 @@ class ModelKeys:
     Attributes:
         training: folder of the run's training jobs.
         checkpoints: folder that jobs on spot capacity continue from.
-<<<<<<< HEAD
         evaluation: folder of Evaluate's output: `evaluation_document` (`evaluation.Evaluation`) and plots.
         answers: answers.jsonl, the candidate's answer to each held-out row (`evaluation.HeldOutAnswer`). Absent before 0.3.0.
-=======
         evaluation: folder of Evaluate's output: `evaluation_document` (`evaluation.Evaluation`), `term_profile` and plots.
->>>>>>> 0d48d64 (Measure and document new themes, and erase their examples)
         promotion: promotion.json, the gate's decision and every number behind it.
     """
 
@@ -133,11 +130,8 @@ class ModelKeys:
         self.checkpoints = f"{CHECKPOINTS}{run_id}/"
         self.evaluation = f"{EVALUATIONS}{run_id}/"
         self.evaluation_document = f"{self.evaluation}{EVALUATION_FILE}"
-<<<<<<< HEAD
         self.answers = f"{self.evaluation}{ANSWERS_FILE}"
-=======
         self.term_profile = f"{self.evaluation}{TERM_PROFILE_FILE}"
->>>>>>> 0d48d64 (Measure and document new themes, and erase their examples)
         self.promotion = f"{self.evaluation}promotion.json"
 
     def artifact(self, training_job: str) -> str:

@@ -83,6 +83,7 @@ def test_the_layout_of_the_buckets() -> None:
         "evaluation": "evaluations/<run>/",
         "evaluation_document": "evaluations/<run>/evaluation.json",
         "answers": "evaluations/<run>/answers.jsonl",
+        "term_profile": "evaluations/<run>/term_profile.npz",
         "promotion": "evaluations/<run>/promotion.json",
     }
     assert prepared.labelled("train") == "labelled/train/run_id=<run>/"

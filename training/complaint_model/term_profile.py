@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from complaint_model import features
 from complaint_model.arrays import Floats, Ints, UInt32s
+from complaint_model.hashing import BUCKET_BITS
 from complaint_model.records import Rows
 
 # docs/decisions/0024-new-themes-are-words-in-excess.md compares shares.
@@ -41,7 +43,7 @@ def learn_term_profile(rows: Rows, confidence: Floats) -> TermProfile:
     limit = float(np.quantile(confidence, LEAST_CERTAIN_SHARE))
     chosen = _one_per_group(rows.groups, np.flatnonzero(confidence <= limit))
     texts = [rows.texts[row] for row in chosen]
-    frequency = np.zeros(1 << features.BUCKET_BITS, dtype=np.int64)
+    frequency = np.zeros(1 << BUCKET_BITS, dtype=np.int64)
     for first, last in features.batches(texts):
         _, bucket, _ = features.count_features(texts[first:last], max_skip=1, lead_words=0)
         frequency += np.bincount(bucket, minlength=len(frequency))
@@ -49,7 +51,7 @@ def learn_term_profile(rows: Rows, confidence: Floats) -> TermProfile:
     return TermProfile(buckets.astype(np.uint32), frequency[buckets].astype(np.uint32), len(texts), limit)
 
 
-def _one_per_group(groups: list[str], rows: Ints) -> list[int]:
+def _one_per_group(groups: Sequence[str], rows: Ints) -> list[int]:
     """Return a row of each group, at most MAX_ROWS: those whose groups have the smallest checksums."""
     first: dict[str, int] = {}
     for row in rows.tolist():

@@ -384,7 +384,7 @@ def test_the_review_list_has_the_most_instructive_first_and_then_a_sample(
     keys = made.keys
 
     assert [key.rpartition("/")[2] for key in keys] == ["review.csv", "review.xlsx"]
-    assert made.counts == {"not answered": 1, "uncertain": 1, "unfamiliar": 1, "audit sample": 0}
+    assert made.counts == {"not answered": 1, "new theme": 0, "uncertain": 1, "unfamiliar": 1, "audit sample": 0}
     rows = table(stored[keys[0]])
     assert list(rows[0]) == list(REVIEW_COLUMNS)
     assert [spreadsheet.active(row["complaint_id"]) for row in rows] == [names[2], names[1], names[0]]
@@ -409,7 +409,7 @@ def test_the_review_list_has_the_most_instructive_first_and_then_a_sample(
         stored.clear()
         made = review_list(certain, RUN, put, separator=";")
         keys = made.keys
-        assert made.counts == {"not answered": 0, "uncertain": 0, "unfamiliar": 0, "audit sample": 2}
+        assert made.counts == {"not answered": 0, "new theme": 0, "uncertain": 0, "unfamiliar": 0, "audit sample": 2}
         samples.append([row["complaint_id"] for row in table(stored[keys[0]], ";")])
     assert samples[0] == samples[1]  # drawn by a hash: a retry draws the same
 

@@ -324,8 +324,7 @@ def redaction_first_sight() -> str:
 
 def redaction_now() -> str:
     """Render recall and precision of today's rules on all sets of the benchmark."""
-    data = measurement("redaction")
-    sets = {name: result["redaction"] for name, result in data.items() if name != "measured"}
+    sets = {name: result["redaction"] for name, result in measurement("redaction")["sets"].items()}
     kinds = list(next(iter(sets.values())))
     rows = []
     for kind in kinds:

@@ -6,7 +6,6 @@ On sentences made from templates, and on complaints that were written without kn
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -17,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "glue_jobs"))
 from complaints_etl import entities
 from complaints_etl.redaction import TYPES, redact
 
+from benchmarks.measurement import write_measurement
 from benchmarks.redaction.frames import framed
 from benchmarks.redaction.sentences import RECEIVED, Sentence, in_capitals, sentences
 
@@ -105,7 +105,7 @@ def main() -> None:
         if arguments.misses:
             print("\n".join([*misses[:60], ""]))
     if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_measurement(arguments.json, {"sets": results})
 
 
 if __name__ == "__main__":

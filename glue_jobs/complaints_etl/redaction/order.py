@@ -46,6 +46,7 @@ ORDER = (
     "email",
     "email, mistyped host",
     "email with spaces",
+    "email after keyword",
     *(rule.name for rule in email.RULES if rule.name.startswith("email dictated")),
     # Dates and house numbers, which later rules could take for other numbers.
     "birth date after keyword",
@@ -84,6 +85,7 @@ ORDER = (
     "reference after keyword",
     "telephone format",
     "telephone after keyword",
+    "telephone in a list",
     "alphanumeric reference",
     # Values some words behind their keyword.
     "reference near keyword",

@@ -20,19 +20,34 @@ _MARK = r"(?: ?(?:#|n[°º]|n[uú]mero|n[uú]m|nro|no|n)[ .]{0,2}| [-–] | )"
 _INSIDE = (
     rf"(?:[ ,\-]{{1,3}}(?:{LEXICON.pattern('streets', 'inside')})\b\.? ?(?:n[o°º]\.? ?)?(?:\d{{1,5}}[a-z]?|[a-z])\b){{0,4}}"
 )
+_PLACES = rf"\b(?:{LEXICON.pattern('streets', 'places')})\b"
+# The words before the address of a branch or a shop: `la oficina de la `, `the store at `; `almacén (NIT <NIT>, `.
 _PLACE = re.compile(
-    rf"(?i)\b(?:{LEXICON.pattern('streets', 'places')})\b[^.!?\n<]{{0,12}}?(?:\s(?:de|en|del|la|el|on|at|in|the|ubicad[oa]|of))*\s\Z"
+    rf"(?i){_PLACES}(?:[^.!?\n<]{{0,12}}?(?:\s(?:de|en|del|la|el|on|at|in|the|ubicad[oa]|of))*\s|[^.!?\n()]{{0,12}}\([^!?\n()]{{0,40}})\Z"
+)
+# And before that of another one in the same sentence: `la oficina de la Calle 72 # 10-34 y me mandaron a la de la `.
+_OTHER_PLACE = re.compile(
+    rf"(?i){_PLACES}[^!?\n]{{0,100}}?(?:\b(?:la|otra) (?:de|en) (?:la )?|\b(?:me|nos) \w{{3,12}}(?:ron|on) (?:a|para) (?:la )?|\b(?:fui|fuimos|ir|vaya) a (?:la )?"
+    r"|\bthe (?:other )?one (?:at|on|in) |\b(?:I|we) (?:\w+ )?(?:went|drove|walked) to |\b(?:go|sent (?:me|us)|referred (?:me|us)) to )\Z"
 )
 _PLACE_BEHIND = re.compile(rf"(?i)\s(?:{LEXICON.pattern('streets', 'places')})\b")
+_BEFORE, _SENTENCE = 60, 140
 POST_PREFIXES = Prefixes("po box", "p.o", "p. o", "post office box", "apartado", "apdo")
+
+
+def is_of_a_place(text: str, start: int, end: int) -> bool:
+    """Return True for the address of a branch or a shop, by the words around it."""
+    return (
+        _PLACE_BEHIND.match(text, end) is not None
+        or _PLACE.search(text, max(start - _BEFORE, 0), start) is not None
+        or _OTHER_PLACE.search(text, max(start - _SENTENCE, 0), start) is not None
+    )
 
 
 def _is_home(match: re.Match[str]) -> bool:
     """Return False for the address of a branch or a shop, and for the number of a section of a law."""
     start = match.start()
-    if _PLACE_BEHIND.match(match.string, match.end()):
-        return False
-    return _PLACE.search(match.string, max(start - 40, 0), start) is None and not after_law(match.string, start)
+    return not is_of_a_place(match.string, start, match.end()) and not after_law(match.string, start)
 
 
 def _numbers(text: ScannedText) -> list[int]:
@@ -58,8 +73,9 @@ RULES = (
         positions=_numbers,
         min_digits=1,
         pattern=re.compile(
-            r"(?<![\w$#€£.,/\-])\d{1,6}[A-Z]?(?: 1/2)? (?:(?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\.? )?(?:(?:[A-Z][\w'’.\-]{1,20}|\d{1,3}(?:st|nd|rd|th|ST|ND|RD|TH)) ){1,3}"
-            rf"(?!(?:Way|Place|Close|Court) (?:to|of)\b)(?i:{LEXICON.pattern('streets', 'suffixes')})\b\.?(?: (?:N|S|E|W|NE|NW|SE|SW)\b)?(?i:{_INSIDE})(?: ?,? #\d{{1,5}})?"
+            r"(?<![\w$#€£.,:/\-])\d{1,6}[A-Z]?(?: 1/2)? (?:(?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\.? )?"
+            rf"(?:(?!(?i:{LEXICON.pattern('streets', 'not_in')})\b)(?:[A-Z][\w'’.\-]{{1,20}}|\d{{1,3}}(?i:st|nd|rd|th)) ){{1,3}}"
+            rf"(?!(?i:(?:way|place|close|court) (?:to|of)\b))(?i:{LEXICON.pattern('streets', 'suffixes')})\b\.?(?: (?:N|S|E|W|NE|NW|SE|SW)\b)?(?i:{_INSIDE})(?: ?,? #\d{{1,5}})?"
         ),
         accepts=_is_home,
     ),

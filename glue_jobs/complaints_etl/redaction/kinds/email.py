@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import re
 
+from complaints_etl.lexicon import LEXICON
 from complaints_etl.redaction.rule import Rule
+from complaints_etl.redaction.scanner import Prefixes
+
+EMAIL_PREFIXES = Prefixes(*LEXICON.prefixes("emails"))
 
 _LOCAL_PART = r"[^\W_][\w.+\-%]{0,120}"
 _TOP_LEVEL = "com?|net|org|edu|gov|info|es|mx|us"
@@ -48,8 +52,18 @@ RULES = (
         name="email with spaces",
         type="EMAIL",
         example="support @ tienda . com",
-        contains=" @ ",
-        pattern=re.compile(rf"(?i){_LOCAL_PART} @ [\w\-]+(?: ?\. ?[\w\-]+){{0,2}} ?\. ?(?:{_TOP_LEVEL})\b"),
+        contains="@ ",
+        pattern=re.compile(rf"(?i){_LOCAL_PART} ?@ [\w\-]+(?: ?\. ?[\w\-]+){{0,2}} ?\. ?(?:{_TOP_LEVEL})\b"),
+    ),
+    Rule(
+        name="email after keyword",
+        type="EMAIL",
+        example="Correo electrónico: ana.gil@empresa",
+        prefixes=EMAIL_PREFIXES,
+        contains="@",
+        pattern=re.compile(
+            rf"(?i)(?P<keep>\b(?:{LEXICON.pattern('emails')})\b(?: es| is| was| era)?\s?[:=]?\s?){_LOCAL_PART}@[\w\-]{{2,60}}"
+        ),
     ),
     *(
         Rule(

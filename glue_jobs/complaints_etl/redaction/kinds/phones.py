@@ -9,11 +9,17 @@ import re
 
 from complaints_etl.lexicon import LEXICON
 from complaints_etl.redaction.context import nearest_keyword
-from complaints_etl.redaction.kinds.phrases import LINK, NOT_MONEY
+from complaints_etl.redaction.kinds.phrases import ANOTHER, LINK, NOT_MONEY, placeholder
 from complaints_etl.redaction.rule import Rule
 from complaints_etl.redaction.scanner import Prefixes, find_all
 
 PHONE_PREFIXES = Prefixes(*LEXICON.prefixes("phones"))
+# Behind a keyword: seven to thirteen digits in groups of any size, also with a code in brackets. A date is not a telephone number.
+# Examples: `234 5678`, `670.97.10.26`, `+ 34 93 693 29 05`, `(5982) 487-3837`.
+_NUMBER = (
+    r"(?P<number>(?:\+ ?)?(?!(?:19|20)\d\d-\d\d?-\d\d?\b)(?!\d\d?(?P<mark>[.\-])\d\d?(?P=mark)(?:19|20)\d\d\b)"
+    rf"(?:\d{{0,3}} ?\(\d{{1,4}}\)[ .\-]{{0,2}}\d(?:[\s.\-]{{0,2}}\d){{5,9}}|\d(?:[\s.\-]{{0,2}}\d){{6,12}}))(?![\d]|[.,\-]\d){NOT_MONEY}"
+)
 
 
 def _is_phone(match: re.Match[str]) -> bool:
@@ -65,10 +71,17 @@ RULES = (
         type="PHONE",
         example="mi teléfono es 234 5678",
         prefixes=PHONE_PREFIXES,
-        min_digits=7,
-        pattern=re.compile(
-            rf"(?i)(?P<keep>\b(?:{LEXICON.pattern('phones', 'adjacent')})\b\.?{LINK})"
-            rf"(?!(?:19|20)\d\d-\d\d?-\d\d?\b)\d(?:[\s.\-]?\d){{6,11}}(?![\d]|[.,\-]\d){NOT_MONEY}"
-        ),
+        min_digits=2,
+        pattern=re.compile(rf"(?i)(?P<keep>\b(?:{LEXICON.pattern('phones', 'adjacent')})\b\.?{LINK}){_NUMBER}"),
+    ),
+    Rule(
+        name="telephone in a list",
+        type="PHONE",
+        example="Tfno. <PHONE> y 956 013 060",
+        contains="<PHONE>",
+        positions=lambda text: placeholder("PHONE", text),
+        min_digits=2,
+        pattern=re.compile(rf"(?i)(?P<keep><PHONE>(?:{ANOTHER}| ?[/,;|\-] ?)){_NUMBER}"),
+        accepts=lambda match: not match["number"].endswith("000"),
     ),
 )

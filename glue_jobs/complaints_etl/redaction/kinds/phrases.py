@@ -29,7 +29,7 @@ GAP, LONG_GAP = (rf"(?:{_BETWEEN}){{0,{words}}}?[^\w<>$€.!?\n]{{1,3}}" for wor
 # A question may precede a password: "my old password? it was …". Its figures distinguish it from words.
 PASSWORD_GAP = LONG_GAP.replace(".!?", ".!")
 # Between two numbers of one kind: " y no ", " instead of ".
-_ANOTHER = (
+ANOTHER = (
     r"(?:[ ,;/]*\b(?:y|e|o|and|or|vs|versus|que|es|is|was|era|fue|la|el|the|my|mi|m[ií][ao]|en|vez|lugar|de|instead|of|no|not|sino|but|pero|"
     r"a|to|puso|pone|put|nuev[oa]|new|otr[oa]|other|another|then|luego|despu[eé]s|anterior|previous)\b){1,8}[ ,;:]+"
 )
@@ -53,7 +53,7 @@ def another(kind: str, form: str, *, name: str, example: str) -> Rule:
         contains=f"<{kind}>",
         positions=lambda text: placeholder(kind, text),
         min_digits=6,
-        pattern=re.compile(rf"(?i)(?P<keep><{kind}>{_ANOTHER})(?P<value>{form})(?![\w]|[.,]\d){NOT_QUANTITY}"),
+        pattern=re.compile(rf"(?i)(?P<keep><{kind}>{ANOTHER})(?P<value>{form})(?![\w]|[.,]\d){NOT_QUANTITY}"),
         accepts=is_personal,
     )
 

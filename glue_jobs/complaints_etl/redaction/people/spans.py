@@ -13,6 +13,7 @@ import numpy as np
 
 from complaints_etl.lexicon import LEXICON
 from complaints_etl.redaction.context import Span
+from complaints_etl.redaction.kinds.addresses import is_of_a_place
 from complaints_etl.redaction.people.tagger import CLASSES, Tagger, Tags, tagger
 from complaints_etl.text.normalize import fold
 
@@ -36,7 +37,8 @@ _SKIPS = {"NAME": 3, "ADDRESS": 3, "ID_NUMBER": 0, "PHONE": 0}
 _PARTICLES = frozenset(LEXICON.terms("names", "between"))
 _TITLES = frozenset(map(fold, LEXICON.sections["titles"]["words"]))
 _BANKS = re.compile(rf"(?i)(?:{LEXICON.pattern('banks')})")
-_COMPANIES = frozenset(map(fold, LEXICON.sections["companies"]["words"]))
+_COMPANIES = frozenset(fold(name).replace("'", " ") for name in LEXICON.sections["companies"]["words"])
+_NO_NOUN = frozenset(LEXICON.terms("streets", "not_in"))
 _NUMBERS = "ID_NUMBER|PHONE|REFERENCE|ACCOUNT"
 _NUMBER_BEFORE = re.compile(rf"<(?:{_NUMBERS})>[ .\-/]{{1,3}}\Z")
 _NUMBER_BEHIND = re.compile(rf"[ .\-/]{{1,3}}<(?:{_NUMBERS})>")
@@ -50,6 +52,8 @@ _BEHIND = {
 _LONGEST_PLACEHOLDER = 16
 _WAYS = frozenset(map(fold, LEXICON.sections["streets"]["words"]))
 _TWO_WORDS = re.compile(r"[^\W\d_][^\w]+\w")
+_CONTEXT = 25  # words before an address that may say whose it is
+_IN_NUMBER = re.compile(r"\d[\-:.,/]\Z")
 _LEAST_REPEATED = 4  # letters of a word that is looked for again
 
 
@@ -142,9 +146,11 @@ def _is_value(reader: Tagger, parts: list[str], one: _Tagged, prose: bool) -> bo
     if one.best < BEGINS[one.kind] and not (one.kind == "NAME" and prose and _is_listed(reader, one, words)):
         return False
     if one.kind == "NAME":
+        if all(fold(word) in _TITLES for word in words):
+            return False
         return _is_name(reader, parts, one, value, words) and (prose or _is_a_full_name(reader, parts, one, words))
     if one.kind == "ADDRESS":
-        return _is_address(parts, one, words, prose)
+        return _is_address(parts, one, words, prose) and not _is_elsewhere(parts, one)
     beside = _NUMBER_BEHIND.match("".join(parts[2 * one.last + 1 : 2 * one.last + 4])) or _NUMBER_BEFORE.search(
         "".join(parts[max(2 * one.first - 3, 0) : 2 * one.first])
     )
@@ -180,13 +186,29 @@ def _is_address(parts: list[str], one: _Tagged, words: list[str], prose: bool) -
     return len(words) > 1 and letters and (numbers > 0 or is_way)
 
 
+def _is_elsewhere(parts: list[str], one: _Tagged) -> bool:
+    """Return True for the address of a branch or a shop, and for the rest of a number that a rule has left: `19` of `13-19`."""
+    before, value, behind = (
+        "".join(parts[max(2 * one.first - 2 * _CONTEXT, 0) : 2 * one.first]),
+        "".join(parts[2 * one.first : 2 * one.last + 1]),
+        "".join(parts[2 * one.last + 1 : 2 * one.last + 4]),
+    )
+    return _IN_NUMBER.search(before) is not None or is_of_a_place(before + value + behind, len(before), len(before + value))
+
+
 def _is_company(parts: list[str], one: _Tagged) -> bool:
-    """Return True for the words of a company, shop or bank that is named after a person."""
-    return any(
+    """Return True for the words of a company, shop or bank that is named after a person: `Wells Fargo`, `Wendy's`."""
+    found = any(
         fold(" ".join(parts[2 * first : 2 * last + 1 : 2])) in _COMPANIES
         for first in range(max(one.first - 1, 0), one.first + 1)
         for last in range(one.last, one.last + 2)
     )
+    if not found or parts[2 * one.last + 1 : 2 * one.last + 3] not in (["'", "s"], ["’", "s"]):
+        return found
+    if parts[2 * one.last + 3 : 2 * one.last + 4] != [" "]:
+        return True
+    following = parts[2 * one.last + 4].lower()  # a person's "Wendy's account"; "Wendy's charged me"
+    return following in _NO_NOUN or following.endswith("ed")
 
 
 def _is_a_full_name(reader: Tagger, parts: list[str], one: _Tagged, words: list[str]) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,6 +108,12 @@ class Tagger:
         self._between = _Vectors(gaps, gap_rows)
         self._offsets = np.arange(-WINDOW, WINDOW + 1)
 
+    @classmethod
+    def read(cls, content: bytes) -> Self:
+        """Make a tagger of the content of a file of weights."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return cls(dict(arrays))
+
     def name_flags(self, folded: str) -> int:
         """Return 1 for a word in the list of first names, plus 2 for one in the list of surnames."""
         return name_flags(folded, self.firsts, self.lasts)
@@ -179,6 +185,4 @@ class Tagger:
 @cache
 def tagger() -> Tagger:
     """Return the tagger of this package, also from inside an archive."""
-    file = resources.files(__package__ or "").joinpath("model.npz")
-    with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
-        return Tagger(dict(arrays))
+    return Tagger.read(resources.files(__package__ or "").joinpath("model.npz").read_bytes())

@@ -53,6 +53,12 @@ def test_a_birth_date_is_not_among_the_dates_that_a_complaint_states() -> None:
 STAYS = (
     "Fui a la oficina de la calle 72 y el cajero de la carrera 15 con calle 93 estaba dañado.",
     "La sucursal de la Calle 72 # 10-34 cerró a las 4.",
+    "Fui a la oficina de la Calle 72 # 10-34 y me mandaron a la de la Carrera 7 # 32-16.",
+    "En el datáfono del almacén (NIT de la tienda, carrera 7 No. 82-15) no pasa.",
+    "I visited the branch at 350 Fifth Avenue and was told to go to 1221 Main Street.",
+    "Paid through your agent at Calle 26 # 13-19. Payout refused.",
+    "I AM AT THE TILL WITH 14 ITEMS AND NO WAY TO PAY",
+    "I used Apple Pay at Trader Joe's and Wendy's, both charged twice.",
     "Bancolombia y el Banco de Bogotá me cobran dos veces lo de Juan Valdez y Arturo Calle.",
     "Según la Ley 1480 de 2011 la Superintendencia Financiera debe responder en septiembre.",
     "Me llamo la atención que la app se llama Nequi y no funciona.",

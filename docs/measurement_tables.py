@@ -328,9 +328,51 @@ def redaction_now() -> str:
     kinds = list(next(iter(sets.values())))
     rows = []
     for kind in kinds:
-        cells = [f"{decimal(result[kind]['recall'])} / {decimal(result[kind]['precision'])}" for result in sets.values()]
-        rows.append((f"`{kind}`", *cells))
+        rows.append((f"`{kind}`", *(_both(result[kind]) for result in sets.values())))
     return f"{table(('Kind', *sets), rows)}\n\nEach cell: recall / precision. {source('redaction')}"
+
+
+def redaction_people() -> str:
+    """Render recall and precision of what the tagger finds, and its finds in texts without names."""
+    kinds = {
+        "NAME": "names",
+        "ADDRESS": "addresses",
+        "BIRTH_DATE": "birth dates",
+        "ID_NUMBER": "identifiers",
+        "PHONE": "telephones",
+    }
+    rows, plain = [], {}
+    for name, scores in measurement("redaction-people")["sets"].items():
+        if "texts" in scores:
+            plain = scores
+            continue
+        cells = (_both(scores[kind]) if kind in scores else "" for kind in kinds)
+        rows.append((name, *cells))
+    shares = [f"{decimal(plain[kind], 1)} {kinds[kind]}" for kind in ("NAME", "ADDRESS", "BIRTH_DATE")]
+    finds = f"In {decimal(plain['texts'], 0)} real texts that the training did not see: {', '.join(shares)} per 1,000 texts."
+    return f"{table(('Texts', *kinds.values()), rows)}\n\nEach cell: recall / precision. {finds} {source('redaction-people')}"
+
+
+def redaction_presidio() -> str:
+    """Render recall and precision of redaction and of Presidio on the same texts, and their time."""
+    data = measurement("redaction-presidio")
+    rows = []
+    for name, result in data["sets"].items():
+        ours, theirs = result["redaction"], result["presidio"]
+        for kind, row in ours["kinds"].items():
+            rows.append((name, f"`{kind}`", decimal(row["n"], 0), _both(row), _both(theirs["kinds"][kind])))
+        times = (f"{side['milliseconds_per_text']} ms per text" for side in (ours, theirs))
+        rows.append((name, "time", f"{decimal(result['texts'], 0)} texts", *times))
+    models = ", ".join((*data["libraries"], *data["models"].values()))
+    missing = "".join(f" Left out: {language}, {reason}." for language, reason in data["missing"].items())
+    rendered = table(("Texts", "Kind", "Words", "Redaction", "Presidio"), rows)
+    notes = f"Each cell: recall / precision, by word. {models}.{missing} {source('redaction-presidio')}"
+    return f"{rendered}\n\n{notes}"
+
+
+def _both(row: dict[str, float | None]) -> str:
+    """Format recall and precision; a kind that was not claimed has no precision."""
+    return f"{decimal(row['recall'])} / {decimal(row['precision']) or '–'}"
 
 
 GENERATORS: dict[str, Callable[[], str]] = {
@@ -353,4 +395,6 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "prepare-speed": prepare_speed,
     "redaction-first-sight": redaction_first_sight,
     "redaction-now": redaction_now,
+    "redaction-people": redaction_people,
+    "redaction-presidio": redaction_presidio,
 }

@@ -1,4 +1,4 @@
-"""Precision and recall of redaction per type, and F1 of entities per kind: `python -m benchmarks.redaction [--json PATH] [--misses]`.
+"""Precision and recall per type, and F1 of entities per kind: `python -m benchmarks.redaction [--json PATH] [--misses]`.
 
 On sentences made from templates, and on complaints that were written without knowledge of the patterns (frames.py).
 """
@@ -57,7 +57,8 @@ def measure(labelled_sentences: list[Sentence], misses: list[str] | None = None)
         wrong = labelled != Counter(counts) or lost or any(pairs[kind][0] != pairs[kind][1] for kind in ("amounts", "dates"))
         if misses is not None and wrong:
             misses.append(
-                f"{sentence.text}\n    → {text}  {dict(counts)} {[str(a) for a in stated.amounts]} {[str(d) for d in stated.dates]}"
+                f"{sentence.text}\n    → {text}  {dict(counts)} {[str(a) for a in stated.amounts]} "
+                f"{[str(d) for d in stated.dates]}"
             )
     return {
         "redaction": {

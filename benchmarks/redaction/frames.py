@@ -50,7 +50,7 @@ _PERSONAL: dict[str, Callable[[Rng], str]] = {
 
 
 def framed(seed: int = 5, prefix: str = "") -> Iterator[Sentence]:
-    """Yield every frame once. Another seed gives other values. The prefix `people_` gives the frames with names and addresses."""
+    """Yield every frame once. Another seed gives other values. The prefix `people_` gives frames with names and addresses."""
     rng = random.Random(seed)
     for language in ("es", "en"):
         for frame in (FRAMES / f"{prefix}{language}.txt").read_text(encoding="utf-8").splitlines():

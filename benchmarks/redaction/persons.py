@@ -1,4 +1,4 @@
-"""Names, addresses and birth dates for frames/people_*.txt, written down by hand: the tagger's training does not see these lists."""
+"""Names, addresses and birth dates for frames/people_*.txt, written down by hand: the training does not see these lists."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ from benchmarks.redaction.sentences import MONTHS_EN, MONTHS_ES
 Rng = random.Random
 
 _FIRSTS = {
-    "es": ("Yurany", "Leidy Johanna", "Wilmer", "Edilberto", "María Fernanda", "Claudia", "Jhon Fredy", "Íngrid", "Rosalba", "Hernando", "Nubia", "Óscar Iván", "Yesenia", "Gildardo",
-           "Marta Cecilia", "Brayan", "Ximena", "Anselmo", "Lupita", "José Guadalupe", "Macarena", "Iñaki", "Begoña", "Pancracio", "Deisy", "Adalberto", "Luz Dary", "Santiago"),
-    "en": ("Latoya", "Keisha", "Duane", "Marjorie", "Priyanka", "Hyun-woo", "DeShawn", "Siobhan", "Nigel", "Beverly", "Chidi", "Rosalind", "Tyrone", "Mei", "Ezekiel", "Darlene", "Gareth", "Aaliyah",
+    "es": ("Yurany", "Leidy Johanna", "Wilmer", "Edilberto", "María Fernanda", "Claudia", "Jhon Fredy", "Íngrid", "Rosalba",
+    "Hernando", "Nubia", "Óscar Iván", "Yesenia", "Gildardo",
+           "Marta Cecilia", "Brayan", "Ximena", "Anselmo", "Lupita", "José Guadalupe", "Macarena", "Iñaki", "Begoña",
+           "Pancracio", "Deisy", "Adalberto", "Luz Dary", "Santiago"),
+    "en": ("Latoya", "Keisha", "Duane", "Marjorie", "Priyanka", "Hyun-woo", "DeShawn", "Siobhan", "Nigel", "Beverly",
+    "Chidi", "Rosalind", "Tyrone", "Mei", "Ezekiel", "Darlene", "Gareth", "Aaliyah",
            "Kathleen", "Bartholomew", "Ingrid", "Stanislav", "Trevor", "Wanda", "Jamal", "Phyllis"),
 }  # fmt: skip
 _LASTS = {
-    "es": ("Guarnizo", "Quintero", "Rincón", "Bohórquez", "Chaparro", "Zuluaga", "Piedrahíta", "Cuéllar", "Palacios", "Sarmiento", "Tovar", "Buitrago", "Etxeberria", "Ontiveros", "Villaseñor", "Huertas",
-           "Arboleda", "Mosquera", "Cifuentes", "Patiño", "Ospina", "Londoño", "Carvajalino", "Urrutia", "Pinzón", "Benavides", "de la Hoz", "Castiblanco", "Montealegre", "Riascos"),
-    "en": ("Okonkwo", "Fitzgerald", "Delacroix", "Nakamura", "Thibodeaux", "Kowalczyk", "O'Shaughnessy", "Abernathy", "Mehta", "Villanueva", "Goldstein", "McAllister", "Papadopoulos", "Strickland", "Hathaway",
-           "Pendergrass", "Whitlock", "Nguyen", "Ferreira", "Castellanos", "Yamamoto", "Oyelaran", "Buchanan", "Haggerty", "Lindqvist", "Vandermeer"),
+    "es": ("Guarnizo", "Quintero", "Rincón", "Bohórquez", "Chaparro", "Zuluaga", "Piedrahíta", "Cuéllar", "Palacios",
+    "Sarmiento", "Tovar", "Buitrago", "Etxeberria", "Ontiveros", "Villaseñor", "Huertas",
+           "Arboleda", "Mosquera", "Cifuentes", "Patiño", "Ospina", "Londoño", "Carvajalino", "Urrutia", "Pinzón",
+           "Benavides", "de la Hoz", "Castiblanco", "Montealegre", "Riascos"),
+    "en": ("Okonkwo", "Fitzgerald", "Delacroix", "Nakamura", "Thibodeaux", "Kowalczyk", "O'Shaughnessy", "Abernathy",
+    "Mehta", "Villanueva", "Goldstein", "McAllister", "Papadopoulos", "Strickland", "Hathaway",
+           "Pendergrass", "Whitlock", "Nguyen", "Ferreira", "Castellanos", "Yamamoto", "Oyelaran", "Buchanan", "Haggerty",
+           "Lindqvist", "Vandermeer"),
 }  # fmt: skip
 _STREETS_MX = (
     "Gutiérrez Nájera",
@@ -111,25 +118,34 @@ def address(rng: Rng, form: str) -> str:
 def _colombian(rng: Rng) -> str:
     a, b, c = rng.randrange(1, 180), rng.randrange(1, 120), rng.randrange(1, 99)
     return rng.choice((
-        f"Cra {a} # {b}-{c} apto {rng.randrange(101, 1204)}", f"Calle {a} Sur No. {b}A-{c} Int {rng.randrange(1, 9)}", f"Calle {a}B #{b}-{c}, barrio {rng.choice(_QUARTERS_CO)}",
-        f"Carrera {a}A N° {b} - {c} barrio {rng.choice(_QUARTERS_CO)}", f"Transversal {a} # {b} B {c} torre {rng.randrange(1, 9)} apartamento {rng.randrange(101, 999)}", f"Diagonal {a} Bis # {b}-{c}",
-        f"cll {a} n {b}-{c} casa {rng.randrange(1, 40)}", f"Av. Calle {a} # {b}-{c} Of. {rng.randrange(201, 900)}", f"Kr {a} {b} {c}", f"Mz {rng.randrange(1, 30)} casa {rng.randrange(1, 30)} barrio {rng.choice(_QUARTERS_CO)}",
+        f"Cra {a} # {b}-{c} apto {rng.randrange(101, 1204)}", f"Calle {a} Sur No. {b}A-{c} Int {rng.randrange(1, 9)}",
+        f"Calle {a}B #{b}-{c}, barrio {rng.choice(_QUARTERS_CO)}",
+        f"Carrera {a}A N° {b} - {c} barrio {rng.choice(_QUARTERS_CO)}",
+        f"Transversal {a} # {b} B {c} torre {rng.randrange(1, 9)} apartamento {rng.randrange(101, 999)}",
+        f"Diagonal {a} Bis # {b}-{c}",
+        f"cll {a} n {b}-{c} casa {rng.randrange(1, 40)}", f"Av. Calle {a} # {b}-{c} Of. {rng.randrange(201, 900)}",
+        f"Kr {a} {b} {c}", f"Mz {rng.randrange(1, 30)} casa {rng.randrange(1, 30)} barrio {rng.choice(_QUARTERS_CO)}",
     ))  # fmt: skip
 
 
 def _mexican(rng: Rng) -> str:
     street, quarter, number = rng.choice(_STREETS_MX), rng.choice(_QUARTERS_MX), rng.randrange(2, 1900)
     return rng.choice((
-        f"Calle {street} No. {number}, Col. {quarter}, C.P. 0{rng.randrange(1000, 9999)}", f"{street} {number} int. {rng.randrange(1, 40)}, colonia {quarter}",
-        f"Av. {street} #{number}, Col. {quarter}, CP {rng.randrange(10000, 99999)}", f"Privada {street} {number}-B, Fracc. {quarter}",
+        f"Calle {street} No. {number}, Col. {quarter}, C.P. 0{rng.randrange(1000, 9999)}",
+        f"{street} {number} int. {rng.randrange(1, 40)}, colonia {quarter}",
+        f"Av. {street} #{number}, Col. {quarter}, CP {rng.randrange(10000, 99999)}",
+        f"Privada {street} {number}-B, Fracc. {quarter}",
     ))  # fmt: skip
 
 
 def _spanish(rng: Rng) -> str:
     street, number, floor = rng.choice(_STREETS_ES), rng.randrange(1, 190), rng.randrange(1, 9)
     return rng.choice((
-        f"C/ {street}, {number}, {floor}º {rng.choice('ABCD')}, {rng.randrange(10000, 52000)} {rng.choice(_TOWNS_ES)}", f"calle {street} {number}, {floor}º izquierda",
-        f"Avda. {street} nº {number}", f"Plaza de {street}, {number}, bajo B, {rng.randrange(10000, 52000)} {rng.choice(_TOWNS_ES)}", f"Paseo {street} {number}",
+        f"C/ {street}, {number}, {floor}º {rng.choice('ABCD')}, {rng.randrange(10000, 52000)} {rng.choice(_TOWNS_ES)}",
+        f"calle {street} {number}, {floor}º izquierda",
+        f"Avda. {street} nº {number}",
+        f"Plaza de {street}, {number}, bajo B, {rng.randrange(10000, 52000)} {rng.choice(_TOWNS_ES)}",
+        f"Paseo {street} {number}",
     ))  # fmt: skip
 
 
@@ -137,8 +153,11 @@ def _american(rng: Rng) -> str:
     street, number = rng.choice(_STREETS_US), rng.randrange(2, 19999)
     way = rng.choice(("Street", "St", "Ave", "Avenue", "Rd", "Dr.", "Lane", "Blvd", "Ct", "Pkwy"))
     return rng.choice((
-        f"{number} {street} {way}, {rng.choice(_TOWNS_US)}", f"{number} {street} {way} Apt {rng.randrange(1, 40)}{rng.choice('ABC')}, {rng.choice(_TOWNS_US)}", f"{number} {rng.choice('NSEW')} {street} {way}",
-        f"{number} {street} {way}, Unit {rng.randrange(1, 300)}", f"{number} {rng.choice(('Northwest', 'SE'))} {street} {way} #{rng.randrange(1, 90)}",
+        f"{number} {street} {way}, {rng.choice(_TOWNS_US)}",
+        f"{number} {street} {way} Apt {rng.randrange(1, 40)}{rng.choice('ABC')}, {rng.choice(_TOWNS_US)}",
+        f"{number} {rng.choice('NSEW')} {street} {way}",
+        f"{number} {street} {way}, Unit {rng.randrange(1, 300)}",
+        f"{number} {rng.choice(('Northwest', 'SE'))} {street} {way} #{rng.randrange(1, 90)}",
     ))  # fmt: skip
 
 
@@ -156,7 +175,8 @@ def _british(rng: Rng) -> str:
 
 _ADDRESSES = {
     "co": _colombian, "mx": _mexican, "es": _spanish, "us": _american, "uk": _british,
-    "po": lambda rng: rng.choice((f"PO Box {rng.randrange(20, 9999)}, {rng.choice(_TOWNS_US)}", f"P.O. Box {rng.randrange(20, 9999)}", f"p.o. box {rng.randrange(20, 9999)}")),
+    "po": lambda rng: rng.choice((f"PO Box {rng.randrange(20, 9999)}, {rng.choice(_TOWNS_US)}",
+    f"P.O. Box {rng.randrange(20, 9999)}", f"p.o. box {rng.randrange(20, 9999)}")),
 }  # fmt: skip
 
 

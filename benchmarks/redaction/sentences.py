@@ -88,8 +88,10 @@ def foreigner(rng: Rng) -> str:
 
 def iban(rng: Rng) -> str:
     country, body = rng.choice(
-        (("ES", digits(rng, 20)), ("DE", digits(rng, 18)), ("FR", digits(rng, 20) + "M" + digits(rng, 2)), ("PT", digits(rng, 21)),
-         ("GB", "NWBK" + digits(rng, 14)), ("NL", "ABNA" + digits(rng, 10)), ("IT", "X" + digits(rng, 22)), ("CR", "0" + digits(rng, 17)))
+        (("ES", digits(rng, 20)), ("DE", digits(rng, 18)), ("FR", digits(rng, 20) + "M" + digits(rng, 2)),
+        ("PT", digits(rng, 21)),
+         ("GB", "NWBK" + digits(rng, 14)), ("NL", "ABNA" + digits(rng, 10)), ("IT", "X" + digits(rng, 22)),
+         ("CR", "0" + digits(rng, 17)))
     )  # fmt: skip
     number = "".join(str(int(c, 36)) for c in body + country + "00")
     whole = f"{country}{98 - int(number) % 97:02d}{body}"
@@ -215,7 +217,10 @@ def text_code(rng: Rng) -> str:
 
 
 def person(rng: Rng) -> str:
-    return f"{rng.choice(('Yurany', 'Hernando', 'Nubia', 'Priyanka', 'Marjorie'))} {rng.choice(('Guarnizo', 'Tovar', 'Palacios', 'Whitlock', 'Mehta'))}"
+    return (
+        f"{rng.choice(('Yurany', 'Hernando', 'Nubia', 'Priyanka', 'Marjorie'))} "
+        f"{rng.choice(('Guarnizo', 'Tovar', 'Palacios', 'Whitlock', 'Mehta'))}"
+    )
 
 
 def home(rng: Rng) -> str:
@@ -254,8 +259,10 @@ PERSONAL: dict[str, tuple[Callable[[Rng], str], dict[str, tuple[str, ...]]]] = {
             "Reach me on {v}, mornings only.", "Text me at {v}.", "My cell {v} gets their calls.", "phone # {v}"),
     }),
     "NAME": (person, {
-        "es": ("Mi nombre es {v}.", "Hablé con {v} en la oficina.", "El asesor {v} no me ayudó.", "Mi hermana {v} firmó.", "Nombre: {v}"),
-        "en": ("My name is {v}.", "I spoke with {v} at the branch.", "The agent {v} did not help.", "My sister {v} signed.", "Name: {v}"),
+        "es": ("Mi nombre es {v}.", "Hablé con {v} en la oficina.", "El asesor {v} no me ayudó.", "Mi hermana {v} firmó.",
+        "Nombre: {v}"),
+        "en": ("My name is {v}.", "I spoke with {v} at the branch.", "The agent {v} did not help.", "My sister {v} signed.",
+        "Name: {v}"),
     }),
     "ADDRESS": (home, {
         "es": ("Vivo en la {v}.", "Mi dirección es {v}.", "Envíen la tarjeta a la {v}.", "Dirección: {v}"),
@@ -268,7 +275,8 @@ PERSONAL: dict[str, tuple[Callable[[Rng], str], dict[str, tuple[str, ...]]]] = {
     "CARD": (card, {
         "es": ("Mi tarjeta {v} fue bloqueada.", "Cargaron la {v} dos veces.", "El plástico número {v} nunca llegó.",
             "Visa {v}, vencida.", "tarjeta No.{v}"),
-        "en": ("My card {v} was charged twice.", "The number on it is {v}.", "They blocked {v} with no notice.", "Visa {v} expired."),
+        "en": ("My card {v} was charged twice.", "The number on it is {v}.", "They blocked {v} with no notice.",
+        "Visa {v} expired."),
     }),
     "IBAN": (iban, {
         "es": ("La transferencia al IBAN {v} no llegó.", "Enviaron el dinero a {v} por error."),
@@ -288,7 +296,8 @@ PERSONAL: dict[str, tuple[Callable[[Rng], str], dict[str, tuple[str, ...]]]] = {
             "Social Security Number {v}", "SSN: {v}, please check.", "social security # {v}"),
     }),
     "NIT": (nit, {
-        "es": ("La empresa con NIT {v} no responde.", "Facturaron al {v}.", "NIT. {v}, razón social Panadería.", "N.I.T. {v}", "nit: {v}"),
+        "es": ("La empresa con NIT {v} no responde.", "Facturaron al {v}.", "NIT. {v}, razón social Panadería.",
+        "N.I.T. {v}", "nit: {v}"),
         "en": ("The merchant's NIT is {v}.", "They billed company {v}."),
     }),
     "IP": (ip, {
@@ -326,38 +335,61 @@ PERSONAL: dict[str, tuple[Callable[[Rng], str], dict[str, tuple[str, ...]]]] = {
 
 NEGATIVES: dict[str, tuple[str, ...]] = {
     "es": (
-        "Me cobraron {a} y luego {a}.", "El saldo pasó de {a} a {a} en un día.", "La cuota es de {a} al mes.", "Pagué {a} el {d}.",
-        "El {d} a las 10:45 no había servicio.", "Entre el {d} y el {d} no pude entrar.", "Mi clave es incorrecta según la app.",
+        "Me cobraron {a} y luego {a}.", "El saldo pasó de {a} a {a} en un día.", "La cuota es de {a} al mes.",
+        "Pagué {a} el {d}.",
+        "El {d} a las 10:45 no había servicio.", "Entre el {d} y el {d} no pude entrar.",
+        "Mi clave es incorrecta según la app.",
         "Dice que el PIN es inválido.", "La contraseña es muy fácil de adivinar.", "Olvidé la clave: nadie ayuda.",
-        "El error 500 sale siempre.", "El error 40312 aparece al pagar.", "Esperé 45 minutos en la fila 3.", "Hice 12 llamadas en 3 días.",
+        "El error 500 sale siempre.", "El error 40312 aparece al pagar.", "Esperé 45 minutos en la fila 3.",
+        "Hice 12 llamadas en 3 días.",
         "La tasa subió del 24,5% al 27,83%.", "Según la Ley 1328 de 2009 deben responder.", "El artículo 23 me da la razón.",
-        "Tengo 2 tarjetas y 1 crédito de {a}.", "La cuenta quedó en {a}.", "Mi cuenta tiene {a} de saldo.", "El pedido costó {a}.",
-        "La transacción de {a} no se ve.", "La orden del {d} no llegó.", "Tarjeta terminada en 4821.", "Compré 3 televisores de 55 pulgadas.",
+        "Tengo 2 tarjetas y 1 crédito de {a}.", "La cuenta quedó en {a}.", "Mi cuenta tiene {a} de saldo.",
+        "El pedido costó {a}.",
+        "La transacción de {a} no se ve.", "La orden del {d} no llegó.", "Tarjeta terminada en 4821.",
+        "Compré 3 televisores de 55 pulgadas.",
         "Soy cliente desde 2009.", "Me dieron el turno 118.", "La oficina de la calle 72 cerró.", "El contrato es a 36 meses.",
-        "Un crédito por {a} a 48 meses.", "La app versión 10.4.2 falla.", "El saldo de la cuenta es {a}.", "Llamé 3 veces el {d}.",
-        "La Ley 2300 de 2023 lo prohíbe.", "El Decreto 2555 de 2010 dice otra cosa.", "La Circular Externa 029 de 2014 también.",
-        "Mi puntaje bajó de 712 a 655.", "Voy en la cuota 3 de 36.", "El código postal es 110111.", "Queda en la Transversal 23 No. 94-33.",
-        "La Resolución 1234 de 2020 me ampara.", "A las 14:35:20 se cayó.", "Me descontaron el 4x1000.", "El mensaje vino del 85540.",
-        "Marqué *123# sin suerte.", "Me deben 1.200.000 y nadie responde.", "Cobran 3500000 de intereses.", "Cuenta terminada en 4821.",
+        "Un crédito por {a} a 48 meses.", "La app versión 10.4.2 falla.", "El saldo de la cuenta es {a}.",
+        "Llamé 3 veces el {d}.",
+        "La Ley 2300 de 2023 lo prohíbe.", "El Decreto 2555 de 2010 dice otra cosa.",
+        "La Circular Externa 029 de 2014 también.",
+        "Mi puntaje bajó de 712 a 655.", "Voy en la cuota 3 de 36.", "El código postal es 110111.",
+        "Queda en la Transversal 23 No. 94-33.",
+        "La Resolución 1234 de 2020 me ampara.", "A las 14:35:20 se cayó.", "Me descontaron el 4x1000.",
+        "El mensaje vino del 85540.",
+        "Marqué *123# sin suerte.", "Me deben 1.200.000 y nadie responde.", "Cobran 3500000 de intereses.",
+        "Cuenta terminada en 4821.",
         "Los últimos 4 dígitos son 4821.", "Tengo un iPhone 14 y la app se cierra.", "El cajero 0231 se tragó la tarjeta.",
-        "La sucursal 045 estaba cerrada.", "Gano 2 salarios mínimos.", "El formulario 220 llegó mal.", "El pin tiene 4 dígitos.",
-        "La clave de 6 dígitos no llega.", "Cambié la clave 3 veces.", "Nací en 1985.", "De 100 llamadas contestan 2.", "Pedí 24 cuotas.",
-        "El radicado no existe.", "Pagué por cambiar la clave {a}.", "Me llegó el pin {d}.", "Pasaron 15 días hábiles del caso.", "Mi cuenta tiene 12 años.", "El caso lleva 3 meses.",
+        "La sucursal 045 estaba cerrada.", "Gano 2 salarios mínimos.", "El formulario 220 llegó mal.",
+        "El pin tiene 4 dígitos.",
+        "La clave de 6 dígitos no llega.", "Cambié la clave 3 veces.", "Nací en 1985.", "De 100 llamadas contestan 2.",
+        "Pedí 24 cuotas.",
+        "El radicado no existe.", "Pagué por cambiar la clave {a}.", "Me llegó el pin {d}.",
+        "Pasaron 15 días hábiles del caso.", "Mi cuenta tiene 12 años.", "El caso lleva 3 meses.",
     ),
     "en": (
-        "They charged {a} and then {a}.", "The balance went from {a} to {a} overnight.", "The fee is {a} a month.", "I paid {a} on {d}.",
+        "They charged {a} and then {a}.", "The balance went from {a} to {a} overnight.", "The fee is {a} a month.",
+        "I paid {a} on {d}.",
         "On {d} at 10:45 it was down.", "Between {d} and {d} I could not log in.", "It says my password is incorrect.",
-        "It tells me the PIN is invalid.", "My password was rejected.", "Error 500 every time.", "Error 40312 shows when I pay.",
+        "It tells me the PIN is invalid.", "My password was rejected.", "Error 500 every time.",
+        "Error 40312 shows when I pay.",
         "I waited 45 minutes in line 3.", "I made 12 calls in 3 days.", "The rate went from 24.5% to 27.83%.",
         "Under Section 1692 of the FDCPA they must answer.", "I have 2 cards and 1 loan of {a}.", "My account has {a} in it.",
-        "The order cost {a}.", "The transaction of {a} is missing.", "The card ending in 4821.", "I bought 3 TVs of 55 inches.",
-        "I have been a customer since 2009.", "The branch on Main Street closed.", "The contract is for 36 months.", "A loan of {a} for 48 months.",
-        "App version 10.4.2 fails.", "The balance of the account is {a}.", "I called 3 times on {d}.", "My credit score fell from 720 to 655.",
-        "15 U.S.C. 1681 gives me the right.", "Regulation E, 12 CFR 1005, says so.", "My FICO is 712.", "My zip code is 90210.",
-        "The last 4 digits are 4821.", "My acct ending in 4821 is frozen.", "The account ending 4821 is closed.", "At 2:35 PM it failed.",
-        "I got a 1099-C form.", "Suite 1200 was empty.", "The PIN has 4 digits.", "The 6 digit code never comes.", "I changed my password 3 times.",
-        "Born in 1985.", "Out of 100 calls 2 were answered.", "The ticket took 3 weeks.", "They wanted for a new pin {a}.", "I changed the password {d}.", "My case is 90 days old.", "I owe 3500 and they say 7000.",
-        "An order of 12 items.", "The branch on Route 66 closed.", "I reported it to 3 bureaus.", "Account opened in 2014.", "Section 609 letter sent.",
+        "The order cost {a}.", "The transaction of {a} is missing.", "The card ending in 4821.",
+        "I bought 3 TVs of 55 inches.",
+        "I have been a customer since 2009.", "The branch on Main Street closed.", "The contract is for 36 months.",
+        "A loan of {a} for 48 months.",
+        "App version 10.4.2 fails.", "The balance of the account is {a}.", "I called 3 times on {d}.",
+        "My credit score fell from 720 to 655.",
+        "15 U.S.C. 1681 gives me the right.", "Regulation E, 12 CFR 1005, says so.", "My FICO is 712.",
+        "My zip code is 90210.",
+        "The last 4 digits are 4821.", "My acct ending in 4821 is frozen.", "The account ending 4821 is closed.",
+        "At 2:35 PM it failed.",
+        "I got a 1099-C form.", "Suite 1200 was empty.", "The PIN has 4 digits.", "The 6 digit code never comes.",
+        "I changed my password 3 times.",
+        "Born in 1985.", "Out of 100 calls 2 were answered.", "The ticket took 3 weeks.", "They wanted for a new pin {a}.",
+        "I changed the password {d}.", "My case is 90 days old.", "I owe 3500 and they say 7000.",
+        "An order of 12 items.", "The branch on Route 66 closed.", "I reported it to 3 bureaus.", "Account opened in 2014.",
+        "Section 609 letter sent.",
     ),
 }  # fmt: skip
 
@@ -440,14 +472,16 @@ def day(rng: Rng, language: str) -> tuple[str, date]:
 
 RELATIVE: dict[str, tuple[tuple[str, date], ...]] = {
     "es": (
-        ("Pasó ayer en la tarde.", date(2026, 6, 16)), ("Fue anteayer.", date(2026, 6, 15)), ("Hoy mismo volvió a fallar.", RECEIVED),
+        ("Pasó ayer en la tarde.", date(2026, 6, 16)), ("Fue anteayer.", date(2026, 6, 15)),
+        ("Hoy mismo volvió a fallar.", RECEIVED),
         ("Hace 3 días que no puedo entrar.", date(2026, 6, 14)), ("Lo pedí hace dos semanas.", date(2026, 6, 3)),
         ("Hace 4 meses cerré el crédito.", date(2026, 2, 17)), ("El lunes pasado me llamaron.", date(2026, 6, 15)),
         ("Fue el pasado viernes.", date(2026, 6, 12)), ("Me pasó la semana pasada.", date(2026, 6, 10)),
         ("Hace un año pagué todo.", date(2025, 6, 17)),
     ),
     "en": (
-        ("It happened yesterday.", date(2026, 6, 16)), ("Today it failed again.", RECEIVED), ("I asked 3 days ago.", date(2026, 6, 14)),
+        ("It happened yesterday.", date(2026, 6, 16)), ("Today it failed again.", RECEIVED),
+        ("I asked 3 days ago.", date(2026, 6, 14)),
         ("Two weeks ago they promised.", date(2026, 6, 3)), ("I closed it 4 months ago.", date(2026, 2, 17)),
         ("Last Monday they called.", date(2026, 6, 15)), ("A year ago I paid it off.", date(2025, 6, 17)),
         ("It broke last week.", date(2026, 6, 10)), ("The day before yesterday it worked.", date(2026, 6, 15)),
@@ -456,7 +490,7 @@ RELATIVE: dict[str, tuple[tuple[str, date], ...]] = {
 
 
 def sentences(count: int = 1500, seed: int = 5) -> Iterator[Sentence]:
-    """Labelled sentences: half hold a personal value (URLs among them), a third are hard negatives, the rest relative dates."""
+    """Labelled sentences: half hold a personal value (also URLs), a third are hard negatives, the rest relative dates."""
     rng = random.Random(seed)
     kinds = [*PERSONAL, "URL_QUERY"]
     for number in range(count):

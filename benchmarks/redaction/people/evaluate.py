@@ -1,7 +1,8 @@
-"""Measure the tagger: `python -m benchmarks.redaction.people.evaluate --meddocan M --presidio P [--model M] [--misses SET…] [--json PATH]`.
+"""Measure the tagger: `python -m benchmarks.redaction.people.evaluate --meddocan M --presidio P [--json PATH]`.
 
-On words of MEDDOCAN's and Presidio's labelled texts, and on values in complaints (frames/people_*.txt). With `--complaints` and `--intents`,
-also on the half of the real texts that `train --hold-out all` keeps apart: nothing in them is personal, so that each find is wrong.
+On words of MEDDOCAN's and Presidio's labelled texts, and on values in complaints (frames/people_*.txt). With `--complaints`
+and `--intents`, also on the half of the real texts that the training does not see: their publisher has masked what is
+personal, so that nearly each find is wrong.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from benchmarks.redaction.sentences import Sentence, in_capitals
 KINDS = ("NAME", "ADDRESS", "BIRTH_DATE")
 SEEDS = (5, 6, 7)
 Spans = Sequence[tuple[int, int, str]]
-Scores = dict[str, dict[str, float]]  # recall, precision and n of each kind
+Scores = dict[str, dict[str, float | None]]  # recall, precision and n of each kind
 _MARK = re.compile(r"<([A-Z_]+)>")
 _WORD = re.compile(r"\w+")
 
@@ -74,8 +75,9 @@ def _kind_of(word: re.Match[str], spans: Spans) -> str:
     return next((kind for start, end, kind in spans if start < word.end() and word.start() < end), "")
 
 
-def _scores(found: int, wanted: int, right: int, claimed: int) -> dict[str, float]:
-    return {"recall": round(found / max(wanted, 1), 4), "precision": round(right / max(claimed, 1), 4), "n": wanted}
+def _scores(found: int, wanted: int, right: int, claimed: int) -> dict[str, float | None]:
+    precision = round(right / claimed, 4) if claimed else None
+    return {"recall": round(found / max(wanted, 1), 4), "precision": precision, "n": wanted}
 
 
 def on_values(sentences: Iterable[Sentence], misses: list[str]) -> Scores:

@@ -1,4 +1,4 @@
-"""Train the tagger's network: hashed features, a window, one hidden layer; AdaGrad on minibatches, the same result on every run."""
+"""Train the network: hashed features, a window, one hidden layer. AdaGrad on minibatches, the same result on every run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 SIZE, UNITS, BATCH = 32, 48, 512
-DROPPED = 0.22  # share of the words of a batch that lose the features that name them
+DROPPED = 0.3  # share of the words of a batch that lose the features that name them
 SPAN = 2 * WINDOW + 1
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -22,8 +22,8 @@ Floats = NDArray[np.float32]
 class Corpus:
     """Tokens of many texts in a row, WINDOW pads between texts.
 
-    `words` and `gaps` number distinct strings; `rows` and `starts` have the feature rows of each distinct string (`gap_rows`, `gap_starts`
-    of what is between words). `labels` has a class for each token, `chosen` the tokens to learn from.
+    `words` and `gaps` number distinct strings; `rows` and `starts` have the feature rows of each distinct string (`gap_rows`,
+    `gap_starts` of what is between words). `labels` has a class for each token, `chosen` the tokens to learn from.
     """
 
     words: Ints
@@ -37,7 +37,9 @@ class Corpus:
 
 
 @njit(cache=True, fastmath=True)
-def _vectors(distinct, rows, starts, table, skipped, out):  # type: ignore[no-untyped-def] # noqa: PLR0917 -- numba infers types, and calls by position
+def _vectors(  # type: ignore[no-untyped-def] # noqa: PLR0917 -- numba infers types, and calls by position
+    distinct, rows, starts, table, skipped, out
+):
     """Sum the rows of each distinct string."""
     for i in range(len(distinct)):
         for d in range(SIZE):
@@ -59,7 +61,9 @@ def _add_by_place(place, grad, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True)
-def _update(distinct, rows, starts, table, square, skipped, grad, rate):  # type: ignore[no-untyped-def] # noqa: PLR0917 -- numba infers types, and calls by position
+def _update(  # type: ignore[no-untyped-def] # noqa: PLR0917 -- numba infers types, and calls by position
+    distinct, rows, starts, table, square, skipped, grad, rate
+):
     """Do one step of AdaGrad, with one learning rate per row."""
     for i in range(len(distinct)):
         norm = 0.0
@@ -75,7 +79,9 @@ def _update(distinct, rows, starts, table, square, skipped, grad, rate):  # type
 
 
 @njit(cache=True)
-def _gate_pass(order, words, is_entity, rows, starts, weights, square, bias, rate, dropped):  # type: ignore[no-untyped-def] # noqa: PLR0917 -- numba infers types, and calls by position
+def _gate_pass(  # type: ignore[no-untyped-def] # noqa: PLR0917 -- numba infers types, and calls by position
+    order, words, is_entity, rows, starts, weights, square, bias, rate, dropped
+):
     for i in range(len(order)):
         word = words[order[i]]
         begin = starts[word] + (IDENTITY if dropped[i] else 0)
@@ -154,13 +160,14 @@ def train(corpus: Corpus, *, passes: int, seed: int) -> dict[str, Any]:
             steps = done + (passes - number - 1) * -(-len(at) // BATCH)
     gate, gate_bias = _train_gate(corpus, rng)
     return {
-        "table": table, "gap_table": gap_table, "gate_table": gate, "gate_bias": gate_bias, "hidden": dense[0], "hidden_bias": dense[1],
+        "table": table, "gap_table": gap_table, "gate_table": gate, "gate_bias": gate_bias, "hidden": dense[0],
+        "hidden_bias": dense[1],
         "out": dense[2], "out_bias": dense[3],
     }  # fmt: skip
 
 
 def _mistaken(corpus: Corpus, table: Floats, gap_table: Floats, dense: list[Floats]) -> Ints:
-    """Return the words that are not personal, are not among the chosen and are taken for personal with a probability above .03."""
+    """Return the words that are not personal, not among the chosen, and taken for personal with a probability above .03."""
     known, between = (
         np.empty((len(corpus.starts) - 1, SIZE), np.float32),
         np.empty((len(corpus.gap_starts) - 1, SIZE), np.float32),
@@ -198,6 +205,6 @@ def _train_gate(corpus: Corpus, rng: np.random.Generator) -> tuple[Floats, float
             square,
             bias,
             rate,
-            rng.random(len(tokens)) < 0.1,
+            rng.random(len(tokens)) < 0.5,
         )
     return weights.astype(np.float32), bias

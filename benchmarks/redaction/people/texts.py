@@ -1,4 +1,7 @@
-"""Texts with labelled spans to train and measure the tagger: filled frames, filled masks of complaints, MEDDOCAN, Presidio's sentences."""
+"""Texts with labelled spans to train and measure the tagger.
+
+Filled frames, complaints with filled masks and other names, MEDDOCAN, Presidio's sentences.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import gzip
 import json
 import random
 import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -18,6 +22,14 @@ from benchmarks.redaction.people.values import Person, Rng
 from benchmarks.redaction.sentences import Sentence
 
 FOLDER = Path(__file__).parent
+LEXICON_FOLDER = FOLDER.parents[2] / "glue_jobs" / "complaints_etl" / "lexicon"
+Piece = tuple[str, str]  # (text, kind or "")
+PEOPLE = {  # more words for people than the lexicon has
+    "es": ("señor", "señora", "muchacho", "muchacha", "joven", "persona", "empleado", "empleada", "abogado", "abogada",
+    "jefe", "jefa", "compañero", "ladrón", "estafador", "vendedor"),
+    "en": ("lady", "guy", "man", "woman", "gentleman", "person", "employee", "attorney", "lawyer", "boss", "clerk",
+    "officer", "scammer", "seller", "buyer", "individual", "ex", "caller", "kid"),
+}  # fmt: skip
 Labelled = tuple[str, list[tuple[int, int, str]]]  # a text, and (start, end, kind) of what is personal in it
 _CHOICE = re.compile(r"\(([^()]*\|[^()]*)\)")
 _OPTIONAL = re.compile(r"(?<!\\)([,.: ])\?")
@@ -43,7 +55,7 @@ class Writer:
     def __init__(self, rng: Rng, language: str) -> None:
         self.rng, self.language = rng, language
         self.people = [Person(rng, language) for _ in range(3)]
-        self.pieces: list[tuple[str, str]] = []  # (text, kind or "")
+        self.pieces: list[Piece] = []
 
     def add(self, frame: str) -> None:
         """Append a frame with its choices made and its slots filled."""
@@ -56,7 +68,7 @@ class Writer:
             end = slot.end()
         self.pieces.append((frame[end:], ""))
 
-    def _value(self, slot: str) -> tuple[str, str]:
+    def _value(self, slot: str) -> Piece:
         rng = self.rng
         if slot in _NAMES:
             person = rng.choice(self.people) if rng.random() < 0.5 else Person(rng, self.language)
@@ -91,13 +103,17 @@ class Writer:
             pieces = [(re.sub(r"([,.]) ", r"\1", text), kind) if not kind else (text, kind) for text, kind in pieces]
         if rng.random() < 0.06:
             pieces = [(text.replace(",", "").replace(".", "") if not kind else text, kind) for text, kind in pieces]
-        spans, parts, at = [], [], 0
-        for text, kind in pieces:
-            if kind and text:
-                spans.append((at, at + len(text), kind))
-            parts.append(text)
-            at += len(text)
-        return "".join(parts), spans
+        return _text_of(pieces)
+
+
+def _text_of(pieces: list[Piece]) -> Labelled:
+    """Return the pieces in a row, and where those with a kind are."""
+    spans, at = [], 0
+    for text, kind in pieces:
+        if kind and text:
+            spans.append((at, at + len(text), kind))
+        at += len(text)
+    return "".join(text for text, _ in pieces), spans
 
 
 def _without_accents(text: str) -> str:
@@ -119,7 +135,13 @@ def _mistyped(rng: Rng, text: str) -> str:
     return "".join(letters)
 
 
-def body_pieces(rng: Rng, sentence: Sentence) -> list[tuple[str, str]]:
+def labelled_of(sentence: Sentence) -> Labelled:
+    """Return a benchmark's sentence with the places of its values."""
+    places = [(sentence.text.index(value), value, kind) for kind, value in sentence.personal]
+    return sentence.text, [(start, start + len(value), kind) for start, value, kind in places]
+
+
+def body_pieces(rng: Rng, sentence: Sentence) -> list[Piece]:
     """Return a benchmark's sentence as pieces, with other names instead of those that its frame has."""
     person, pieces, text = Person(rng, sentence.language), [], sentence.text
     for kind, value in sentence.personal:
@@ -131,7 +153,57 @@ def body_pieces(rng: Rng, sentence: Sentence) -> list[tuple[str, str]]:
             pieces += [(before, ""), (other.lower() if value.islower() else other, kind)]
         else:
             pieces += [(before, ""), (value, kind)]
-    return [*pieces, (text, "")]
+    pieces.append((text, ""))
+    return with_people(rng, pieces, sentence.language)
+
+
+_SOMEBODY = {
+    "es": r"\b(?:[ÉEée]l|[Ee]lla|[Aa]lguien)(?= (?:me|se|le|no|ya|dijo|nunca|fue|es|tiene|lo|la)\b)",
+    "en": r"\b(?:[Ss]?[Hh]e|[Ss]ome(?:one|body))(?= [a-z])|\b(?:him|someone|somebody)\b(?! else)",
+}
+_DETERMINER = {"es": "el|la|un|una|mi|su|nuestr[oa]|al|del", "en": "an?|the|my|his|her|our|your|another"}
+_AFTER_ROLE = {
+    "es": r"(?=[,.;]| (?:que|quien|me|no|ya|se|le|lo|dijo|y|fue|está|es|tiene|de|del|en|a|para|por|con)\b)",
+    "en": r"(?=[,.;]| (?:who|that|told|said|asked|called|and|was|is|has|had|at|from|on|to|with|did|would|about|in)\b)",
+}
+_CALLED = {"es": (" de nombre ", " llamado ", " que se llama "), "en": (" named ", " by the name of ", " called ")}
+
+
+@cache
+def _people(language: str) -> re.Pattern[str]:
+    """Return what finds the pronouns for which a name may stand, and the roles and relatives behind which one may stand."""
+    words = tomllib.loads((LEXICON_FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+    roles = "|".join(
+        sorted({*words["roles"]["words"], *words["relatives"]["words"], *PEOPLE[language]} - {"cajero"})
+    )  # often a machine
+    return re.compile(
+        rf"(?P<somebody>{_SOMEBODY[language]})|\b(?i:{_DETERMINER[language]}) (?i:{roles}"
+        rf")\b(?P<behind>){_AFTER_ROLE[language]}"
+    )
+
+
+def with_people(rng: Rng, pieces: list[Piece], language: str) -> list[Piece]:
+    """Return pieces with names for some pronouns and behind some roles and relatives: `my wife said` gives `my wife Ana said`.
+
+    So names stand in as many contexts as real texts have, and not in those of the frames alone.
+    """
+    person, named = Person(rng, language), []
+    for text, kind in pieces:
+        end = 0
+        for match in _people(language).finditer(text) if not kind else ():
+            if rng.random() < 0.3:
+                continue
+            person = person if rng.random() < 0.4 else Person(rng, language)
+            if match["somebody"]:
+                start, link, mark = match.start(), "", ""
+            else:
+                start = match.end()
+                link = rng.choice((" ", " ", ", ", ", ", rng.choice(_CALLED[language])))
+                mark = "," if link == ", " and text[start : start + 1] == " " and rng.random() < 0.8 else ""
+            named += [(text[end:start] + link, ""), (person.full(rng), "NAME"), (mark, "")]
+            end = match.end()
+        named.append((text[end:], kind))
+    return named
 
 
 def framed_texts(count: int, seed: int, bodies: dict[str, list[Sentence]]) -> Iterator[Labelled]:
@@ -167,11 +239,15 @@ def framed_texts(count: int, seed: int, bodies: dict[str, list[Sentence]]) -> It
 
 _MASK = r"XXXX(?: XXXX){0,2}"
 _NAMED = re.compile(
-    rf"(?:\b(?:Mr|Mrs|Ms|Miss|Dr)\.? |\bnamed |\bname (?:is|was) (?!XX/)|\bspoke (?:with|to) |\bsupervisor,? |\bmanager,? |\brepresentative,? |\bagent,? |\b[Mm]y (?:husband|wife|son|daughter|mother|father|brother|sister),? "
-    rf"|\bDear |\b(?:Sincerely|Regards|Thank you),? ?\s*|\bI, |\b(?:told|said|asked|assured) by |\battorney,? )(?P<mask>{_MASK})(?![X/]|\w)"
+    rf"(?:\b(?:Mr|Mrs|Ms|Miss|Dr)\.? |\bnamed |\bname (?:is|was) (?!XX/)|\bspoke (?:with|to) "
+    rf"|\bsupervisor,? |\bmanager,? |\brepresentative,? |\bagent,? |\b[Mm]y (?:husband|wife|son|daughter"
+    rf"|mother|father|brother|sister),? "
+    rf"|\bDear |\b(?:Sincerely|Regards|Thank you),? ?\s*|\bI, |\b(?:told|said|asked|assured) by "
+    rf"|\battorney,? )(?P<mask>{_MASK})(?![X/]|\w)"
 )
 _LIVES = re.compile(
-    rf"(?:\baddress (?:is|was|at|of) |\bproperty (?:at|located at) |\blive at |\bresid(?:e|ing) at |\blocated at )(?P<mask>{_MASK}(?:, ?{_MASK}){{0,3}})(?![X/]|\w)"
+    rf"(?:\baddress (?:is|was|at|of) |\bproperty (?:at|located at) |\blive at |\bresid(?:e|ing) at "
+    rf"|\blocated at )(?P<mask>{_MASK}(?:, ?{_MASK}){{0,3}})(?![X/]|\w)"
 )
 _DAY = re.compile(r"XX/XX/(XXXX|\d{4}|year>)|XXXX/XXXX/(?:\d{2,4}|XXXX)")
 _ANY = re.compile(rf"{_MASK}(?![X/]|\w)")
@@ -184,7 +260,7 @@ def complaints(path: Path) -> list[str]:
 
 
 def unmasked(text: str, rng: Rng) -> Labelled:
-    """Return a complaint with names for the masks that stand where names stand, and other values for some of the others."""
+    """Return a complaint with names for masks of names and for some of its people, and other values for some other masks."""
     found = [
         (match.start("mask"), match.end("mask"), kind)
         for pattern, kind in ((_NAMED, "NAME"), (_LIVES, "ADDRESS"))
@@ -197,8 +273,8 @@ def unmasked(text: str, rng: Rng) -> Labelled:
         for match in _ANY.finditer(text)
         if match.start() not in taken and rng.random() < 0.25
     ]
-    parts, spans, end, at = [], [], 0, 0
-    person = Person(rng, "en")
+    pieces: list[Piece] = []
+    end, person = 0, Person(rng, "en")
     for start, stop, kind in sorted(found):
         if start < end:
             continue
@@ -211,13 +287,10 @@ def unmasked(text: str, rng: Rng) -> Labelled:
             value = values.plain(rng, "en", "date")
         else:
             value = values.plain(rng, "en", rng.choice(("bank", "bank", "city", "shop", "month")))
-        parts += [text[end:start], value]
-        at += start - end
-        if kind in ("NAME", "ADDRESS"):
-            spans.append((at, at + len(value), kind))
-        at += len(value)
+        pieces += [(text[end:start], ""), (value, kind if kind in ("NAME", "ADDRESS") else "other")]
         end = stop
-    result = "".join([*parts, text[end:]])
+    pieces = with_people(rng, [*pieces, (text[end:], "")], "en")
+    result, spans = _text_of([(part, "" if kind == "other" else kind) for part, kind in pieces])
     if rng.random() < 0.2:
         result = result.lower() if len(result.lower()) == len(result) else result
     elif rng.random() < 0.08:
@@ -226,7 +299,8 @@ def unmasked(text: str, rng: Rng) -> Labelled:
 
 
 _MEDDOCAN = {
-    "NOMBRE_SUJETO_ASISTENCIA": "NAME", "NOMBRE_PERSONAL_SANITARIO": "NAME", "CALLE": "ADDRESS", "ID_SUJETO_ASISTENCIA": "ID_NUMBER",
+    "NOMBRE_SUJETO_ASISTENCIA": "NAME", "NOMBRE_PERSONAL_SANITARIO": "NAME", "CALLE": "ADDRESS",
+    "ID_SUJETO_ASISTENCIA": "ID_NUMBER",
     "ID_ASEGURAMIENTO": "ID_NUMBER", "ID_TITULACION_PERSONAL_SANITARIO": "ID_NUMBER", "ID_CONTACTO_ASISTENCIAL": "ID_NUMBER",
     "ID_EMPLEO_PERSONAL_SANITARIO": "ID_NUMBER", "NUMERO_TELEFONO": "PHONE", "NUMERO_FAX": "PHONE",
 }  # fmt: skip

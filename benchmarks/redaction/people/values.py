@@ -1,4 +1,7 @@
-"""Values for the slots of frames: names of Faker's locales, addresses in the styles of six countries, birth dates, and what is not personal."""
+"""Values for the slots of frames.
+
+Names of Faker's locales, addresses in the styles of six countries, birth dates, and what is not personal.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,10 @@ Rng = random.Random
 SPANISH = {"es_CO": 8, "es_MX": 5, "es_ES": 5, "es_AR": 1, "es_CL": 1}
 ENGLISH = {"en_US": 10, "en_GB": 4, "en_IN": 1, "en_IE": 1}
 OTHERS = (
-    "pt_BR", "it_IT", "fr_FR", "de_DE", "pl_PL", "nl_NL", "sv_SE", "tr_TR", "cs_CZ", "hu_HU", "hr_HR", "no_NO", "dk_DK", "fi_FI", "ro_RO",
-    "sk_SK", "sl_SI", "et_EE", "lt_LT", "lv_LV", "id_ID", "fil_PH", "ga_IE", "pt_PT", "fr_CH", "de_AT", "es_CA", "yo_NG", "en_NZ", "is_IS", "az_AZ", "uz_UZ",
+    "pt_BR", "it_IT", "fr_FR", "de_DE", "pl_PL", "nl_NL", "sv_SE", "tr_TR", "cs_CZ", "hu_HU", "hr_HR", "no_NO", "dk_DK",
+    "fi_FI", "ro_RO",
+    "sk_SK", "sl_SI", "et_EE", "lt_LT", "lv_LV", "id_ID", "fil_PH", "ga_IE", "pt_PT", "fr_CH", "de_AT", "es_CA", "yo_NG",
+    "en_NZ", "is_IS", "az_AZ", "uz_UZ",
 )  # fmt: skip
 _LATIN = re.compile(r"[A-Za-zÀ-ɏ'’ \-.]+")
 
@@ -172,25 +177,38 @@ def _street_name(rng: Rng, language: str) -> str:
     person = Person(rng, language)
     if language == "es":
         return rng.choice((
-            lambda: f"{person.firsts[0]} {person.lasts[0]}", lambda: person.lasts[0], lambda: rng.choice(SAINTS), lambda: rng.choice(HEROES),
-            lambda: rng.choice(HEROES), lambda: rng.choice(CITIES_ES), lambda: rng.choice(("de los ", "de la ", "del ", "las ", "los ", "la ", "el ", "")) + rng.choice(WORDS_ES),
+            lambda: f"{person.firsts[0]} {person.lasts[0]}", lambda: person.lasts[0], lambda: rng.choice(SAINTS),
+            lambda: rng.choice(HEROES),
+            lambda: rng.choice(HEROES), lambda: rng.choice(CITIES_ES),
+            lambda: rng.choice(("de los ", "de la ", "del ", "las ", "los ", "la ", "el ", "")) + rng.choice(WORDS_ES),
         ))()  # fmt: skip
     return rng.choice((
-        lambda: person.lasts[0], lambda: person.lasts[0], lambda: rng.choice(WORDS_EN), lambda: f"{rng.choice(WORDS_EN)} {rng.choice(ENDINGS_EN)}",
-        lambda: rng.choice(WORDS_EN) + rng.choice(("wood", "view", "field", "dale", "brook", "side", "land", "hurst")), lambda: f"{person.firsts[0]} {person.lasts[0]}",
+        lambda: person.lasts[0], lambda: person.lasts[0], lambda: rng.choice(WORDS_EN),
+        lambda: f"{rng.choice(WORDS_EN)} {rng.choice(ENDINGS_EN)}",
+        lambda: rng.choice(WORDS_EN) + rng.choice(("wood", "view", "field", "dale", "brook", "side", "land", "hurst")),
+        lambda: f"{person.firsts[0]} {person.lasts[0]}",
         lambda: f"{rng.choice(range(1, 150))}{rng.choice(('th', 'th', 'st', 'nd', 'rd'))}", lambda: rng.choice(CITIES_EN),
     ))()  # fmt: skip
 
 
+_TOWN_BEGINS = ("North", "South", "East", "West", "New", "Port", "Lake", "Fort", "Mount", "San", "St.")
+# The parts of British postal codes.
+_POST_TOWNS = ("LS", "B", "M", "SW", "N", "E", "EH", "G", "CF", "BS", "NE", "L", "SE", "W", "RG", "BT", "CB", "OX")
+_INWARD = "ABDEFGHJLNPQRSTUWXYZ"
+_SIDES = (" Sur", " sur", " Este", " Norte", " S", " Oeste")
+
+
 def colombian(rng: Rng) -> str:
-    """Return an address of a Colombian town: a street, the crossing street and the distance, and what is inside the building."""
+    """Return an address of a Colombian town: a street, the crossing street, the distance, and what is inside the building."""
     ways = (
-        "Calle", "Calle", "Calle", "Cl", "Cl.", "CLL", "Cll", "cll", "Carrera", "Carrera", "Cra", "Cra.", "Cra", "Kr", "KR", "Kra", "K", "Cr", "Av", "Av.", "Avenida", "Avenida Calle",
-        "Avenida Carrera", "AK", "AC", "Diagonal", "Diag.", "Dg", "DG", "Transversal", "Tv", "Transv.", "Tr", "Circular", "Autopista", "Avenida El Dorado", "Autopista Norte", "Av. Boyacá", "Av Caracas",
+        "Calle", "Calle", "Calle", "Cl", "Cl.", "CLL", "Cll", "cll", "Carrera", "Carrera", "Cra", "Cra.", "Cra", "Kr", "KR",
+        "Kra", "K", "Cr", "Av", "Av.", "Avenida", "Avenida Calle",
+        "Avenida Carrera", "AK", "AC", "Diagonal", "Diag.", "Dg", "DG", "Transversal", "Tv", "Transv.", "Tr", "Circular",
+        "Autopista", "Avenida El Dorado", "Autopista Norte", "Av. Boyacá", "Av Caracas",
     )  # fmt: skip
-    letter = lambda odds=0.3: rng.choice("ABCDEFGH") if rng.random() < odds else ""  # noqa: E731 -- one letter, drawn four times
+    letter = lambda: rng.choice("ABCDEFGH") if rng.random() < 0.3 else ""  # noqa: E731 -- one letter, drawn four times
     bis = lambda: rng.choice((" Bis", " bis", "bis", " bis A")) if rng.random() < 0.08 else ""  # noqa: E731 -- as above
-    side = lambda: rng.choice((" Sur", " sur", " Este", " Norte", " S", " Oeste")) if rng.random() < 0.16 else ""  # noqa: E731 -- as above
+    side = lambda: rng.choice(_SIDES) if rng.random() < 0.16 else ""  # noqa: E731 -- as above
     mark = rng.choice(
         (
             " # ",
@@ -213,7 +231,10 @@ def colombian(rng: Rng) -> str:
         )
     )
     dash = rng.choice(("-", "-", "-", " - ", " – ", "- ", " "))
-    text = f"{rng.choice(ways)} {_number(rng)}{letter()}{bis()}{side()}{mark}{_number(rng, 130)}{letter()}{bis()}{dash}{_number(rng, 100)}{side()}"
+    text = (
+        f"{rng.choice(ways)} {_number(rng)}{letter()}{bis()}{side()}{mark}{_number(rng, 130)}{letter()}"
+        f"{bis()}{dash}{_number(rng, 100)}{side()}"
+    )
     if rng.random() < 0.55:
         text += _inside_es(rng)
     if rng.random() < 0.35:
@@ -241,9 +262,12 @@ def colombian(rng: Rng) -> str:
         )
     if rng.random() < 0.1:
         text = rng.choice((
-            f"Manzana {_number(rng, 30)} Casa {_number(rng, 40)}", f"Mz {rng.choice('ABCDEFGH')} Lote {_number(rng, 40)}", f"mz {_number(rng, 30)} cs {_number(rng, 40)}",
-            f"vereda {quarter(rng)}, finca {rng.choice(SAINTS)}", f"Km {_number(rng, 30)} vía {rng.choice(CITIES_ES)}", f"Finca {rng.choice(WORDS_ES)}, vereda {quarter(rng)}",
-            f"Conjunto {quarter(rng)} torre {_number(rng, 12)} apto {rng.randrange(101, 1405)}", f"apartado aéreo {rng.randrange(100, 99999)}", f"Casa {_number(rng, 60)} {quarter(rng)}",
+            f"Manzana {_number(rng, 30)} Casa {_number(rng, 40)}", f"Mz {rng.choice('ABCDEFGH')} Lote {_number(rng, 40)}",
+            f"mz {_number(rng, 30)} cs {_number(rng, 40)}",
+            f"vereda {quarter(rng)}, finca {rng.choice(SAINTS)}", f"Km {_number(rng, 30)} vía {rng.choice(CITIES_ES)}",
+            f"Finca {rng.choice(WORDS_ES)}, vereda {quarter(rng)}",
+            f"Conjunto {quarter(rng)} torre {_number(rng, 12)} apto {rng.randrange(101, 1405)}",
+            f"apartado aéreo {rng.randrange(100, 99999)}", f"Casa {_number(rng, 60)} {quarter(rng)}",
         )) + (f", barrio {quarter(rng)}" if rng.random() < 0.5 else "")  # fmt: skip
     return text + _city_behind(rng, CITIES_ES)
 
@@ -330,7 +354,11 @@ def mexican(rng: Rng) -> str:
             "",
         )
     )
-    text = f"{way} {_street_name(rng, 'es')}{rng.choice((' ', ' No. ', ' #', ' # ', ' núm. ', ' num ', ', ', ' número ', ' No. Ext. ', ' n° '))}{_number(rng, 2500)}{rng.choice(('', '', 'A', '-B', ' bis'))}".strip()
+    text = (
+        f"{way} {_street_name(rng, 'es')}"
+        f"{rng.choice((' ', ' No. ', ' #', ' # ', ' núm. ', ' num ', ', ', ' número ', ' No. Ext. ', ' n° '))}"
+        f"{_number(rng, 2500)}{rng.choice(('', '', 'A', '-B', ' bis'))}"
+    ).strip()
     if rng.random() < 0.4:
         text += (
             rng.choice((" ", ", ", "-"))
@@ -497,10 +525,16 @@ def american(rng: Rng) -> str:
             if rng.random() < 0.25
             else ""
         )
-        text = f"{rng.randrange(1, rng.choice((100, 1000, 9999, 29999)))}{rng.choice(('', '', '', '', 'A', ' 1/2'))} {side}{_street_name(rng, 'en')} {way}"
+        text = (
+            f"{rng.randrange(1, rng.choice((100, 1000, 9999, 29999)))}"
+            f"{rng.choice(('', '', '', '', 'A', ' 1/2'))} {side}{_street_name(rng, 'en')} {way}"
+        )
         text += rng.choice((" NW", " SE", " N", " South", " SW")) if rng.random() < 0.08 else ""
         if rng.random() < 0.06:
-            text = f"{rng.randrange(100, 29999)} {rng.choice(COUNTRY_ROADS)} {rng.choice((_number(rng, 999), rng.choice(WORDS_EN)))}"
+            text = (
+                f"{rng.randrange(100, 29999)} {rng.choice(COUNTRY_ROADS)} "
+                f"{rng.choice((_number(rng, 999), rng.choice(WORDS_EN)))}"
+            )
         if rng.random() < 0.35:
             text += (
                 rng.choice((" ", ", ", "\n", ", ", " "))
@@ -540,7 +574,7 @@ def american(rng: Rng) -> str:
             (
                 rng.choice(CITIES_EN),
                 rng.choice(CITIES_EN),
-                f"{rng.choice(('North', 'South', 'East', 'West', 'New', 'Port', 'Lake', 'Fort', 'Mount', 'San', 'St.'))} {Person(rng, 'en').lasts[0]}",
+                f"{rng.choice(_TOWN_BEGINS)} {Person(rng, 'en').lasts[0]}",
                 Person(rng, "en").lasts[0]
                 + rng.choice(("ville", "ton", " City", "burg", "field", " Springs", " Heights", " Park")),
             )
@@ -606,7 +640,8 @@ def british(rng: Rng) -> str:
         if rng.random() < 0.8:
             text += (
                 rng.choice((", ", " ", "\n", " "))
-                + f"{rng.choice(('LS', 'B', 'M', 'SW', 'N', 'E', 'EH', 'G', 'CF', 'BS', 'NE', 'L', 'SE', 'W', 'RG', 'BT', 'CB', 'OX'))}{rng.randrange(1, 30)} {rng.randrange(1, 10)}{rng.choice('ABDEFGHJLNPQRSTUWXYZ')}{rng.choice('ABDEFGHJLNPQRSTUWXYZ')}"
+                + f"{rng.choice(_POST_TOWNS)}{rng.randrange(1, 30)} "
+                + f"{rng.randrange(1, 10)}{rng.choice(_INWARD)}{rng.choice(_INWARD)}"
             )
     return text
 
@@ -615,7 +650,10 @@ def foreign(rng: Rng) -> str:
     """Return an address as generators of test data make them: the streets of one country in the order of another."""
     person = Person(rng, "en")
     street = rng.choice((
-        lambda: f"{rng.choice(('Rue', 'rue', 'Avenue', 'Boulevard', 'Place', 'Chemin', 'Quai'))} {rng.choice(('de la ', 'du ', 'de ', 'des ', ''))}{person.lasts[0]}", lambda: f"{rng.choice(('Via', 'Viale', 'Piazza', 'Corso', 'Vicolo'))} {person.lasts[0]}",
+        lambda: (
+            f"{rng.choice(('Rue', 'rue', 'Avenue', 'Boulevard', 'Place', 'Chemin', 'Quai'))} "
+            f"{rng.choice(('de la ', 'du ', 'de ', 'des ', ''))}{person.lasts[0]}"
+        ), lambda: f"{rng.choice(('Via', 'Viale', 'Piazza', 'Corso', 'Vicolo'))} {person.lasts[0]}",
         lambda: person.lasts[0] + rng.choice(GLUED_ROADS),
         lambda: f"{rng.choice(('ul.', 'ulica', 'al.', 'os.', 'út', 'ulice'))} {person.lasts[0]}",
         lambda: f"{rng.choice(PORTUGUESE_ROADS)} {rng.choice(('de ', 'do ', 'da ', 'dos ', ''))}{person.lasts[0]}",

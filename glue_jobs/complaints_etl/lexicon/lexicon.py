@@ -29,7 +29,7 @@ OTHER_LISTS = (
     "before", "hashed", "states", "firsts", "sent", "not_near", "beside_card", "between", "version", "address", "distinctive", "other",
     "money", "counted", "errors", "services", "typed", "greetings", "closings", "connectives",
     "placeholders", "spreadsheet_errors", "answers", "complaints", "texts", "categories", "fillers", "subjects", "pointers", "alone",
-    "inside", "places", "suffixes", "not_in",
+    "inside", "places", "suffixes", "not_in", "storms", "quarters", "capitals", "legal", "behind",
 )  # fmt: skip
 TABLES = ("dates", "numbers", "currencies")
 

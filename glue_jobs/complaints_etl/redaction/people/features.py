@@ -1,7 +1,7 @@
 """Features of one token, hashed to the rows of the tagger's table.
 
-Each feature is a function of one token alone: the word, its beginning and end, its letter case, its digits, and whether lists of names or
-the lexicon have it. So a token's vector is computed once per process.
+Each feature is a function of one token alone: the word, its beginning and end, its letter case, its digits, and whether lists of names and of
+common words or the lexicon have it. So a token's vector is computed once per process.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import NamedTuple
 from zlib import crc32
 
 from complaints_etl.lexicon import LEXICON
@@ -16,8 +17,8 @@ from complaints_etl.text.normalize import fold
 
 ROWS = 1 << 15
 GAP_ROWS = 1 << 9
-# How many features come first that name the token itself, and with the lists of names; training drops them at times.
-IDENTITY, LISTED = 4, 6
+# How many features come first that name the token itself, and with those of the lists; training drops them at times.
+IDENTITY, LISTED = 4, 8
 _MASK = ROWS - 1
 _DIGIT = re.compile(r"\d")
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -54,13 +55,24 @@ def case_of(token: str) -> str:
     return "m" if any(map(str.isalpha, token)) else "9"
 
 
-def name_flags(word: str, firsts: Sequence[int], lasts: Sequence[int]) -> int:
-    """Return 1 for a folded word in the list of first names, plus 2 for one in the list of surnames."""
-    code = hashed(word)
-    return in_list(firsts, code) + 2 * in_list(lasts, code)
+class Lists(NamedTuple):
+    """Sorted hashes of folded words: first names, surnames, and words that are common in small letters."""
+
+    firsts: Sequence[int]
+    lasts: Sequence[int]
+    common: Sequence[int]
+
+    def name_flags(self, word: str) -> int:
+        """Return 1 for a folded word in the list of first names, plus 2 for one in the list of surnames."""
+        code = hashed(word)
+        return in_list(self.firsts, code) + 2 * in_list(self.lasts, code)
+
+    def is_common(self, word: str) -> bool:
+        """Return True for a folded word that is common in small letters."""
+        return in_list(self.common, hashed(word))
 
 
-def token_rows(token: str, firsts: Sequence[int], lasts: Sequence[int]) -> list[int]:
+def token_rows(token: str, lists: Lists) -> list[int]:
     """Return the rows of a token's features, the IDENTITY ones first."""
     word = fold(token)
     case = case_of(token)
@@ -71,10 +83,11 @@ def token_rows(token: str, firsts: Sequence[int], lasts: Sequence[int]) -> list[
         names = [f"w{known}", f"c{case}{known}", f"z{shape[:3]}", f"q{shape[-3:]}"]
         names += [f"n{len(token)}", f"y{word[:2]}" if len(word) == 4 else "y", f"d{digits}", f"e{len(token)}{case}"]
         return [hashed(name) & _MASK for name in names]
-    flags = name_flags(word, firsts, lasts)
+    flags = lists.name_flags(word)
+    common = lists.is_common(word)
     marks = "".join(mark for mark, words in _LEXICON if word in words)
     names = [
-        f"w{word}", f"c{case}{word}", f"z{word[-4:]}", f"q{word[:4]}", f"g{flags}{case}", f"h{flags}",
+        f"w{word}", f"c{case}{word}", f"z{word[-4:]}", f"q{word[:4]}", f"g{flags}{case}{common}", f"h{flags}", f"k{common}{case}", f"j{common}{flags}",
         f"p{word[:3]}", f"x{word[-3:]}", f"v{word[-2:]}{case}", f"s{case}{min(len(word), 9)}",
     ]  # fmt: skip
     names += [f"l{mark}" for mark in marks]

@@ -13,7 +13,8 @@ import numpy as np
 
 from complaints_etl.lexicon import LEXICON
 from complaints_etl.redaction.context import Span
-from complaints_etl.redaction.kinds.addresses import is_of_a_place
+from complaints_etl.redaction.people.addresses import WAYS, first_of_address, is_elsewhere, with_towns
+from complaints_etl.redaction.people.companies import TERRITORIES, is_before_company, is_company
 from complaints_etl.redaction.people.tagger import CLASSES, Tagger, Tags, tagger
 from complaints_etl.text.normalize import fold
 
@@ -26,6 +27,11 @@ LISTED_BEGINS, LISTED_CONTINUES = 0.06, 0.02
 CONTINUES = {"NAME": 0.12, "ADDRESS": 0.25, "ID_NUMBER": 0.3, "PHONE": 0.3}
 _LEAST, _LEAST_KEPT = LISTED_BEGINS, LISTED_CONTINUES
 _SURE, _ALONE, _CERTAIN = 0.75, 0.8, 0.95
+_UNLISTED = 0.8  # of a word alone that is in no list of names
+_IS_NO_NAME = re.compile(r"\w|[IVX]{2,}|(?i:jr|sr)").fullmatch  # parts of names that are none alone
+_INNER_CAPITAL = re.compile(r"(?:Mc|Mac|De|Di|Du|La|Le|Van|Von|Fitz|O)[A-Z][a-z]+\Z")  # `McAllister`, `DeShawn`
+_OF_A_CASE = re.compile(r"(?i)\bvs?\. ")  # "Carpenter v. Longan"
+_NAMED_ALSO = frozenset(map(fold, LEXICON.terms("names", "storms")))
 # What may stand between two words of a value, and how many words without a tag.
 _JOINS = {
     "NAME": re.compile(r" {1,2}|\. ?|[\-'’]"),
@@ -37,8 +43,6 @@ _SKIPS = {"NAME": 3, "ADDRESS": 3, "ID_NUMBER": 0, "PHONE": 0}
 _PARTICLES = frozenset(LEXICON.terms("names", "between"))
 _TITLES = frozenset(map(fold, LEXICON.sections["titles"]["words"]))
 _BANKS = re.compile(rf"(?i)(?:{LEXICON.pattern('banks')})")
-_COMPANIES = frozenset(fold(name).replace("'", " ") for name in LEXICON.sections["companies"]["words"])
-_NO_NOUN = frozenset(LEXICON.terms("streets", "not_in"))
 _NUMBERS = "ID_NUMBER|PHONE|REFERENCE|ACCOUNT"
 _NUMBER_BEFORE = re.compile(rf"<(?:{_NUMBERS})>[ .\-/]{{1,3}}\Z")
 _NUMBER_BEHIND = re.compile(rf"[ .\-/]{{1,3}}<(?:{_NUMBERS})>")
@@ -50,10 +54,8 @@ _BEHIND = {
     "ADDRESS": re.compile(r"[ ,.\-\n]{1,3}<ADDRESS>"), "NAME": re.compile(r" <NAME>"), "ID_NUMBER": _NUMBER_BEHIND, "PHONE": _NUMBER_BEHIND,
 }  # fmt: skip
 _LONGEST_PLACEHOLDER = 16
-_WAYS = frozenset(map(fold, LEXICON.sections["streets"]["words"]))
 _TWO_WORDS = re.compile(r"[^\W\d_][^\w]+\w")
-_CONTEXT = 25  # words before an address that may say whose it is
-_IN_NUMBER = re.compile(r"\d[\-:.,/]\Z")
+_LEAST_SHARE = 0.35  # the least mean probability of all places of a word that is a name at one of them
 _LEAST_REPEATED = 4  # letters of a word that is looked for again
 
 
@@ -77,7 +79,8 @@ def find_people(texts: Sequence[str], *, prose: bool = True) -> list[list[Span]]
     if not prose and not any(map(_TWO_WORDS.search, texts)):
         return [[] for _ in texts]
     reader = tagger()
-    return [_spans(reader, text, tags, prose) if tags else [] for text, tags in zip(texts, reader.tag(texts), strict=True)]
+    tagged = zip(texts, reader.tag(texts), strict=True)
+    return [with_towns(text, _spans(reader, text, tags, prose) if tags else []) for text, tags in tagged]
 
 
 def _spans(reader: Tagger, text: str, tagged: Tags, prose: bool) -> list[Span]:
@@ -94,13 +97,38 @@ def _spans(reader: Tagger, text: str, tagged: Tags, prose: bool) -> list[Span]:
         if not (word and parts[2 * word - 1].endswith("<"))
     }
     found = [one for one in _joined(reader, parts, tags) if _is_value(reader, parts, one, prose)]
+    if prose and found:
+        found = _consistent(parts, tags, found)
     if not found:
         return []
     starts = np.cumsum([0, *map(len, parts)]).tolist()
-    spans = [Span(one.kind, starts[2 * one.first], starts[2 * one.last + 1]) for one in found]
+    spans = [Span(one.kind, starts[2 * _first_of(parts, one)], starts[2 * one.last + 1]) for one in found]
     if prose:
         spans = sorted([*spans, *_repeated(reader, parts, starts, found)], key=lambda span: span.start)
     return _beside_placeholders(text, spans)
+
+
+def _consistent(parts: list[str], tags: dict[int, tuple[str, float]], found: list[_Tagged]) -> list[_Tagged]:
+    """Return the spans without words that the text mostly uses for something else: a bank in five sentences is nobody's name in a sixth."""
+    doubtful = {
+        parts[2 * one.first].lower() for one in found if one.kind == "NAME" and one.first == one.last and one.best < _CERTAIN
+    }
+    if not doubtful:
+        return found
+    places: dict[str, list[int]] = {}
+    for word, part in enumerate(parts[::2]):
+        if (lower := part.lower()) in doubtful:
+            places.setdefault(lower, []).append(word)
+    other = set()
+    for lower, known in places.items():
+        of_names = [tags[place][1] for place in known if place in tags and tags[place][0] == "NAME"]
+        if sum(of_names) < _LEAST_SHARE * len(known) or any(is_before_company(parts, place) for place in known):
+            other.add(lower)
+    return [one for one in found if one.first != one.last or parts[2 * one.first].lower() not in other]
+
+
+def _first_of(parts: list[str], one: _Tagged) -> int:
+    return first_of_address(parts, one.first) if one.kind == "ADDRESS" else one.first
 
 
 def _joined(reader: Tagger, parts: list[str], tags: dict[int, tuple[str, float]]) -> Iterator[_Tagged]:
@@ -150,7 +178,7 @@ def _is_value(reader: Tagger, parts: list[str], one: _Tagged, prose: bool) -> bo
             return False
         return _is_name(reader, parts, one, value, words) and (prose or _is_a_full_name(reader, parts, one, words))
     if one.kind == "ADDRESS":
-        return _is_address(parts, one, words, prose) and not _is_elsewhere(parts, one)
+        return _is_address(parts, one, words, prose) and not is_elsewhere(parts, one.first, one.last)
     beside = _NUMBER_BEHIND.match("".join(parts[2 * one.last + 1 : 2 * one.last + 4])) or _NUMBER_BEFORE.search(
         "".join(parts[max(2 * one.first - 3, 0) : 2 * one.first])
     )
@@ -165,12 +193,30 @@ def _is_listed(reader: Tagger, one: _Tagged, words: list[str]) -> bool:
 
 
 def _is_name(reader: Tagger, parts: list[str], one: _Tagged, value: str, words: list[str]) -> bool:
-    if len(value) < 2 or (one.best < _ALONE and len(value) < 3):
+    if len(value) < 2 or (one.best < _ALONE and len(value) < 3) or all(map(_IS_NO_NAME, words)):
         return False
-    has_title = bool(one.first and fold(parts[2 * one.first - 2]) in _TITLES)
-    if len(words) == 1 and value.islower() and not has_title and (one.best < _SURE or not reader.name_flags(fold(value)) & 1):
-        return False  # in a short text, any rare word may look like a name
-    return has_title or not _is_company(parts, one)
+    before = fold(parts[2 * one.first - 2]) if one.first else ""
+    if before in _TITLES:
+        return True
+    if before in _NAMED_ALSO or _OF_A_CASE.search("".join(parts[max(2 * one.first - 3, 0) : 2 * one.last + 4])):
+        return False
+    if len(words) == 1 and not _is_one_word_of_a_name(reader, value, one.best):
+        return False
+    return not is_company(parts, one.first, one.last)
+
+
+def _is_one_word_of_a_name(reader: Tagger, value: str, best: float) -> bool:
+    """Return True for a word that can be a name without another word. The less is known of it, the surer the tagger must be."""
+    word = fold(value)
+    known, common = reader.name_flags(word), reader.is_common(word)
+    if value.islower():
+        return best >= _SURE and bool(known & 1) and not common  # in a short text, any rare word may look like a name
+    if best >= _CERTAIN:
+        return True
+    if word in TERRITORIES or (common and not known & 1):
+        return False
+    # Capitals are an abbreviation, and capitals inside a word a company's name.
+    return bool(known) or (best >= _UNLISTED and (value.istitle() or _INNER_CAPITAL.match(value) is not None))
 
 
 def _is_address(parts: list[str], one: _Tagged, words: list[str], prose: bool) -> bool:
@@ -182,33 +228,8 @@ def _is_address(parts: list[str], one: _Tagged, words: list[str], prose: bool) -
     if one.first and parts[2 * one.first - 1].endswith(("> ", ">, ", "> - ")):
         return True  # the rest of an address whose beginning a rule replaced
     letters = any(len(word) > 1 and word.isalpha() for word in words)
-    is_way = one.best > _CERTAIN and not _WAYS.isdisjoint(map(fold, words))
+    is_way = one.best > _CERTAIN and not WAYS.isdisjoint(map(fold, words))
     return len(words) > 1 and letters and (numbers > 0 or is_way)
-
-
-def _is_elsewhere(parts: list[str], one: _Tagged) -> bool:
-    """Return True for the address of a branch or a shop, and for the rest of a number that a rule has left: `19` of `13-19`."""
-    before, value, behind = (
-        "".join(parts[max(2 * one.first - 2 * _CONTEXT, 0) : 2 * one.first]),
-        "".join(parts[2 * one.first : 2 * one.last + 1]),
-        "".join(parts[2 * one.last + 1 : 2 * one.last + 4]),
-    )
-    return _IN_NUMBER.search(before) is not None or is_of_a_place(before + value + behind, len(before), len(before + value))
-
-
-def _is_company(parts: list[str], one: _Tagged) -> bool:
-    """Return True for the words of a company, shop or bank that is named after a person: `Wells Fargo`, `Wendy's`."""
-    found = any(
-        fold(" ".join(parts[2 * first : 2 * last + 1 : 2])) in _COMPANIES
-        for first in range(max(one.first - 1, 0), one.first + 1)
-        for last in range(one.last, one.last + 2)
-    )
-    if not found or parts[2 * one.last + 1 : 2 * one.last + 3] not in (["'", "s"], ["’", "s"]):
-        return found
-    if parts[2 * one.last + 3 : 2 * one.last + 4] != [" "]:
-        return True
-    following = parts[2 * one.last + 4].lower()  # a person's "Wendy's account"; "Wendy's charged me"
-    return following in _NO_NOUN or following.endswith("ed")
 
 
 def _is_a_full_name(reader: Tagger, parts: list[str], one: _Tagged, words: list[str]) -> bool:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from complaints_etl.redaction.people.features import case_of, gap_rows, name_flags, token_rows
+from complaints_etl.redaction.people.features import Lists, case_of, gap_rows, token_rows
 
 CLASSES = ("", "NAME", "ADDRESS", "ID_NUMBER", "PHONE")
 WINDOW = 4
@@ -93,8 +93,8 @@ class Tagger:
 
         Args:
             arrays: `table` (ROWS x size, 8 bits) and `table_scale`, `gap_table` and `gap_scale`, `gate_table` and `gate_bias`, `hidden`
-                (9 size x units) and `hidden_bias`, `out` (units x classes) and `out_bias`, `firsts` and `lasts` (sorted hashes of names),
-                `gate` (the least score of a word).
+                (9 size x units) and `hidden_bias`, `out` (units x classes) and `out_bias`, the `Lists`, `gate` (the least score of a
+                word).
         """
         # The gate's weights are one more column of the table, so that one sum gives a word's vector and its score.
         table = np.column_stack([arrays["table"] * arrays["table_scale"], arrays["gate_table"]]).astype(np.float32)
@@ -102,9 +102,8 @@ class Tagger:
         self._least = float(arrays["gate"] - arrays["gate_bias"])
         self._hidden, self._hidden_bias = arrays["hidden"].astype(np.float32), arrays["hidden_bias"].astype(np.float32)
         self._out, self._out_bias = arrays["out"].astype(np.float32), arrays["out_bias"].astype(np.float32)
-        self.firsts: Sequence[int] = arrays["firsts"].tolist()
-        self.lasts: Sequence[int] = arrays["lasts"].tolist()
-        self._tokens = _Vectors(table, lambda token: token_rows(token, self.firsts, self.lasts))
+        self._lists = Lists(*(arrays[name].tolist() for name in Lists._fields))
+        self._tokens = _Vectors(table, lambda token: token_rows(token, self._lists))
         self._between = _Vectors(gaps, gap_rows)
         self._offsets = np.arange(-WINDOW, WINDOW + 1)
 
@@ -116,7 +115,11 @@ class Tagger:
 
     def name_flags(self, folded: str) -> int:
         """Return 1 for a word in the list of first names, plus 2 for one in the list of surnames."""
-        return name_flags(folded, self.firsts, self.lasts)
+        return self._lists.name_flags(folded)
+
+    def is_common(self, folded: str) -> bool:
+        """Return True for a word that is common in small letters."""
+        return self._lists.is_common(folded)
 
     def tag(self, texts: Sequence[str]) -> list[Tags | None]:
         """Return the words of each text that may be personal, with their probabilities; None for a text without such a word.

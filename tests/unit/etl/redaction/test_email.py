@@ -18,7 +18,7 @@ CASES = (
     ("my PayPal is under jruiz.1985@yahoo dot com.", "my PayPal is under <EMAIL>.", "the dot in a word"),
     ("emails to support @ tienda . com.co or bought 3 @ 4.50", "emails to <EMAIL> or bought 3 @ 4.50", "spaces around the @; a price"),
     ("escríbanme a carlos punto ruiz arroba gmail punto com por favor", "escríbanme a <EMAIL> por favor", "dictated in Spanish"),
-    ("mlpena at gmail punto com, jgil(arroba)hotmail.com y ana.gil [at] x.co", "<EMAIL>, <EMAIL> y ana.gil [at] x.co", "dictated and hidden; a host of one letter is not one"),
+    ("mlpena at gmail punto com, jgil(arroba)hotmail.com y ventas [at] x.co", "<EMAIL>, <EMAIL> y ventas [at] x.co", "dictated and hidden; a host of one letter is not one"),
     ("ana arroba gmail.com, rosa at gmail.com", "<EMAIL>, <EMAIL>", "only the @ in a word"),
     ("a 12.000 la arroba, dos arroba 12.000, look at amazon.com", "a 12.000 la arroba, dos arroba 12.000, look at amazon.com", "a unit of weight, and a shop"),
     ("los sigo en @banco.co y a 3 @ 5", "los sigo en @banco.co y a 3 @ 5", "an account of social media, and a price"),

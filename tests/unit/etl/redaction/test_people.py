@@ -9,6 +9,9 @@ from complaints_etl.entities import Names, extract
 from complaints_etl.records.identifiers import redact_names
 from complaints_etl.redaction import redact, redact_value
 
+from benchmarks.redaction.frames import framed
+from benchmarks.redaction.people.evaluate import on_values
+
 GONE = (
     ("Mi nombre es Nubia Guarnizo Tovar y vivo en Cali.", ("Nubia Guarnizo Tovar",), "a name behind its keyword"),
     ("hola soy wilmer quintero, me bloquearon la app", ("wilmer quintero",), "a chat in small letters"),
@@ -26,6 +29,9 @@ GONE = (
     ("I live at 1200 N Sycamore Street, Apt 4, Boise, ID 83702", ("Sycamore", "Apt 4"), "an American address"),
     ("send it to P.O. Box 4410, Macon, GA 31201", ("4410",), "a post box"),
     ("my address is 14 Acacia Road, Leicester LE2 3AB", ("Acacia", "LE2"), "a British address"),
+    ("I moved from 2188 Martin Luther King Jr Rd, Fort Wayne, Indiana 46802 to Boise.", ("2188", "Fort Wayne", "46802"), "a town"),
+    ("Vivo en la Plaza de Sancho el Fuerte, 49, bajo B, 26696 Lugo", ("Sancho", "26696"), "a postal code"),
+    ("Dirección: Calle 17B #73-8, barrio Bomboná. Gracias.", ("17B", "Bomboná"), "a quarter"),
     ("nací en Cali el 3 de marzo de 1984", ("3 de marzo de 1984",), "a birth date some words behind its keyword"),
     ("Fecha de nacimiento: 03/03/84", ("03/03/84",), "a form"),
     ("DOB 4/12/1971", ("4/12/1971",), "an abbreviation"),
@@ -38,6 +44,20 @@ GONE = (
 @pytest.mark.parametrize(("text", "values", "why"), GONE, ids=[why for *_, why in GONE])
 def test_personal_data_goes(text: str, values: tuple[str, ...], why: str) -> None:
     assert not [value for value in values if value in redact(text)[0]], why
+
+
+# Measured on other seeds: docs/measurements/redaction-people.json. Recall and precision, less a margin of a few values.
+LEAST = {"es": {"NAME": (0.92, 0.97), "ADDRESS": (0.93, 0.95)}, "en": {"NAME": (0.91, 0.97), "ADDRESS": (0.93, 0.95)}}
+
+
+@pytest.mark.parametrize("language", LEAST)
+def test_recall_and_precision_hold_on_complaints_that_the_training_did_not_see(language: str) -> None:
+    people = [one for seed in (77, 78, 79) for one in framed(seed, "people_") if one.language == language]
+    scores = on_values(people, [])
+    for kind, (recall, precision) in LEAST[language].items():
+        assert scores[kind]["recall"] >= recall, kind
+        assert scores[kind]["precision"] >= precision, kind
+    assert (scores["BIRTH_DATE"]["recall"], scores["BIRTH_DATE"]["precision"]) == (1, 1)
 
 
 def test_a_birth_date_is_not_among_the_dates_that_a_complaint_states() -> None:
@@ -64,6 +84,10 @@ STAYS = (
     "Me llamo la atención que la app se llama Nequi y no funciona.",
     "Nací en 1985 y soy cliente desde 2009. El 3 de marzo de 2026 me cobraron.",
     "Mi nombre está mal escrito y mi dirección no aparece en el extracto.",
+    "DAVE took a fee, and so did the Dave app. I told Dave to stop, but Dave went on.",
+    "SENECA Mortgage Servicing LLC sold my loan, and SENECA never wrote.",
+    "I wrote to Nelson & Kennard, LLP and to Keith D. Weiner & Assoc. Co. LPA in May.",
+    "Carpenter v. Longan and Hurricane Irma are no customers of Nevada Division of Insurance.",
     "Wells Fargo and Charles Schwab charged me at Trader Joe's in May.",
     "The branch on Main Street will close in August, mark my words.",
     "Under the Fair Credit Reporting Act, Equifax has 30 days.",

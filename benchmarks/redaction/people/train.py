@@ -1,7 +1,7 @@
 """Train the tagger: `python -m benchmarks.redaction.people.train --meddocan M --presidio P --complaints C --intents I`.
 
-The same files, frames, seed and versions give the same model. NOTICE names the sources. The rules come first, and find names by
-the lists of the model that is installed.
+The same files, frames, seed and versions give the same model. NOTICE names the sources. The rules come first, and find names
+by the lists of the model that is installed.
 """
 
 from __future__ import annotations

@@ -15,14 +15,17 @@ from complaints_etl.text.normalize import fold
 WAYS = frozenset(map(fold, LEXICON.sections["streets"]["words"]))
 _PARTICLES = frozenset(LEXICON.terms("names", "between"))
 _ADDRESS = re.compile("<ADDRESS>")
-_STATES = "A[LKZR]|C[AT]|DC|FL|GA|I[AL]|K[SY]|M[ADINOST]|N[CDEHJMVY]|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]"  # those that are not a word, too
+# Codes of states, without those that are words or names, too.
+_STATES = "A[LKZR]|C[AT]|DC|FL|GA|I[AL]|K[SY]|M[ADINOST]|N[CDEHJMVY]|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]"
 _CAPITAL = r"[A-Z][\w.'’\-]{1,20}"
 _TERRITORY = rf"(?i:{LEXICON.pattern('territories')})\b"
 # Behind an address: ", Fort Wayne, Indiana", ", Boise, ID 83702"; ", Leeds LS2 9JT"; " barrio La Candelaria"; " 28013".
 _TOWN = re.compile(
     rf"(?:(?:[ ,\n]{{1,3}}{_CAPITAL}(?: {_CAPITAL}){{0,2}})?[ ,]{{1,2}}"
-    rf"(?:(?:[A-Z]{{2}}|{_TERRITORY})[ ,]{{1,2}}\d{{5}}(?:-\d{{4}})?\b|(?:{_STATES})\b|{_TERRITORY}|[A-Z]{{1,2}}\d[A-Z\d]? \d[A-Z]{{2}}\b)"
-    rf"|[ ,\-]{{1,3}}(?i:{LEXICON.pattern('streets', 'quarters')})\b\.? (?:(?i:el|la|los|las|de|del) )?[^\W\d_]\w+(?: [A-ZÁÉÍÓÚÑ]\w+)?"
+    rf"(?:(?:[A-Z]{{2}}|{_TERRITORY})[ ,]{{1,2}}\d{{5}}(?:-\d{{4}})?\b|(?:{_STATES})\b|{_TERRITORY}"
+    r"|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b)"
+    rf"|[ ,\-]{{1,3}}(?i:{LEXICON.pattern('streets', 'quarters')})\b\.? (?:(?i:el|la|los|las|de|del) )?"
+    r"[^\W\d_]\w+(?: [A-ZÁÉÍÓÚÑ]\w+)?"
     r"|[ ,]{1,2}\d{5}\b(?![.,]?\d|-\d{1,3}\b| ?[€$%]| (?i:pesos|d[oó]lares|dollars|euros|usd|cop)))"
 )
 _LONGEST_STREET = 4  # words of a street's name before the first that the tagger found
@@ -49,7 +52,7 @@ def first_of_address(parts: list[str], first: int) -> int:
 
 
 def is_elsewhere(parts: list[str], first: int, last: int) -> bool:
-    """Return True for the address of a branch or a shop, and for the rest of a number that a rule has left: `19` of `13-19`."""
+    """Return True for the address of a branch or a shop, and for the rest of a number that a rule left: `19` of `13-19`."""
     before, value, behind = (
         "".join(parts[max(2 * first - 2 * _CONTEXT, 0) : 2 * first]),
         "".join(parts[2 * first : 2 * last + 1]),
@@ -59,7 +62,7 @@ def is_elsewhere(parts: list[str], first: int, last: int) -> bool:
 
 
 def with_towns(text: str, spans: list[Span]) -> list[Span]:
-    """Return the spans with the quarters, towns, states and postal codes behind addresses, also behind those that a rule replaced."""
+    """Return the spans with the quarters, towns, states and postal codes behind addresses, also behind those of rules."""
     begins = {span.end: span.start for span in spans if span.type == "ADDRESS"}
     if "<ADDRESS>" in text:
         begins |= {match.end(): match.start() for match in _ADDRESS.finditer(text)}

@@ -1,4 +1,4 @@
-"""Recognise words that look like a person's name and are a company, a shop, an app or a state: `Wells Fargo`, `Wendy's`, `Nevada`."""
+"""Recognise words that look like a person's name: a company, a shop, an app or a state (`Wells Fargo`, `Wendy's`, `Nevada`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _COMPANIES = frozenset(fold(name).replace("'", " ") for name in LEXICON.sections
 _NO_NOUN = frozenset(LEXICON.terms("streets", "not_in"))
 _LEGAL, _NOUNS = (LEXICON.pattern("companies", use) for use in ("legal", "capitals"))
 _WORD = r"[A-Z][\w'’]+"
-# What follows a person's name in that of a company: ", Narron, & Myers, LLP"; " D. Weiner & Assoc. Co. LPA"; " Adjustment Bureau".
+# What follows in a company's name: ", Narron, & Myers, LLP"; " D. Weiner & Assoc. Co. LPA"; " Adjustment Bureau".
 _BEHIND = re.compile(
     rf"(?:(?: & |,? (?:& |and )?){_WORD}){{0,6}}?,? & {_WORD}(?:,? {_WORD})?,? (?:{_LEGAL})\b"
     rf"|(?: [A-Z]\.| {_WORD}| & {_WORD}){{0,4}}?,? (?:& )?(?:{_LEGAL})\b"

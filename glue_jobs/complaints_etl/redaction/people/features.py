@@ -87,7 +87,8 @@ def token_rows(token: str, lists: Lists) -> list[int]:
     common = lists.is_common(word)
     marks = "".join(mark for mark, words in _LEXICON if word in words)
     names = [
-        f"w{word}", f"c{case}{word}", f"z{word[-4:]}", f"q{word[:4]}", f"g{flags}{case}{common}", f"h{flags}", f"k{common}{case}", f"j{common}{flags}",
+        f"w{word}", f"c{case}{word}", f"z{word[-4:]}", f"q{word[:4]}", f"g{flags}{case}{common}", f"h{flags}",
+        f"k{common}{case}", f"j{common}{flags}",
         f"p{word[:3]}", f"x{word[-3:]}", f"v{word[-2:]}{case}", f"s{case}{min(len(word), 9)}",
     ]  # fmt: skip
     names += [f"l{mark}" for mark in marks]

@@ -109,7 +109,10 @@ def _spans(reader: Tagger, text: str, tagged: Tags, prose: bool) -> list[Span]:
 
 
 def _consistent(parts: list[str], tags: dict[int, tuple[str, float]], found: list[_Tagged]) -> list[_Tagged]:
-    """Return the spans without words that the text mostly uses for something else: a bank in five sentences is nobody's name in a sixth."""
+    """Return the spans without words that the text mostly uses for something else.
+
+    Example: a bank in five sentences is not a person's name in a sixth.
+    """
     doubtful = {
         parts[2 * one.first].lower() for one in found if one.kind == "NAME" and one.first == one.last and one.best < _CERTAIN
     }

@@ -59,7 +59,7 @@ def redact_and_list(texts: Sequence[str | ScannedText], *, alone: bool = True, p
             text, counts, references = results[place]
             for span in people:
                 for kind in _PLACEHOLDER.findall(text, span.start, span.end):
-                    counts[kind] -= 1
+                    counts[kind] = max(counts.get(kind, 0) - 1, 0)  # the text may have had the placeholder
                 counts[span.type] = counts.get(span.type, 0) + 1
             left = {kind: count for kind, count in counts.items() if count}
             results[place] = _replace(text, people)[0], left, references

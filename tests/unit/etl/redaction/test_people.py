@@ -100,6 +100,11 @@ def test_banks_shops_branches_laws_and_dates_stay(text: str) -> None:
     assert redact(text) == (text, {})
 
 
+def test_a_placeholder_of_the_text_itself_may_be_part_of_an_address() -> None:
+    assert redact("Vivo en <ADDRESS>, New York 10001 desde mayo.") == ("Vivo en <ADDRESS> desde mayo.", {"ADDRESS": 1})
+    assert redact("<NAME> Ospina y <PHONE> 456 1234")[0].startswith("<NAME>")
+
+
 COLUMNS = (
     ("nombre", "ana gil", "<NAME>", "small letters"),
     ("Nombres y Apellidos", "Ximena", "<NAME>", "a first name alone"),

@@ -46,6 +46,7 @@ _BANKS = re.compile(rf"(?i)(?:{LEXICON.pattern('banks')})")
 _NUMBERS = "ID_NUMBER|PHONE|REFERENCE|ACCOUNT"
 _NUMBER_BEFORE = re.compile(rf"<(?:{_NUMBERS})>[ .\-/]{{1,3}}\Z")
 _NUMBER_BEHIND = re.compile(rf"[ .\-/]{{1,3}}<(?:{_NUMBERS})>")
+_DIGIT_BEFORE, _DIGIT_BEHIND = re.compile(r"\d[ .\-]\Z"), re.compile(r"[ .\-]\d")
 # What a rule has replaced beside a span is part of the same value.
 _BEFORE = {
     "ADDRESS": re.compile(r"<ADDRESS>[ ,.\-\n]{1,3}\Z"), "NAME": re.compile(r"<NAME> \Z"), "ID_NUMBER": _NUMBER_BEFORE, "PHONE": _NUMBER_BEFORE,
@@ -182,9 +183,11 @@ def _is_value(reader: Tagger, parts: list[str], one: _Tagged, prose: bool) -> bo
         return _is_name(reader, parts, one, value, words) and (prose or _is_a_full_name(reader, parts, one, words))
     if one.kind == "ADDRESS":
         return _is_address(parts, one, words, prose) and not is_elsewhere(parts, one.first, one.last)
-    beside = _NUMBER_BEHIND.match("".join(parts[2 * one.last + 1 : 2 * one.last + 4])) or _NUMBER_BEFORE.search(
-        "".join(parts[max(2 * one.first - 3, 0) : 2 * one.first])
-    )
+    before = "".join(parts[max(2 * one.first - 3, 0) : 2 * one.first])
+    behind = "".join(parts[2 * one.last + 1 : 2 * one.last + 4])
+    beside = _NUMBER_BEHIND.match(behind) or _NUMBER_BEFORE.search(before)
+    if _DIGIT_BEFORE.search(before) and _DIGIT_BEHIND.match(behind):
+        return False  # the middle of a row of numbers
     return prose and (sum(map(str.isdigit, value)) >= 4 or beside is not None)
 
 

@@ -10,7 +10,7 @@ CASES = (
     ("iban es7921000813610123456789", "iban <IBAN>", "an IBAN in small letters"),
     ("tengo dos cuentas, la #6864843277 y otra", "tengo dos cuentas, la #<ACCOUNT> y otra", "behind a sign"),
     ("tengo dos cuentas, la *6864843277* y otra", "tengo dos cuentas, la *<ACCOUNT>* y otra", "bold, as chats write it"),
-    ("mi cuenta fue abierta en la calle #1234", "mi cuenta fue abierta en la calle #1234", "the number of a house"),
+    ("mi cuenta fue abierta en la calle #1234", "mi cuenta fue abierta en la <ADDRESS>", "the number of a house"),
     ("la cuenta ****4321* y el error #4012", "la cuenta ****4321* y el error #4012", "a mask and an error"),
     ("wallet 0x8F3a91C2b7E04d5A6c1D22e9B7710fA4C3e65D08 y nunca", "wallet <ACCOUNT> y nunca", "the address of a wallet"),
     ("my account 705-20486-67 4 days ago", "my account <ACCOUNT> 4 days ago", "a quantity right behind the number"),

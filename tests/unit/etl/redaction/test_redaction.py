@@ -16,7 +16,7 @@ from benchmarks.redaction.__main__ import measure
 from benchmarks.redaction.frames import framed
 from benchmarks.redaction.sentences import Sentence, in_capitals, sentences
 
-LEARNED = 0.9  # of the kinds that a tagger finds by context
+LEARNED = {"precision": 0.92, "recall": 0.95}  # of the kinds that a tagger finds by context
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,8 @@ def test_precision_and_recall_hold_on_labelled_sentences(found: list[Sentence], 
     for kind in TYPES:
         row = result["redaction"][kind]
         assert row["n"] >= 50, kind
-        least_of_kind = LEARNED if kind in ("NAME", "ADDRESS") else least
-        assert row["precision"] >= least_of_kind, kind
-        assert row["recall"] >= least_of_kind, kind
+        for score, least_learned in LEARNED.items():
+            assert row[score] >= (least_learned if kind in ("NAME", "ADDRESS") else least), (kind, score)
     for kind, row in result["entities"].items():
         assert row["f1"] >= 0.95, kind
     assert result["destroyed"] <= destroyed

@@ -24,6 +24,7 @@ from constructs import Construct
 
 from ptmlops_contracts import keys
 from ptmlops_contracts.ledger import EXPIRES_AT
+from ptmlops_contracts.state import MODEL_SERVING
 from stacks.components.arrivals import create_arrivals
 from stacks.components.catalog import JSON_LINES, PARQUET, PREDICTIONS, RUNS, catalog_table
 from stacks.components.common import EnvironmentStack, acknowledge
@@ -168,6 +169,8 @@ class StorageStack(EnvironmentStack):
         )
         if network:
             self.output("UnitSecurityGroupId", network.group_id)
+        serving = {"role_arn": model_role.role_arn, "network": network.vpc_config() if network else {}}
+        self.output(MODEL_SERVING, self.to_json_string(serving))
         self.output("DropPolicyArn", drop_policy(self, raw=raw, key=self._key).managed_policy_arn)
         erase = erase_policy(self, raw=raw, prepared=prepared, models=models, output=output, ledger=ledger, key=self._key)
         self.output("ErasePolicyArn", erase.managed_policy_arn)

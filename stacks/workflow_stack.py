@@ -13,7 +13,6 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from ptmlops_contracts.logs import FUNCTION_LOG_GROUPS, MACHINE
-from ptmlops_contracts.state import MODEL_SERVING
 from stacks.components.common import EnvironmentStack
 from stacks.components.run_functions import RunFunctions
 from stacks.components.run_machine import allow_execution_reads, create_state_machine, record_failures
@@ -79,8 +78,6 @@ class WorkflowStack(EnvironmentStack):
         )
         groups = {name: function.log_group.log_group_name for name, function in self.outputs.functions.items()}
         self.output(FUNCTION_LOG_GROUPS, self.to_json_string({**groups, MACHINE: machine_log.log_group_name}))
-        network = storage.network.vpc_config() if storage.network else {}
-        self.output(MODEL_SERVING, self.to_json_string({"role_arn": storage.model_role.role_arn, "network": network}))
         self.output("StateMachineArn", machine.state_machine_arn)
         self.output("StartRunFunctionName", start.function.function_name)
         self.output("RecordRunFunctionName", record.function.function_name)

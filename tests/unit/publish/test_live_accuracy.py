@@ -14,7 +14,7 @@ import pytest
 from complaints_etl.publish.live_accuracy import Cell, Stratum, combine, live_accuracy, wilson
 from complaints_etl.publish.live_rows import ANSWER_COLUMNS, Samples, count, truths
 from complaints_etl.publish.live_runs import Buckets, measure_live
-from complaints_etl.publish.review import AUDIT_SAMPLE, NOT_ANSWERED, RANDOM_EVERY, UNCERTAIN, with_random
+from complaints_etl.publish.review import AUDIT_SAMPLE, NEW_THEME, NOT_ANSWERED, RANDOM_EVERY, UNCERTAIN, with_random
 from moto import mock_aws
 from pyspark.sql import SparkSession
 
@@ -217,14 +217,14 @@ def test_nothing_that_came_back_is_nothing_to_count(spark: SparkSession) -> None
     assert count(answers, truths(spark.createDataFrame(other, schema)), {}) == []
 
 
-def test_every_fifth_doubtful_row_of_the_list_is_a_random_one_and_the_audit_sample_is_last() -> None:
+def test_every_fifth_doubtful_row_of_the_list_is_a_random_one() -> None:
     rows = [{"why": why, "name": name} for why, name in [
-        *((NOT_ANSWERED, f"n{n}") for n in range(2)), *((UNCERTAIN, f"p{n}") for n in range(6)), (AUDIT_SAMPLE, "a0"), (AUDIT_SAMPLE, "a1"),
+        *((NOT_ANSWERED, f"n{n}") for n in range(2)), (NEW_THEME, "t0"), *((UNCERTAIN, f"p{n}") for n in range(6)),
     ]]  # fmt: skip
     sample = [{"why": UNCERTAIN, "name": f"r{n}"} for n in range(3)]
     names = [row["name"] for row in with_random(iter(rows), iter(sample))]
-    assert names == ["n0", "n1", "p0", "p1", "p2", "p3", "r0", "p4", "p5", "r1", "r2", "a0", "a1"]
-    assert [row["name"] for row in with_random(iter(rows[:3]), iter(sample))] == ["n0", "n1", "p0", "r0", "r1", "r2"]
+    assert names == ["n0", "n1", "t0", "p0", "p1", "p2", "p3", "r0", "p4", "p5", "r1", "r2"]
+    assert [row["name"] for row in with_random(iter(rows[:4]), iter(sample))] == ["n0", "n1", "t0", "p0", "r0", "r1", "r2"]
 
 
 def test_a_run_without_labels_repeats_the_figures_of_the_last_one_that_published() -> None:

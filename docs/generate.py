@@ -373,7 +373,7 @@ def licence(package: str) -> str:
     """Return the licence of an installed package: its SPDX expression, or what older metadata says."""
     found = metadata(package)
     old = [one.rpartition(" :: ")[2] for one in found.get_all("Classifier") or () if one.startswith("License ::")]
-    return found["License-Expression"] or ", ".join(old) or found["License"]
+    return found.get("License-Expression") or ", ".join(old) or found.get("License", "")
 
 
 def endpoint_table() -> str:

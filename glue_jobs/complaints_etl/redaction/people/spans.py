@@ -201,6 +201,8 @@ def _is_listed(reader: Tagger, one: _Tagged, words: list[str]) -> bool:
 def _is_name(reader: Tagger, parts: list[str], one: _Tagged, value: str, words: list[str]) -> bool:
     if len(value) < 2 or (one.best < _ALONE and len(value) < 3) or all(map(_IS_NO_NAME, words)):
         return False
+    if 2 * len({fold(word) for word in words}) < len(words):
+        return False  # a name does not say its words again and again, as somebody does who fills a field
     before = fold(parts[2 * one.first - 2]) if one.first else ""
     if before in _TITLES:
         return True

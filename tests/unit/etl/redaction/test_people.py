@@ -92,6 +92,8 @@ STAYS = (
     "The branch on Main Street will close in August, mark my words.",
     "Under the Fair Credit Reporting Act, Equifax has 30 days.",
     "My date of birth is wrong on the report dated 03/04/2026.",
+    "palabra " * 30 + "palabra",
+    "Hola Hola Hola Hola Hola",
 )
 
 

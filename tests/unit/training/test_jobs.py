@@ -419,7 +419,9 @@ def test_rows_of_all_splits_whose_label_is_wrong_are_listed_the_most_doubtful_fi
     assert len(wrong) > 20
     listed = [row["complaint_id"] for row in found]
     # Texts are in this output alone, which expires with the run.
-    beside = "".join(path.read_bytes().decode("utf-8", "replace") for path in (processing / "output").rglob("*") if path.is_file())
+    beside = "".join(
+        path.read_bytes().decode("utf-8", "replace") for path in (processing / "output").rglob("*") if path.is_file()
+    )
     assert '"holdout"' in beside
     assert not any(row["text"] in beside for row in rows.values())
     assert len(wrong & set(listed)) >= 0.9 * len(wrong)

@@ -115,6 +115,7 @@ def create_services(context: LocalContext) -> list[Service]:
     from local_aws.services.lambda_.service import LambdaService
     from local_aws.services.sagemaker.service import SageMakerService
     from local_aws.services.sns import SnsService
+    from local_aws.services.sqs import SqsService
     from local_aws.services.stepfunctions.service import StepFunctionsService
     from local_aws.validation import RequestValidation
 
@@ -127,6 +128,7 @@ def create_services(context: LocalContext) -> list[Service]:
         events,
         CloudWatchService(context),
         SnsService(context),
+        SqsService(context),
         glue,
         sagemaker,
         StepFunctionsService(context, glue=glue, sagemaker=sagemaker, events=events),

@@ -90,13 +90,14 @@ class StepFunctionsService(Service):
         @patching.extend(BaseExecutionWorkerCommunication, "terminated")
         def terminated(moto_terminated: Any, self_: Any) -> None:
             moto_terminated(self_)
-            self._send_status(self_.execution)
+            execution = self_.execution
+            self._send_status(execution, str(getattr(execution.exec_status, "value", execution.exec_status)))
 
         @patching.extend(Execution, "start")
         def start(moto_start: Any, self_: Any) -> None:
             self_._cloud_watch_logging_session = self._logging_session(self_)
             moto_start(self_)
-            self._send_status(self_)
+            self._send_status(self_, "RUNNING")  # a short execution may have ended by now, which another event tells
 
     def _logging_session(self, execution: Any) -> Any:
         """Return what logs an execution's events as its state machine's LoggingConfiguration says, or None. moto never makes one."""
@@ -196,14 +197,13 @@ class StepFunctionsService(Service):
             milliseconds = (execution.stop_date - execution.start_date).total_seconds() * 1000
             metrics.add("AWS/States", "ExecutionTime", milliseconds, "Milliseconds", StateMachineArn=machine)
 
-    def _send_status(self, execution: Any) -> None:
-        """Send the execution's status to EventBridge, in the documented form of aws.states events."""
+    def _send_status(self, execution: Any, status: str) -> None:
+        """Send a status of the execution to EventBridge, in the documented form of aws.states events."""
 
         def milliseconds(moment: datetime | None) -> int | None:
             return int(moment.timestamp() * 1000) if moment else None
 
-        status = str(getattr(execution.exec_status, "value", execution.exec_status))
-        succeeded = status == "SUCCEEDED"
+        succeeded, has_ended = status == "SUCCEEDED", status != "RUNNING"
         self._count(execution, status)
         detail = {
             "executionArn": execution.exec_arn,
@@ -211,13 +211,13 @@ class StepFunctionsService(Service):
             "name": execution.name,
             "status": status,
             "startDate": milliseconds(execution.start_date),
-            "stopDate": milliseconds(execution.stop_date),
+            "stopDate": milliseconds(execution.stop_date) if has_ended else None,
             "input": json.dumps(execution.input_data),
             "inputDetails": {"included": True},
             "output": json.dumps(execution.output) if succeeded else None,
             "outputDetails": {"included": True} if succeeded else None,
-            "error": execution.error,
-            "cause": execution.cause,
+            "error": execution.error if has_ended else None,
+            "cause": execution.cause if has_ended else None,
             "redriveCount": redrive_count(execution),
         }
         self._events.send(

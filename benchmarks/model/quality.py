@@ -72,7 +72,7 @@ def prepared_rows_of(file: Path, text: str, label: str) -> Rows:
     tables = json.loads(load_settings("local").job_settings())
     tables["complaints"]["columns"] |= {"text": [text], "label": [label]}
     with tempfile.TemporaryDirectory(prefix="quality-benchmark-") as folder:
-        wanted = [{"name": "all", "path": str(file.resolve()), "labelled": True}]
+        wanted = [{"name": "all", "path": str(file.resolve()), "labelled": True, "named": {}}]
         request = Path(folder, "request.json")
         content = {"folder": folder, "settings": tables, "files": wanted, "java": java.SHORT_JOBS}
         request.write_text(json.dumps(content), encoding="utf-8")

@@ -23,7 +23,8 @@ class Checked(TypedDict):
     answers: Annotated[int, "answers of the runs of which some came back"]
     checked: Annotated[int, "answers that were compared and count: random samples, and runs that came back whole"]
     accuracy: Annotated[
-        Share, "share that people confirmed, each answer weighted by how many it stands for; null if too few were checked"
+        Share,
+        "share of answers that people confirmed, weighted by the inverse of the sampling rate; null if too few were checked",
     ]
     accuracy_interval: Annotated[Interval, "its 95% interval"]
 

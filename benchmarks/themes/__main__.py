@@ -80,7 +80,7 @@ def one_per_group(rows: Rows, chosen: Sequence[int]) -> list[int]:
 
 
 def attempt(rows: Rows, label: str, seed: int, counts: Counts) -> None:
-    """Train without a label, and count what is found in uploads with and without it."""
+    """Train a model without a label. Count the themes that are found in uploads with rows of this label, and in uploads without."""
     draw = random.Random(seed)
     groups = sorted(set(rows.groups))
     held_out = set(draw.sample(groups, round(HELD_OUT_SHARE * len(groups))))

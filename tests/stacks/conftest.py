@@ -96,6 +96,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+def statements_of_policy(templates: dict[str, Template], name: str) -> dict[str, Any]:
+    """The statements of a managed policy of the storage stack that people attach themselves, by sid."""
+    policies = templates["storage"].resources("AWS::IAM::ManagedPolicy")
+    [policy] = [body["Properties"] for logical_id, body in policies.items() if logical_id.startswith(name)]
+    assert not policy.get("Roles")
+    return {statement["Sid"]: statement for statement in policy["PolicyDocument"]["Statement"]}
+
+
 @pytest.fixture(scope="session")
 def templates() -> dict[str, Template]:
     """The stacks of the local environment; cdk-nag has passed when this returns."""

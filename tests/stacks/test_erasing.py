@@ -9,20 +9,14 @@ import pytest
 
 from ptmlops.erasure.places import MODELS, PLACES, RAW
 from tests.athena import text
-from tests.stacks.conftest import Template
+from tests.stacks.conftest import Template, statements_of_policy
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def statements(templates: dict[str, Template]) -> dict[str, Any]:
-    [policy] = [
-        body
-        for name, body in templates["storage"].resources("AWS::IAM::ManagedPolicy").items()
-        if name.startswith("ErasePolicy")
-    ]
-    assert not policy["Properties"].get("Roles")
-    return {statement["Sid"]: statement for statement in policy["Properties"]["PolicyDocument"]["Statement"]}
+    return statements_of_policy(templates, "ErasePolicy")
 
 
 def folders(statement: dict[str, Any]) -> set[str]:

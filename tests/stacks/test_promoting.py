@@ -9,20 +9,14 @@ from typing import Any
 import pytest
 
 from tests.athena import text
-from tests.stacks.conftest import Template
+from tests.stacks.conftest import Template, statements_of_policy
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def statements(templates: dict[str, Template]) -> dict[str, Any]:
-    [policy] = [
-        body
-        for name, body in templates["storage"].resources("AWS::IAM::ManagedPolicy").items()
-        if name.startswith("PromotePolicy")
-    ]
-    assert not policy["Properties"].get("Roles")
-    return {statement["Sid"]: statement for statement in policy["Properties"]["PolicyDocument"]["Statement"]}
+    return statements_of_policy(templates, "PromotePolicy")
 
 
 def places(statement: dict[str, Any]) -> set[str]:

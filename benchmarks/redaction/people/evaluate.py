@@ -100,7 +100,7 @@ def on_values(sentences: Iterable[Sentence], misses: list[str]) -> Scores:
 
 
 def _part_is_left(text: str, value: str, after: str) -> bool:
-    """Return True if a word of a value is left that only the value has."""
+    """Return True if the redacted text still has a word that the text had in this value and nowhere else."""
     return any(len(word) > 3 and word in after and word not in text.replace(value, "") for word in _WORD.findall(value))
 
 

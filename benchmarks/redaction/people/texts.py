@@ -185,7 +185,7 @@ def _people(language: str) -> re.Pattern[str]:
 def with_people(rng: Rng, pieces: list[Piece], language: str) -> list[Piece]:
     """Return pieces with names for some pronouns and behind some roles and relatives: `my wife said` gives `my wife Ana said`.
 
-    So names stand in as many contexts as real texts have, and not in those of the frames alone.
+    The tagger then learns names in the contexts of real texts, too, and not in those of the frames alone.
     """
     person, named = Person(rng, language), []
     for text, kind in pieces:

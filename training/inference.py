@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ CONTENT_TYPES = ("application/jsonlines", "application/x-jsonlines", "applicatio
 LONGEST_TEXT = 200_000  # characters; Prepare's own limit is far below
 ALTERNATIVES = 3
 UNFAMILIAR, UNCERTAIN = "unfamiliar", "uncertain"  # of ReviewReason: a model does not bring ptmlops_contracts
+MANIFEST_VARIABLE = "PTMLOPS_MANIFEST_SHA256"  # of ptmlops_contracts.registry, for the same reason
 
 _decode = json.JSONDecoder().raw_decode
 _encoder = json.JSONEncoder()
@@ -23,7 +25,8 @@ _quoted = json.encoder.encode_basestring_ascii  # what the encoder calls for a s
 
 
 def model_fn(model_dir: str) -> Model:
-    """Load the model. Every file is checked before anything is read from it."""
+    """Load the model. Every file is checked before anything is read from it, and wheels before they are installed."""
+    artifact.check_served(Path(model_dir), manifest_sha256=os.environ.get(MANIFEST_VARIABLE))
     compiled.look_for_wheels(Path(model_dir) / artifact.WHEELS)
     return artifact.load(Path(model_dir)).model
 

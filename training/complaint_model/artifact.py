@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import json
 import math
 import shutil
-import tarfile
 import tempfile
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from complaint_model.archive import (
+    CODE,
+    MANIFEST,
+    MODEL_MEMBER,
+    WHEELS,
+    ArtifactError,
+    check_content,
+    content_of,
+    extract,
+    read_json,
+    short,
+    to_json,
+)
 from complaint_model.hashing import BUCKET_BITS, CHAR_BITS, WORD_BITS
 from complaint_model.model import Model
 from complaint_model.term_profile import TermProfile, to_bytes
@@ -33,28 +42,15 @@ ARRAYS = {
     "offsets": ("<f8", 1),
 }
 BITS = [WORD_BITS, BUCKET_BITS, CHAR_BITS]
-MANIFEST = "manifest.json"
 CONTENT = "model.json"
 MODEL_FILES = (MANIFEST, CONTENT, *(f"{name}.npy" for name in ARRAYS))
-CODE = "code/"  # the folder of the code that a model brings
 TERM_PROFILE = "term_profile.npz"  # optional
-WHEELS = "wheels"  # the folder of numba's wheels, in the code and in a model that brings them
 MAX_LEAD_WORDS = 1000
 MAX_SKIP = 100  # words; a larger one would make a feature of nearly every pair in a text
 MAX_IDF = 100.0  # 1 + ln(texts)
 MAX_WEIGHT = 1e6  # of anything that is added to a logit: beyond it, answers are noise
-# Most of a model are its weights (fit.MAX_WEIGHTS, 400 MB) and their buckets; numba's wheels are 64 MB.
-MAX_UNPACKED_BYTES = 2_000_000_000
-MAX_MEMBERS = 1000
-MAX_JSON_BYTES = 16_000_000
-PIECE_BYTES = 1 << 16
-LONGEST_DETAIL = 200  # characters of an error or value, in a message
 # What evaluation.json repeats of a model, if the model has it.
 ABOUT = {"training_rows": int, "data_fingerprint": str, "code_version": str, "settings": dict, "cross_fitted": dict}
-
-
-class ArtifactError(Exception):
-    """The model's files are damaged, incomplete or of another format; the message says which file and what to do."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,7 @@ def save(
         "bucket_bits": BITS,
         "about": about,
     }
-    (folder / CONTENT).write_text(_json(content), encoding="utf-8")
+    (folder / CONTENT).write_text(to_json(content), encoding="utf-8")
     if profile:
         written.append(folder / TERM_PROFILE)
         written[-1].write_bytes(to_bytes(profile))
@@ -110,11 +106,8 @@ def save(
     for target, path in copied.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-    members = {
-        path.relative_to(folder).as_posix(): {"sha256": _sha256(path), "bytes": path.stat().st_size}
-        for path in (*written, *copied)
-    }
-    (folder / MANIFEST).write_text(_json({"format": FORMAT, "members": members}), encoding="utf-8")
+    members = {path.relative_to(folder).as_posix(): asdict(content_of(path)) for path in (*written, *copied)}
+    (folder / MANIFEST).write_text(to_json({"format": FORMAT, "members": members}), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -135,7 +128,7 @@ def read_origin(archive: Path) -> Origin | None:
         folder = unpack(archive, Path(unpacked), wanted=(MANIFEST, CONTENT))
         if not (folder / MANIFEST).is_file() or not (folder / CONTENT).is_file():
             return None
-        members, about = _read_json(folder / MANIFEST).get("members"), _read_json(folder / CONTENT).get("about")
+        members, about = read_json(folder / MANIFEST).get("members"), read_json(folder / CONTENT).get("about")
     if not isinstance(members, dict) or not isinstance(about, dict):
         raise ArtifactError(f"{archive.name} is not a model: {MANIFEST} or {CONTENT} is incomplete")
     code = {name: str(entry.get("sha256")) for name, entry in members.items() if name.startswith(CODE)}
@@ -150,7 +143,7 @@ def read_term_profile(archive: Path) -> bytes | None:
     """
     with tempfile.TemporaryDirectory() as unpacked:
         folder = unpack(archive, Path(unpacked), wanted=(MANIFEST, TERM_PROFILE))
-        entry = _read_json(folder / MANIFEST).get("members", {}).get(TERM_PROFILE)
+        entry = read_json(folder / MANIFEST).get("members", {}).get(TERM_PROFILE)
         if entry is None:
             return None
         _check_member(folder / TERM_PROFILE, entry)
@@ -159,7 +152,7 @@ def read_term_profile(archive: Path) -> bytes | None:
 
 def serving_code(source: Path) -> dict[str, str]:
     """Return what `Origin.serving_code` is for a model that the code in `source` trains."""
-    return {f"{CODE}{path.relative_to(source).as_posix()}": _sha256(path) for path in source_files(source)}
+    return {f"{CODE}{path.relative_to(source).as_posix()}": content_of(path).sha256 for path in source_files(source)}
 
 
 def source_files(source: Path) -> list[Path]:
@@ -169,74 +162,60 @@ def source_files(source: Path) -> list[Path]:
 
 def load(folder: Path) -> Artifact:
     """Read the model in `folder`. Raises ArtifactError unless every member is there, unchanged and of the expected shape."""
-    manifest = _read_json(folder / MANIFEST)
+    manifest = read_json(folder / MANIFEST)
     if manifest.get("format") != FORMAT:
-        raise ArtifactError(f"the model has format {_short(manifest.get('format'))} and this code reads {FORMAT}: train again")
+        raise ArtifactError(f"the model has format {short(manifest.get('format'))} and this code reads {FORMAT}: train again")
     members = manifest.get("members")
     needed = [CONTENT, *(f"{name}.npy" for name in ARRAYS)]
     if not isinstance(members, dict) or any(name not in members for name in needed):
         raise ArtifactError(f"{MANIFEST} does not list all of {', '.join(needed)}: fetch the model again")
     for name in needed:
         _check_member(folder / name, members[name])
-    content = _read_json(folder / CONTENT)
+    content = read_json(folder / CONTENT)
     try:
         arrays = {name: _read_array(folder / f"{name}.npy", *expected) for name, expected in ARRAYS.items()}
         return Artifact(model=_model(content, arrays), about=_about(content.get("about")))
     except Exception as error:  # NumPy can fail in any way on a damaged file
-        raise ArtifactError(f"the model's files do not fit together ({_short(error)}): train again") from error
+        raise ArtifactError(f"the model's files do not fit together ({short(error)}): train again") from error
 
 
 def unpack(archive: Path, folder: Path, *, wanted: Collection[str] = MODEL_FILES) -> Path:
-    """Extract the arrays and JSON of model.tar.gz, without its code, and return `folder`.
+    """Check model.tar.gz, extract its arrays and JSON without its code, and return `folder` (`archive.extract`)."""
+    return extract(archive, folder, wanted=wanted)
 
-    Reads no more bytes than a model can have, whatever its headers declare.
+
+def check_served(folder: Path, *, manifest_sha256: str | None = None) -> None:
+    """Check the code and the wheels of an unpacked archive, before wheels are installed. `load` checks the arrays.
+
+    SageMaker unpacks the archive, and the code that calls this function comes from it. So the check finds what was damaged or swapped,
+    such as a wheel, arrays or the archive of another version, and not code that was changed in order to pass. The registered digest of
+    the archive proves that, before a job starts (docs/decisions/0026-a-version-names-the-bytes-that-were-judged.md).
+
+    Args:
+        folder: The archive's files.
+        manifest_sha256: What the registry knows of the manifest; None for a model of an earlier version.
 
     Raises:
-        ArtifactError: The archive is not a model.
+        ArtifactError: A file is missing, was changed or was added.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with _Bounded(archive) as content, tarfile.open(fileobj=content, mode="r:") as tar:
-            _extract(tar, folder, wanted)
-    except ArtifactError as error:
-        raise ArtifactError(f"{archive.name} is not a model: {error}") from error
-    except Exception as error:  # zlib and tarfile can fail in any way on a damaged archive
-        raise ArtifactError(f"{archive.name} cannot be unpacked ({_short(error)}): fetch the model again") from error
-    return folder
-
-
-def _extract(tar: tarfile.TarFile, folder: Path, wanted: Collection[str]) -> None:
-    for place, member in enumerate(tar):
-        if place >= MAX_MEMBERS:
-            raise ArtifactError(f"it has more than {MAX_MEMBERS} members")
-        name = member.name.removeprefix("./")
-        if name in wanted:
-            data = tar.extractfile(member) if member.isreg() and not member.issparse() else None
-            if data is None:
-                raise ArtifactError(f"{name} is not a plain file")
-            with data, (folder / name).open("wb") as out:
-                shutil.copyfileobj(data, out, PIECE_BYTES)
-
-
-class _Bounded(gzip.GzipFile):
-    """A gzip file that reads no more than a model can have, and no header, which tarfile reads at once, larger than PIECE_BYTES."""
-
-    def read(self, size: int | None = -1) -> bytes:
-        """Read at most `size` bytes."""
-        if size is None or not 0 <= size <= PIECE_BYTES:
-            raise ArtifactError(f"a header has {size} bytes")
-        self._check(self.tell() + size)
-        return super().read(size)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a position, by unpacking everything before it."""
-        self._check(offset)
-        return super().seek(offset, whence)
-
-    @staticmethod
-    def _check(position: int) -> None:
-        if position > MAX_UNPACKED_BYTES:
-            raise ArtifactError(f"it unpacks to more than {MAX_UNPACKED_BYTES} bytes")
+    if manifest_sha256 and content_of(folder / MANIFEST).sha256 != manifest_sha256:
+        raise ArtifactError(
+            f"{MANIFEST} is not the one of the registered model, so this is another archive: restore the registered one"
+        )
+    members = read_json(folder / MANIFEST).get("members")
+    if not isinstance(members, dict):
+        raise ArtifactError(f"{MANIFEST} does not list the members of the model: fetch the model again")
+    for name, entry in members.items():
+        if not MODEL_MEMBER.fullmatch(name):
+            raise ArtifactError(f"{MANIFEST} lists {short(name)}, which is not a file of a model: fetch the model again")
+        if name.startswith((CODE, f"{WHEELS}/")):
+            path = folder / name
+            check_content(name, content_of(path) if path.is_file() else None, entry)
+    for path in sorted((folder / WHEELS).glob("*")):
+        if f"{WHEELS}/{path.name}" not in members:
+            raise ArtifactError(
+                f"{WHEELS}/{path.name} is not in {MANIFEST}, so it was added after training: fetch the model again"
+            )
 
 
 def _read_array(path: Path, dtype: str, dimensions: int) -> NDArray[Any]:
@@ -252,7 +231,7 @@ def _read_array(path: Path, dtype: str, dimensions: int) -> NDArray[Any]:
             raise ValueError(f"{name} is written column by column")
         values = math.prod(shape)
         if min(shape) < 0 or values * kind.itemsize != path.stat().st_size - data.tell():
-            raise ValueError(f"{name} declares the shape {_short(shape)}, and its file has another length")
+            raise ValueError(f"{name} declares the shape {short(shape)}, and its file has another length")
         return np.fromfile(data, dtype=kind, count=values).reshape(shape)
 
 
@@ -320,35 +299,4 @@ def _check_features(arrays: dict[str, Any], kind: str, labels: int, bits: int) -
 
 
 def _check_member(path: Path, entry: Any) -> None:
-    if not path.is_file() or not isinstance(entry, dict):
-        raise ArtifactError(f"{path.name} is missing from the model: fetch the model again")
-    if path.stat().st_size != entry.get("bytes") or _sha256(path) != entry.get("sha256"):
-        raise ArtifactError(f"{path.name} was changed after training (its SHA-256 differs): fetch the model again")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as data:
-        return hashlib.file_digest(data, "sha256").hexdigest()
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise ArtifactError(f"{path.name} has more than {MAX_JSON_BYTES} bytes: this folder does not contain a model")
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-        _json(content).encode()  # raises for Infinity and for lone surrogates, which JSON cannot represent
-    except (OSError, ValueError, RecursionError) as error:
-        raise ArtifactError(f"{path.name} is missing or not JSON: this folder does not contain a model") from error
-    if not isinstance(content, dict):
-        raise ArtifactError(f"{path.name} is not a JSON object: this folder does not contain a model")
-    return content
-
-
-def _short(value: Any) -> str:
-    """Return a value or an error for a message. An error without a message is named by its type."""
-    text = (str(value) or type(value).__name__) if isinstance(value, Exception) else repr(value)
-    return text if len(text) <= LONGEST_DETAIL else f"{text[: LONGEST_DETAIL - 1]}…"
-
-
-def _json(content: Any) -> str:
-    return json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False) + "\n"
+    check_content(path.name, content_of(path) if path.is_file() else None, entry)

@@ -7,11 +7,11 @@ import hashlib
 import io
 import json
 import random
-import resource
 import tarfile
 from pathlib import Path
 from typing import Any
 
+import inference
 import numpy as np
 import pytest
 from complaint_model import artifact, scoring
@@ -21,6 +21,7 @@ from complaint_model.records import Rows
 from complaint_model.settings import Settings
 from complaint_model.term_profile import learn_term_profile, to_bytes
 
+from ptmlops_contracts.registry import MANIFEST_VARIABLE
 from tests.unit.training.conftest import ROOT, make_complaints
 
 TEXTS, LABELS = make_complaints(200)
@@ -192,21 +193,6 @@ def test_buckets_that_are_not_ascending_are_refused(copy: Path, name: str) -> No
         artifact.load(copy)
 
 
-def test_an_archive_cannot_write_outside_its_folder(tmp_path: Path) -> None:
-    archive = tmp_path / "model.tar.gz"
-    with tarfile.open(archive, "w:gz") as tar:
-        for name, kind in (("../escaped", tarfile.REGTYPE), ("weights.npy", tarfile.SYMTYPE)):
-            member = tarfile.TarInfo(name)
-            member.type, member.linkname = kind, "/etc/passwd"
-            tar.addfile(member)
-    with pytest.raises(ArtifactError, match=r"weights.npy"):
-        artifact.unpack(archive, tmp_path / "into")
-    assert not (tmp_path / "escaped").exists()
-    (tmp_path / "broken.tar.gz").write_bytes(b"not an archive")
-    with pytest.raises(ArtifactError, match="cannot be unpacked"):
-        artifact.unpack(tmp_path / "broken.tar.gz", tmp_path / "into")
-
-
 def header(shape: str, *, descr: str = "'<f8'") -> bytes:
     """A .npy file that declares an array of this shape and has 64 bytes of it."""
     written = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}\n".encode()
@@ -287,59 +273,71 @@ def test_damage_anywhere_in_an_archive_is_reported_in_a_sentence(saved: Path, tm
     with tarfile.open(tmp_path / "good.tar.gz", "w:gz") as tar:
         tar.add(saved, arcname=".")
     good, draw = (tmp_path / "good.tar.gz").read_bytes(), random.Random(5)  # noqa: S311 - test data
-    archive, refused = tmp_path / "model.tar.gz", 0
-    for number in range(60):
+    archive = tmp_path / "model.tar.gz"
+    first = 10 + len("good.tar") + 1  # behind gzip's header, whose time and name say nothing about the content
+    for number in range(40):
         damaged = bytearray(good)
-        place, length = draw.randrange(len(good) - 100), draw.choice((1, 4, 100))
-        damaged[place : place + length] = draw.randbytes(length)
-        archive.write_bytes(damaged if number % 6 else good[:place])
-        try:
-            artifact.load(artifact.unpack(archive, tmp_path / str(number)))
-        except ArtifactError:
-            refused += 1
-    assert refused > 30  # the others hit the code, which is not read
+        place = draw.randrange(first, len(good))
+        damaged[place] ^= 1 << draw.randrange(8)
+        archive.write_bytes(damaged if number % 4 else good[:place])
+        with pytest.raises(ArtifactError, match=r"is not a model|cannot be unpacked|was changed|is missing|not in manifest"):
+            artifact.unpack(archive, tmp_path / str(number))
     archive.write_bytes(gzip.compress(b"")[:10] + b"\x07")  # no such kind of block: zlib.error, which is no OSError
     with pytest.raises(ArtifactError, match="cannot be unpacked"):
         artifact.unpack(archive, tmp_path / "into")
+    archive.write_bytes(good)
+    assert artifact.load(artifact.unpack(archive, tmp_path / "good")).about == artifact.load(saved).about
 
 
-def bomb(path: Path, member: tarfile.TarInfo, blocks: int) -> Path:
-    """An archive of a member of zeros, of `blocks` of 16 MB."""
-    member.size = blocks << 24
-    with gzip.open(path, "wb", compresslevel=1) as out:
-        out.write(member.tobuf(format=tarfile.GNU_FORMAT))
-        for _ in range(blocks):
-            out.write(bytes(1 << 24))
-    return path
+@pytest.fixture
+def served(saved: Path, tmp_path: Path) -> Path:
+    """The folder that SageMaker unpacks a model with wheels to."""
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given/numba-1.whl").write_bytes(b"wheel")
+    artifact.save(artifact.load(saved).model, {}, tmp_path / "model", source=ROOT / "training", wheels=tmp_path / "given")
+    return tmp_path / "model"
+
+
+def test_a_model_that_serves_checks_its_code_and_wheels(served: Path) -> None:
+    artifact.check_served(served)
+    artifact.check_served(served, manifest_sha256=hashlib.sha256((served / "manifest.json").read_bytes()).hexdigest())
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "reason"),
+    ("name", "content", "reason"),
     [
-        ("x", tarfile.XHDTYPE, "a header has"),
-        ("x", tarfile.GNUTYPE_LONGNAME, "a header has"),
-        ("other", tarfile.REGTYPE, "unpacks to more than"),
-        ("weights.npy", tarfile.REGTYPE, "unpacks to more than"),
-        ("weights.npy", tarfile.GNUTYPE_SPARSE, "is not a plain file"),
+        ("wheels/numba-1.whl", b"wheeI", "wheels/numba-1.whl was changed after training"),
+        ("wheels/numba-1.whl", None, "wheels/numba-1.whl is missing"),
+        ("wheels/llvmlite-1.whl", b"wheel", "wheels/llvmlite-1.whl is not in manifest.json"),
+        ("code/complaint_model/scoring.py", b"", "code/complaint_model/scoring.py was changed after training"),
+        ("code/inference.py", None, "code/inference.py is missing"),
+        ("manifest.json", b"[]", "manifest.json is not a JSON object"),
+        ("manifest.json", b'{"members": []}', "manifest.json does not list the members"),
+        ("manifest.json", b'{"members": {"code/../../../etc/passwd": {}}}', "which is not a file of a model"),
     ],
 )
-def test_an_archive_that_unpacks_to_more_than_a_model_is_refused_in_little_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: bytes, reason: str
-) -> None:
-    monkeypatch.setattr(artifact, "MAX_UNPACKED_BYTES", 100_000_000)
-    member = tarfile.TarInfo(name)
-    member.type = kind
-    archive = bomb(tmp_path / "model.tar.gz", member, 16)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def test_changed_code_and_wheels_are_not_served(served: Path, name: str, content: bytes | None, reason: str) -> None:
+    if content is None:
+        (served / name).unlink()
+    else:
+        (served / name).write_bytes(content)
     with pytest.raises(ArtifactError, match=reason):
-        artifact.unpack(archive, tmp_path / "into")
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # KB
+        artifact.check_served(served)
 
 
-def test_an_archive_of_a_million_members_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(artifact, "MAX_MEMBERS", 5)
-    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
-        for number in range(6):
-            tar.addfile(tarfile.TarInfo(str(number)))
-    with pytest.raises(ArtifactError, match="more than 5 members"):
-        artifact.unpack(tmp_path / "model.tar.gz", tmp_path / "into")
+def test_an_archive_of_another_version_is_not_served(served: Path) -> None:
+    registered = hashlib.sha256((served / "manifest.json").read_bytes()).hexdigest()
+    resign(served, "weights.npy", (served / "weights.npy").read_bytes()[:-1] + b"\0")
+    artifact.check_served(served)  # it fits together
+    with pytest.raises(ArtifactError, match="another archive: restore the registered one"):
+        artifact.check_served(served, manifest_sha256=registered)
+
+
+def test_a_model_does_not_serve_with_another_manifest_than_the_registry_knows(
+    served: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(MANIFEST_VARIABLE, hashlib.sha256((served / "manifest.json").read_bytes()).hexdigest())
+    assert inference.model_fn(str(served)).labels
+    monkeypatch.setenv(MANIFEST_VARIABLE, "0" * 64)
+    with pytest.raises(ArtifactError, match="another archive"):
+        inference.model_fn(str(served))

@@ -10,7 +10,16 @@ from ptmlops import runs
 from ptmlops.errors import OperatorError
 from ptmlops.target import Target
 from ptmlops_contracts.keys import ModelKeys, OutputKeys, decisions_folder
-from ptmlops_contracts.registry import CANARY, DECIDED_AT, DECIDED_BY, DECIDED_REASON, GATE, OVERRIDE
+from ptmlops_contracts.registry import (
+    ARTIFACT_SHA256,
+    ARTIFACT_VERSION,
+    CANARY,
+    DECIDED_AT,
+    DECIDED_BY,
+    DECIDED_REASON,
+    GATE,
+    OVERRIDE,
+)
 
 SHOWN = 20  # versions that a command lists if it is not asked for more
 RUNS = 200  # runs that are searched for answers of a version, if the command is not asked for more
@@ -18,7 +27,7 @@ RUNS = 200  # runs that are searched for answers of a version, if the command is
 METADATA = (
     "macro_f1", "accuracy", "expected_calibration_error", "run_id", "decision", "reason", "evaluation_uri", "champion_version",
     "training_rows", "data_fingerprint", "training_code_version", "holdout_rows", "holdout_fingerprint", "code_version",
-    "hyperparameters", "training_job", DECIDED_BY, DECIDED_AT, DECIDED_REASON, OVERRIDE, CANARY,
+    "hyperparameters", "training_job", ARTIFACT_VERSION, ARTIFACT_SHA256, DECIDED_BY, DECIDED_AT, DECIDED_REASON, OVERRIDE, CANARY,
 )  # fmt: skip
 
 

@@ -85,6 +85,14 @@ class CrossFitted(Figures):
     rows: int
 
 
+class Archive(TypedDict):
+    """The model.tar.gz that was measured: its SHA-256 and size, and the SHA-256 of its manifest. Digests have hexadecimal digits."""
+
+    sha256: str
+    bytes: int
+    manifest_sha256: str
+
+
 class Measured(Figures):
     """A model on the holdout, and where it comes from. Models of earlier versions have no `cross_fitted`."""
 
@@ -103,6 +111,7 @@ class Measured(Figures):
     settings: dict[str, Any] | None
     labels: list[str]  # that the model knows; `per_label` also has those of the holdout. Absent in documents before 0.3.0
     cross_fitted: CrossFitted | None
+    archive: Archive  # Absent in documents before 0.3.0
     profile: DriftProfile | None  # None with too few held-out rows. Absent in documents before 0.4.0
 
 

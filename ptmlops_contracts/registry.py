@@ -31,7 +31,7 @@ class Pin:
     Attributes:
         version_id: its object version in S3; `null` in a bucket that keeps no versions.
         sha256: hexadecimal digits.
-        bytes: its size.
+        bytes: its size, as text.
     """
 
     version_id: str

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from ptmlops_contracts.registry import artifact_uri, pin_of
+
 # Version 2 has `collect`. A document without `schema_version` was started before version 0.2.0 of the software: it is version 1.
 STATE_VERSION = 2
 # A path of the state machine must find a value, so what does not exist is this text and not null.
@@ -130,11 +132,13 @@ class EvaluationRequest(TypedDict):
     """request.json: what Evaluate and Promote have to know besides their data.
 
     `unfamiliar` has, for each file of the labelled rows whose labels had nothing in common with those of the model that served then,
-    some of its labels. A champion that knows one of them was approved by a person since.
+    some of its labels. A champion that knows one of them was approved by a person since. `champion_sha256` is NONE if the champion was
+    registered without a digest, and absent in requests before 0.3.0.
     """
 
     run_id: str
     champion_version: str
+    champion_sha256: str
     target_precision: float
     max_recall_drop: float
     seed: int
@@ -167,10 +171,16 @@ def champion_entry(
     return Champion(
         version=str(package["ModelPackageVersion"]),
         model_name=model_name(package, role_arn, network),
-        model_data_url=_artifact(package),
+        model_data_url=artifact_uri(package),
         macro_f1=_number(metadata.get("macro_f1")),
         evaluation_uri=recorded if recorded.startswith("s3://") else NONE,
     )
+
+
+def champion_sha256(package: Mapping[str, Any] | None) -> str:
+    """Return `EvaluationRequest.champion_sha256` of a package, or NONE."""
+    pin = pin_of(package) if package else None
+    return pin.sha256 if pin else NONE
 
 
 def model_name(package: Mapping[str, Any], role_arn: str, network: Mapping[str, Sequence[str]]) -> str:
@@ -179,13 +189,9 @@ def model_name(package: Mapping[str, Any], role_arn: str, network: Mapping[str, 
     The digits come from the artifact's address, the role and the network, none of which a Model can change. A group that is deleted and
     made again counts versions from 1 again.
     """
-    parts = [_artifact(package), role_arn, *(f"{key}={','.join(sorted(network[key]))}" for key in sorted(network))]
+    parts = [artifact_uri(package), role_arn, *(f"{key}={','.join(sorted(network[key]))}" for key in sorted(network))]
     digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()
     return f"{package['ModelPackageGroupName']}-v{package['ModelPackageVersion']}-{digest[:8]}"
-
-
-def _artifact(package: Mapping[str, Any]) -> str:
-    return str(package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
 
 
 def _number(text: str | None) -> float:

@@ -26,6 +26,8 @@ class Modeling:
 
     image_uri: str
     code_uri: str
+    code_sha256: str
+    code_source: str
     code_version: str
     training_role: iam.IRole
     evaluation_role: iam.IRole
@@ -43,7 +45,7 @@ class ModelingStack(EnvironmentStack):
         # The image has no numba, and a job without a network cannot install it (docs/decisions/0012-numba-travels-with-the-code.md).
         wheels = numba_wheels() if settings.compute.numba != "off" else []
         members = unit_members(ROOT / "training")
-        archive = source_archive(self, "TrainingCode", members=members, wheels=wheels)
+        archive, digest = source_archive(self, "TrainingCode", members=members, wheels=wheels)
         code = PublishedCode(
             self, "PublishedTrainingCode", asset=archive, bucket=storage.models, object_key=TRAINING_CODE, key=storage.key
         )
@@ -72,6 +74,8 @@ class ModelingStack(EnvironmentStack):
         self.outputs = Modeling(
             image_uri=image.uri,
             code_uri=code.uri,
+            code_sha256=digest,
+            code_source=code.source,
             code_version=code_version(members),
             training_role=training,
             evaluation_role=evaluation,

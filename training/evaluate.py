@@ -9,10 +9,11 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from complaint_model import artifact, compiled, drift_profile, evaluation, label_checks, plots, provenance
+from complaint_model.archive import content_of
 from complaint_model.artifact import Artifact, ArtifactError
 from complaint_model.code_check import find_disagreement
 from complaint_model.comparison import compare_answers
@@ -21,7 +22,7 @@ from complaint_model.notes import notes_of
 from complaint_model.records import DataError, Labelled, columns_of, read_labelled
 from complaint_model.scoring import score
 
-from ptmlops_contracts.evaluation import EVALUATION_VERSION, HeldOutAnswer, RefusedEvaluation
+from ptmlops_contracts.evaluation import EVALUATION_VERSION, Archive, HeldOutAnswer, RefusedEvaluation
 from ptmlops_contracts.job_log import log_json
 from ptmlops_contracts.keys import ANSWERS_FILE, EVALUATION_FILE, LABELS_TO_CHECK_FILE, TERM_PROFILE_FILE
 from ptmlops_contracts.state import NONE
@@ -30,6 +31,14 @@ log = logging.getLogger("evaluate")
 # The job unpacks the code to <base>/code, and its inputs and outputs are beside it.
 SOURCE = Path(__file__).resolve().parent
 BASE = SOURCE.parent
+ARCHIVE = "model.tar.gz"
+
+
+class ReadModel(NamedTuple):
+    """A model, and the archive that it was read from."""
+
+    artifact: Artifact
+    archive: Archive
 
 
 def evaluate(base: Path) -> tuple[dict[str, Any], list[HeldOutAnswer]]:
@@ -46,19 +55,26 @@ def evaluate(base: Path) -> tuple[dict[str, Any], list[HeldOutAnswer]]:
     if candidate is None:
         raise ArtifactError("the candidate has no model.tar.gz: look at the training job's log")
     version = request["champion_version"]
-    champion, error = _champion(inputs / "champion", version)
+    champion, error = _champion(inputs / "champion", version, request.get("champion_sha256", NONE))
     rows, leaked, trained_on = _holdout(inputs)
-    labels = evaluation.all_labels(rows, [read.model for read in (candidate, champion) if read])
+    labels = evaluation.all_labels(rows, [read.artifact.model for read in (candidate, champion) if read])
     truth = np.asarray([labels.index(row.label) for row in rows], dtype=np.int64)
 
-    def measure(measured: Artifact) -> tuple[evaluation.Answers, dict[str, Any]]:
+    def measure(read: ReadModel) -> tuple[evaluation.Answers, dict[str, Any]]:
+        measured = read.artifact
         answers = evaluation.answer_holdout(measured.model, rows, labels)
         numbers = evaluation.metrics(
             answers, truth, rows, labels, target_precision=target, threshold=measured.model.threshold, seed=seed
         )
         about = {key: measured.about.get(key) for key in artifact.ABOUT}
         profile = drift_profile.profile(answers, rows, labels, trained_on=trained_on, seed=seed)
-        return answers, {**numbers, **about, "labels": list(measured.model.labels), "profile": profile}
+        return answers, {
+            **numbers,
+            **about,
+            "labels": list(measured.model.labels),
+            "archive": read.archive,
+            "profile": profile,
+        }
 
     answers, candidate_metrics = measure(candidate)
     supports = dict(sorted(Counter(row.label for row in rows).items()))
@@ -86,8 +102,8 @@ def evaluate(base: Path) -> tuple[dict[str, Any], list[HeldOutAnswer]]:
         )
     elif error:
         result["champion"] = {"version": version, "error": error}
-    known = champion.model.labels if champion else ()
-    result["notes"] = notes_of(result, candidate.model.labels, known, candidate.model.threshold)
+    model, known = candidate.artifact.model, champion.artifact.model.labels if champion else ()
+    result["notes"] = notes_of(result, model.labels, known, model.threshold)
     return result, evaluation.answer_lines(answers, rows, labels)
 
 
@@ -96,9 +112,10 @@ def find_labels_to_check(base: Path) -> list[dict[str, Any]]:
 
     The candidate names the doubtful rows of training by their place, so that a model holds no text.
     """
-    candidate = _model(base / "input" / "candidate")
-    if candidate is None:
+    found = _model(base / "input" / "candidate")
+    if found is None:
         return []
+    candidate = found.artifact
     trained_on = read_labelled(base / "input" / "train", base / "input" / "validation")
     held_out, _, _ = _holdout(base / "input")
     labels = candidate.model.labels
@@ -136,6 +153,7 @@ def _request(folder: Path) -> dict[str, Any]:
     for name, good in {
         "run_id": isinstance(request.get("run_id"), str),
         "champion_version": isinstance(request.get("champion_version"), str),
+        "champion_sha256": isinstance(request.get("champion_sha256", NONE), str),
         "target_precision": isinstance(target, float) and 0 < target < 1,
         "max_recall_drop": isinstance(drop, float) and 0 <= drop <= 1,
         "seed": type(seed) is int and 0 <= seed < 1 << 32,
@@ -147,24 +165,37 @@ def _request(folder: Path) -> dict[str, Any]:
     return request
 
 
-def _champion(folder: Path, version: str) -> tuple[Artifact | None, str | None]:
-    """Return the champion, or why it cannot be read. A candidate is measured in either case."""
+def _champion(folder: Path, version: str, sha256: str) -> tuple[ReadModel | None, str | None]:
+    """Return the champion, or why it is not compared with. A candidate is measured in either case.
+
+    Args:
+        folder: Where its archive is.
+        version: Its version, or NONE.
+        sha256: That of the archive that the version was registered with, or NONE. Plan has compared it, and this is what was fetched.
+    """
     if version == NONE:
         return None, None
+    archive = folder / ARCHIVE
+    if sha256 != NONE and archive.is_file() and content_of(archive).sha256 != sha256:
+        return None, (
+            f"champion: {ARCHIVE} is not the one that version {version} was registered with (its SHA-256 differs): restore that one"
+        )
     try:
         champion = _model(folder)
     except ArtifactError as error:
         return None, str(error)
-    return champion, None if champion else "champion: there is no model.tar.gz at the address in its model package"
+    return champion, None if champion else f"champion: there is no {ARCHIVE} at the address in its model package"
 
 
-def _model(folder: Path) -> Artifact | None:
-    archive = folder / "model.tar.gz"
+def _model(folder: Path) -> ReadModel | None:
+    archive = folder / ARCHIVE
     if not archive.is_file():
         return None
     with tempfile.TemporaryDirectory() as unpacked:
         try:
-            return artifact.load(artifact.unpack(archive, Path(unpacked)))
+            read = artifact.load(artifact.unpack(archive, Path(unpacked)))
+            whole, manifest = content_of(archive), content_of(Path(unpacked) / artifact.MANIFEST)
+            return ReadModel(read, Archive(sha256=whole.sha256, bytes=whole.bytes, manifest_sha256=manifest.sha256))
         except ArtifactError as error:
             raise ArtifactError(f"{folder.name}: {error}") from error
 
@@ -174,9 +205,7 @@ def main() -> int:
     log_json(service="evaluate", run_id=_run_id())
     compiled.look_for_wheels(SOURCE / artifact.WHEELS)
     try:
-        refused = find_disagreement(
-            BASE / "input/candidate/model.tar.gz", sorted((BASE / "input/trials").rglob("model.tar.gz")), SOURCE
-        )
+        refused = find_disagreement(BASE / "input/candidate" / ARCHIVE, sorted((BASE / "input/trials").rglob(ARCHIVE)), SOURCE)
         if refused:
             run_id = _request(BASE / "input/request")["run_id"]
             _write_document(RefusedEvaluation(schema_version=EVALUATION_VERSION, run_id=run_id, refused=refused))
@@ -186,7 +215,7 @@ def main() -> int:
         _write_lines(BASE / "labels_to_check" / LABELS_TO_CHECK_FILE, to_check)
         _write_lines(BASE / "output" / ANSWERS_FILE, answers)
         _write(result, BASE / "output")
-        _write_term_profile(BASE / "input/candidate/model.tar.gz", BASE / "output")
+        _write_term_profile(BASE / "input/candidate" / ARCHIVE, BASE / "output")
     except (ArtifactError, DataError) as error:
         reason = str(error)
     except Exception as error:

@@ -7,13 +7,14 @@ Calls, for the role that this function needs:
 | action | resource |
 |---|---|
 | s3:GetObject, s3:PutObject | the prepared bucket's runs, and markers of complete labelled rows |
+| s3:GetObject | the code of training in the models bucket: it is compared with the deployed one |
 | s3:ListBucket | the prepared bucket (also so that a missing object is "not found" and not "access denied") |
 | kms:Decrypt, kms:GenerateDataKey | the key of the prepared bucket and the ledger |
 | sagemaker:ListModelPackages | `*` (the action takes no resource) |
 | sagemaker:DescribeModelPackage | `arn:…:model-package/<group>/*` |
 | sagemaker:CreateModel, sagemaker:DescribeModel | `arn:…:model/<group>-v*` |
 | iam:PassRole to sagemaker.amazonaws.com | MODEL_ROLE_ARN |
-| s3:GetObject, s3:ListBucket | trained models, the models bucket: CreateModel looks at the artifact as the caller |
+| s3:GetObject, s3:ListBucket | trained models, the models bucket: the champion's artifact is compared with its pin, and CreateModel looks at it as the caller |
 | ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:BatchCheckLayerAvailability, ecr:DescribeImages | the image's repository, as above |
 | dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:UpdateItem | the ledger table |
 | sagemaker:DescribeHyperParameterTuningJob | `arn:…:hyper-parameter-tuning-job/*` (jobs are named by run) |
@@ -31,6 +32,7 @@ from common.clients import Clients
 from common.documents import read_json, write_json
 from common.ledger import Ledger
 from common.metrics import METRICS, emit
+from common.pinned_artifact import check_artifact
 from common.served_model import ensure_model
 from common.settings import read_settings
 
@@ -38,12 +40,22 @@ from plan_run.decision import RunCounts, decide
 from plan_run.labelled_store import complete_runs, mark_complete, of_version, split_keys
 from plan_run.limits import Limits, check_limits
 from plan_run.registry import Registry, parent_tuning_job, read_registry
+from plan_run.training_code import check_training_code
 from ptmlops_contracts.estimate import Workload
 from ptmlops_contracts.keys import PreparedKeys, s3_uri, training_rows_manifest
 from ptmlops_contracts.ledger import DRIFT_KEY
 from ptmlops_contracts.metrics import Metric
 from ptmlops_contracts.report import SPLITS, Report
-from ptmlops_contracts.state import ATTEMPTS, NONE, EvaluationRequest, Planned, PlannedRows, StateDocument, champion_entry
+from ptmlops_contracts.state import (
+    ATTEMPTS,
+    NONE,
+    EvaluationRequest,
+    Planned,
+    PlannedRows,
+    StateDocument,
+    champion_entry,
+    champion_sha256,
+)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -58,6 +70,7 @@ class Settings:
     prepared_bucket: str
     raw_bucket: str
     model_package_group: str
+    training_code: Mapping[str, str]
     min_labelled_rows: int
     min_new_rows: int
     on_drift: str
@@ -79,7 +92,9 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> Planned:
     """Decide, and write what the decision needs: the marker, the manifests, request.json. Safe to repeat.
 
     Raises:
+        ArtifactReplacedError: the champion's artifact was replaced or deleted after it was registered.
         NoChampionError: rows are to be scored, there is no champion, and none can be trained.
+        CodeReplacedError: the run is to train, and the code of training is not the deployed one.
         CostLimitError: the run would cost more than the settings allow.
         ModelMismatchError: the champion's SageMaker Model has another role or artifact.
     """
@@ -154,6 +169,11 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
         role_arn=settings.model_role_arn,
         network=settings.model_network,
     )
+    note = check_artifact(CLIENTS.s3, registry.champion) if registry.champion and (decision.score or decision.train) else None
+    if note:
+        LOGGER.info("not compared", note=note)
+    if decision.train:
+        check_training_code(CLIENTS.s3, settings.training_code)
     if decision.score and registry.champion:
         # Models are in no stack: somebody may have deleted this one, or its role was made again.
         ensure_model(
@@ -165,6 +185,7 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
     request = EvaluationRequest(
         run_id=run_id,
         champion_version=champion["version"],
+        champion_sha256=champion_sha256(registry.champion),
         target_precision=settings.target_precision,
         max_recall_drop=settings.max_recall_drop,
         seed=settings.seed,

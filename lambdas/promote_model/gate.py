@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from common.model_registry import APPROVED, PENDING, REJECTED
 
-from promote_model.checks import ABSENT, LARGEST, ROUNDING, Check, Checks, distinct, is_number, short_name
+from promote_model.checks import ABSENT, LARGEST, ROUNDING, SHA256, Check, Checks, distinct, is_number, short_name
 from promote_model.recall import check_recalls
-from ptmlops_contracts.evaluation import EVALUATION_VERSION
+from ptmlops_contracts.evaluation import EVALUATION_VERSION, Archive
 from ptmlops_contracts.report import NOTE_VALUES
 from ptmlops_contracts.state import NONE
 
@@ -172,6 +172,9 @@ def _check_candidate(checks: Checks, candidate: Mapping[str, Any], policy: Mappi
     checks.count(candidate, "training_rows", owner, low=1)
     checks.fingerprint(candidate, "data_fingerprint", owner)
     checks.text(candidate, "code_version", owner)
+    # Absent if a release before 0.3.0 evaluated the candidate.
+    if "archive" in candidate and archive_of(candidate) is None:
+        checks.refuse("archive", "the candidate's archive is not named by two SHA-256 digests and a size")
 
     macro_f1 = metrics["macro_f1"]
     if macro_f1 is not None:
@@ -186,6 +189,15 @@ def _check_candidate(checks: Checks, candidate: Mapping[str, Any], policy: Mappi
         value, limit = distinct(error, max_error)
         sentence = f"calibration error {value} is {'over' if error > max_error else 'within'} the limit of {limit}"
         checks.add("expected_calibration_error", error, max_error, sentence, passed=error <= max_error)
+
+
+def archive_of(measured: Mapping[str, Any]) -> Archive | None:
+    """Return the archive that was measured, or None if the evaluation does not name it as it must."""
+    match measured.get("archive"):
+        case {"sha256": str(sha256), "bytes": int(size), "manifest_sha256": str(manifest)}:
+            if SHA256.fullmatch(sha256) and SHA256.fullmatch(manifest) and size > 0:
+                return Archive(sha256=sha256, bytes=size, manifest_sha256=manifest)
+    return None
 
 
 def _check_champion(

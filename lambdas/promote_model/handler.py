@@ -21,7 +21,7 @@ Calls, for the role that this function needs:
 | sagemaker:CreateModel, sagemaker:DescribeModel | `arn:…:model/<group>-v*` |
 | iam:PassRole to sagemaker.amazonaws.com | MODEL_ROLE_ARN |
 | sns:Publish | the notification topic |
-| s3:GetObject, s3:ListBucket | trained models, the models bucket: CreateModel and CreateModelPackage look at the artifact as the caller |
+| s3:GetObject, s3:ListBucket | trained models, the models bucket: the artifact is pinned and compared, and CreateModel and CreateModelPackage look at it as the caller |
 | ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:BatchCheckLayerAvailability, ecr:DescribeImages | the image's repository: CreateModelPackage resolves the image's digest as the caller |
 """
 
@@ -37,10 +37,11 @@ from common.clients import Clients
 from common.documents import read_bytes, read_json, write_json
 from common.metrics import METRICS, emit
 from common.model_registry import APPROVED, PENDING, approval_statuses, list_packages, versions_waiting
+from common.pinned_artifact import check_artifact, pin_artifact
 from common.served_model import ensure_model
 from common.settings import read_settings
 
-from promote_model.gate import judge
+from promote_model.gate import archive_of, judge
 from promote_model.model_card import model_card
 from promote_model.registry import (
     Package,
@@ -64,6 +65,7 @@ from ptmlops_contracts.state import (
     PromotionResult,
     StateDocument,
     champion_entry,
+    champion_sha256,
 )
 
 if TYPE_CHECKING:
@@ -103,6 +105,7 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> Plan:
     """Judge, register, and return the plan as it now is. Safe to repeat: a run registers one package.
 
     Raises:
+        ArtifactReplacedError: the artifact was replaced after its evaluation, or that of the serving version after its registration.
         NoChampionError: rows are to be scored, the candidate was not promoted, and there is no champion.
         CodeChangedError: the run has trained again already, and a deployment changed the code again.
     """
@@ -150,6 +153,8 @@ def _promote(state: StateDocument, settings: Settings, *, redrives: int) -> Plan
     serving = package if promotion["promoted"] else champion
     if serving is None and plan["score"]:
         raise NoChampionError(_no_champion_message(run_id, plan, promotion))
+    if serving and plan["score"] and (note := check_artifact(CLIENTS.s3, serving)):
+        LOGGER.info("not compared", note=note)
     entry = (
         champion_entry(
             serving, request_uri=plan["request_uri"], role_arn=settings.model_role_arn, network=settings.model_network
@@ -174,7 +179,7 @@ def _no_champion_message(run_id: str, plan: Plan, promotion: PromotionResult) ->
 
 
 def _register(state: StateDocument, settings: Settings, evaluation: Mapping[str, Any]) -> Package:
-    """Judge the candidate, write promotion.json, create the model package with its lineage."""
+    """Judge the candidate, pin its artifact, write promotion.json, create the model package with its lineage."""
     run_id, plan, training = state["run_id"], state["plan"], state["training"]
     keys = ModelKeys(run_id)
     request: EvaluationRequest = read_json(CLIENTS.s3, settings.prepared_bucket, PreparedKeys(run_id).request)
@@ -189,7 +194,10 @@ def _register(state: StateDocument, settings: Settings, evaluation: Mapping[str,
     hyperparameters = {
         key: value for key, value in sorted(job["HyperParameters"].items()) if not key.startswith(("_", "sagemaker_"))
     }
-    candidate, lineage = _part(evaluation, "candidate"), _lineage(state, evaluation, settings)
+    candidate, artifact = _part(evaluation, "candidate"), job["ModelArtifacts"]["S3ModelArtifacts"]
+    archive = archive_of(candidate)
+    pin = pin_artifact(CLIENTS.s3, artifact, archive)
+    lineage = {**_lineage(state, evaluation, settings), **pin.metadata()}
     decision = {
         "run_id": run_id,
         "decision": verdict.status,
@@ -202,7 +210,7 @@ def _register(state: StateDocument, settings: Settings, evaluation: Mapping[str,
         **lineage,
     }
     write_json(CLIENTS.s3, settings.models_bucket, keys.promotion, decision, indent=1)
-    reason, artifact = "; ".join(verdict.reasons), job["ModelArtifacts"]["S3ModelArtifacts"]
+    reason = "; ".join(verdict.reasons)
     card = model_card(
         evaluation,
         status=verdict.status,
@@ -220,6 +228,7 @@ def _register(state: StateDocument, settings: Settings, evaluation: Mapping[str,
         group=settings.model_package_group,
         image=settings.inference_image,
         model_data_url=artifact,
+        manifest_sha256=archive["manifest_sha256"] if archive else None,
         status=verdict.status,
         description=f"{description_of(run_id)} {reason}",
         metadata={
@@ -286,6 +295,7 @@ def _compare_again(plan: Plan, champion: Package | None, settings: Settings, run
     request = {
         **request,
         "champion_version": entry["version"],
+        "champion_sha256": champion_sha256(champion),
         "max_recall_drop": float(settings.promotion_policy["max_recall_drop"]),
     }
     write_json(CLIENTS.s3, settings.prepared_bucket, key, request)

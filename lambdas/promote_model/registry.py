@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 from common.model_registry import APPROVED, REJECTED, describe_package, list_packages
 
-from ptmlops_contracts.registry import description_value, metadata_value
+from ptmlops_contracts.registry import MANIFEST_VARIABLE, description_value, metadata_value
 from ptmlops_contracts.state import CHAMPION_CHANGED, NONE
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def register(
     group: str,
     image: str,
     model_data_url: str,
+    manifest_sha256: str | None,
     status: ModelApprovalStatusType,
     description: str,
     metadata: Mapping[str, str],
@@ -113,6 +114,7 @@ def register(
                         "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
                         # The default for a caller that sends no Accept would be application/json.
                         "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "application/jsonlines",
+                        **({MANIFEST_VARIABLE: manifest_sha256} if manifest_sha256 else {}),
                     },
                 }
             ],

@@ -6,7 +6,15 @@ from typing import Any
 
 import typer
 
-from ptmlops_contracts.registry import CANARY, DECIDED_AT, DECIDED_BY, DECIDED_REASON, OVERRIDE
+from ptmlops_contracts.registry import (
+    ARTIFACT_SHA256,
+    ARTIFACT_VERSION,
+    CANARY,
+    DECIDED_AT,
+    DECIDED_BY,
+    DECIDED_REASON,
+    OVERRIDE,
+)
 from ptmlops_contracts.state import NONE
 from ptmlops_contracts.words import quantity
 
@@ -46,6 +54,7 @@ def print_lineage(model: dict[str, Any]) -> None:
         "calibration error": _three_digits(model["expected_calibration_error"]),
         "compared with": f"version {model['champion_version']}" if model["champion_version"] not in ("", NONE) else "",
         "evaluation": model["evaluation_uri"],
+        "artifact": _with(model[ARTIFACT_SHA256], f"SHA-256; object version {model[ARTIFACT_VERSION]}"),
         "canary check": model[CANARY],
     }
     for name, value in facts.items():

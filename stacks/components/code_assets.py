@@ -35,8 +35,10 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 Members = dict[str, bytes]  # a file's name in an archive, and its content
 
 
-def source_archive(scope: Construct, construct_id: str, *, members: Members, wheels: Sequence[Path] = ()) -> assets.Asset:
-    """Pack the files of a unit as sourcedir.tar.gz, as SageMaker's toolkit takes code from a channel.
+def source_archive(
+    scope: Construct, construct_id: str, *, members: Members, wheels: Sequence[Path] = ()
+) -> tuple[assets.Asset, str]:
+    """Pack the files of a unit as sourcedir.tar.gz, as SageMaker's toolkit takes code from a channel. Return it with its SHA-256.
 
     Args:
         scope: the stack.
@@ -54,7 +56,8 @@ def source_archive(scope: Construct, construct_id: str, *, members: Members, whe
             archive.addfile(entry, io.BytesIO(content))
     # Wheels are compressed already: compressing them again takes two seconds of each synth and saves nothing.
     packed = gzip.compress(raw.getvalue(), compresslevel=0 if wheels else 9, mtime=0)
-    return _file_asset(scope, construct_id, name="sourcedir.tar.gz", content=packed)
+    asset = _file_asset(scope, construct_id, name="sourcedir.tar.gz", content=packed)
+    return asset, hashlib.sha256(packed).hexdigest()
 
 
 def zip_archive(

@@ -21,7 +21,7 @@ FUNCTION_TIMEOUT, SERVICE_TIMEOUT = cdk.Duration.minutes(2), cdk.Duration.minute
 
 
 class PublishedCode(Construct):
-    """An asset's copy in the models bucket. `.uri` is its address."""
+    """An asset's copy in the models bucket. `.uri` is its address, and `.source` the asset's."""
 
     def __init__(
         self,
@@ -66,3 +66,4 @@ class PublishedCode(Construct):
         )
         resource.node.add_dependency(deploy.role)
         self.uri = s3_uri(bucket.bucket_name, object_key)
+        self.source = s3_uri(asset.s3_bucket_name, asset.s3_object_key)

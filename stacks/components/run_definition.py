@@ -35,6 +35,8 @@ def run_definition(
     """Return the definition. Names and ARNs of resources in it are CDK tokens."""
     job_seconds = settings.compute.timeout_minutes * 60
     plan = invoke(plan_arn, {"state.$": "$"}, result_path="$.plan", keep=PLANNED, then="Train?")
+    # The code of training is deployed some minutes before the functions: a run that plans in between waits for them.
+    plan["Retry"].append(retry("CodeReplacedError", seconds=30, attempts=8, longest=120))
     promote = invoke(
         promote_arn,
         {"state.$": "$", "redrives.$": "$$.Execution.RedriveCount"},

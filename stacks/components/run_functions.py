@@ -11,7 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 
-from ptmlops_contracts.keys import ANY_RUN, COMPLETE, EVALUATIONS, RUN_HISTORY, RUNS, TRAINING, PreparedKeys
+from ptmlops_contracts.keys import ANY_RUN, COMPLETE, EVALUATIONS, RUN_HISTORY, RUNS, TRAINING, TRAINING_CODE, PreparedKeys
 from stacks.components.arrivals import GATHER_FILES, GATHER_SECONDS, START_SECONDS
 from stacks.components.common import EnvironmentStack, acknowledge, allow, pass_role
 from stacks.components.run_prices import run_prices
@@ -109,7 +109,7 @@ class RunFunctions:
 
     def create_plan(self) -> UnitFunction:
         """Create plan_run."""
-        storage, training = self._storage, self._stack.settings.training
+        storage, modeling, training = self._storage, self._modeling, self._stack.settings.training
         plan = self._function(
             "PlanRun",
             package="plan_run",
@@ -118,6 +118,9 @@ class RunFunctions:
                 "PREPARED_BUCKET": storage.prepared.bucket_name,
                 "RAW_BUCKET": storage.raw.bucket_name,
                 "MODEL_PACKAGE_GROUP": self._storage.package_group_name,
+                "TRAINING_CODE": self._stack.to_json_string(
+                    {"uri": modeling.code_uri, "sha256": modeling.code_sha256, "source": modeling.code_source}
+                ),
                 "MIN_LABELLED_ROWS": str(training.min_labelled_rows),
                 "MIN_NEW_ROWS": str(training.min_new_rows),
                 "ON_DRIFT": training.on_drift,
@@ -138,6 +141,7 @@ class RunFunctions:
             storage.prepared.arn_for_objects(f"{COMPLETE}*"),
         ]
         allow(plan.role, "Files", ["s3:GetObject", "s3:PutObject"], places)
+        allow(plan.role, "TrainingCode", ["s3:GetObject"], [storage.models.arn_for_objects(TRAINING_CODE)])
         allow(plan.role, "List", READ_BUCKET, [storage.models.bucket_arn, storage.prepared.bucket_arn])
         allow(
             plan.role,

@@ -7,6 +7,7 @@ syntax and of the standard library's names (vermin).
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import os
 import re
@@ -23,6 +24,7 @@ import pytest
 import vermin
 
 from local_aws import ROOT
+from ptmlops_contracts.keys import TRAINING_CODE
 from tests.contract.conftest import Assembly
 
 FUNCTIONS = ("start_run", "collect_run", "plan_run", "promote_model", "record_run")
@@ -232,3 +234,17 @@ def test_a_trial_records_the_version_of_the_code_that_was_deployed(archives: dic
         if function["Handler"].startswith("promote_model")
     ]
     assert code_version(archives["training"]) == deployed
+
+
+def test_plan_knows_the_digest_of_the_code_that_jobs_read_and_of_its_wheels(assembly: Assembly) -> None:
+    [source] = assembly.folder.glob("asset.*.gz")
+    [plan] = [
+        json.dumps(function["Environment"]["Variables"]["TRAINING_CODE"])
+        for function in assembly.templates["workflow"].properties("AWS::Lambda::Function")
+        if function["Handler"].startswith("plan_run")
+    ]
+    assert hashlib.sha256(source.read_bytes()).hexdigest() in plan
+    assert f"/{source.name.split('.')[1]}.gz" in plan, "where it can be copied from"
+    assert TRAINING_CODE in plan
+    with tarfile.open(source) as archive:
+        assert any(name.startswith("wheels/") for name in archive.getnames())

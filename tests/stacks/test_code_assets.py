@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import re
@@ -44,10 +45,13 @@ def test_environments_on_aws_bring_numba_to_their_jobs_and_local_aws_does_not() 
 @pytest.mark.slow
 def test_the_archive_holds_the_pinned_wheels_beside_the_code(tmp_path: Path) -> None:
     stack = cdk.Stack(cdk.App(outdir=str(tmp_path)), "Stack")
-    assets = [
+    made = [
         source_archive(stack, name, members=unit_members(ROOT / "training"), wheels=wheels)
         for name, wheels in (("With", numba_wheels()), ("Again", numba_wheels()), ("Without", []))
     ]
+    assets = [asset for asset, _ in made]
+    for asset, digest in made:
+        assert hashlib.sha256((tmp_path / asset.asset_path).read_bytes()).hexdigest() == digest
     assert assets[0].asset_hash == assets[1].asset_hash
     names = []
     for asset in (assets[0], assets[2]):

@@ -22,7 +22,7 @@ from ptmlops_contracts.state import ATTEMPTS
 METHODS: dict[str, tuple[str, ...]] = {
     "list_objects_v2": ("s3:ListBucket",),
     "upload_fileobj": ("s3:PutObject", "s3:AbortMultipartUpload"),  # in parts if the file is large
-    "head_object": ("s3:GetObjectVersion",),  # with VersionId
+    "head_object": ("s3:GetObject",),
     "search": (),  # of regular expressions
     "copy_object": ("s3:PutObject",),  # and s3:GetObject of the source
     "transact_write_items": ("dynamodb:PutItem", "dynamodb:UpdateItem"),  # a transaction needs the actions of its items
@@ -251,7 +251,10 @@ def called(sources: str, entry: str) -> set[str]:
                 method: object = node.func.attr
                 if method == "get_paginator" and isinstance(node.args[0], ast.Constant):
                     method = node.args[0].value
-                found |= operations(sources).get(str(method), set())
+                actions = operations(sources).get(str(method), set())
+                if any(keyword.arg == "VersionId" for keyword in node.keywords):
+                    actions = {f"{action}Version" for action in actions}
+                found |= actions
     return found
 
 
@@ -299,6 +302,8 @@ def test_calls_are_found_through_functions_methods_and_paginators() -> None:
     }
     assert "sagemaker:ListTrainingJobsForHyperParameterTuningJob" in called("lambdas", "record_run.handler")
     assert {"s3:GetObject", "s3:ListBucket", "s3:PutObject"} <= called("glue_jobs", "prepare_complaints")
+    assert "s3:GetObjectVersion" in called("glue_jobs", "prepare_complaints"), "head_object with VersionId"
+    assert "s3:GetObject" in called("lambdas", "promote_model.handler"), "head_object without it"
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)

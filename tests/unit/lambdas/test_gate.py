@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import math
 from typing import Any
@@ -23,6 +24,10 @@ POLICY: dict[str, Any] = {
 }
 
 
+MODEL = b"model.tar.gz"
+ARCHIVE = {"sha256": hashlib.sha256(MODEL).hexdigest(), "bytes": len(MODEL), "manifest_sha256": "f" * 64}
+
+
 def measured(**changes: Any) -> dict[str, Any]:
     numbers = {
         "accuracy": 0.85,
@@ -40,6 +45,7 @@ def measured(**changes: Any) -> dict[str, Any]:
         "data_fingerprint": "d" * 64,
         "code_version": "train1234567",
         "settings": {"cost": 0.31},
+        "archive": ARCHIVE,
     }
     return {**numbers, **changes}
 
@@ -113,6 +119,25 @@ def test_a_first_candidate_over_the_floors_serves() -> None:
     assert verdict.status == "Approved"
     assert verdict.reasons == ("first champion: macro-F1 0.800 on 300 held-out rows",)
     assert all(check.passed for check in verdict.checks)
+
+
+def test_a_candidate_that_an_earlier_release_evaluated_has_no_archive() -> None:
+    earlier = measured()
+    del earlier["archive"]
+    assert judged(first(candidate=earlier), "none").status == "Approved"
+
+
+@pytest.mark.parametrize(
+    "archive",
+    [
+        None, {}, "x", {**ARCHIVE, "sha256": "x"}, {**ARCHIVE, "sha256": None}, {**ARCHIVE, "manifest_sha256": "F" * 64},
+        {**ARCHIVE, "bytes": 0}, {**ARCHIVE, "bytes": "12"}, {**ARCHIVE, "sha256": f"{'0' * 64}\n"},
+    ],
+)  # fmt: skip
+def test_an_archive_that_is_not_named_by_digests_never_promotes(archive: Any) -> None:
+    verdict = judged(first(candidate=measured(archive=archive)), "none")
+    assert verdict.status == "Rejected"
+    assert verdict.reasons == ("the candidate's archive is not named by two SHA-256 digests and a size",)
 
 
 def test_the_settings_may_leave_it_to_a_person() -> None:

@@ -13,16 +13,20 @@ from typing import Any
 import boto3
 import pytest
 from common.clients import Clients
+from common.pinned_artifact import ArtifactReplacedError, pin_artifact
 from common.served_model import ModelMismatchError
 from moto import mock_aws
 from plan_run import decision, handler
 from plan_run.decision import RunCounts
 from plan_run.limits import CostLimitError
+from plan_run.training_code import CodeReplacedError
 
+from ptmlops_contracts.keys import TRAINING_CODE
 from ptmlops_contracts.report import SPLITS
 from tests.unit.lambdas.conftest import CONTEXT, PRICES, create_ledger
 
 BUCKET, GROUP = "prepared-bucket", "models"
+CODE = b"sourcedir.tar.gz"
 ROLE = "arn:aws:iam::123456789012:role/model-role"
 SPACE = {"objective": "f1", "static": ["sagemaker_program", "seed"], "tuned": {"cost": "Continuous"}, "environment": {}}
 
@@ -137,13 +141,23 @@ def test_a_split_without_rows_cannot_be_trained_on() -> None:
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     with mock_aws():
-        boto3.client("s3").create_bucket(Bucket=BUCKET)
+        for bucket in (BUCKET, "models"):
+            boto3.client("s3").create_bucket(Bucket=bucket)
+        boto3.client("s3").put_bucket_versioning(Bucket="models", VersioningConfiguration={"Status": "Enabled"})
+        boto3.client("s3").put_object(Bucket="models", Key=TRAINING_CODE, Body=CODE)
         create_ledger()
         boto3.client("sagemaker").create_model_package_group(ModelPackageGroupName=GROUP)
         for name, value in {
             "PREPARED_BUCKET": BUCKET,
             "RAW_BUCKET": "raw",
             "MODEL_PACKAGE_GROUP": GROUP,
+            "TRAINING_CODE": json.dumps(
+                {
+                    "uri": f"s3://models/{TRAINING_CODE}",
+                    "sha256": hashlib.sha256(CODE).hexdigest(),
+                    "source": "s3://assets/code.gz",
+                }
+            ),
             "MIN_LABELLED_ROWS": "200",
             "MIN_NEW_ROWS": "50",
             "ON_DRIFT": "propose",
@@ -393,6 +407,7 @@ def test_without_a_champion_every_later_state_still_gets_its_values(deployed: Mo
     assert read("runs/r1/plan/request.json") == {
         "run_id": "r1",
         "champion_version": "none",
+        "champion_sha256": "none",
         "target_precision": 0.95,
         "max_recall_drop": 0.1,
         "seed": 20,
@@ -572,3 +587,87 @@ def test_a_model_that_somebody_else_made_is_not_used(deployed: ModuleType) -> No
     client.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
     with pytest.raises(ModelMismatchError, match=rf"s3://elsewhere/model.tar.gz, not .*delete-model --model-name {name}"):
         plan(deployed, "r1")
+
+
+@pytest.fixture
+def pinned(deployed: ModuleType) -> ModuleType:
+    """A champion that was registered with its digest."""
+    del deployed
+    client = boto3.client("s3")
+    client.put_object(Bucket="models", Key="r0/model.tar.gz", Body=b"model")
+    package("Approved", **pin_artifact(client, "s3://models/r0/model.tar.gz", None).metadata())
+    return handler
+
+
+def test_evaluate_gets_the_digest_of_the_champion(pinned: ModuleType) -> None:
+    prepared("r1", 300)
+    assert plan(pinned, "r1")["train"] is True
+    request = read("runs/r1/plan/request.json")
+    assert (request["champion_version"], request["champion_sha256"]) == ("1", hashlib.sha256(b"model").hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("labelled", "to_score", "refused", "why"),
+    [
+        (0, 5, True, "it would score"),
+        (300, 0, True, "a candidate would be compared with it"),
+        (300, 5, True, "both"),
+        (60, 0, False, "it is not used: too few new rows to train, and nothing to score"),
+    ],
+)
+@pytest.mark.parametrize("content", [b"lemod", b"a larger one", None])
+def test_a_champion_that_was_replaced_is_not_used(
+    pinned: ModuleType, content: bytes | None, labelled: int, to_score: int, *, refused: bool, why: str
+) -> None:
+    prepared("r0", 300)
+    plan(pinned, "r0")
+    prepared(
+        "r1",
+        labelled,
+        to_score=to_score,
+        labelled_repeated={"train": 20, "validation": 0, "test": 0} if labelled == 60 else {},
+    )
+    client = boto3.client("s3")
+    if content is None:
+        client.delete_object(Bucket="models", Key="r0/model.tar.gz")
+    else:
+        client.put_object(Bucket="models", Key="r0/model.tar.gz", Body=content)
+    if not refused:
+        assert plan(pinned, "r1")["champion"]["version"] == "1", why
+        return
+    with pytest.raises(
+        ArtifactReplacedError, match=r"the artifact of model version 1, .* since it was registered.*copy-object"
+    ):
+        plan(pinned, "r1")
+    assert models() == {}, why
+
+
+def test_a_champion_of_an_earlier_release_is_noted_and_used(deployed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(deployed.LOGGER.registered_handler, "stream", written)
+    package("Approved")
+    prepared("r1", 0, to_score=5)
+    assert plan(deployed, "r1")["champion"]["version"] == "1"
+    [line] = [json.loads(line) for line in written.getvalue().splitlines() if "not compared" in line]
+    assert "version 1 was registered by an earlier release" in line["note"]
+
+
+@pytest.mark.parametrize(
+    ("content", "happened"), [(b"other code archi", "was replaced"), (CODE + b"\0", "was replaced"), (None, "was deleted")]
+)
+def test_code_that_was_replaced_after_its_deployment_does_not_train(
+    deployed: ModuleType, content: bytes | None, happened: str
+) -> None:
+    client = boto3.client("s3")
+    if content is None:
+        client.delete_object(Bucket="models", Key=TRAINING_CODE)
+    else:
+        client.put_object(Bucket="models", Key=TRAINING_CODE, Body=content)
+    prepared("r1", 300)
+    with pytest.raises(CodeReplacedError, match=rf"{happened}.*`aws s3 cp s3://assets/code.gz s3://models/{TRAINING_CODE}`"):
+        plan(deployed, "r1")
+    package("Approved", "r2")
+    prepared("r2", 0, to_score=5)
+    assert plan(deployed, "r2")["score"] is True, "a model scores with the code that it brings"
+    client.put_object(Bucket="models", Key=TRAINING_CODE, Body=CODE)
+    assert plan(deployed, "r1")["train"] is True

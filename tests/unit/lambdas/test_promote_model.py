@@ -13,13 +13,15 @@ import jsonschema
 import pytest
 from common.clients import Clients
 from common.model_registry import list_packages
+from common.pinned_artifact import ArtifactReplacedError
 from moto import mock_aws
 from moto.sagemaker.models import sagemaker_backends
 from promote_model import handler
 
 from local_aws import ROOT, validation
+from ptmlops_contracts.registry import MANIFEST_VARIABLE
 from tests.unit.lambdas.conftest import CONTEXT
-from tests.unit.lambdas.test_gate import POLICY, against, first, measured
+from tests.unit.lambdas.test_gate import ARCHIVE, MODEL, POLICY, against, first, measured
 
 MODELS, PREPARED, GROUP = "models-bucket", "prepared-bucket", "ptmlops-test"
 ROLE = "arn:aws:iam::123456789012:role/model-role"
@@ -31,6 +33,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     with mock_aws():
         for bucket in (MODELS, PREPARED):
             boto3.client("s3").create_bucket(Bucket=bucket)
+        versioning = {"Status": "Enabled"}
+        boto3.client("s3").put_bucket_versioning(Bucket=MODELS, VersioningConfiguration=versioning)  # type: ignore[arg-type] # as the stack does
         sagemaker = boto3.client("sagemaker")
         sagemaker.create_model_package_group(ModelPackageGroupName=GROUP)
         topic = boto3.client("sns").create_topic(Name="notices")["TopicArn"]
@@ -90,10 +94,15 @@ def trained(run_id: str, evaluation: Any, *, score: bool = True, champion: str =
         ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
         StoppingCondition={"MaxRuntimeInSeconds": 60},
     )
+    boto3.client("s3").put_object(Bucket=MODELS, Key=artifact_key(run_id), Body=MODEL)
     evaluate(run_id, evaluation, body)
     request = {"run_id": run_id, "champion_version": champion, "seed": 20}
     boto3.client("s3").put_object(Bucket=PREPARED, Key=f"{plan}request.json", Body=json.dumps(request).encode())
     return {"state": state}
+
+
+def artifact_key(run_id: str) -> str:
+    return f"training/{run_id}/{run_id}-0-0-001-abc/output/model.tar.gz"
 
 
 def evaluate(run_id: str, evaluation: Any, body: bytes | None = None) -> None:
@@ -180,7 +189,13 @@ def test_the_package_says_what_led_to_it(deployed: ModuleType) -> None:
         "decision": "Approved",
         "reason": "first champion: macro-F1 0.800 on 300 held-out rows",
         "decided_by": "gate",
+        "artifact_version": boto3.client("s3").head_object(Bucket=MODELS, Key=artifact_key("run-1"))["VersionId"],
+        "artifact_sha256": hashlib.sha256(MODEL).hexdigest(),
+        "artifact_bytes": str(len(MODEL)),
     }
+    # What serves compares its files with the manifest, and the manifest with this.
+    [container] = package["InferenceSpecification"]["Containers"]
+    assert container["Environment"][MANIFEST_VARIABLE] == ARCHIVE["manifest_sha256"]
     statistics = package["ModelMetrics"]["ModelQuality"]["Statistics"]
     assert statistics["S3Uri"] == f"s3://{MODELS}/evaluations/run-1/evaluation.json"
 
@@ -526,3 +541,35 @@ def test_a_model_is_created_in_the_network_of_the_settings(
     made = promote(deployed, trained("run-1", first()))
     model = boto3.client("sagemaker").describe_model(ModelName=made["champion"]["model_name"])
     assert (model.get("VpcConfig") or None) == network
+
+
+def test_an_artifact_that_was_replaced_after_its_evaluation_is_not_registered(deployed: ModuleType) -> None:
+    event = trained("run-1", first())
+    boto3.client("s3").put_object(Bucket=MODELS, Key=artifact_key("run-1"), Body=b"another.gz..")
+    with pytest.raises(ArtifactReplacedError, match=r"the candidate's artifact .* was replaced .* Nothing was registered"):
+        promote(deployed, event)
+    assert packages() == []
+    # Restored, the same run goes on.
+    boto3.client("s3").put_object(Bucket=MODELS, Key=artifact_key("run-1"), Body=MODEL)
+    assert promote(deployed, event)["promotion"]["promoted"] is True
+
+
+@pytest.mark.parametrize(("score", "why"), [(True, "the champion would score"), (False, "nothing runs")])
+def test_a_champion_that_was_replaced_does_not_score(deployed: ModuleType, *, score: bool, why: str) -> None:
+    promote(deployed, trained("run-1", first()))
+    boto3.client("s3").put_object(Bucket=MODELS, Key=artifact_key("run-1"), Body=b"another.gz..")
+    refused = {**against(candidate=measured(macro_f1=0.1)), "champion": {**measured(), "version": "1"}}
+    event = trained("run-2", refused, score=score, champion="1")
+    if not score:
+        assert promote(deployed, event)["champion"]["version"] == "1", why
+        return
+    with pytest.raises(ArtifactReplacedError, match=r"the artifact of model version 1, .* was replaced"):
+        promote(deployed, event)
+    assert [package["ModelApprovalStatus"] for package in packages()] == ["Approved", "Rejected"]
+
+
+def test_evaluate_gets_the_digest_of_the_champion_to_compare_with(deployed: ModuleType) -> None:
+    promote(deployed, trained("run-1", first()))
+    promote(deployed, trained("run-2", first(), champion="none"))  # planned before run-1 had a model
+    request = read(PREPARED, "runs/run-2/plan/request.json")
+    assert (request["champion_version"], request["champion_sha256"]) == ("1", hashlib.sha256(MODEL).hexdigest())

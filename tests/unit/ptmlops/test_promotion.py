@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import boto3
 import pytest
 from click.testing import Result
+from common.pinned_artifact import pin_artifact, restore_command
 from moto import mock_aws
 from moto.sagemaker.models import FakeTransformJob, SageMakerModelBackend
 from typer.testing import CliRunner
@@ -118,8 +119,19 @@ def lines(rows: list[dict[str, Any]]) -> str:
     return "".join(f"{json.dumps(row)}\n" for row in rows)
 
 
-def register(target: Target, version: int, status: str, *, decision: str | None = None, answers: Answer = evaluated) -> str:
-    """Register a version as promote_model does. `decision` is the gate's; by default the status is as the gate set it."""
+def register(
+    target: Target,
+    version: int,
+    status: str,
+    *,
+    decision: str | None = None,
+    answers: Answer = evaluated,
+    pinned: Mapping[str, str] | None = None,
+) -> str:
+    """Register a version as promote_model does. `decision` is the gate's; by default the status is as the gate set it.
+
+    `pinned` is the pin of its artifact, which versions of earlier releases have not.
+    """
     run_id = RUNS[version]
     kept = [
         {
@@ -144,6 +156,7 @@ def register(target: Target, version: int, status: str, *, decision: str | None 
         CustomerMetadataProperties={
             "run_id": run_id, "decision": decision or status, "reason": f"reason {version}", "macro_f1": "0.75", "accuracy": "0.8",
             "data_fingerprint": "d" * 64, "training_code_version": "abc123", "holdout_fingerprint": "e" * 64, "decided_by": "gate",
+            **(pinned or {}),
         },
     )["ModelPackageArn"]  # fmt: skip
     return arn
@@ -452,3 +465,68 @@ def test_an_older_deployment_is_named(target: Target) -> None:
     register(target, 1, "PendingManualApproval")
     target.outputs.pop(MODEL_SERVING)  # type: ignore[attr-defined] # the fixture's own dictionary
     assert "the deployment is older than this command" in refused("promote", "1", "--reason", "r")
+
+
+def pin(target: Target, version: int) -> tuple[str, dict[str, str]]:
+    """Put the artifact of a version. Return its key, and its pin as the registry has it."""
+    client, key = target.client("s3"), f"training/{RUNS[version]}/model.tar.gz"
+    client.put_bucket_versioning(Bucket=MODELS, VersioningConfiguration={"Status": "Enabled"})
+    put(target, MODELS, key, f"model {version}")
+    return key, pin_artifact(client, f"s3://{MODELS}/{key}", None).metadata()
+
+
+@pytest.mark.parametrize("arguments", [("promote", "1"), ("rollback",)])
+@pytest.mark.parametrize(
+    ("content", "happened"), [("model 9", "was replaced"), ("a larger model", "was replaced"), ("", "was deleted")]
+)
+def test_a_version_whose_artifact_was_replaced_does_not_run(
+    target: Target, arguments: tuple[str, ...], content: str, happened: str
+) -> None:
+    key, pinned = pin(target, 1)
+    register(target, 1, "Approved", pinned=pinned)
+    register(target, 2, "Approved")
+    if content:
+        put(target, MODELS, key, content)
+    else:
+        target.client("s3").delete_object(Bucket=MODELS, Key=key)
+    before = approvals(target)
+
+    message = refused(*arguments, "--reason", "r")
+
+    assert f"nothing was changed: the artifact of model version 1, s3://{MODELS}/{key}, {happened}" in message
+    assert restore_command(MODELS, key, pinned["artifact_version"]) in message
+    assert approvals(target) == before
+    assert target.client("sagemaker").list_transform_jobs()["TransformJobSummaries"] == [], "it did not run"
+    put(target, MODELS, key, "model 1")  # restored
+    assert ptmlops(*arguments, "--reason", "r").exit_code == 0
+    assert approvals(target)[2] == "Rejected"
+
+
+def test_an_artifact_that_is_replaced_while_it_is_checked_does_not_serve(target: Target, serve: Serve) -> None:
+    key, pinned = pin(target, 1)
+    register(target, 1, "PendingManualApproval", pinned=pinned)
+
+    def replaces(text: str) -> dict[str, Any]:
+        put(target, MODELS, key, "model 9")
+        return evaluated(text)
+
+    serve(replaces)
+    assert "was replaced" in refused("promote", "1", "--reason", "r")
+    assert approvals(target) == {1: "PendingManualApproval"}
+
+
+def test_a_version_of_an_earlier_release_is_checked_without_a_digest_and_this_is_said(target: Target) -> None:
+    register(target, 1, "PendingManualApproval")
+    done = ptmlops("promote", "1", "--reason", "r")
+    assert done.exit_code == 0
+    assert "version 1 was registered by an earlier release, without a digest of its artifact" in " ".join(done.output.split())
+
+
+def test_the_digest_of_a_version_is_shown(target: Target) -> None:
+    _, pinned = pin(target, 1)
+    register(target, 1, "Approved", pinned=pinned)
+    document = json.loads(ptmlops("models", "1", "--json").stdout)
+    assert {name: document[name] for name in ("artifact_version", "artifact_sha256")} == {
+        name: pinned[name] for name in ("artifact_version", "artifact_sha256")
+    }
+    assert pinned["artifact_sha256"] in ptmlops("models", "1").stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gzip
+import hashlib
 import importlib.util
 import io
 import json
@@ -15,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +27,7 @@ import jsonschema
 import numpy as np
 import pytest
 from complaint_model import artifact
+from complaint_model.archive import content_of
 from complaint_model.drift_profile import SIZES
 
 from ptmlops_contracts.drift import DRIFT_KINDS, OTHER
@@ -335,7 +337,7 @@ def evaluation_of(base: Path) -> dict[str, Any]:
     return found
 
 
-def give_champion(base: Path, model: Path | bytes, version: str = "3") -> None:
+def give_champion(base: Path, model: Path | bytes, version: str = "3", **request_fields: str) -> None:
     """Put a champion where the job expects it: a model's folder, or the bytes of a broken archive."""
     archive = base / "input/champion/model.tar.gz"
     if isinstance(model, bytes):
@@ -344,7 +346,7 @@ def give_champion(base: Path, model: Path | bytes, version: str = "3") -> None:
         with tarfile.open(archive, "w:gz") as tar:
             tar.add(model, arcname=".")
     request = base / "input/request/request.json"
-    request.write_text(json.dumps({**json.loads(request.read_text()), "champion_version": version}))
+    request.write_text(json.dumps({**json.loads(request.read_text()), "champion_version": version, **request_fields}))
 
 
 def test_a_first_candidate_is_measured_alone(processing: Path) -> None:
@@ -358,6 +360,15 @@ def test_a_first_candidate_is_measured_alone(processing: Path) -> None:
     assert result["leakage"] == {"rows": 0}
     assert result["holdout"]["rows"] == 120
     assert candidate["training_rows"] == 360
+    archive = (processing / "input/candidate/model.tar.gz").read_bytes()
+    with tarfile.open(processing / "input/candidate/model.tar.gz") as tar:
+        manifest = tar.extractfile("./manifest.json")
+        assert manifest is not None
+        assert candidate["archive"] == {
+            "sha256": hashlib.sha256(archive).hexdigest(),
+            "bytes": len(archive),
+            "manifest_sha256": hashlib.sha256(manifest.read()).hexdigest(),
+        }
     low, high = candidate["macro_f1_interval"]
     assert low <= candidate["macro_f1"] <= high
     assert sum(sum(answers.values()) for answers in candidate["confusion"].values()) == 120
@@ -507,6 +518,63 @@ def test_a_champion_that_cannot_be_read_is_said_and_the_candidate_measured(
     assert result["notes"][0].startswith("the champion was not compared: ")
 
 
+@pytest.mark.parametrize(("registered", "is_compared"), [("same", True), ("none", True), ("other", False)])
+def test_a_champion_is_compared_if_its_archive_is_the_registered_one(
+    job: tuple[Path, str], processing: Path, registered: str, *, is_compared: bool
+) -> None:
+    """A version that an earlier release registered has no digest."""
+    give_champion(processing, job[0] / "model")
+    digest = hashlib.sha256((processing / "input/champion/model.tar.gz").read_bytes()).hexdigest()
+    digests = {"same": digest, "none": "none", "other": "0" * 64}
+    give_champion(processing, (processing / "input/champion/model.tar.gz").read_bytes(), champion_sha256=digests[registered])
+    code, log = run_evaluation(processing)
+    assert code == 0, log
+    result = evaluation_of(processing)
+    assert (result["comparison"] is not None) is is_compared
+    if is_compared:
+        assert result["champion"]["archive"]["sha256"] == digest
+    else:
+        assert result["champion"] == {
+            "version": "3",
+            "error": "champion: model.tar.gz is not the one that version 3 was registered with (its SHA-256 differs): restore that one",
+        }
+        assert result["candidate"]["macro_f1"] > 0.7
+
+
+def _change_code(model: Path) -> None:
+    (model / "code/complaint_model/scoring.py").write_text("import os\n")
+
+
+def _add_code(model: Path) -> None:
+    (model / "code/numpy.py").write_text("import os\n")
+
+
+def _change_wheel(model: Path) -> None:
+    (model / "wheels").mkdir()
+    (model / "wheels/numba-1-py3-none-any.whl").write_bytes(b"wheel")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_change_code, "code/complaint_model/scoring.py was changed after training"),
+        (_add_code, "code/numpy.py is not in manifest.json"),
+        (_change_wheel, "wheels/numba-1-py3-none-any.whl is not in manifest.json"),
+    ],
+)
+def test_a_candidate_whose_code_or_wheels_were_changed_is_not_evaluated(
+    job: tuple[Path, str], processing: Path, tmp_path: Path, change: Callable[[Path], None], reason: str
+) -> None:
+    """They would serve. The evaluation runs its own code, and would not see them in its answers."""
+    shutil.copytree(job[0] / "model", tmp_path / "candidate")
+    change(tmp_path / "candidate")
+    with tarfile.open(processing / "input/candidate/model.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "candidate", arcname=".")
+    assert run_evaluation(processing)[0] == 1
+    assert (processing.parent / "output/message").read_text().startswith(f"candidate: {reason}")
+    assert not (processing / "output/evaluation.json").exists()
+
+
 def test_labels_that_one_of_the_two_does_not_know_are_named(processing: Path, tmp_path: Path) -> None:
     """The champion knows a label that is gone, and not one that is new."""
     other = tmp_path / "other"
@@ -610,6 +678,8 @@ def test_a_label_that_no_model_knows_counts_as_wrong_and_is_named(processing: Pa
         *(("max_recall_drop", value) for value in ("x", None, float("nan"), 1.5, -0.1, True)),
         *(("seed", value) for value in (-1, None, 1 << 40, True)),
         ("champion_version", 3),
+        ("champion_sha256", 3),
+        ("champion_sha256", None),
     ],
 )
 def test_a_request_that_cannot_be_used_is_refused(tmp_path: Path, name: str, value: Any) -> None:
@@ -640,6 +710,9 @@ def give_trial(base: Path, model: Path, name: str, *, code_version: str | None =
         content = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         content["about"]["code_version"] = code_version
         (folder / "model.json").write_text(json.dumps(content), encoding="utf-8")
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        manifest["members"]["model.json"] = dataclasses.asdict(content_of(folder / "model.json"))
+        (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     archive = base / "input/trials" / name / "output/model.tar.gz"
     archive.parent.mkdir(parents=True)
     with tarfile.open(archive, "w:gz") as tar:

@@ -27,6 +27,7 @@ from ptmlops.main import app
 from ptmlops.options import CommonOptions
 from ptmlops.target import Target
 from ptmlops_contracts.keys import ModelKeys, parse_s3_uri
+from ptmlops_contracts.registry import ARTIFACT_BYTES, ARTIFACT_SHA256, ARTIFACT_VERSION
 
 pytestmark = pytest.mark.slow
 Command = Callable[..., Result]
@@ -219,9 +220,6 @@ def test_a_version_whose_artifact_was_replaced_or_damaged_does_not_serve(
             s3.put_object(Bucket=bucket, Key=key, Body=original)
 
     other = s3.get_object(Bucket=bucket, Key=places[1][1])["Body"].read()
-    replaced = attempt(other)
-    assert "its artifact, code or image is not what was evaluated" in replaced
-    assert "nothing was changed" in replaced
     (tmp_path / "model.tar.gz").write_bytes(original)
     with tarfile.open(tmp_path / "model.tar.gz") as tar:
         tar.extraction_filter = tarfile.data_filter
@@ -230,9 +228,24 @@ def test_a_version_whose_artifact_was_replaced_or_damaged_does_not_serve(
     weights.write_bytes(weights.read_bytes()[:-4] + b"\x00\x00\x80\x7f")
     with tarfile.open(tmp_path / "damaged.tar.gz", "w:gz") as tar:
         tar.add(tmp_path / "model", arcname=".")
-    damaged = attempt((tmp_path / "damaged.tar.gz").read_bytes())
-    assert "weights.npy was changed after training" in damaged
-    assert "nothing was changed" in damaged
+    damaged = (tmp_path / "damaged.tar.gz").read_bytes()
+    for artifact in (other, damaged):
+        message = attempt(artifact)
+        assert f"nothing was changed: the artifact of model version {old}, s3://{bucket}/{key}, was replaced" in message
+
+    # A version of an earlier release has no digest, but its files say what they are once they are loaded.
+    [arn] = [model["arn"] for model in registry.statuses(target) if model["version"] == old]
+    metadata = registry.describe(target, arn)["CustomerMetadataProperties"]
+    pin = {name: metadata[name] for name in (ARTIFACT_VERSION, ARTIFACT_SHA256, ARTIFACT_BYTES)}
+    sagemaker.update_model_package(ModelPackageArn=arn, CustomerMetadataPropertiesToRemove=list(pin))
+    try:
+        replaced, changed = attempt(other), attempt(damaged)
+    finally:
+        sagemaker.update_model_package(ModelPackageArn=arn, CustomerMetadataProperties=pin)
+    assert "manifest.json is not the one of the registered model" in replaced
+    assert "weights.npy was changed after training" in changed
+    for message in (replaced, changed):
+        assert "nothing was changed" in message
     assert serving(target) == new
 
 

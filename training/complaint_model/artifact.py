@@ -189,7 +189,7 @@ def check_served(folder: Path, *, manifest_sha256: str | None = None) -> None:
 
     SageMaker unpacks the archive, and the code that calls this function comes from it. So the check finds what was damaged or swapped,
     such as a wheel, arrays or the archive of another version, and not code that was changed in order to pass. The registered digest of
-    the archive proves that, before a job starts (docs/decisions/0026-a-version-names-the-bytes-that-were-judged.md).
+    the archive proves that, before a job starts (docs/decisions/0028-a-version-names-the-bytes-that-were-judged.md).
 
     Args:
         folder: The archive's files.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import math
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +47,8 @@ BITS = [WORD_BITS, BUCKET_BITS, CHAR_BITS]
 CONTENT = "model.json"
 MODEL_FILES = (MANIFEST, CONTENT, *(f"{name}.npy" for name in ARRAYS))
 TERM_PROFILE = "term_profile.npz"  # optional
+PROFILE_ARRAYS = {"buckets": ("<u4", 1), "rows": ("<u4", 1), "size": ("<i8", 0), "confidence": ("<f8", 0)}
+MAX_PROFILE_BYTES = 4 * (1 << BUCKET_BITS) + 1000  # of one array, with its header
 MAX_LEAD_WORDS = 1000
 MAX_SKIP = 100  # words; a larger one would make a feature of nearly every pair in a text
 MAX_IDF = 100.0  # 1 + ln(texts)
@@ -139,7 +143,7 @@ def read_term_profile(archive: Path) -> bytes | None:
     """Return the term profile of a model.tar.gz, or None: models of earlier versions have none.
 
     Raises:
-        ArtifactError: It cannot be unpacked, or the profile was changed after training.
+        ArtifactError: It cannot be unpacked, or the profile was changed after training, or is none.
     """
     with tempfile.TemporaryDirectory() as unpacked:
         folder = unpack(archive, Path(unpacked), wanted=(MANIFEST, TERM_PROFILE))
@@ -147,7 +151,25 @@ def read_term_profile(archive: Path) -> bytes | None:
         if entry is None:
             return None
         _check_member(folder / TERM_PROFILE, entry)
-        return (folder / TERM_PROFILE).read_bytes()
+        content = (folder / TERM_PROFILE).read_bytes()
+    try:
+        _check_profile(content)
+    except Exception as error:  # zipfile and NumPy can fail in any way on a damaged file
+        raise ArtifactError(f"{TERM_PROFILE} is not a term profile ({short(error)}): train again") from error
+    return content
+
+
+def _check_profile(content: bytes) -> None:
+    """Raise ValueError unless Publish can load a profile without more memory than a profile takes."""
+    with zipfile.ZipFile(io.BytesIO(content)) as members:
+        listed = members.infolist()
+        if sorted(member.filename for member in listed) != sorted(f"{name}.npy" for name in PROFILE_ARRAYS):
+            raise ValueError("it has other arrays")
+        for member in listed:
+            if member.file_size > MAX_PROFILE_BYTES:
+                raise ValueError(f"{member.filename} unpacks to {member.file_size} bytes")
+            name = member.filename.removesuffix(".npy")
+            _read_header(io.BytesIO(members.read(member)), name, member.file_size, *PROFILE_ARRAYS[name])
 
 
 def serving_code(source: Path) -> dict[str, str]:
@@ -222,17 +244,22 @@ def _read_array(path: Path, dtype: str, dimensions: int) -> NDArray[Any]:
     """Read an array. Allocates memory only if the header is as expected and the file is as long as the header says."""
     name = path.stem
     with path.open("rb") as data:
-        version = np.lib.format.read_magic(data)
-        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-        shape, by_column, kind = read_header(data)
-        if kind != np.dtype(dtype) or len(shape) != dimensions:
-            raise ValueError(f"{name} is {kind} in {len(shape)} dimensions, not {dtype} in {dimensions}")
-        if by_column:
-            raise ValueError(f"{name} is written column by column")
-        values = math.prod(shape)
-        if min(shape) < 0 or values * kind.itemsize != path.stat().st_size - data.tell():
-            raise ValueError(f"{name} declares the shape {short(shape)}, and its file has another length")
-        return np.fromfile(data, dtype=kind, count=values).reshape(shape)
+        shape = _read_header(data, name, path.stat().st_size, dtype, dimensions)
+        return np.fromfile(data, dtype=dtype, count=math.prod(shape)).reshape(shape)
+
+
+def _read_header(data: BinaryIO, name: str, length: int, dtype: str, dimensions: int) -> tuple[int, ...]:
+    """Return the shape of a .npy file of `length` bytes. Raises ValueError unless it is as expected and the file as long as it says."""
+    version = np.lib.format.read_magic(data)
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+    shape, by_column, kind = read_header(data)
+    if kind != np.dtype(dtype) or len(shape) != dimensions:
+        raise ValueError(f"{name} is {kind} in {len(shape)} dimensions, not {dtype} in {dimensions}")
+    if by_column:
+        raise ValueError(f"{name} is written column by column")
+    if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize != length - data.tell():
+        raise ValueError(f"{name} declares the shape {short(shape)}, and its file has another length")
+    return shape
 
 
 def _about(content: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import io
 import json
 import random
 import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,62 @@ def test_a_model_brings_the_terms_of_its_uncertain_training_rows(tmp_path: Path)
         assert 0 < profile.size <= 0.3 * len(TEXTS)
         assert (arrays["rows"] <= profile.size).all()
         assert (np.diff(arrays["buckets"].astype(np.int64)) > 0).all()
+
+
+def zipped(**arrays: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as members:
+        for name, content in arrays.items():
+            members.writestr(f"{name}.npy", content)
+    return out.getvalue()
+
+
+def npy(array: np.ndarray, *, pickled: bool = False) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array, allow_pickle=pickled)
+    return out.getvalue()
+
+
+PROFILE = {
+    "buckets": npy(np.asarray([1, 5], "<u4")),
+    "rows": npy(np.asarray([1, 1], "<u4")),
+    "size": npy(np.int64(3)),
+    "confidence": npy(np.float64(0.5)),
+}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "not a zip file"),
+        (zipped(**PROFILE)[:-40], "not a zip file"),
+        (zipped(**{**PROFILE, "more": b""}), "it has other arrays"),
+        (zipped(**{name: PROFILE[name] for name in ("buckets", "rows", "size")}), "it has other arrays"),
+        (zipped(**{**PROFILE, "rows": npy(np.asarray([print], object), pickled=True)}), "rows is object"),
+        (zipped(**{**PROFILE, "rows": npy(np.asarray([1.0]))}), "rows is float64"),
+        (zipped(**{**PROFILE, "size": bytes(100_000_000)}), "size.npy unpacks to 100000000 bytes"),
+        (zipped(**{**PROFILE, "buckets": PROFILE["buckets"][:-4]}), "its file has another length"),
+    ],
+)
+def test_a_term_profile_that_publish_could_not_load_is_refused_even_when_signed(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
+    archive = pack_profile(tmp_path, zipped(**PROFILE))
+    assert artifact.read_term_profile(archive) == zipped(**PROFILE)
+    pack_profile(tmp_path, content)
+    with pytest.raises(ArtifactError, match=f"term_profile.npz is not a term profile .*{reason}"):
+        artifact.read_term_profile(archive)
+
+
+def pack_profile(folder: Path, content: bytes) -> Path:
+    """An archive with a term profile, which its manifest lists."""
+    member = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    (folder / "term_profile.npz").write_bytes(content)
+    (folder / "manifest.json").write_text(json.dumps({"format": 6, "members": {"term_profile.npz": member}}))
+    with tarfile.open(folder / "model.tar.gz", "w:gz") as tar:
+        for name in ("term_profile.npz", "manifest.json"):
+            tar.add(folder / name, arcname=name)
+    return folder / "model.tar.gz"
 
 
 def test_a_model_of_an_earlier_version_has_no_term_profile(saved: Path, tmp_path: Path) -> None:
@@ -157,12 +214,6 @@ def resign(folder: Path, name: str, data: bytes) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["members"][name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-
-
-def npy(array: np.ndarray, *, pickled: bool = False) -> bytes:
-    out = io.BytesIO()
-    np.save(out, array, allow_pickle=pickled)
-    return out.getvalue()
 
 
 @pytest.mark.parametrize(

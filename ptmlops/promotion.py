@@ -154,23 +154,21 @@ def _refusal(package: Mapping[str, Any]) -> str | None:
 def _check(target: Target, package: Mapping[str, Any], report: Report) -> Canary:
     """Compare a version's artifact with its pin, make its SageMaker Model if it is missing, and run the canary check with it."""
     add_source_roots_to_path()
-    from common.pinned_artifact import ArtifactReplacedError, check_artifact
     from common.served_model import ModelMismatchError, ensure_model
 
     if MODEL_SERVING not in target.outputs:
         raise OperatorError("the deployment is older than this command: deploy it again, and then use the command")
     serving = json.loads(target.outputs[MODEL_SERVING])
+    registry.require_registered_artifact(target, package, report)
     try:
-        if note := check_artifact(target.client("s3"), package):
-            report(note)
         # An overtaken version has none, and Models are in no stack: somebody may have deleted it.
         name = ensure_model(
             target.client("sagemaker"), package=package, role_arn=serving["role_arn"], network=serving["network"]
         )
-        checked = canary.check(target, package, name, report)
-        check_artifact(target.client("s3"), package)  # the check took minutes
-    except (ArtifactReplacedError, ModelMismatchError) as error:
-        raise OperatorError(f"nothing was changed: {error}") from None
+    except ModelMismatchError as error:
+        raise OperatorError(str(error)) from None
+    checked = canary.check(target, package, name, report)
+    registry.require_registered_artifact(target, package, lambda _: None)  # the check took minutes
     return checked
 
 

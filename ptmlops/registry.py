@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
 from ptmlops import runs
 from ptmlops.errors import OperatorError
+from ptmlops.source_roots import add_source_roots_to_path
 from ptmlops.target import Target
 from ptmlops_contracts.keys import ModelKeys, OutputKeys, decisions_folder
 from ptmlops_contracts.registry import (
@@ -85,6 +87,23 @@ def serving_version(target: Target) -> dict[str, Any] | None:
 def describe(target: Target, arn: str) -> dict[str, Any]:
     """Describe one version: its containers, its approval status, its metadata and its model card."""
     return dict(target.client("sagemaker").describe_model_package(ModelPackageName=arn))
+
+
+def require_registered_artifact(target: Target, package: Mapping[str, Any], report: Callable[[str], None]) -> None:
+    """Compare a version's artifact with the one that was registered. Report that a version of an earlier release has no digest.
+
+    Raises:
+        OperatorError: the artifact was replaced or deleted.
+    """
+    add_source_roots_to_path()
+    from common.pinned_artifact import ArtifactReplacedError, check_artifact
+
+    try:
+        note = check_artifact(target.client("s3"), package)
+    except ArtifactReplacedError as error:
+        raise OperatorError(f"nothing was changed: {error}") from None
+    if note:
+        report(note)
 
 
 def lineage(target: Target, version: int, *, run_limit: int = RUNS) -> dict[str, Any]:

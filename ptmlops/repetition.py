@@ -16,13 +16,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ptmlops import runs
+from ptmlops import registry, runs
 from ptmlops.errors import OperatorError
 from ptmlops.options import command_for
 from ptmlops.source_roots import add_source_roots_to_path
 from ptmlops.target import Target
 from ptmlops.transform_jobs import run_job
 from ptmlops_contracts.keys import PreparedKeys, s3_uri
+from ptmlops_contracts.registry import artifact_uri
 from ptmlops_contracts.run import RunStatus
 from ptmlops_contracts.run_ids import make_run_id
 from ptmlops_contracts.state import StateDocument
@@ -67,7 +68,8 @@ def repeat(target: Target, run_id: str, report: Callable[[str], None]) -> Repeti
     """
     state = _finished_state(target, run_id)
     job, champion = state["scoring"]["transform_job"], state["plan"]["champion"]
-    _require_model(target, champion["model_name"], champion["version"])
+    artifact = _require_model(target, champion["model_name"], champion["version"])
+    _require_artifact(target, artifact, champion["version"], report)
     bucket, old = target.outputs["PreparedBucketName"], PreparedKeys(run_id)
     if not runs.keys(target, bucket, old.to_score) or not runs.keys(target, bucket, old.scored):
         raise OperatorError(
@@ -112,15 +114,26 @@ def _finished_state(target: Target, run_id: str) -> StateDocument:
     return state
 
 
-def _require_model(target: Target, name: str, version: str) -> None:
+def _require_model(target: Target, name: str, version: str) -> str:
+    """Return the address of a Model's artifact."""
     try:
-        target.client("sagemaker").describe_model(ModelName=name)
+        return str(target.client("sagemaker").describe_model(ModelName=name)["PrimaryContainer"]["ModelDataUrl"])
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationException":  # SageMaker's answer for a model that does not exist
             raise
         raise OperatorError(
             f"the SageMaker Model of version {version} was deleted: its code and weights cannot be used"
         ) from None
+
+
+def _require_artifact(target: Target, artifact: str, version: str, report: Callable[[str], None]) -> None:
+    """Require the artifact that the version was registered with. A deleted group that was made again has other versions of the same numbers."""
+    for model in registry.statuses(target):
+        package = registry.describe(target, model["arn"]) if str(model["version"]) == version else None
+        if package and artifact_uri(package) == artifact:
+            registry.require_registered_artifact(target, package, report)
+            return
+    report(f"version {version} is not in the registry any more: its artifact was not compared")
 
 
 def _transform_again(target: Target, job: str, *, name: str, output: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import boto3
 import pytest
+from common.pinned_artifact import pin_artifact
 from complaints_etl import PREPARE_VERSION
 from complaints_etl.redaction import REDACTION_VERSION
 from moto import mock_aws
@@ -26,6 +27,7 @@ RUN, MODEL, JOB = "20261128-101500-1a2b3c4d", "group-v3-00000000", "20261128-101
 PREPARED, OUTPUT = "prepared-rows", "output-files"
 KEYS = PreparedKeys(RUN)
 ANSWERS = [{"complaint_id": str(number), "label": "card", "confidence": 0.5} for number in range(4)]
+ARTIFACT = "s3://models-bucket/m.tar.gz"
 Score = Callable[..., None]
 
 
@@ -41,9 +43,12 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
         for bucket in (PREPARED, OUTPUT):
             s3.create_bucket(Bucket=bucket)
         machine = "arn:aws:states:us-east-1:123456789012:stateMachine:runs"  # it was deleted, with its executions
-        found.__dict__["outputs"] = {"PreparedBucketName": PREPARED, "OutputBucketName": OUTPUT, "StateMachineArn": machine}
+        found.__dict__["outputs"] = {
+            "PreparedBucketName": PREPARED, "OutputBucketName": OUTPUT, "StateMachineArn": machine, "ModelPackageGroupName": "group",
+        }  # fmt: skip
         role = "arn:aws:iam::123456789012:role/serving"
-        container = {"Image": "i", "ModelDataUrl": "s3://models/m.tar.gz"}
+        container = {"Image": "i", "ModelDataUrl": ARTIFACT}
+        sagemaker.create_model_package_group(ModelPackageGroupName="group")
         sagemaker.create_model(ModelName=MODEL, PrimaryContainer=container, ExecutionRoleArn=role)
         sagemaker.create_transform_job(
             TransformJobName=JOB,
@@ -171,6 +176,50 @@ def test_what_cannot_be_repeated_is_said(target: Target, score: Score, monkeypat
     }
     assert done.exit_code == 2
     assert says[missing] in " ".join(done.output.split())
+
+
+def register(target: Target, pinned: Mapping[str, str]) -> None:
+    """Register versions 1 to 3; the third is that of the run."""
+    for version in range(1, 4):
+        target.client("sagemaker").create_model_package(
+            ModelPackageGroupName="group",
+            ModelApprovalStatus="Approved",
+            InferenceSpecification={
+                "Containers": [{"Image": "i", "ModelDataUrl": ARTIFACT if version == 3 else "s3://models-bucket/o"}]
+            },
+            CustomerMetadataProperties={"run_id": RUN, **(pinned if version == 3 else {})},
+        )
+
+
+@pytest.mark.parametrize("content", [b"model", b"lemod", None])
+def test_a_model_whose_artifact_was_replaced_does_not_score_again(target: Target, score: Score, content: bytes | None) -> None:
+    s3 = target.client("s3")
+    s3.create_bucket(Bucket="models-bucket")
+    s3.put_object(Bucket="models-bucket", Key="m.tar.gz", Body=b"model")
+    register(target, pin_artifact(s3, ARTIFACT, None).metadata())
+    score({"part-0.out": lines(*ANSWERS)})
+    s3.delete_object(Bucket="models-bucket", Key="m.tar.gz")
+    if content:
+        s3.put_object(Bucket="models-bucket", Key="m.tar.gz", Body=content)
+
+    done = pinned()
+
+    if content == b"model":
+        assert done.exit_code == 0
+        return
+    assert done.exit_code == 2
+    assert "nothing was changed: the artifact of model version 3" in " ".join(done.output.split())
+    jobs = target.client("sagemaker").list_transform_jobs()["TransformJobSummaries"]
+    assert [job["TransformJobName"] for job in jobs] == [JOB], "it did not run"
+
+
+def test_that_nothing_was_compared_is_said(target: Target, score: Score) -> None:
+    score({"part-0.out": lines(*ANSWERS)})
+    shown = CliRunner().invoke(app, ["replay", RUN, "--pinned"], env={"COLUMNS": "200"}).output
+    assert "version 3 is not in the registry any more: its artifact was not compared" in " ".join(shown.split())
+    register(target, {})
+    shown = CliRunner().invoke(app, ["replay", RUN, "--pinned"], env={"COLUMNS": "200"}).output
+    assert "version 3 was registered by an earlier release" in " ".join(shown.split())
 
 
 def test_pinned_needs_a_run() -> None:

@@ -127,7 +127,10 @@ def _require_model(target: Target, name: str, version: str) -> str:
 
 
 def _require_artifact(target: Target, artifact: str, version: str, report: Callable[[str], None]) -> None:
-    """Require the artifact that the version was registered with. A deleted group that was made again has other versions of the same numbers."""
+    """Require the artifact that the version was registered with.
+
+    A group that was deleted and made again has other versions of the same numbers.
+    """
     for model in registry.statuses(target):
         package = registry.describe(target, model["arn"]) if str(model["version"]) == version else None
         if package and artifact_uri(package) == artifact:

@@ -51,9 +51,9 @@ def pin_artifact(client: S3Client, uri: str, evaluated: Archive | None) -> Pin:
         return found
     measured = f" What was measured has {evaluated['bytes']} bytes and SHA-256 {evaluated['sha256']}." if evaluated else ""
     raise ArtifactReplacedError(
-        f"the candidate's artifact {uri} {describe_change(found)} since it was evaluated.{measured} Nothing was registered. Find the object version "
-        f"that was measured with `aws s3api list-object-versions --bucket {bucket} --prefix {shlex.quote(key)}`, and restore it with "
-        f"`{restore_command(bucket, key, 'ID')}`. Then `ptmlops replay` continues the run"
+        f"the candidate's artifact {uri} {describe_change(found)} since it was evaluated.{measured} Nothing was registered. Find the "
+        f"object version that was measured with `aws s3api list-object-versions --bucket {bucket} --prefix {shlex.quote(key)}`, and restore "
+        f"it with `{restore_command(bucket, key, 'ID')}`. Then `ptmlops replay` continues the run"
     )
 
 
@@ -76,9 +76,9 @@ def check_artifact(client: S3Client, package: Mapping[str, Any]) -> str | None:
     if found is not None and found.sha256 == pin.sha256:
         return None
     raise ArtifactReplacedError(
-        f"the artifact of model version {version}, {uri}, {describe_change(found)} since it was registered. Version {version} runs only with object "
-        f"version {pin.version_id}, which has SHA-256 {pin.sha256}: restore it with `{restore_command(bucket, key, pin.version_id)}`. If it "
-        "no longer exists, let another version serve: `ptmlops rollback --reason TEXT`. Find out first who changed the artifact"
+        f"the artifact of model version {version}, {uri}, {describe_change(found)} since it was registered. Version {version} runs only "
+        f"with object version {pin.version_id}, which has SHA-256 {pin.sha256}: restore it with "
+        f"`{restore_command(bucket, key, pin.version_id)}`. If it no longer exists, let another version serve: `ptmlops rollback --reason TEXT`. Find out first who changed the artifact"
     )
 
 
@@ -99,7 +99,10 @@ def _current_version(client: S3Client, bucket: str, key: str) -> str | None:
 
 
 def read_pin(client: S3Client, bucket: str, key: str, *, size: str | None = None) -> Pin | None:
-    """Return the pin of the present object, or None if it is gone. An object of another size than `size` is not read: its pin has no digest."""
+    """Return the pin of the present object, or None if it is gone.
+
+    An object of another size than `size` is not read, so its pin has no digest.
+    """
     try:
         answer = client.get_object(Bucket=bucket, Key=key)
     except ClientError as error:

@@ -33,7 +33,7 @@ def check_training_code(client: S3Client, code: Mapping[str, str]) -> None:
     if found is not None and found.sha256 == code["sha256"]:
         return
     raise CodeReplacedError(
-        f"the code of training and evaluation, {code['uri']}, {describe_change(found)} since it was deployed with SHA-256 {code['sha256']}, "
-        "and does not run. If a deployment is under way, wait until it has ended. Otherwise restore the code with "
+        f"the code of training and evaluation, {code['uri']}, {describe_change(found)} since it was deployed with SHA-256 "
+        f"{code['sha256']}, and does not run. If a deployment is under way, wait until it has ended. Otherwise restore the code with "
         f"`aws s3 cp {code['source']} {code['uri']}`, and find out who changed it. Then `ptmlops replay` continues the run"
     )

@@ -116,10 +116,11 @@ def save(
 
 @dataclass(frozen=True)
 class Origin:
-    """The code that a model was trained with: its version, and the SHA-256 of each file that the model brings to serve with."""
+    """The code that a model was trained with: its version, and the SHA-256 of each file and wheel that the model brings to serve with."""
 
     code_version: str | None
     serving_code: dict[str, str]
+    wheels: dict[str, str]
 
 
 def read_origin(archive: Path) -> Origin | None:
@@ -135,8 +136,11 @@ def read_origin(archive: Path) -> Origin | None:
         members, about = read_json(folder / MANIFEST).get("members"), read_json(folder / CONTENT).get("about")
     if not isinstance(members, dict) or not isinstance(about, dict):
         raise ArtifactError(f"{archive.name} is not a model: {MANIFEST} or {CONTENT} is incomplete")
-    code = {name: str(entry.get("sha256")) for name, entry in members.items() if name.startswith(CODE)}
-    return Origin(code_version=about.get("code_version"), serving_code=code)
+    code, wheels = (
+        {name: str(entry.get("sha256")) for name, entry in members.items() if name.startswith(folder)}
+        for folder in (CODE, f"{WHEELS}/")
+    )
+    return Origin(code_version=about.get("code_version"), serving_code=code, wheels=wheels)
 
 
 def read_term_profile(archive: Path) -> bytes | None:
@@ -175,6 +179,11 @@ def _check_profile(content: bytes) -> None:
 def serving_code(source: Path) -> dict[str, str]:
     """Return what `Origin.serving_code` is for a model that the code in `source` trains."""
     return {f"{CODE}{path.relative_to(source).as_posix()}": content_of(path).sha256 for path in source_files(source)}
+
+
+def serving_wheels(source: Path) -> dict[str, str]:
+    """Return what `Origin.wheels` is for a model that the code in `source` trains, if models bring wheels."""
+    return {f"{WHEELS}/{path.name}": content_of(path).sha256 for path in (source / WHEELS).glob("*.whl")}
 
 
 def source_files(source: Path) -> list[Path]:

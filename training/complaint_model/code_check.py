@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from complaint_model.artifact import ArtifactError, Origin, read_origin, serving_code
+from complaint_model.artifact import ArtifactError, Origin, read_origin, serving_code, serving_wheels
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,9 @@ def find_disagreement(candidate: Path, trials: Sequence[Path], source: Path) -> 
     origin = _origin(candidate)
     if origin and origin.serving_code != serving_code(source):
         return "the code was deployed anew after the tuning job, so the candidate serves with other code than evaluates it"
+    # A model brings all wheels of the code or, unless the settings ask for them, none.
+    if origin and not origin.wheels.items() <= serving_wheels(source).items():
+        return "the code was deployed anew after the tuning job, so the candidate serves with other wheels than evaluate it"
     return None
 
 

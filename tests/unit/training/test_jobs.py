@@ -28,6 +28,7 @@ import numpy as np
 import pytest
 from complaint_model import artifact
 from complaint_model.archive import content_of
+from complaint_model.code_check import find_disagreement
 from complaint_model.drift_profile import SIZES
 
 from ptmlops_contracts.drift import DRIFT_KINDS, OTHER
@@ -750,6 +751,32 @@ def test_a_candidate_is_measured_by_the_code_that_it_serves_with(processing: Pat
     assert start_evaluation(processing)[0] == 0
     refused = evaluation_of(processing).get("refused", "")
     assert ("the candidate serves with other code than evaluates it" in refused) is refuses
+
+
+@pytest.mark.parametrize(
+    ("deployed", "brought", "refuses"),
+    [
+        ({"a-1.whl": b"a"}, {}, False),
+        ({"a-1.whl": b"a", "b-1.whl": b"b"}, {"a-1.whl": b"a", "b-1.whl": b"b"}, False),
+        ({"a-1.whl": b"a"}, {"a-1.whl": b"other"}, True),
+        ({"a-1.whl": b"a"}, {"a-1.whl": b"a", "numpy-9.whl": b"other"}, True),
+        ({}, {"a-1.whl": b"a"}, True),
+    ],
+)
+def test_a_candidate_serves_with_the_wheels_that_were_deployed(
+    job: tuple[Path, str], processing: Path, deployed: dict[str, bytes], brought: dict[str, bytes], *, refuses: bool
+) -> None:
+    """Its manifest lists them: only a comparison shows whether they are those of requirements.lock."""
+    for folder, wheels in ((processing / "code/wheels", deployed), (processing / "brought", brought)):
+        folder.mkdir()
+        for name, content in wheels.items():
+            (folder / name).write_bytes(content)
+    model = artifact.load(job[0] / "model")
+    artifact.save(model.model, model.about, processing / "model", source=TRAINING, wheels=processing / "brought")
+    with tarfile.open(processing / "candidate.tar.gz", "w:gz") as tar:
+        tar.add(processing / "model", arcname=".")
+    refused = find_disagreement(processing / "candidate.tar.gz", [], processing / "code")
+    assert ("other wheels than evaluate it" in (refused or "")) is refuses
 
 
 # ---------------------------------------------------------------- inference

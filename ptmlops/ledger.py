@@ -23,9 +23,11 @@ from ptmlops_contracts.ledger import (
     COLLECTING,
     LEDGER_VERSION,
     NO_RUN,
+    SLOTS_KEY,
     SUPERSEDED,
     FileItem,
     RunItem,
+    SlotsItem,
     expiry,
     file_key,
     ledger_time,
@@ -106,6 +108,10 @@ class Ledger:
     def run(self, run_id: str) -> RunItem | None:
         """Return the item of a run, or None."""
         return cast("RunItem | None", self._find(run_key(run_id)))
+
+    def slots(self) -> SlotsItem:
+        """Return which runs work, and why others wait."""
+        return cast("SlotsItem", self._find(SLOTS_KEY) or {})
 
     def latest_run(self, target: Target, run_id: str) -> tuple[str, RunItem]:
         """Return the run that has a run's files now, and its item: the run itself unless another run took its files.

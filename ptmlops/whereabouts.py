@@ -112,7 +112,7 @@ def _in_run(target: Target, version: ObjectVersion, run_id: str, run: RunItem) -
         return Whereabouts(version=version, outcome=Outcome.CANCELLED, message=message, next_step=f"replay {run_id}")
     execution = runs.execution_status(target, run_id) if status not in ENDED else status
     if status == COLLECTING:
-        return _in_collecting_run(version, run_id, execution)
+        return _in_collecting_run(target, version, run_id, execution)
     if execution == "RUNNING":
         state = runs.current_state(target, run_id)
         message = f"run {run_id} works on it, in state {state}"
@@ -120,14 +120,24 @@ def _in_run(target: Target, version: ObjectVersion, run_id: str, run: RunItem) -
     return _in_ended_run(target, version, run_id, execution)
 
 
-def _in_collecting_run(version: ObjectVersion, run_id: str, execution: str | None) -> Whereabouts:
+def _in_collecting_run(target: Target, version: ObjectVersion, run_id: str, execution: str | None) -> Whereabouts:
     if execution == "RUNNING":
-        message = f"it waits in run {run_id}, which collects files or waits for a free slot"
+        message = f"it waits in run {run_id}, which {_waits_for(target)}"
         return Whereabouts(
             version=version, outcome=Outcome.COLLECTING, message=message, state=runs.COLLECT, next_step=f"watch {run_id}"
         )
     message = f"run {run_id} ended before it read the file; the next upload lets another run take it"
     return Whereabouts(version=version, outcome=Outcome.COLLECTING, message=message, next_step="reconcile")
+
+
+def _waits_for(target: Target) -> str:
+    slots = Ledger(target.client("dynamodb"), target.outputs["LedgerTableName"]).slots()
+    if "retry_at" not in slots:
+        return "collects files or waits for a free slot"
+    return (
+        f"waits because {quantity(len(slots['failed_runs']), 'run')} in a row failed (last in {slots['failed_because']}); one run tries "
+        f"again after {_minute(slots['retry_at'])}"
+    )
 
 
 def _in_ended_run(target: Target, version: ObjectVersion, run_id: str, status: str | None) -> Whereabouts:

@@ -6,7 +6,7 @@
 | `CHUNK#<run>#<hash>` | `ChunkItem`: files that joined a run together; changed only if rows are erased from them | start_run, `ptmlops forget` |
 | `RUN#<run>` | `RunItem`: the status of a run, and its chunks | start_run, collect_run, record_run, `ptmlops cancel`, `ptmlops replay` |
 | `OPEN` | `OpenItem`: the run that files probably can join. A hint: the run's own status decides | start_run |
-| `SLOTS` | `SlotsItem`: the runs that work now, and until when none may start | collect_run, record_run, `ptmlops forget` |
+| `SLOTS` | `SlotsItem`: the runs that work now, the runs that failed last, and until when none may start | collect_run, record_run, `ptmlops forget` |
 | `COSTS#<year>-<month>` | USD per run that ended in the month, by run id | record_run |
 | `PLANNED` | USD per run that works, estimated, by run id | plan_run, record_run |
 | `THROUGHPUT` | `ThroughputItem`: how long jobs of past runs took | record_run |
@@ -112,6 +112,10 @@ class SlotsItem(TypedDict, total=False):
     holders: set[str]
     large_holders: set[str]  # those of them that read more bytes than `arrivals.large_megabytes`
     paused_until: str  # no run gets a slot before; absent unless rows are being erased
+    # Runs that failed one after the other and not because of their files; absent after one that succeeded.
+    failed_runs: set[str]
+    failed_because: str  # state and error of the last of them
+    retry_at: str  # then one run may try, while the others wait; absent while too few have failed
 
 
 class DriftItem(TypedDict, total=False):

@@ -41,13 +41,13 @@ from ptmlops_contracts.ledger import slot_holder
 from ptmlops_contracts.run import RunDocument, RunStatus
 from ptmlops_contracts.run_ids import is_run_id
 from record_run.costs import glue_jobs, job_costs, price_basis
-from record_run.history import failure, last_document, read_events
+from record_run.history import failure, last_document, may_be_of_a_service, read_events
 from record_run.jobs import started_jobs
 from record_run.ledger import cost_of_month, record_drift, record_end
 from record_run.metrics import count_run
 from record_run.report_costs import with_costs
 from record_run.spending import end_plan, learn_throughput
-from record_run.summary import files_wait_notice, notice, run_document
+from record_run.summary import files_wait_notice, notice, run_document, runs_wait
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -87,11 +87,18 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
     ledger = Ledger(CLIENTS.dynamodb, settings.ledger_table)
     left = record_end(ledger, run["run_id"], status=run["status"], redrives=redrives, finished_at=run["finished_at"])
     holders = {slot_holder(run["run_id"], count) for count in range(redrives + 1)}
-    Slots(ledger=ledger).release(holders)
+    slots, now = Slots(ledger=ledger), datetime.now(UTC)
+    slots.release(holders)
+    retry_at = None
+    if run["status"] == RunStatus.SUCCEEDED:
+        slots.note_success()
+    elif may_be_of_a_service(run):
+        because = f"{run['error']['state']}: {run['error']['error']}"
+        retry_at = slots.note_failure(run["run_id"], because=because, now=now)
     end_plan(ledger, run["run_id"])
     record_drift(ledger, run)
     learn_throughput(ledger, run, event.get("state"))
-    _notify(run, settings, files_waiting=left)
+    _notify(run, settings, files_waiting=left, retry_at=retry_at)
     LOGGER.info("recorded", status=run["status"])
     month = cost_of_month(ledger, run["run_id"], cost_usd=run["cost_usd"], finished_at=run["finished_at"])
     count_run(run, month_cost=month)
@@ -140,9 +147,11 @@ def _write(run: RunDocument, settings: Settings) -> None:
             )
 
 
-def _notify(run: RunDocument, settings: Settings, *, files_waiting: int | None) -> None:
+def _notify(run: RunDocument, settings: Settings, *, files_waiting: int | None, retry_at: datetime | None) -> None:
     subject = f"PTMLops ({settings.environment}): run {run['run_id']} {run['status'].lower()}"
     message = notice(run, output_bucket=settings.output_bucket, environment=settings.environment)
     if files_waiting is not None:
         message = files_wait_notice(run, files_waiting, environment=settings.environment)
+    if retry_at:
+        message += f"\n{runs_wait(retry_at)}"
     CLIENTS.sns.publish(TopicArn=settings.notification_topic_arn, Subject=subject[:SUBJECT_CHARACTERS], Message=message)

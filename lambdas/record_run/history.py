@@ -6,13 +6,18 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from ptmlops_contracts.run import Failure
+from ptmlops_contracts.run import CANCELLED_ERROR, Failure, RunDocument, RunStatus
 from ptmlops_contracts.state import NONE, StateDocument
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 MESSAGE_CHARACTERS = 1000
+FIRST_STATE = "Collect"  # a run that ends there has done nothing
+# What jobs and functions raise about files, labels, limits and deployments. A job's error is in the message of States.TaskFailed.
+NOT_OF_A_SERVICE = (
+    "TooManyRejectsError", "DataError", "NoChampionError", "CostLimitError", "CodeChangedError", CANCELLED_ERROR,
+)  # fmt: skip
 # Functions and jobs report errors as JSON, with the sentence under one of these names.
 MESSAGE_FIELDS = ("errorMessage", "ErrorMessage", "FailureReason", "Message")
 
@@ -57,6 +62,15 @@ def failure(events: Sequence[Event], error: str | None, cause: str | None) -> Fa
         error=error or "Unknown",
         message=_message(cause or "")[:MESSAGE_CHARACTERS],
     )
+
+
+def may_be_of_a_service(run: RunDocument) -> bool:
+    """Return whether a run failed, and neither its files nor a person nor a deployment is the reason."""
+    if run["status"] not in (RunStatus.FAILED.value, RunStatus.TIMED_OUT.value) or "error" not in run:
+        return False
+    failed = run["error"]
+    reason = f"{failed['error']} {failed['message']}"
+    return failed["state"] != FIRST_STATE and not any(name in reason for name in NOT_OF_A_SERVICE)
 
 
 def _message(cause: str) -> str:

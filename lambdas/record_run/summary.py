@@ -166,6 +166,14 @@ def files_wait_notice(run: RunDocument, files: int, *, environment: str) -> str:
     )
 
 
+def runs_wait(retry_at: datetime) -> str:
+    """Write why no other run starts, and until when."""
+    return (
+        f"Several runs in a row failed, and not because of their files. New files wait: at {retry_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC one "
+        "run tries again. When a run succeeds, also by `ptmlops replay`, all go on."
+    )
+
+
 def _columns_read(files: Sequence[Mapping[str, Any]]) -> list[ReadColumns]:
     """Count the files per set of columns. Files that were rejected whole have none."""
     counts = Counter(tuple(sorted(file["columns"].items())) for file in files if file.get("columns"))

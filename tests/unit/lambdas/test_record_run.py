@@ -11,7 +11,8 @@ from typing import Any
 
 import boto3
 import pytest
-from common.ledger import serialize
+from common.ledger import Ledger, serialize
+from common.slots import Slots
 from moto import mock_aws
 from record_run import handler, summary
 
@@ -421,3 +422,39 @@ def test_the_ledger_keeps_what_the_newest_measured_run_found(
     assert kept_after(drift={"length": 0.3}, drift_thresholds={"length": 0.1}, drifted=["length"]) == (
         "29991231-000000-00000000", "4", [],
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "cause", "waits"),
+    [
+        ("FAILED", "Glue.InternalServiceException", "service unavailable", True),
+        ("FAILED", "ClientError", json.dumps({"errorMessage": "An error occurred (InternalError)"}), True),
+        ("FAILED", "States.TaskFailed", json.dumps({"ErrorMessage": "exit status 137"}), True),
+        ("TIMED_OUT", "States.Timeout", "x", True),
+        ("FAILED", "States.TaskFailed", json.dumps({"ErrorMessage": "TooManyRejectsError: 9 of 10 rows"}), False),
+        ("FAILED", "CostLimitError", json.dumps({"errorMessage": "over the limit"}), False),
+        ("FAILED", "NoChampionError", json.dumps({"errorMessage": "upload labelled complaints"}), False),
+        ("ABORTED", "Cancelled", "a person", False),
+    ],
+)
+def test_runs_wait_after_three_that_failed_not_because_of_their_files(
+    aws: dict[str, Any], record: Callable[..., dict[str, Any]], *, status: str, error: str, cause: str, waits: bool
+) -> None:
+    ledger = Ledger(aws["dynamodb"], "ledger")
+    for earlier in ("a", "b"):
+        Slots(ledger=ledger).note_failure(earlier, because="x", now=datetime.now(UTC))
+
+    record(Execution(status, cause=cause, error=error), {"detail": {"executionArn": ARN}})
+
+    item = ledger.find("SLOTS") or {}
+    assert ("retry_at" in item) == waits
+    assert ("Several runs in a row failed" in notice(aws)[1]) == waits
+    assert item["failed_because"] == (f"Prepare: {error}" if waits else "x")
+
+
+def test_a_run_that_succeeds_ends_the_wait(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:
+    ledger = Ledger(aws["dynamodb"], "ledger")
+    for earlier in ("a", "b", "c"):
+        Slots(ledger=ledger).note_failure(earlier, because="x", now=datetime.now(UTC))
+    succeed(aws, record)
+    assert (ledger.find("SLOTS") or {}).keys() == {"pk"}

@@ -204,6 +204,22 @@ def test_a_file_that_no_run_has_taken_waits_and_a_late_one_was_lost(account: Acc
     assert "replay --dead-letters" in found.message
 
 
+def test_a_file_that_waits_because_runs_failed_says_so(account: Account) -> None:
+    account.upload("a.csv")
+    account.start_run("a.csv")
+    assert "waits for a free slot" in account.where("a.csv").message
+    for run_id in "abc":
+        Slots(ledger=account.book).note_failure(
+            run_id, because="Prepare: Glue.InternalServiceException", now=datetime.now(UTC)
+        )
+    found = account.where("a.csv")
+    assert found.outcome == "collecting"
+    assert (
+        "because 3 runs in a row failed (last in Prepare: Glue.InternalServiceException); one run tries again after"
+        in found.message
+    )
+
+
 def test_a_file_is_followed_from_run_to_run(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """It collects, its execution ends, another run takes it, works and fails."""
     account.upload("a.csv")

@@ -67,6 +67,7 @@ class LocalAws:
         region: str | None = None,
         detached: bool = False,
         minute: float = 60,
+        module: str = "local_aws.server",
     ) -> Self:
         """Start a server whose state lives in `folder`, made if missing.
 
@@ -76,6 +77,7 @@ class LocalAws:
             region: Another region than that of the settings.
             detached: Whether it continues when this process ends.
             minute: Seconds in a minute of a Glue job's time limit. Tests shorten it.
+            module: What runs as the server.
 
         Raises:
             LocalAwsError: The folder is in use or cannot be written, or the server did not start.
@@ -99,7 +101,7 @@ class LocalAws:
             raise LocalAwsError(f"another command is starting local AWS on {folder}: wait until it has ended")
         try:
             region = region or load_settings(environment).environment.region
-            state, process, died = start_server(folder, region, detached=detached, minute=minute)
+            state, process, died = start_server(folder, region, detached=detached, minute=minute, module=module)
         except BaseException:
             lock.release()
             raise

@@ -23,7 +23,7 @@ class LocalAwsError(Exception):
 
 
 def start_server(
-    folder: Path, region: str, *, detached: bool, minute: float
+    folder: Path, region: str, *, detached: bool, minute: float, module: str = "local_aws.server"
 ) -> tuple[dict[str, Any], subprocess.Popen[bytes], int | None]:
     """Start the server's process, and wait until it answers.
 
@@ -41,7 +41,7 @@ def start_server(
     with (folder / LOG).open("ab") as log:
         begins = log.tell()
         process = subprocess.Popen(
-            [sys.executable, "-m", "local_aws.server", str(folder), str(port), *options],
+            [sys.executable, "-m", module, str(folder), str(port), *options],
             cwd=ROOT,
             env=clean_environment(region),
             stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
@@ -107,10 +107,10 @@ def running_state(folder: Path) -> dict[str, Any] | None:
     if state is None:
         return None
     try:
-        command = " ".join(psutil.Process(state["pid"]).cmdline())
+        command = psutil.Process(state["pid"]).cmdline()
     except psutil.NoSuchProcess:
         return None
-    return state if "local_aws.server" in command else None
+    return state if str(folder) in command else None  # else another process has its id by now
 
 
 def died_process(folder: Path) -> int | None:

@@ -26,6 +26,14 @@ class DeniedError(Exception):
         self.action = call.action
 
 
+class KeyUnusableError(DeniedError):
+    """A key is disabled or waits for its deletion. No policy helps."""
+
+    def __init__(self, call: Call, state: str) -> None:
+        super().__init__(call, Decision(allowed=False, reason=""))
+        self.args = (f"{call.resource} {'is disabled' if state == 'Disabled' else f'is in state {state}'}.",)
+
+
 class Authorizer:
     """Decides and records."""
 
@@ -102,6 +110,9 @@ class Authorizer:
 
     def _check(self, principal: Principal, need: Need) -> None:
         decision = self.decide(principal, need)
+        state = self.stores.key_state(need.resource) if need.action in encryption.USES else ""
+        if decision.allowed and state not in ("", "Enabled"):
+            raise KeyUnusableError(Call(principal, need.action, need.resource), state)
         if not decision.allowed:
             error = DeniedError(Call(principal, need.action, need.resource), decision)
             print(f"denied: {error}", file=sys.stderr)  # noqa: T201 - the server's log

@@ -11,6 +11,8 @@ from typing import Any
 from local_aws.authorization.requests import ApiRequest, Need
 from local_aws.authorization.stores import PolicyStores
 
+# The uses of a key that KMS refuses if the key is disabled.
+USES = frozenset({"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"})
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html: parts of an upload are read again.
 _WRITE_OBJECT, _PARTS = ("GenerateDataKey",), ("Decrypt", "GenerateDataKey")
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html

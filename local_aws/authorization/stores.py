@@ -55,6 +55,11 @@ class PolicyStores:
             for grant in key.grants.values()
         ]
 
+    def key_state(self, arn: str) -> str:
+        """Return the KeyState of a key, or "" if there is no such key."""
+        key = self.key(arn)
+        return str(key.key_state) if key else ""
+
     def key(self, reference: str | None) -> Any:
         """Return moto's object of a key, by its ARN, its id or its alias, or None."""
         kms, name = self._backend("kms"), reference or ""

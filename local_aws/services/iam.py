@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlparse
 
 from local_aws import patching
-from local_aws.authorization.authorizer import DeniedError
+from local_aws.authorization.authorizer import DeniedError, KeyUnusableError
 from local_aws.authorization.principals import Principal
 from local_aws.authorization.requests import ApiRequest
 from local_aws.services.base import Service
@@ -54,7 +54,12 @@ class IamService(Service):
 def _refuse(moto_request: Any, denied: DeniedError) -> None:
     """Raise AccessDenied in the form that the service's clients read, with the permission that is missing."""
     from moto.core.exceptions import JsonRESTError
+    from moto.s3.exceptions import S3ClientError
 
+    if isinstance(denied, KeyUnusableError):
+        # https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html: services pass KMS's error on.
+        error = S3ClientError if moto_request._service == "s3" else JsonRESTError
+        raise error("KMS.DisabledException", str(denied))
     if "X-Amz-Target" in moto_request._headers or moto_request._service in ("lambda", "kms"):
         raise JsonRESTError("AccessDeniedException", str(denied))
     moto_request._action = denied.action

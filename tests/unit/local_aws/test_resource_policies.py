@@ -74,6 +74,26 @@ def test_what_is_encrypted_with_a_key_takes_the_use_of_the_key(sandbox: Sandbox)
     refused(lambda: writer.get_object(Bucket=bucket, Key="a"))
 
 
+def test_a_disabled_key_stops_everything_that_uses_it_until_it_is_enabled(sandbox: Sandbox) -> None:
+    arn = key(sandbox)
+    bucket, kms = encrypted_bucket(sandbox, arn), sandbox.client("kms")
+    sandbox.put(bucket, "a", "a")
+    queue = sandbox.client("sqs").create_queue(QueueName="of-a-key", Attributes={"KmsMasterKeyId": arn})["QueueUrl"]
+    uses = (
+        lambda: sandbox.client("s3").get_object(Bucket=bucket, Key="a"),
+        lambda: sandbox.client("s3").put_object(Bucket=bucket, Key="b", Body=b"b"),
+        lambda: sandbox.client("sqs").send_message(QueueUrl=queue, MessageBody="a"),
+    )
+    kms.disable_key(KeyId=arn.rpartition("/")[2])
+    for use in uses:
+        with pytest.raises(ClientError, match="is disabled") as caught:
+            use()
+        assert caught.value.response["Error"]["Code"] == "KMS.DisabledException"
+    kms.enable_key(KeyId=arn.rpartition("/")[2])
+    for use in uses:
+        use()
+
+
 def test_an_earlier_version_below_a_delete_marker_takes_the_use_of_its_key(sandbox: Sandbox) -> None:
     arn = key(sandbox)
     bucket, s3 = encrypted_bucket(sandbox, arn), sandbox.client("s3")

@@ -11,16 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from benchmarks.load.burst import upload_together
+from benchmarks.measurement import write_measurement
 from local_aws import LocalAws
 from ptmlops import generator
 from ptmlops.target import Target
@@ -37,10 +34,7 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=4 * 3600, help="seconds to wait for each part")
     parser.add_argument("--json", type=Path, help="also write the result here")
     options = parser.parse_args()
-    result: dict[str, Any] = {
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "machine": f"{psutil.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
-    }
+    result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder, LocalAws.start(Path(folder, "aws")) as aws:
         aws.deploy()
         target, make = Target.local(aws, "local"), _writer(Path(folder, "complaints.csv"))
@@ -57,7 +51,7 @@ def main() -> None:
             result["large"] = one.summary()
             print(json.dumps(result["large"], indent=1), flush=True)
     if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_measurement(options.json, result)
 
 
 def _writer(path: Path) -> Callable[[int, bool], bytes]:

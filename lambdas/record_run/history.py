@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 MESSAGE_CHARACTERS = 1000
 FIRST_STATE = "Collect"  # a run that ends there has done nothing
-# What jobs and functions raise about files, labels, limits and deployments. A job's error is in the message of States.TaskFailed.
+# What jobs and functions raise about files, labels, limits, deployments and replaced artifacts. A job's error is in the message of States.TaskFailed.
 NOT_OF_A_SERVICE = (
-    "TooManyRejectsError", "DataError", "NoChampionError", "CostLimitError", "CodeChangedError", CANCELLED_ERROR,
+    "TooManyRejectsError", "DataError", "NoChampionError", "CostLimitError", "CodeChangedError", "CodeReplacedError",
+    "ArtifactReplacedError", CANCELLED_ERROR,
 )  # fmt: skip
 # Functions and jobs report errors as JSON, with the sentence under one of these names.
 MESSAGE_FIELDS = ("errorMessage", "ErrorMessage", "FailureReason", "Message")

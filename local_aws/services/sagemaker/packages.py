@@ -87,6 +87,24 @@ def keep_model_cards() -> None:
         return answer
 
 
+def register_once() -> None:
+    """Let a CreateModelPackage with the ClientToken of an earlier one return that package. moto would make a second version.
+
+    Clients send a token with each call, and the same one when they repeat a call whose answer was lost.
+    """
+    from moto.core.responses import ActionResult
+    from moto.sagemaker.responses import SageMakerResponse
+
+    @patching.extend(SageMakerResponse, "create_model_package")
+    def create_model_package(moto_create: Any, self: Any) -> Any:
+        made, token = self.sagemaker_backend.__dict__.setdefault("made_packages", {}), self._get_param("ClientToken")
+        if token in made:
+            return ActionResult({"ModelPackageArn": made[token]})
+        answer = moto_create(self)
+        made[token] = answer.result["ModelPackageArn"]
+        return answer
+
+
 def _package(response: Any, arn: str) -> Any:
     """Return moto's package of an ARN."""
     return next(package for package in response.sagemaker_backend.model_packages.values() if package.arn == arn)

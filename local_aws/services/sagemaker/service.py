@@ -12,7 +12,7 @@ from local_aws import patching
 from local_aws.context import LocalContext
 from local_aws.services.base import Service
 from local_aws.services.sagemaker.job import Job, JobExistsError, JobFailedError, JobStore
-from local_aws.services.sagemaker.packages import add_deletion, keep_metadata, keep_model_cards
+from local_aws.services.sagemaker.packages import add_deletion, keep_metadata, keep_model_cards, register_once
 from local_aws.services.sagemaker.processing import ProcessingJob
 from local_aws.services.sagemaker.training import TrainingJob
 from local_aws.services.sagemaker.transform import TransformJob
@@ -46,6 +46,7 @@ class SageMakerService(Service):
         add_deletion()
         keep_metadata()
         keep_model_cards()
+        register_once()
 
     def start(self, job_class: type[Job], name: str, request: dict[str, Any]) -> Job:
         """Start a job in the background.

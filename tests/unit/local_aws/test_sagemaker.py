@@ -601,6 +601,17 @@ def test_processing_moves_inputs_and_outputs_and_reports_its_message(sandbox: Sa
     assert "exit code: 1" in failed["FailureReason"]
 
 
+def test_a_repeated_creation_of_a_model_package_gives_the_same_version(sandbox: Sandbox) -> None:
+    """Its client sends the same token again if an answer was lost."""
+    sagemaker, group = sandbox.client("sagemaker"), sandbox.name("group")
+    sagemaker.create_model_package_group(ModelPackageGroupName=group)
+    made = [
+        sagemaker.create_model_package(ModelPackageGroupName=group, ClientToken=token)["ModelPackageArn"]
+        for token in ("first", "first", "second")
+    ]
+    assert [arn.rpartition("/")[2] for arn in made] == ["1", "1", "2"]
+
+
 def test_a_model_package_has_the_card_that_it_was_given_and_refuses_another_form(sandbox: Sandbox) -> None:
     sagemaker, group = sandbox.client("sagemaker"), sandbox.name("group")
     sagemaker.create_model_package_group(ModelPackageGroupName=group)

@@ -21,7 +21,7 @@ FUNCTION_WHEELS_READY := build/wheels/.functions
 BROWSER_READY := tests/unit/publish/node/node_modules/.package-lock.json
 JUDGE_READY := tests/unit/local_aws/node/node_modules/.package-lock.json
 
-.PHONY: demo test check fast lint docs synth install lock nightly sbom audit clean help
+.PHONY: demo test check every fast lint docs synth install lock nightly sbom audit clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -35,14 +35,23 @@ demo:  ## set up, run the whole pipeline on local AWS, show the results
 	@$(MAKE) --no-print-directory install
 	@ptmlops demo
 
-test: check  ## set up, check format, lint and types, run every test
-	@pytest -q -m "e2e or slow" -n 2 --dist loadfile --durations=15
-
-check: lint fast  ## the fast gate: format, lint, types, fast tests
-
+# The linters are single-threaded, so they run beside the tests. Their output comes when they have ended (--output-sync); that of the
+# tests comes at once, because `+` exempts a line from it.
+BESIDE = $(MAKE) --no-print-directory --jobs=2 --output-sync=target
 # Two at a time: tests that share what was set up in one process (tests/conftest.py).
+PYTEST = pytest -q -n 2 --dist loadfile
+
+test: install  ## set up, check format, lint and types, run every test
+	@$(BESIDE) lint every
+
+check: install  ## the fast gate: format, lint, types, fast tests
+	@$(BESIDE) lint fast
+
+every: install
+	+@$(PYTEST) --durations=15
+
 fast: install
-	@pytest -q -m "not e2e and not slow" -n 2 --dist loadfile
+	+@$(PYTEST) -m "not e2e and not slow"
 
 lint: install
 	@ruff format --check .
@@ -59,7 +68,7 @@ synth: install  ## the templates of ENVIRONMENT into cdk.out, with no account an
 	@PTMLOPS_ENVIRONMENT=$(ENVIRONMENT) CDK_OUTDIR=cdk.out python app.py
 
 nightly: install  ## what is too slow for every change
-	@PTMLOPS_NIGHTLY=1 pytest -q -n 2 --dist loadfile --durations=15
+	@PTMLOPS_NIGHTLY=1 $(PYTEST) --durations=15
 
 install: $(READY)
 	@$(MAKE) --silent --no-print-directory -j4 $(CDK_READY) $(BROWSER_READY) $(JUDGE_READY) $(WHEELS_READY) $(GLUE_WHEELS_READY) \

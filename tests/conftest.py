@@ -1,12 +1,14 @@
-"""Fixtures that every kind of test shares: one Spark session for the whole suite."""
+"""What every kind of test shares: one Spark session, one copy of AWS's service models, and the order in which processes take files."""
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import botocore.session
 import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
@@ -21,19 +23,39 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
-TOGETHER = ("tests/e2e", "tests/stacks")  # one deployment, one synthesis: what takes long to set up is set up once
+# Each boto3 session would read and parse the models of its services again, which takes most of the time of a client.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+
+# What takes long to set up is set up once: one deployment, one synthesis of each environment, one local AWS with nothing deployed, and
+# one Spark. The tests of a group run in one process, in this order: the deployment's are the longest chain, so that it begins first.
+DEPLOYMENT = "tests/e2e"
+GROUPS = {
+    DEPLOYMENT: (DEPLOYMENT,),
+    "local_aws": ("tests/unit/local_aws",),
+    "stacks": ("tests/stacks", "tests/contract/test_archives.py", "tests/unit/stacks"),
+    "spark": (
+        "tests/unit/etl/test_prepare.py", "tests/unit/etl/test_checkpoint.py", "tests/unit/etl/test_csv_arrow.py",
+        "tests/unit/etl/test_reading.py", "tests/unit/etl/test_fuzz.py", "tests/unit/publish/test_publish.py",
+        "tests/unit/publish/test_themes.py", "tests/unit/analytics", "tests/contract/test_published_files.py",
+    ),
+}  # fmt: skip
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
-    """Two processes share the tests file by file, and those of some folders stay together."""
+    """Processes share the tests file by file or group by group, the longest first."""
 
-    class ByFileOrFolder(LoadFileScheduling):
+    class ByFileOrGroup(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
-            return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
+            return next((group for group, files in GROUPS.items() if file.startswith(files)), file)
 
-    return ByFileOrFolder(config, log) if config.getvalue("dist") == "loadfile" else None
+        def _assign_work_unit(self, node: Any) -> None:
+            if first := next((group for group in GROUPS if group in self.workqueue), None):
+                self.workqueue.move_to_end(first, last=False)
+            super()._assign_work_unit(node)
+
+    return ByFileOrGroup(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -159,7 +159,7 @@ def taught(scored: Run, checked: Checked, ptmlops: Command, target: Target, made
     path.write_bytes(answered(page, {name: label for name, label in labels.items() if label and name not in left_out}))
     with path.open("a", encoding="utf-8", newline="") as file:
         csv.DictWriter(file, list(rows[0])).writerows(kept_back)
-    with long_window(target, "20"):
+    with long_window(target, "10"):
         pushed = ptmlops(checked.file.parent, "review", "push", checked.file.name)
         assert pushed.exit_code == 0, pushed.stderr
         run_id = uploads.wait_for_run(target, uploads.upload(target, path))

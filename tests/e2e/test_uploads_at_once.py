@@ -1,6 +1,6 @@
 """Files uploaded at once become a few runs, none of which fails, and every file and row is accounted for.
 
-100 files in `make test`, 600 in `make nightly`, 10,000 in `python -m benchmarks.load`.
+40 files in `make test`, 600 in `make nightly`, 10,000 in `python -m benchmarks.load`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from benchmarks.load.burst import upload_together
 from ptmlops import generator, registry
 from ptmlops.target import Target
 
-FILES, ROWS = 600 if os.environ.get("PTMLOPS_NIGHTLY") else 100, 2
+FILES, ROWS = 600 if os.environ.get("PTMLOPS_NIGHTLY") else 40, 2
 
 
 def test_files_uploaded_at_once_are_a_few_runs_and_none_fails(target: Target, made: Path) -> None:

@@ -383,8 +383,19 @@ def test_what_an_operator_asks_of_the_environment_is_answered(ptmlops: Command) 
         (("empty", "-e", "prod", "--local"), "environment 'prod' is not disposable, so its data is kept"),
         (("adopt",), "no environment is named"),
         (("up",), "local AWS already runs on"),
+        (("run", "missing.csv", "--local", "--out", "out"), "does not exist"),
+        (("try", "--labelled", "missing.csv", "--out", "out"), "does not exist"),
     ],
 )
 def test_a_mistake_is_explained(ptmlops: Command, arguments: tuple[str, ...], says: str) -> None:
     Path("there.csv").write_text("text\nhello\n", encoding="utf-8")
     assert says in refused(ptmlops(*arguments))
+
+
+@pytest.mark.parametrize("arguments", [("status", "--local"), ("down",)])
+def test_without_a_local_aws_the_command_says_how_to_start_one(
+    ptmlops: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert "ptmlops up" in refused(ptmlops(*arguments))

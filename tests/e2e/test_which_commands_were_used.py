@@ -14,6 +14,7 @@ AT_NIGHT = {"up", "down", "demo", "run", "empty"}
 # A call that no end-to-end test makes, with the test that makes it instead.
 ELSEWHERE = {
     ("adopt", True): "tests/unit/local_aws/test_adoption.py destroys a storage stack of its own and adopts what it left",
+    ("try", True): "test_try.py, which needs no deployment and runs beside the other tests",
 }
 
 

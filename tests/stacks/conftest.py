@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import tomllib
@@ -78,7 +79,10 @@ def read_templates(environment: str, folder: Path) -> dict[str, Template]:
 
 
 def kept_assembly(environment: str, /, **changes: dict[str, Any]) -> Path:
-    """The folder of a synthesis, which processes and test runs share; one that failed is not kept."""
+    """The folder of a synthesis, which processes and test runs share; one that failed is not kept.
+
+    `compute={"numba": "off"}` leaves out wheels that take longer to pack than everything else, and that few tests look into.
+    """
 
     def write(folder: Path) -> None:
         synthesize(environment, folder, **changes)
@@ -86,7 +90,11 @@ def kept_assembly(environment: str, /, **changes: dict[str, Any]) -> Path:
     if environment == "local" and not changes:
         return find_or_synthesize("local", write)  # the assembly that `make install` has made
     name = hashlib.sha256(json.dumps(changes, sort_keys=True).encode()).hexdigest()[:8]
-    return find_or_synthesize(f"{environment}-{name}", write, kept=ROOT / "build" / "assembly-of-tests")
+    kept = ROOT / "build" / "assembly-of-tests"
+    kept.mkdir(parents=True, exist_ok=True)
+    with (kept.parent / "assembly-of-tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process that needs the same one waits for it
+        return find_or_synthesize(f"{environment}-{name}", write, kept=kept)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -117,13 +125,40 @@ def prod_templates() -> dict[str, Template]:
 
 REPOSITORY = "bank/ptmlops"
 PRINCIPAL = "arn:aws:quicksight:us-east-1:123456789012:group/default/customer-care"
+NO_NUMBA: dict[str, dict[str, Any]] = {"compute": {"numba": "off"}}
+OPTIONAL = {**NO_NUMBA, "delivery": {"repository": REPOSITORY}, "analytics": {"quicksight_principal": PRINCIPAL}}
+UPLOADER = "arn:aws:iam::111122223333:role/uploader"
+DAYS = {
+    "raw_days": 365, "prepared_days": 120, "labelled_days": 700, "results_days": 500, "models_days": 800, "erasure_days": 1000,
+    "noncurrent_days": 30, "ledger_days": 395, "tiering_days": 60,
+}  # fmt: skip
+EVERY_KIND: dict[str, dict[str, Any]] = {
+    **NO_NUMBA,
+    "alarms": {
+        "emails": [],
+        "topic_arn": "arn:aws:sns:us-east-1:111122223333:operations",
+        "slack_workspace_id": "T0123456789",
+        "slack_channel_id": "C0123456789",
+        "teams_tenant_id": "0a1b2c3d-0000-4000-8000-0123456789ab",
+        "teams_team_id": "0a1b2c3d-0000-4000-8000-0123456789ac",
+        "teams_channel_id": "19%3ab6ef35dc342d5621ebf%40thread.tacv2",
+        "no_files_days": 3,
+    },
+    "uploads": {"principals": [UPLOADER]},
+    "retention": {**DAYS, "log_days": 30},
+}
 
 
 @pytest.fixture(scope="session")
 def shared_templates() -> dict[str, Template]:
     """The stacks of prod with everything that is optional."""
-    optional = {"delivery": {"repository": REPOSITORY}, "analytics": {"quicksight_principal": PRINCIPAL}}
-    return read_templates("prod", kept_assembly("prod", **optional))
+    return read_templates("prod", kept_assembly("prod", **OPTIONAL))
+
+
+@pytest.fixture(scope="session")
+def every_kind() -> dict[str, Template]:
+    """The stacks of prod with every recipient and every alarm, for uploaders of another account, and keeping nothing for ever."""
+    return read_templates("prod", kept_assembly("prod", **EVERY_KIND))
 
 
 @pytest.fixture(scope="session")

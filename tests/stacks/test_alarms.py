@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ptmlops_contracts.metrics import Metric
-from tests.stacks.conftest import Template, kept_assembly, read_templates
+from tests.stacks.conftest import Template
 from tests.stacks.notices import CHANNELS, broken_links, headings
 
 Templates = dict[str, Template]
@@ -115,22 +115,6 @@ def test_each_section_of_the_runbooks_belongs_to_an_alarm(every_kind: Templates)
     addresses = {alarm["AlarmDescription"].partition("#")[2] for alarm in alarms(every_kind).values()}
     assert headings() == addresses
     assert all(len(alarm["AlarmDescription"].partition(" docs/")[0]) > 30 for alarm in alarms(every_kind).values())
-
-
-@pytest.fixture(scope="module")
-def every_kind() -> Templates:
-    """Stacks with every recipient and every alarm."""
-    settings = {
-        "emails": [],
-        "topic_arn": "arn:aws:sns:us-east-1:111122223333:operations",
-        "slack_workspace_id": "T0123456789",
-        "slack_channel_id": "C0123456789",
-        "teams_tenant_id": "0a1b2c3d-0000-4000-8000-0123456789ab",
-        "teams_team_id": "0a1b2c3d-0000-4000-8000-0123456789ac",
-        "teams_channel_id": "19%3ab6ef35dc342d5621ebf%40thread.tacv2",
-        "no_files_days": 3,
-    }
-    return read_templates("prod", kept_assembly("prod", alarms=settings))
 
 
 def test_channels_receive_and_may_call_nothing(every_kind: Templates) -> None:

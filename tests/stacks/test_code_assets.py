@@ -33,7 +33,9 @@ from stacks.components.code_assets import (
 )
 from stacks.components.sagemaker_states import tuning_job
 from stacks.config import Settings, SettingsError
-from tests.stacks.conftest import Template, synthesize, tables_of
+from stacks.preparation_stack import PreparationStack
+from stacks.storage_stack import StorageStack
+from tests.stacks.conftest import Template, tables_of
 
 
 def test_environments_on_aws_bring_numba_to_their_jobs_and_local_aws_does_not() -> None:
@@ -193,13 +195,22 @@ def test_only_local_aws_goes_on_without_the_wheels(
     def missing() -> list[Path]:
         raise SettingsError("the wheel of jinja2 is missing")
 
+    def preparation(environment: str) -> Template:
+        settings, env = Settings.model_validate(tables_of(environment)), cdk.Environment()
+        context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+        app = cdk.App(outdir=str(tmp_path / environment), analytics_reporting=False, context=context)
+        storage = StorageStack(app, "storage", settings=settings, env=env)
+        PreparationStack(app, "preparation", storage=storage.outputs, settings=settings, env=env)
+        app.synth()
+        return Template(json.loads((tmp_path / environment / "preparation.template.json").read_text(encoding="utf-8")))
+
     monkeypatch.setattr("stacks.preparation_stack.glue_wheels", missing)
-    local = synthesize("local", tmp_path / "local")["preparation"]
+    local = preparation("local")
 
     assert "holds no wheels" in capsys.readouterr().err
     assert all("--additional-python-modules" in job["DefaultArguments"] for job in local.properties("AWS::Glue::Job"))
     with pytest.raises(SettingsError):
-        synthesize("prod", tmp_path / "prod")
+        preparation("prod")
 
 
 @pytest.mark.parametrize("numba", ["off", "jobs", "models"])

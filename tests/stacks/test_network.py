@@ -17,7 +17,7 @@ from stacks.components.endpoints import (
     OF_PREFIX,
     monthly_usd,
 )
-from tests.stacks.conftest import STACKS, Template, kept_assembly, read_templates, settings_of
+from tests.stacks.conftest import NO_NUMBA, STACKS, Template, kept_assembly, read_templates, settings_of
 from tests.stacks.test_permissions import clients
 from tests.stacks.test_static_checks import cfn_lint
 
@@ -29,7 +29,7 @@ NETWORK = {
     "availability_zones": ["us-east-1a", "us-east-1b"],
     "route_table_ids": ["rtb-0123456789abcdef0"],
 }
-CHANGES: dict[str, dict[str, Any]] = {"network": NETWORK, "compute": {"numba": "off"}}
+CHANGES: dict[str, dict[str, Any]] = {**NO_NUMBA, "network": NETWORK}
 # The signing name of a client's service is the prefix of its actions.
 SIGNING = {"stepfunctions": "states"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,14 +18,10 @@ from ptmlops_contracts.keys import (
 )
 from ptmlops_contracts.ledger import EXPIRES_AT
 from stacks.retention_settings import Retention
-from tests.stacks.conftest import Template, synthesize
+from tests.stacks.conftest import DAYS, Template
 
 pytestmark = pytest.mark.slow
 
-DAYS = {
-    "raw_days": 365, "prepared_days": 120, "labelled_days": 700, "results_days": 500, "models_days": 800, "erasure_days": 1000,
-    "noncurrent_days": 30, "ledger_days": 395, "tiering_days": 60,
-}  # fmt: skip
 # Bucket and prefix, the setting, and whether the objects change their tier.
 KEPT = [
     ("RawBucket", None, "raw_days", True),
@@ -50,10 +45,9 @@ def rules_of(template: Template) -> dict[tuple[str, str | None], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def limited(tmp_path_factory: pytest.TempPathFactory) -> Template:
+def limited(every_kind: dict[str, Template]) -> Template:
     """The storage stack of an environment that keeps nothing for ever."""
-    folder: Path = tmp_path_factory.mktemp("retention")
-    return synthesize("local", folder, retention={**DAYS, "log_days": 30})["storage"]
+    return every_kind["storage"]
 
 
 @pytest.mark.parametrize(("bucket", "prefix", "setting", "tiered"), KEPT)

@@ -15,7 +15,7 @@ import pytest
 
 from stacks.components.supported import REGIONS, one_region_per_partition, partition
 from stacks.config import ENVIRONMENTS
-from tests.stacks.conftest import REPOSITORY, kept_assembly, settings_of
+from tests.stacks.conftest import NO_NUMBA, REPOSITORY, kept_assembly, settings_of
 
 if TYPE_CHECKING:
     from cloudformation_validate import CompositeEngine
@@ -33,12 +33,12 @@ CASES = [
 
 
 def changes_for(environment: str, region: str) -> dict[str, dict[str, Any]]:
-    """Settings for this region; prod with everything that is optional.
-
-    Outside of us-east-1 without numba's wheels, which take seconds to pack and which no check looks into.
-    """
-    elsewhere = {"environment": {"region": region}, "compute": {"numba": "off"}}
-    changes: dict[str, dict[str, Any]] = elsewhere if region != "us-east-1" else {}
+    """Settings for this region; prod with everything that is optional. Without numba's wheels, which no check looks into."""
+    if environment == "local" and region == "us-east-1":
+        return {}  # the assembly that `make install` has made
+    changes: dict[str, dict[str, Any]] = {**NO_NUMBA}
+    if region != "us-east-1":
+        changes["environment"] = {"region": region}
     if environment == "prod":
         changes["delivery"] = {"repository": REPOSITORY}
     if environment == "prod" and REGIONS[region]:
@@ -121,8 +121,7 @@ def test_each_finding_of_cdk_nag_is_acknowledged_and_each_acknowledgement_has_a_
         acknowledge = record
 
     monkeypatch.setattr("stacks.components.common.acknowledgements_of", Recorded)
-    changes = {**changes_for("prod", "us-east-1"), "compute": {"numba": "off"}}
-    app = PtmlopsApp(chosen=settings_of("prod", **changes), outdir=str(tmp_path))
+    app = PtmlopsApp(chosen=settings_of("prod", **changes_for("prod", "us-east-1")), outdir=str(tmp_path))
 
     used = set[tuple[str, str]]()
     for pack in (cdk_nag.AwsSolutionsChecks(), cdk_nag.NIST80053R5Checks()):

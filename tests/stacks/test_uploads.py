@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stacks.conftest import Template, settings_of, synthesize
+from tests.stacks.conftest import UPLOADER, Template, settings_of
 
 pytestmark = pytest.mark.slow
 
-UPLOADER = "arn:aws:iam::111122223333:role/uploader"
 THROUGH_S3 = {"StringEquals": {"kms:ViaService": {"Fn::Join": ["", ["s3.us-east-1.", {"Ref": "AWS::URLSuffix"}]]}}}
 
 
@@ -31,13 +30,8 @@ def test_the_drop_policy_allows_uploads_to_the_raw_bucket_and_nothing_else(templ
     assert "DropPolicy" in output["Value"]["Ref"]
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """The storage stack of an environment that admits an uploader of another account."""
-    return synthesize("local", tmp_path_factory.mktemp("uploads"), uploads={"principals": [UPLOADER]})["storage"]
-
-
-def test_another_accounts_uploader_is_in_the_bucket_and_key_policies(shared: Template) -> None:
+def test_another_accounts_uploader_is_in_the_bucket_and_key_policies(every_kind: dict[str, Template]) -> None:
+    shared = every_kind["storage"]
     [statement] = [
         statement
         for policy in shared.properties("AWS::S3::BucketPolicy")

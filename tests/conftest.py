@@ -58,8 +58,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
     return ByFileOrGroup(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
+# Set up in seconds, so that every test that uses one is slow: syntheses, a local AWS, Spark.
+SLOW_FIXTURES = {"assembly", "delivery", "every_kind", "prod_templates", "sandbox", "shared_templates", "spark"}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave what is marked nightly to `make nightly`."""
+    """Mark what takes long to set up, and leave what is marked nightly to `make nightly`."""
+    for item in items:
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
     if not os.environ.get("PTMLOPS_NIGHTLY"):
         left_out = [item for item in items if item.get_closest_marker("nightly")]
         items[:] = [item for item in items if item not in left_out]

@@ -9,7 +9,6 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from sagemaker.core import image_uris
 
 from stacks.components.common import EnvironmentStack, acknowledge, allow
 from stacks.config import Settings
@@ -35,6 +34,8 @@ class Image:
 
 def sklearn_image(settings: Settings) -> Image:
     """Return the image that trains, evaluates and scores in the environment's region."""
+    from sagemaker.core import image_uris  # noqa: PLC0415 - two seconds, for who synthesizes
+
     uri = image_uris.retrieve(
         "sklearn",
         settings.environment.region,

@@ -97,13 +97,6 @@ def kept_assembly(environment: str, /, **changes: dict[str, Any]) -> Path:
         return find_or_synthesize(f"{environment}-{name}", write, kept=kept)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests of templates with everything optional as slow: their synthesis takes longer than all of them."""
-    for item in items:
-        if {"shared_templates", "every_kind"} & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.slow)
-
-
 def statements_of_policy(templates: dict[str, Template], name: str) -> dict[str, Any]:
     """The statements of a managed policy of the storage stack that people attach themselves, by sid."""
     policies = templates["storage"].resources("AWS::IAM::ManagedPolicy")

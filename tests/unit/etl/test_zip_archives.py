@@ -54,6 +54,7 @@ def test_each_member_is_read_like_a_file(method: int) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_large_member_is_unpacked_block_by_block() -> None:
     body = archive({"a.csv": b"id,texto\n" + b"".join(b"P%d,queja numero %d\n" % (n, n * 7919) for n in range(300_000))})
     [source] = sources(body)

@@ -580,6 +580,7 @@ def test_whatever_stands_in_the_evaluation_only_sound_numbers_promote() -> None:
     check()
 
 
+@pytest.mark.slow
 def test_a_whole_evaluation_of_anything_never_promotes() -> None:
     @settings(max_examples=200, deadline=None)
     @given(document=ANYTHING)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from local_aws.services.cloudformation.imports import IMPORTABLE
 from tests.unit.local_aws.conftest import Sandbox
@@ -168,6 +167,8 @@ def test_an_import_refuses_other_changes_of_the_template(sandbox: Sandbox) -> No
 
 @pytest.mark.parametrize("kind", sorted(IMPORTABLE))
 def test_a_type_is_identified_as_in_cloudformations_schema(kind: str) -> None:
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # a second to import
+
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
 
     assert schema["primaryIdentifier"] == [f"/properties/{IMPORTABLE[kind].identifier}"]

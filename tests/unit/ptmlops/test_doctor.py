@@ -23,6 +23,8 @@ from ptmlops.target import Target
 from stacks.config import Settings
 from tests.stacks.conftest import kept_assembly
 
+pytestmark = pytest.mark.slow  # moto loads each of its services
+
 ACCOUNT = "123456789012"
 GROUP = f"arn:aws:quicksight:us-east-1:{ACCOUNT}:group/default/care"
 USER = f"arn:aws:quicksight:us-east-1:{ACCOUNT}:user/default/ana"

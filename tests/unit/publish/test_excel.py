@@ -142,6 +142,7 @@ def test_a_longer_text_is_cut_and_says_so(text: str) -> None:
     assert 32_700 < len(cell.encode("utf-16-le")) // 2 <= 32_767
 
 
+@pytest.mark.slow
 def test_a_large_workbook_is_never_in_memory() -> None:
     row = record(["queja " * 200], ";")
     tracemalloc.start()

@@ -119,6 +119,7 @@ def profiles(rows: int, count: int) -> list[tuple[np.random.Generator, DriftProf
     return [(random, profile_of(draw(random, rows), {}, seed=20, sizes=(100, 1000))) for random in randoms]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [100, 400, 1000])
 def test_uploads_like_the_profile_cross_any_threshold_in_under_one_of_a_hundred(rows: int) -> None:
     alarms = uploads = 0

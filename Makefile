@@ -35,9 +35,8 @@ demo:  ## set up, run the whole pipeline on local AWS, show the results
 	@$(MAKE) --no-print-directory install
 	@ptmlops demo
 
-# The linters are single-threaded, so they run beside the tests. Their output comes when they have ended (--output-sync); that of the
-# tests comes at once, because `+` exempts a line from it.
-BESIDE = $(MAKE) --no-print-directory --jobs=2 --output-sync=target
+# The linters are single-threaded, so they run beside the tests.
+BESIDE = $(MAKE) --no-print-directory --jobs=2
 # Two at a time: tests that share what was set up in one process (tests/conftest.py).
 PYTEST = pytest -q -n 2 --dist loadfile
 
@@ -48,10 +47,10 @@ check: install  ## the fast gate: format, lint, types, fast tests
 	@$(BESIDE) lint fast
 
 every: install
-	+@$(PYTEST) --durations=15
+	@$(PYTEST) --durations=15
 
 fast: install
-	+@$(PYTEST) -m "not e2e and not slow"
+	@$(PYTEST) -m "not e2e and not slow"
 
 lint: install
 	@ruff format --check .

@@ -26,29 +26,31 @@ hypothesis.settings.load_profile("suite")
 # Each boto3 session would read and parse the models of its services again, which takes most of the time of a client.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
-# What takes long to set up is set up once: one deployment, one synthesis of each environment, one local AWS with nothing deployed, and
-# one Spark. The tests of a group run in one process, in this order: the deployment's are the longest chain, so that it begins first.
-DEPLOYMENT = "tests/e2e"
+# What takes long to set up is set up once: one deployment, one local AWS with nothing deployed, one Spark, one synthesis of each kind.
+# The tests of a group run in one process. Groups begin in this order, because the deployment's tests are the longest chain.
 GROUPS = {
-    DEPLOYMENT: (DEPLOYMENT,),
-    "local_aws": ("tests/unit/local_aws",),
-    "stacks": ("tests/stacks", "tests/contract/test_archives.py", "tests/unit/stacks"),
-    "spark": (
-        "tests/unit/etl/test_prepare.py", "tests/unit/etl/test_checkpoint.py", "tests/unit/etl/test_csv_arrow.py",
-        "tests/unit/etl/test_reading.py", "tests/unit/etl/test_fuzz.py", "tests/unit/publish/test_publish.py",
-        "tests/unit/publish/test_themes.py", "tests/unit/analytics", "tests/contract/test_published_files.py",
+    "deployment": ("tests/e2e/",),
+    "local AWS": ("tests/unit/local_aws/",),
+    "trial": ("tests/e2e/test_try.py", "tests/e2e/test_command_line.py"),
+    "Spark": (
+        "tests/contract/test_published_files.py", "tests/unit/analytics/", "tests/unit/etl/test_checkpoint.py",
+        "tests/unit/etl/test_prepare.py", "tests/unit/publish/test_live_accuracy.py", "tests/unit/publish/test_publish.py",
+        "tests/unit/publish/test_themes.py",
     ),
+    "stacks": ("tests/contract/test_archives.py", "tests/stacks/", "tests/unit/stacks/"),
 }  # fmt: skip
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
     """Processes share the tests file by file or group by group, the longest first."""
+    places = {place: group for group, files in GROUPS.items() for place in files}
 
     class ByFileOrGroup(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
-            return next((group for group, files in GROUPS.items() if file.startswith(files)), file)
+            place = max((place for place in places if file.startswith(place)), key=len, default=None)
+            return places[place] if place else file
 
         def _assign_work_unit(self, node: Any) -> None:
             if first := next((group for group in GROUPS if group in self.workqueue), None):

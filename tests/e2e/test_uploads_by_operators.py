@@ -394,8 +394,7 @@ def test_a_mistake_is_explained(ptmlops: Command, arguments: tuple[str, ...], sa
 
 @pytest.mark.parametrize("arguments", [("status", "--local"), ("down",)])
 def test_without_a_local_aws_the_command_says_how_to_start_one(
-    ptmlops: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+    ptmlops: Command, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     assert "ptmlops up" in refused(ptmlops(*arguments))

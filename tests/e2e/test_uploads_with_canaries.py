@@ -74,7 +74,7 @@ HEADER = "nota de canaria.columna@correo.example"
 SHEET = "Hoja 312 555 9186"
 IN_HEADER, IN_SHEET = ("canaria.columna",), ("312 555 9186", "3125559186")
 SEPARATE = "Además me cobraron dos veces la cuota de manejo de la tarjeta y nadie responde."
-GOOD_ROWS, LEARNED_ROWS = 150, 400
+GOOD_ROWS, LEARNED_ROWS = 150, 600
 # A run of each kind: one that learns and classifies, and one that fails because no file has a text column.
 Runs = tuple[list[str], dict[str, bytes]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -71,25 +72,26 @@ def test_redacting_twice_changes_nothing() -> None:
 
 @pytest.mark.slow
 def test_hostile_texts_take_no_time() -> None:
-    """Patterns that backtrack would take minutes on these."""
+    """Patterns that backtrack would take minutes on these, four times as long at night."""
+    times = 4 if os.environ.get("PTMLOPS_NIGHTLY") else 1
     started = time.process_time()
     for text in (
-        "9" * 200_000,
-        "cuenta no no no " * 20_000,
-        "a@" * 50_000,
-        "1-" * 100_000,
-        "clave: " * 30_000,
-        "ES12" * 40_000,
-        ":" * 200_000,
-        "a:" * 100_000,
-        "?" * 200_000,
-        " a.co?" * 30_000,
-        "clave a a a a a a a a a a 1 " * 8_000,
-        "clave " + "a" * 200_000,
-        "social " * 30_000,
-        "<ID_NUMBER> y " * 20_000,
-        "x as my password " * 12_000,
-        "a" * 200_000 + "@ and " + "a" * 100_000 + " @ b",
+        "9" * 50_000 * times,
+        "cuenta no no no " * 5_000 * times,
+        "a@" * 12_500 * times,
+        "1-" * 25_000 * times,
+        "clave: " * 7_500 * times,
+        "ES12" * 10_000 * times,
+        ":" * 50_000 * times,
+        "a:" * 25_000 * times,
+        "?" * 50_000 * times,
+        " a.co?" * 7_500 * times,
+        "clave a a a a a a a a a a 1 " * 2_000 * times,
+        "clave " + "a" * 50_000 * times,
+        "social " * 7_500 * times,
+        "<ID_NUMBER> y " * 5_000 * times,
+        "x as my password " * 3_000 * times,
+        "a" * 50_000 * times + "@ and " + "a" * 25_000 * times + " @ b",
     ):
         redact(text)
         entities.extract(
@@ -100,4 +102,4 @@ def test_hostile_texts_take_no_time() -> None:
             channels=entities.Names.of(("y",)),
             salt="",
         )
-    assert time.process_time() - started < 20
+    assert time.process_time() - started < 5 * times

@@ -2,7 +2,7 @@
 
 Functions run as threads that stop before and after each of their AWS calls. Hypothesis decides which goes on, which is killed, what is
 delivered twice or late, when executions end, and what a person cancels. At the end everything pending is delivered, and each file must
-have been processed by one run, and a cancelled file by none. 40 sequences in `make test`, 1,000 in `make nightly`.
+have been processed by one run, and a cancelled file by none. 25 sequences in `make test`, 1,000 in `make nightly`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from ptmlops.ledger import NotCollectingError, ObjectVersion
 from ptmlops_contracts.ledger import CANCELLED, slot_holder
 from ptmlops_contracts.state import STATE_VERSION
 
-SEQUENCES = 1000 if os.environ.get("PTMLOPS_NIGHTLY") else 40
+SEQUENCES = 1000 if os.environ.get("PTMLOPS_NIGHTLY") else 25
 MAX_RUNNING = 2
 WINDOW = Window(quiet_seconds=60, longest_seconds=300)
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:runs"

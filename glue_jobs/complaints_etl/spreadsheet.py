@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence
 
 # The start of a cell that a spreadsheet runs as a formula (OWASP, CSV injection), such as `=1+1`, ` +1` or `"@a`: some spreadsheets
-# drop leading spaces and quotes. Leading apostrophes are marks of earlier exports: such a cell gets one more.
+# drop leading spaces and quotes. A leading apostrophe may be the mark of an earlier export: such a cell gets one more.
 # Python and Java both use this pattern, so it has no class such as \s, which they define differently.
-FORMULA = "^'*[ \u00a0\u2007\u202f\u200b\ufeff\"']*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
+FORMULA = "^[ \u00a0\u2007\u202f\u200b\ufeff\"']*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 # Numbers such as -12.5 and +1,000 get no mark, because a spreadsheet does not add up text.
 NUMBER = r"^[+-]?[0-9]+(?:[.,][0-9]+)*(?:[eE][+-]?[0-9]+)?%?$"
 MARK = "'"

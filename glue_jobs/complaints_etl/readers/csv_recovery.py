@@ -25,7 +25,7 @@ _MAX_BROKEN_LINES = 1000
 _MAX_REST_LINES = 50
 LONG_RECORD = 4  # lines; in a longer record, each line is checked: it may be a record that an open quote swallowed
 # A first cell that numbers rows: one word with a digit, such as `17,` or `"Q-2026/1";`. An empty one counts, too.
-_NUMBERED = re.compile(r'"?(?:[\w./#\-]*\d[\w./#\-]*)?"?[,;\t|]')
+_NUMBERED = re.compile(r'"?(?:(?=[\w./#\-]*?\d)[\w./#\-]++)?"?[,;\t|]')
 
 
 class RecordLines:

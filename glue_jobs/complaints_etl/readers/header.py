@@ -34,7 +34,7 @@ _MOST_SURVEY_ROWS = 2
 _IMPORT_ID = re.compile(r'\{\s*"ImportId"')
 # What forms add to a name: `¿Motivo?`, `Motivo *:`, `Motivo (obligatorio)`.
 _MARKS = "¿?¡!*:"
-_REMARK = re.compile(r"\s*[(\[][^()\[\]]*[)\]]\s*\Z")
+_REMARK = re.compile(r" ?[(\[][^()\[\]]*[)\]] ?\Z")  # a folded name has single spaces
 
 
 # -- names ------------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ _UNIT = re.compile(
 )
 # Words of letters and digits that are not codes: 1st, 10am, iphone15, v2.1, 1681s-2, a-12, 3-way, 12-dic-26, err_4031, 24/7, xx12.
 _NOT_A_CODE = re.compile(
-    r"(?i)\d+[.,]?\d*(?:st|nd|rd|th|am|pm|mil|mm?|k|gb?|mb|hrs?|hs|h|[rd]a|er|ro|min|s|x\d*|°)|(?:iphone|ipad|galaxy|android|windows|covid|ios|pixel|moto|"
+    r"(?i)\d+(?:[.,]\d*)?(?:st|nd|rd|th|am|pm|mil|mm?|k|gb?|mb|hrs?|hs|h|[rd]a|er|ro|min|s|x\d*|°)|(?:iphone|ipad|galaxy|android|windows|covid|ios|pixel|moto|"
     r"chrome|firefox|bre|s|a|v)[\-_]?\d+\w{0,3}|v\d+(?:\.\d+)*|\d{3,4}[a-z]{1,2}(?:-?\d{1,3})?|[a-z]{1,6}-\d{1,4}|\d+-[a-z]+|\d{1,2}-[a-z]{3,10}-\d{2,4}|\d+x\d+|mp[34]|err(?:or)?(?:[\-_]?\d+|[\-_]\w+)|(?:flip|fold|note|redmi)\d+|\d+-\d+|24/7|xx.*|.*xx.*"
 )
 _LAW_BEFORE = re.compile(

@@ -17,21 +17,31 @@ from typing import IO
 
 from ptmlops.errors import OperatorError
 
-_SHEET = re.compile(r"<(?:\w+:)?sheet\b[^>]*>")
-_RELATION = re.compile(r"<(?:\w+:)?Relationship\b[^>]*>")
-_ATTRIBUTE = re.compile(r'([\w:]+)\s*=\s*"([^"]*)"')
-_ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*?(?:/>|>.*?</(?:\w+:)?row>)", re.DOTALL)
-_ROW_NUMBER = re.compile(rb'<(?:\w+:)?row\b[^>]*?\br="(\d+)"')
-_CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?c>)", re.DOTALL)
-_VALUE = re.compile(rb"<(?:\w+:)?v\b[^>]*>(.*?)</(?:\w+:)?v>", re.DOTALL)
-_TEXT = re.compile(rb"<(?:\w+:)?t\b[^>]*?(?:/>|>(.*?)</(?:\w+:)?t>)", re.DOTALL)
-_STRING = re.compile(rb"<(?:\w+:)?si\b[^>]*?(?:/>|>.*?</(?:\w+:)?si>)", re.DOTALL)
+
+
+def _element(name: str, attributes: str = "[^<>]*+", content: str = "") -> re.Pattern[bytes]:
+    """Return the pattern of an XML element that holds no other one of its name.
+
+    Each part can end in one place only, and an element that never ends is given up at the next tag of its name: so the time grows
+    with the length of the part, whatever is in it.
+    """
+    tag = rf"(?:\w+:)?(?:{name})\b"
+    inside = rf"[^<]*+(?:<(?!/?{tag})[^<]*+)*"
+    return re.compile(rf"<{tag}{attributes}>(?:(?<=/>)|({content or inside})</{tag}>)".encode())
+
+
+_SHEET = re.compile(r"<(?:\w+:)?sheet\b[^<>]*+>")
+_RELATION = re.compile(r"<(?:\w+:)?Relationship\b[^<>]*+>")
+_ATTRIBUTE = re.compile(r'(?<![\w:])([\w:]++)\s*+=\s*+"([^"]*)"')
+_ROW = _element("row")
+_ROW_NUMBER = re.compile(rb'<(?:\w+:)?row\b[^<>]*?\br="(\d+)"')
+_CELL = _element("c", attributes="([^<>]*+)")
+_VALUE = _element("v")
+_TEXT = _element("t")
+_STRING = _element("si")
 _SHARED = re.compile(rb'\bt="s"')
-_LINK = re.compile(rb'<(?:\w+:)?hyperlink\b[^>]*?\bref="[A-Z$]+(\d+)[^"]*"[^>]*?(?:/>|>\s*</(?:\w+:)?hyperlink>)')
-_COMMENT = re.compile(
-    rb'<(?:\w+:)?(?:comment|threadedComment)\b[^>]*?\bref="[A-Z$]+(\d+)"[^>]*>.*?</(?:\w+:)?(?:comment|threadedComment)>',
-    re.DOTALL,
-)
+_LINK = _element("hyperlink", attributes=r'(?=[^<>]*?\bref="[A-Z$]+(\d+)[^"<>]*")[^<>]*+', content=r"\s*+")
+_COMMENT = _element("comment|threadedComment", attributes=r'(?=[^<>]*?\bref="[A-Z$]+(\d+)")[^<>]*+')
 _CONTENT = re.compile(r'(?<=>)[^<>]+(?=<)|(?<==")[^"<>]*(?=")')
 _LEAST_COPY = 4  # characters of a cell whose copies elsewhere are looked for
 _LEAST_PART = 10  # characters of a cell that may be a part of a longer text elsewhere
@@ -138,13 +148,14 @@ def _look(sheet: bytes, rows: Collection[int], dropped: _Dropped, used: set[int]
     """Collect what the dropped rows hold, and which shared strings the others use."""
     for number, row in _numbered(sheet):
         for attributes, content in _CELL.findall(row[0]):
-            value = _VALUE.search(content)
+            found = _VALUE.search(content)
+            value = (found and found[1]) or b""
             if _SHARED.search(attributes):
                 if value:
-                    (dropped.strings if number in rows else used).add(int(value[1]))
+                    (dropped.strings if number in rows else used).add(int(value))
             elif number in rows:
                 inline = b"".join(_TEXT.findall(content))
-                dropped.values.add(html.unescape((inline or (value[1] if value else b"")).decode("utf-8", "replace")))
+                dropped.values.add(html.unescape((inline or value).decode("utf-8", "replace")))
 
 
 def _without_rows(sheet: bytes, rows: Collection[int]) -> bytes:

@@ -68,7 +68,9 @@ RULES = (
         type="URL_QUERY",
         example="entré a https://a.co/x?token=1",
         contains_folded="http",
-        pattern=re.compile(r"(?i)(?P<keep>https?://[^\s?#]+)[?#]\S+"),
+        # A link without a query matches, too, and is refused: its parts are not tried again, whatever its length.
+        pattern=re.compile(r"(?i)(?P<keep>https?://[^\s?#]++)(?P<value>[?#]\S+)?"),
+        accepts=lambda match: match["value"] is not None,
     ),
     Rule(
         name="URL query without scheme",

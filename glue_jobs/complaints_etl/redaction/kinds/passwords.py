@@ -17,6 +17,7 @@ from complaints_etl.redaction.scanner import Prefixes, ScannedText
 _SECTIONS = ("passwords", "pins", "card_codes", "one_time_codes")
 SECRET_PREFIXES = Prefixes(*LEXICON.prefixes(*_SECTIONS, "codes"))
 _ADJACENT = any_of(term for section in _SECTIONS for term in LEXICON.terms(section, "adjacent"))
+_LONGEST = 70  # characters of a password before its first figure
 _PASSWORD = LEXICON.pattern("passwords", "near")
 _STATE = re.compile(f"(?i)(?:{LEXICON.pattern('passwords', 'states')})")
 _NOT_A_PASSWORD = re.compile(
@@ -98,7 +99,7 @@ RULES = (
         prefixes=SECRET_PREFIXES,
         min_digits=1,
         pattern=re.compile(
-            rf"(?i)(?P<keep>\b(?:{_PASSWORD})\b{PASSWORD_GAP})(?P<value>(?=\S*\d)[^\W\d_][\w@#*!$%&+\-]{{4,}})"
+            rf"(?i)(?P<keep>\b(?:{_PASSWORD})\b{PASSWORD_GAP})(?P<value>(?=\S{{0,{_LONGEST}}}\d)[^\W\d_][\w@#*!$%&+\-]{{4,}})"
         ),
         accepts=_is_password,
     ),

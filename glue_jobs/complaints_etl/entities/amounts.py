@@ -22,7 +22,8 @@ _SIGNS = (
     ("GBP", "GBP"), ("£", "GBP"),
 )  # fmt: skip
 
-_NUMBER = r"\d{1,3}(?:[.,'’]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?"
+# More groups than in the largest amount: without a limit, each group of a number without an end would be read to the end.
+_NUMBER = r"\d{1,3}(?:[.,'’]\d{3}){1,8}(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?"
 _SCALE = r"(?P<scale>\s?(?:mil millones|millones|mill[oó]n|mil|million|thousand|k)\b(?: y medi[oa]\b)?|m\b)?"
 _BEFORE = rf"(?:(?P<before>\b(?:{_CODES}|US)\s?\$?|US\$|COL\$|S/\.?|[$€£])\s?)"
 _AFTER = rf"(?:\s?(?P<after>(?:de )?(?:{any_of(LEXICON.currencies.values())})\b|(?:{_CODES})\b|[€£]))"

@@ -40,8 +40,8 @@ _VALUE = _element("v")
 _TEXT = _element("t")
 _STRING = _element("si")
 _SHARED = re.compile(rb'\bt="s"')
-_LINK = _element("hyperlink", attributes=r'(?=[^<>]*?\bref="[A-Z$]+(\d+)[^"<>]*")[^<>]*+', content=r"\s*+")
-_COMMENT = _element("comment|threadedComment", attributes=r'(?=[^<>]*?\bref="[A-Z$]+(\d+)")[^<>]*+')
+_LINK = _element("hyperlink", attributes=r'(?=[^<>]*?\bref="[A-Z$]++(\d++)[^"<>]*+")[^<>]*+', content=r"\s*+")
+_COMMENT = _element("comment|threadedComment", attributes=r'(?=[^<>]*?\bref="[A-Z$]++(\d++)")[^<>]*+')
 _CONTENT = re.compile(r'(?<=>)[^<>]+(?=<)|(?<==")[^"<>]*(?=")')
 _LEAST_COPY = 4  # characters of a cell whose copies elsewhere are looked for
 _LEAST_PART = 10  # characters of a cell that may be a part of a longer text elsewhere

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
@@ -19,12 +19,13 @@ from typing import Any
 
 MANY = 8  # a repeat of fewer takes a limited number of steps
 COMMON = "a1 \n-.,/:@\"'<_xA?&=#%(\\ñ\t;"  # what separators, words and numbers consist of
-SIZES = (4096, 16384)
+SIZES = (2048, 8192)
 NOTHING = 300e-9  # seconds per character: a superlinear pattern takes more at the first size
 EXPONENT = 1.5  # of the time against the length: 1 is linear, 2 is quadratic
-LONGEST = 5.0  # seconds that a text of any size may take
+LONGEST = 2.0  # seconds of processor time that a text may take
 
 Node = tuple[Any, Any]
+Pump = tuple[str, str, str]  # what a text begins with, what it repeats, what it ends with
 
 
 class TooSlowError(Exception):
@@ -48,7 +49,7 @@ def characters(node: Node) -> list[str]:
     state = parser.State()
     state.str = ""
     one = parser.SubPattern(state, [node])
-    compiled = re._compiler.compile(one)  # type: ignore[attr-defined] # noqa: SLF001
+    compiled = re._compiler.compile(one)  # type: ignore[attr-defined]
     own = _members(value) if kind is codes.IN else ()
     return [mark for mark in dict.fromkeys([*COMMON, *own]) if compiled.fullmatch(mark)] or ["a"]
 
@@ -90,7 +91,7 @@ def repeats(nodes: Any, before: str, random: Random) -> Iterator[tuple[str, Any]
         before += sample([(kind, value)], random)
 
 
-def pumps(pattern: re.Pattern[Any], *, seed: int = 0, rounds: int = 2) -> Iterator[tuple[str, str, str]]:
+def pumps(pattern: re.Pattern[Any], *, seed: int = 0, rounds: int = 2) -> Iterator[Pump]:
     """Yield (beginning, pump, end): the pump is what is repeated."""
     tree = parser.parse(pattern.pattern, pattern.flags & ~re.DEBUG)
     random = Random(seed)  # noqa: S311
@@ -112,48 +113,70 @@ def pumps(pattern: re.Pattern[Any], *, seed: int = 0, rounds: int = 2) -> Iterat
         yield "", mark, ""
 
 
-def text_of(pump: tuple[str, str, str], size: int) -> str:
+def text_of(pump: Pump, size: int) -> str:
     """Return the text of a pump with so many characters."""
     begin, middle, end = pump
     return begin + middle * max((size - len(begin)) // len(middle), 1) + end
-
-
-def seconds(pattern: re.Pattern[Any], text: Any, *, searched: bool) -> float:
-    """Return how long the calls take that a pattern is used with: at one place of a text, or anywhere."""
-    started = time.thread_time()
-    pattern.match(text)
-    pattern.fullmatch(text)
-    if searched:
-        for _ in pattern.finditer(text):
-            pass
-    return time.thread_time() - started
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
     raise TooSlowError
 
 
-def slowest(pattern: re.Pattern[Any], pump: tuple[str, str, str], *, searched: bool = True, sizes: tuple[int, ...] = SIZES) -> str:
-    """Return what is wrong with the time that a pattern takes on growing texts, or nothing."""
-    before = signal.signal(signal.SIGALRM, _stop)
-    last, last_size = 0.0, 0
+def seconds(run: Callable[[Any], object], text: Any) -> float:
+    """Return how long a call takes on a text."""
+    started = time.thread_time()
+    run(text)
+    return time.thread_time() - started
+
+
+def growth(run: Callable[[Any], object], small: Any, large: Any, *, nothing: float = 0.0) -> str:
+    """Return how the time grows from one text to a longer one if that is more than linear, or nothing.
+
+    Args:
+        run: what is measured.
+        small: a text.
+        large: a longer one of the same kind.
+        nothing: seconds per character with which the first text is fast enough.
+    """
+    most = (len(large) / len(small)) ** EXPONENT
+    before = signal.signal(signal.SIGVTALRM, _stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, LONGEST)
     try:
-        for size in sizes:
-            text: Any = text_of(pump, size)
-            if isinstance(pattern.pattern, bytes):
-                text = text.encode("latin-1", "replace")
-            signal.setitimer(signal.ITIMER_REAL, LONGEST)
-            took = seconds(pattern, text, searched=searched)
-            if took < NOTHING * size:
-                return ""
-            took = min(took, *(seconds(pattern, text, searched=searched) for _ in range(2)))
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            if last and took > last * (size / last_size) ** EXPONENT:
-                return f"{last * 1e3:.1f} ms for {last_size:,} characters, {took * 1e3:.1f} ms for {size:,}"
-            last, last_size = took, size
+        first = seconds(run, small)
+        if first < nothing * len(small) or seconds(run, large) < most * first:
+            return ""
+        signal.setitimer(signal.ITIMER_VIRTUAL, 6 * LONGEST)
+        first, second = (min(seconds(run, text) for _ in range(3)) for text in (small, large))
     except TooSlowError:
-        return f"stopped after {LONGEST} seconds of {size:,} characters"
+        return f"stopped after {LONGEST} seconds"
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    return ""
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+    if second < most * first:
+        return ""
+    return f"{first * 1e3:.1f} ms for {len(small):,} characters, {second * 1e3:.1f} ms for {len(large):,}"
+
+
+def calls(pattern: re.Pattern[Any], *, searched: bool) -> Callable[[Any], None]:
+    """Return the calls that a pattern is used with: at the beginning of a text, or anywhere."""
+
+    def run(text: Any) -> None:
+        pattern.match(text)
+        pattern.fullmatch(text)
+        if searched:
+            for _ in pattern.finditer(text):
+                pass
+
+    return run
+
+
+def slowness(pattern: re.Pattern[Any], pump: Pump, *, searched: bool = True, sizes: tuple[int, int] = SIZES) -> str:
+    """Return how a pattern's time grows with the repeats of a pump if that is more than linear, or nothing."""
+    small, large = (encoded(pattern, text_of(pump, size)) for size in sizes)
+    return growth(calls(pattern, searched=searched), small, large, nothing=NOTHING)
+
+
+def encoded(pattern: re.Pattern[Any], text: str) -> Any:
+    """Return a text as the pattern reads it."""
+    return text if isinstance(pattern.pattern, str) else text.encode("latin-1", "replace")

@@ -21,12 +21,30 @@ Key = tuple[str, int, bool]  # pattern, flags, whether it is of bytes
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE_ROOTS = [ROOT / "glue_jobs", ROOT / "lambdas", ROOT / "training", ROOT]
-PACKAGES = ("complaints_etl", "complaint_model", "ptmlops", "ptmlops_contracts")  # and all that lies in the roots of functions and jobs
+PACKAGES = (
+    "complaints_etl",
+    "complaint_model",
+    "ptmlops",
+    "ptmlops_contracts",
+)  # and all that lies in the roots of functions and jobs
 # The place of the argument `flags` of each function.
-FUNCTIONS = {"compile": 1, "search": 2, "match": 2, "fullmatch": 2, "findall": 2, "finditer": 2, "split": 3, "sub": 4, "subn": 4}
+FUNCTIONS = {
+    "compile": 1,
+    "search": 2,
+    "match": 2,
+    "fullmatch": 2,
+    "findall": 2,
+    "finditer": 2,
+    "split": 3,
+    "sub": 4,
+    "subn": 4,
+}
 # What a pattern inside a function is made with, if nothing below calls the function.
 LOCAL_NAMES: dict[str, dict[str, Any]] = {"ptmlops.erasure.person": {"wanted": r"[.,\- ]?".join("1032445667")}}
-VALIDATES_TERMS = ("glue_jobs/complaints_etl/lexicon/lexicon.py", "_check")  # compiles parts of patterns, and matches nothing with them
+VALIDATES_TERMS = (
+    "glue_jobs/complaints_etl/lexicon/lexicon.py",
+    "_check",
+)  # compiles parts of patterns, and matches nothing with them
 
 
 def make_patterns_of_values() -> None:
@@ -64,10 +82,10 @@ class Recorder:
 
     def listen(self) -> None:
         """Take the place of the function that all of `re` compiles with."""
-        compiles = re._compile  # type: ignore[attr-defined] # noqa: SLF001
+        compiles = re._compile  # type: ignore[attr-defined]
 
         def noted(pattern: Any, flags: int) -> re.Pattern[Any]:
-            frame = sys._getframe(1)  # noqa: SLF001
+            frame = sys._getframe(1)
             while frame is not None and frame.f_globals.get("__name__") == "re":
                 frame = frame.f_back  # type: ignore[assignment]
             path = Path(frame.f_code.co_filename)
@@ -79,7 +97,7 @@ class Recorder:
                     self.found.setdefault(key_of(compiled), f"{file}:{frame.f_lineno}")
             return compiled
 
-        re._compile = noted  # type: ignore[attr-defined] # noqa: SLF001
+        re._compile = noted  # type: ignore[attr-defined]
 
     def read(self, module: ModuleType) -> None:
         """Note the patterns inside the module's functions, which importing it does not make, and the uses of named patterns."""
@@ -90,12 +108,11 @@ class Recorder:
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                 pattern = vars(module).get(node.id)
                 if isinstance(pattern, re.Pattern):
-                    parent = parents[node]
-                    self.uses.setdefault(key_of(pattern), set()).add(parent.attr if isinstance(parent, ast.Attribute) else "any")
+                    self.uses.setdefault(key_of(pattern), set()).add(use_of(parents, node))
         for name, value in vars(module).items():
-            if isinstance(value, re.Pattern):
-                self.names.setdefault(key_of(value), f"{module.__name__}.{name}")
-        for call in calls_in_functions(tree):
+            for pattern in patterns_in(value):
+                self.names.setdefault(key_of(pattern), f"{module.__name__}.{name}")
+        for inside, call in calls_in_functions(tree):
             where = f"{path.relative_to(ROOT)}:{call.lineno}"
             names = LOCAL_NAMES.get(module.__name__, {})
             function: str = call.func.attr  # type: ignore[attr-defined]
@@ -109,6 +126,7 @@ class Recorder:
             flags = [*call.args[place : place + 1], *(keyword.value for keyword in call.keywords if keyword.arg == "flags")]
             key = key_of(re.compile(source, sum(int(evaluate(flag, module, names)) for flag in flags)))
             self.found.setdefault(key, where)
+            self.names.setdefault(key, f"{module.__name__}.{inside}")
             self.uses.setdefault(key, set()).add("any" if function == "compile" else function)
 
 
@@ -123,10 +141,31 @@ def evaluate(node: ast.expr, module: ModuleType, names: dict[str, Any]) -> Any:
     return eval(compile(ast.Expression(node), "pattern", "eval"), vars(module), names)  # noqa: S307 # this project's own code
 
 
-def calls_in_functions(tree: ast.Module) -> Iterator[ast.Call]:
-    """Yield the calls of `re` that stand in a function's body."""
+def use_of(parents: dict[ast.AST, ast.AST], name: ast.Name) -> str:
+    """Return the method that is called, or "any" if that is unknown, or if it is tried at many places of a text."""
+    attribute = parents[name]
+    if not isinstance(attribute, ast.Attribute):
+        return "any"
+    call = parents.get(attribute)
+    has_place = isinstance(call, ast.Call) and call.func is attribute and len(call.args) > 1
+    return "any" if has_place else attribute.attr
+
+
+def patterns_in(value: Any) -> Iterator[re.Pattern[Any]]:
+    """Yield a pattern, or those of a rule, or of a collection."""
+    if isinstance(value, re.Pattern):
+        yield value
+    elif isinstance(value, tuple | list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from patterns_in(item)
+    elif isinstance(getattr(value, "pattern", None), re.Pattern):
+        yield value.pattern
+
+
+def calls_in_functions(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
+    """Yield the calls of `re` in the body of a function, with the function's name."""
     for function in ast.walk(tree):
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             for call in ast.walk(function):
                 if (
                     isinstance(call, ast.Call)
@@ -135,7 +174,7 @@ def calls_in_functions(tree: ast.Module) -> Iterator[ast.Call]:
                     and call.func.value.id == "re"
                     and call.func.attr in FUNCTIONS
                 ):
-                    yield call
+                    yield function.name, call
 
 
 if __name__ == "__main__":
@@ -150,8 +189,17 @@ if __name__ == "__main__":
         recorder.read(module)
     if recorder.unknown:
         raise SystemExit("Add a call that makes these patterns, or what they are made with:\n" + "\n".join(recorder.unknown))
+    files = {str(Path(str(module.__file__)).relative_to(ROOT)) for module in modules}
     rows = [
-        {"pattern": key[0], "flags": key[1], "bytes": key[2], "where": where, "name": recorder.names.get(key, ""), "uses": sorted(recorder.uses.get(key, {"any"}))}
+        {
+            "pattern": key[0],
+            "flags": key[1],
+            "bytes": key[2],
+            "where": where,
+            "name": recorder.names.get(key, ""),
+            "uses": sorted(recorder.uses.get(key, {"any"})),
+        }
         for key, where in sorted(recorder.found.items(), key=lambda item: item[1])
+        if where.partition(":")[0] in files
     ]
     json.dump({"modules": shipped, "patterns": rows}, sys.stdout)

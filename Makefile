@@ -21,7 +21,7 @@ FUNCTION_WHEELS_READY := build/wheels/.functions
 BROWSER_READY := tests/unit/publish/node/node_modules/.package-lock.json
 JUDGE_READY := tests/unit/local_aws/node/node_modules/.package-lock.json
 
-.PHONY: demo test check every fast lint docs synth install lock nightly sbom audit clean help
+.PHONY: demo test check every fast lint secrets docs synth install lock nightly faults sbom audit clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -52,12 +52,18 @@ every: install
 fast: install
 	@$(PYTEST) -m "not e2e and not slow"
 
-lint: install
+lint: install secrets
 	@ruff format --check .
 	@ruff check .
 	@codespell
 	@zizmor --quiet --offline .github
 	@pyrefly check --output-format min-text
+
+# Everything but what git ignores. Nothing found is sent anywhere: keys are not tried out.
+SCANNED := $(filter-out .git $(shell sed s:/:: .gitignore),$(wildcard * .[a-z]*))
+secrets: install  ## look for passwords and keys in the files of this folder
+	@KF_RULE_CACHE_DIR=build/kingfisher kingfisher scan $(SCANNED) --git-history none --no-validate --no-update-check --redact --quiet \
+		--exclude '**/node_modules/**' --exclude '**/__pycache__/**'
 
 docs: install  ## the documentation site, into site/
 	@python docs/generate.py

@@ -21,7 +21,7 @@ FUNCTION_WHEELS_READY := build/wheels/.functions
 BROWSER_READY := tests/unit/publish/node/node_modules/.package-lock.json
 JUDGE_READY := tests/unit/local_aws/node/node_modules/.package-lock.json
 
-.PHONY: demo test check every fast lint secrets docs synth install lock nightly faults sbom audit clean help
+.PHONY: demo test check every fast lint secrets docs synth install lock nightly faults sbom audit clean help mutants release
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -74,6 +74,10 @@ synth: install  ## the templates of ENVIRONMENT into cdk.out, with no account an
 
 nightly: install  ## what is too slow for every change
 	@PTMLOPS_NIGHTLY=1 $(PYTEST) --durations=15
+
+mutants: install  ## how many small faults the unit tests find, into docs/measurements/mutants.json
+	@python -m benchmarks.mutants --json docs/measurements/mutants.json
+	@python docs/generate.py
 
 install: $(READY)
 	@$(MAKE) --silent --no-print-directory -j4 $(CDK_READY) $(BROWSER_READY) $(JUDGE_READY) $(WHEELS_READY) $(GLUE_WHEELS_READY) \
@@ -137,6 +141,16 @@ sbom: install  ## what PTMLops consists of, as CycloneDX documents in build/sbom
 	@npm sbom --sbom-format cyclonedx --package-lock-only --prefix local_aws/node > build/sbom/cdk-cli.json 2>> build/sbom/log
 	@rm build/sbom/shipped.txt
 	@ls build/sbom/*.json
+
+# The same commit gives the same bytes: files carry the time of the commit.
+release: sbom  ## what a release consists of, in build/release/: source, wheel and SBOM of the commit that is checked out
+	@rm -rf build/release && mkdir -p build/release
+	@version=$$(python -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["project"]["version"])'); \
+		export SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct); \
+		git archive --prefix="ptmlops-$$version/" HEAD | gzip -n > "build/release/ptmlops-$$version.tar.gz"; \
+		python -m pip -qq --disable-pip-version-check wheel --no-deps --no-build-isolation --wheel-dir build/release .; \
+		for part in shipped environment cdk-cli; do cp "build/sbom/$$part.json" "build/release/ptmlops-$$version-$$part.cdx.json"; done
+	@ls build/release
 
 audit: install  ## known vulnerabilities of every pinned package; needs the internet
 	@pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock

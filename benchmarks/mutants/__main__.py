@@ -9,14 +9,12 @@ is changed. The result of one module does not touch those of the others in the f
 from __future__ import annotations
 
 import argparse
-import ast
 import difflib
 import importlib
 import importlib.abc
 import importlib.machinery
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -37,7 +35,16 @@ FOLDER = ROOT / "build" / "mutants"
 LIBRARY = "cosmic-ray==8.7.0"
 MOST, SEED = 200, 28
 _MAKE = Path(__file__).with_name("make_mutants.py")
-_FUNCTIONS = ("boto3", "moto", "moto.dynamodb", "moto.stepfunctions", "moto.sagemaker", "moto.s3", "moto.sns", "aws_lambda_powertools")
+_FUNCTIONS = (
+    "boto3",
+    "moto",
+    "moto.dynamodb",
+    "moto.stepfunctions",
+    "moto.sagemaker",
+    "moto.s3",
+    "moto.sns",
+    "aws_lambda_powertools",
+)
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,9 @@ class Finder(importlib.abc.MetaPathFinder):
     def __init__(self, module: str, path: Path, code: str) -> None:
         self._module, self._path, self._code = module, path, code
 
-    def find_spec(self, name: str, _path: Any = None, _target: ModuleType | None = None) -> importlib.machinery.ModuleSpec | None:
+    def find_spec(
+        self, name: str, _path: Any = None, _target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
         """Return the spec of the module."""
         if name != self._module:
             return None
@@ -112,35 +121,15 @@ class Finder(importlib.abc.MetaPathFinder):
 
 
 def mutants_of(path: Path) -> list[tuple[str, str]]:
-    """Return (operator, code) of the mutants that differ from the module in more than annotations, at most MOST of them."""
+    """Return (operator, code) of at most MOST mutants that differ from the module in more than annotations."""
     python = FOLDER / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(FOLDER)], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "-q", LIBRARY], check=True)
-    made = json.loads(subprocess.run([str(python), str(_MAKE), str(path)], check=True, capture_output=True, text=True).stdout)
-    seen, different = {_meaning(path.read_text(encoding="utf-8"))}, []
-    for operator, code in made:
-        if (meaning := _meaning(code)) not in seen:
-            seen.add(meaning)
-            different.append((operator, code))
-    drawn = random.Random(SEED).sample(range(len(different)), min(MOST, len(different)))
-    return [different[place] for place in sorted(drawn)]
-
-
-def _meaning(code: str) -> str:
-    """Return what a module does: without annotations, which `from __future__ import annotations` never evaluates."""
-    try:
-        tree = ast.parse(code)
-    except SyntaxError:
-        return ""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            node.returns = None
-        elif isinstance(node, ast.arg):
-            node.annotation = None
-        elif isinstance(node, ast.AnnAssign):
-            node.annotation = ast.Constant(value=None)
-    return ast.dump(tree)
+    program = [str(python), str(_MAKE), str(path), str(MOST), str(SEED)]
+    return [
+        (name, code) for name, code in json.loads(subprocess.run(program, check=True, capture_output=True, text=True).stdout)
+    ]
 
 
 def passes(measured: Measured, code: str, seconds: float) -> bool:

@@ -1,31 +1,53 @@
-"""Print the mutants of a Python file as JSON: run by the environment that has cosmic-ray."""
+"""Print mutants of a Python file as JSON: run by the environment that has cosmic-ray."""
 
 from __future__ import annotations
 
+import ast
 import json
+import random
 import sys
 from pathlib import Path
 
-from cosmic_ray.mutating import mutate_code
+from cosmic_ray.ast import get_ast
+from cosmic_ray.mutating import MutationVisitor, mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
-# Operators that need arguments, or whose mutants no test can notice: decorators of caches and properties change what is measured.
+# Operators that need arguments, and the one that removes decorators: of caches and properties, which change nothing or everything.
 LEFT_OUT = ("core/VariableReplacer", "core/VariableInserter", "core/RemoveDecorator")
 
 
-def main(path: str) -> None:
-    """Print (operator, mutated code) of each mutant."""
+def main(path: str, most: int, seed: int) -> None:
+    """Print (operator, code) of at most `most` mutants, drawn from all that do something else than the module."""
     code = Path(path).read_text(encoding="utf-8")
-    found = []
-    for name in sorted(operator_names()):
-        if name in LEFT_OUT:
-            continue
-        operator, occurrence = get_operator(name)(), 0
-        while (mutant := mutate_code(code, operator, occurrence)) is not None:
-            found.append((name.removeprefix("core/"), mutant))
-            occurrence += 1
-    json.dump(found, sys.stdout)
+    places = []
+    for name in sorted(set(operator_names()) - set(LEFT_OUT)):
+        counted = MutationVisitor(-1, get_operator(name)())
+        counted.walk(get_ast(code))
+        places += [(name, occurrence) for occurrence in range(counted._count)]
+    random.Random(seed).shuffle(places)
+    seen, drawn = {meaning(code)}, []
+    for name, occurrence in places:
+        mutant = mutate_code(code, get_operator(name)(), occurrence)
+        if (does := meaning(mutant)) not in seen:
+            seen.add(does)
+            drawn.append((name.removeprefix("core/"), mutant))
+            if len(drawn) == most:
+                break
+    json.dump(drawn, sys.stdout)
+
+
+def meaning(code: str) -> str:
+    """Return what a module does: without annotations, which `from __future__ import annotations` never evaluates."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            node.returns = None
+        elif isinstance(node, ast.arg):
+            node.annotation = None
+        elif isinstance(node, ast.AnnAssign):
+            node.annotation = ast.Constant(value=None)
+    return ast.dump(tree)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

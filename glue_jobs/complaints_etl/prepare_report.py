@@ -75,9 +75,33 @@ def build_report(
     Raises:
         AccountingError: rows read are not equal to rows accounted for.
     """
+    return report_of(
+        _groups(finished),
+        counted,
+        file_entries,
+        run_id,
+        min_label_rows=settings.min_label_rows,
+        spark=finished.sparkSession.version,
+        notes=notes,
+        served_labels=served_labels,
+    )
+
+
+def report_of(
+    groups: Iterable[Any],
+    counted: Sequence[Any],
+    file_entries: list[dict[str, Any]],
+    run_id: str,
+    *,
+    min_label_rows: int,
+    spark: str,
+    notes: Sequence[Note] = (),
+    served_labels: Collection[str] = (),
+) -> dict[str, Any]:
+    """Do as `build_report` with the groups of rows that Spark has counted, and with Spark's version."""
     with_labels = {_file_id(entry["key"], entry["version_id"]) for entry in file_entries if "label" in entry["columns"]}
     totals = _Totals()
-    for group in _groups(finished):
+    for group in groups:
         _add_records(totals, group, with_labels)
     for group in counted:
         if group["reason"]:
@@ -94,7 +118,7 @@ def build_report(
         "versions": {
             "prepare": PREPARE_VERSION,
             "redaction": REDACTION_VERSION,
-            "spark": finished.sparkSession.version,
+            "spark": spark,
             "python": platform.python_version(),
         },
         "rows": rows,
@@ -104,7 +128,7 @@ def build_report(
         "files": files,
         "labels": _sorted(totals.labels),
         "rare_labels": _most_frequent(totals.rare),
-        "min_label_rows": settings.min_label_rows,
+        "min_label_rows": min_label_rows,
         "unknown_labels": _most_frequent(totals.unknown),
         "label_variants": _variants(totals.given),
         "blank_labels": totals.blank_labels,

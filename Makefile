@@ -21,7 +21,7 @@ FUNCTION_WHEELS_READY := build/wheels/.functions
 BROWSER_READY := tests/unit/publish/node/node_modules/.package-lock.json
 JUDGE_READY := tests/unit/local_aws/node/node_modules/.package-lock.json
 
-.PHONY: demo test check every fast lint secrets docs synth install lock nightly faults sbom audit clean help mutants release
+.PHONY: demo test check every fast lint secrets docs synth install lock nightly faults sbom release audit clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -74,10 +74,6 @@ synth: install  ## the templates of ENVIRONMENT into cdk.out, with no account an
 
 nightly: install  ## what is too slow for every change
 	@PTMLOPS_NIGHTLY=1 $(PYTEST) --durations=15
-
-mutants: install  ## how many small faults the unit tests find, into docs/measurements/mutants.json
-	@python -m benchmarks.mutants --json docs/measurements/mutants.json
-	@python docs/generate.py
 
 install: $(READY)
 	@$(MAKE) --silent --no-print-directory -j4 $(CDK_READY) $(BROWSER_READY) $(JUDGE_READY) $(WHEELS_READY) $(GLUE_WHEELS_READY) \

@@ -120,13 +120,13 @@ class Finder(importlib.abc.MetaPathFinder):
         return importlib.util.spec_from_file_location(name, self._path, loader=Loader(name, str(self._path)))
 
 
-def mutants_of(path: Path) -> list[tuple[str, str]]:
-    """Return (operator, code) of at most MOST mutants that differ from the module in more than annotations."""
+def mutants_of(path: Path, most: int) -> list[tuple[str, str]]:
+    """Return (operator, code) of at most `most` mutants that differ from the module in more than annotations."""
     python = FOLDER / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(FOLDER)], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "-q", LIBRARY], check=True)
-    program = [str(python), str(_MAKE), str(path), str(MOST), str(SEED)]
+    program = [str(python), str(_MAKE), str(path), str(most), str(SEED)]
     return [
         (name, code) for name, code in json.loads(subprocess.run(program, check=True, capture_output=True, text=True).stdout)
     ]
@@ -170,12 +170,12 @@ def change(before: str, after: str) -> str:
     return ""
 
 
-def measure(name: str) -> dict[str, Any]:
+def measure(name: str, most: int) -> dict[str, Any]:
     """Run the tests on the mutants of a module."""
     measured = MODULES[name]
     path = ROOT / measured.path
     code = path.read_text(encoding="utf-8")
-    mutants = mutants_of(path)
+    mutants = mutants_of(path, most)
     for library in ("pytest", "hypothesis", *measured.imports):
         importlib.import_module(library)
     if measured.module in sys.modules:
@@ -199,17 +199,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mutants", description=__doc__.partition("\n")[0])
     parser.add_argument("modules", nargs="*", choices=[*MODULES, []], metavar="MODULE", help=", ".join(MODULES))
     parser.add_argument("--json", type=Path, help="write the results, beside those of other modules that the file has")
+    parser.add_argument("--most", type=int, default=MOST, help=f"mutants of each module, {MOST} by default")
     parser.add_argument("--one", choices=MODULES, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if chosen.one:
-        result = measure(chosen.one)
+        result = measure(chosen.one, chosen.most)
         chosen.json.write_text(json.dumps(result), encoding="utf-8")
         return
     kept = json.loads(chosen.json.read_text(encoding="utf-8"))["modules"] if chosen.json and chosen.json.exists() else {}
     FOLDER.parent.mkdir(parents=True, exist_ok=True)
     for name in chosen.modules or MODULES:
         result = FOLDER.parent / f"mutants-{name}.json"
-        program = [sys.executable, "-m", "benchmarks.mutants", "--one", name, "--json", str(result)]
+        program = [
+            sys.executable,
+            "-m",
+            "benchmarks.mutants",
+            "--one",
+            name,
+            "--json",
+            str(result),
+            "--most",
+            str(chosen.most),
+        ]
         subprocess.run(program, check=True, cwd=ROOT)
         kept[name] = json.loads(result.read_text(encoding="utf-8"))
         if chosen.json:

@@ -14,6 +14,7 @@ from cosmic_ray.plugins import get_operator, operator_names
 
 # Operators that need arguments, and the one that removes decorators: of caches and properties, which change nothing or everything.
 LEFT_OUT = ("core/VariableReplacer", "core/VariableInserter", "core/RemoveDecorator")
+UNREADABLE = ""
 
 
 def main(path: str, most: int, seed: int) -> None:
@@ -25,7 +26,7 @@ def main(path: str, most: int, seed: int) -> None:
         counted.walk(get_ast(code))
         places += [(name, occurrence) for occurrence in range(counted._count)]
     random.Random(seed).shuffle(places)
-    seen, drawn = {meaning(code)}, []
+    seen, drawn = {meaning(code), UNREADABLE}, []
     for name, occurrence in places:
         mutant = mutate_code(code, get_operator(name)(), occurrence)
         if (does := meaning(mutant)) not in seen:
@@ -38,7 +39,10 @@ def main(path: str, most: int, seed: int) -> None:
 
 def meaning(code: str) -> str:
     """Return what a module does: without annotations, which `from __future__ import annotations` never evaluates."""
-    tree = ast.parse(code)
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:  # no mutant that could run
+        return UNREADABLE
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             node.returns = None

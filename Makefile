@@ -75,6 +75,10 @@ synth: install  ## the templates of ENVIRONMENT into cdk.out, with no account an
 nightly: install  ## what is too slow for every change
 	@PTMLOPS_NIGHTLY=1 $(PYTEST) --durations=15
 
+faults: install  ## what happens when things break: up to two hours, goes on where it stood, writes docs/reference/reliability.md
+	@python -m faults --json docs/measurements/faults.json
+	@python docs/generate.py
+
 install: $(READY)
 	@$(MAKE) --silent --no-print-directory -j4 $(CDK_READY) $(BROWSER_READY) $(JUDGE_READY) $(WHEELS_READY) $(GLUE_WHEELS_READY) \
 		$(FUNCTION_WHEELS_READY) $(ASSEMBLY_READY)

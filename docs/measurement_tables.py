@@ -422,25 +422,6 @@ def fault_calls() -> str:
     return table(headings, lines)
 
 
-def fault_runs() -> str:
-    """Render the faults in full runs: one row per state and kind."""
-    rows = [row for row in measurement("faults")["rows"] if row["part"] == "runs"]
-    headings = ("State", "Fault", "Promise", "Tried", "Same result", "Failed, then the same", "Differ")
-    return table(
-        headings,
-        [
-            (
-                row["unit"],
-                row["kind"],
-                row["promise"],
-                sum(row["results"].values()),
-                *(row["results"].get(name, 0) for name in _RESULTS),
-            )
-            for row in rows
-        ],
-    )
-
-
 def _both(row: dict[str, float | None]) -> str:
     """Format recall and precision; a kind that was not claimed has no precision."""
     return f"{decimal(row['recall'])} / {decimal(row['precision']) or '–'}"
@@ -471,5 +452,4 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "redaction-presidio": redaction_presidio,
     "fault-figures": fault_figures,
     "fault-calls": fault_calls,
-    "fault-runs": fault_runs,
 }

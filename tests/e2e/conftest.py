@@ -19,14 +19,17 @@ from ptmlops.target import Target
 from tests.e2e.commands import record
 
 # What takes minutes and needs a local AWS of its own.
-collect_ignore = [] if os.environ.get("PTMLOPS_NIGHTLY") else ["test_first_day.py", "test_own_aws.py", "test_recovery.py"]
+collect_ignore = (
+    [] if os.environ.get("PTMLOPS_NIGHTLY") else ["test_drift.py", "test_first_day.py", "test_own_aws.py", "test_recovery.py"]
+)
 
 LONG_WINDOW = "300"
 
 
 @pytest.fixture(scope="session")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with LocalAws.start(tmp_path_factory.mktemp("local-aws")) as aws:
+    # It can freeze functions (test_uploads_with_faults.py), and is a local AWS like any other otherwise.
+    with LocalAws.start(tmp_path_factory.mktemp("local-aws"), module="faults.frozen") as aws:
         aws.deploy()
         yield aws
 

@@ -18,7 +18,6 @@ from typing import IO
 from ptmlops.errors import OperatorError
 
 
-
 def _element(name: str, attributes: str = "[^<>]*+", content: str = "") -> re.Pattern[bytes]:
     """Return the pattern of an XML element that holds no other one of its name.
 

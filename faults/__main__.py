@@ -1,0 +1,106 @@
+"""Run the matrix of faults on local AWS, and write what was observed for docs/reference/reliability.md.
+
+    python -m faults [--part functions] [--part runs] [--restart] [--json FILE]
+
+A matrix that was stopped goes on where it stood, unless the code has changed since or `--restart` is given. It ends with status 1 if a
+promise did not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measurement import write_measurement
+from faults.functions import freeze_situations, try_all
+from faults.outcome import DIFFERS, Outcome, Outcomes, count
+from faults.runs import Bench, checks, try_check
+from local_aws import ROOT, LocalAws
+
+FUNCTIONS, RUNS = "functions", "runs"
+RESULTS = ROOT / "build" / "faults" / "outcomes.jsonl"
+
+
+def main() -> int:
+    """Run what is missing, and print a line for each part and each promise that did not hold."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", action="append", choices=(FUNCTIONS, RUNS), help="only this part; may be given twice")
+    parser.add_argument("--restart", action="store_true", help="forget what an earlier call observed")
+    parser.add_argument("--json", type=Path, help="write what was observed here")
+    options = parser.parse_args()
+    if options.restart:
+        RESULTS.unlink(missing_ok=True)
+    outcomes, began = Outcomes(RESULTS), time.monotonic()
+    for part in options.part or (FUNCTIONS, RUNS):
+        module = "faults.frozen" if part == FUNCTIONS else "faults.states"
+        with tempfile.TemporaryDirectory() as folder, LocalAws.start(Path(folder, "aws"), module=module) as aws:
+            aws.deploy()
+            print(f"{part}: deployed after {time.monotonic() - began:.0f} s", flush=True)
+            (_try_functions if part == FUNCTIONS else _try_runs)(aws, Path(folder), outcomes)
+        print(f"{part}: {_line(outcomes, part)}; {time.monotonic() - began:.0f} s", flush=True)
+    if options.json:
+        write_measurement(options.json, _document(outcomes))
+    return int(bool(count(outcomes.known.values())[DIFFERS]))
+
+
+def _try_functions(aws: LocalAws, folder: Path, outcomes: Outcomes) -> None:
+    frozen = freeze_situations(aws, folder)
+    for number, outcome in enumerate(try_all(frozen, outcomes.known), start=1):
+        _keep(outcomes, outcome)
+        if number % 100 == 0:
+            print(f"functions: {_line(outcomes, FUNCTIONS)}", flush=True)
+
+
+def _try_runs(aws: LocalAws, folder: Path, outcomes: Outcomes) -> None:
+    wanted = [check for check in checks() if check.name not in outcomes.known]
+    if not wanted:
+        return
+    bench = Bench.deploy(aws, folder)
+    for number, check in enumerate(wanted, start=1):
+        began = time.monotonic()
+        _keep(outcomes, outcome := try_check(bench, check))
+        print(
+            f"runs: {number} of {len(wanted)}, {check.name}: {outcome.result} ({time.monotonic() - began:.0f} s)", flush=True
+        )
+
+
+def _keep(outcomes: Outcomes, outcome: Outcome) -> None:
+    outcomes.add(outcome)
+    if outcome.result == DIFFERS:
+        print(f"NOT HELD: {outcome.name}: {outcome.why} {outcome.error}", flush=True)
+
+
+def _line(outcomes: Outcomes, part: str) -> str:
+    counts = count(one for one in outcomes.known.values() if one.part == part)
+    return f"{sum(counts.values())} faults: " + ", ".join(f"{number} {result}" for result, number in counts.items())
+
+
+def _document(outcomes: Outcomes) -> dict[str, Any]:
+    """Return what the documentation shows: counts per unit and kind of fault, and an example of each sentence."""
+    known = sorted(outcomes.known.values(), key=lambda one: (one.part, one.unit, one.kind, one.times))
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    for one in known:
+        key = (one.part, one.unit, one.kind, one.times)
+        row = rows.setdefault(
+            key, {"part": one.part, "unit": one.unit, "kind": one.kind, "times": one.times, "results": Counter()}
+        )
+        row["results"][one.result] += 1
+        if one.part == RUNS:
+            row["promise"] = one.situation
+        if one.error and "example" not in row:
+            row["example"] = one.error[:200]
+    return {
+        "faults": len(known),
+        "counts": count(known),
+        "operations": len({(one.unit, one.operation) for one in known if one.part == FUNCTIONS}),
+        "rows": list(rows.values()),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""What goes wrong around a run: permissions, limits, names, a deployment or a promotion meanwhile, and data that misleads."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ptmlops import promotion, registry, runs
+from ptmlops.uploads import Upload, wait_for_run
+
+if TYPE_CHECKING:
+    from faults.runs import Bench
+
+SAME = "the same rows, at once or after a redrive"
+STAYS = "the champion stays unless the candidate is not worse on held-out rows, and promotion.json says why"
+# The longest key of S3 is 1,024 bytes.
+KEYS = {
+    "plus, percent, space": "a+b %41&c=d;e.csv",
+    "letters with marks, emoji": "año ñandú 😀 ü.csv",
+    "1,024 bytes": "x" * 1020 + ".csv",
+}
+Situation = tuple[str, str, str, str, Callable[["Bench"], str]]  # unit, kind, moment, promise, work
+
+
+def around_runs() -> Iterator[Situation]:
+    """Yield what goes wrong around a run that scores."""
+    yield "Publish", "output bucket not writable", "while it publishes", SAME, _output_not_writable
+    yield "Plan", "over the cost limit", "before the first paid job after Prepare", SAME, _over_the_cost_limit
+    yield (
+        "all",
+        "key disabled",
+        "while it prepares",
+        "nothing is lost; once the key is enabled, a redrive gives the same rows",
+        _key_disabled,
+    )
+    yield "all", "deployed again", "while it prepares", SAME, _deployed_again
+    for name, key in KEYS.items():
+        yield "all", f"key with {name}", "upload", SAME, partial(_odd_key, key=key)
+
+
+def of_data() -> Iterator[Situation]:
+    """Yield labels that mislead, and runs that meet."""
+    yield "Promote", "two runs promote", "at once", "each registers one version; one is approved last", _two_promote
+    yield "Score", "another version is promoted", "while it scores", "all answers are of one version", _promoted_meanwhile
+    yield "Promote", "30% of labels wrong", "upload", STAYS, partial(_misleading, change=_rotate_labels)
+    yield "Promote", "one class only", "upload", STAYS, partial(_misleading, change=_one_label)
+    yield "Promote", "holdout of few rows", "upload of 8 labelled rows", STAYS, partial(_misleading, rows=8)
+
+
+def _output_not_writable(bench: Bench) -> str:
+    s3, bucket = bench.target.client("s3"), bench.target.outputs["OutputBucketName"]
+    before = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    document = json.loads(before)
+    refused = {
+        "Sid": "Fault",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{bucket}/predictions/*",
+    }
+    document["Statement"].append(refused)
+    run_id = bench.start(bench.scored)
+    bench.wait_for_state(run_id, "Publish")
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(document))
+    try:
+        ended = bench.end(run_id)
+    finally:
+        s3.put_bucket_policy(Bucket=bucket, Policy=before)
+    error = bench.require_reported(run_id, ended)
+    bench.redrive(run_id)
+    bench.require_same_rows(run_id)
+    return error
+
+
+def _key_disabled(bench: Bench) -> str:
+    kms, key = bench.target.client("kms"), bench.target.outputs["KeyArn"].rpartition("/")[2]
+    run_id = bench.start(bench.scored)
+    bench.wait_for_state(run_id, "Prepare")
+    kms.disable_key(KeyId=key)
+    try:
+        # Record cannot write either, and no notice comes (docs/how-to/keys.md).
+        bench.wait("the end of the run", lambda: runs.execution_status(bench.target, run_id) == "FAILED")
+    finally:
+        kms.enable_key(KeyId=key)
+    bench.redrive(run_id)
+    bench.require_same_rows(run_id)
+    return "the run failed, and could not be recorded"
+
+
+def _over_the_cost_limit(bench: Bench) -> str:
+    with _plan_environment(bench, RUN_LIMIT_USD="0.000001"):
+        run_id = bench.start(bench.scored)
+        ended = bench.end(run_id)
+    error = bench.require_reported(run_id, ended)
+    bench.require(ended["error"]["error"] == "CostLimitError", f"the error is {ended['error']}")
+    bench.require("scoring" not in ended["cost"], "it has spent on scoring")
+    bench.redrive(run_id)
+    bench.require_same_rows(run_id)
+    return error
+
+
+@contextmanager
+def _plan_environment(bench: Bench, **changed: str) -> Generator[None]:
+    functions = bench.target.client("lambda")
+    [plan] = [one for one in functions.list_functions()["Functions"] if one["Handler"].startswith("plan_run.")]
+    before = plan["Environment"]["Variables"]
+    functions.update_function_configuration(
+        FunctionName=plan["FunctionName"], Environment={"Variables": {**before, **changed}}
+    )
+    try:
+        yield
+    finally:
+        functions.update_function_configuration(FunctionName=plan["FunctionName"], Environment={"Variables": before})
+
+
+def _deployed_again(bench: Bench) -> str:
+    run_id = bench.start(bench.scored)
+    bench.wait_for_state(run_id, "Prepare")
+    bench.aws.deploy()
+    bench.finish(run_id)
+    bench.require_same_rows(run_id)
+    return ""
+
+
+def _odd_key(bench: Bench, *, key: str) -> str:
+    bucket = bench.target.outputs["RawBucketName"]
+    put = bench.target.client("s3").put_object(Bucket=bucket, Key=key, Body=bench.scored.read_bytes())
+    uploaded = Upload(path=bench.scored, bucket=bucket, key=key, version_id=put["VersionId"])
+    run_id = bench.finish(wait_for_run(bench.target, uploaded))
+    bench.require_same_rows(run_id)
+    return ""
+
+
+def _two_promote(bench: Bench) -> str:
+    first = bench.start(bench.labelled())
+    bench.wait_for_state(first, "Prepare")
+    second = bench.start(bench.labelled())
+    bench.require(first != second, "both files joined one run")
+    for run_id in (first, second):
+        bench.finish(run_id)
+    made = [version for version in registry.versions(bench.target) if version["run_id"] in (first, second)]
+    bench.require({version["run_id"] for version in made} == {first, second}, f"{len(made)} versions were registered")
+    serving = registry.serving_version(bench.target)
+    newest = max(version["version"] for version in registry.versions(bench.target) if version["status"] == "Approved")
+    bench.require(serving is not None and serving["version"] == newest, f"{serving} serves, {newest} was approved last")
+    return ""
+
+
+def _promoted_meanwhile(bench: Bench) -> str:
+    serving = registry.serving_version(bench.target)
+    others = [one["version"] for one in registry.versions(bench.target) if serving and one["version"] != serving["version"]]
+    run_id = bench.start(bench.scored)
+    bench.wait_for_state(run_id, "Score")
+    promotion.promote(bench.target, others[0], reason="fault", override=True, report=lambda _: None)
+    bench.finish(run_id)
+    versions = {json.loads(row)["model_version"] for row in bench.answers(run_id)}
+    bench.require(len(versions) == 1, f"answers of versions {versions}")
+    return ""
+
+
+def _misleading(bench: Bench, *, change: Callable[[str], str] = str, rows: int = 300) -> str:
+    before = registry.serving_version(bench.target)
+    run_id = bench.start(bench.labelled(rows, change=change))
+    ended = runs.run_document(bench.target, bench.finish(run_id))
+    after = registry.serving_version(bench.target)
+    reasons = ended["promotion"]["reasons"] or [ended["training_reason"]]
+    bench.require(bool(reasons and reasons[0]), "no reason is given")
+    if before and after and after["version"] != before["version"]:
+        lost = float(before["macro_f1"]) - float(after["macro_f1"])
+        bench.require(lost <= 0.02, f"version {after['version']} serves; macro-F1 fell by {lost:.3f}")
+    return ""
+
+
+def _rotate_labels(text: str) -> str:
+    """Give each row the label of the next kind: a systematic mistake in a whole file, which is 30% of all labelled rows."""
+    rows = list(csv.DictReader(io.StringIO(text)))
+    labels = sorted({row["label"] for row in rows})
+    return _written([{**row, "label": labels[(labels.index(row["label"]) + 1) % len(labels)]} for row in rows])
+
+
+def _one_label(text: str) -> str:
+    rows = list(csv.DictReader(io.StringIO(text)))
+    return _written([{**row, "label": rows[0]["label"]} for row in rows])
+
+
+def _written(rows: list[dict[str, str]]) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()

@@ -80,7 +80,7 @@ faults: install  ## what happens when things break: up to two hours, goes on whe
 	@python docs/generate.py
 
 install: $(READY)
-	@$(MAKE) --silent --no-print-directory -j4 $(CDK_READY) $(BROWSER_READY) $(JUDGE_READY) $(WHEELS_READY) $(GLUE_WHEELS_READY) \
+	@MAKEFLAGS= $(MAKE) --silent --no-print-directory -j4 $(CDK_READY) $(BROWSER_READY) $(JUDGE_READY) $(WHEELS_READY) $(GLUE_WHEELS_READY) \
 		$(FUNCTION_WHEELS_READY) $(ASSEMBLY_READY)
 
 $(READY): requirements.lock pyproject.toml

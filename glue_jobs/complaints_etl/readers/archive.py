@@ -42,28 +42,17 @@ _ZIP_ERRORS = (
 )  # fmt: skip
 
 
-class Archive:
-    """A zip archive whose entries have been checked."""
+class CheckedEntries:
+    """The bytes of an archive's entries, which `Archive` has checked."""
 
-    def __init__(self, read: ReadRange, size: int, *, max_bytes: int) -> None:
-        """Read the list of entries.
+    def __init__(self, read: ReadRange, size: int) -> None:
+        """Read nothing yet.
 
         Args:
             read: returns the bytes of a range of the archive.
             size: of the archive, in bytes.
-            max_bytes: the limit of all entries together, unpacked.
-
-        Raises:
-            UnreadableFileError: the archive is damaged, encrypted, a bomb, or has names that lead out of its folder.
         """
         self._read, self._size = read, size
-        _check_directory(read, size)
-        try:
-            self._zip = zipfile.ZipFile(io.BufferedReader(_Ranges(read, size), BLOCK_BYTES))
-            self.entries: Sequence[zipfile.ZipInfo] = self._zip.infolist()
-        except _ZIP_ERRORS:
-            raise _damaged() from None
-        _check_entries(self.entries, size, max_bytes)
 
     def blocks(self, entry: zipfile.ZipInfo) -> Iterator[bytes]:
         """Yield an entry's unpacked bytes: exactly as many as its header states.
@@ -146,6 +135,30 @@ class Archive:
                 raise _damaged()
         if not inflate.eof:
             raise _damaged()
+
+
+class Archive(CheckedEntries):
+    """A zip archive whose entries have been checked."""
+
+    def __init__(self, read: ReadRange, size: int, *, max_bytes: int) -> None:
+        """Read the list of entries.
+
+        Args:
+            read: returns the bytes of a range of the archive.
+            size: of the archive, in bytes.
+            max_bytes: the limit of all entries together, unpacked.
+
+        Raises:
+            UnreadableFileError: the archive is damaged, encrypted, a bomb, or has names that lead out of its folder.
+        """
+        super().__init__(read, size)
+        _check_directory(read, size)
+        try:
+            with io.BufferedReader(_Ranges(read, size), BLOCK_BYTES) as content, zipfile.ZipFile(content) as directory:
+                self.entries: Sequence[zipfile.ZipInfo] = directory.infolist()
+        except _ZIP_ERRORS:
+            raise _damaged() from None
+        _check_entries(self.entries, size, max_bytes)
 
 
 class _Ranges(io.RawIOBase):

@@ -12,7 +12,7 @@ from dataclasses import replace
 from zipfile import ZipInfo
 
 from complaints_etl.readers import workbook
-from complaints_etl.readers.archive import Archive, name_of
+from complaints_etl.readers.archive import Archive, CheckedEntries, name_of
 from complaints_etl.readers.blocks import MAX_UNPACKED_BYTES
 from complaints_etl.readers.storage import SourceFile
 from complaints_etl.readers.table import UnreadableFileError
@@ -83,7 +83,8 @@ def _member(file: SourceFile, entry: ZipInfo) -> SourceFile:
 
 def _streamer(file: SourceFile, entry: ZipInfo) -> Callable[[], Iterator[bytes]]:
     read, size = file.read, file.size
-    return lambda: Archive(read, size, max_bytes=MAX_UNPACKED_BYTES).blocks(entry)
+    # The list of entries is not read again for each of them: a thousand files would take a million steps.
+    return lambda: CheckedEntries(read, size).blocks(entry)
 
 
 def _range_reader(file: SourceFile, entry: ZipInfo) -> Callable[[int, int], bytes]:

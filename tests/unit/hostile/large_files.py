@@ -70,7 +70,7 @@ FILES: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "a cell of digits": ("a.csv", lambda size: HEADER + b"1" * size + b",a\n"),
     "separators on a line": ("a.csv", lambda size: HEADER + b"," * size + b"\n"),
     "separators on the first line": ("a.csv", lambda size: b"text" + b"," * size + b"\nhola\n"),
-    "numbered lines inside an open quote": ("a.csv", lambda size: HEADER + b'"' + b"".join(b"%d,a\n" % n for n in range(size // 10))),
+    "numbered lines inside an open quote": ("a.csv", lambda size: HEADER + b'"' + b"".join(b"%d,a\n" % n for n in range(size // 100))),
     "a line of digits inside an open quote": ("a.csv", lambda size: HEADER + b'1,"a\n' + b"".join([b"1" * (size // 6) + b"\n"] * 6)),
     "quotes": ("a.csv", lambda size: HEADER + b'"' * size),
     "empty lines": ("a.csv", lambda size: HEADER + b"\n" * size),

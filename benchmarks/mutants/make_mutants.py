@@ -22,6 +22,8 @@ def main(path: str, most: int, seed: int) -> None:
     code = Path(path).read_text(encoding="utf-8")
     places = []
     for name in sorted(set(operator_names()) - set(LEFT_OUT)):
+        if name.endswith(("_Is", "_IsNot")):  # identity of equal strings and small numbers is an accident of the interpreter
+            continue
         counted = MutationVisitor(-1, get_operator(name)())
         counted.walk(get_ast(code))
         places += [(name, occurrence) for occurrence in range(counted._count)]
@@ -46,6 +48,8 @@ def meaning(code: str) -> str:
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             node.returns = None
+            own = node.args  # which arguments are named or placed says what callers may write
+            own.args, own.posonlyargs, own.kwonlyargs = [*own.posonlyargs, *own.args, *own.kwonlyargs], [], []
         elif isinstance(node, ast.arg):
             node.annotation = None
         elif isinstance(node, ast.AnnAssign):

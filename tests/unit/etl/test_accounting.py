@@ -60,6 +60,11 @@ def test_a_row_that_is_lost_or_counted_twice_stops_the_run(read: int) -> None:
         report([group(5)], file(read))
 
 
+def test_rows_of_a_file_that_nobody_read_stop_the_run() -> None:
+    with pytest.raises(AccountingError, match="accepted rows are not equal to labelled rows plus rows to score"):
+        report([group(5), group(2, source_file="other.csv")], file(5))
+
+
 def test_two_versions_of_a_key_are_counted_apart() -> None:
     with pytest.raises(AccountingError):
         report([group(5), group(2, source_version="2")], file(2), file(5, version="2"))
@@ -94,6 +99,15 @@ def test_only_accepted_rows_are_described() -> None:
         (3, "over_100", "101 to 150 characters"),
         (4, "over_100", "151 to 200 characters"),
         (5, "over_200", "201 to 250 characters"),
+        (10, "over_200", "451 to 500 characters"),
+        (11, "over_500", "501 to 550 characters"),
+        (20, "over_500", "951 to 1,000 characters"),
+        (21, "over_1000", "1,001 to 1,050 characters"),
+        (40, "over_1000", "1,951 to 2,000 characters"),
+        (41, "over_2000", "2,001 to 2,050 characters"),
+        (100, "over_2000", "4,951 to 5,000 characters"),
+        (101, "over_5000", "5,001 to 5,050 characters"),
+        (200, "over_5000", "9,951 to 10,000 characters"),
         (201, "over_10000", "more than the last edge"),
     ],
 )
@@ -150,5 +164,7 @@ def test_labels_that_differ_in_case_accents_and_marks_are_variants_and_repeats_a
     groups = [group(1, label=name, given_label=name) for name in ("Crédito", "credito", "CREDITO.", "app", "?", "!")]
     found = report([*groups, group(2, repeated=True)], file(8))
     assert found["label_variants"] == [["CREDITO.", "Crédito", "credito"]]
+    two = [group(1, label=name, given_label=name) for name in ("web", "Web")]
+    assert report(two, file(2))["label_variants"] == [["Web", "web"]]
     [note] = [note for note in found["notes"] if note["code"] == "repeated_rows"]
     assert note["rows"] == 2

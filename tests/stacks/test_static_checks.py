@@ -92,6 +92,7 @@ def test_every_template_is_what_cloudformation_accepts(engine: CompositeEngine, 
     assert cloudformation_validate(engine, paths, region) == []
 
 
+@pytest.mark.slow
 def test_both_linters_find_a_property_that_does_not_exist(engine: CompositeEngine, tmp_path: Path) -> None:
     """Otherwise empty lists would prove nothing."""
     path = tmp_path / "broken.json"

@@ -20,6 +20,7 @@ def test_the_tables_are_what_the_packages_say(shared_templates: dict[str, Any]) 
     assert {use: list(names) for use, names in supported.INSTANCES.items()} == derived["instances"]
 
 
+@pytest.mark.slow
 def test_a_region_that_lacks_a_resource_type_is_refused_with_the_type() -> None:
     derived = derive_support.derive({"AWS::SageMaker::ModelPackageGroup"})
     assert "AWS::SageMaker::ModelPackageGroup" in derived["refused_regions"]["cn-north-1"]

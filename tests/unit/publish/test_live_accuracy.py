@@ -287,6 +287,7 @@ def returned_list(random: np.random.Generator, run_id: str, answers: int, *, rea
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sizes", "reads", "why"),
     [

@@ -58,6 +58,7 @@ def known() -> Profile:
     return profile_of([usual_text(draw) for _ in range(400)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "why"),
     [

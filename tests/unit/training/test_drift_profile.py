@@ -131,6 +131,7 @@ def test_uploads_like_the_profile_cross_any_threshold_in_under_one_of_a_hundred(
     assert alarms / uploads <= 0.0145, f"{alarms} of {uploads}; the bootstrap aims at {FALSE_ALARMS}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "changed"),
     [

@@ -21,7 +21,7 @@ FUNCTION_WHEELS_READY := build/wheels/.functions
 BROWSER_READY := tests/unit/publish/node/node_modules/.package-lock.json
 JUDGE_READY := tests/unit/local_aws/node/node_modules/.package-lock.json
 
-.PHONY: demo test check every fast lint secrets docs synth install lock nightly faults sbom release audit clean help
+.PHONY: demo test check every fast lint secrets docs synth install lock nightly faults mutants sbom release audit clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -77,6 +77,10 @@ nightly: install  ## what is too slow for every change
 
 faults: install  ## what happens when things break: up to two hours, goes on where it stood, writes docs/reference/reliability.md
 	@python -m faults --json docs/measurements/faults.json
+	@python docs/generate.py
+
+mutants: install  ## how many small faults the unit tests find, into docs/measurements/mutants.json
+	@python -m benchmarks.mutants --json docs/measurements/mutants.json
 	@python docs/generate.py
 
 install: $(READY)

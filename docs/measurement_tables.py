@@ -427,6 +427,16 @@ def _both(row: dict[str, float | None]) -> str:
     return f"{decimal(row['recall'])} / {decimal(row['precision']) or '–'}"
 
 
+def mutants() -> str:
+    """Render how many mutants of each module the unit tests find."""
+    modules = measurement("mutants")["modules"]
+    rows = [
+        (name, f"`{found['path']}`", found["mutants"], found["found"], f"{found['found'] / found['mutants']:.0%}")
+        for name, found in modules.items()
+    ]
+    return f"{table(('Part', 'Module', 'Mutants', 'Found', 'Score'), rows)}\n\n{source('mutants')}"
+
+
 GENERATORS: dict[str, Callable[[], str]] = {
     "model-quality": model_quality,
     "model-try": model_try,
@@ -452,4 +462,5 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "redaction-presidio": redaction_presidio,
     "fault-figures": fault_figures,
     "fault-calls": fault_calls,
+    "mutants": mutants,
 }

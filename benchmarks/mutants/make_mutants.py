@@ -50,6 +50,7 @@ def meaning(code: str) -> str:
             node.returns = None
             own = node.args  # which arguments are named or placed says what callers may write
             own.args, own.posonlyargs, own.kwonlyargs = [*own.posonlyargs, *own.args, *own.kwonlyargs], [], []
+            own.defaults, own.kw_defaults = [*own.defaults, *filter(None, own.kw_defaults)], []
         elif isinstance(node, ast.arg):
             node.annotation = None
         elif isinstance(node, ast.AnnAssign):

@@ -398,7 +398,7 @@ def fault_figures() -> str:
     data = measurement("faults")
     counts = [data["counts"][name] for name in _RESULTS]
     sentence = (
-        f"**{data['faults']:,} faults** at {data['operations']} different calls and in full runs: in {counts[0]:,} the result was the same, "
+        f"**{data['faults']:,} faults** at {data['operations']} different calls: in {counts[0]:,} the result was the same, "
         f"{counts[1]:,} failed with a reason and gave the same result when they were repeated, {counts[2]:,} differ."
     )
     return f"{sentence} {source('faults')}"

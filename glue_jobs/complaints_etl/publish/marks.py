@@ -52,7 +52,7 @@ def tokenise(text: str) -> list[Token]:
     """
     tokens: list[Token] = []
     for start, end, letters in _words(text):
-        bracketed = text[start - 1 : start] == "<" and text[end : end + 1] == ">" and not is_alone(letters[0])
+        bracketed = text[start - 1 : start] == "<" and text[end : end + 1] == ">" and letters[0] < _IDEOGRAPHS[0]
         if bracketed or (len(letters) > 1 and not letters.strip("x")):
             key = MASK_KEY
         else:

@@ -51,8 +51,13 @@ def tokenise(text: str) -> list[Token]:
     Example: "Pagué $1,234 a <NAME>" has the tokens `pague`, `1,234`, `a` and `<NAME>`.
     """
     tokens: list[Token] = []
-    for start, end, letters in _words(text):
-        bracketed = text[start - 1 : start] == "<" and text[end : end + 1] == ">" and letters[0] < _IDEOGRAPHS[0]
+    for start, word_end, letters in _words(text):
+        end = word_end
+        bracketed = text[start - 1 : start] == "<" and letters[0] < _IDEOGRAPHS[0]
+        if bracketed:
+            while end < len(text) and _FOLDED[text[end]] == _SKIP:  # marks and apostrophes are no letters to the model
+                end += 1
+            bracketed = text[end : end + 1] == ">"
         if bracketed or (len(letters) > 1 and not letters.strip("x")):
             key = MASK_KEY
         else:

@@ -29,6 +29,7 @@ ALPHABET = "aAáÁxX ñÑßİı0159.,/-$'’´_<>é\u0301\u200b\u00a0٣日本한
         ("don't pay, dont pay", ["don't"], ["don't", "dont"], "an apostrophe is not a letter"),
         ("漢字 pagué 漢👍", ["漢"], ["漢", "漢"], "an ideograph is a word by itself"),
         ("<글> y <é>", ["글"], ["글"], "only words of alphabets before the ideographs are masks in brackets"),
+        ("de <Á'>", ["de <email>"], ["de <Á'>"], "what is no letter may stand before the bracket"),
         ("nada de eso", ["otra", "", " … "], [], "a term that is not in the text, or is none"),
         ("cobro\n doble", ["cobro doble"], ["cobro\n doble"], "white space between neighbours is marked with them"),
     ],

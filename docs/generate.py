@@ -32,6 +32,7 @@ ROOT = DOCS.parent
 sys.path[:0] = [str(ROOT), str(DOCS)]
 
 import measurement_tables  # noqa: E402 - found through the path above
+import reliability_tables  # noqa: E402 - as above
 from measurement_tables import measurement, table  # noqa: E402 - as above
 
 from local_aws.conformance import KINDS, OPERATIONS, cases  # noqa: E402 - found through the path above
@@ -440,6 +441,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "catalog-predictions": lambda: catalog(PREDICTIONS),
     "catalog-runs": lambda: catalog(RUNS),
     **measurement_tables.GENERATORS,
+    **reliability_tables.GENERATORS,
 }
 
 if __name__ == "__main__":

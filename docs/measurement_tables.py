@@ -307,26 +307,6 @@ def prepare_speed() -> str:
     return f"{runs}\n\n{table(('Goal', 'Measured', ''), goals)}\n\n{source('prepare')}"
 
 
-def load() -> str:
-    """Render what became of files that were uploaded at once, and of one large file."""
-    data = measurement("load")
-    titles = {"burst": "files at once", "large": "one large file"}
-    headings = ("", "Files", "Rows read", "Accepted", "Duplicates", "Rejected", "Classified", "Runs", "Failed runs", "Seconds")
-    fields = (
-        "files",
-        "rows_read",
-        "rows_accepted",
-        "rows_duplicate",
-        "rows_rejected",
-        "rows_scored",
-        "runs",
-        "failed_runs",
-        "seconds",
-    )
-    rows = [(titles[part], *(decimal(data[part][field], 0) for field in fields)) for part in titles]
-    return f"{table(headings, rows)}\n\n{source('load')}"
-
-
 def redaction_first_sight() -> str:
     """Render recall and precision on complaints whose rules had not been adapted to them."""
     parts = measurement("redaction-first-sight")["parts"]
@@ -390,51 +370,9 @@ def redaction_presidio() -> str:
     return f"{rendered}\n\n{notes}"
 
 
-_RESULTS = ("same result", "failed with a reason, repaired by a repetition", "differs")
-
-
-def fault_figures() -> str:
-    """Render how many faults were tried, and what became of them."""
-    data = measurement("faults")
-    counts = [data["counts"][name] for name in _RESULTS]
-    sentence = (
-        f"**{data['faults']:,} faults** at {data['operations']} different calls: in {counts[0]:,} the result was the same, "
-        f"{counts[1]:,} failed with a reason and gave the same result when they were repeated, {counts[2]:,} differ."
-    )
-    return f"{sentence} {source('faults')}"
-
-
-def fault_calls() -> str:
-    """Render the faults of functions' calls: one row per kind."""
-    rows: dict[tuple[str, str], list[Any]] = {}
-    for row in measurement("faults")["rows"]:
-        if row["part"] == "functions":
-            found = rows.setdefault((row["kind"], row["times"]), [0, 0, 0, set(), ""])
-            for place, name in enumerate(_RESULTS):
-                found[place] += row["results"].get(name, 0)
-            found[3].add(row["unit"])
-            found[4] = found[4] or row.get("example", "")
-    headings = ("Fault", "Times", "Tried", "Same result", "Failed, then the same", "Differ", "An error that it gives")
-    lines = [
-        (kind, times, f"{sum(found[:3]):,}", *(f"{number:,}" for number in found[:3]), found[4])
-        for (kind, times), found in sorted(rows.items())
-    ]
-    return table(headings, lines)
-
-
 def _both(row: dict[str, float | None]) -> str:
     """Format recall and precision; a kind that was not claimed has no precision."""
     return f"{decimal(row['recall'])} / {decimal(row['precision']) or '–'}"
-
-
-def mutants() -> str:
-    """Render how many mutants of each module the unit tests find."""
-    modules = measurement("mutants")["modules"]
-    rows = [
-        (name, f"`{found['path']}`", found["mutants"], found["found"], f"{found['found'] / found['mutants']:.0%}")
-        for name, found in modules.items()
-    ]
-    return f"{table(('Part', 'Module', 'Mutants', 'Found', 'Score'), rows)}\n\n{source('mutants')}"
 
 
 GENERATORS: dict[str, Callable[[], str]] = {
@@ -455,12 +393,8 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "wrong-labels": wrong_labels,
     "review-order": review_order,
     "prepare-speed": prepare_speed,
-    "load": load,
     "redaction-first-sight": redaction_first_sight,
     "redaction-now": redaction_now,
     "redaction-people": redaction_people,
     "redaction-presidio": redaction_presidio,
-    "fault-figures": fault_figures,
-    "fault-calls": fault_calls,
-    "mutants": mutants,
 }

@@ -1,7 +1,7 @@
 """Full runs under faults: jobs that are killed, calls of the state machine that fail, people who stop, data that misleads.
 
-Each check makes one thing go wrong in a run of its own on one deployment, and compares what a redrive gives with the rows of an
-undisturbed run. What must hold is the check's promise; what it returns is what was observed.
+All checks use one deployment. Each starts a run, injects one fault into it, and redrives it if it failed. Then the published rows must be
+those of a run without a fault, or the check's own condition must hold (`Check.promise`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _CALLS = {
     "Publish": ("glue:StartJobRun", "Glue"),
     "Record": ("lambda:Invoke", "Lambda"),
 }
-# Faults are told apart by operation, so they begin when the run is in the state before, if others call the same operation.
+# Several states call the same operation, and a rule of the proxy names operations. So the rule is set when the run is in the state before.
 _BEFORE = {"Plan": "Prepare", "Promote": "Evaluate", "Publish": "Score", "Record": "Publish"}
 _CODES = {
     "Glue": {"throttled": ("ThrottlingException", 400), "limit reached": ("ConcurrentRunsExceededException", 400),

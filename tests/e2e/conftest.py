@@ -19,7 +19,9 @@ from ptmlops.target import Target
 from tests.e2e.commands import record
 
 # What takes minutes and needs a local AWS of its own.
-collect_ignore = [] if os.environ.get("PTMLOPS_NIGHTLY") else ["test_first_day.py", "test_own_aws.py", "test_recovery.py"]
+collect_ignore = (
+    [] if os.environ.get("PTMLOPS_NIGHTLY") else ["test_drift.py", "test_first_day.py", "test_own_aws.py", "test_recovery.py"]
+)
 
 LONG_WINDOW = "300"
 

@@ -17,6 +17,7 @@ _CODES: dict[str, dict[str, tuple[str, int]]] = {
         "sagemaker": ("ThrottlingException", 400),
         "glue": ("ThrottlingException", 400),
         "sns": ("ThrottledException", 429),
+        "lambda": ("TooManyRequestsException", 429),
     },
     "internal error": {
         "s3": ("InternalError", 500),
@@ -25,6 +26,7 @@ _CODES: dict[str, dict[str, tuple[str, int]]] = {
         "sagemaker": ("InternalFailure", 500),
         "glue": ("InternalServiceException", 500),
         "sns": ("InternalErrorException", 500),
+        "lambda": ("ServiceException", 500),
     },
     "limit reached": {
         "s3": ("ServiceUnavailable", 503),
@@ -41,6 +43,7 @@ _CODES: dict[str, dict[str, tuple[str, int]]] = {
         "sagemaker": ("AccessDeniedException", 400),
         "glue": ("AccessDeniedException", 400),
         "sns": ("AuthorizationError", 403),
+        "lambda": ("AccessDeniedException", 403),
     },
 }
 TIMEOUT, RESET = "no answer in time", "connection reset"
@@ -91,10 +94,16 @@ def faults_of(requests: Sequence[str]) -> Iterator[Fault]:
             yield Fault(kind, ONCE, operation, Rule(call=call, kill=moment))
 
 
+def error_rules(service: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each kind of error that a service reports, as a rule of the proxy. Lambda reports a limit as throttling."""
+    for kind, by_service in _CODES.items():
+        if service in by_service:
+            code, status = by_service[service]
+            yield kind, {"error": {"code": code, "status": status, "message": f"injected: {kind}"}}
+
+
 def _refusals(service: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the faults without an effect, which may also last."""
-    for kind, by_service in _CODES.items():
-        code, status = by_service[service]
-        yield kind, {"error": {"code": code, "status": status, "message": f"injected: {kind}"}}
+    yield from error_rules(service)
     yield TIMEOUT, {"timeout_ms": 200}
     yield RESET, {"reset": True}

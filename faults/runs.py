@@ -24,6 +24,7 @@ import psutil
 import pyarrow.dataset as ds
 
 from faults import situations
+from faults.kinds import error_rules
 from faults.outcome import DIFFERS, REPAIRED, SURVIVED, Outcome
 from faults.states import STATES_RULE
 from local_aws import LocalAws
@@ -36,28 +37,20 @@ WAIT_SECONDS = 600
 SCORED_ROWS, LABELLED_ROWS = 60, 150
 # Fields of a prediction that name a time, a run or a file part.
 _OF_THE_RUN = {"run_id", "run_date", "source_file", "predicted_at"}
-# Step Functions' error code of each kind, per call of a state.
+# The call with which each state begins.
 _CALLS = {
-    "Collect": ("lambda:Invoke", "Lambda"),
-    "Prepare": ("glue:StartJobRun", "Glue"),
-    "Plan": ("lambda:Invoke", "Lambda"),
-    "Train": ("sagemaker:CreateHyperParameterTuningJob", "SageMaker"),
-    "Evaluate": ("sagemaker:CreateProcessingJob", "SageMaker"),
-    "Promote": ("lambda:Invoke", "Lambda"),
-    "Score": ("sagemaker:CreateTransformJob", "SageMaker"),
-    "Publish": ("glue:StartJobRun", "Glue"),
-    "Record": ("lambda:Invoke", "Lambda"),
+    "Collect": "lambda:Invoke",
+    "Prepare": "glue:StartJobRun",
+    "Plan": "lambda:Invoke",
+    "Train": "sagemaker:CreateHyperParameterTuningJob",
+    "Evaluate": "sagemaker:CreateProcessingJob",
+    "Promote": "lambda:Invoke",
+    "Score": "sagemaker:CreateTransformJob",
+    "Publish": "glue:StartJobRun",
+    "Record": "lambda:Invoke",
 }
 # Several states call the same operation, and a rule of the proxy names operations. So the rule is set when the run is in the state before.
 _BEFORE = {"Plan": "Prepare", "Promote": "Evaluate", "Publish": "Score", "Record": "Publish"}
-_CODES = {
-    "Glue": {"throttled": ("ThrottlingException", 400), "limit reached": ("ConcurrentRunsExceededException", 400),
-             "internal error": ("InternalServiceException", 500), "access denied": ("AccessDeniedException", 400)},
-    "SageMaker": {"throttled": ("ThrottlingException", 400), "limit reached": ("ResourceLimitExceeded", 400),
-                  "internal error": ("InternalFailure", 500), "access denied": ("AccessDeniedException", 400)},
-    "Lambda": {"throttled": ("TooManyRequestsException", 429), "internal error": ("ServiceException", 500),
-               "access denied": ("AccessDeniedException", 403)},
-}  # fmt: skip
 MOMENTS = ("at its start", "in the middle", "at its end")
 ATTEMPTS_OF_CLIENT = 3  # of the state machine's clients on local AWS: a fault reaches the state when all of them met it
 
@@ -259,11 +252,10 @@ def checks() -> list[Check]:
 
 def _failing_calls(states: Sequence[str], promise: str) -> Iterator[Check]:
     for state in states:
-        operation, service = _CALLS[state]
-        for kind, (code, status) in _CODES[service].items():
+        operation = _CALLS[state]
+        for kind, rule in error_rules(operation.split(":")[0]):
             if (state, kind) == ("Collect", "access denied"):
                 continue  # it is retried for hours, so that files wait and do not fail
-            rule = {"error": {"code": code, "status": status, "message": f"injected: {kind}"}}
             count = 10**6 if kind == "access denied" else ATTEMPTS_OF_CLIENT
             fault = {"rule": rule, "operation": operation, "count": count}
             yield Check(state, kind, operation, promise, partial(_fail_call, state=state, fault=fault))

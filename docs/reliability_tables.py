@@ -15,8 +15,9 @@ def fault_figures() -> str:
     data = measurement("faults")
     counts = [data["counts"][name] for name in _RESULTS]
     sentence = (
-        f"**{data['faults']:,} faults** at {data['operations']} different calls: in {counts[0]:,} the result was the same, "
-        f"{counts[1]:,} failed with a reason and gave the same result when they were repeated, {counts[2]:,} differ."
+        f"**{data['faults']:,} faults**, among them each call of each function ({data['operations']} different ones): in {counts[0]:,} "
+        f"the result was the same, {counts[1]:,} failed with a reason and gave the same result when they were repeated, "
+        f"{counts[2]:,} differ. A row that is lost, twice or different, and a second run, count as differing."
     )
     return f"{sentence} {source('faults')}"
 
@@ -35,6 +36,33 @@ def fault_calls() -> str:
     lines = [
         (kind, times, f"{sum(found[:3]):,}", *(f"{number:,}" for number in found[:3]), found[4])
         for (kind, times), found in sorted(rows.items())
+    ]
+    return table(headings, lines)
+
+
+def fault_runs() -> str:
+    """Render the faults in full runs: one row per state and kind."""
+    rows = [row for row in measurement("faults")["rows"] if row["part"] == "runs"]
+    headings = (
+        "State",
+        "Fault",
+        "Promise",
+        "Tried",
+        "Same result",
+        "Failed, then the same",
+        "Differ",
+        "What run.json says, for example",
+    )
+    lines = [
+        (
+            row["unit"],
+            row["kind"],
+            row["promise"],
+            sum(row["results"].values()),
+            *(row["results"].get(name, 0) for name in _RESULTS),
+            row.get("example", ""),
+        )
+        for row in rows
     ]
     return table(headings, lines)
 
@@ -72,6 +100,7 @@ def mutants() -> str:
 GENERATORS: dict[str, Callable[[], str]] = {
     "fault-figures": fault_figures,
     "fault-calls": fault_calls,
+    "fault-runs": fault_runs,
     "load": load,
     "mutants": mutants,
 }

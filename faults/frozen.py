@@ -134,9 +134,10 @@ def _call(
     behind_proxy.__dict__["authorizer"] = context.authorizer
     behind_proxy.__dict__["metrics"] = context.metrics
     runner._context = behind_proxy
-    calls = []
+    calls, variables = [], dict(function.environment_vars)
     for rule in rules:
         proxy.begin(rule)
+        function.environment_vars = {**variables, **_clock(folder, rule.clock)}
         result = runner.run(function, event)  # freezes nothing, because its folder asks for nothing
         payload = json.loads(result.payload or "null")
         calls.append(
@@ -144,13 +145,22 @@ def _call(
                 "error": result.error,
                 "payload": world.normalized(payload),
                 "requests": proxy.requests,
-                "fired": proxy.fired,
+                "fired": proxy.fired or int(bool(rule.clock)),
                 "effects": world.effects(),
             }
         )
         if until_success and result.error is None:
             break
     return {"calls": calls}
+
+
+def _clock(folder: Path, seconds: int) -> dict[str, str]:
+    """Return the variables that make Python's clock wrong from its start."""
+    if not seconds:
+        return {}
+    startup = folder / "sitecustomize.py"
+    startup.write_text(f"import time, time_machine\ntime_machine.travel(time.time() + {seconds}).start()\n", encoding="utf-8")
+    return {"PYTHONPATH": str(folder)}
 
 
 def _end_processes(runner: FunctionRunner) -> None:

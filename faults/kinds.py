@@ -49,8 +49,9 @@ _CODES: dict[str, dict[str, tuple[str, int]]] = {
 TIMEOUT, RESET = "no answer in time", "connection reset"
 LOST, CUT, UPLOAD_CUT = "answer lost after the effect", "answer cut in the middle", "upload cut in the middle"
 KILLED = {BEFORE: "function killed before the effect", AFTER: "function killed after the effect"}
+CLOCKS = {"clock an hour ahead": 3600, "clock an hour behind": -3600}
 ONCE, ALWAYS = "once", "always"
-KINDS = (*_CODES, TIMEOUT, RESET, LOST, CUT, UPLOAD_CUT, *KILLED.values())
+KINDS = (*_CODES, TIMEOUT, RESET, LOST, CUT, UPLOAD_CUT, *KILLED.values(), *CLOCKS)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Fault:
     Attributes:
         kind: one of KINDS.
         times: `once`, or `always`: each later call of the operation meets it, too.
-        operation: `service:Operation`.
+        operation: `service:Operation`, or "all" for a clock.
         rule: how the proxy injects it.
     """
 
@@ -75,13 +76,13 @@ class Fault:
 
 
 def faults_of(requests: Sequence[str]) -> Iterator[Fault]:
-    """Yield each fault of each call.
+    """Yield each fault of each call, and those of the function as a whole.
 
     Args:
         requests: `service:Operation` of the calls that a function makes undisturbed, in their order.
     """
     for call, operation in enumerate(requests):
-        for kind, rule in _refusals(operation.split(":")[0]):
+        for kind, rule in refusals(operation.split(":")[0]):
             yield Fault(kind, ONCE, operation, Rule(rule=rule, call=call))
             if operation not in requests[:call]:
                 yield Fault(kind, ALWAYS, operation, Rule(rule=rule, call=call, always=True))
@@ -92,6 +93,8 @@ def faults_of(requests: Sequence[str]) -> Iterator[Fault]:
             yield Fault(CUT, ONCE, operation, Rule(rule={"response": {"abort_frac": 0.5}}, call=call))
         for moment, kind in KILLED.items():
             yield Fault(kind, ONCE, operation, Rule(call=call, kill=moment))
+    for kind, seconds in CLOCKS.items():
+        yield Fault(kind, ONCE, "all", Rule(clock=seconds))
 
 
 def error_rules(service: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -102,8 +105,8 @@ def error_rules(service: str) -> Iterator[tuple[str, dict[str, Any]]]:
             yield kind, {"error": {"code": code, "status": status, "message": f"injected: {kind}"}}
 
 
-def _refusals(service: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the faults without an effect, which may also last."""
+def refusals(service: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the faults without an effect, which may also last, each as a rule of the proxy."""
     yield from error_rules(service)
     yield TIMEOUT, {"timeout_ms": 200}
     yield RESET, {"reset": True}

@@ -31,6 +31,7 @@ class Rule:
         lose: the call takes effect, and the connection is reset instead of an answer.
         operation: instead of `call`: `service:Operation` of the calls that meet it.
         count: how many of them.
+        clock: seconds by which the function's clock is ahead; the proxy does nothing about it.
     """
 
     rule: dict[str, Any] | None = None
@@ -40,6 +41,7 @@ class Rule:
     lose: bool = False
     operation: str = ""
     count: int = 1
+    clock: int = 0
 
 
 class _Proxy(Microburst):

@@ -7,6 +7,7 @@ those of a run without a fault, or the check's own condition must hold (`Check.p
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -24,15 +25,16 @@ import psutil
 import pyarrow.dataset as ds
 
 from faults import situations
-from faults.kinds import error_rules
+from faults.kinds import CUT, LOST, UPLOAD_CUT, error_rules, refusals
 from faults.outcome import DIFFERS, REPAIRED, SURVIVED, Outcome
-from faults.states import STATES_RULE
+from faults.states import GLUE_JOBS, RULES, STATE_MACHINE
 from local_aws import LocalAws
 from local_aws.paths import NOTICES
 from ptmlops import generator, ledger, registry, runs, uploads
 from ptmlops.target import Target
 from ptmlops_contracts.keys import OutputKeys
 
+Harm = Callable[[psutil.Process], None]
 WAIT_SECONDS = 600
 SCORED_ROWS, LABELLED_ROWS = 60, 150
 # Fields of a prediction that name a time, a run or a file part.
@@ -188,6 +190,11 @@ class Bench:
         if working:
             raise NotHeldError(f"jobs still work: {working}")
 
+    def end_faults(self) -> None:
+        """Let no later call meet a fault."""
+        for name in RULES.values():
+            (self.aws.folder / name).unlink(missing_ok=True)
+
     def wait_for_state(self, run_id: str, state: str) -> None:
         """Wait until a run has entered a state."""
         self.wait(f"state {state}", lambda: runs.current_state(self.target, run_id) == state)
@@ -224,30 +231,21 @@ TRAINING = {"Train": "sagemaker/training-job", "Evaluate": "sagemaker/processing
 def checks() -> list[Check]:
     """Return all checks. Those that compare rows come first, because the model that serves must not change meanwhile."""
     return [
-        *(
-            Check(
-                state, "job killed", moment, SAME_ROWS, partial(_kill_while_scoring, state=state, place=place, moment=moment)
-            )
-            for state, place in SCORING.items()
-            for moment in MOMENTS
-        ),
+        *_harmed_jobs(SCORING, SAME_ROWS, _harm_while_scoring),
         *_failing_calls(("Collect", "Prepare", "Plan", "Score", "Publish", "Record"), SAME_ROWS),
+        *_failing_calls_of_jobs(),
         *(Check(state, "stopped by a person", "while it works", STOPPED, partial(_stop, state=state)) for state in SCORING),
         *starmap(Check, situations.around_runs()),
-        *(
-            Check(
-                state,
-                "job killed",
-                moment,
-                ONE_VERSION,
-                partial(_kill_while_training, state=state, place=place, moment=moment),
-            )
-            for state, place in TRAINING.items()
-            for moment in MOMENTS
-        ),
+        *_harmed_jobs(TRAINING, ONE_VERSION, _harm_while_training),
         *_failing_calls((*TRAINING, "Promote"), ONE_VERSION),
         *starmap(Check, situations.of_data()),
     ]
+
+
+def _harmed_jobs(places: Mapping[str, str], promise: str, work: Callable[..., str]) -> Iterator[Check]:
+    harms = [("job killed", moment, _kill) for moment in MOMENTS] + [("disk full", "from its start", _fill_disk)]
+    for (state, place), (kind, moment, harm) in itertools.product(places.items(), harms):
+        yield Check(state, kind, moment, promise, partial(work, state=state, place=place, moment=moment, harm=harm))
 
 
 def _failing_calls(states: Sequence[str], promise: str) -> Iterator[Check]:
@@ -260,7 +258,22 @@ def _failing_calls(states: Sequence[str], promise: str) -> Iterator[Check]:
             fault = {"rule": rule, "operation": operation, "count": count}
             yield Check(state, kind, operation, promise, partial(_fail_call, state=state, fault=fault))
         lost = {"lose": True, "operation": operation}
-        yield Check(state, "answer lost after the effect", operation, promise, partial(_fail_call, state=state, fault=lost))
+        yield Check(state, LOST, operation, promise, partial(_fail_call, state=state, fault=lost))
+
+
+def _failing_calls_of_jobs() -> Iterator[Check]:
+    """Yield the faults of what the Glue jobs read and write. Training and scoring jobs have no network, and call nothing."""
+    for state, operation in itertools.product(("Prepare", "Publish"), ("s3:GetObject", "s3:PutObject")):
+        faults: dict[str, dict[str, Any]] = {kind: {"rule": rule} for kind, rule in refusals("s3")}
+        if operation == "s3:GetObject":
+            faults[CUT] = {"rule": {"response": {"abort_frac": 0.5}}}
+        else:
+            faults[UPLOAD_CUT] = {"rule": {"request": {"cut_upload": {"after_frac": 0.5}}}}
+            faults[LOST] = {"lose": True}
+        for kind, fault in faults.items():
+            count = 10**6 if kind == "access denied" else 1
+            rule = {"operation": operation, "count": count, **fault}
+            yield Check(state, kind, operation, SAME_ROWS, partial(_fail_call_of_job, state=state, fault=rule))
 
 
 def try_check(bench: Bench, check: Check) -> Outcome:
@@ -272,24 +285,24 @@ def try_check(bench: Bench, check: Check) -> Outcome:
     except NotHeldError as observed:
         result, why = DIFFERS, str(observed)
     finally:
-        (bench.aws.folder / STATES_RULE).unlink(missing_ok=True)
+        bench.end_faults()
     return Outcome(
         name=check.name, part="runs", unit=check.unit, situation=check.promise, operation=check.moment, kind=check.kind, times="once",
         result=result, error=error, why=why,
     )  # fmt: skip
 
 
-def _kill_while_scoring(bench: Bench, *, state: str, place: str, moment: str) -> str:
+def _harm_while_scoring(bench: Bench, *, state: str, place: str, moment: str, harm: Harm) -> str:
     run_id = bench.start(bench.scored)
     bench.wait_for_state(run_id, state)
-    _kill_job(bench, state, place, moment)
+    _harm_job(bench, state, place, moment, harm)
     return _end_with_same_rows(bench, run_id)
 
 
-def _kill_while_training(bench: Bench, *, state: str, place: str, moment: str) -> str:
+def _harm_while_training(bench: Bench, *, state: str, place: str, moment: str, harm: Harm) -> str:
     run_id = bench.start(bench.labelled())
     bench.wait(f"state {state}", lambda: runs.current_state(bench.target, run_id) in (state, f"{state} warm"))
-    _kill_job(bench, state, place, moment)
+    _harm_job(bench, state, place, moment, harm)
     return _end_with_one_version(bench, run_id)
 
 
@@ -314,13 +327,13 @@ def _end_or_redrive(bench: Bench, run_id: str) -> str:
         return ""
     error = bench.require_reported(run_id, document)
     bench.require_no_paid_job()
-    (bench.aws.folder / STATES_RULE).unlink(missing_ok=True)
+    bench.end_faults()
     bench.redrive(run_id)
     return error
 
 
-def _kill_job(bench: Bench, state: str, place: str, moment: str) -> None:
-    """Kill the job's processes when it starts, after about half of its time, or when its output appears."""
+def _harm_job(bench: Bench, state: str, place: str, moment: str, harm: Harm) -> None:
+    """Harm the job's processes when it starts, after about half of its usual time, or near its end."""
     process = bench.wait(f"a process of {state}", lambda: _process_in(bench.aws.folder / place))
     began = time.monotonic()
     if moment == "in the middle":
@@ -329,8 +342,18 @@ def _kill_job(bench: Bench, state: str, place: str, moment: str) -> None:
         usual = _usual_seconds(bench, state)
         while time.monotonic() - began < usual * 0.9 and process.is_running():
             time.sleep(0.02)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+        harm(process)
+
+
+def _kill(process: psutil.Process) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+def _fill_disk(process: psutil.Process) -> None:
+    """Let no file grow any more: as on a full disk, a write is an error. The job's log is a pipe."""
+    for one in (process, *process.children(recursive=True)):
+        one.rlimit(psutil.RLIMIT_FSIZE, (0, 0))
 
 
 def _usual_seconds(bench: Bench, state: str) -> float:
@@ -355,17 +378,24 @@ def _fail_call(bench: Bench, *, state: str, fault: Mapping[str, Any]) -> str:
     trains = state in (*TRAINING, "Promote")
     finish, path = (_end_with_one_version, bench.labelled()) if trains else (_end_with_same_rows, bench.scored)
     if state not in _BEFORE:
-        with _states_rule(bench, fault):
+        with _faulty(bench, STATE_MACHINE, fault):
             return finish(bench, bench.start(path))
     run_id = bench.start(path)
     bench.wait_for_state(run_id, _BEFORE[state])
-    with _states_rule(bench, fault):
+    with _faulty(bench, STATE_MACHINE, fault):
         return finish(bench, run_id)
 
 
+def _fail_call_of_job(bench: Bench, *, state: str, fault: Mapping[str, Any]) -> str:
+    run_id = bench.start(bench.scored)
+    bench.wait_for_state(run_id, state)
+    with _faulty(bench, GLUE_JOBS, fault):
+        return _end_with_same_rows(bench, run_id)
+
+
 @contextmanager
-def _states_rule(bench: Bench, rule: Mapping[str, Any]) -> Generator[None]:
-    path = bench.aws.folder / STATES_RULE
+def _faulty(bench: Bench, caller: str, rule: Mapping[str, Any]) -> Generator[None]:
+    path = bench.aws.folder / RULES[caller]
     path.with_suffix(".new").write_text(json.dumps(rule), encoding="utf-8")
     path.with_suffix(".new").rename(path)
     try:

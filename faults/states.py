@@ -1,13 +1,14 @@
-"""A local AWS whose state machine calls Glue, SageMaker and Lambda through a proxy that injects faults.
+"""A local AWS whose state machine and Glue jobs call the APIs through proxies that inject faults.
 
     python -m faults.states FOLDER PORT [--detached] [--minute SECONDS]
 
-The rule of the next calls is the file `states-rule.json` in the server's folder (faults/proxy.py).
+The rule of the next calls of each is a file in the server's folder (RULES; faults/proxy.py reads it).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import threading
 from typing import Any
 
@@ -15,22 +16,32 @@ from faults.proxy import FaultProxy
 from local_aws import patching, server
 from local_aws.context import LocalContext
 
-STATES_RULE = "states-rule.json"
+STATE_MACHINE, GLUE_JOBS = "states.amazonaws.com", "glue.amazonaws.com"
+RULES = {STATE_MACHINE: "states-rule.json", GLUE_JOBS: "glue-rule.json"}
 
 
 def main() -> None:
-    """Serve as local_aws.server does, with the proxy."""
-    proxies: list[FaultProxy] = []
+    """Serve as local_aws.server does, with the proxies."""
     starting = threading.Lock()
 
-    @patching.extend(LocalContext, "_make_client")
-    def through_proxy(make_client: Any, self: LocalContext, name: str, role_arn: str | None, service: str) -> Any:
-        if service != "states.amazonaws.com":
-            return make_client(self, name, role_arn, service)
+    @functools.cache
+    def proxy(context: LocalContext, service: str) -> FaultProxy:
+        return FaultProxy(context.endpoint_url, rule_file=context.folder / RULES[service])
+
+    def behind_proxy(context: LocalContext, service: str) -> LocalContext:
         with starting:
-            if not proxies:
-                proxies.append(FaultProxy(self.endpoint_url, rule_file=self.folder / STATES_RULE))
-        return make_client(dataclasses.replace(self, port=proxies[0].port), name, role_arn, service)
+            return dataclasses.replace(context, port=proxy(context, service).port)
+
+    @patching.extend(LocalContext, "_make_client")
+    def make_client(original: Any, self: LocalContext, name: str, role_arn: str | None, service: str) -> Any:
+        return original(behind_proxy(self, service) if service == STATE_MACHINE else self, name, role_arn, service)
+
+    @patching.extend(LocalContext, "role_environment")
+    def role_environment(original: Any, self: LocalContext, role_arn: str, service: str, *session: Any) -> dict[str, str]:
+        variables: dict[str, str] = original(self, role_arn, service, *session)
+        if service == GLUE_JOBS:
+            variables["AWS_ENDPOINT_URL"] = behind_proxy(self, service).endpoint_url
+        return variables
 
     server.main()
 

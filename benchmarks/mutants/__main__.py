@@ -83,7 +83,7 @@ MODULES = {
     "accounting": Measured(
         "complaints_etl.prepare_report",
         "glue_jobs/complaints_etl/prepare_report.py",
-        ("tests/unit/etl/test_accounting.py",),
+        ("tests/unit/etl/test_accounting.py", "tests/unit/etl/test_length_classes.py"),
         ("pyspark.sql", "complaints_etl.records.column_choice", "complaints_etl.redaction"),
     ),
     "redaction": Measured(

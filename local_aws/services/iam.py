@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlparse
 
@@ -15,6 +16,9 @@ from local_aws.services.base import Service
 
 # Services that sign requests with another name than that of their actions.
 _ACTION_PREFIXES = {"monitoring": "cloudwatch"}
+# How far the time of a signature may be off: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html,
+# and RequestTimeTooSkewed in https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+_MOST_SKEW, _MOST_SKEW_S3 = timedelta(minutes=5), timedelta(minutes=15)
 
 
 class IamService(Service):
@@ -27,7 +31,8 @@ class IamService(Service):
 
         @patching.replace(IAMRequestBase, "check_signature")
         def check_signature(self: Any) -> None:
-            """Accept any: on localhost the session token identifies the caller. moto's canonical form fails on keys with accents."""
+            """Accept any of now: on localhost the session token identifies the caller. moto's canonical form fails on keys with accents."""
+            _refuse_other_times(self)
 
         @patching.replace(IAMRequestBase, "check_action_permitted")
         def check_action_permitted(self_: Any, resource: str) -> None:
@@ -49,6 +54,24 @@ class IamService(Service):
         except Exception:
             traceback.print_exc()  # the HTTP server would answer 500 and write nothing
             raise
+
+
+def _refuse_other_times(moto_request: Any) -> None:
+    """Refuse a request that was signed by a clock that is wrong."""
+    from moto.core.exceptions import JsonRESTError
+    from moto.s3.exceptions import S3ClientError
+
+    text = moto_request._headers.get("X-Amz-Date")
+    if not text:  # an address that was signed in advance has its own time of expiry
+        return
+    ahead = datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) - datetime.now(UTC)
+    if moto_request._service == "s3" and abs(ahead) > _MOST_SKEW_S3:
+        raise S3ClientError(
+            "RequestTimeTooSkewed", "The difference between the request time and the current time is too large."
+        )
+    if moto_request._service != "s3" and abs(ahead) > _MOST_SKEW:
+        found = "Signature not yet current" if ahead > timedelta() else "Signature expired"
+        raise JsonRESTError("InvalidSignatureException", f"{found}: {text} is more than 5 min. from the current time")
 
 
 def _refuse(moto_request: Any, denied: DeniedError) -> None:

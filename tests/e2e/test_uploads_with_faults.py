@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from faults import functions
-from faults.kinds import ALWAYS, KINDS, Fault, faults_of
+from faults.kinds import ALWAYS, CLOCKS, KINDS, Fault, faults_of
 from faults.outcome import DIFFERS, REPAIRED, SURVIVED
 from local_aws import LocalAws
 from ptmlops import generator
@@ -45,7 +45,7 @@ def test_faults_in_calls_change_no_result(frozen: list[functions.Frozen]) -> Non
         undisturbed = functions.undisturbed_call(function)
         # A fault that lasts is waited for as long as the client repeats the call: `make faults` does that.
         found = [fault for fault in faults_of(undisturbed["requests"]) if fault.times != ALWAYS]
-        chosen = found[number :: max(1, len(frozen) * len(found) // MOST)]
+        chosen = found[number :: max(1, len(frozen) * len(found) // MOST)] + [fault for fault in found if fault.kind in CLOCKS]
         outcomes += functions.try_faults(function, chosen, undisturbed)
 
     assert [(one.name, one.why) for one in outcomes if one.result == DIFFERS] == []

@@ -350,6 +350,7 @@ def changed(*path_and_value: Any, evaluation: Any = None) -> dict[str, Any]:
             "0 rows lost and 3 gained of 100 contradict a p-value of 0.900000: it must be from 1.000000 to 1.000000",
         ),
         (changed("schema_version", 1), "the evaluation has version 1 and the gate reads version 2: evaluate in a new run"),
+        (changed("schema_version", 3), "the evaluation has version 3 and the gate reads version 2: evaluate in a new run"),
         (changed("comparison", "lower_recall", None), "the evaluation has no lower_recall"),
         (
             changed("comparison", "lower_recall", "max_drop", 0.15),
@@ -522,6 +523,23 @@ def test_what_is_no_number_never_promotes(path: tuple[Any, ...], value: Any) -> 
         assert verdict.status == "Rejected", value
         assert all(verdict.reasons)
     json.dumps([check.value for check in verdict.checks], allow_nan=False)  # promotion.json can be written
+
+
+OUTSIDE = [(path, low - 0.001) for path, (low, _) in NUMBERS.items()] + [
+    (path, high + 0.001) for path, (_, high) in NUMBERS.items() if high < math.inf
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), OUTSIDE, ids=lambda value: ".".join(map(str, value)) if isinstance(value, tuple) else None
+)
+def test_a_number_just_out_of_its_range_never_promotes(path: tuple[Any, ...], value: float) -> None:
+    assert judged(_replaced(path, value)).status == "Rejected"
+
+
+@pytest.mark.parametrize("difference", [0.06, -0.06])
+def test_an_interval_may_miss_the_difference_by_its_width(difference: float) -> None:
+    assert judged(against(difference, (-0.02, 0.02))).status == "Approved"
 
 
 @pytest.mark.parametrize("value", [value for value in NO_NUMBERS if value != {}], ids=lambda value: repr(value)[:12])

@@ -9,11 +9,13 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import time_machine
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
@@ -343,3 +345,26 @@ def test_nothing_of_the_users_aws_configuration_reaches_it(sandbox: Sandbox, mon
     from local_aws import clean_environment
 
     assert "AWS_PROFILE" not in clean_environment("us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "minutes", "refused"),
+    [
+        ("s3", "list_buckets", 16, "RequestTimeTooSkewed"),
+        ("s3", "list_buckets", -16, "RequestTimeTooSkewed"),
+        ("s3", "list_buckets", 14, ""),
+        ("dynamodb", "list_tables", 6, "InvalidSignatureException"),
+        ("dynamodb", "list_tables", -6, "InvalidSignatureException"),
+        ("dynamodb", "list_tables", -4, ""),
+    ],
+)
+def test_a_request_that_was_signed_at_another_time_is_refused(
+    sandbox: Sandbox, service: str, operation: str, minutes: int, refused: str
+) -> None:
+    client, code = sandbox.aws.client(service), ""
+    with time_machine.travel(time.time() + minutes * 60):
+        try:
+            getattr(client, operation)()
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+    assert code == refused

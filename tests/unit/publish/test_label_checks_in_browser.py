@@ -20,7 +20,7 @@ from ptmlops_contracts.review import LabelToCheck
 from stacks.config import load_settings
 from tests.unit.publish.browser import AXE
 from tests.unit.publish.test_report_in_browser import RUN_AXE
-from tests.unit.publish.test_review_in_browser import LABELS, TEXTS, downloaded, heading, html_of, press
+from tests.unit.publish.test_review_in_browser import LABELS, TEXTS, downloaded, heading, html_of, press, reload
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -144,7 +144,7 @@ def test_the_lists_are_tabs_that_say_what_is_left_and_each_has_its_progress(tab:
     assert (heading(tab), tab.locator("#count").inner_text()) == ("Queja 3 de 12", "1 de 12 respondidas · omitidas: 1")
     assert tab.locator("#heading:focus").count() == 1
 
-    tab.reload()  # both go on
+    reload(tab)  # both go on
     assert (heading(tab), tabs(tab)[1][0]) == ("Queja 3 de 12", "Etiquetas por comprobar (5)")
     press(tab, "l")
     assert heading(tab) == "Etiqueta 4 de 7"
@@ -190,7 +190,7 @@ def test_the_end_of_one_list_leads_to_the_other(tab: Page) -> None:
     tab.get_by_role("button", name="Etiquetas por comprobar (7)").click()
     assert heading(tab) == "Etiqueta 1 de 7"
     assert tab.locator("#heading:focus").count() == 1
-    tab.reload()  # what is left comes first
+    reload(tab)  # what is left comes first
     assert heading(tab) == "Etiqueta 1 de 7"
     press(tab, *["1"] * 7)
     assert tab.locator("#ended").inner_text() == "No quedan etiquetas por comprobar"

@@ -91,6 +91,12 @@ def downloaded(tab: Page) -> bytes:
     return Path(found.value.path()).read_bytes()
 
 
+def reload(tab: Page) -> None:
+    """Load the page again, once Chromium has taken what the page stored: that is a message to another process."""
+    tab.wait_for_timeout(500)
+    tab.reload()
+
+
 def heading(tab: Page) -> str:
     return tab.locator("#heading").inner_text()
 
@@ -156,7 +162,7 @@ def test_undo_brings_the_complaint_back_and_forgets_its_answer(tab: Page) -> Non
 
 def test_a_reload_keeps_the_progress_of_this_page_and_no_other(tab: Page, address: str, tmp_path: Path) -> None:
     press(tab, "x", "1", "s", "2")
-    tab.reload()
+    reload(tab)
 
     assert heading(tab) == "Queja 5 de 12"
     assert tab.locator("#count").inner_text() == "3 de 12 respondidas · omitidas: 1"
@@ -165,7 +171,7 @@ def test_a_reload_keeps_the_progress_of_this_page_and_no_other(tab: Page, addres
     assert [row["label"] for row in rows] == [NOT_A_COMPLAINT, LABELS[1], LABELS[2]]
     # The run's page was written again with other contents: the same address, and no answer of the old page.
     (tmp_path / "review.html").write_text(html_of("es", labels=["otra"]), encoding="utf-8")
-    tab.reload()
+    reload(tab)
     assert heading(tab) == "Queja 1 de 12"
     assert tab.locator("#count").inner_text() == "0 de 12 respondidas"
 
@@ -186,7 +192,7 @@ def test_two_tabs_of_the_page_do_not_undo_each_others_answers(tab: Page, address
 def test_damaged_progress_is_left_out(tab: Page, stored: str) -> None:
     press(tab, "x")
     tab.evaluate("stored => Object.keys(localStorage).forEach(key => localStorage.setItem(key, stored))", stored)
-    tab.reload()
+    reload(tab)
 
     assert heading(tab) == "Queja 1 de 12"
     press(tab, "x")
@@ -232,7 +238,7 @@ def test_words_are_marked_and_search_ignores_case_and_accents(tab: Page) -> None
     tab.get_by_label("Usar teclas de una letra o cifra").uncheck()
     press(tab, "x", "1", "s")
     assert heading(tab) == "Queja 2 de 12"
-    tab.reload()
+    reload(tab)
     press(tab, "x")
     assert heading(tab) == "Queja 2 de 12"
 

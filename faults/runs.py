@@ -190,6 +190,17 @@ class Bench:
         if working:
             raise NotHeldError(f"jobs still work: {working}")
 
+    @contextmanager
+    def faulty(self, caller: str, rule: Mapping[str, Any]) -> Generator[None]:
+        """Let calls of the state machine or of the Glue jobs meet a fault meanwhile (`RULES`, `proxy.Rule`)."""
+        path = self.aws.folder / RULES[caller]
+        path.with_suffix(".new").write_text(json.dumps(rule), encoding="utf-8")
+        path.with_suffix(".new").rename(path)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
     def end_faults(self) -> None:
         """Let no later call meet a fault."""
         for name in RULES.values():
@@ -378,30 +389,19 @@ def _fail_call(bench: Bench, *, state: str, fault: Mapping[str, Any]) -> str:
     trains = state in (*TRAINING, "Promote")
     finish, path = (_end_with_one_version, bench.labelled()) if trains else (_end_with_same_rows, bench.scored)
     if state not in _BEFORE:
-        with _faulty(bench, STATE_MACHINE, fault):
+        with bench.faulty(STATE_MACHINE, fault):
             return finish(bench, bench.start(path))
     run_id = bench.start(path)
     bench.wait_for_state(run_id, _BEFORE[state])
-    with _faulty(bench, STATE_MACHINE, fault):
+    with bench.faulty(STATE_MACHINE, fault):
         return finish(bench, run_id)
 
 
 def _fail_call_of_job(bench: Bench, *, state: str, fault: Mapping[str, Any]) -> str:
     run_id = bench.start(bench.scored)
     bench.wait_for_state(run_id, state)
-    with _faulty(bench, GLUE_JOBS, fault):
+    with bench.faulty(GLUE_JOBS, fault):
         return _end_with_same_rows(bench, run_id)
-
-
-@contextmanager
-def _faulty(bench: Bench, caller: str, rule: Mapping[str, Any]) -> Generator[None]:
-    path = bench.aws.folder / RULES[caller]
-    path.with_suffix(".new").write_text(json.dumps(rule), encoding="utf-8")
-    path.with_suffix(".new").rename(path)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _stop(bench: Bench, *, state: str) -> str:

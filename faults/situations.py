@@ -10,14 +10,17 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+from faults.states import STATE_MACHINE
 from ptmlops import promotion, registry, runs
 from ptmlops.uploads import Upload, wait_for_run
+from ptmlops_contracts.keys import ModelKeys
 
 if TYPE_CHECKING:
     from faults.runs import Bench
 
 SAME = "the same rows, at once or after a redrive"
 STAYS = "the champion stays unless the candidate is not worse on held-out rows, and promotion.json says why"
+REFUSED = "the champion stays, and promotion.json says which metric is missing"
 # The longest key of S3 is 1,024 bytes.
 KEYS = {
     "plus, percent, space": "a+b %41&c=d;e.csv",
@@ -49,6 +52,14 @@ def of_data() -> Iterator[Situation]:
     yield "Score", "another version is promoted", "while it scores", "all answers are of one version", _promoted_meanwhile
     yield "Promote", "30% of labels wrong", "upload", STAYS, partial(_misleading, change=_rotate_labels)
     yield "Promote", "one class only", "upload", STAYS, partial(_misleading, change=_one_label)
+    yield (
+        "Promote",
+        "metrics that are not numbers",
+        "before it reads them",
+        REFUSED,
+        partial(_without_metrics, value=float("nan")),
+    )
+    yield "Promote", "metrics are missing", "before it reads them", REFUSED, partial(_without_metrics, value=None)
     yield "Promote", "holdout of few rows", "upload of 8 labelled rows", STAYS, partial(_misleading, rows=8)
 
 
@@ -173,6 +184,26 @@ def _misleading(bench: Bench, *, change: Callable[[str], str] = str, rows: int =
     if before and after and after["version"] != before["version"]:
         lost = float(before["macro_f1"]) - float(after["macro_f1"])
         bench.require(lost <= 0.02, f"version {after['version']} serves; macro-F1 fell by {lost:.3f}")
+    return ""
+
+
+def _without_metrics(bench: Bench, *, value: float | None) -> str:
+    """Change what Evaluate wrote while the call of Promote is on its way."""
+    before, run_id = registry.serving_version(bench.target), bench.start(bench.labelled())
+    bench.wait_for_state(run_id, "Evaluate")
+    s3, place = (
+        bench.target.client("s3"),
+        {"Bucket": bench.target.outputs["ModelsBucketName"], "Key": ModelKeys(run_id).evaluation_document},
+    )
+    with bench.faulty(STATE_MACHINE, {"rule": {"latency": {"min_ms": 5000, "max_ms": 5000}}, "operation": "lambda:Invoke"}):
+        bench.wait_for_state(run_id, "Promote")
+        document = json.loads(s3.get_object(**place)["Body"].read())
+        document["candidate"] = {**document["candidate"], "macro_f1": value, "accuracy": value}
+        s3.put_object(**place, Body=json.dumps(document).encode())
+        ended = runs.run_document(bench.target, bench.finish(run_id))
+    reasons = " ".join(ended["promotion"]["reasons"])
+    bench.require("macro_f1" in reasons, f"the reasons are {reasons!r}")
+    bench.require(registry.serving_version(bench.target) == before, "another version serves")
     return ""
 
 

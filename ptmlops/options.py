@@ -6,6 +6,7 @@ import functools
 import inspect
 import os
 import shlex
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,3 +183,17 @@ def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
     call.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined] # read by inspect.signature
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
     return call
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be undone, unless `--yes` was given.
+
+    Raises:
+        OperatorError: the answer is no, or there is no terminal to ask.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise OperatorError("nothing was changed: there is no terminal to ask for confirmation, so add --yes")
+    if not typer.confirm(question):
+        raise OperatorError("nothing was changed")

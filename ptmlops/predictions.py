@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ptmlops import runs
@@ -18,16 +17,29 @@ from ptmlops_contracts.keys import OutputKeys
 def predictions(target: Target, run_id: str, *, complaint_id: str | None = None) -> Any:
     """Return a run's predictions as a pyarrow table, or only one complaint's. Empty if the run scored nothing."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow.compute as pc
 
     bucket, s3 = target.outputs["OutputBucketName"], target.client("s3")
-    wanted = [("complaint_id", "=", complaint_id)] if complaint_id else None
     tables = [
-        pq.read_table(io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read()), filters=wanted)
+        read_parquet(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         for key in runs.keys(target, bucket, OutputKeys(run_id).predictions)
         if key.endswith(".parquet")
     ]
+    if complaint_id:
+        tables = [table.filter(pc.equal(table["complaint_id"], complaint_id)) for table in tables]
     return pa.concat_tables(tables) if tables else pa.table({})
+
+
+def read_parquet(content: bytes, columns: Sequence[str] | None = None) -> Any:
+    """Return a Parquet file as a pyarrow table.
+
+    It is read in this thread from Arrow's own buffer: a thread of Arrow that still holds a Python object when Python ends would abort the
+    process.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(pa.BufferReader(content)).read(columns=columns, use_threads=False)
 
 
 def newest_scored(target: Target) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ptmlops.errors import OperatorError
@@ -62,6 +62,11 @@ def versions_of(target: Target, name: str, *, limit: int) -> list[ObjectVersion]
     for key in dict.fromkeys((name, Path(name).name)):
         if key and (found := _versions_of_key(target, key, limit)):
             return found
+    for whole in map(str, PurePosixPath(name).parents):
+        if whole != "." and _versions_of_key(target, whole, 1):
+            raise OperatorError(
+                f"{name} is a part of {whole}, which was uploaded: use `{command_for(target, f'where {whole}')}`"
+            )
     raise OperatorError(
         f"the raw bucket has no file '{name}': it was not uploaded, or it has expired. Upload it with `{command_for(target, 'drop FILE')}`, or "
         "name its full key"

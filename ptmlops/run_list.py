@@ -15,6 +15,9 @@ from ptmlops_contracts.ledger import CANCELLED
 from ptmlops_contracts.run import CANCELLED_ERROR, RunStatus
 
 ERROR_CHARACTERS = 160
+RUNNING = "RUNNING"
+# Fields of run.json in the list.
+_LISTED = ("finished_at", "seconds", "files", "rows", "trained", "promoted", "scored", "needs_review", "cost_usd")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,11 @@ class ListedRun:
     document: dict[str, Any]
     outcome: str
 
+    def as_json(self) -> dict[str, Any]:
+        """Return what `ptmlops status --json` prints: fields of run.json are None until the run has ended."""
+        named = {"run_id": self.run_id, "status": self.status, "started_at": self.started_at.isoformat(timespec="seconds")}
+        return {**named, **{name: self.document.get(name) for name in _LISTED}, "outcome": self.outcome}
+
 
 def latest(target: Target) -> list[ListedRun]:
     """Return the latest runs, newest first."""
@@ -41,7 +49,8 @@ def latest(target: Target) -> list[ListedRun]:
 
 def _listed(target: Target, run: dict[str, Any]) -> ListedRun:
     run_id, status = str(run["name"]), str(run["status"])
-    document = runs.read_run_document(target, run_id) or {}
+    # While a redriven run works, its run.json is that of the attempt before.
+    document = {} if status == RUNNING else runs.read_run_document(target, run_id) or {}
     outcome = _outcome(document)
     ledger = Ledger.of(target)
     if status != RunStatus.SUCCEEDED and (item := ledger.run(run_id)) and item["status"] == CANCELLED:

@@ -41,8 +41,8 @@ class Upload:
         return file_key(self.bucket, self.key, self.version_id)
 
 
-def check_files(paths: Sequence[Path]) -> None:
-    """Refuse files that Prepare could not read, before anything is uploaded.
+def check_files(paths: Sequence[Path], *, done: str = "uploaded") -> None:
+    """Refuse files that Prepare could not read, before anything is uploaded. `done` says what was done with none of them.
 
     Raises:
         OperatorError: names each file that cannot be uploaded, and why (at most five), and says that none was.
@@ -52,7 +52,7 @@ def check_files(paths: Sequence[Path]) -> None:
     if not problems:
         return
     more = f"; and {quantity(len(problems) - SHOWN_PROBLEMS, 'more file')}" if len(problems) > SHOWN_PROBLEMS else ""
-    none = f". None of the {len(paths)} files was uploaded" if len(paths) > 1 else ""
+    none = f". None of the {len(paths)} files was {done}" if len(paths) > 1 else ""
     raise OperatorError(f"{'; '.join(problems[:SHOWN_PROBLEMS])}{more}{none}")
 
 

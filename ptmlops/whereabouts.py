@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -19,6 +19,8 @@ from ptmlops_contracts.ledger import CANCELLED, COLLECTING, RunItem
 from ptmlops_contracts.report import NOT_TABLES, Reason
 from ptmlops_contracts.run import ENDED, RunStatus
 from ptmlops_contracts.words import accounting, quantity
+
+SHOWN_PARTS = 5  # of an archive, with the reason why they were not read
 
 
 class Outcome(StrEnum):
@@ -142,9 +144,9 @@ def _waits_for(target: Target) -> str:
 
 def _in_ended_run(target: Target, version: ObjectVersion, run_id: str, status: str | None) -> Whereabouts:
     report = runs.read_report(target, run_id)
-    same = (one for one in report.get("files", []) if (one["key"], one["version_id"]) == (version.key, version.version_id))
-    file: dict[str, Any] = next(same, {})
-    rows: dict[str, int] = file.get("rows", {})
+    parts = [one for one in report.get("files", []) if _is_of(one["key"], one["version_id"], version)]
+    file: dict[str, Any] = parts[0] if len(parts) == 1 else {}
+    rows: dict[str, int] = {name: sum(one["rows"][name] for one in parts) for name in (parts[0]["rows"] if parts else ())}
     alone = len(report.get("files", [])) == 1
     rejects: dict[str, int] = {}
     if rows.get("rejected"):
@@ -161,7 +163,7 @@ def _in_ended_run(target: Target, version: ObjectVersion, run_id: str, status: s
     if status == RunStatus.SUCCEEDED:
         exports = _exports(target, version, run_id)
         counts = f": {accounting(rows)}" if rows else ""  # type: ignore[arg-type]
-        message = f"run {run_id} published it{counts}" if exports else f"run {run_id} processed it{counts}"
+        message = f"run {run_id} {'published' if exports else 'processed'} it{counts}{_unread_parts(parts)}"
         return Whereabouts(
             version=version, outcome=Outcome.PUBLISHED, message=message, rows=rows, rejects=rejects, exports=exports,
             next_step=f"results {run_id} --out DIR",
@@ -176,6 +178,16 @@ def _in_ended_run(target: Target, version: ObjectVersion, run_id: str, status: s
         version=version, outcome=outcome, message=message, state=error.get("state"), rows=rows, rejects=rejects,
         next_step=f"replay {run_id}",
     )  # fmt: skip
+
+
+def _unread_parts(parts: Sequence[Mapping[str, Any]]) -> str:
+    """Return which files of an archive, or sheets of a workbook, gave no rows, and why."""
+    reasons = {one["key"]: one.get("rejected_whole") or one.get("refused") for one in parts}
+    unread = [f"{key}: {_explain(reason)}" for key, reason in reasons.items() if reason]
+    if not unread:
+        return ""
+    more = f"; and {len(unread) - SHOWN_PARTS:,} more" if len(unread) > SHOWN_PARTS else ""
+    return f". Not read: {'; '.join(unread[:SHOWN_PARTS])}{more}"
 
 
 def _exports(target: Target, version: ObjectVersion, run_id: str) -> tuple[str, ...]:
@@ -197,7 +209,8 @@ def _is_of(source_file: str, source_version: str, version: ObjectVersion) -> boo
 def _rejects(target: Target, version: ObjectVersion, run_id: str) -> dict[str, int]:
     """Count a file's rejected rows per reason. The report counts those of all files together."""
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
+
+    from ptmlops.predictions import read_parquet
 
     bucket, s3 = target.outputs["PreparedBucketName"], target.client("s3")
     source = pc.field("source_file")
@@ -206,8 +219,9 @@ def _rejects(target: Target, version: ObjectVersion, run_id: str) -> dict[str, i
     counts: dict[str, int] = {}
     for key in runs.keys(target, bucket, PreparedKeys(run_id).rejected):
         if key.endswith(".parquet"):
-            body = io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-            for found in pc.value_counts(pq.read_table(body, columns=["reason"], filters=own)["reason"]).to_pylist():
+            body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            rows = read_parquet(body, ["reason", "source_file", "source_version"]).filter(own)
+            for found in pc.value_counts(rows["reason"]).to_pylist():
                 counts[found["values"]] = counts.get(found["values"], 0) + found["counts"]
     return counts
 

@@ -60,7 +60,8 @@ class Reason(Code):
     NO_HEADER = "no_header", "File: its first line does not hold the column names. Add them."
     NO_TEXT_COLUMN = (
         "no_text_column",
-        "File: no column has a name of the text column. Rename it, add its name to the settings, or remove lines above the header.",
+        "File: no column has a name of the text column, nor the one that `--text` named. Rename it, name it with `--text` when you upload the file, "
+        "add its name to the settings, or remove lines above the header.",
     )
     TOO_MANY_COLUMNS = "too_many_columns", "File: it has over 1,000 columns. Remove those that are not about complaints."
     NOT_JSON_LINES = "not_json_lines", "File: it is neither one JSON object per line nor a list of objects, or it is damaged."

@@ -243,14 +243,16 @@ def _reject_files(
 ) -> tuple[DataFrame, list[dict[str, Any]]]:
     """Reject the good rows of these files, too. Returns the rows and their counts."""
     is_refused = F.col("source_index").isin([n for n, file in enumerate(files) if (file.key, file.version_id) in refused])
-    reason = F.when(F.col("reason").isNull() & is_refused, str(Reason.FILE_REFUSED)).otherwise(F.col("reason"))
+    is_good = F.col("reason").isNull() & is_refused
+    detail = F.when(is_good, "too many other rows of its file were rejected").otherwise(F.col("detail"))
+    reason = F.when(is_good, str(Reason.FILE_REFUSED)).otherwise(F.col("reason"))
     counts = [
         {**group, "reason": group["reason"] or str(Reason.FILE_REFUSED)}
         if (group["source_file"], group["source_version"]) in refused
         else group
         for group in row_counts
     ]
-    return rows.withColumn("reason", reason), counts
+    return rows.withColumns({"detail": detail, "reason": reason}), counts
 
 
 def _refusal(

@@ -16,6 +16,8 @@ from ptmlops_contracts.state import Collected
 # 25,000 events, and a look takes nine: at this pace they last for weeks.
 SLOT_WAIT_SHARE = 0.1
 LONGEST_SLOT_WAIT = 600
+# Whoever cancels a run stops its execution next. Only if that has not happened after so long does the run fail.
+STOP_SECONDS = 60
 
 
 class SupersededError(Exception):
@@ -85,7 +87,10 @@ def collect(
     Raises:
         SupersededError, CancelledError, UnknownRunError, ExecutionEndedError: the run cannot start.
     """
-    run = _require_usable(ledger.run(run_id), run_id)
+    found = ledger.run(run_id)
+    if found and found.cancelled_at and (now - found.cancelled_at).total_seconds() < STOP_SECONDS:
+        return Collected(ready=False, wait_seconds=STOP_SECONDS, files=0, bytes=0)
+    run = _require_usable(found, run_id)
     runs = [run, *(found for found in map(ledger.run, run.inherits) if found)]
     count, size = sum(one.file_count for one in runs), sum(one.file_bytes for one in runs)
 
@@ -142,7 +147,6 @@ def _require_usable(run: Run | None, run_id: str) -> Run:
     if run.status == SUPERSEDED:
         raise SupersededError(f"run {run.superseded_by} takes the files of this run: watch that one")
     if run.status == CANCELLED:
-        raise CancelledError(
-            f"this run was cancelled before it started: `ptmlops replay {run_id}` starts a run with its files"
-        )
+        remedy = f"`ptmlops replay {run_id}` starts a run with its files" if run.file_count else "upload its files again"
+        raise CancelledError(f"this run was cancelled before it started: {remedy}")
     return run

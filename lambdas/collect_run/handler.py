@@ -76,7 +76,7 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> Collected:
         now=now,
     )
     run = ledger.run(run_id)
-    if run:
+    if run and not run.cancelled_at:
         emit(Metric.OLDEST_FILE_AGE, (now - run.opened_at).total_seconds())
     if not collected["ready"]:
         LOGGER.info("waiting", seconds=collected["wait_seconds"], files=collected["files"])

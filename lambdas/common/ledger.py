@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from ptmlops_contracts.ledger import LEDGER_VERSION, ManifestFile, chunk_key, removal_mark, run_key
+from ptmlops_contracts.ledger import CANCELLED, LEDGER_VERSION, ManifestFile, chunk_key, removal_mark, run_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,6 +34,7 @@ class Run:
         file_count, file_bytes: of those chunks, less the removed files.
         removed: marks of files that a person took out.
         inherits: superseded runs whose files this run takes.
+        cancelled_at: when a person cancelled it.
         files: the files of an item of version 1, which has no chunks.
     """
 
@@ -48,6 +49,7 @@ class Run:
     inherits: tuple[str, ...]
     superseded_by: str | None
     started_at: str
+    cancelled_at: datetime | None
     files: tuple[ManifestFile, ...]
 
 
@@ -179,6 +181,9 @@ def _run(run_id: str, item: Mapping[str, Any]) -> Run:
         inherits=tuple(item.get("inherits", ())),
         superseded_by=item.get("superseded_by"),
         started_at=item.get("started_at", ""),
+        cancelled_at=datetime.fromisoformat(item["finished_at"])
+        if item["status"] == CANCELLED and "finished_at" in item
+        else None,
         files=tuple(_manifest_file(file) for file in item["files"]) if first_version else (),
     )
 

@@ -37,8 +37,8 @@ from common.settings import read_settings
 from common.slots import Slots
 
 from ptmlops_contracts.keys import OutputKeys, PreparedKeys
-from ptmlops_contracts.ledger import slot_holder
-from ptmlops_contracts.run import RunDocument, RunStatus
+from ptmlops_contracts.ledger import CANCELLED, run_key, slot_holder
+from ptmlops_contracts.run import CANCELLED_ERROR, RunDocument, RunStatus
 from ptmlops_contracts.run_ids import is_run_id
 from record_run.costs import glue_jobs, job_costs, price_basis
 from record_run.history import failure, last_document, may_be_of_a_service, read_events
@@ -98,11 +98,19 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
     end_plan(ledger, run["run_id"])
     record_drift(ledger, run)
     learn_throughput(ledger, run, event.get("state"))
-    _notify(run, settings, files_waiting=left, retry_at=retry_at)
+    _notify(run, settings, has_files=_has_files(ledger, run), files_waiting=left, retry_at=retry_at)
     LOGGER.info("recorded", status=run["status"])
     month = cost_of_month(ledger, run["run_id"], cost_usd=run["cost_usd"], finished_at=run["finished_at"])
     count_run(run, month_cost=month)
     return {"status": run["status"]}
+
+
+def _has_files(ledger: Ledger, run: RunDocument) -> bool:
+    """Return False if a person took out all files of the run."""
+    if "error" not in run or run["error"]["error"] != CANCELLED_ERROR:
+        return True
+    item = ledger.find(run_key(run["run_id"])) or {}
+    return item.get("status") != CANCELLED or bool(item.get("file_count", 1))
 
 
 def _build_document(event: Mapping[str, Any], execution: Mapping[str, Any], settings: Settings) -> RunDocument:
@@ -147,9 +155,11 @@ def _write(run: RunDocument, settings: Settings) -> None:
             )
 
 
-def _notify(run: RunDocument, settings: Settings, *, files_waiting: int | None, retry_at: datetime | None) -> None:
+def _notify(
+    run: RunDocument, settings: Settings, *, has_files: bool, files_waiting: int | None, retry_at: datetime | None
+) -> None:
     subject = f"PTMLops ({settings.environment}): run {run['run_id']} {run['status'].lower()}"
-    message = notice(run, output_bucket=settings.output_bucket, environment=settings.environment)
+    message = notice(run, output_bucket=settings.output_bucket, environment=settings.environment, has_files=has_files)
     if files_waiting is not None:
         message = files_wait_notice(run, files_waiting, environment=settings.environment)
     if retry_at:

@@ -101,8 +101,16 @@ def run_document(
     )
 
 
-def notice(run: RunDocument, *, output_bucket: str, environment: str) -> str:
-    """Write the message to subscribers: counts, duration, cost and where the results are. It holds no personal data."""
+def notice(run: RunDocument, *, output_bucket: str, environment: str, has_files: bool = True) -> str:
+    """Write the message to subscribers: counts, duration, cost and where the results are. It holds no personal data.
+
+    Args:
+        run: run.json.
+        output_bucket: where the results are.
+        environment: the environment.
+        has_files: False if a person took out all files of the run.
+    """
+    where = _options(environment)
     lines = [
         f"Run {run['run_id']} {run['status'].lower()} after {run['seconds']:.0f} s; about USD {run['cost_usd']:.2f} "
         f"({price_basis(run['prices'])}).",
@@ -137,20 +145,19 @@ def notice(run: RunDocument, *, output_bucket: str, environment: str) -> str:
         lines.append(f"A model was trained: {run['promotion']['decision']} ({'; '.join(run['promotion']['reasons'])}).")
     keys = OutputKeys(run["run_id"])
     if "error" in run and run["error"]["error"] == CANCELLED_ERROR:
-        lines.append(
-            f"A person cancelled it. To process its files after all: ptmlops replay {run['run_id']} --environment {environment}"
-        )
+        remedy = f"ptmlops replay {run['run_id']} {where}" if has_files else "upload them again"
+        lines.append(f"A person cancelled it. To process its files after all: {remedy}")
     elif "error" in run:
         # The notice omits the job's message: it may quote a file, and not all subscribers may read the results.
         details = s3_uri(output_bucket, keys.document)
         lines.append(f"{run['error']['state']} failed: {run['error']['error']}. Its message: {details}")
         if not run["published"]:
             lines.append(
-                f"No results were published. Repair the cause, then use `ptmlops replay {run['run_id']} --environment {environment}`, "
+                f"No results were published. Repair the cause, then use `ptmlops replay {run['run_id']} {where}`, "
                 "or upload the repaired file."
             )
     else:
-        lines.append(f"Fetch the results with: ptmlops results {run['run_id']} --environment {environment} --out DIR")
+        lines.append(f"Fetch the results with: ptmlops results {run['run_id']} {where} --out DIR")
         lines.append(f"Results: {s3_uri(output_bucket, keys.folder)}")
     return "\n".join(lines)
 
@@ -161,9 +168,14 @@ def files_wait_notice(run: RunDocument, files: int, *, environment: str) -> str:
         [
             f"Run {run['run_id']} {run['status'].lower()} while it collected files. Nothing was processed, and nothing is lost.",
             f"{quantity(files, 'file waits', 'files wait')}: the next upload, or "
-            f"`ptmlops reconcile --environment {environment}`, starts a run that takes them.",
+            f"`ptmlops reconcile {_options(environment)}`, starts a run that takes them.",
         ]
     )
+
+
+def _options(environment: str) -> str:
+    """Return the options with which a command finds this environment. The environment `local` is that of local AWS."""
+    return "--local" if environment == "local" else f"--environment {environment}"
 
 
 def runs_wait(retry_at: datetime) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ptmlops.errors import BLOCKED, OperatorError, report_errors
-from ptmlops.options import LOCAL_ENVIRONMENT, LOCAL_FOLDER, AsJson, CommonOptions, EnvironmentName
+from ptmlops.options import LOCAL_ENVIRONMENT, LOCAL_FOLDER, AsJson, CommonOptions, EnvironmentName, confirm
 from ptmlops.terminal import console, no_progress, print_command, print_json, progress
 
 
@@ -139,8 +139,7 @@ def empty(
 
     target = options.target()
     removal.check(target)
-    if not yes:
-        typer.confirm(f"Delete every complaint, result and model of environment '{target.environment}'?", abort=True)
+    confirm(f"Delete every complaint, result and model of environment '{target.environment}'?", yes=yes)
     with progress("empty") as report:
         counts = removal.empty(target, report)
     if options.as_json:

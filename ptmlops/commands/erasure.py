@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ptmlops.errors import RUN_FAILED, OperatorError, report_errors
-from ptmlops.options import CommonOptions
+from ptmlops.options import CommonOptions, confirm
 from ptmlops.terminal import console, no_progress, print_json, progress
 from ptmlops_contracts.words import quantity
 
@@ -17,7 +16,9 @@ if TYPE_CHECKING:
     from ptmlops.erasure.flow import Named, Outcome
     from ptmlops.target import Target
 
-_COMPLETES = "what was interrupted is completed by the next call of `ptmlops forget`, whatever it names"
+_COMPLETES = (
+    "if it had begun to erase, the next call of `ptmlops forget` completes that, whatever it names; a search changes nothing"
+)
 
 
 @report_errors(if_interrupted=_COMPLETES)
@@ -71,7 +72,8 @@ def forget(
         if dry_run:
             outcome = flow.look(target, named, settings, report)
         else:
-            _confirm(target, yes=yes)
+            question = f"Erase the person's rows from environment '{target.environment}'? They cannot be restored"
+            confirm(question, yes=yes)
             outcome = flow.forget(target, named, settings, wait=wait, report=report)
     if retrain and not dry_run:
         outcome.retrained = _retrain(target, options)
@@ -112,12 +114,6 @@ def _text_in(path: Path) -> str:
         return text_of(path.read_bytes()).removeprefix("\ufeff").strip()
     except OSError as error:
         raise OperatorError(f"{path} cannot be read: {error.strerror}") from None
-
-
-def _confirm(target: Target, *, yes: bool) -> None:
-    if not yes and sys.stdin.isatty():
-        message = f"Erase the person's rows from environment '{target.environment}'? They cannot be restored"
-        typer.confirm(message, abort=True)
 
 
 def _retrain(target: Target, options: CommonOptions) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ import typer
 from ptmlops.errors import report_errors
 from ptmlops.options import CommonOptions, command_for
 from ptmlops.terminal import console, no_progress, print_command, print_json, progress
+from ptmlops_contracts.words import quantity
 
 if TYPE_CHECKING:
     from ptmlops.promotion import Decision
@@ -94,7 +95,7 @@ def promote(
 ) -> None:
     """Let a model version serve, after a check.
 
-    A transform job scores held-out rows with the version (some minutes and about a cent). The version serves from the next run on if it
+    A transform job scores held-out rows with the version (some minutes, and one or two cents). The version serves from the next run on if it
     answers as it did at its evaluation. Newer approved versions are rejected. Who decided, when and why is kept with each version.
 
     Examples:
@@ -136,8 +137,11 @@ def _print_decision(decision: Decision, *, as_json: bool) -> None:
         print_json(document)
         return
     if decision.canary:
-        checked = f"answered {decision.canary.answered} rows, {decision.canary.compared} of them as at its evaluation"
-        console().print(f"Version {decision.serving} {checked}.")
+        held_out, others = decision.canary.compared, decision.canary.answered - decision.canary.compared
+        checked = (
+            f"answered all {quantity(held_out, 'held-out row')} as at its evaluation, and {quantity(others, 'made-up row')}"
+        )
+        console().print(f"Version {decision.serving} loads: it {checked}.")
     for version in decision.rejected:
         console().print(f"Version {version} is rejected.")
     console().print(f"{f'Version {decision.serving}' if decision.serving else 'No version'} serves from the next run on.")

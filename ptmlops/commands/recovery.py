@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ptmlops.errors import RUN_FAILED, OperatorError, report_errors
-from ptmlops.options import CommonOptions, command_for
+from ptmlops.options import CommonOptions, command_for, confirm
 from ptmlops.terminal import console, no_progress, print_command, print_json, progress
 from ptmlops_contracts.run_ids import is_run_id
 from ptmlops_contracts.words import quantity
@@ -92,11 +92,8 @@ def _cancel_run(target: Target, run_id: str, options: CommonOptions, *, yes: boo
     from ptmlops import cancellation
 
     run = cancellation.check_run(target, run_id)
-    if not yes:
-        files = f"run {run_id} with {quantity(run.files, 'file')}"
-        typer.confirm(
-            f"Stop {files}, and its jobs?" if run.works else f"Cancel {files}, which has not started to work?", abort=True
-        )
+    files = f"run {run_id} with {quantity(run.files, 'file')}"
+    confirm(f"Stop {files}, and its jobs?" if run.works else f"Cancel {files}, which has not started to work?", yes=yes)
     worked = cancellation.cancel_run(target, run_id)
     if options.as_json:
         print_json({"run_id": run_id, "worked": worked, "files": run.files})
@@ -114,9 +111,8 @@ def _cancel_file(target: Target, name: str, options: CommonOptions, *, version_i
 
     waiting = cancellation.waiting_versions(target, name, version_id=version_id, limit=1000)
     key = waiting[0].key
-    if not yes:
-        count = f" ({quantity(len(waiting), 'version')})" if len(waiting) > 1 else ""
-        typer.confirm(f"Cancel {key}{count} of environment '{target.environment}', so that no run takes it?", abort=True)
+    count = f" ({quantity(len(waiting), 'version')})" if len(waiting) > 1 else ""
+    confirm(f"Cancel {key}{count} of environment '{target.environment}', so that no run takes it?", yes=yes)
     cancelled = [cancellation.cancel_file(target, version) for version in waiting]
     if options.as_json:
         print_json({"key": key, "cancelled": [asdict(one) for one in cancelled]})
@@ -148,7 +144,8 @@ def reconcile(
     from ptmlops import reconciliation
 
     target = options.target()
-    found = reconciliation.reconcile(target, prefix=prefix, since=start_of(since), until=end_of(until), dry_run=dry_run)
+    first, last = time_range(since, until)
+    found = reconciliation.reconcile(target, prefix=prefix, since=first, until=last, dry_run=dry_run)
     if options.as_json:
         print_json({**asdict(found), "dry_run": dry_run})
         return
@@ -249,7 +246,8 @@ def _replay_several(target: Target, options: CommonOptions, *, since: str | None
     from ptmlops import replays
 
     # A replayed run is not a failed one any more, so the list is complete before the first is replayed.
-    chosen = list(replays.failed_runs(target, since=start_of(since), until=end_of(until), prefix=prefix))
+    first, last = time_range(since, until)
+    chosen = list(replays.failed_runs(target, since=first, until=last, prefix=prefix))
     batch = replays.replay_all(target, iter(chosen))
     if options.as_json:
         print_json({"replayed": [asdict(one) for one in batch.replayed], "refused": batch.refused})
@@ -271,25 +269,17 @@ def _resend_dead_letters(target: Target, options: CommonOptions) -> None:
         console().print(f"{quantity(count, 'message')} sent again.")
 
 
-def start_of(text: str | None) -> datetime | None:
-    """Parse --since: a date is its first moment.
+def time_range(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """Parse --since, where a date is its first moment, and --until, where a date includes its day.
 
     Raises:
-        OperatorError: it is not an ISO 8601 date or time.
+        OperatorError: one is not an ISO 8601 date or time, or the range ends before it starts.
     """
-    return _moment(text) if text else None
-
-
-def end_of(text: str | None) -> datetime | None:
-    """Parse --until: a date includes its day.
-
-    Raises:
-        OperatorError: it is not an ISO 8601 date or time.
-    """
-    if not text:
-        return None
-    whole_day = re.fullmatch(r"\d{4}-\d\d-\d\d", text) is not None
-    return _moment(text) + timedelta(days=whole_day)
+    first = _moment(since) if since else None
+    last = _moment(until) + timedelta(days=re.fullmatch(r"\d{4}-\d\d-\d\d", until) is not None) if until else None
+    if first and last and first >= last:
+        raise OperatorError(f"--since {since} is not before --until {until}: exchange them")
+    return first, last
 
 
 def _moment(text: str) -> datetime:

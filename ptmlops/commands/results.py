@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -76,11 +75,12 @@ def results(
 
 def _write_predictions(table: Any, form: Format, out: Path | None) -> None:
     if form is Format.PARQUET:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        sink = io.BytesIO()
+        sink = pa.BufferOutputStream()
         pq.write_table(table, sink)
-        content = sink.getvalue()
+        content = sink.getvalue().to_pybytes()
     else:
         from ptmlops import predictions
 

@@ -89,7 +89,7 @@ def estimate(files: Files, options: CommonOptions) -> None:
     from ptmlops.views.cost_estimate import show
     from stacks.config import load_settings
 
-    uploads.check_files(files)
+    uploads.check_files(files, done="read")
     target = options.target()
     settings = load_settings(options.environment or LOCAL_ENVIRONMENT)
     missing = ""
@@ -139,7 +139,7 @@ def status(options: CommonOptions) -> None:
     target = options.target()
     listed = run_list.latest(target)
     if options.as_json:
-        print_json([{"run_id": run.run_id, "status": run.status, "started_at": run.started_at} for run in listed])
+        print_json([run.as_json() for run in listed])
     elif listed:
         show_status(listed)
     else:

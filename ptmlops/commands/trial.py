@@ -38,7 +38,7 @@ def try_(
     """Evaluate the pipeline on your files, in a minute or two.
 
     The command needs no AWS account. It evaluates a model as a run does, then trains on all labelled rows and classifies the file of --score.
-    Its predictions.csv repeats the rows of that file, not redacted.
+    Its predictions.csv repeats the rows of that file, not redacted. --text, --id and --date name columns of both files.
 
     Examples:
         ptmlops try --labelled labelled.csv --out results

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from ptmlops.erasure import uploads
 from ptmlops.erasure.places import RAW, place_of
 from ptmlops.erasure.plan import Part, Plan, Version
-from ptmlops.erasure.search import versions_of
+from ptmlops.erasure.search import REPORTED_EVERY, versions_of
 from ptmlops.erasure.stored import download, write_without
 from ptmlops.target import Target
 
@@ -31,7 +31,8 @@ def carry_out(target: Target, plan: Plan, renew: Callable[[], None], report: Cal
     for number, ((bucket, key), parts) in enumerate(by_key.items(), start=1):
         renew()
         _erase(target, bucket, key, parts)
-        report(f"{number:,} of {len(by_key):,} objects")
+        if number % REPORTED_EVERY == 0 or number == len(by_key):
+            report(f"{number:,} of {len(by_key):,} objects")
 
 
 def _erase(target: Target, bucket: str, key: str, parts: Sequence[Part]) -> None:

@@ -13,12 +13,14 @@ from ptmlops.erasure.places import BUCKETS, RAW, Rows, place_of
 from ptmlops.erasure.plan import Part, Version
 from ptmlops.erasure.stored import downloads, rows_of
 from ptmlops.target import Target
+from ptmlops_contracts.words import quantity
 from stacks.config import Settings
 
 if TYPE_CHECKING:
     from complaints_etl.readers.table import Aliases
 
 _HEAD_BYTES = 4096
+REPORTED_EVERY = 50  # object versions or objects: a log of a large search stays short
 
 
 @dataclass
@@ -56,7 +58,9 @@ def search(target: Target, person: Person, settings: Settings, report: Callable[
                 found[version.name] = part
             if is_unreadable:
                 unreadable.add(version.name)
-            report(f"{number:,} of {len(waiting):,} object versions, {sum(part.rows for part in found.values()):,} rows")
+            if number % REPORTED_EVERY == 0 or number == len(waiting):
+                rows = quantity(sum(part.rows for part in found.values()), "row")
+                report(f"{number:,} of {len(waiting):,} object versions, {rows}")
     return Result([found[version.name] for version in versions if version.name in found], len(versions), len(unreadable))
 
 

@@ -40,5 +40,8 @@ def show_results(document: dict[str, Any], table: Any, report: Mapping[str, Any]
     for line in unread_lines(report, advice=advice):
         out.print(line, style="yellow", markup=False)
     out.print(f"{quantity(document['scored'], 'complaint')} classified, {document['needs_review']:,} to review")
+    if document.get("trained"):
+        decision = document["promotion"]
+        out.print(f"A model was trained: {decision['decision']} ({'; '.join(decision['reasons'])})", markup=False)
     if error := document.get("error"):
         out.print(f"The run failed in {error.get('state')}: {error.get('message')}", style="red", markup=False)

@@ -274,7 +274,7 @@ def _result_cells(run: Run) -> Column:
         .otherwise("scored")
     )
     reason = (
-        F.when(rejected, F.concat(F.format_string("line %d, ", "line_number"), "reason", F.lit(": "), "detail"))
+        F.when(rejected, F.concat(F.format_string("line %d, ", "line_number"), F.concat_ws(": ", "reason", "detail")))
         .when(duplicate, F.concat(F.lit("same text as "), "duplicate_of"))
         .when(file_label.isNotNull(), "the label is the file's own")
         .when(predicted.isNull(), "the model could not read it")

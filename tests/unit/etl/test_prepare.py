@@ -318,6 +318,7 @@ def test_too_many_rejects_in_one_file_refuse_that_file_and_no_other(run: Run) ->
     assert {row["source_file"] for row in collected(prepared)} == {"a.csv"}
     lost = prepared.rejected.where("reason = 'file_refused'").collect()
     assert [(row["source_file"], row["line_number"], row["text"]) for row in lost] == [("b.csv", 2, "un cobro que no hice")]
+    assert [row["detail"] for row in lost] == ["too many other rows of its file were rejected"]
 
 
 def test_ids_are_unique_and_the_originals_kept(run: Run) -> None:

@@ -220,6 +220,22 @@ def test_a_cancelled_or_unknown_run_does_not_start(desk: Desk) -> None:
         desk.collect("by hand")
 
 
+@pytest.mark.parametrize(("files", "remedy"), [(1, "replay one"), (0, "upload its files again")])
+def test_a_cancelled_run_waits_a_minute_for_its_execution_to_be_stopped(desk: Desk, files: int, remedy: str) -> None:
+    """Who cancels changes the ledger first. A failure in between would raise an alarm."""
+    desk.open("one")
+    change = "SET #status = :to, finished_at = :now, file_count = :files"
+    desk.ledger.update(
+        desk.ledger.change(
+            "RUN#one", change, "attribute_exists(pk)", names=["status"], to="CANCELLED", now=OPENED.isoformat(), files=files
+        )
+    )
+    answer = desk.collect("one", after=59)
+    assert (answer["ready"], answer["wait_seconds"]) == (False, 60)
+    with pytest.raises(CancelledError, match=remedy):
+        desk.collect("one", after=60)
+
+
 def test_a_function_that_goes_on_after_its_execution_was_stopped_does_not_close_the_run(desk: Desk) -> None:
     """Otherwise files would be in a run that nobody starts, and the notice would have promised the contrary."""
     desk.open("one")

@@ -322,6 +322,20 @@ def test_a_run_that_a_person_cancelled_says_so_and_how_to_go_on(
     assert "failed" not in message
 
 
+def test_a_run_whose_files_were_all_cancelled_has_none_to_replay(
+    aws: dict[str, Any], record: Callable[..., dict[str, Any]]
+) -> None:
+    cancelled = Execution("ABORTED", cause="`ptmlops cancel` stopped this run.", error="Cancelled")
+    item = {"pk": f"RUN#{RUN}", "schema_version": 2, "status": "CANCELLED", "opened_at": STARTED.isoformat(), "file_count": 0}
+    aws["dynamodb"].put_item(TableName="ledger", Item=serialize({**item, "finished_at": STARTED.isoformat()}))
+
+    record(cancelled, end_event("ABORTED", redrives=0))
+
+    _, message = notice(aws)
+    assert "To process its files after all: upload them again" in message
+    assert "replay" not in message
+
+
 def test_one_is_singular_in_a_notice(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:
     succeed(aws, record)
     key = OutputKeys(RUN).document

@@ -316,6 +316,27 @@ def test_a_published_file_has_its_own_counts_and_export_and_not_those_of_other_f
     assert "secret" not in done.output + ptmlops("where", "a.csv").output
 
 
+def test_an_archive_has_the_rows_of_all_its_files_and_names_those_that_were_not_read(account: Account) -> None:
+    version = account.upload("z.zip")
+    run_id = account.start_run("z.zip")
+    account.close(run_id)
+    none = dict.fromkeys(ROWS, 0)
+    parts = {"z.zip/a.csv": {}, "z.zip/b.csv": {}, "z.zip/doc.pdf": {"rejected_whole": "binary_file", "rows": none}}
+    entries = [
+        {"key": key, "version_id": version, "rejected_whole": None, "refused": None, "rows": ROWS, **fields}
+        for key, fields in parts.items()
+    ]
+    account.put(PREPARED, PreparedKeys(run_id).report, {"files": entries, "rejects": {"empty_text": 4}})
+    account.end(run_id, "SUCCEEDED")
+
+    found = account.where("z.zip")
+    assert (found.outcome, found.rows) == ("published", {name: 2 * count for name, count in ROWS.items()})
+    assert "Not read: z.zip/doc.pdf: binary_file" in found.message
+    part = ptmlops("where", "z.zip/doc.pdf")
+    assert part.exit_code == 2
+    assert "z.zip/doc.pdf is a part of z.zip, which was uploaded: use `ptmlops where z.zip" in " ".join(part.output.split())
+
+
 def test_versions_are_listed_newest_first_and_a_path_stands_for_its_name(account: Account) -> None:
     for content in ("1", "2", "3"):
         account.upload("a.csv", content)
@@ -491,11 +512,12 @@ def test_a_superseded_run_names_the_one_to_cancel(account: Account) -> None:
 
 
 @pytest.mark.parametrize("what", ["file", "run"])
-def test_without_yes_cancel_asks_and_no_changes_nothing(account: Account, what: str) -> None:
+def test_without_a_terminal_cancel_needs_yes(account: Account, what: str) -> None:
     account.upload("a.csv")
     run_id = account.start_run("a.csv")
     done = ptmlops("cancel", run_id if what == "run" else "a.csv", answer="n\n")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
+    assert "nothing was changed: there is no terminal to ask for confirmation, so add --yes" in " ".join(done.output.split())
     assert account.status(run_id) == COLLECTING
     assert account.close(run_id) == ["a.csv"]
 
@@ -830,3 +852,10 @@ def test_why_says_so_if_runs_only_trained(account: Account, monkeypatch: pytest.
     monkeypatch.setenv("COLUMNS", "300")
     account.put(OUTPUT, OutputKeys("20261128-101500-1a2b3c4d").document, {**ENDED, "trained": True})
     assert "no run has classified anything yet" in ptmlops("why", "Q1").stderr
+
+
+@pytest.mark.parametrize("command", ["replay", "reconcile"])
+def test_a_range_that_ends_before_it_starts_is_refused(account: Account, command: str) -> None:
+    done = ptmlops(command, "--since", "2026-11-30", "--until", "2026-11-29")
+    assert done.exit_code == 2
+    assert "--since 2026-11-30 is not before --until 2026-11-29: exchange them" in " ".join(done.output.split())

@@ -633,11 +633,19 @@ def test_the_command_says_what_it_did_and_repeats_nothing_of_the_person(
     document = json.loads(done.stdout)
     assert document["rows"] == sum(one["rows"] for one in document["erased"].values()) > 20
     assert document["record"].startswith(ERASURE_RECORDS)
-    again = ptmlops(bank, monkeypatch, "--complaint-id", "Q-000002")
+    again = ptmlops(bank, monkeypatch, "--complaint-id", "Q-000002", "--yes")
     assert "No rows were found" in again.output
     assert "The same was erased before, on 20" in again.output
     for one in (dry, done):
         assert not any(trace in one.output for trace in ("Zulema", "52100002"))
+
+
+def test_without_a_terminal_nothing_is_erased_without_yes(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = ("--where", "Cédula=52.100.002")
+    before = json.loads(ptmlops(bank, monkeypatch, *named, "--dry-run", "--json").stdout)["rows"]
+    done = ptmlops(bank, monkeypatch, *named)
+    assert (done.exit_code, "add --yes" in " ".join(done.output.split())) == (2, True)
+    assert json.loads(ptmlops(bank, monkeypatch, *named, "--dry-run", "--json").stdout)["rows"] == before > 0
 
 
 WRONG = [

@@ -346,6 +346,21 @@ def test_parts_of_an_export_hold_each_row_once(prepared: Prepared, answers: Data
 
 
 @pytest.mark.slow
+def test_a_rejected_row_without_details_has_its_reason(
+    prepared: Prepared, answers: DataFrame, stored: Stored, put: Put
+) -> None:
+    rejected = prepared.rejected.withColumn("detail", F.lit(None).cast("string"))
+    exports = export_files(join_answers(prepared.records, answers), rejected, prepared.report, RUN, put)
+
+    [key] = next(export for export in exports if export.source_file == "quejas/julio.csv").keys
+    rows = table(stored[key], ";")
+    assert [row["ptmlops_reason"] for row in rows if row["ptmlops_status"] == "rejected"] == [
+        "line 4, empty_text",
+        "line 5, wrong_field_count",
+    ]
+
+
+@pytest.mark.slow
 def test_an_export_that_lacks_a_row_is_an_error(prepared: Prepared, answers: DataFrame, put: Put) -> None:
     report = json.loads(json.dumps(prepared.report))
     report["files"][0]["rows"]["read"] += 1

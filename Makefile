@@ -140,13 +140,14 @@ lock: $(READY)  ## pin every dependency again, with hashes and without addresses
 sbom: install  ## what PTMLops consists of, as CycloneDX documents in build/sbom/
 	@mkdir -p build/sbom
 	@cat build/wheels/.glue.txt build/wheels/.functions.txt build/wheels/.ready.txt > build/sbom/shipped.txt
-	@cyclonedx-py requirements --output-file build/sbom/shipped.json build/sbom/shipped.txt 2> build/sbom/log
-	@cyclonedx-py environment --output-file build/sbom/environment.json $(VENV) 2>> build/sbom/log
-	@npm sbom --sbom-format cyclonedx --package-lock-only --prefix local_aws/node > build/sbom/cdk-cli.json 2>> build/sbom/log
+	@cyclonedx-py requirements --output-reproducible --output-file build/sbom/shipped.json build/sbom/shipped.txt 2> build/sbom/log
+	@cyclonedx-py environment --output-reproducible --output-file build/sbom/environment.json $(VENV) 2>> build/sbom/log
+	@npm sbom --sbom-format cyclonedx --package-lock-only --prefix local_aws/node 2>> build/sbom/log \
+		| grep -vE '^ *"(serialNumber|timestamp)":' > build/sbom/cdk-cli.json
 	@rm build/sbom/shipped.txt
 	@ls build/sbom/*.json
 
-# The same commit gives the same bytes: files carry the time of the commit.
+# The same commit gives the same bytes: files carry the time of the commit, and SBOMs none.
 release: sbom  ## what a release consists of, in build/release/: source, wheel and SBOM of the commit that is checked out
 	@rm -rf build/release && mkdir -p build/release
 	@version=$$(python -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["project"]["version"])'); \

@@ -341,9 +341,11 @@ class Collecting(RuleBasedStateMachine):
             while self.world.ended:
                 self._recorder(self.world.ended.pop()).finish()
             for run_id in self._ended_badly():
-                if run_id in self.world.worked:
+                run = Ledger(self.dynamodb, "ledger").run(run_id)
+                if run and run.status in ("FAILED", "ABORTED"):  # it had started; one that collects is taken over instead
                     execution = self.world.states.by_run[run_id]
-                    execution.status, execution.redrives, execution.working = "RUNNING", execution.redrives + 1, True
+                    execution.status, execution.redrives = "RUNNING", execution.redrives + 1
+                    execution.working = run_id in self.world.worked  # else it failed in Collect, which is repeated
 
     def _missing(self) -> list[FileVersion]:
         states = self.world.states.by_run

@@ -37,8 +37,10 @@ def main() -> None:
         return original(behind_proxy(self, service) if service == STATE_MACHINE else self, name, role_arn, service)
 
     @patching.extend(LocalContext, "role_environment")
-    def role_environment(original: Any, self: LocalContext, role_arn: str, service: str, *session: Any) -> dict[str, str]:
-        variables: dict[str, str] = original(self, role_arn, service, *session)
+    def role_environment(
+        original: Any, self: LocalContext, role_arn: str, service: str, session_name: str | None = None
+    ) -> dict[str, str]:
+        variables: dict[str, str] = original(self, role_arn, service, session_name)
         if service == GLUE_JOBS:
             variables["AWS_ENDPOINT_URL"] = behind_proxy(self, service).endpoint_url
         return variables

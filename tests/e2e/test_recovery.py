@@ -56,13 +56,6 @@ def synthesize_with_marks(copy: Path, assembly: Path) -> None:
         path = copy / name
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace("annotations\n", f"annotations\n\nprint({f'{MARK}: {name}'!r})\n", 1), encoding="utf-8")
-    # A trial that is stopped early has no model, so there would be nothing to compare.
-    states = copy / "stacks" / "components" / "sagemaker_states.py"
-    text = states.read_text(encoding="utf-8")
-    assert '"TrainingJobEarlyStoppingType": "Auto"' in text
-    states.write_text(
-        text.replace('"TrainingJobEarlyStoppingType": "Auto"', '"TrainingJobEarlyStoppingType": "Off"'), encoding="utf-8"
-    )
     variables = {**os.environ, "PYTHONPATH": str(copy), "CDK_OUTDIR": str(assembly), "PTMLOPS_ENVIRONMENT": "local"}
     done = subprocess.run([sys.executable, "app.py"], cwd=copy, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -152,9 +145,19 @@ def deploy_training_code_again(target: Target) -> None:
     target.client("s3").put_object(Bucket=target.outputs["ModelsBucketName"], Key=TRAINING_CODE, Body=changed.getvalue())
 
 
+def stop_no_trial_early(target: Target) -> None:
+    """Change the state machine for the runs that start from now on: a trial that is stopped early has no model to compare."""
+    states, arn = target.client("stepfunctions"), target.outputs["StateMachineArn"]
+    definition = states.describe_state_machine(stateMachineArn=arn)["definition"]
+    changed = definition.replace('"TrainingJobEarlyStoppingType":"Auto"', '"TrainingJobEarlyStoppingType":"Off"')
+    assert changed != definition
+    states.update_state_machine(stateMachineArn=arn, definition=changed)
+
+
 @pytest.fixture(scope="module")
 def defective(target: Target, made: Path) -> Run:
     """A run that failed because the deployed script of Prepare has a defect."""
+    stop_no_trial_early(target)
     job = target.client("glue").get_job(JobName=target.outputs["PrepareJobName"])["Job"]
     bucket, _, key = job["Command"]["ScriptLocation"].removeprefix("s3://").partition("/")
     s3 = target.client("s3")
@@ -204,6 +207,10 @@ def test_a_run_that_failed_by_a_defect_is_redriven_with_the_repaired_code(
 
 def test_a_deployment_while_a_tuning_job_runs_makes_the_run_train_again(repaired: tuple[Run, float], target: Target) -> None:
     (run_id, _), _ = repaired
+    trials = [trial for _, trials in tuning_jobs_of(target, run_id) for trial in trials]
+    assert {
+        trial["TrainingJobName"]: trial.get("FailureReason") for trial in trials if trial["TrainingJobStatus"] != "Completed"
+    } == {}
     versions = [
         [_code_version(target, run_id, trial["TrainingJobName"]) for trial in trials]
         for _, trials in tuning_jobs_of(target, run_id)

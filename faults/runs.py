@@ -129,7 +129,7 @@ class Bench:
             raise NotHeldError(f"{len(found)} rows instead of {len(self.rows)}, {differing} differ")
 
     def require_reported(self, run_id: str, document: Mapping[str, Any]) -> str:
-        """Raise unless a failure is told: in run.json, the ledger, a notice and the metric of the alarm. Return its message."""
+        """Raise unless run.json, the ledger and a notice report a failure, and readers see no results. Return its message."""
         message = str(document.get("error", {}).get("message", ""))
         if not message or "Traceback" in message:
             raise NotHeldError(f"run.json has no sentence about the failure: {message!r}")
@@ -332,7 +332,7 @@ def _end_with_one_version(bench: Bench, run_id: str) -> str:
 
 
 def _end_or_redrive(bench: Bench, run_id: str) -> str:
-    """Wait for the end of a run. If it failed, check that this is told, and redrive it without the fault. Return its message."""
+    """Wait for the end of a run. If it failed, check that this is reported, and redrive it without the fault. Return its message."""
     document = bench.end(run_id)
     if document["status"] == "SUCCEEDED":
         return ""

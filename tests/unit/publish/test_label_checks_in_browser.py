@@ -190,7 +190,7 @@ def test_the_end_of_one_list_leads_to_the_other(tab: Page) -> None:
     tab.get_by_role("button", name="Etiquetas por comprobar (7)").click()
     assert heading(tab) == "Etiqueta 1 de 7"
     assert tab.locator("#heading:focus").count() == 1
-    reload(tab)  # what is left comes first
+    reload(tab)  # rows without an answer come first
     assert heading(tab) == "Etiqueta 1 de 7"
     press(tab, *["1"] * 7)
     assert tab.locator("#ended").inner_text() == "No quedan etiquetas por comprobar"

@@ -31,6 +31,7 @@ from faults.states import GLUE_JOBS, RULES, STATE_MACHINE
 from local_aws import LocalAws
 from local_aws.paths import NOTICES
 from ptmlops import generator, ledger, registry, runs, uploads
+from ptmlops.errors import OperatorError
 from ptmlops.target import Target
 from ptmlops_contracts.keys import OutputKeys
 
@@ -133,11 +134,10 @@ class Bench:
         message = str(document.get("error", {}).get("message", ""))
         if not message or "Traceback" in message:
             raise NotHeldError(f"run.json has no sentence about the failure: {message!r}")
-        item = ledger.Ledger.of(self.target).run(run_id)
-        if not item or item["status"] != document["status"]:
-            raise NotHeldError(f"the ledger has {item and item['status']}, run.json {document['status']}")
-        if run_id not in (self.aws.folder / NOTICES).read_text(encoding="utf-8"):
-            raise NotHeldError("no notice names the run")
+        book, notices = ledger.Ledger.of(self.target), self.aws.folder / NOTICES
+        # Record writes run.json first.
+        self.wait("the status in the ledger", lambda: (book.run(run_id) or {}).get("status") == document["status"], 30)
+        self.wait("a notice that names the run", lambda: run_id in notices.read_text(encoding="utf-8"), 30)
         if document["error"]["state"] != "Record" and (document["published"] or self._marker(run_id)):
             raise NotHeldError("readers see results of a run that failed")
         return message
@@ -293,7 +293,7 @@ def try_check(bench: Bench, check: Check) -> Outcome:
     try:
         error = check.work(bench)
         result = REPAIRED if error else SURVIVED
-    except NotHeldError as observed:
+    except (NotHeldError, OperatorError) as observed:
         result, why = DIFFERS, str(observed)
     finally:
         bench.end_faults()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Generator, Sequence
@@ -13,6 +14,8 @@ from ptmlops_contracts.keys import PUBLISHED_FOLDERS, RUN_HISTORY
 
 RUN_FOLDERS = (*PUBLISHED_FOLDERS, RUN_HISTORY)  # what runs write, in the output bucket and in a copy of it
 ANOTHER = "choose another --out"
+# A name of a file has at most 255 bytes, and boto3 downloads to a name that is nine bytes longer.
+LONGEST_NAME_BYTES, LONGEST_ENDING = 240, 10
 
 
 def check_output_file(path: Path, *, overwrite: bool) -> None:
@@ -67,6 +70,20 @@ def writing(path: Path, *, make_folders: bool = True) -> Generator[None]:
         yield
     except OSError as error:
         raise OperatorError(f"{path} cannot be written ({error.strerror or error}): {ANOTHER}") from None
+
+
+def local_path(folder: Path, key: str) -> Path:
+    """Return where an object is copied to. A part of its key that is too long for a file's name is cut, and marked by its hash."""
+    return folder.joinpath(*map(_file_name, key.split("/")))
+
+
+def _file_name(part: str) -> str:
+    content = part.encode()
+    if len(content) <= LONGEST_NAME_BYTES:
+        return part
+    stem, _, ending = part.rpartition(".")
+    mark = f"~{hashlib.sha256(content).hexdigest()[:12]}" + (f".{ending}" if stem and len(ending) <= LONGEST_ENDING else "")
+    return content[: LONGEST_NAME_BYTES - len(mark.encode())].decode("utf-8", "ignore") + mark
 
 
 def _check_writable(path: Path, folder: Path) -> None:

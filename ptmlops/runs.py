@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from ptmlops.errors import OperatorError
 from ptmlops.options import command_for
-from ptmlops.output_paths import writing
+from ptmlops.output_paths import local_path, writing
 from ptmlops.target import Target
 from ptmlops_contracts.keys import OUTPUT_RUNS, ModelKeys, OutputKeys, PreparedKeys, run_folder_id
 from ptmlops_contracts.ledger import run_key
@@ -303,7 +303,7 @@ def copy_output(target: Target, folder: Path, *, run_id: str | None = None, over
     if run_id:
         run = OutputKeys(run_id)
         prefixes = [run.predictions, *run.rewritten_folders]
-    files = {folder / key: key for prefix in prefixes for key in keys(target, bucket, prefix)}
+    files = {local_path(folder, key): key for prefix in prefixes for key in keys(target, bucket, prefix)}
     if not overwrite and (present := [path for path in files if path.exists()]):
         count = quantity(len(present), "file")
         raise OperatorError(

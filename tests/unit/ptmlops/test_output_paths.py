@@ -21,6 +21,7 @@ from ptmlops import file_runs, predictions, runs
 from ptmlops.errors import OperatorError
 from ptmlops.main import app
 from ptmlops.options import CommonOptions
+from ptmlops.output_paths import local_path
 from ptmlops.source_roots import ROOT
 from ptmlops.target import Target
 from ptmlops_contracts.keys import OutputKeys
@@ -199,6 +200,25 @@ def test_fetched_files_of_a_run_that_may_be_filled_in_are_not_replaced_unasked(t
         assert review.read_text(encoding="utf-8") == "text,label\nhello,card\n"
         runs.copy_output(target, tmp_path, run_id=RUN, overwrite=True)
     assert review.read_bytes() == b"text,label\nhello,\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 240, "x" * 241 + ".csv", "x" * 800 + ".jsonl.gz", "ñ" * 300, ".csv" + "x" * 300, "año 😀" * 60 + ".csv"]
+)
+def test_a_part_of_a_key_that_is_too_long_for_a_file_is_cut_and_stays_unique(tmp_path: Path, name: str) -> None:
+    path, other = (local_path(tmp_path, f"exports/{start}{name}/a.csv") for start in ("", "y"))
+    assert path.parts[-3::2] == ("exports", "a.csv")
+    cut = path.parent.name
+    assert len(cut.encode()) <= 240
+    assert (cut == name) == (len(name.encode()) <= 240)
+    assert cut.endswith(".csv") == name.endswith(".csv")
+    assert path != other
+    path.parent.mkdir(parents=True)
+    path.touch()
+
+
+def test_long_names_that_begin_alike_are_two_files(tmp_path: Path) -> None:
+    assert local_path(tmp_path, "x" * 300 + "1.csv") != local_path(tmp_path, "x" * 300 + "2.csv")
 
 
 def test_parquet_is_not_written_to_a_terminal(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ promise did not hold.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 import time
@@ -23,6 +24,7 @@ from faults.runs import Bench, checks, try_check
 from local_aws import ROOT, LocalAws
 
 FUNCTIONS, RUNS = "functions", "runs"
+_OWN_FOLDER = re.compile(rf"{re.escape(tempfile.gettempdir())}/\w+")
 RESULTS = ROOT / "build" / "faults" / "outcomes.jsonl"
 
 
@@ -93,7 +95,7 @@ def _document(outcomes: Outcomes) -> dict[str, Any]:
         if one.part == RUNS:
             row["promise"] = one.situation
         if one.error and "example" not in row:
-            row["example"] = one.error[:200]
+            row["example"] = _OWN_FOLDER.sub("FOLDER", one.error)[:200]
     return {
         "faults": len(known),
         "counts": count(known),

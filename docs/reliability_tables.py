@@ -15,7 +15,7 @@ def fault_figures() -> str:
     data = measurement("faults")
     counts = [data["counts"][name] for name in _RESULTS]
     sentence = (
-        f"**{data['faults']:,} faults**, among them each call of each function ({data['operations']} different ones): in {counts[0]:,} "
+        f"**{data['faults']:,} faults**, in whole runs and at {data['operations']} different calls of functions: in {counts[0]:,} "
         f"the result was the same, {counts[1]:,} failed with a reason and gave the same result when they were repeated, "
         f"{counts[2]:,} differ. A row that is lost, twice or different, and a second run, count as differing."
     )

@@ -14,7 +14,7 @@ from ptmlops_contracts.keys import PUBLISHED_FOLDERS, RUN_HISTORY
 
 RUN_FOLDERS = (*PUBLISHED_FOLDERS, RUN_HISTORY)  # what runs write, in the output bucket and in a copy of it
 ANOTHER = "choose another --out"
-# A name of a file has at most 255 bytes, and boto3 downloads to a name that is nine bytes longer.
+# File systems allow names of 255 bytes. While boto3 downloads a file, its name is nine bytes longer.
 LONGEST_NAME_BYTES, LONGEST_ENDING = 240, 10
 
 

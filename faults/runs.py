@@ -239,14 +239,20 @@ SCORING = {"Prepare": "glue", "Score": "sagemaker/transform-job", "Publish": "gl
 TRAINING = {"Train": "sagemaker/training-job", "Evaluate": "sagemaker/processing-job"}
 
 
-def checks() -> list[Check]:
-    """Return all checks. Those that compare rows come first, because the model that serves must not change meanwhile."""
+def scoring_checks() -> list[Check]:
+    """Return the checks of runs that score. The model that serves must not change meanwhile, because their rows are compared."""
     return [
         *_harmed_jobs(SCORING, SAME_ROWS, _harm_while_scoring),
         *_failing_calls(("Collect", "Prepare", "Plan", "Score", "Publish", "Record"), SAME_ROWS),
         *_failing_calls_of_jobs(),
         *(Check(state, "stopped by a person", "while it works", STOPPED, partial(_stop, state=state)) for state in SCORING),
         *starmap(Check, situations.around_runs()),
+    ]
+
+
+def training_checks() -> list[Check]:
+    """Return the checks of runs that train."""
+    return [
         *_harmed_jobs(TRAINING, ONE_VERSION, _harm_while_training),
         *_failing_calls((*TRAINING, "Promote"), ONE_VERSION),
         *starmap(Check, situations.of_data()),

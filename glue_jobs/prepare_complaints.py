@@ -12,6 +12,8 @@ from itertools import compress
 from typing import IO, Any
 
 import boto3
+from complaints_etl import JobError
+from complaints_etl.failures import explained
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.prepare import Refusal, prepare
 from complaints_etl.prepare_output import write
@@ -40,7 +42,7 @@ from ptmlops_contracts.report import SPLITS
 log = logging.getLogger("prepare")
 
 
-class TooManyRejectsError(Exception):
+class TooManyRejectsError(JobError):
     """The run is refused: of each of its files more rows were rejected than the settings allow, or they have no rows."""
 
 
@@ -130,9 +132,5 @@ def earlier_runs(spark: SparkSession, s3: Any, bucket: str, run_id: str) -> tupl
 if __name__ == "__main__":
     parsed = parse_arguments(sys.argv[1:])
     log_json(service="prepare", run_id=parsed.run_id)
-    main(
-        configure(SparkSession.builder.getOrCreate()),
-        boto3.client("s3"),
-        boto3.client("sagemaker"),
-        parsed,
-    )
+    with explained():
+        main(configure(SparkSession.builder.getOrCreate()), boto3.client("s3"), boto3.client("sagemaker"), parsed)

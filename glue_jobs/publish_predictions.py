@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import boto3
 from complaints_etl.checkpoint import checkpoint
+from complaints_etl.failures import explained
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.publish.changes import EarlierRun
 from complaints_etl.publish.excel import Put
@@ -396,4 +397,5 @@ def _markers(arguments: argparse.Namespace) -> tuple[tuple[str, str], ...]:
 if __name__ == "__main__":
     parsed = parse_arguments(sys.argv[1:])
     log_json(service="publish", run_id=parsed.run_id)
-    main(SparkSession.builder.getOrCreate(), boto3.client("s3"), parsed)
+    with explained():
+        main(SparkSession.builder.getOrCreate(), boto3.client("s3"), parsed)

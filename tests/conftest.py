@@ -34,8 +34,8 @@ GROUPS = {
     "trial": ("tests/e2e/test_try.py", "tests/e2e/test_command_line.py"),
     "Spark": (
         "tests/contract/test_published_files.py", "tests/unit/analytics/", "tests/unit/etl/test_checkpoint.py",
-        "tests/unit/etl/test_length_classes.py", "tests/unit/etl/test_prepare.py", "tests/unit/publish/test_live_accuracy.py", "tests/unit/publish/test_publish.py",
-        "tests/unit/publish/test_themes.py",
+        "tests/unit/etl/test_failures.py", "tests/unit/etl/test_length_classes.py", "tests/unit/etl/test_prepare.py",
+        "tests/unit/publish/test_live_accuracy.py", "tests/unit/publish/test_publish.py", "tests/unit/publish/test_themes.py",
     ),
     "stacks": ("tests/contract/test_archives.py", "tests/stacks/", "tests/unit/stacks/"),
 }  # fmt: skip

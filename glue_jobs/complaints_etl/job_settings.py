@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from complaints_etl import JobError
 
-class SettingsKeyError(Exception):
+
+class SettingsKeyError(JobError):
     """The settings asset lacks a key: the template and the job have different versions."""
 
 

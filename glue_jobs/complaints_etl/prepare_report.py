@@ -12,7 +12,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from complaints_etl import PREPARE_VERSION
+from complaints_etl import PREPARE_VERSION, JobError
 from complaints_etl.job_settings import JobSettings
 from complaints_etl.records.column_choice import comparable
 from complaints_etl.records.several_labels import named_values, several_labels
@@ -25,7 +25,7 @@ _LENGTH_STEP = 50  # all of _LENGTHS are multiples of it
 _MAX_LABELS = 100
 
 
-class AccountingError(Exception):
+class AccountingError(JobError):
     """The counts of rows differ: a defect of the job, which no file can cause."""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from complaints_etl import JobError
 from complaints_etl.publish.excel import Layout, Put, WorkbookParts
 from complaints_etl.publish.join import Run
 from complaints_etl.spreadsheet import BYTE_ORDER_MARK, FORMULA, MARK, NUMBER, export_separator, record
@@ -31,7 +32,7 @@ KEY_BYTES = 1024  # S3's limit
 TEXT_WIDTH = 80  # of the column with the complaints, in characters
 
 
-class LostRowsError(Exception):
+class LostRowsError(JobError):
     """An export has more or fewer lines than its file has rows. This is a defect of the job, not of the file."""
 
 

@@ -11,6 +11,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from complaints_etl import JobError
 from complaints_etl.checkpoint import checkpoint
 
 # Read as a resource, because Glue imports this package from a zip archive.
@@ -27,7 +28,7 @@ TO_SCORE = "status = 'accepted' AND file_label IS NULL"
 SCORED = f"{TO_SCORE} AND predicted_label IS NOT NULL"
 
 
-class AnswersMismatchError(Exception):
+class AnswersMismatchError(JobError):
     """Batch Transform did not answer exactly the complaints that were sent to it."""
 
 

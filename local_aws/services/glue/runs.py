@@ -213,8 +213,8 @@ def fetch(client: Any, address: str, target: Path) -> None:
 
 
 def error_message(lines: list[str]) -> str:
-    """Return the line of the last exception, as Glue shows it."""
+    """Return the line of the last exception as Glue shows it: its class has no module."""
     for line in reversed(lines):
-        if re.match(r"^[\w.]*(Error|Exception|Exit|Interrupt)\b.*", line):
-            return line
+        if found := re.match(r"^(?:\w+\.)*(\w*(?:Error|Exception|Exit|Interrupt)\b.*)", line):
+            return found[1]
     return next((line for line in reversed(lines) if line.strip()), "The script ended without a message")

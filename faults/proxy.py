@@ -31,6 +31,7 @@ class Rule:
         lose: the call takes effect, and the connection is reset instead of an answer.
         operation: instead of `call`: `service:Operation` of the calls that meet it.
         count: how many of them.
+        delay: seconds that a call waits before it is passed on.
         clock: seconds by which the function's clock is ahead; the proxy does nothing about it.
     """
 
@@ -41,6 +42,7 @@ class Rule:
     lose: bool = False
     operation: str = ""
     count: int = 1
+    delay: float = 0
     clock: int = 0
 
 
@@ -94,8 +96,10 @@ class _Proxy(Microburst):
         self._note(_name(context), meets=meets)
         if meets and rule.kill == BEFORE:
             return self._break(request)
+        if meets:
+            await asyncio.sleep(rule.delay)
         answer = await self._forward(request)
-        return self._break(request) if meets else answer
+        return self._break(request) if meets and (rule.lose or rule.kill) else answer
 
     def _break(self, request: web.Request) -> web.Response:
         """Kill the function if the rule says so, and reset its connection."""

@@ -163,6 +163,7 @@ def _two_promote(bench: Bench) -> str:
 
 
 def _promoted_meanwhile(bench: Bench) -> str:
+    bench.finish(bench.start(bench.labelled()))
     serving = registry.serving_version(bench.target)
     others = [one["version"] for one in registry.versions(bench.target) if serving and one["version"] != serving["version"]]
     run_id = bench.start(bench.scored)
@@ -195,7 +196,7 @@ def _without_metrics(bench: Bench, *, value: float | None) -> str:
         bench.target.client("s3"),
         {"Bucket": bench.target.outputs["ModelsBucketName"], "Key": ModelKeys(run_id).evaluation_document},
     )
-    with bench.faulty(STATE_MACHINE, {"rule": {"latency": {"min_ms": 5000, "max_ms": 5000}}, "operation": "lambda:Invoke"}):
+    with bench.faulty(STATE_MACHINE, {"operation": "lambda:Invoke", "delay": 5}):
         bench.wait_for_state(run_id, "Promote")
         document = json.loads(s3.get_object(**place)["Body"].read())
         document["candidate"] = {**document["candidate"], "macro_f1": value, "accuracy": value}

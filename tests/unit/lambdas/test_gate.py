@@ -172,6 +172,19 @@ def test_a_reason_names_five_labels_and_a_count() -> None:
     assert "(a, b, c, d, e and 3 more)" in verdict.reasons[1]
 
 
+@pytest.mark.parametrize(
+    ("unfamiliar", "sentence"),
+    [
+        ([list("abcde")], "the labels of a file have nothing in common with those of version 3 (a, b, c, d, e);"),
+        ([list("abcdefg"), ["z"]], "the labels of each of 2 files have nothing in common with those of version 3 (a, b, c, d, e and 2 more);"),
+        ([["z"], list("abcdefg")], "the labels of each of 2 files have nothing in common with those of version 3 (z);"),
+    ],
+)  # fmt: skip
+def test_a_reason_says_how_many_files_are_unfamiliar(unfamiliar: list[list[str]], sentence: str) -> None:
+    verdict = judge(against(), POLICY, run_id="r", champion_version="3", unfamiliar=unfamiliar)
+    assert sentence in verdict.reasons[1]
+
+
 def test_a_first_model_has_nothing_to_be_compared_with() -> None:
     assert judge(first(), POLICY, run_id="r", champion_version="none", unfamiliar=[["Loan"]]).status == "Approved"
 
@@ -202,11 +215,12 @@ def test_floors_hold_with_and_without_a_champion(change: dict[str, Any], objecti
 
 def test_a_limit_itself_is_within_the_limit() -> None:
     edge = first(
-        holdout=holdout(fraud=100),
-        leakage={"rows": 5},
+        holdout=holdout(fraud=190),
+        leakage={"rows": 10},
         candidate=measured(macro_f1=0.6, expected_calibration_error=0.05),
     )
     assert judged(edge, "none").status == "Approved"
+    assert judged(first(holdout=holdout(fraud=100)), "none").status == "Approved"
 
 
 def test_what_chance_gives_on_few_rows_is_no_lack_of_calibration() -> None:
@@ -291,9 +305,22 @@ def changed(*path_and_value: Any, evaluation: Any = None) -> dict[str, Any]:
     ("evaluation", "objection"),
     [
         (changed("run_id", "other"), "the evaluation is of run other, not of r"),
+        (changed("run_id", "s"), "the evaluation is of run s, not of r"),
         (changed("run_id", None), "the evaluation's run_id is missing or not text"),
         (changed("holdout", "rows", 300.5), "the holdout's rows is 300.5, not a whole number"),
         (changed("holdout", "rows", 301), "the holdout has 301 rows and its labels have 300"),
+        (changed("holdout", "rows", 299), "the holdout has 299 rows and its labels have 300"),
+        (changed("holdout", "labels", "fraud", 0), "the label fraud's rows is not a number from 1 to"),
+        (
+            first(candidate=measured(answered_share=0.7, answered_precision=0.95, accuracy=0.6649)),
+            "an accuracy of 0.6649 contradicts a precision of 0.95 on a share of 0.7",
+        ),
+        (
+            first(candidate=measured(answered_share=0.7, answered_precision=0.95, accuracy=0.9651)),
+            "an accuracy of 0.9651 contradicts a precision of 0.95 on a share of 0.7",
+        ),
+        (against(0.13, (0.01, 0.06)), "the difference in macro-F1 is +0.130000 and its interval +0.010000 to +0.060000"),
+        (against(-0.05, (0.01, 0.06)), "the difference in macro-F1 is -0.050000 and its interval +0.010000 to +0.060000"),
         (changed("leakage", "rows", 0.4), "the leakage check's rows is 0.4, not a whole number"),
         (changed("holdout", "fingerprint", "e" * 63), "the holdout's fingerprint is not a SHA-256 digest"),
         (changed("candidate", "data_fingerprint", "none"), "the candidate's data_fingerprint is not a SHA-256 digest"),
@@ -382,7 +409,7 @@ def changed(*path_and_value: Any, evaluation: Any = None) -> dict[str, Any]:
     ],
 )
 def test_an_evaluation_that_lacks_a_part_or_contradicts_itself_is_refused(evaluation: Any, objection: str) -> None:
-    verdict = judged(evaluation)
+    verdict = judged(evaluation, "3" if evaluation["champion"] else "none")
     assert verdict.status == "Rejected"
     assert objection in verdict.reasons[0]
 
@@ -401,6 +428,17 @@ def test_an_empty_holdout_is_one_objection() -> None:
     assert verdict.reasons == ("the holdout has 0 rows; at least 1 are needed",)
 
 
+@pytest.mark.parametrize("accuracy", [0.665, 0.965])
+def test_the_rows_that_are_not_answered_may_all_be_wrong_or_all_be_right(accuracy: float) -> None:
+    candidate = measured(answered_share=0.7, answered_precision=0.95, accuracy=accuracy)
+    assert judged(first(candidate=candidate), "none").status == "Approved"
+
+
+def test_a_label_that_cannot_be_counted_is_one_objection() -> None:
+    verdict = judged(first(holdout={**holdout(fraud=300), "labels": {"fraud": 300, "fees": "x"}}), "none")
+    assert verdict.reasons == ("the label fees's rows is not a number",)
+
+
 def test_a_model_that_answers_nothing_has_no_precision() -> None:
     candidate = measured(threshold=1.0, answered_share=0.0, answered_precision=None)
     assert judged(first(candidate=candidate), "none").status == "Approved"
@@ -412,6 +450,14 @@ def test_a_model_that_answers_nothing_has_no_precision() -> None:
         (first(candidate=measured(macro_f1=0.5996)), "macro-F1 0.5996 is under the floor of 0.6000"),
         (first(candidate=measured(macro_f1=0.599999)), "macro-F1 0.599999 is under the floor of 0.600000"),
         (first(candidate=measured(macro_f1=0.6)), "macro-F1 0.600 is at or over the floor of 0.600"),
+        (first(), "macro-F1 0.800 is at or over the floor of 0.600"),
+        (first(), "calibration error 0.020 is within the limit of 0.050"),
+        (first(candidate=measured(expected_calibration_error=0.05)), "calibration error 0.050 is within the limit of 0.050"),
+        (first(leakage={"rows": 3}), "3 of 303 holdout rows are near-copies of training rows"),
+        (
+            against(0.03, (0.01, 0.05)),
+            "macro-F1 is 0.030 above the 0.770 (95% interval +0.010 to +0.050) of version 3: within what chance explains",
+        ),
         (
             first(candidate=measured(expected_calibration_error=0.0504)),
             "calibration error 0.0504 is over the limit of 0.0500",
@@ -534,7 +580,10 @@ OUTSIDE = [(path, low - 0.001) for path, (low, _) in NUMBERS.items()] + [
     ("path", "value"), OUTSIDE, ids=lambda value: ".".join(map(str, value)) if isinstance(value, tuple) else None
 )
 def test_a_number_just_out_of_its_range_never_promotes(path: tuple[Any, ...], value: float) -> None:
-    assert judged(_replaced(path, value)).status == "Rejected"
+    verdict = judged(_replaced(path, value))
+    assert verdict.status == "Rejected"
+    if path[0] in ("candidate", "leakage") and isinstance(path[-1], str):
+        assert any(f"{path[-1]} is not a number from" in reason for reason in verdict.reasons), verdict.reasons
 
 
 @pytest.mark.parametrize("difference", [0.06, -0.06])

@@ -71,7 +71,7 @@ MODULES = {
     "ledger": Measured(
         "common.ledger",
         "lambdas/common/ledger.py",
-        tuple(f"tests/unit/lambdas/test_{name}.py" for name in ("start_run", "collect_run", "record_run", "plan_run")),
+        tuple(f"tests/unit/lambdas/test_{name}.py" for name in ("ledger", "start_run", "collect_run", "record_run", "plan_run")),
         _FUNCTIONS,
     ),
     "arrivals": Measured(

@@ -42,6 +42,7 @@ def compare(target: Target, first: int, second: int, *, limit: int) -> dict[str,
     return {
         "versions": [first, second],
         "rows": len(common),
+        "held_out": {str(first): len(one), str(second): len(other)},
         "differing": len(differing),
         "right": {str(first): _right(pairs.values(), 1), str(second): _right(pairs.values(), 2)},
         "labels": [_label(label, list(pairs.values())) for label in sorted({label for label, _, _ in pairs.values()})],

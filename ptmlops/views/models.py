@@ -89,6 +89,13 @@ def print_comparison(found: dict[str, Any]) -> None:
         f"Versions {first} and {second} answer {found['differing']} of {quantity(found['rows'], 'held-out row')} differently. "
         f"Right: {right[first]} and {right[second]}."
     )
+    held_out = found["held_out"]
+    if max(held_out.values()) > found["rows"]:
+        counts = quantity(held_out[first], "row"), quantity(held_out[second], "row")
+        typer.echo(
+            f"{counts[0]} {'was' if held_out[first] == 1 else 'were'} held out for version {first} and {counts[1]} for version {second}; "
+            "only those that both were asked count here. The gate asks both versions about all of its rows, so its figures differ."
+        )
     labels = Table(
         "label", "rows", f"only {first} right", f"only {second} right", "none right", box=None, padding=(0, 1, 0, 0)
     )

@@ -20,7 +20,8 @@ def show_status(listed: Sequence[ListedRun]) -> None:
     for column in table.columns[3:5]:
         column.justify = "right"
     for run in listed:
-        seconds = f"{run.document['seconds']:.0f} s" if run.document else ""
+        # Not from start to end: between a failure and a redrive nothing works.
+        seconds = f"{sum(run.document['states'].values()):.0f} s" if run.document else ""
         rows = f"{run.document['rows']['read']:,}" if run.document else ""
         style = {RunStatus.SUCCEEDED.value: "green", "RUNNING": "cyan", "CANCELLED": "yellow"}.get(run.status, "red")
         state = Text(run.status.replace("_", " ").lower(), style)

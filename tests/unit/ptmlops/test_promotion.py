@@ -454,6 +454,19 @@ def test_the_rows_on_which_two_versions_differ_are_shown_with_their_texts(target
     assert "1 more: add --limit N" in ptmlops("compare", "1", "2", "--limit", "0").stdout
 
 
+def test_a_comparison_on_fewer_rows_than_were_held_out_says_so(target: Target) -> None:
+    register(target, 1, "Approved")
+    register(target, 2, "Approved")
+    assert "were held out" not in ptmlops("compare", "1", "2").stdout
+    [first, *_] = (
+        target.client("s3").get_object(Bucket=MODELS, Key=ModelKeys(RUNS[1]).answers)["Body"].read().decode().splitlines()
+    )
+    put(target, MODELS, ModelKeys(RUNS[1]).answers, first + "\n")
+
+    assert json.loads(ptmlops("compare", "1", "2", "--json").stdout)["held_out"] == {"1": 1, "2": 8}
+    assert "1 row was held out for version 1 and 8 rows for version 2" in ptmlops("compare", "1", "2").stdout
+
+
 def test_versions_whose_answers_were_not_kept_cannot_be_compared(target: Target) -> None:
     register(target, 1, "Approved")
     register(target, 2, "Approved")

@@ -18,6 +18,7 @@ import pytest
 from complaint_model import artifact, scoring
 from complaint_model.artifact import ArtifactError
 from complaint_model.fit import fit
+from complaint_model.hashing import BUCKET_BITS, CHAR_BITS
 from complaint_model.records import Rows
 from complaint_model.settings import Settings
 from complaint_model.term_profile import learn_term_profile, to_bytes
@@ -244,6 +245,28 @@ def test_buckets_that_are_not_ascending_are_refused(copy: Path, name: str) -> No
         artifact.load(copy)
 
 
+@pytest.mark.parametrize(("name", "bits"), [("buckets.npy", BUCKET_BITS), ("char_buckets.npy", CHAR_BITS)])
+def test_buckets_beyond_the_last_are_refused(copy: Path, name: str, bits: int) -> None:
+    buckets = np.load(copy / name)
+    for last in ((1 << bits) - 1, 1 << bits, (1 << bits) + 1):
+        resign(copy, name, npy(np.append(buckets[:-1], np.asarray(last, buckets.dtype))))
+        if last < 1 << bits:
+            artifact.load(copy)
+            continue
+        with pytest.raises(ArtifactError, match="out of range"):
+            artifact.load(copy)
+
+
+def test_both_versions_of_numpys_header_are_read(copy: Path) -> None:
+    """NumPy writes version 2 if a header is longer than 64 KiB."""
+    bias, before = np.load(copy / "bias.npy"), artifact.load(copy).model
+    for version in ((1, 0), (2, 0)):
+        out = io.BytesIO()
+        np.lib.format.write_array(out, bias, version=version)
+        resign(copy, "bias.npy", out.getvalue())
+        assert (artifact.load(copy).model.bias == before.bias).all()
+
+
 def header(shape: str, *, descr: str = "'<f8'") -> bytes:
     """A .npy file that declares an array of this shape and has 64 bytes of it."""
     written = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}\n".encode()
@@ -292,6 +315,22 @@ def test_an_array_that_is_not_what_its_header_says_takes_no_memory_and_is_refuse
         ({"min_known_share": 1.5}, "min_known_share not a share"),
         ({"min_known_share": None}, "min_known_share not a share"),
         ({"bucket_bits": "x" * 10_000}, "do not fit together"),
+        ({"bucket_bits": [21, 23, 21]}, "features are hashed to"),
+        ({"labels": ["one"]}, "labels are not a list"),
+        ({"labels": ["one", "two", "one"]}, "a label appears twice"),
+        ({"labels": ["one", "two", 3]}, "labels are not a list"),
+        ({"max_skip": -1}, "max_skip is not a number of words from 0 to 100"),
+        ({"max_skip": 101}, "max_skip is not a number of words from 0 to 100"),
+        ({"max_skip": True}, "max_skip is not a number of words from 0 to 100"),
+        ({"lead_words": -1}, "lead_words is not a number of words from 0 to 1000"),
+        ({"lead_words": 1001}, "lead_words is not a number of words from 0 to 1000"),
+        ({"threshold": -0.001}, "threshold is not a probability"),
+        ({"threshold": 1.001}, "threshold is not a probability"),
+        ({"threshold": 1}, "threshold is not a probability"),
+        ({"min_known_share": -0.001}, "min_known_share not a share"),
+        ({"new_word_idf": 0.0}, "new_word_idf is not an idf"),
+        ({"new_word_idf": 100.0}, "new_word_idf is not an idf"),
+        ({"new_word_idf": 5}, "new_word_idf is not an idf"),
     ],
 )
 def test_metadata_of_the_wrong_type_is_refused(copy: Path, change: dict[str, Any], reason: str) -> None:
@@ -300,6 +339,20 @@ def test_metadata_of_the_wrong_type_is_refused(copy: Path, change: dict[str, Any
     with pytest.raises(ArtifactError, match=reason) as raised:
         artifact.load(copy)
     assert len(str(raised.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"max_skip": 0, "lead_words": 0, "threshold": 0.0, "min_known_words": 0, "min_known_share": 0.0},
+        {"max_skip": 100, "lead_words": 1000, "threshold": 1.0, "min_known_share": 1.0},
+    ],
+)
+def test_the_ends_of_each_range_are_in_it(copy: Path, change: dict[str, Any]) -> None:
+    content = json.loads((copy / "model.json").read_text())
+    resign(copy, "model.json", json.dumps(content | change).encode())
+    model = artifact.load(copy).model
+    assert {name: getattr(model, name) for name in change} == change
 
 
 @pytest.mark.parametrize("data", [b"[" * 200_000, b"\xff\xfe{", b'{"format": ' + b"9" * 6000 + b"}", b"[]", b" " * 17_000_000])

@@ -257,6 +257,38 @@ def test_a_batch_of_more_files_than_a_transaction_takes_is_one_run(deployed: Mod
     assert keys == [f"{number:03}.csv" for number in range(220)]
 
 
+@pytest.mark.slow
+def test_a_transaction_takes_97_files_and_no_more(deployed: ModuleType) -> None:
+    """With the run, the chunk and which run is open they are the 100 items that TransactWriteItems takes."""
+    book = Arrivals(boto3.client("dynamodb"), TABLE)
+    files = [FileVersion(bucket="raw", key=f"{number:03}.csv", version_id="v1", size=2, etag="e") for number in range(98)]
+
+    with pytest.raises(ValueError, match="at most 97 files, not 98"):
+        book.open("run", files, instead_of=None, now=NOW)
+    assert book.open("run", files[:97], instead_of=None, now=NOW)
+
+    run = book.run("run")
+    assert run
+    assert (run.file_count, run.file_bytes) == (97, 194)
+    assert set(book.claims(files).values()) == {"run"}
+    assert len(book.claims(files)) == 97
+
+
+def test_a_run_that_takes_over_begins_with_no_files_of_its_own(deployed: ModuleType) -> None:
+    book = Arrivals(boto3.client("dynamodb"), TABLE)
+    file = FileVersion(bucket="raw", key="a.csv", version_id="v1", size=2, etag="e")
+    assert book.open("one", [file], instead_of=None, now=NOW)
+    first = book.run("one")
+    assert first
+    assert book.supersede(first, by="two", now=NOW)
+
+    second = book.run("two")
+    assert second
+    assert (second.file_count, second.file_bytes, second.inherits) == (0, 0, ("one",))
+    assert [one["key"] for one in book.files(second)] == ["a.csv"]
+    assert not book.supersede(first, by="three", now=NOW)
+
+
 def test_a_full_run_is_left_and_another_opens(deployed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (start_ledger, runs):
         monkeypatch.setattr(module, "MAX_CHUNKS", 2)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,14 +21,13 @@ from typing import Any
 
 from benchmarks.measurement import write_measurement
 from faults.functions import freeze_situations, try_all
-from faults.outcome import DIFFERS, Outcome, Outcomes, count
+from faults.outcome import DIFFERS, FUNCTIONS, RUNS, Outcome, Outcomes, count
 from faults.runs import Bench, scoring_checks, training_checks, try_check
 from local_aws import ROOT, LocalAws
 
-FUNCTIONS, RUNS = "functions", "runs"
 RUN_PARTS = {"scoring": scoring_checks, "training": training_checks}
 _OWN_FOLDER = re.compile(rf"{re.escape(tempfile.gettempdir())}/\w+")
-RESULTS = ROOT / "build" / "faults" / "outcomes.jsonl"
+RESULTS = ROOT / "build" / "faults"
 
 
 def main() -> int:
@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write what was observed here")
     options = parser.parse_args()
     if options.restart:
-        RESULTS.unlink(missing_ok=True)
+        shutil.rmtree(RESULTS, ignore_errors=True)
     outcomes = Outcomes(RESULTS)
     if options.part:
         _try_part(options.part, outcomes)

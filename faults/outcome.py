@@ -1,4 +1,4 @@
-"""What became of a fault, and the file that keeps it, so that a matrix that was stopped goes on where it stood."""
+"""What became of a fault, and the files that keep it, so that a matrix that was stopped goes on where it stood."""
 
 from __future__ import annotations
 
@@ -11,8 +11,22 @@ from pathlib import Path
 from local_aws import ROOT
 
 SURVIVED, REPAIRED, DIFFERS = "same result", "failed with a reason, repaired by a repetition", "differs"
+FUNCTIONS, RUNS = "functions", "runs"
 # What the outcomes depend on: the units, and what runs them.
-SOURCES = ("lambdas", "glue_jobs", "training", "ptmlops_contracts", "stacks", "local_aws", "faults")
+SOURCES = (
+    "lambdas",
+    "glue_jobs",
+    "training",
+    "ptmlops_contracts",
+    "stacks",
+    "local_aws",
+    "faults/kinds.py",
+    "faults/proxy.py",
+)
+SOURCES_OF = {
+    FUNCTIONS: (*SOURCES, "faults/functions.py", "faults/frozen.py", "faults/world.py"),
+    RUNS: (*SOURCES, "faults/runs.py", "faults/situations.py", "faults/states.py"),
+}
 
 
 @dataclass(frozen=True)
@@ -21,7 +35,7 @@ class Outcome:
 
     Attributes:
         name: identifies the fault.
-        part: of the matrix.
+        part: of the matrix: FUNCTIONS or RUNS.
         unit: the function, job or state that met it.
         situation: when.
         operation: the AWS call, or the moment of a process.
@@ -45,30 +59,33 @@ class Outcome:
 
 
 class Outcomes:
-    """A file of outcomes, one per line. Those of other code are dropped."""
+    """Files of outcomes, one for each part, one outcome per line. Those of other code are dropped."""
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._code = path, code_version()
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._paths = {part: folder / f"{part}.jsonl" for part in SOURCES_OF}
         self.known: dict[str, Outcome] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        if lines and json.loads(lines[0]) == {"code": self._code}:
-            self.known = {found.name: found for found in (Outcome(**json.loads(line)) for line in lines[1:])}
-        else:
-            path.write_text(json.dumps({"code": self._code}) + "\n", encoding="utf-8")
+        for part, path in self._paths.items():
+            code = json.dumps({"code": code_version(part)})
+            first, *lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else [""]
+            if first == code:
+                self.known |= {found.name: found for found in (Outcome(**json.loads(line)) for line in lines)}
+            else:
+                path.write_text(code + "\n", encoding="utf-8")
 
     def add(self, outcome: Outcome) -> None:
         """Keep an outcome."""
         self.known[outcome.name] = outcome
-        with self._path.open("a", encoding="utf-8") as file:
+        with self._paths[outcome.part].open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(outcome)) + "\n")
 
 
-def code_version() -> str:
-    """Return a hash of the sources that outcomes depend on."""
+def code_version(part: str) -> str:
+    """Return a hash of the sources that the outcomes of a part depend on."""
     digest = hashlib.sha256()
-    for folder in SOURCES:
-        for path in sorted((ROOT / folder).rglob("*")):
+    for source in SOURCES_OF[part]:
+        place = ROOT / source
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if path.suffix in (".py", ".json", ".toml") and "node_modules" not in path.parts:
                 digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]

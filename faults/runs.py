@@ -143,13 +143,13 @@ class Bench:
         return message
 
     @staticmethod
-    def wait(what: str, condition: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
-        """Return what a condition gives, once it gives something."""
+    def wait(what: str, condition: Callable[[], Any], seconds: float = WAIT_SECONDS, *, every: float = 0.25) -> Any:
+        """Return what a condition gives, once it gives something. It is asked `every` so many seconds."""
         deadline = time.monotonic() + seconds
         while not (found := condition()):
             if time.monotonic() > deadline:
                 raise NotHeldError(f"waited {seconds} s for {what}")
-            time.sleep(0.02)
+            time.sleep(every)
         return found
 
     @staticmethod
@@ -207,8 +207,15 @@ class Bench:
             (self.aws.folder / name).unlink(missing_ok=True)
 
     def wait_for_state(self, run_id: str, state: str) -> None:
-        """Wait until a run has entered a state."""
-        self.wait(f"state {state}", lambda: runs.current_state(self.target, run_id) == state)
+        """Wait until a run has entered a state. The ledger may know a run before Step Functions does."""
+        missing = self.target.client("stepfunctions").exceptions.ExecutionDoesNotExist
+
+        def entered() -> bool:
+            with contextlib.suppress(missing):
+                return runs.current_state(self.target, run_id) in (state, f"{state} warm")
+            return False
+
+        self.wait(f"state {state}", entered)
 
     def redrive(self, run_id: str) -> str:
         """Continue a failed run, and wait for its success."""
@@ -318,7 +325,7 @@ def _harm_while_scoring(bench: Bench, *, state: str, place: str, moment: str, ha
 
 def _harm_while_training(bench: Bench, *, state: str, place: str, moment: str, harm: Harm) -> str:
     run_id = bench.start(bench.labelled())
-    bench.wait(f"state {state}", lambda: runs.current_state(bench.target, run_id) in (state, f"{state} warm"))
+    bench.wait_for_state(run_id, state)
     _harm_job(bench, state, place, moment, harm)
     return _end_with_one_version(bench, run_id)
 
@@ -351,7 +358,7 @@ def _end_or_redrive(bench: Bench, run_id: str) -> str:
 
 def _harm_job(bench: Bench, state: str, place: str, moment: str, harm: Harm) -> None:
     """Harm the job's processes when it starts, after about half of its usual time, or near its end."""
-    process = bench.wait(f"a process of {state}", lambda: _process_in(bench.aws.folder / place))
+    process = bench.wait(f"a process of {state}", lambda: _process_in(bench.aws.folder / place), every=0.05)
     began = time.monotonic()
     if moment == "in the middle":
         time.sleep(_usual_seconds(bench, state) / 2)

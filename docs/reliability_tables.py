@@ -14,10 +14,12 @@ def fault_figures() -> str:
     """Render how many faults were tried, and what became of them."""
     data = measurement("faults")
     counts = [data["counts"][name] for name in _RESULTS]
+    runs = sum(sum(row["results"].values()) for row in data["rows"] if row["part"] == "runs")
     sentence = (
-        f"**{data['faults']:,} faults**, in whole runs and at {data['operations']} different calls of functions: in {counts[0]:,} "
-        f"the result was the same, {counts[1]:,} failed with a reason and gave the same result when they were repeated, "
-        f"{counts[2]:,} differ. A row that is lost, twice or different, and a second run, count as differing."
+        f"**{data['faults']:,} faults**, {runs} of them in full runs, the others at {data['operations']} different calls of functions. "
+        f"In {counts[0]:,} the result was the same, {counts[1]:,} failed with a reason and gave the same result when they were repeated, "
+        f"{counts[2]:,} differ. A row that is lost, twice or different, and a second run, count as differing"
+        + (": so no row was lost or differs, and no run was doubled." if counts[2] == 0 else ".")
     )
     return f"{sentence} {source('faults')}"
 

@@ -2,7 +2,8 @@
 
     python -m faults.states FOLDER PORT [--detached] [--minute SECONDS]
 
-The rule of the next calls of each is a file in the server's folder (RULES; faults/proxy.py reads it).
+The rule of the next calls of each is a file in the server's folder (RULES; faults/proxy.py reads it). The state machine waits a twentieth of
+the time before it retries, because checks would wait most of the time.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import threading
+import time
+from types import SimpleNamespace
 from typing import Any
 
 from faults.proxy import FaultProxy
@@ -17,11 +20,15 @@ from local_aws import patching, server
 from local_aws.context import LocalContext
 
 STATE_MACHINE, GLUE_JOBS = "states.amazonaws.com", "glue.amazonaws.com"
+WAITS = 1 / 20
 RULES = {STATE_MACHINE: "states-rule.json", GLUE_JOBS: "glue-rule.json"}
 
 
 def main() -> None:
     """Serve as local_aws.server does, with the proxies."""
+    from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+
+    retrier_decl.time = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds * WAITS))
     starting = threading.Lock()
 
     @functools.cache

@@ -790,7 +790,8 @@ def test_status_calls_a_cancelled_run_so_and_names_the_replay_that_works(
 
 
 ENDED = {
-    "seconds": 5.0,
+    "seconds": 500.0,
+    "states": {"Collect": 1.0, "Prepare": 4.0},
     "rows": ROWS,
     "trained": False,
     "scored": 0,

@@ -134,7 +134,9 @@ def try_fault(function: Frozen, fault: Fault, undisturbed: Call) -> Outcome | No
     disturbed, *repeated = function.call(fault.request(), {}, until_success=True)
     if not disturbed["fired"]:
         return None
-    error = "" if disturbed["error"] == undisturbed["error"] else str(disturbed["payload"].get("errorMessage"))
+    # A function may fail undisturbed, too, for instance Plan without a model: only another failure is the fault's.
+    as_undisturbed = all(disturbed[part] == undisturbed[part] for part in ("error", "payload"))
+    error = "" if as_undisturbed or not disturbed["error"] else str(disturbed["payload"].get("errorMessage"))
     if not error:
         # An answer that is taken for success is the last one: nobody repeats the call.
         result, why = (SURVIVED, "") if _same(disturbed, undisturbed) else (DIFFERS, _difference(disturbed, undisturbed))

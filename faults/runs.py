@@ -37,7 +37,7 @@ from ptmlops_contracts.keys import OutputKeys
 
 Harm = Callable[[psutil.Process], None]
 WAIT_SECONDS = 600
-SCORED_ROWS, LABELLED_ROWS = 60, 150
+FIRST_ROWS, SCORED_ROWS, LABELLED_ROWS = 600, 60, 150
 # Fields of a prediction that name a time, a run or a file part.
 _OF_THE_RUN = {"run_id", "run_date", "source_file", "predicted_at"}
 # The call with which each state begins.
@@ -68,6 +68,7 @@ class Bench:
 
     Attributes:
         rows: answers to the file `scored`, sorted, without what names the run.
+        labelled_rows: how many rows with labels were uploaded.
     """
 
     aws: LocalAws
@@ -75,6 +76,7 @@ class Bench:
     target: Target
     scored: Path
     rows: list[str] = field(default_factory=list)
+    labelled_rows: int = 0
     _labelled: int = 0
 
     @classmethod
@@ -83,7 +85,8 @@ class Bench:
         bench = cls(aws, folder, Target.local(aws, "local"), folder / "scored.csv")
         generator.write_csv(bench.scored, SCORED_ROWS, labelled=False, seed=21)
         first = folder / "first.csv"
-        generator.write_csv(first, 600, seed=22)
+        generator.write_csv(first, FIRST_ROWS, seed=22)
+        bench.labelled_rows = FIRST_ROWS
         bench.finish(bench.start(first))
         bench.rows = bench.answers(bench.finish(bench.start(bench.scored)))
         return bench
@@ -91,6 +94,7 @@ class Bench:
     def labelled(self, rows: int = LABELLED_ROWS, *, change: Callable[[str], str] = str) -> Path:
         """Return a new file with labels, its text changed."""
         self._labelled += 1
+        self.labelled_rows += rows
         path = self.folder / f"labelled-{self._labelled}.csv"
         generator.write_csv(path, rows, seed=100 + self._labelled)
         path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
@@ -207,7 +211,8 @@ class Bench:
             (self.aws.folder / name).unlink(missing_ok=True)
 
     def wait_for_state(self, run_id: str, state: str) -> None:
-        """Wait until a run has entered a state. The ledger may know a run before Step Functions does."""
+        """Wait until a run has entered a state."""
+        # start_run writes the run to the ledger, and then starts its execution.
         missing = self.target.client("stepfunctions").exceptions.ExecutionDoesNotExist
 
         def entered() -> bool:
@@ -258,11 +263,11 @@ def scoring_checks() -> list[Check]:
 
 
 def training_checks() -> list[Check]:
-    """Return the checks of runs that train."""
+    """Return the checks of runs that train. Misleading labels come first, because their share depends on what was uploaded before."""
     return [
+        *starmap(Check, situations.of_data()),
         *_harmed_jobs(TRAINING, ONE_VERSION, _harm_while_training),
         *_failing_calls((*TRAINING, "Promote"), ONE_VERSION),
-        *starmap(Check, situations.of_data()),
     ]
 
 

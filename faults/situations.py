@@ -11,16 +11,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from faults.states import STATE_MACHINE
-from ptmlops import promotion, registry, runs
+from ptmlops import generator, promotion, registry, runs
 from ptmlops.uploads import Upload, wait_for_run
-from ptmlops_contracts.keys import ModelKeys
+from ptmlops_contracts.keys import ModelKeys, PreparedKeys
 
 if TYPE_CHECKING:
     from faults.runs import Bench
 
 SAME = "the same rows, at once or after a redrive"
-STAYS = "the champion stays unless the candidate is not worse on held-out rows, and promotion.json says why"
+STAYS = "complaints are answered as before, at most 2 points of accuracy worse, and promotion.json says why"
 REFUSED = "the champion stays, and promotion.json says which metric is missing"
+WRONG_SHARE, CLEAN_ROWS, CLEAN_SEED, MOST_LOST = 0.3, 300, 23, 0.02
 # The longest key of S3 is 1,024 bytes.
 KEYS = {
     "plus, percent, space": "a+b %41&c=d;e.csv",
@@ -48,10 +49,9 @@ def around_runs() -> Iterator[Situation]:
 
 def of_data() -> Iterator[Situation]:
     """Yield labels that mislead, and runs that meet."""
-    yield "Promote", "two runs promote", "at once", "each registers one version; one is approved last", _two_promote
-    yield "Score", "another version is promoted", "while it scores", "all answers are of one version", _promoted_meanwhile
     yield "Promote", "30% of labels wrong", "upload", STAYS, partial(_misleading, change=_rotate_labels)
-    yield "Promote", "one class only", "upload", STAYS, partial(_misleading, change=_one_label)
+    yield "Promote", "one label for 30% of the rows", "upload", STAYS, partial(_misleading, change=_one_label)
+    yield "Promote", "holdout of few rows", "upload of 8 labelled rows", STAYS, partial(_misleading, rows=8)
     yield (
         "Promote",
         "metrics that are not numbers",
@@ -60,7 +60,8 @@ def of_data() -> Iterator[Situation]:
         partial(_without_metrics, value=float("nan")),
     )
     yield "Promote", "metrics are missing", "before it reads them", REFUSED, partial(_without_metrics, value=None)
-    yield "Promote", "holdout of few rows", "upload of 8 labelled rows", STAYS, partial(_misleading, rows=8)
+    yield "Promote", "two runs promote", "at once", "each registers one version; one is approved last", _two_promote
+    yield "Score", "another version is promoted", "while it scores", "all answers are of one version", _promoted_meanwhile
 
 
 def _output_not_writable(bench: Bench) -> str:
@@ -175,17 +176,36 @@ def _promoted_meanwhile(bench: Bench) -> str:
     return ""
 
 
-def _misleading(bench: Bench, *, change: Callable[[str], str] = str, rows: int = 300) -> str:
-    before = registry.serving_version(bench.target)
-    run_id = bench.start(bench.labelled(rows, change=change))
-    ended = runs.run_document(bench.target, bench.finish(run_id))
-    after = registry.serving_version(bench.target)
+def _misleading(bench: Bench, *, change: Callable[[str], str] = str, rows: int | None = None) -> str:
+    """Upload labels that mislead. Held-out rows have them, too, so the versions are compared on clean complaints."""
+    before, accuracy = registry.serving_version(bench.target), _accuracy(bench)
+    wrong = rows or round(bench.labelled_rows * WRONG_SHARE / (1 - WRONG_SHARE))
+    run_id = bench.finish(bench.start(bench.labelled(wrong, change=change)))
+    ended = runs.run_document(bench.target, run_id)
     reasons = ended["promotion"]["reasons"] or [ended["training_reason"]]
     bench.require(bool(reasons and reasons[0]), "no reason is given")
-    if before and after and after["version"] != before["version"]:
-        lost = float(before["macro_f1"]) - float(after["macro_f1"])
-        bench.require(lost <= 0.02, f"version {after['version']} serves; macro-F1 fell by {lost:.3f}")
+    if registry.serving_version(bench.target) != before:
+        lost = accuracy - _accuracy(bench)
+        bench.require(lost <= MOST_LOST, f"another version serves; accuracy on clean complaints fell by {lost:.3f}")
+    _leave_out(bench, run_id, wrong)
     return ""
+
+
+def _accuracy(bench: Bench) -> float:
+    """Return the share of clean complaints that the serving version answers with their label."""
+    path = bench.folder / "clean.csv"
+    generator.write_csv(path, CLEAN_ROWS, labelled=False, seed=CLEAN_SEED)
+    labels = {made.complaint_id: made.label for made in generator.complaints(CLEAN_ROWS, seed=CLEAN_SEED)}
+    answers = map(json.loads, bench.answers(bench.finish(bench.start(path))))
+    right = [answer["label"] == labels[answer["complaint_id"]] for answer in answers]
+    return sum(right) / len(right)
+
+
+def _leave_out(bench: Bench, run_id: str, rows: int) -> None:
+    """Let no later run learn from this one's labels."""
+    bucket = bench.target.outputs["PreparedBucketName"]
+    bench.target.client("s3").delete_object(Bucket=bucket, Key=PreparedKeys(run_id).complete)
+    bench.labelled_rows -= rows
 
 
 def _without_metrics(bench: Bench, *, value: float | None) -> str:
@@ -209,7 +229,7 @@ def _without_metrics(bench: Bench, *, value: float | None) -> str:
 
 
 def _rotate_labels(text: str) -> str:
-    """Give each row the label of the next kind: a systematic mistake in a whole file, which is 30% of all labelled rows."""
+    """Give each row the label of the next kind: a systematic mistake in a whole file."""
     rows = list(csv.DictReader(io.StringIO(text)))
     labels = sorted({row["label"] for row in rows})
     return _written([{**row, "label": labels[(labels.index(row["label"]) + 1) % len(labels)]} for row in rows])

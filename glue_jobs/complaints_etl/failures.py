@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -32,7 +32,7 @@ STORAGE_REFUSED = (
     "The job's log has the details."
 )
 UNEXPECTED = "Unexpected {kind}. The job's log has the traceback. Redrive the run; if that fails as well, report a defect with that log."
-# As EFBIG: a limit of the process or of a file system has the same effect as a full disk.
+# EFBIG: a limit on the size of files has the effect of a full disk.
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _DISK_WORDS = ("No space left on device", "File too large", "Disk quota exceeded", "No usable temporary directory")
 _REFUSED_WORDS = ("AccessDenied", "Access Denied", "Forbidden", "Status Code: 403", "KMS.DisabledException")
@@ -68,7 +68,7 @@ def explanation(error: Exception) -> str:
         return MEMORY
     if isinstance(error, OSError) and (error.errno in _DISK_ERRORS or _has(str(error), _DISK_WORDS)):
         return DISK
-    # Python's side of Spark talks to the other one through a socket.
+    # PySpark calls the JVM through a socket, which breaks when the JVM ends.
     if isinstance(error, (ConnectionError, EOFError, Py4JNetworkError)):
         return SPARK_ENDED
     if isinstance(error, (Py4JError, PySparkException)):
@@ -88,13 +88,11 @@ def _causes(error: Exception) -> tuple[str, str]:
     """Return the texts of an exception of Spark and of what caused it, and the class of its first cause."""
     texts, kind = [str(error)], type(error).__name__
     cause: Any = error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
-    try:
+    with suppress(Py4JError, OSError):  # the JVM has ended
         while cause is not None:
             texts.append(str(cause.toString()))
             kind = str(cause.getClass().getSimpleName())
             cause = cause.getCause()
-    except (Py4JError, OSError):  # Spark has ended
-        return "\n".join(texts), kind
     return "\n".join(texts), kind
 
 

@@ -18,7 +18,7 @@ def fault_figures() -> str:
     sentence = (
         f"**{data['faults']:,} faults**, {runs} of them in full runs, the others at {data['operations']} different calls of functions. "
         f"In {counts[0]:,} the result was the same, {counts[1]:,} failed with a reason and gave the same result when they were repeated, "
-        f"{counts[2]:,} differ. A row that is lost, twice or different, and a second run, count as differing"
+        f"and {counts[2]:,} differed. A row that is lost, twice or different, and a second run, count as different"
         + (": so no row was lost or differs, and no run was doubled." if counts[2] == 0 else ".")
     )
     return f"{sentence} {source('faults')}"

@@ -135,9 +135,8 @@ def _claims(target: Target, keys: list[str]) -> Iterable[tuple[str, str]]:
 
 def _wait_for_end(target: Target, run_id: str, *, deadline: float) -> dict[str, Any]:
     """Return the run.json of a run that has ended."""
-    states = target.client("stepfunctions")
-    arn = runs.execution_arn(target, run_id)
-    while states.describe_execution(executionArn=arn)["status"] not in ENDED:
+    # A run is in the ledger a moment before its execution exists.
+    while runs.execution_status(target, run_id) not in ENDED:
         if time.monotonic() > deadline:
             raise TimeoutError(f"run {run_id} still works")
         time.sleep(POLL_SECONDS)

@@ -19,6 +19,10 @@ EVALUATION_VERSION = 2
 MIN_HEADLINE_ROWS = 30
 # Of evaluations of two equal models, at most this share names any label in `lower_recall`.
 RECALL_ALPHA = 0.05
+# The labels of a run contradict the champion if it gives more than this share of its rows, beyond those that it expects, another label.
+# At most the second share of evaluations with right labels name any run.
+MAX_DISAGREEMENT = 0.2
+CONTRADICTION_ALPHA = 0.01
 # Buckets of `by_length`: (words, name); a text is in the first bucket that has more words than it.
 LENGTH_BUCKETS = (
     (50, "under 50 words"),
@@ -144,6 +148,14 @@ class LowerRecall(TypedDict):
     labels: dict[str, float]
 
 
+class ContradictingRun(TypedDict):
+    """Held-out rows of a run whose labels the champion knows: how many have the label that it gives them, and how many it expects to."""
+
+    rows: int
+    agreed: int
+    expected: float
+
+
 class Comparison(TypedDict):
     """Candidate minus champion on the same rows."""
 
@@ -153,6 +165,7 @@ class Comparison(TypedDict):
     rows_answered_differently: int
     recall: dict[str, RecallChange]
     lower_recall: LowerRecall
+    contradicting_runs: dict[str, ContradictingRun]  # by run id. Absent in documents before 0.4.0
 
 
 class Holdout(TypedDict):

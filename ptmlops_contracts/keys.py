@@ -107,10 +107,15 @@ def run_of_complete(key: str) -> str:
     return key[len(COMPLETE) : -len(".json")]
 
 
+def run_of_folder(name: str) -> str | None:
+    """Return the run whose labelled rows a folder of this name holds, or None."""
+    return name[len(_RUN) :] if name.startswith(_RUN) else None
+
+
 def run_folder_id(prefix: str) -> str:
     """Return the run of `runs/<run>/` (prepared bucket) or `runs/run_id=<run>/` (output bucket)."""
     name = prefix[len(RUNS) :].split("/", 1)[0]
-    return name[len(_RUN) :] if name.startswith(_RUN) else name
+    return run_of_folder(name) or name
 
 
 class ModelKeys:

@@ -17,6 +17,7 @@ from complaint_model.archive import content_of
 from complaint_model.artifact import Artifact, ArtifactError
 from complaint_model.code_check import find_disagreement
 from complaint_model.comparison import compare_answers
+from complaint_model.contradiction import contradicting_runs
 from complaint_model.leakage import holdout_fingerprint, leaked_rows
 from complaint_model.notes import notes_of
 from complaint_model.records import DataError, Labelled, columns_of, read_labelled
@@ -100,6 +101,11 @@ def evaluate(base: Path) -> tuple[dict[str, Any], list[HeldOutAnswer]]:
             max_recall_drop=request["max_recall_drop"],
             seed=seed,
         )
+        if result["comparison"]:
+            is_known = np.isin(truth, [labels.index(label) for label in champion.artifact.model.labels])
+            result["comparison"]["contradicting_runs"] = contradicting_runs(
+                champion_answers.predicted == truth, champion_answers.confidence, is_known, [row.run_id for row in rows]
+            )
     elif error:
         result["champion"] = {"version": version, "error": error}
     model, known = candidate.artifact.model, champion.artifact.model.labels if champion else ()

@@ -34,6 +34,14 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base
 
 
+def write_one_label(folder: Path, count: int, seed: int, prefix: str) -> None:
+    """Write rows that all have the label of the first one."""
+    write_rows(folder, count, seed, prefix)
+    [path] = folder.iterdir()
+    lines = [json.loads(line) for line in path.read_bytes().split(b"\n") if line]
+    path.write_text("".join(json.dumps({**line, "label": lines[0]["label"]}) + "\n" for line in lines))
+
+
 def evaluated(
     models: Path,
     base: Path,
@@ -42,6 +50,7 @@ def evaluated(
     *,
     rows: int = 120,
     max_recall_drop: float = POLICY["max_recall_drop"],
+    misleading_rows: int = 0,
 ) -> Any:
     for name in ("candidate", "champion", "request"):
         (base / "input" / name).mkdir(parents=True)
@@ -49,7 +58,9 @@ def evaluated(
         tar.add(models / candidate / "model", arcname=".")
     for channel in ("train", "validation"):
         shutil.copytree(models / candidate / "input/data" / channel, base / "input" / channel)
-    write_rows(base / "input/test/run_id=one", rows, 3, "test")
+    write_rows(base / "input/test/labelled/test/run_id=one", rows, 3, "test")
+    if misleading_rows:
+        write_one_label(base / "input/test/labelled/test/run_id=two", misleading_rows, 6, "test-wrong")
     request = {
         "run_id": "run-1",
         "champion_version": "none",
@@ -73,9 +84,11 @@ def test_a_first_candidate_passes(models: Path, tmp_path: Path) -> None:
 
 
 def test_a_better_candidate_passes(models: Path, tmp_path: Path) -> None:
-    verdict = judged(evaluated(models, tmp_path, "many", models / "few/model"), "3")
+    evaluation = evaluated(models, tmp_path, "many", models / "few/model")
+    verdict = judged(evaluation, "3")
     assert verdict.status == "Approved", verdict.reasons
     assert {"recall: access", "recall: billing", "recall: fraud"} <= {check.name for check in verdict.checks}
+    assert evaluation["comparison"]["contradicting_runs"] == {}
 
 
 def test_a_worse_candidate_is_refused_for_being_worse_and_for_nothing_else(models: Path, tmp_path: Path) -> None:
@@ -97,6 +110,15 @@ def test_labels_that_evaluate_finds_to_have_fallen_are_what_the_gate_refuses(mod
 def test_a_champion_that_cannot_be_read_is_left_to_a_person(models: Path, tmp_path: Path) -> None:
     verdict = judged(evaluated(models, tmp_path, "many", b"damaged"), "3")
     assert verdict.status == "PendingManualApproval", verdict.reasons
+
+
+def test_a_file_with_one_label_for_all_rows_is_left_to_a_person(models: Path, tmp_path: Path) -> None:
+    evaluation = evaluated(models, tmp_path, "many", models / "many/model", misleading_rows=60)
+    verdict = judged(evaluation, "3", max_calibration_error=1)
+    assert verdict.status == "PendingManualApproval", verdict.reasons
+    assert "the labels of run two contradict version 3" in verdict.reasons[1]
+    assert evaluation["comparison"].pop("contradicting_runs").keys() == {"two"}
+    assert judged(evaluation, "3", max_calibration_error=1).status == "Approved"
 
 
 @pytest.mark.parametrize("champion", [False, True])

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ptmlops_contracts.keys import run_of_folder
+
 
 class DataError(Exception):
     """The prepared data does not follow docs/contracts.md. The message names folder, file and line, never the content."""
@@ -22,6 +24,7 @@ class Labelled:
     label: str
     group: str  # the same for near-duplicates; the complaint's id if Prepare assigned none
     language: str  # "" if unknown
+    run_id: str = ""  # of the run whose upload brought it; "" if the folders do not say
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,17 @@ def read_labelled(*folders: Path) -> list[Labelled]:
             for line_number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
                 if line.strip():
                     # Errors number the files: a name may come from a customer's file.
-                    row = _parse_line(line, f"line {line_number} of file {file_number} in {folder.name}/")
+                    row = _parse_line(
+                        line,
+                        f"line {line_number} of file {file_number} in {folder.name}/",
+                        run_of_folder(path.parent.name) or "",
+                    )
                     rows[row.text.lower()] = row
     return sorted(rows.values(), key=lambda row: (row.complaint_id, row.label, row.text))
 
 
-def _parse_line(line: bytes, location: str) -> Labelled:
-    """Return the complaint of a JSON line. `location` names the line in errors."""
+def _parse_line(line: bytes, location: str, run_id: str) -> Labelled:
+    """Return the complaint of a JSON line of a run. `location` names the line in errors."""
     try:
         record: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -87,4 +94,5 @@ def _parse_line(line: bytes, location: str) -> Labelled:
         label=record["label"],
         group=str(record.get("group_id") or record["complaint_id"]),
         language=language,
+        run_id=run_id,
     )

@@ -185,6 +185,60 @@ def test_a_reason_says_how_many_files_are_unfamiliar(unfamiliar: list[list[str]]
     assert sentence in verdict.reasons[1]
 
 
+def contradicted(**runs: tuple[int, int, float]) -> dict[str, Any]:
+    evaluation = against()
+    evaluation["comparison"]["contradicting_runs"] = {
+        run: {"rows": rows, "agreed": agreed, "expected": expected} for run, (rows, agreed, expected) in runs.items()
+    }
+    return evaluation
+
+
+@pytest.mark.parametrize(
+    ("runs", "sentence"),
+    [
+        (
+            {"one": (40, 5, 35.6)},
+            "the labels of run one contradict version 3: 5 of 40 held-out rows have the label that it gives them, and it expects 36. "
+            "If they are wrong, correct them and upload the rows again: a person decides",
+        ),
+        ({"one": (40, 20, 36.0), "two": (30, 0, 27.0)}, "the labels of run two contradict version 3: 0 of 30 held-out rows have the label that it gives them, and it expects 27; so do those of 1 more run. If"),
+        ({"one": (40, 0, 36.0), "two": (30, 0, 26.0), "three": (9, 2, 8.0)}, "the labels of run one contradict version 3: 0 of 40 held-out rows have the label that it gives them, and it expects 36; so do those of 2 more runs. If"),
+    ],
+)  # fmt: skip
+def test_labels_of_a_run_that_contradict_the_champion_wait_for_a_person(
+    runs: dict[str, tuple[int, int, float]], sentence: str
+) -> None:
+    verdict = judged(contradicted(**runs))
+    assert verdict.status == "PendingManualApproval"
+    assert verdict.reasons[1].startswith(sentence)
+
+
+def test_a_run_that_contradicts_does_not_excuse_a_worse_candidate() -> None:
+    evaluation = contradicted(one=(40, 5, 35.6))
+    evaluation["candidate"] = measured(macro_f1=0.5)
+    assert judged(evaluation).status == "Rejected"
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_a_candidate_is_promoted_if_no_run_contradicts_or_an_earlier_release_evaluated(*, absent: bool) -> None:
+    assert judged(against() if absent else contradicted()).status == "Approved"
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        None, [], "run", {"one": None}, {"one": {}}, {"one": {"rows": 0, "agreed": 0, "expected": 0}},
+        {"one": {"rows": 40, "agreed": 41, "expected": 36}}, {"one": {"rows": 40, "agreed": 5, "expected": 41}},
+        {"one": {"rows": 40, "agreed": 5, "expected": math.nan}}, {"one": {"rows": 40, "agreed": 5}}, {"one": {"rows": 4.5, "agreed": 0, "expected": 4}},
+    ],
+    ids=lambda value: json.dumps(value)[:60],
+)  # fmt: skip
+def test_what_does_not_say_how_a_run_contradicts_never_promotes(runs: Any) -> None:
+    evaluation = against()
+    evaluation["comparison"]["contradicting_runs"] = runs
+    assert judged(evaluation).status == "Rejected"
+
+
 def test_a_first_model_has_nothing_to_be_compared_with() -> None:
     assert judge(first(), POLICY, run_id="r", champion_version="none", unfamiliar=[["Loan"]]).status == "Approved"
 

@@ -633,7 +633,7 @@ def test_the_newest_label_of_a_text_is_the_one_that_is_learned(tmp_path: Path) -
         folder.mkdir(parents=True)
         line = {"complaint_id": run, "text": "Me cobraron dos veces", "label": label, "group_id": "g", "language": "es"}
         (folder / "part-00000.txt").write_text(json.dumps(line) + "\n", encoding="utf-8")
-    assert [row.label for row in read_labelled(tmp_path / "train")] == ["reviewed"]
+    assert [(row.label, row.run_id) for row in read_labelled(tmp_path / "train")] == [("reviewed", "20260201-000000-b")]
 
 
 @pytest.mark.parametrize("channel", ["train", "validation"])

@@ -97,11 +97,19 @@ def follow(target: Target, path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def try_all(functions: Iterable[Frozen], known: Mapping[str, Outcome]) -> Iterator[Outcome]:
-    """Yield the outcome of each fault of each function that is not known yet, as they come."""
+    """Yield the outcome of each fault of each function that is not known yet, as they come.
+
+    A function that makes the same calls in two situations meets their faults in the first.
+    """
+    tried = set()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         pending = []
         for function in functions:
             undisturbed = undisturbed_call(function)
+            calls = (function.unit, undisturbed["error"], *undisturbed["requests"])
+            if calls in tried:
+                continue
+            tried.add(calls)
             for fault in faults_of(undisturbed["requests"]):
                 if name_of(function, fault) not in known:
                     pending.append(pool.submit(try_fault, function, fault, undisturbed))

@@ -282,6 +282,19 @@ def wrong_labels() -> str:
     return f"{table(headings, rows)}\n\n{source(*names)}"
 
 
+def contradicting_runs() -> str:
+    """Render in how many uploads the labels contradict a model, right and wrong ones."""
+    names = ("contradicting-runs-cfpb", "contradicting-runs-banking77")
+    rows, kinds = [], list[str]()
+    for data in map(measurement, names):
+        for result in data["results"]:
+            kinds = list(result["found"])
+            found = (f"{result['found'][kind]:,}" for kind in kinds)
+            rows.append((data["data"], result["held_out_rows"], f"{result['uploads']:,}", *found))
+    headings = ("Data", "Held-out rows of an upload", "Uploads", *(f"Found: {kind}" for kind in kinds))
+    return f"{table(headings, rows)}\n\n{source(*names)}"
+
+
 def model_alternatives() -> str:
     """Render models that were tried and not taken."""
     rows = [(row["alternative"], row["macro_f1"]) for row in measurement("model-alternatives")["rows"]]
@@ -391,6 +404,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "theme-alarms": theme_alarms,
     "theme-alternatives": theme_alternatives,
     "wrong-labels": wrong_labels,
+    "contradicting-runs": contradicting_runs,
     "review-order": review_order,
     "prepare-speed": prepare_speed,
     "redaction-first-sight": redaction_first_sight,

@@ -291,7 +291,7 @@ def contradicting_runs() -> str:
             kinds = list(result["found"])
             found = (f"{result['found'][kind]:,}" for kind in kinds)
             rows.append((data["data"], result["held_out_rows"], f"{result['uploads']:,}", *found))
-    headings = ("Data", "Held-out rows of an upload", "Uploads", *(f"Found: {kind}" for kind in kinds))
+    headings = ("Data", "Held-out rows of an upload", "Uploads", *(f"Reported: {kind}" for kind in kinds))
     return f"{table(headings, rows)}\n\n{source(*names)}"
 
 

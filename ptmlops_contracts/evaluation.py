@@ -20,7 +20,7 @@ MIN_HEADLINE_ROWS = 30
 # Of evaluations of two equal models, at most this share names any label in `lower_recall`.
 RECALL_ALPHA = 0.05
 # The labels of a run contradict the champion if it gives more than this share of its rows, beyond those that it expects, another label.
-# At most the second share of evaluations with right labels name any run.
+# If its confidence is calibrated on these rows, at most the second share of evaluations name a run with right labels.
 MAX_DISAGREEMENT = 0.2
 CONTRADICTION_ALPHA = 0.01
 # Buckets of `by_length`: (words, name); a text is in the first bucket that has more words than it.

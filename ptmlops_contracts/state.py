@@ -133,12 +133,14 @@ class EvaluationRequest(TypedDict):
 
     `unfamiliar` has, for each file of the labelled rows whose labels had nothing in common with those of the model that served then,
     some of its labels. A champion that knows one of them was approved by a person since. `champion_sha256` is NONE if the champion was
-    registered without a digest, and absent in requests before 0.3.0.
+    registered without a digest, and absent in requests before 0.3.0. `champion_run_id` is the run that trained the champion, NONE if its
+    package does not say, and absent in requests before 0.4.0.
     """
 
     run_id: str
     champion_version: str
     champion_sha256: str
+    champion_run_id: str
     target_precision: float
     max_recall_drop: float
     seed: int
@@ -181,6 +183,11 @@ def champion_sha256(package: Mapping[str, Any] | None) -> str:
     """Return `EvaluationRequest.champion_sha256` of a package, or NONE."""
     pin = pin_of(package) if package else None
     return pin.sha256 if pin else NONE
+
+
+def trained_by(package: Mapping[str, Any] | None) -> str:
+    """Return the run that trained a package, or NONE."""
+    return str((package or {}).get("CustomerMetadataProperties", {}).get("run_id", NONE))
 
 
 def model_name(package: Mapping[str, Any], role_arn: str, network: Mapping[str, Sequence[str]]) -> str:

@@ -159,7 +159,9 @@ class Promotion(SettingsTable):
     """
 
     mode: Literal["automatic", "manual"] = Field(
-        default="manual", description="`manual`: a candidate that passes the gate waits until a person approves it"
+        default="manual",
+        description="`manual`: a candidate that passes the gate waits until a person approves it. `automatic`: it serves at once, unless "
+        "its labels are doubtful or the champion cannot be read",
     )
     min_macro_f1: Share = Field(default=0.6, description="Lowest macro-F1, with or without a champion")
     max_recall_drop: Share = Field(

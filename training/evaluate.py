@@ -102,9 +102,12 @@ def evaluate(base: Path) -> tuple[dict[str, Any], list[HeldOutAnswer]]:
             seed=seed,
         )
         if result["comparison"]:
-            is_known = np.isin(truth, [labels.index(label) for label in champion.artifact.model.labels])
             result["comparison"]["contradicting_runs"] = contradicting_runs(
-                champion_answers.predicted == truth, champion_answers.confidence, is_known, [row.run_id for row in rows]
+                rows,
+                champion_answers.predicted == truth,
+                champion_answers.confidence,
+                known_labels=set(champion.artifact.model.labels),
+                learned_until=request.get("champion_run_id", NONE),
             )
     elif error:
         result["champion"] = {"version": version, "error": error}
@@ -160,6 +163,7 @@ def _request(folder: Path) -> dict[str, Any]:
         "run_id": isinstance(request.get("run_id"), str),
         "champion_version": isinstance(request.get("champion_version"), str),
         "champion_sha256": isinstance(request.get("champion_sha256", NONE), str),
+        "champion_run_id": isinstance(request.get("champion_run_id", NONE), str),
         "target_precision": isinstance(target, float) and 0 < target < 1,
         "max_recall_drop": isinstance(drop, float) and 0 <= drop <= 1,
         "seed": type(seed) is int and 0 <= seed < 1 << 32,

@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "glue_jobs"), str(ROOT / "training")]
 
 from complaint_model.contradiction import contradicting_runs
 from complaint_model.fit import fit
-from complaint_model.records import Rows
+from complaint_model.records import Labelled, Rows
 from complaint_model.scoring import score
 from complaint_model.settings import Settings
 
@@ -48,7 +48,7 @@ def rows_in_order(file: Path, text: str, label: str, order: str | None, seed: in
 
 
 def changes(names: Sequence[str], seed: int) -> dict[str, Callable[[Sequence[str]], list[str]]]:
-    """Return what is done to the labels of an upload."""
+    """Return functions that replace labels of an upload, by name."""
     draw = random.Random(seed)
 
     def one(labels: Sequence[str]) -> list[str]:
@@ -62,8 +62,8 @@ def changes(names: Sequence[str], seed: int) -> dict[str, Callable[[Sequence[str
 
         return change
 
-    shares = {f"{share:.0%} wrong": another(share) for share in (0.1, 0.3, 0.5)}
-    return {"right": list, "one label for all": one, **shares}
+    shares = {f"{share:.0%} of labels wrong": another(share) for share in (0.1, 0.3, 0.5)}
+    return {"labels right": list, "one label for all rows": one, **shares}
 
 
 def measure(rows: Sequence[tuple[str, str]], learned: int, seed: int) -> list[dict[str, Any]]:
@@ -79,10 +79,10 @@ def measure(rows: Sequence[tuple[str, str]], learned: int, seed: int) -> list[di
         found = dict.fromkeys(all_changes, 0)
         for upload in uploads:
             for name, change in all_changes.items():
-                given = change(truth[upload])
-                agreed = np.asarray([label == answer for label, answer in zip(given, answers[upload], strict=True)])
-                is_known = np.isin(given, known)
-                found[name] += bool(contradicting_runs(agreed, scores.confidence[upload], is_known, ["upload"] * size))
+                labels_now = change(truth[upload])
+                agreed = np.asarray([label == answer for label, answer in zip(labels_now, answers[upload], strict=True)])
+                held_out = [Labelled(str(n), "", label, str(n), "", "upload") for n, label in enumerate(labels_now)]
+                found[name] += bool(contradicting_runs(held_out, agreed, scores.confidence[upload], known_labels=set(known)))
         results.append({"held_out_rows": size, "uploads": len(uploads), "found": found})
     return results
 

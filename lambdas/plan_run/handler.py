@@ -55,6 +55,7 @@ from ptmlops_contracts.state import (
     StateDocument,
     champion_entry,
     champion_sha256,
+    trained_by,
 )
 
 if TYPE_CHECKING:
@@ -186,6 +187,7 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
         run_id=run_id,
         champion_version=champion["version"],
         champion_sha256=champion_sha256(registry.champion),
+        champion_run_id=trained_by(registry.champion),
         target_precision=settings.target_precision,
         max_recall_drop=settings.max_recall_drop,
         seed=settings.seed,

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from common.model_registry import APPROVED, PENDING, REJECTED
 
 from promote_model.checks import ABSENT, LARGEST, ROUNDING, SHA256, Check, Checks, distinct, is_number, short_name
+from promote_model.contradiction import find_contradiction
 from promote_model.recall import check_recalls
 from ptmlops_contracts.evaluation import EVALUATION_VERSION, Archive
 from ptmlops_contracts.report import NOTE_VALUES
 from ptmlops_contracts.state import NONE
-from ptmlops_contracts.words import quantity
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.literals import ModelApprovalStatusType
@@ -91,9 +91,15 @@ def judge(
     elif document.get("champion") is not None or document.get("comparison") is not None:
         checks.refuse("champion_version", "the candidate was compared with a champion, but this run was planned without one")
 
+    comparison = document.get("comparison")
+    contradiction = None
+    if isinstance(comparison, Mapping) and rows is not None:
+        contradiction = find_contradiction(checks, comparison, rows, champion_version)
     made = tuple(checks.made)
     objections = tuple(check.message for check in made if not check.passed)
     if objections:
+        # Wrong labels may be why the candidate is worse.
+        objections += (contradiction,) if contradiction else ()
         return Verdict(status=REJECTED, reasons=objections, checks=made)
     passed = f"macro-F1 {candidate['macro_f1']:.3f} on {rows} held-out rows"
     if unreadable:
@@ -102,8 +108,9 @@ def judge(
         passed = f"first champion: {passed}"
     else:
         passed += f", {_describe_change(document)} of version {champion_version} on the same rows"
-    if strange := _not_known(document, champion_version, unfamiliar) or _contradiction(document, champion_version):
-        return Verdict(status=PENDING, reasons=(passed, f"{strange}: a person decides"), checks=made)
+    doubts = [doubt for doubt in (_not_known(document, champion_version, unfamiliar), contradiction) if doubt]
+    if doubts:
+        return Verdict(status=PENDING, reasons=(passed, *(f"{doubt}: a person decides" for doubt in doubts)), checks=made)
     if policy["mode"] != "automatic":
         return Verdict(status=PENDING, reasons=(passed, "the settings ask for approval by a person"), checks=made)
     return Verdict(status=APPROVED, reasons=(passed,), checks=made)
@@ -123,20 +130,6 @@ def _not_known(document: Mapping[str, Any], champion_version: str, unfamiliar: S
     more = f" and {len(strange[0]) - NOTE_VALUES} more" if len(strange[0]) > NOTE_VALUES else ""
     files = "a file" if len(strange) == 1 else f"each of {len(strange)} files"
     return f"the labels of {files} have nothing in common with those of version {champion_version} ({named}{more}); they may be another column"
-
-
-def _contradiction(document: Mapping[str, Any], champion_version: str) -> str | None:
-    """Return a sentence on the run whose labels contradict the champion most, or None. Its numbers have been checked."""
-    runs = (document.get("comparison") or {}).get("contradicting_runs")
-    if not runs:
-        return None
-    name, worst = max(runs.items(), key=lambda run: (run[1]["expected"] - run[1]["agreed"]) / run[1]["rows"])
-    more = f"; so do those of {quantity(len(runs) - 1, 'more run')}" if len(runs) > 1 else ""
-    return (
-        f"the labels of run {short_name(name)} contradict version {champion_version}: {worst['agreed']} of "
-        f"{quantity(worst['rows'], 'held-out row')} have the label that it gives them, and it expects {worst['expected']:.0f}{more}. "
-        "If they are wrong, correct them and upload the rows again"
-    )
 
 
 def _check_holdout(
@@ -243,22 +236,7 @@ def _check_champion(
         if supports is not None and changes is not ABSENT:
             checks.count(comparison, "rows_answered_differently", "the comparison", high=sum(supports.values()))
             check_recalls(checks, comparison, supports, max_recall_drop)
-        if "contradicting_runs" in comparison:  # absent if a release before 0.4.0 evaluated
-            for run in checks.part(comparison, "contradicting_runs"):
-                _check_contradicting(checks, comparison["contradicting_runs"], run)
     return None
-
-
-def _check_contradicting(checks: Checks, runs: Mapping[str, Any], run: str) -> None:
-    """Check that the numbers of a run whose labels contradict the champion are such numbers."""
-    owner = f"run {short_name(run)}"
-    found = checks.part(runs, run)
-    if found is ABSENT:
-        return
-    rows = checks.count(found, "rows", owner, low=1)
-    if rows is not None:
-        checks.count(found, "agreed", owner, high=rows)
-        checks.number(found, "expected", owner, high=rows)
 
 
 def _check_difference(checks: Checks, document: Mapping[str, Any], version: str) -> None:

@@ -66,6 +66,7 @@ from ptmlops_contracts.state import (
     StateDocument,
     champion_entry,
     champion_sha256,
+    trained_by,
 )
 
 if TYPE_CHECKING:
@@ -296,6 +297,7 @@ def _compare_again(plan: Plan, champion: Package | None, settings: Settings, run
         **request,
         "champion_version": entry["version"],
         "champion_sha256": champion_sha256(champion),
+        "champion_run_id": trained_by(champion),
         "max_recall_drop": float(settings.promotion_policy["max_recall_drop"]),
     }
     write_json(CLIENTS.s3, settings.prepared_bucket, key, request)

@@ -51,6 +51,7 @@ def evaluated(
     rows: int = 120,
     max_recall_drop: float = POLICY["max_recall_drop"],
     misleading_rows: int = 0,
+    champion_run: str = "none",
 ) -> Any:
     for name in ("candidate", "champion", "request"):
         (base / "input" / name).mkdir(parents=True)
@@ -64,6 +65,7 @@ def evaluated(
     request = {
         "run_id": "run-1",
         "champion_version": "none",
+        "champion_run_id": champion_run,
         "target_precision": 0.9,
         "max_recall_drop": max_recall_drop,
         "seed": 20,
@@ -119,6 +121,15 @@ def test_a_file_with_one_label_for_all_rows_is_left_to_a_person(models: Path, tm
     assert "the labels of run two contradict version 3" in verdict.reasons[1]
     assert evaluation["comparison"].pop("contradicting_runs").keys() == {"two"}
     assert judged(evaluation, "3", max_calibration_error=1).status == "Approved"
+
+
+@pytest.mark.parametrize(("champion_run", "named"), [("one", {"two"}), ("two", set()), ("ten", {"two"})])
+def test_labels_that_the_champion_has_learned_are_settled(
+    models: Path, tmp_path: Path, champion_run: str, named: set[str]
+) -> None:
+    """Who promoted a version that learned them has decided. Ids of runs begin with their time, and `two` follows `ten`."""
+    evaluation = evaluated(models, tmp_path, "many", models / "many/model", misleading_rows=60, champion_run=champion_run)
+    assert evaluation["comparison"]["contradicting_runs"].keys() == named
 
 
 @pytest.mark.parametrize("champion", [False, True])

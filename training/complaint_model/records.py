@@ -24,7 +24,7 @@ class Labelled:
     label: str
     group: str  # the same for near-duplicates; the complaint's id if Prepare assigned none
     language: str  # "" if unknown
-    run_id: str = ""  # of the run whose upload brought it; "" if the folders do not say
+    run_id: str = ""  # of the run that made it a labelled row; "" if the folders do not say
 
 
 @dataclass(frozen=True)

@@ -208,14 +208,12 @@ def contradicted(**runs: tuple[int, int, float]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("runs", "sentence"),
     [
-        (
-            {"one": (40, 5, 35.6)},
-            "the labels of run one contradict version 3: 5 of 40 held-out rows have the label that it gives them, and it expects 36. "
-            "If they are wrong, correct them and upload the rows again: a person decides",
-        ),
-        ({"one": (40, 20, 36.0), "two": (30, 0, 27.0)}, "the labels of run two contradict version 3: 0 of 30 held-out rows have the label that it gives them, and it expects 27; so do those of 1 more run. If"),
-        ({"one": (100, 50, 90.0), "two": (10, 0, 9.0)}, "the labels of run two contradict version 3: 0 of 10 held-out rows have the label that it gives them, and it expects 9; so do those of 1 more run. If"),
-        ({"one": (40, 0, 36.0), "two": (30, 0, 26.0), "three": (9, 2, 8.0)}, "the labels of run one contradict version 3: 0 of 40 held-out rows have the label that it gives them, and it expects 36; so do those of 2 more runs. If"),
+        ({"one": (40, 5, 35.6)}, "run one contradict version 3, which gives 5 of 40 held-out rows their label and by its confidence should give 36 (if"),
+        ({"one": (1, 0, 0.9)}, "run one contradict version 3, which gives 0 of 1 held-out row their label and by its confidence should give 1 (if"),
+        ({"one": (40, 20, 36.0), "two": (30, 0, 27.0)}, "run two contradict version 3, which gives 0 of 30 held-out rows their label and by its confidence should give 27; also run one (if"),
+        ({"one": (100, 50, 90.0), "two": (10, 0, 9.0)}, "run two contradict version 3, which gives 0 of 10 held-out rows their label and by its confidence should give 9; also run one (if"),
+        ({f"r{n}": (10, 0, 9.0) for n in range(6)}, "; also run r1; also run r2; also run r3; also run r4; also run r5 (if"),
+        ({f"r{n}": (10, 0, 9.0) for n in range(8)}, "; also run r1; also run r2; also run r3; also run r4; also run r5 and 2 more (if"),
     ],
 )  # fmt: skip
 def test_labels_of_a_run_that_contradict_the_champion_wait_for_a_person(
@@ -223,13 +221,26 @@ def test_labels_of_a_run_that_contradict_the_champion_wait_for_a_person(
 ) -> None:
     verdict = judged(contradicted(**runs))
     assert verdict.status == "PendingManualApproval"
-    assert verdict.reasons[1].startswith(sentence)
+    [_, reason] = verdict.reasons
+    assert sentence in reason
+    assert reason.endswith("(if they are wrong, correct them and upload the rows again): a person decides")
 
 
-def test_a_run_that_contradicts_does_not_excuse_a_worse_candidate() -> None:
+def test_a_run_that_contradicts_does_not_excuse_a_worse_candidate_and_may_explain_it() -> None:
     evaluation = contradicted(one=(40, 5, 35.6))
     evaluation["candidate"] = measured(macro_f1=0.5)
-    assert judged(evaluation).status == "Rejected"
+    evaluation["champion"]["macro_f1"] = 0.5
+    verdict = judged(evaluation)
+    assert verdict.status == "Rejected"
+    assert verdict.reasons[0] == "macro-F1 0.500 is under the floor of 0.600"
+    assert verdict.reasons[1].startswith("the labels of run one contradict version 3")
+    assert "a person decides" not in verdict.reasons[1]
+
+
+def test_both_kinds_of_doubtful_labels_are_told() -> None:
+    verdict = judge(contradicted(one=(40, 5, 35.6)), POLICY, run_id="r", champion_version="3", unfamiliar=[["Loan"]])
+    assert verdict.status == "PendingManualApproval"
+    assert [reason.split()[:4] for reason in verdict.reasons[1:]] == [["the", "labels", "of", name] for name in ("a", "run")]
 
 
 @pytest.mark.parametrize("absent", [False, True])
@@ -238,18 +249,35 @@ def test_a_candidate_is_promoted_if_no_run_contradicts_or_an_earlier_release_eva
 
 
 @pytest.mark.parametrize(
-    "runs",
+    ("runs", "objection"),
     [
-        None, [], "run", {"one": None}, {"one": {}}, {"one": {"rows": 0, "agreed": 0, "expected": 0}},
-        {"one": {"rows": 40, "agreed": 41, "expected": 36}}, {"one": {"rows": 40, "agreed": 5, "expected": 41}},
-        {"one": {"rows": 40, "agreed": 5, "expected": math.nan}}, {"one": {"rows": 40, "agreed": 5}}, {"one": {"rows": 4.5, "agreed": 0, "expected": 4}},
+        (None, "the evaluation has no contradicting_runs"),
+        ([], "the evaluation has no contradicting_runs"),
+        ({"one": None}, "run one is said to contradict the champion, without numbers"),
+        ({"one": {}}, "run one's rows is missing"),
+        ({"one": {"rows": 0, "agreed": 0, "expected": 0}}, "run one's rows is not a number from 1 to"),
+        ({"one": {"rows": 40, "agreed": 41, "expected": 36}}, "run one's agreed is not a number from 0 to 40"),
+        ({"one": {"rows": 40, "agreed": 5, "expected": 41}}, "run one's expected is not a number from 0 to 40"),
+        ({"one": {"rows": 40, "agreed": 5, "expected": math.nan}}, "run one's expected is not a number from 0 to 40"),
+        ({"one": {"rows": 40, "agreed": 5}}, "run one's expected is missing"),
+        ({"one": {"rows": 4.5, "agreed": 0, "expected": 4}}, "run one's rows is 4.5, not a whole number"),
+        ({"one": {"rows": 40, "agreed": 29, "expected": 36}}, "run one is said to contradict the champion: 29 of 40 rows agree, and 36 should"),
+        ({"one": {"rows": 200, "agreed": 5, "expected": 180}, "two": {"rows": 101, "agreed": 5, "expected": 90}}, "the runs that contradict the champion have 301 rows, and the holdout has 300"),
+        ({"one": {"rows": 40, "agreed": 5, "expected": 36}, "two": {}}, "run two's rows is missing"),
     ],
     ids=lambda value: json.dumps(value)[:60],
 )  # fmt: skip
-def test_what_does_not_say_how_a_run_contradicts_never_promotes(runs: Any) -> None:
+def test_what_does_not_say_how_a_run_contradicts_never_promotes(runs: Any, objection: str) -> None:
     evaluation = against()
     evaluation["comparison"]["contradicting_runs"] = runs
-    assert judged(evaluation).status == "Rejected"
+    verdict = judged(evaluation)
+    assert verdict.status == "Rejected"
+    [reason] = verdict.reasons
+    assert reason.startswith(objection)
+
+
+def test_runs_that_contradict_may_be_the_whole_holdout() -> None:
+    assert judged(contradicted(one=(300, 20, 270.0))).status == "PendingManualApproval"
 
 
 def test_a_first_model_has_nothing_to_be_compared_with() -> None:

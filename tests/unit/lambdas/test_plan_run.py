@@ -408,6 +408,7 @@ def test_without_a_champion_every_later_state_still_gets_its_values(deployed: Mo
         "run_id": "r1",
         "champion_version": "none",
         "champion_sha256": "none",
+        "champion_run_id": "none",
         "target_precision": 0.95,
         "max_recall_drop": 0.1,
         "seed": 20,
@@ -599,11 +600,12 @@ def pinned(deployed: ModuleType) -> ModuleType:
     return handler
 
 
-def test_evaluate_gets_the_digest_of_the_champion(pinned: ModuleType) -> None:
+def test_evaluate_gets_the_digest_and_the_run_of_the_champion(pinned: ModuleType) -> None:
     prepared("r1", 300)
     assert plan(pinned, "r1")["train"] is True
     request = read("runs/r1/plan/request.json")
     assert (request["champion_version"], request["champion_sha256"]) == ("1", hashlib.sha256(b"model").hexdigest())
+    assert request["champion_run_id"] == "r0"
 
 
 @pytest.mark.parametrize(

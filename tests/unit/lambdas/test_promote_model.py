@@ -568,8 +568,9 @@ def test_a_champion_that_was_replaced_does_not_score(deployed: ModuleType, *, sc
     assert [package["ModelApprovalStatus"] for package in packages()] == ["Approved", "Rejected"]
 
 
-def test_evaluate_gets_the_digest_of_the_champion_to_compare_with(deployed: ModuleType) -> None:
+def test_evaluate_gets_the_digest_and_the_run_of_the_champion_to_compare_with(deployed: ModuleType) -> None:
     promote(deployed, trained("run-1", first()))
     promote(deployed, trained("run-2", first(), champion="none"))  # planned before run-1 had a model
     request = read(PREPARED, "runs/run-2/plan/request.json")
     assert (request["champion_version"], request["champion_sha256"]) == ("1", hashlib.sha256(MODEL).hexdigest())
+    assert request["champion_run_id"] == "run-1"

@@ -1,16 +1,32 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from complaint_model.contradiction import contradicting_runs
+from complaint_model.records import Labelled
 
 
-def found(**runs: tuple[int, int, float]) -> set[str]:
+def row(number: int, run: str, *, label: str = "fraud", group: str = "") -> Labelled:
+    return Labelled(str(number), f"text {number}", label, group or str(number), "es", run)
+
+
+def found(learned_until: str = "none", **runs: tuple[int, int, float]) -> set[str]:
     """Return the contradicting ones of runs with (rows, rows that agree, confidence in each)."""
-    parts = [(name, np.arange(rows) < agreed, np.full(rows, confidence)) for name, (rows, agreed, confidence) in runs.items()]
-    agreed = np.concatenate([part for _, part, _ in parts])
-    names = [name for name, part, _ in parts for _ in part]
-    return set(contradicting_runs(agreed, np.concatenate([sure for *_, sure in parts]), np.full(len(agreed), True), names))
+    rows, agreed, confidence = list[Labelled](), list[bool](), list[float]()
+    for run, (count, right, sure) in runs.items():
+        rows += [row(len(rows) + number, run) for number in range(count)]
+        agreed += [number < right for number in range(count)]
+        confidence += [sure] * count
+    return set(
+        contradicting_runs(rows, np.array(agreed), np.array(confidence), known_labels={"fraud"}, learned_until=learned_until)
+    )
+
+
+def all_wrong(rows: list[Labelled]) -> dict[str, Any]:
+    """Return what is found if each row has another label than the champion's, which is sure of .9."""
+    return dict(contradicting_runs(rows, np.zeros(len(rows), dtype=bool), np.full(len(rows), 0.9), known_labels={"fraud"}))
 
 
 @pytest.mark.parametrize(
@@ -40,25 +56,40 @@ def test_all_runs_are_tested_at_once() -> None:
     assert found(wrong=(50, 5, 0.9), other=(50, 5, 0.9), **right) == {"wrong", "other"}
 
 
+def test_runs_that_the_champion_learned_are_not_tested() -> None:
+    wrong = {f"2026010{day}-000000-a": (50, 0, 0.9) for day in (1, 2, 3)}
+    first, second, third = wrong
+    assert found(**wrong) == {first, second, third}
+    assert found(first, **wrong) == {second, third}
+    assert found(third, **wrong) == set()
+    # Nor do they take a share of the level.
+    right = {f"20250101-{number:06}-a": (50, 45, 0.9) for number in range(20)}
+    assert found(first, **right, **{second: (5, 0, 0.7)}) == {second}
+
+
 def test_rows_whose_label_the_champion_does_not_know_say_nothing() -> None:
-    agreed, sure = np.zeros(60, dtype=bool), np.full(60, 0.9)
-    is_known = np.arange(60) < 20
-    runs = contradicting_runs(agreed, sure, is_known, ["run"] * 60)
-    assert runs == {"run": {"rows": 20, "agreed": 0, "expected": 18.0}}
-    assert contradicting_runs(agreed, sure, np.zeros(60, dtype=bool), ["run"] * 60) == {}
+    rows = [row(number, "run", label="fraud" if number < 20 else "new") for number in range(60)]
+    assert all_wrong(rows) == {"run": {"rows": 20, "agreed": 0, "expected": 18.0}}
+    assert all_wrong(rows[20:]) == {}
 
 
-def test_rows_without_a_run_are_left_out() -> None:
-    assert contradicting_runs(np.zeros(60, dtype=bool), np.full(60, 0.9), np.full(60, True), [""] * 60) == {}
+def test_rows_without_a_run_say_nothing() -> None:
+    assert all_wrong([row(number, "") for number in range(60)]) == {}
+
+
+def test_near_copies_of_a_run_count_once() -> None:
+    assert all_wrong([row(number, "run", group="g") for number in range(60)]) == {}
+    rows = [row(number, run, group=str(number % 10)) for number in range(60) for run in ("one", "two")]
+    assert all_wrong(rows) == {run: {"rows": 10, "agreed": 0, "expected": 9.0} for run in ("one", "two")}
 
 
 def test_right_labels_are_seldom_reported() -> None:
     """A champion with calibrated confidences, a hundred uploads of 30 held-out rows, a hundred times."""
     random = np.random.default_rng(28)
-    names = [f"run{number}" for number in range(100) for _ in range(30)]
+    rows = [row(number, f"run{number // 30}") for number in range(3000)]
     reported = 0
     for _ in range(100):
-        sure = random.beta(6, 2, len(names))
-        agreed = random.random(len(names)) < sure
-        reported += bool(contradicting_runs(agreed, sure, np.full(len(names), True), names))
+        sure = random.beta(6, 2, len(rows))
+        agreed = random.random(len(rows)) < sure
+        reported += bool(contradicting_runs(rows, agreed, sure, known_labels={"fraud"}))
     assert reported <= 2

@@ -26,10 +26,15 @@ RULES = {STATE_MACHINE: "states-rule.json", GLUE_JOBS: "glue-rule.json"}
 
 def main() -> None:
     """Serve as local_aws.server does, with the proxies."""
-    from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
-
-    retrier_decl.time = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds * WAITS))
     starting = threading.Lock()
+
+    @patching.extend(server, "create_services")
+    def create_services(original: Any, context: LocalContext) -> Any:
+        # Not before: the server decides how moto is imported.
+        from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+
+        retrier_decl.time = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds * WAITS))
+        return original(context)
 
     @functools.cache
     def proxy(context: LocalContext, service: str) -> FaultProxy:

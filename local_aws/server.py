@@ -45,7 +45,9 @@ def main() -> None:
     arguments = parser.parse_args()
     folder, port = arguments.folder, arguments.port
     region = os.environ["AWS_DEFAULT_REGION"]
-    # moto reads these while it is imported.
+    # moto reads these while it is imported. Imported before, it would check no permissions.
+    if "moto" in sys.modules:
+        raise RuntimeError("moto was imported before local_aws.server.main: import it later")
     os.environ.update(
         MOTO_PORT=str(port),
         MOTO_ACCOUNT_ID=ACCOUNT_ID,

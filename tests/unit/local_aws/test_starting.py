@@ -12,11 +12,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import boto3
 import psutil
 import pytest
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from local_aws import ROOT, STATE, LocalAws, LocalAwsError, server_process
+from local_aws import ROOT, STATE, LocalAws, LocalAwsError, server, server_process
 from local_aws.lock import FolderLock
 from local_aws.paths import LOCK, LOG
 from ptmlops.main import app
@@ -146,3 +148,25 @@ def test_up_beside_up_is_refused_and_up_after_a_death_starts_anew(tmp_path: Path
     assert "ptmlops: it was asked to end; everything that the command started has ended" in error
     assert psutil.wait_procs([server], timeout=10)[0]
     assert not state.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["local_aws.server", "faults.frozen", "faults.states"])
+def test_each_local_aws_refuses_what_a_role_may_not_do(tmp_path: Path, module: str) -> None:
+    with LocalAws.start(tmp_path, module=module) as aws:
+        trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        role = aws.client("iam").create_role(RoleName="nothing", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+        taken = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+        session = boto3.Session(taken["AccessKeyId"], taken["SecretAccessKey"], taken["SessionToken"], region_name="us-east-1")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            session.client("s3", endpoint_url=aws.endpoint_url).list_buckets()
+
+
+def test_a_server_that_would_check_no_permissions_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """moto reads how it checks them while it is imported."""
+    monkeypatch.setattr(sys, "argv", ["server", str(tmp_path), "1"])
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setitem(sys.modules, "moto", object())
+    with pytest.raises(RuntimeError, match="moto was imported before"):
+        server.main()

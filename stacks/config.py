@@ -121,7 +121,8 @@ class Training(SettingsTable):
     on_drift: Literal["propose", "retrain"] = Field(
         default="propose",
         description="What follows if complaints differ from those that the model was measured on. `propose`: the report and the notice say so. "
-        "`retrain`: besides, the next run trains from the first labelled row on that no version has learned, instead of `min_new_rows`",
+        "`retrain`: besides, the next run trains from the first labelled row on that no version has learned, instead of `min_new_rows`. "
+        "That version may wait for a person, because the labels of such complaints may contradict the champion",
     )
     target_precision: float = Field(
         default=0.95,

@@ -9,8 +9,6 @@ others are uploads, in the same order. Each upload is tested alone, as the held-
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
 import random
 import sys
 from collections.abc import Callable, Sequence
@@ -29,17 +27,14 @@ from complaint_model.scoring import score
 from complaint_model.settings import Settings
 
 from benchmarks.measurement import write_measurement
-from benchmarks.model.quality import groups_of
+from benchmarks.model.quality import groups_of, table_of
 
 HELD_OUT_ROWS = (15, 50, 200)  # a tenth of what is uploaded
 
 
 def rows_in_order(file: Path, text: str, label: str, order: str | None, seed: int) -> list[tuple[str, str]]:
     """Return texts and labels, by the column of a date or in random order."""
-    csv.field_size_limit(10**8)
-    opened = gzip.open if file.suffix == ".gz" else open
-    with opened(file, "rt", encoding="utf-8", newline="") as lines:  # type: ignore[operator]
-        table = [row for row in csv.DictReader(lines) if row[text].strip() and row[label].strip()]
+    table = table_of(file, text, label, *([order] if order else []))
     if order:
         table.sort(key=lambda row: row[order])
     else:

@@ -54,15 +54,21 @@ def groups_of(texts: Sequence[str]) -> list[str]:
     return [str(root(index)) for index in range(len(texts))]
 
 
-def rows_of(file: Path, text: str, label: str) -> Rows:
-    """Read the rows that have a text and a label."""
+def table_of(file: Path, text: str, label: str, *more: str) -> list[dict[str, str]]:
+    """Read the rows that have a text and a label. `more` names further columns that the file must have."""
     csv.field_size_limit(10**8)
     opened = gzip.open if file.suffix == ".gz" else open
     with opened(file, "rt", encoding="utf-8", newline="") as lines:  # type: ignore[operator]
         table = csv.DictReader(lines)
-        if missing := {text, label} - set(table.fieldnames or ()):
-            raise SystemExit(f"{file} has no column {' and no column '.join(sorted(missing))}: name it with --text or --label")
-        rows = [row for row in table if row[text].strip() and row[label].strip()]
+        if missing := {text, label, *more} - set(table.fieldnames or ()):
+            named = " and no column ".join(sorted(missing))
+            raise SystemExit(f"{file} has no column {named}: look at the options that name columns")
+        return [row for row in table if row[text].strip() and row[label].strip()]
+
+
+def rows_of(file: Path, text: str, label: str) -> Rows:
+    """Read texts and labels, and find near-duplicates."""
+    rows = table_of(file, text, label)
     texts = [row[text] for row in rows]
     return Rows(texts=texts, labels=[row[label] for row in rows], groups=groups_of(texts))
 

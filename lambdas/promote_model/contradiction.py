@@ -14,7 +14,7 @@ FIELD = "contradicting_runs"
 
 
 def find_contradiction(checks: Checks, comparison: Mapping[str, Any], held_out: int, version: str) -> str | None:
-    """Return a sentence on the runs whose labels contradict the champion, or None if there is none or a check failed.
+    """Describe the runs whose labels contradict the champion in a sentence. Return None without such a run, or after a failed check.
 
     Args:
         checks: Gets a failed check for what cannot be.

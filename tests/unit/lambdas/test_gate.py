@@ -276,6 +276,15 @@ def test_what_does_not_say_how_a_run_contradicts_never_promotes(runs: Any, objec
     assert reason.startswith(objection)
 
 
+@pytest.mark.parametrize("compared", ["2", "4", "30"])
+def test_a_comparison_with_an_older_or_newer_version_never_promotes(compared: str) -> None:
+    evaluation = against()
+    evaluation["champion"]["version"] = compared
+    assert judged(evaluation).reasons == (
+        f"the candidate was compared with version {compared}, but the champion is version 3",
+    )
+
+
 def test_runs_that_contradict_may_be_the_whole_holdout() -> None:
     assert judged(contradicted(one=(300, 20, 270.0))).status == "PendingManualApproval"
 

@@ -25,7 +25,7 @@ def found(learned_until: str = "none", **runs: tuple[int, int, float]) -> set[st
 
 
 def all_wrong(rows: list[Labelled]) -> dict[str, Any]:
-    """Return what is found if each row has another label than the champion's, which is sure of .9."""
+    """Test rows that all have another label than the champion gives them, with a confidence of .9."""
     return dict(contradicting_runs(rows, np.zeros(len(rows), dtype=bool), np.full(len(rows), 0.9), known_labels={"fraud"}))
 
 

@@ -14,6 +14,7 @@ from faults.states import STATE_MACHINE
 from ptmlops import generator, promotion, registry, runs
 from ptmlops.uploads import Upload, wait_for_run
 from ptmlops_contracts.keys import ModelKeys, PreparedKeys
+from ptmlops_contracts.run import ENDED
 
 if TYPE_CHECKING:
     from faults.runs import Bench
@@ -94,7 +95,8 @@ def _key_disabled(bench: Bench) -> str:
     kms.disable_key(KeyId=key)
     try:
         # Record cannot write either, and no notice comes (docs/how-to/keys.md).
-        bench.wait("the end of the run", lambda: runs.execution_status(bench.target, run_id) == "FAILED")
+        bench.wait("the end of the run", lambda: runs.execution_status(bench.target, run_id) in ENDED)
+        bench.require(runs.execution_status(bench.target, run_id) == "FAILED", "the run did not need the key")
     finally:
         kms.enable_key(KeyId=key)
     bench.redrive(run_id)

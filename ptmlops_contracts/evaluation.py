@@ -19,9 +19,9 @@ EVALUATION_VERSION = 2
 MIN_HEADLINE_ROWS = 30
 # Of evaluations of two equal models, at most this share names any label in `lower_recall`.
 RECALL_ALPHA = 0.05
-# The labels of a run contradict the champion if it gives more than this share of its rows, beyond those that it expects, another label.
-# If its confidence is calibrated on these rows, at most the second share of evaluations name a run with right labels.
+# The labels of a run contradict the champion if the share of rows with the champion's label is lower than expected by more than this.
 MAX_DISAGREEMENT = 0.2
+# If the champion's confidence is calibrated, at most this share of evaluations names a run with right labels.
 CONTRADICTION_ALPHA = 0.01
 # Buckets of `by_length`: (words, name); a text is in the first bucket that has more words than it.
 LENGTH_BUCKETS = (
@@ -149,7 +149,10 @@ class LowerRecall(TypedDict):
 
 
 class ContradictingRun(TypedDict):
-    """Held-out rows of a run whose labels the champion knows: how many have the label that it gives them, and how many it expects to."""
+    """Held-out rows of a run whose labels the champion knows.
+
+    `agreed` have the label that the champion gives them. `expected` is how many should, by its confidence.
+    """
 
     rows: int
     agreed: int

@@ -9,6 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NODE = Path(__file__).resolve().parent / "node"
+# In PYTHONPATH of all that runs for an account: it hides the packages of this project (job_site/sitecustomize.py).
+JOB_SITE = Path(__file__).resolve().parent / "job_site"
 # In the folder of a local AWS.
 STATE, LOG, NOTICES, LOCK = "state.json", "server.log", "notices.jsonl", "lock"
 

@@ -18,9 +18,10 @@ from complaint_model.artifact import Artifact, ArtifactError
 from complaint_model.code_check import find_disagreement
 from complaint_model.comparison import compare_answers
 from complaint_model.contradiction import contradicting_runs
+from complaint_model.labelled_files import DataError, read_labelled
 from complaint_model.leakage import holdout_fingerprint, leaked_rows
 from complaint_model.notes import notes_of
-from complaint_model.records import DataError, Labelled, columns_of, read_labelled
+from complaint_model.records import Labelled, columns_of
 from complaint_model.scoring import score
 
 from ptmlops_contracts.evaluation import EVALUATION_VERSION, Archive, HeldOutAnswer, RefusedEvaluation

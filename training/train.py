@@ -20,7 +20,8 @@ from complaint_model.compiled import NumbaError
 from complaint_model.cross_fitting import CrossFit
 from complaint_model.fit import fit
 from complaint_model.label_checks import find_doubts
-from complaint_model.records import DataError, columns_of, read_labelled
+from complaint_model.labelled_files import DataError, read_labelled
+from complaint_model.records import columns_of
 from complaint_model.settings import Settings, TrainingError
 from complaint_model.term_profile import learn_term_profile
 

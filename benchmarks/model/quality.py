@@ -24,7 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "glue_jobs"), str(ROOT / "training")]
 
 from complaint_model.fit import fit
-from complaint_model.records import Rows, columns_of, read_labelled
+from complaint_model.labelled_files import read_labelled
+from complaint_model.records import Rows, columns_of
 from complaint_model.settings import Settings
 from complaints_etl.minhash import BAND_ROWS, BANDS, SIGNATURE_SIZE, signature
 from complaints_etl.near_copies import SIMILARITY

@@ -45,7 +45,7 @@ def train_and_evaluate(base: Path, settings: Settings, report: dict[str, Any], s
     from complaint_model import artifact, label_checks
     from complaint_model.artifact import ArtifactError
     from complaint_model.compiled import NumbaError
-    from complaint_model.records import DataError, read_labelled
+    from complaint_model.labelled_files import DataError, read_labelled
     from complaint_model.settings import TrainingError
     from train import parse_settings, train
 
@@ -118,8 +118,8 @@ def _write_request(inputs: Path, settings: Settings) -> None:
 
 def _note_on_copies(*folders: Path) -> list[str]:
     """Name the labels whose complaints form one near-duplicate group; cross-fitting cannot keep copies apart for them."""
+    from complaint_model.labelled_files import read_labelled
     from complaint_model.notes import named
-    from complaint_model.records import read_labelled
 
     groups: dict[str, set[str]] = {}
     for row in read_labelled(*folders):

@@ -132,7 +132,7 @@ def _predict(model_dir: Path, rows: Sequence[Mapping[str, Any]], report_progress
 
 
 def _labelled_texts(folder: Path) -> set[str]:
-    from complaint_model.records import read_labelled
+    from complaint_model.labelled_files import read_labelled
 
     return {row.text.lower() for row in read_labelled(folder / "train", folder / "test")}
 

@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from local_aws.paths import JOB_SITE
+
 # The variable that names the buckets. It is removed before the script runs.
 BUCKETS = "LOCAL_AWS_BUCKETS"
 
@@ -27,7 +29,8 @@ def main() -> None:
     root, _, libraries = os.environ["PYTHONPATH"].partition(os.pathsep)
     sys.path.remove(root)
     sys.path[0] = str(Path(sys.argv[0]).parent)
-    os.environ["PYTHONPATH"] = libraries
+    os.environ["PYTHONPATH"] = os.pathsep.join((libraries, str(JOB_SITE)))
+    runpy.run_path(str(JOB_SITE / "sitecustomize.py"))
     attach_spark(buckets)
     runpy.run_path(sys.argv[0], run_name="__main__")
 

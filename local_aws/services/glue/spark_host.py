@@ -125,6 +125,7 @@ def _private_field(instance: Any, name: str) -> Any:
 
 def main() -> None:
     """Answer commands until standard input ends."""
+    os.environ.pop("PYTHONPATH", None)  # Spark would hand it to the Python workers of jobs, which must not see the repository
     with os.fdopen(int(sys.argv[1]), "w", buffering=1, encoding="utf-8") as answers:
         host = SparkHost()
         print(json.dumps({"ready": True}), file=answers)

@@ -23,6 +23,7 @@ from local_aws.authorization.job_roles import function_log
 from local_aws.context import LocalContext
 from local_aws.credentials import RoleNotAssumableError
 from local_aws.logs import write_log
+from local_aws.paths import JOB_SITE
 from local_aws.services.lambda_.runtime_api import RuntimeApi
 
 
@@ -67,6 +68,7 @@ class FunctionRunner:
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": str(JOB_SITE),
             **function.environment_vars,
             **credentials,
             "AWS_LAMBDA_FUNCTION_NAME": function.function_name,

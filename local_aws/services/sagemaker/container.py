@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from local_aws.paths import JOB_SITE
 from local_aws.process import Outcome
 from local_aws.services.sagemaker.job import Job, JobFailedError
 
@@ -49,6 +50,7 @@ def process_environment(job: Job, role_arn: str, *, isolated: bool) -> dict[str,
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": str(JOB_SITE),
     }
     credentials = {} if isolated else job.context.role_environment(role_arn, "sagemaker.amazonaws.com", job.name)
     return {**variables, **credentials, "AWS_REGION": job.context.region, "AWS_DEFAULT_REGION": job.context.region}
@@ -60,7 +62,7 @@ def training_variables(
     """Return the SM_* variables of the training toolkit that describe a training job."""
     folder = job.folder
     return {
-        "PYTHONPATH": str(folder / "code"),
+        "PYTHONPATH": os.pathsep.join((str(folder / "code"), str(JOB_SITE))),
         "TRAINING_JOB_NAME": job.name,
         "TRAINING_JOB_ARN": job.arn,
         "SM_MODEL_DIR": str(folder / "model"),

@@ -494,6 +494,7 @@ def _version(file: FileVersion) -> ObjectVersion:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # at night
 def test_each_file_is_processed_once_in_every_interleaving(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (start_ledger, runs):
         monkeypatch.setattr(module, "MAX_CHUNKS", 3)  # so that full runs occur

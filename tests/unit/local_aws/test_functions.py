@@ -51,6 +51,7 @@ def test_an_exception_comes_back_as_lambda_reports_it(sandbox: Sandbox) -> None:
         ("import time\ndef lambda_handler(event, context): time.sleep(60)\n", "Sandbox.Timedout"),
         ("import os\ndef lambda_handler(event, context): os._exit(3)\n", "Runtime.ExitError"),
         ("import nothing_of_that_name\n", "Runtime.ImportModuleError"),
+        ("import ptmlops_contracts\n", "Runtime.ImportModuleError"),  # installed here, and not brought
         ("def other(): ...\n", "Runtime.HandlerNotFound"),
         ("def lambda_handler(event, context): return {1, 2}\n", "Runtime.MarshalError"),
         ("def lambda_handler(event, context): return 'x' * (6 * 1024 * 1024 + 1)\n", "Function.ResponseSizeTooLarge"),

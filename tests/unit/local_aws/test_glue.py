@@ -235,6 +235,27 @@ report(version=%d, driver=deployed.ANSWER, worker=worker)
     assert before["java"] == after["java"]
 
 
+def test_a_run_has_no_package_of_the_project_but_what_it_brings(sandbox: Sandbox) -> None:
+    """They are installed here, and not on Glue: neither for the script nor for the workers of Spark."""
+    found = succeed(
+        sandbox,
+        """
+from importlib.util import find_spec
+def is_found(name='ptmlops_contracts'):
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+def work(batches):
+    import pyarrow
+    for batch in batches:
+        yield pyarrow.RecordBatch.from_pydict({'found': [is_found()] * batch.num_rows})
+report(driver=is_found(), worker=spark.range(1).mapInArrow(work, 'found boolean').first()['found'])
+""",
+    )
+    assert (found["driver"], found["worker"]) == (False, False)
+
+
 def test_what_a_run_leaves_in_spark_does_not_reach_the_next(sandbox: Sandbox) -> None:
     before = succeed(
         sandbox,

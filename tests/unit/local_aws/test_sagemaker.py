@@ -129,6 +129,16 @@ def test_a_training_that_fails_gives_the_reason_that_it_wrote(sandbox: Sandbox) 
     assert "only one label" in job["FailureReason"]
 
 
+def test_a_job_has_no_package_of_the_project_but_what_it_brings(sandbox: Sandbox) -> None:
+    """They are installed here, and in no container."""
+    training = _train(sandbox, _training(sandbox, "import ptmlops_contracts\n", bucket := sandbox.bucket()), depth="1")
+    sandbox.put(bucket, "in/a.jsonl", '{"n": 1}\n')
+    transform = _transform(sandbox, bucket, serve=f"import ptmlops_contracts\n{SERVE}")
+    for job, status in ((training, "TrainingJobStatus"), (transform, "TransformJobStatus")):
+        assert job[status] == "Failed"
+        assert "No module named 'ptmlops_contracts'" in job["FailureReason"]
+
+
 def test_a_training_over_its_time_stops(sandbox: Sandbox) -> None:
     request = _training(sandbox, "import time; time.sleep(100)\n", sandbox.bucket())
     request["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}

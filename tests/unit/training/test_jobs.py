@@ -276,7 +276,7 @@ def test_an_unexpected_error_leaves_a_reason_too(tmp_path: Path) -> None:
     ],
 )
 def test_a_line_that_cannot_be_used_is_told_by_its_place(tmp_path: Path, line: bytes, reason: str) -> None:
-    from complaint_model.records import DataError, read_labelled
+    from complaint_model.labelled_files import DataError, read_labelled
 
     (tmp_path / "part-0").write_bytes(line)
     with pytest.raises(DataError, match=f"line 1 of file 1 in .*{reason}"):
@@ -626,7 +626,7 @@ def test_a_holdout_of_one_label_is_measured_and_said_to_be_small(processing: Pat
 
 
 def test_the_newest_label_of_a_text_is_the_one_that_is_learned(tmp_path: Path) -> None:
-    from complaint_model.records import read_labelled
+    from complaint_model.labelled_files import read_labelled
 
     for run, label in (("20260101-000000-a", "guess"), ("20260201-000000-b", "reviewed")):
         folder = tmp_path / "train" / f"run_id={run}"

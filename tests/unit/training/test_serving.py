@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from local_aws.paths import JOB_SITE
 from tests.unit.training.conftest import ROOT
 from tests.unit.training.test_jobs import inference, run_training, write_rows
 
@@ -54,7 +55,7 @@ def _environment(model: Path) -> dict[str, str]:
         "SAGEMAKER_SUBMIT_DIRECTORY": str(model / "code"),
         "SAGEMAKER_BASE_DIR": str(model.parent),
         "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": LINES,
-        "PYTHONPATH": str(model / "code"),
+        "PYTHONPATH": os.pathsep.join((str(model / "code"), str(JOB_SITE))),
     }
 
 

@@ -26,7 +26,11 @@ CONFLICT = _error("TransactionCanceledException", "None", "TransactionConflict")
 
 
 def _ledger_with(item: dict[str, Any]) -> Ledger:
-    client: Any = SimpleNamespace(get_item=lambda **_: {"Item": serialize(item)})
+    def get_item(*, ConsistentRead: bool, **_: Any) -> Any:  # noqa: N803 - as boto3 calls it
+        assert ConsistentRead  # functions decide on what another one has just written
+        return {"Item": serialize(item)}
+
+    client: Any = SimpleNamespace(get_item=get_item)
     return Ledger(client, "ledger")
 
 

@@ -148,6 +148,14 @@ def test_items_of_files_and_runs_expire_after_the_days_of_the_settings(deployed:
     assert {item["pk"]["S"] for item in items if "expires_at" not in item} == {"OPEN"}
 
 
+def test_items_are_kept_unless_days_are_given(deployed: ModuleType) -> None:
+    file = parse_arrival(message("a.csv")["body"])
+    assert Arrivals(boto3.client("dynamodb"), TABLE).open("20261124-100000-00000000", [file], instead_of=None, now=NOW)
+    items = boto3.client("dynamodb").scan(TableName=TABLE)["Items"]
+    assert len(items) == 4
+    assert not any("expires_at" in item for item in items)
+
+
 @pytest.mark.parametrize("times", [2, 50])
 def test_an_event_that_is_delivered_again_changes_nothing(deployed: ModuleType, times: int) -> None:
     send(message("a.csv"), message("b.csv"))

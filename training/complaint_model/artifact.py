@@ -127,15 +127,15 @@ def read_origin(archive: Path) -> Origin | None:
     """Return the origin of a model.tar.gz, or None if it holds no model: a trial that was stopped early may leave one.
 
     Raises:
-        ArtifactError: It cannot be unpacked.
+        ArtifactError: It cannot be unpacked, or is not what its manifest lists.
     """
     with tempfile.TemporaryDirectory() as unpacked:
         folder = unpack(archive, Path(unpacked), wanted=(MANIFEST, CONTENT))
-        if not (folder / MANIFEST).is_file() or not (folder / CONTENT).is_file():
+        if not (folder / MANIFEST).is_file():
             return None
-        members, about = read_json(folder / MANIFEST).get("members"), read_json(folder / CONTENT).get("about")
-    if not isinstance(members, dict) or not isinstance(about, dict):
-        raise ArtifactError(f"{archive.name} is not a model: {MANIFEST} or {CONTENT} is incomplete")
+        members, about = _members(folder), read_json(folder / CONTENT).get("about")
+    if not isinstance(about, dict):
+        raise ArtifactError(f"{archive.name} is not a model: {CONTENT} is incomplete")
     code, wheels = (
         {name: str(entry.get("sha256")) for name, entry in members.items() if name.startswith(folder)}
         for folder in (CODE, f"{WHEELS}/")
@@ -151,7 +151,7 @@ def read_term_profile(archive: Path) -> bytes | None:
     """
     with tempfile.TemporaryDirectory() as unpacked:
         folder = unpack(archive, Path(unpacked), wanted=(MANIFEST, TERM_PROFILE))
-        entry = read_json(folder / MANIFEST).get("members", {}).get(TERM_PROFILE)
+        entry = _members(folder).get(TERM_PROFILE)
         if entry is None:
             return None
         _check_member(folder / TERM_PROFILE, entry)
@@ -196,9 +196,9 @@ def load(folder: Path) -> Artifact:
     manifest = read_json(folder / MANIFEST)
     if manifest.get("format") != FORMAT:
         raise ArtifactError(f"the model has format {short(manifest.get('format'))} and this code reads {FORMAT}: train again")
-    members = manifest.get("members")
+    members = _members(folder)
     needed = [CONTENT, *(f"{name}.npy" for name in ARRAYS)]
-    if not isinstance(members, dict) or any(name not in members for name in needed):
+    if any(name not in members for name in needed):
         raise ArtifactError(f"{MANIFEST} does not list all of {', '.join(needed)}: fetch the model again")
     for name in needed:
         _check_member(folder / name, members[name])
@@ -233,9 +233,7 @@ def check_served(folder: Path, *, manifest_sha256: str | None = None) -> None:
         raise ArtifactError(
             f"{MANIFEST} is not the one of the registered model, so this is another archive: restore the registered one"
         )
-    members = read_json(folder / MANIFEST).get("members")
-    if not isinstance(members, dict):
-        raise ArtifactError(f"{MANIFEST} does not list the members of the model: fetch the model again")
+    members = _members(folder)
     for name, entry in members.items():
         if not MODEL_MEMBER.fullmatch(name):
             raise ArtifactError(f"{MANIFEST} lists {short(name)}, which is not a file of a model: fetch the model again")
@@ -332,6 +330,14 @@ def _check_features(arrays: dict[str, Any], kind: str, labels: int, bits: int) -
         raise ValueError("idf does not match the buckets")
     if (buckets[1:] <= buckets[:-1]).any() or (len(buckets) and buckets[-1] >= 1 << bits):
         raise ValueError("buckets repeat, are not ascending, or are out of range")
+
+
+def _members(folder: Path) -> dict[str, Any]:
+    """Return what the manifest knows of each member. Raises ArtifactError if it does not list them."""
+    members = read_json(folder / MANIFEST).get("members")
+    if not isinstance(members, dict):
+        raise ArtifactError(f"{MANIFEST} does not list the members of the model: fetch the model again")
+    return members
 
 
 def _check_member(path: Path, entry: Any) -> None:

@@ -7,8 +7,10 @@ import hashlib
 import io
 import json
 import random
+import shutil
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +50,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(saved: Path, tmp_path: Path) -> Path:
-    for path in saved.glob("*.*"):
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    return tmp_path
+    return Path(shutil.copytree(saved, tmp_path / "copy"))
 
 
 def test_the_same_seed_and_data_give_the_same_bytes(saved: Path, tmp_path: Path) -> None:
@@ -63,16 +63,57 @@ def test_a_model_brings_the_terms_of_its_uncertain_training_rows(tmp_path: Path)
     model, crossfit = fit(ROWS, Settings())
     profile = learn_term_profile(ROWS, crossfit.confidence)
     artifact.save(model, {}, tmp_path / "model", profile=profile)
-    archive = tmp_path / "model.tar.gz"
-    with tarfile.open(archive, "w:gz") as tar:
-        tar.add(tmp_path / "model", arcname=".")
-    content = artifact.read_term_profile(archive)
+    content = artifact.read_term_profile(archive_of(tmp_path / "model"))
     assert content == to_bytes(profile)
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         assert arrays["size"] == profile.size
         assert 0 < profile.size <= 0.3 * len(TEXTS)
         assert (arrays["rows"] <= profile.size).all()
         assert (np.diff(arrays["buckets"].astype(np.int64)) > 0).all()
+
+
+def archive_of(folder: Path) -> Path:
+    archive = folder.parent / "model.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(folder, arcname=".")
+    return archive
+
+
+def test_the_origin_is_the_code_its_version_and_the_wheels(saved: Path, tmp_path: Path) -> None:
+    (tmp_path / "source/wheels").mkdir(parents=True)
+    (tmp_path / "source/wheels/numba-1.whl").write_bytes(b"wheel")
+    model = artifact.load(saved).model
+    about = {"code_version": "abc"}
+    artifact.save(model, about, tmp_path / "model", source=ROOT / "training", wheels=tmp_path / "source/wheels")
+
+    origin = artifact.read_origin(archive_of(tmp_path / "model"))
+
+    assert origin
+    assert origin.code_version == "abc"
+    assert origin.serving_code == artifact.serving_code(ROOT / "training")
+    assert "code/complaint_model/scoring.py" in origin.serving_code
+    digest = hashlib.sha256(b"wheel").hexdigest()
+    assert origin.wheels == artifact.serving_wheels(tmp_path / "source") == {"wheels/numba-1.whl": digest}
+
+
+def test_what_a_stopped_trial_leaves_has_no_origin(copy: Path) -> None:
+    (copy / "manifest.json").unlink()
+    assert artifact.read_origin(archive_of(copy)) is None
+
+
+def test_a_model_that_says_nothing_about_itself_has_no_origin_and_is_refused(copy: Path) -> None:
+    resign(copy, "model.json", b'{"about": null}')
+    with pytest.raises(ArtifactError, match=r"model.json is incomplete"):
+        artifact.read_origin(archive_of(copy))
+
+
+@pytest.mark.parametrize("members", [None, [], "model.json", [*artifact.MODEL_FILES]])
+@pytest.mark.parametrize("read", [artifact.load, artifact.read_origin, artifact.read_term_profile])
+def test_a_manifest_that_does_not_list_members_is_refused(copy: Path, read: Callable[[Path], object], members: Any) -> None:
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps({**manifest, "members": members}))
+    with pytest.raises(ArtifactError, match=r"manifest.json does not list the members"):
+        read(copy if read is artifact.load else archive_of(copy))
 
 
 def zipped(**arrays: bytes) -> bytes:

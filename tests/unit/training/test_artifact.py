@@ -243,9 +243,10 @@ def test_a_missing_member_a_wrong_format_and_no_model_are_refused(
     (copy / "bias.npy").unlink()
     with pytest.raises(ArtifactError, match=r"bias.npy is missing"):
         artifact.load(copy)
-    (copy / "manifest.json").write_text('{"format": 99, "members": {}}')
-    with pytest.raises(ArtifactError, match="format 99"):
-        artifact.load(copy)
+    for other in (artifact.FORMAT - 1, artifact.FORMAT + 1):
+        (copy / "manifest.json").write_text(json.dumps({"format": other, "members": {}}))
+        with pytest.raises(ArtifactError, match=f"the model has format {other} and this code reads {artifact.FORMAT}"):
+            artifact.load(copy)
     with pytest.raises(ArtifactError, match="does not contain a model"):
         artifact.load(tmp_path_factory.mktemp("empty"))
 
@@ -263,12 +264,17 @@ def resign(folder: Path, name: str, data: bytes) -> None:
     [
         ("bias.npy", np.asarray([1.0, np.nan, 2.0]), "not numbers"),
         ("bias.npy", np.zeros(2), "shapes do not match"),
+        ("bias.npy", np.zeros(4), "shapes do not match"),
+        ("offsets.npy", np.zeros(2), "shapes do not match"),
+        ("offsets.npy", np.zeros(4), "shapes do not match"),
         ("bias.npy", np.zeros(3, np.float32), "float32"),
         ("weights.npy", np.zeros((1, 3), np.float32), "shapes do not match"),
         ("char_weights.npy", np.zeros((1, 3), np.float32), "shapes do not match"),
         ("char_idf.npy", np.zeros(3, np.float32), "idf does not match"),
         ("bias.npy", np.asarray([print], dtype=object), "bias is object"),
         ("bias.npy", np.asarray([1e308, 0.0, -1e308]), "too large"),
+        ("bias.npy", np.asarray([2e6, 0.0, 0.0]), "too large"),
+        ("bias.npy", np.asarray([0.0, 0.0, -2e6]), "too large"),
         ("weights.npy", np.full((3, 3), 3e38, np.float32), "too large"),
         ("idf.npy", np.full(3, 3e5, np.float32), "idf does not match"),
     ],

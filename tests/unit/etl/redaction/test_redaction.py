@@ -63,6 +63,22 @@ def test_checksums_of_published_examples() -> None:
     assert is_nit("800197268-4")  # DIAN's own
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("numero123456", "numero123456"),
+        ("numero1234567", "numero <REFERENCE>"),
+        ("numero123456789012", "numero <REFERENCE>"),
+        ("numero1234567890123", "numero1234567890123"),
+        ("el 12 dijo cel3105551234", "el 12 dijo cel <PHONE>"),
+        ("el 1234 dijo cel3105551234", "el 1234 dijo cel <PHONE>"),
+        ("cel3105551234 y cel3105551235", "cel <PHONE> y cel <PHONE>"),
+    ],
+)
+def test_a_number_is_taken_off_the_word_before_it_if_it_may_be_a_number_of_a_person(text: str, expected: str) -> None:
+    assert redact(text)[0] == expected
+
+
 def test_redacting_twice_changes_nothing() -> None:
     for sentence in sentences(300, seed=9):
         once, _ = redact(sentence.text)

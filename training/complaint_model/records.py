@@ -1,4 +1,4 @@
-"""Labelled complaints, one by one and as columns. Models bring this file, and do not bring ptmlops_contracts."""
+"""Labelled complaints, one by one and as columns. Code that serves a model imports this file, and a model does not bring ptmlops_contracts."""
 
 from __future__ import annotations
 

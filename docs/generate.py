@@ -97,13 +97,13 @@ def settings() -> str:
 def places() -> str:
     """Render a row per kind of data: where it is, in which form, and how long it is kept."""
     names = {bucket: bucket.removesuffix("BucketName").lower() for bucket in BUCKETS}
-    seen: dict[tuple[str, str], tuple[str, ...]] = {}
+    rows = []
     for place in PLACES:
         kept = f"`{place.days}`" if place.days.endswith("_days") else place.days
         pattern = re.sub(r"(?<==)\*|(?<=/)\*(?=[./])", "…", place.pattern)
         row = (names[place.bucket], place.what, f"`{pattern}`", place.form or f"no rows: {place.why_none}", kept)
-        seen.setdefault((place.bucket, place.what), row)
-    return table(("Bucket", "What", "Keys", "Personal data in it", "Kept for"), list(seen.values()))
+        rows.append(row)
+    return table(("Bucket", "What", "Keys", "Personal data in it", "Kept for"), rows)
 
 
 def settings_tables(model: type[BaseModel], path: tuple[str, ...]) -> Iterable[tuple[str, type[BaseModel]]]:

@@ -93,10 +93,17 @@ def mutants() -> str:
     """Render how many mutants of each module the unit tests find."""
     modules = measurement("mutants")["modules"]
     rows = [
-        (name, f"`{found['path']}`", found["mutants"], found["found"], f"{found['found'] / found['mutants']:.0%}")
+        (
+            name,
+            f"`{found['path']}`",
+            found["mutants"],
+            found["found"],
+            f"{found['found'] / found['mutants']:.0%}",
+            found["date"],
+        )
         for name, found in modules.items()
     ]
-    return f"{table(('Part', 'Module', 'Mutants', 'Found', 'Score'), rows)}\n\n{source('mutants')}"
+    return f"{table(('Part', 'Module', 'Mutants', 'Found', 'Score', 'Date'), rows)}\n\n{source('mutants')}"
 
 
 GENERATORS: dict[str, Callable[[], str]] = {

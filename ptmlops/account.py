@@ -226,11 +226,14 @@ def _subscriptions(target: Target, settings: Settings) -> Findings:
         problem, _, remedy = settings.unnotified.partition(": ")
         yield Finding("alarm addresses", Status.BLOCKED, problem, remedy)
         return
-    if not settings.alarms.emails:
-        found = "alarms.nobody is true" if settings.alarms.nobody else "the environment is disposable and has no address"
+    if not settings.alarms.has_recipient:
+        found = "alarms.nobody is true" if settings.alarms.nobody else "the environment is disposable and names no recipient"
         yield Finding(
             "alarm addresses", Status.NOTE, f"{found}: alarms notify nobody", "add an address to alarms.emails to change it"
         )
+        return
+    if not settings.alarms.emails:  # nobody confirms a topic or a channel
+        yield Finding("alarm addresses", Status.OK, "alarms go to a topic or a channel")
         return
     topic = _notification_topic(target, settings)
     if topic is None:

@@ -35,8 +35,11 @@ def require_extra(extra: str, purpose: str) -> None:
 
 
 def missing_message(extra: str, purpose: str, module: str) -> str:
-    """Return the message that names the missing module and the command that installs it."""
-    return f"{purpose} needs {module}, which is not installed: run pip install 'ptmlops[{extra}]'"
+    """Return the message that names the missing module and the commands that install it. No package index has the project."""
+    return (
+        f"{purpose} needs {module}, which is not installed: run make install in the project's folder, or "
+        f"pip install './ptmlops-VERSION-py3-none-any.whl[{extra}]' with the wheel of a release"
+    )
 
 
 def extra_of(module: str) -> str | None:

@@ -113,10 +113,12 @@ class Measured(Figures):
     data_fingerprint: str | None
     code_version: str | None
     settings: dict[str, Any] | None
-    labels: list[str]  # that the model knows; `per_label` also has those of the holdout. Absent in documents before 0.3.0
+    labels: list[
+        str
+    ]  # that the model knows; `per_label` also has those of the holdout. Absent in documents of 0.2.0 and earlier
     cross_fitted: CrossFitted | None
-    archive: Archive  # Absent in documents before 0.3.0
-    profile: DriftProfile | None  # None with too few held-out rows. Absent in documents before 0.4.0
+    archive: Archive  # Absent in documents of 0.2.0 and earlier
+    profile: DriftProfile | None  # None with too few held-out rows. Absent in documents of 0.2.0 and earlier
 
 
 class MeasuredChampion(Measured):
@@ -168,7 +170,7 @@ class Comparison(TypedDict):
     rows_answered_differently: int
     recall: dict[str, RecallChange]
     lower_recall: LowerRecall
-    contradicting_runs: dict[str, ContradictingRun]  # by run id. Absent in documents before 0.4.0
+    contradicting_runs: dict[str, ContradictingRun]  # by run id. Absent in documents of 0.2.0 and earlier
 
 
 class Holdout(TypedDict):

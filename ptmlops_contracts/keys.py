@@ -125,7 +125,7 @@ class ModelKeys:
         training: folder of the run's training jobs.
         checkpoints: folder that jobs on spot capacity continue from.
         evaluation: folder of Evaluate's output: `evaluation_document` (`evaluation.Evaluation`) and plots.
-        answers: answers.jsonl, the candidate's answer to each held-out row (`evaluation.HeldOutAnswer`). Absent before 0.3.0.
+        answers: answers.jsonl, the candidate's answer to each held-out row (`evaluation.HeldOutAnswer`). Absent in 0.2.0 and earlier.
         evaluation: folder of Evaluate's output: `evaluation_document` (`evaluation.Evaluation`), `term_profile` and plots.
         promotion: promotion.json, the gate's decision and every number behind it.
     """

@@ -106,7 +106,10 @@ class Flag(Code):
 
     TRUNCATED = "truncated", "The text was longer than `max_text_characters` and was cut."
     OTHER_LANGUAGE = "other_language", "The text is in none of the settings' languages."
-    RARE_LABEL = "rare_label", "The label has fewer rows than `min_label_rows`: the row is scored instead of learned from."
+    RARE_LABEL = (
+        "rare_label",
+        "The label has fewer different texts than `min_label_rows`, in all runs together: the row is scored instead of learned from.",
+    )
     UNKNOWN_LABEL = "unknown_label", "The label is not in the label map."
     CONFLICTING_LABEL = "conflicting_label", "The same text came with another label, in this run or an earlier one."
     UNREAD_DATE = "unread_date", "The date could not be read: `received_at` is null."
@@ -213,8 +216,8 @@ class Counted(TypedDict):
     refused: Annotated[str | None, "why the run was refused: all its files were, or they have no rows"]
     files: list[FileReport]
     labels: Annotated[dict[str, int], "rows per label"]
-    rare_labels: Annotated[dict[str, int], "rows per label that has fewer than `min_label_rows`"]
-    min_label_rows: Annotated[int, "rows that a label needs to be learned"]
+    rare_labels: Annotated[dict[str, int], "rows per label that has fewer different texts than `min_label_rows`"]
+    min_label_rows: Annotated[int, "different texts that a label needs to be learned"]
     unknown_labels: Annotated[dict[str, int], "accepted and rejected rows per label that the label map does not name"]
     label_variants: Annotated[list[list[str]], "labels that differ in case, accents, punctuation or white space alone"]
     blank_labels: Annotated[int, "rows of files with a label column, without a label"]

@@ -67,7 +67,7 @@ class _Published(TypedDict):
 class Published(_Published, total=False):
     """published.json: the files that Publish wrote. A reader takes those that it lists, and no others.
 
-    Runs of version 0.2.0 have none of the fields from `medians` on, and those of 0.3.0 none from `confidence` on.
+    Runs of version 0.2.0 have none of the fields from `medians` on.
     """
 
     medians: Annotated[dict[str, float], "median amount per currency"]

@@ -367,8 +367,9 @@ class Settings(SettingsTable):
         if self.alarms.has_recipient or self.alarms.nobody or self.environment.disposable:
             return None
         return (
-            "alarms.emails has no address, so nobody would hear of alarms, failed runs and models that wait for approval: "
-            'add emails = ["team@example.com"] to [alarms] with an address of yours, or nobody = true to do without'
+            "[alarms] names no recipient, so nobody would hear of alarms, failed runs and models that wait for approval: "
+            'add emails = ["team@example.com"] with an address of yours (or a topic, or a Slack or Teams channel), or nobody = true '
+            "to do without"
         )
 
     @property

@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -222,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             str(chosen.most),
         ]
         subprocess.run(program, check=True, cwd=ROOT)
-        kept[name] = json.loads(result.read_text(encoding="utf-8"))
+        kept[name] = {"date": f"{datetime.now(UTC):%Y-%m-%d}", **json.loads(result.read_text(encoding="utf-8"))}
         if chosen.json:
             write_measurement(chosen.json, {"modules": {known: kept[known] for known in MODULES if known in kept}})
 

@@ -96,7 +96,9 @@ PLACES: tuple[Place, ...] = (
         for kind in (*SPLITS, keys.RARE)
     ),
     Place(PREPARED, f"{keys.labelled_folder(keys.INDEX)}*", "index of labelled rows", Rows.PARQUET, form="hashes of texts", days=_LABELLED),
-    _free(PREPARED, f"{keys.ERASURES}*", "records of erasures", "counts, positions and keyed hashes", "erasure_days"),
+    _free(PREPARED, f"{keys.ERASURE_RECORDS}*", "records of erasures", "counts and keyed hashes", "erasure_days"),
+    _free(PREPARED, f"{keys.UNFINISHED_ERASURES}*", "plans of erasures", "positions", "until the erasure ends"),
+    _free(PREPARED, keys.ERASURE_KEY, "secret key of the hashes in these records", "a key", _KEPT),
     _free(MODELS, _models.evaluation_document, "evaluation", "numbers per label", _MODELS),
     Place(MODELS, _models.answers, "answers to held-out rows", Rows.LINES, form="ids, hashes of texts", days=_MODELS),
     _free(MODELS, _models.term_profile, "terms of uncertain training rows", "counts of hashed words", _MODELS),

@@ -258,6 +258,12 @@ def test_an_environment_that_would_notify_nobody_is_blocked(target: Target) -> N
     assert found(target, settings_of(alarms={"nobody": True}), "alarm addresses").status is Status.NOTE
 
 
+def test_a_topic_or_a_channel_is_a_recipient(target: Target) -> None:
+    chat = {"slack_workspace_id": "T01", "slack_channel_id": "C01"}
+    for alarms in (chat, {"topic_arn": f"arn:aws:sns:us-east-1:{ACCOUNT}:pages"}):
+        assert found(target, settings_of(alarms=alarms), "alarm addresses").status is Status.OK
+
+
 def test_an_address_that_has_not_confirmed_is_named(target: Target) -> None:
     topic = target.client("sns").create_topic(Name="notices")["TopicArn"]
     output = {"NotificationTopicArn": {"Value": topic}}

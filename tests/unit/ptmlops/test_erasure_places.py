@@ -26,6 +26,7 @@ FOLDERS = {
     keys.UNFINISHED_ERASURES: PREPARED,
     keys.ERASURE_RECORDS: PREPARED,
 }
+FILES = {keys.ERASURE_KEY: PREPARED}
 
 
 def layouts() -> Iterator[tuple[str, str]]:
@@ -46,6 +47,8 @@ def layouts() -> Iterator[tuple[str, str]]:
     yield MODELS, keys.TRAINING_CODE
     for folder, bucket in FOLDERS.items():
         yield bucket, f"{folder}file"
+    for key, bucket in FILES.items():
+        yield bucket, key
     yield RAW, "any/upload.csv"
 
 
@@ -55,7 +58,7 @@ def test_every_key_is_in_a_place(bucket: str, key: str) -> None:
     assert place in PLACES
     assert (place.rows is None) == bool(place.why_none)
     assert (place.rows is None) != bool(place.form)
-    assert place.days in {*Retention.model_fields, "kept", "30 days"}
+    assert place.days in {*Retention.model_fields, "kept", "30 days", "until the erasure ends"}
 
 
 def test_no_class_and_no_folder_of_the_contracts_is_forgotten() -> None:

@@ -106,7 +106,8 @@ def test_a_command_whose_extra_is_missing_says_what_to_install(
     assert done.returncode == 2, done.stderr
     message = done.stderr.strip().splitlines()[-1]
     assert message.startswith("ptmlops: ")
-    assert message.endswith(f"needs {missing[0]}, which is not installed: run pip install 'ptmlops[{extra}]'")
+    assert f"needs {missing[0]}, which is not installed: run make install" in message
+    assert message.endswith(f".whl[{extra}]' with the wheel of a release")
 
 
 def test_without_extras_commands_on_aws_get_as_far_as_aws(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -211,7 +211,7 @@ def test_unknown_environments_are_not_disposable_by_default() -> None:
     ("environment", "message"),
     [
         ("nowhere", "ptmlops: environment 'nowhere' is not known: environments/ has dev, local, prod"),
-        ("prod", "ptmlops: environments/prod.toml: alarms.emails has no address, so nobody would hear of alarms"),
+        ("prod", "ptmlops: environments/prod.toml: [alarms] names no recipient, so nobody would hear of alarms"),
     ],
 )
 def test_the_app_says_it_in_one_line_and_fails(

@@ -7,7 +7,8 @@ Folders end in a slash. `PreparedKeys(ANY_RUN)` gives the patterns of IAM polici
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from ptmlops_contracts.report import SPLITS
 from ptmlops_contracts.run_ids import run_date
@@ -206,6 +207,11 @@ OUTPUT_RUNS = f"{RUNS}{_RUN}"  # prefix of the output bucket's `OutputKeys.folde
 def training_rows_manifest(bucket: str, keys: Iterable[str]) -> list[object]:
     """Return a SageMaker ManifestFile (S3DataSource of its API): a prefix, then the keys below it."""
     return [{"prefix": s3_uri(bucket)}, *keys]
+
+
+def runs_of_manifest(manifest: Sequence[Any]) -> set[str]:
+    """Return the runs whose labelled rows a `training_rows_manifest` names."""
+    return {run for key in manifest[1:] if (run := run_of_labelled_part(key))}
 
 
 def s3_uri(bucket: str, key: str = "") -> str:

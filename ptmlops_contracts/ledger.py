@@ -200,8 +200,8 @@ def costs_key(finished_at: str) -> str:
 
 
 def costs_of_runs(item: Mapping[str, Any]) -> dict[str, float]:
-    """Return USD per run of an item `COSTS#…` or `PLANNED`."""
-    return {name: float(usd) for name, usd in item.items() if name != "pk"}
+    """Return USD per run of an item `COSTS#…` or `PLANNED`. The second counts its changes in `version`."""
+    return {name: float(usd) for name, usd in item.items() if name not in ("pk", "version")}
 
 
 def slot_holder(run_id: str, redrives: int) -> str:

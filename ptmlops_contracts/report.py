@@ -8,7 +8,8 @@ from ptmlops_contracts.codes import Code
 
 # A report without `schema_version` was written before version 0.2.0 of the software; it has the fields of version 1.
 REPORT_VERSION = 1
-SPLITS = ("train", "validation", "test")
+LEARNED_SPLITS = ("train", "validation")  # training reads them; the third is held out
+SPLITS = (*LEARNED_SPLITS, "test")
 HELD_OUT = "test"  # never read in training
 # A person writes it into the label column of a review list: the row is rejected as NOT_A_COMPLAINT, and is not learned from.
 NOT_A_COMPLAINT = "ptmlops_not_a_complaint"

@@ -133,14 +133,14 @@ class EvaluationRequest(TypedDict):
 
     `unfamiliar` has, for each file of the labelled rows whose labels had nothing in common with those of the model that served then,
     some of its labels. A champion that knows one of them was approved by a person since. `champion_sha256` is NONE if the champion was
-    registered without a digest, and absent in requests of 0.2.0 and earlier. `champion_run_id` is the run that trained the champion, NONE if its
-    package does not say, and absent in requests of 0.2.0 and earlier.
+    registered without a digest, and absent in requests of 0.2.0 and earlier. `champion_runs` are those of the
+    labelled rows' runs that the champion has learned from, and absent in requests of 0.2.0 and earlier.
     """
 
     run_id: str
     champion_version: str
     champion_sha256: str
-    champion_run_id: str
+    champion_runs: list[str]
     target_precision: float
     max_recall_drop: float
     seed: int

@@ -108,7 +108,7 @@ def evaluate(base: Path) -> tuple[dict[str, Any], list[HeldOutAnswer]]:
                 champion_answers.predicted == truth,
                 champion_answers.confidence,
                 known_labels=set(champion.artifact.model.labels),
-                learned_until=request.get("champion_run_id", NONE),
+                learned=request.get("champion_runs", ()),
             )
     elif error:
         result["champion"] = {"version": version, "error": error}
@@ -164,7 +164,8 @@ def _request(folder: Path) -> dict[str, Any]:
         "run_id": isinstance(request.get("run_id"), str),
         "champion_version": isinstance(request.get("champion_version"), str),
         "champion_sha256": isinstance(request.get("champion_sha256", NONE), str),
-        "champion_run_id": isinstance(request.get("champion_run_id", NONE), str),
+        "champion_runs": isinstance(runs := request.get("champion_runs", []), list)
+        and all(isinstance(run, str) for run in runs),
         "target_precision": isinstance(target, float) and 0 < target < 1,
         "max_recall_drop": isinstance(drop, float) and 0 <= drop <= 1,
         "seed": type(seed) is int and 0 <= seed < 1 << 32,

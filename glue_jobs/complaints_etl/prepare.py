@@ -153,7 +153,7 @@ def prepare(
     report = {**counted, "refused": refusal}
     earlier = None
     if earlier_index is not None and earlier_rare is not None:
-        earlier = find_rows_no_longer_rare(earlier_rare, earlier_index, index, counted["labels"], settings.min_label_rows)
+        earlier = find_rows_no_longer_rare(earlier_rare, earlier_index, index, counted["labels"])
     counts = {row["split"]: row["count"] for row in earlier.groupBy("split").count().collect()} if earlier is not None else {}
     report["labelled_earlier"] = {split: counts.get(split, 0) for split in SPLITS}
     if refusal:

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 from common.clients import Clients
 from common.documents import read_json, write_json
+from common.learned_runs import learned_runs
 from common.ledger import Ledger
 from common.metrics import METRICS, emit
 from common.pinned_artifact import check_artifact
@@ -137,7 +138,7 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
     counts = RunCounts(
         new=labelled,
         repeated=sum(repeated.values()),
-        waiting=_not_trained_from({run: mark for run, mark in runs.items() if run != run_id}, registry),
+        waiting=_not_trained_from({run: mark for run, mark in runs.items() if run != run_id}, registry, bucket),
         totals={split: sum(rows[split] for rows in runs.values()) for split in SPLITS},
         to_score=report["to_score"],
         has_champion=registry.champion is not None,
@@ -187,7 +188,7 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
         run_id=run_id,
         champion_version=champion["version"],
         champion_sha256=champion_sha256(registry.champion),
-        champion_run_id=trained_by(registry.champion),
+        champion_runs=learned_runs(CLIENTS.s3, bucket, trained_by(registry.champion), runs),
         target_precision=settings.target_precision,
         max_recall_drop=settings.max_recall_drop,
         seed=settings.seed,
@@ -208,11 +209,13 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
     )
 
 
-def _not_trained_from(runs: Mapping[str, Mapping[str, Any]], registry: Registry) -> int:
-    """Count the labelled rows of the runs that began after the one that trained the newest version; run ids begin with their time."""
-    newest = registry.newest
-    trained = str(newest.get("CustomerMetadataProperties", {}).get("run_id", "~")) if newest else ""
-    return sum(mark[split] for run, mark in runs.items() if run > trained for split in SPLITS)
+def _not_trained_from(runs: Mapping[str, Mapping[str, Any]], registry: Registry, bucket: str) -> int:
+    """Count the labelled rows of the runs that the newest version has not learned from. A version of no run tells nothing: none count."""
+    trained = trained_by(registry.newest)
+    if registry.newest and trained == NONE:
+        return 0
+    learned = {*learned_runs(CLIENTS.s3, bucket, trained, runs)}
+    return sum(mark[split] for run, mark in runs.items() if run not in learned for split in SPLITS)
 
 
 def _erased_since(runs: Mapping[str, Mapping[str, Any]], registry: Registry) -> bool:

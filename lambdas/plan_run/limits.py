@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from common.ledger import Ledger
@@ -13,6 +14,8 @@ from ptmlops_contracts.estimate import HOUR, Estimate, Workload, estimate
 from ptmlops_contracts.ledger import PLANNED_KEY, THROUGHPUT_KEY, costs_key, costs_of_runs
 from ptmlops_contracts.run import Part
 from ptmlops_contracts.state import StateDocument
+
+ATTEMPTS = 8
 
 
 class CostLimitError(Exception):
@@ -37,6 +40,20 @@ def check_limits(
     Raises:
         CostLimitError: the estimate exceeds a limit. Nothing is entered.
     """
+    for _ in range(ATTEMPTS):
+        rest, total, plan = _compare(state, work, limits, ledger, prices, now=now)
+        if _enter(ledger, state["run_id"], total, plan):
+            return rest
+    raise CostLimitError(
+        f"Other runs changed what is planned {ATTEMPTS} times while this one was compared with its limits. "
+        f"Run `ptmlops replay {state['run_id']}`."
+    )
+
+
+def _compare(
+    state: StateDocument, work: Workload, limits: Limits, ledger: Ledger, prices: Mapping[str, Any], *, now: datetime
+) -> tuple[Estimate, float, Mapping[str, Any]]:
+    """Return the estimate of what is to come, USD of the whole run, and the item of planned costs that it was compared with."""
     run_id, month = state["run_id"], costs_key(now.isoformat())
     parts = [part for part in work.parts() if part != Part.PREPARE]
     throughput = ledger.find(THROUGHPUT_KEY) or {}
@@ -46,7 +63,8 @@ def check_limits(
     # What Record entered after an earlier attempt, or what Prepare cost: with all workers, because Plan does not ask Glue.
     prepare = float(state.get("prepare", {}).get("ExecutionTime", 0)) * prices["glue_dpus"] / HOUR * prices["glue_dpu_hour"]
     spent = max(prepare, recorded.pop(run_id, 0.0))
-    planned = costs_of_runs(items.get(PLANNED_KEY, {}))
+    plan = items.get(PLANNED_KEY, {})
+    planned = costs_of_runs(plan)
     others = sum((planned | recorded).values()) - planned.get(run_id, 0.0)
     total = spent + rest.usd
     advice = f"Nothing was trained or classified. Raise the limit and deploy, then run `ptmlops replay {run_id}`"
@@ -61,14 +79,24 @@ def check_limits(
             f"costs.month_limit_usd is {limits.month_usd:.2f}. Still to come in this run: {_parts(rest)}, together {rest.describe()}. "
             f"{advice}, or wait until next month."
         )
-    ledger.client.update_item(
-        TableName=ledger.table,
-        Key={"pk": {"S": PLANNED_KEY}},
-        UpdateExpression="SET #run = :usd",
-        ExpressionAttributeNames={"#run": run_id},
-        ExpressionAttributeValues={":usd": {"N": f"{total:.4f}"}},
+    return rest, round(total, 4), plan
+
+
+def _enter(ledger: Ledger, run_id: str, usd: float, plan: Mapping[str, Any]) -> bool:
+    """Enter a run's estimate. Returns False if another run has entered one since the plan was read."""
+    if costs_of_runs(plan).get(run_id) == usd:  # an earlier attempt, whose answer was lost
+        return True
+    version = int(plan.get("version", 0))
+    request = ledger.change(
+        PLANNED_KEY,
+        "SET #run = :usd, version = :next",
+        "attribute_not_exists(version) OR version = :read",
+        usd=Decimal(f"{usd:.4f}"),
+        next=version + 1,
+        read=version,
     )
-    return rest
+    request["Update"]["ExpressionAttributeNames"] = {"#run": run_id}
+    return ledger.update(request)
 
 
 def _parts(rest: Estimate) -> str:

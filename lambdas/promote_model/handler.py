@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any, cast
 from aws_lambda_powertools import Logger
 from common.clients import Clients
 from common.documents import read_bytes, read_json, write_json
+from common.learned_runs import learned_runs
 from common.metrics import METRICS, emit
 from common.model_registry import APPROVED, PENDING, approval_statuses, list_packages, versions_waiting
 from common.pinned_artifact import check_artifact, pin_artifact
@@ -50,9 +51,10 @@ from promote_model.registry import (
     overtaking_package,
     package_of_run,
     register,
+    registration_token,
     take_back,
 )
-from ptmlops_contracts.keys import ModelKeys, PreparedKeys, s3_uri
+from ptmlops_contracts.keys import ModelKeys, PreparedKeys, runs_of_manifest, s3_uri
 from ptmlops_contracts.metrics import Metric
 from ptmlops_contracts.registry import DECIDED_BY, GATE
 from ptmlops_contracts.state import (
@@ -151,6 +153,8 @@ def _promote(state: StateDocument, settings: Settings, *, redrives: int) -> Plan
         reasons=read_json(CLIENTS.s3, settings.models_bucket, ModelKeys(run_id).promotion)["reasons"],
         candidate_version=str(package["ModelPackageVersion"]),
     )
+    if status == PENDING:
+        _notify(promotion, run_id, settings)
     serving = package if promotion["promoted"] else champion
     if serving is None and plan["score"]:
         raise NoChampionError(_no_champion_message(run_id, plan, promotion))
@@ -224,7 +228,7 @@ def _register(state: StateDocument, settings: Settings, evaluation: Mapping[str,
         image=settings.inference_image,
         artifact=artifact,
     )
-    package = register(
+    return register(
         CLIENTS.sagemaker,
         group=settings.model_package_group,
         image=settings.inference_image,
@@ -244,15 +248,18 @@ def _register(state: StateDocument, settings: Settings, evaluation: Mapping[str,
         metrics_uri=s3_uri(settings.models_bucket, keys.evaluation_document),
         instance=cast("TransformInstanceTypeType", settings.scoring_instance),
         card=card,
+        token=registration_token(run_id, plan["attempt"], plan["champion"]["version"]),
     )
-    if verdict.status == PENDING:
-        version = package["ModelPackageVersion"]
-        CLIENTS.sns.publish(
-            TopicArn=settings.notification_topic_arn,
-            Subject=f"PTMLops: model version {version} waits for approval",
-            Message=f"Run {run_id} trained version {version}: {reason}.\nApprove it with `ptmlops promote {version} --reason TEXT`.",
-        )
-    return package
+
+
+def _notify(promotion: PromotionResult, run_id: str, settings: Settings) -> None:
+    """Say that a version waits for approval. A repeated call says it again, because an earlier one may have ended before it."""
+    version, reason = promotion["candidate_version"], "; ".join(promotion["reasons"])
+    CLIENTS.sns.publish(
+        TopicArn=settings.notification_topic_arn,
+        Subject=f"PTMLops: model version {version} waits for approval",
+        Message=f"Run {run_id} trained version {version}: {reason}.\nApprove it with `ptmlops promote {version} --reason TEXT`.",
+    )
 
 
 def _lineage(state: StateDocument, evaluation: Mapping[str, Any], settings: Settings) -> dict[str, str]:
@@ -293,11 +300,12 @@ def _compare_again(plan: Plan, champion: Package | None, settings: Settings, run
     )
     key = PreparedKeys(run_id).request
     request: EvaluationRequest = read_json(CLIENTS.s3, settings.prepared_bucket, key)
+    held_out = runs_of_manifest(read_json(CLIENTS.s3, settings.prepared_bucket, PreparedKeys(run_id).split_manifest("test")))
     request = {
         **request,
         "champion_version": entry["version"],
         "champion_sha256": champion_sha256(champion),
-        "champion_run_id": trained_by(champion),
+        "champion_runs": learned_runs(CLIENTS.s3, settings.prepared_bucket, trained_by(champion), held_out),
         "max_recall_drop": float(settings.promotion_policy["max_recall_drop"]),
     }
     write_json(CLIENTS.s3, settings.prepared_bucket, key, request)

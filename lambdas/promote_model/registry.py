@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,14 @@ def take_back(client: SageMakerClient, package: Package, winner: Package) -> Non
     )
 
 
+def registration_token(run_id: str, attempt: str, compared_with: str) -> str:
+    """Return the ClientToken of a run's registration: of a call that is repeated before the group lists its package, SageMaker makes one.
+
+    A run registers again if it trained again (`attempt`) or its candidate was compared with another champion.
+    """
+    return hashlib.sha256(f"{run_id}/{attempt}/{compared_with}".encode()).hexdigest()[:36]  # at most 36 characters
+
+
 def register(
     client: SageMakerClient,
     *,
@@ -98,9 +107,11 @@ def register(
     metrics_uri: str,
     instance: TransformInstanceTypeType,
     card: ModelPackageModelCardTypeDef,
+    token: str,
 ) -> Package:
     """Create a package and describe it."""
     created = client.create_model_package(
+        ClientToken=token,
         ModelPackageGroupName=group,
         ModelPackageDescription=description_value(description),
         ModelApprovalStatus=status,

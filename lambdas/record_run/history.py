@@ -17,7 +17,7 @@ FIRST_STATE = "Collect"  # a run that ends there has done nothing
 # What jobs and functions raise about files, labels, limits, deployments and replaced artifacts. A job's error is in the message of States.TaskFailed.
 NOT_OF_A_SERVICE = (
     "TooManyRejectsError", "DataError", "NoChampionError", "CostLimitError", "CodeChangedError", "CodeReplacedError",
-    "ArtifactReplacedError", CANCELLED_ERROR,
+    "ArtifactReplacedError", "ModelMismatchError", "NoCompletedTrial", CANCELLED_ERROR,
 )  # fmt: skip
 # Functions and jobs report errors as JSON, with the sentence under one of these names.
 MESSAGE_FIELDS = ("errorMessage", "ErrorMessage", "FailureReason", "Message")

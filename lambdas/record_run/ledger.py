@@ -30,7 +30,9 @@ def record_end(ledger: Ledger, run_id: str, *, status: str, redrives: int, finis
     recorded = ledger.change(
         run_key(run_id),
         "SET #status = :status, finished_at = :finished, redrives = :redrives",
-        "(attribute_not_exists(redrives) OR redrives <= :redrives) AND NOT #status IN (:collecting, :superseded, :cancelled)",
+        # An execution that a person started by hand has no item, and half of one would break what reads it.
+        "attribute_exists(pk) AND (attribute_not_exists(redrives) OR redrives <= :redrives) "
+        "AND NOT #status IN (:collecting, :superseded, :cancelled)",
         names=["status"],
         status=status,
         finished=finished_at,

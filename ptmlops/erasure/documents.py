@@ -24,9 +24,8 @@ from ptmlops.ledger import Ledger
 from ptmlops.target import Target
 from ptmlops_contracts.keys import OutputKeys, PreparedKeys
 from ptmlops_contracts.ledger import file_key
-from ptmlops_contracts.report import OTHERS, SPLITS, Flag, RecordStatus
+from ptmlops_contracts.report import LEARNED_SPLITS, OTHERS, SPLITS, Flag, RecordStatus
 
-LEARNED_SPLITS = ("train", "validation")
 Change = Callable[[dict[str, Any]], None]
 
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ptmlops import registry, runs
-from ptmlops.erasure.documents import LEARNED_SPLITS
 from ptmlops.erasure.places import MODELS, PREPARED, RAW
 from ptmlops.erasure.plan import Plan
 from ptmlops.target import Target
 from ptmlops.uploads import Upload, wait_for_run
 from ptmlops_contracts.columns import to_metadata
-from ptmlops_contracts.keys import COMPLETE, ModelKeys, PreparedKeys, run_of_labelled_part
-from ptmlops_contracts.report import NOT_A_COMPLAINT
+from ptmlops_contracts.keys import COMPLETE, ModelKeys, PreparedKeys, runs_of_manifest
+from ptmlops_contracts.report import LEARNED_SPLITS, NOT_A_COMPLAINT
 from ptmlops_contracts.run import RunStatus
 
 # An upload of one row that is neither learned nor classified. Plan trains in its run, because learned rows were erased.
@@ -45,7 +44,7 @@ def _learned_runs(target: Target, trained_by: str, candidates: Collection[str]) 
         manifest: Any = runs.read_json(target, target.outputs[PREPARED], PreparedKeys(trained_by).split_manifest(split))
         if manifest is None:
             return {run_id for run_id in candidates if run_id <= trained_by}  # run ids begin with their time
-        found |= {run for key in manifest[1:] if (run := run_of_labelled_part(key))}
+        found |= runs_of_manifest(manifest)
     return found
 
 

@@ -106,7 +106,7 @@ def _write_request(inputs: Path, settings: Settings) -> None:
         run_id="try",
         champion_version=NONE,
         champion_sha256=NONE,
-        champion_run_id=NONE,
+        champion_runs=[],
         target_precision=settings.training.target_precision,
         max_recall_drop=settings.promotion.max_recall_drop,
         seed=settings.training.seed,

@@ -246,21 +246,16 @@ class RunFunctions:
             [storage.output.arn_for_objects(f"{prefix}*") for prefix in (RUNS, RUN_HISTORY)],
         )
         allow(role, "Ledger", ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.ledger.table_arn])
+        # Without a condition on tags: a job that somebody deleted has none, and would be `access denied` instead of `not found`.
         allow(
             role,
             "Trials",
             ["sagemaker:ListTrainingJobsForHyperParameterTuningJob"],
             [self._stack.sagemaker_job_arn("hyper-parameter-tuning-job")],
-            self._stack.own_jobs,
         )
         for kind in ("Training", "Processing", "Transform"):
-            allow(
-                role,
-                f"{kind}Jobs",
-                [f"sagemaker:Describe{kind}Job"],
-                [self._stack.sagemaker_job_arn(f"{kind.lower()}-job")],
-                self._stack.own_jobs,
-            )
+            job = self._stack.sagemaker_job_arn(f"{kind.lower()}-job")
+            allow(role, f"{kind}Jobs", [f"sagemaker:Describe{kind}Job"], [job])
         allow(role, "JobRuns", ["glue:GetJobRun"], [jobs.prepare_arn, jobs.publish_arn])
         allow(role, "Notify", ["sns:Publish"], [storage.topic.topic_arn])
         return record

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def evaluated(
     rows: int = 120,
     max_recall_drop: float = POLICY["max_recall_drop"],
     misleading_rows: int = 0,
-    champion_run: str = "none",
+    champion_runs: Sequence[str] = (),
 ) -> Any:
     for name in ("candidate", "champion", "request"):
         (base / "input" / name).mkdir(parents=True)
@@ -65,7 +66,7 @@ def evaluated(
     request = {
         "run_id": "run-1",
         "champion_version": "none",
-        "champion_run_id": champion_run,
+        "champion_runs": champion_runs,
         "target_precision": 0.9,
         "max_recall_drop": max_recall_drop,
         "seed": 20,
@@ -123,12 +124,12 @@ def test_a_file_with_one_label_for_all_rows_is_left_to_a_person(models: Path, tm
     assert judged(evaluation, "3", max_calibration_error=1).status == "Approved"
 
 
-@pytest.mark.parametrize(("champion_run", "named"), [("one", {"two"}), ("two", set()), ("ten", {"two"})])
+@pytest.mark.parametrize(("champion_runs", "named"), [(["one"], {"two"}), (["two"], set()), (["three"], {"two"})])
 def test_labels_that_the_champion_has_learned_are_settled(
-    models: Path, tmp_path: Path, champion_run: str, named: set[str]
+    models: Path, tmp_path: Path, champion_runs: list[str], named: set[str]
 ) -> None:
-    """Who promoted a version that learned them has decided. Ids of runs begin with their time, and `two` follows `ten`."""
-    evaluation = evaluated(models, tmp_path, "many", models / "many/model", misleading_rows=60, champion_run=champion_run)
+    """Who promoted a version that learned them has decided."""
+    evaluation = evaluated(models, tmp_path, "many", models / "many/model", misleading_rows=60, champion_runs=champion_runs)
     assert evaluation["comparison"]["contradicting_runs"].keys() == named
 
 

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 from common.settings import read_settings
+from record_run.history import NOT_OF_A_SERVICE
 
 from local_aws import ROOT
+from ptmlops_contracts.run import CANCELLED_ERROR
 from tests.contract.conftest import Assembly
 from tests.contract.test_archives import ALL_FUNCTIONS, FUNCTIONS
 
@@ -150,6 +152,22 @@ def test_a_function_imports_itself_and_what_functions_share(name: str) -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom):
                 assert (node.module or "").split(".")[0] not in others, f"{path}: {node.module}"
+
+
+def classes_of(*folders: str) -> set[str]:
+    """The names of all classes in these folders."""
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    return {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+
+
+def test_errors_that_are_told_apart_by_name_exist(definition: Mapping[str, Any]) -> None:
+    """A service knows an exception by the name of its class."""
+    text = json.dumps(definition)
+    made = set(re.findall(r'"Error": "(\w+)"', text)) | {CANCELLED_ERROR}  # by the state machine, and by who stops a run
+    caught = {name for names in re.findall(r'"ErrorEquals": \[([^]]*)\]', text) for name in re.findall(r'"(\w+)"', names)}
+    assert "CodeReplacedError" in caught
+    assert caught - made <= classes_of("lambdas")
+    assert set(NOT_OF_A_SERVICE) - made <= classes_of("lambdas", "glue_jobs", "training")
 
 
 def test_the_contract_names_every_output(assembly: Assembly) -> None:

@@ -572,8 +572,9 @@ def test_no_personal_data_reaches_a_log_or_an_execution(first_training: Run, sco
     """The generator's complaints hold emails, phones and card numbers; none is in any log line or execution history."""
     personal = re.compile(r"[\w.]+@[\w.]+\.\w+|\b(?:\d[ -]?){13,16}\b|\b3\d{2}[ .-]?\d{3}[ .-]?\d{4}\b")
     made = [complaint.text for complaint in generator.complaints(LABELLED_ROWS, seed=7)]
-    assert sum(bool(personal.search(text)) for text in made) > 20  # the test would see it
-    phrases = {" ".join(text.split()[3:8]) for text in made if len(text.split()) > 12}
+    values = {value for text in made for value in personal.findall(text)}
+    assert len(values) > 20  # the test would see it
+    phrases = values | {" ".join(text.split()[3:8]) for text in made if len(text.split()) > 12}
     logs, states = target.client("logs"), target.client("stepfunctions")
     seen = 0
     for group in logs.describe_log_groups()["logGroups"]:
@@ -581,7 +582,6 @@ def test_no_personal_data_reaches_a_log_or_an_execution(first_training: Run, sco
             for event in page["events"]:
                 seen += 1
                 message = event["message"]
-                assert not re.search(r"[\w.]+@(?:example|correo|mail)\.\w+", message), (group["logGroupName"], message)
                 assert not any(phrase in message for phrase in phrases), (group["logGroupName"], message)
     assert seen > 50
     for run_id, _ in (first_training, scored):

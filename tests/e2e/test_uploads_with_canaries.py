@@ -158,13 +158,17 @@ def uploaded_files(folder: Path) -> dict[str, bytes]:
     lines = [
         json.dumps({"id": alone(kind), "texto": f"{c.text}. {SEPARATE} json", HEADER: c.text}) for kind, c in CANARIES.items()
     ]
+    # Rejected for their empty text, with a cell that only its column gives away, as PHP and Python write it.
+    empty = [
+        json.dumps({"id": alone(kind), "texto": "", c.column: c.value}).replace("/", "\\/") for kind, c in CANARIES.items()
+    ]
     broken = [f'{{"id": "{c.value}", "texto": "{c.text}", "texto": "{c.text}"}}' for c in [*CANARIES.values()][:1]]
     broken += [f'{{"id": "{c.value}" "texto" {c.text}' for c in [*CANARIES.values()][:1]]
     return {
         f"canaries/{FILE_NAME}/learned.csv": labelled_file(path),
         f"canaries/{FILE_NAME} few faults.csv": classified_file(path, faults[:20], seed=18),
         f"canaries/{FILE_NAME} refused.csv": classified_file(path, faults * 3, seed=19),
-        f"canaries/{FILE_NAME}.jsonl": "\n".join([*lines * 2, *broken]).encode(),
+        f"canaries/{FILE_NAME}.jsonl": "\n".join([*lines * 6, *empty, *broken]).encode(),
         f"canaries/{FILE_NAME}.xlsx": workbook({SHEET: cells, f"{SHEET} b": cells, "vacía": []}),
         f"canaries/{FILE_NAME} broken.xlsx": workbook({SHEET: cells})[:900],
         f"canaries/{FILE_NAME}.gz": everything().encode(),
@@ -215,7 +219,7 @@ def found_in(texts: Iterable[str]) -> dict[str, str]:
     """Return the kinds whose value is in one of the texts, with what is around it."""
     found = {}
     for text in texts:
-        searched = text.casefold()
+        searched = text.casefold().replace("\\/", "/")
         for kind, values in needles().items():
             for value in values:
                 if (place := searched.find(value.casefold())) >= 0:

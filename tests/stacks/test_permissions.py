@@ -317,3 +317,15 @@ def test_the_state_machine_may_start_tuning_jobs_of_every_attempt(templates: dic
     pattern = resource.rpartition("hyper-parameter-tuning-job/")[2].strip('"]}')
     assert fnmatch.fnmatchcase(name, pattern)
     assert not fnmatch.fnmatchcase("another-20260715-093000-0123abcd-1-0", pattern)
+
+
+def test_a_job_that_was_deleted_is_not_found_instead_of_denied(templates: dict[str, Any]) -> None:
+    """What does not exist has no tags: with a condition on them, a function that asks for it would be denied, and could not go on."""
+    asked = {
+        "sagemaker:ListTrainingJobsForHyperParameterTuningJob", "sagemaker:DescribeTrainingJob", "sagemaker:DescribeProcessingJob",
+        "sagemaker:DescribeTransformJob",
+    }  # fmt: skip
+    of_record = [statement for name, statement in templates["workflow"].statements() if name.startswith("RecordRun")]
+    found = [statement for statement in of_record if any(action in json.dumps(statement["Action"]) for action in asked)]
+    assert len(found) == len(asked)
+    assert not [statement for statement in found if "Condition" in statement]

@@ -12,11 +12,10 @@ from collections.abc import Container, Sequence
 from complaint_model.arrays import Bools, Floats
 from complaint_model.records import Labelled
 from ptmlops_contracts.evaluation import CONTRADICTION_ALPHA, MAX_DISAGREEMENT, ContradictingRun
-from ptmlops_contracts.state import NONE
 
 
 def contradicting_runs(
-    rows: Sequence[Labelled], agreed: Bools, confidence: Floats, *, known_labels: Container[str], learned_until: str = NONE
+    rows: Sequence[Labelled], agreed: Bools, confidence: Floats, *, known_labels: Container[str], learned: Container[str] = ()
 ) -> dict[str, ContradictingRun]:
     """Return the runs whose held-out rows have the champion's labels much less often than it expects.
 
@@ -29,7 +28,7 @@ def contradicting_runs(
         agreed: (rows,) whether the row has the label that the champion gives it.
         confidence: (rows,) of the champion in that label.
         known_labels: Those of the champion.
-        learned_until: The run that trained the champion, which learned its labels and those of earlier runs; NONE tests all runs.
+        learned: The runs that the champion has learned from. It would give them their own labels, right or wrong.
 
     Example:
         >>> rows = [Labelled(str(n), "text", "fraud", str(n), "es", "run") for n in range(40)]
@@ -38,8 +37,7 @@ def contradicting_runs(
     """
     places: dict[str, dict[str, int]] = {}
     for place, row in enumerate(rows):
-        is_new = learned_until == NONE or row.run_id > learned_until  # ids of runs begin with their time
-        if row.run_id and is_new and row.label in known_labels:
+        if row.run_id and row.run_id not in learned and row.label in known_labels:
             places.setdefault(row.run_id, {}).setdefault(row.group, place)
     found = {}
     for run_id, of_groups in sorted(places.items()):

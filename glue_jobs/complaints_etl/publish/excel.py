@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -83,6 +84,7 @@ class Workbook:
         self._sheet.write(frame.before)
         self._after = frame.after
         self._lines: list[str] = []
+        csv.field_size_limit(sys.maxsize)  # the module's own limit is below that of Prepare's cells
         self._reader = csv.reader(self._next_lines(), delimiter=layout.separator)
         text = ' t="inlineStr"{}><is><t xml:space="preserve">'
         self._columns = [

@@ -234,7 +234,11 @@ def _check_entries(entries: Sequence[zipfile.ZipInfo], size: int, max_bytes: int
         )
     if any(entry.flag_bits & _ENCRYPTED for entry in entries):
         raise encrypted()
-    if len({entry.filename for entry in entries}) < len(entries) or not all(is_name_safe(entry.filename) for entry in entries):
+    names, decoded = (
+        {entry.filename for entry in entries},
+        {name_of(entry) for entry in entries},
+    )  # two spellings may be one name
+    if min(len(names), len(decoded)) < len(entries) or not all(map(is_name_safe, names | decoded)):
         raise UnreadableFileError(
             Reason.UNSAFE_ARCHIVE,
             "two of its files have the same name, or a name leads out of its folder: pack and upload it again",

@@ -7,6 +7,7 @@ finished. docs/decisions/0014-one-pass-over-a-text.md has the measurement agains
 from __future__ import annotations
 
 import gc
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -159,13 +160,25 @@ def _redact_record(record: str, cells: Mapping[str, str], redacted_cells: Mappin
         max_characters: a longer record is cut.
     """
     for column, cell in cells.items():
-        if redacted_cells[column] != cell:
-            record = record.replace(cell, redacted_cells[column])
+        if redacted_cells[column] == cell:
+            continue
+        written = [form for form in _forms(cell) if form in record]
+        if not written:  # the file writes it in another way: nothing of the record can be trusted to be without it
+            record = json.dumps(dict(redacted_cells), ensure_ascii=False)
+            break
+        for form in written:
+            record = record.replace(form, redacted_cells[column])
     record = record[:max_characters]
     redacted, counts = redact(clean_cell(record))
     whole = redacted if counts else record
     # Then cell by cell: a number beside a comma looks like a part of an amount.
     return "".join(part if part in _SEPARATORS else redact(part)[0] for part in _BETWEEN_CELLS.split(whole))
+
+
+def _forms(cell: str) -> set[str]:
+    """Return how CSV and JSON may write a cell, without the quotes around it."""
+    escaped = {json.dumps(cell, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+    return {cell, cell.replace('"', '""'), *escaped, *(form.replace("/", "\\/") for form in escaped)}
 
 
 def _check(row: tuple[str | None, ...], options: AnnotationOptions) -> dict[str, Any]:

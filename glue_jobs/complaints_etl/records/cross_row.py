@@ -6,7 +6,7 @@ exceptions are returned, so texts are not shuffled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -105,16 +105,19 @@ def _compared_with_earlier(rows: DataFrame, earlier_index: DataFrame) -> DataFra
 
     A text that had two labels is not repeated: its newest label is learned, and that may be the other one until now.
     """
-    # Indexes of before 0.3.0 do not have `learned`.
-    learned = F.max("learned") if "learned" in earlier_index.columns else F.lit(False)
     before = earlier_index.groupBy("fingerprint").agg(
-        F.min("label").alias("least"), F.max("label").alias("most"), learned.alias("learned")
+        F.min("label").alias("least"), F.max("label").alias("most"), _learned(earlier_index).alias("learned")
     )
     differs = (F.col("label") != F.col("least")) | (F.col("label") != F.col("most"))
     joined = rows.join(before, "fingerprint", "left").withColumn("differs", F.coalesce(differs, F.lit(False)))
     repeated = F.col("label").isNotNull() & F.coalesce("learned", F.lit(False)) & ~F.col("differs") & ~F.col("conflict")
     joined = joined.withColumn("repeated", repeated).withColumn("conflict", F.col("conflict") | F.col("differs"))
     return joined.drop("least", "most", "learned", "differs")
+
+
+def _learned(earlier_index: DataFrame) -> Column:
+    """Aggregate whether any of the rows was learned. Indexes of 0.2.0 and earlier do not say."""
+    return F.max("learned") if "learned" in earlier_index.columns else F.lit(False)
 
 
 def _count_label_rows(rows: DataFrame, earlier_index: DataFrame | None) -> DataFrame:
@@ -130,7 +133,7 @@ def _count_label_rows(rows: DataFrame, earlier_index: DataFrame | None) -> DataF
 
 
 def find_rows_no_longer_rare(
-    earlier_rare: DataFrame, earlier_index: DataFrame, index: DataFrame, labels: Mapping[str, int], min_label_rows: int
+    earlier_rare: DataFrame, earlier_index: DataFrame, index: DataFrame, labels: Iterable[str]
 ) -> DataFrame | None:
     """Return the lines of earlier runs with a label that had too few texts until this run.
 
@@ -138,17 +141,15 @@ def find_rows_no_longer_rare(
         earlier_rare: `value`, lines of earlier runs with rare labels.
         earlier_index: the indexes of earlier runs.
         index: the index of this run.
-        labels: this run's rows per label, without rare labels.
-        min_label_rows: a label with fewer texts is rare.
+        labels: those that this run learns.
 
     Returns:
         value, split; None if no label stopped being rare.
     """
-    counted = (
-        earlier_index.where("label IS NOT NULL").select("label", "fingerprint").distinct().groupBy("label").count().collect()
-    )
-    before = {row["label"]: row["count"] for row in counted}
-    learned_now = [label for label in labels if 0 < before.get(label, 0) < min_label_rows]
+    # Not by their number: two runs at the same time may both have found a label rare, and the setting may have changed since.
+    known = earlier_index.where("label IS NOT NULL").groupBy("label").agg(_learned(earlier_index).alias("learned")).collect()
+    was_learned = {row["label"]: bool(row["learned"]) for row in known}
+    learned_now = [label for label in labels if not was_learned.get(label, True)]
     if not learned_now:
         return None
     line = F.from_json("value", "text string, label string, group_id string")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import gzip
+import hashlib
 import io
 import json
 import re
@@ -25,7 +26,8 @@ from complaints_etl.publish.join import join_answers, no_answers
 from complaints_etl.publish.label_checks import LABEL_TO_CHECK
 from complaints_etl.publish.review import REVIEW_COLUMNS
 from complaints_etl.readers.storage import SourceFile
-from pyspark.sql import SparkSession
+from complaints_etl.records.cross_row import find_rows_no_longer_rare
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from ptmlops import generator
@@ -559,6 +561,21 @@ def test_a_label_that_is_rare_in_each_file_but_not_in_all_is_learned_with_what_c
         min_label_rows=4,
     )
     assert not sum(after.report["labelled_earlier"].values())  # they are learned already
+
+
+def test_rows_of_a_label_are_learned_if_each_of_two_runs_at_once_found_it_rare(spark: SparkSession) -> None:
+    def index(words: str, *, learned: bool) -> DataFrame:
+        rows = [(hashlib.sha256(word.encode()).hexdigest(), "fees", learned) for word in words.split()]
+        return spark.createDataFrame(rows, "fingerprint string, label string, learned boolean")
+
+    lines = [(json.dumps({"text": word, "label": "fees", "group_id": word}),) for word in ("alfa", "beta", "gama", "delta")]
+    rare = spark.createDataFrame(lines, "value string")
+    before = index("alfa beta gama delta", learned=False)
+    found = find_rows_no_longer_rare(rare, before, index("cargo", learned=True), ["fees"])
+    assert found is not None
+    assert {json.loads(row["value"])["text"] for row in found.collect()} == {"alfa", "beta", "gama", "delta"}
+    after = before.unionByName(index("cargo", learned=True))
+    assert find_rows_no_longer_rare(rare, after, index("doble", learned=True), ["fees"]) is None
 
 
 def fingerprint_of(prepared: Prepared, word: str) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 
 import boto3
 import pytest
+from common.model_registry import APPROVED, PENDING, REJECTED, list_packages
 from complaints_etl.served_labels import served_labels
 from moto import mock_aws
+from promote_model.registry import champion_of
 
 GROUP = "models"
 
@@ -41,6 +43,16 @@ def test_they_are_those_of_the_newest_approved_version(clients: tuple[Any, Any])
     register(clients, "Approved", "r2", {"labels": ["fees", "fraud"], "per_label": {"fees": {}, "fraud": {}, "new": {}}})
     register(clients, "PendingManualApproval", "r3", {"labels": ["Billetera"]})
     assert served_labels(*clients, GROUP) == ["fees", "fraud"]
+
+
+@pytest.mark.parametrize("statuses", ["AAP", "ARA", "RAPR", "PPP", "A" * 12])
+def test_the_same_version_serves_for_prepare_as_for_the_functions(clients: tuple[Any, Any], statuses: str) -> None:
+    names = {"A": APPROVED, "P": PENDING, "R": REJECTED}
+    for number, status in enumerate(statuses, 1):
+        register(clients, names[status], f"r{number}", {"labels": [str(number)]})
+    sagemaker = clients[0]
+    champion = champion_of(sagemaker, list_packages(sagemaker, GROUP))
+    assert served_labels(*clients, GROUP) == ([str(champion["ModelPackageVersion"])] if champion else [])
 
 
 def test_an_earlier_evaluation_names_them_in_its_metrics_and_a_missing_one_none(clients: tuple[Any, Any]) -> None:

@@ -155,6 +155,12 @@ def test_names_with_accents_are_read_as_macs_and_windows_write_them(name: str, r
     assert [source.key for source in sources(body)] == [f"a.zip/{name}"]
 
 
+def test_one_name_in_two_spellings_refuses_the_archive() -> None:
+    plain = b"quejas_%s.csv" % (b"q" * len("ñ".encode()))
+    body = archive({"quejas_ñ.csv": CSV, plain.decode(): CSV}).replace(plain, "quejas_ñ.csv".encode())
+    assert refusals(body) == {"a.zip": "unsafe_archive"}
+
+
 def test_a_list_of_entries_that_is_too_long_is_not_parsed() -> None:
     body = bytearray(archive({"a.csv": CSV}))
     at = body.rindex(b"PK\x05\x06") + 12

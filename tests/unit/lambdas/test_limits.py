@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from record_run.ledger import cost_of_month
 from record_run.spending import end_plan, learn_throughput
 
 from ptmlops_contracts.estimate import Workload, estimate
+from ptmlops_contracts.ledger import costs_of_runs
 from ptmlops_contracts.run import Part
 from tests.unit.lambdas.conftest import PRICES, create_ledger
 
@@ -76,6 +77,29 @@ def test_other_runs_of_the_month_count_against_its_limit(ledger: Ledger, item: d
     check(ledger, month_usd=10.5), reason
 
 
+def test_two_runs_at_the_same_time_do_not_both_take_what_is_left(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    most = PREPARE + REST + 0.5
+    read = ledger.items
+
+    def read_before_another_run_is_planned(keys: Iterable[str]) -> Iterator[dict[str, Any]]:
+        found = list(read(keys))
+        monkeypatch.undo()
+        check(ledger, {**STATE, "run_id": OTHER}, month_usd=most)
+        return iter(found)
+
+    monkeypatch.setattr(ledger, "items", read_before_another_run_is_planned)
+    with pytest.raises(CostLimitError, match=rf"the other runs of 2026-07 cost {PREPARE + REST:.2f}"):
+        check(ledger, month_usd=most)
+    assert costs_of_runs(ledger.find("PLANNED") or {}).keys() == {OTHER}
+
+
+def test_a_repeated_call_changes_nothing(ledger: Ledger) -> None:
+    check(ledger)
+    before = ledger.find("PLANNED")
+    check(ledger)
+    assert ledger.find("PLANNED") == before
+
+
 def test_runs_of_another_month_do_not_count(ledger: Ledger) -> None:
     ledger.client.put_item(TableName="ledger", Item=serialize({"pk": "COSTS#2026-06", OTHER: 9}))
 
@@ -96,7 +120,7 @@ def test_a_recorded_run_is_no_longer_planned(ledger: Ledger) -> None:
     end_plan(ledger, RUN)
 
     assert total == 0.5
-    assert ledger.find("PLANNED") == {"pk": "PLANNED"}
+    assert costs_of_runs(ledger.find("PLANNED") or {}) == {}
     with pytest.raises(CostLimitError, match=r"the other runs of 2026-07 cost 0\.50"):
         check(ledger, {**STATE, "run_id": OTHER}, month_usd=0.6)
 

@@ -408,7 +408,7 @@ def test_without_a_champion_every_later_state_still_gets_its_values(deployed: Mo
         "run_id": "r1",
         "champion_version": "none",
         "champion_sha256": "none",
-        "champion_run_id": "none",
+        "champion_runs": [],
         "target_precision": 0.95,
         "max_recall_drop": 0.1,
         "seed": 20,
@@ -601,11 +601,15 @@ def pinned(deployed: ModuleType) -> ModuleType:
 
 
 def test_evaluate_gets_the_digest_and_the_run_of_the_champion(pinned: ModuleType) -> None:
+    prepared("r0", 300)
     prepared("r1", 300)
+    plan(pinned, "r0")
+    prepared("q9", 300)  # opened before r0, and was still prepared when r0 trained
+    plan(pinned, "q9")
     assert plan(pinned, "r1")["train"] is True
     request = read("runs/r1/plan/request.json")
     assert (request["champion_version"], request["champion_sha256"]) == ("1", hashlib.sha256(b"model").hexdigest())
-    assert request["champion_run_id"] == "r0"
+    assert request["champion_runs"] == ["r0"]
 
 
 @pytest.mark.parametrize(

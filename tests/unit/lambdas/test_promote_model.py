@@ -19,7 +19,9 @@ from moto.sagemaker.models import sagemaker_backends
 from promote_model import handler
 
 from local_aws import ROOT, validation
+from ptmlops_contracts.keys import PreparedKeys, training_rows_manifest
 from ptmlops_contracts.registry import MANIFEST_VARIABLE
+from ptmlops_contracts.report import SPLITS
 from tests.unit.lambdas.conftest import CONTEXT
 from tests.unit.lambdas.test_gate import ARCHIVE, MODEL, POLICY, against, first, measured
 
@@ -98,7 +100,16 @@ def trained(run_id: str, evaluation: Any, *, score: bool = True, champion: str =
     evaluate(run_id, evaluation, body)
     request = {"run_id": run_id, "champion_version": champion, "seed": 20}
     boto3.client("s3").put_object(Bucket=PREPARED, Key=f"{plan}request.json", Body=json.dumps(request).encode())
+    for split in SPLITS:
+        put_manifest(run_id, split, run_id)
     return {"state": state}
+
+
+def put_manifest(run_id: str, split: str, *runs: str) -> None:
+    """Store what Plan writes: the labelled files of a split."""
+    manifest = training_rows_manifest(PREPARED, [f"labelled/{split}/run_id={run}/part-00000.txt" for run in runs])
+    key = PreparedKeys(run_id).split_manifest(split)
+    boto3.client("s3").put_object(Bucket=PREPARED, Key=key, Body=json.dumps(manifest).encode())
 
 
 def artifact_key(run_id: str) -> str:
@@ -297,7 +308,9 @@ def test_a_worse_candidate_is_registered_and_the_champion_stays(deployed: Module
     assert notices() == []
 
 
-def test_a_candidate_that_waits_for_a_person_is_announced_once(deployed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_candidate_that_waits_for_a_person_is_announced_at_each_try(
+    deployed: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PROMOTION_POLICY", json.dumps({**POLICY, "mode": "manual"}))
     event = trained("run-1", first(), score=False)
     made = promote(deployed, event)
@@ -305,8 +318,25 @@ def test_a_candidate_that_waits_for_a_person_is_announced_once(deployed: ModuleT
     assert made["champion"]["version"] == "none"
     (notice,) = notices()
     assert "`ptmlops promote 1 --reason TEXT`" in notice
+    promote(deployed, event)  # an earlier try may have ended before its notice
+    assert notices() == [notice]
+
+
+def test_a_try_that_does_not_see_the_version_of_an_earlier_one_registers_no_second_one(
+    deployed: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+    deployed.CLIENTS.sagemaker.meta.events.register(
+        "before-parameter-build.sagemaker.CreateModelPackage", lambda params, **_: sent.append(params["ClientToken"])
+    )
+    event = trained("run-1", first())
     promote(deployed, event)
-    assert notices() == []
+    monkeypatch.setattr(
+        deployed, "list_packages", lambda *_: []
+    )  # a list may be older than what was registered a moment before
+    promote(deployed, event)
+    assert len(sent) == 2
+    assert len(set(sent)) == 1
 
 
 def test_rows_that_wait_for_a_model_that_waits_fail_the_run_and_say_how_to_go_on(
@@ -570,7 +600,9 @@ def test_a_champion_that_was_replaced_does_not_score(deployed: ModuleType, *, sc
 
 def test_evaluate_gets_the_digest_and_the_run_of_the_champion_to_compare_with(deployed: ModuleType) -> None:
     promote(deployed, trained("run-1", first()))
-    promote(deployed, trained("run-2", first(), champion="none"))  # planned before run-1 had a model
+    event = trained("run-2", first(), champion="none")  # planned before run-1 had a model
+    put_manifest("run-2", "test", "run-0", "run-1", "run-2")
+    promote(deployed, event)
     request = read(PREPARED, "runs/run-2/plan/request.json")
     assert (request["champion_version"], request["champion_sha256"]) == ("1", hashlib.sha256(MODEL).hexdigest())
-    assert request["champion_run_id"] == "run-1"
+    assert request["champion_runs"] == ["run-1"]

@@ -247,7 +247,21 @@ def test_a_run_that_failed_says_where_and_why_and_keeps_no_report(
     assert "60%" not in message
 
 
+def put_run(aws: dict[str, Any], status: str = "STARTED", **more: Any) -> None:
+    item = {"pk": f"RUN#{RUN}", "schema_version": 2, "status": status, "opened_at": STARTED.isoformat(), **more}
+    aws["dynamodb"].put_item(TableName="ledger", Item=serialize(item))
+
+
+def test_an_execution_that_the_ledger_does_not_know_gets_no_item(
+    aws: dict[str, Any], record: Callable[..., dict[str, Any]]
+) -> None:
+    """A person started it by hand. Half an item would make it a run that can be replayed, and that nothing can read."""
+    assert record(Execution("FAILED", cause="x"), end_event("FAILED", redrives=0))["status"] == "FAILED"
+    assert Ledger(aws["dynamodb"], "ledger").run(RUN) is None
+
+
 def test_the_ledger_learns_how_the_run_ended(aws: dict[str, Any], record: Callable[..., dict[str, Any]]) -> None:
+    put_run(aws)
     record(Execution("TIMED_OUT", cause="States.Timeout"), {"detail": {"executionArn": ARN}})
     item = aws["dynamodb"].get_item(TableName="ledger", Key={"pk": {"S": f"RUN#{RUN}"}})["Item"]
     assert item["status"]["S"] == "TIMED_OUT"
@@ -266,6 +280,7 @@ def end_event(status: str, *, redrives: int) -> dict[str, Any]:
 def test_a_late_event_of_an_attempt_before_the_last_redrive_changes_nothing(
     aws: dict[str, Any], record: Callable[..., dict[str, Any]]
 ) -> None:
+    put_run(aws)
     first = record(Execution("FAILED", cause="x"), end_event("FAILED", redrives=0))
 
     again = record(Execution("RUNNING", redrives=1), end_event("FAILED", redrives=0))
@@ -289,10 +304,9 @@ def test_the_end_of_a_run_releases_its_slots(aws: dict[str, Any], record: Callab
 def test_a_run_that_ended_while_it_collected_says_that_its_files_wait(
     aws: dict[str, Any], record: Callable[..., dict[str, Any]]
 ) -> None:
-    collecting = {"pk": f"RUN#{RUN}", "schema_version": 2, "status": "COLLECTING", "opened_at": STARTED.isoformat()}
+    put_run(aws, "COLLECTING", chunks={"c"})
     chunk = {"pk": f"CHUNK#{RUN}#c", "schema_version": 2, "files": [{"bucket": "raw", "key": "Maria Perez.csv", "version_id": "v", "size": 1, "etag": "e"}]}  # fmt: skip
-    for item in ({**collecting, "chunks": {"c"}}, chunk):
-        aws["dynamodb"].put_item(TableName="ledger", Item=serialize(item))
+    aws["dynamodb"].put_item(TableName="ledger", Item=serialize(chunk))
 
     run = record(Execution("ABORTED"), end_event("ABORTED", redrives=0))
 
@@ -308,10 +322,7 @@ def test_a_run_that_a_person_cancelled_says_so_and_how_to_go_on(
     aws: dict[str, Any], record: Callable[..., dict[str, Any]]
 ) -> None:
     cancelled = Execution("ABORTED", cause="`ptmlops cancel` stopped this run.", error="Cancelled")
-    aws["dynamodb"].put_item(
-        TableName="ledger",
-        Item=serialize({"pk": f"RUN#{RUN}", "schema_version": 2, "status": "CANCELLED", "opened_at": STARTED.isoformat()}),
-    )
+    put_run(aws, "CANCELLED")
 
     record(cancelled, end_event("ABORTED", redrives=0))
 
@@ -448,6 +459,8 @@ def test_the_ledger_keeps_what_the_newest_measured_run_found(
         ("FAILED", "States.TaskFailed", json.dumps({"ErrorMessage": "TooManyRejectsError: 9 of 10 rows"}), False),
         ("FAILED", "CostLimitError", json.dumps({"errorMessage": "over the limit"}), False),
         ("FAILED", "NoChampionError", json.dumps({"errorMessage": "upload labelled complaints"}), False),
+        ("FAILED", "NoCompletedTrial", "upload more labelled complaints", False),
+        ("FAILED", "ModelMismatchError", json.dumps({"errorMessage": "somebody else made it"}), False),
         ("ABORTED", "Cancelled", "a person", False),
     ],
 )

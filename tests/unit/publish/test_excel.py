@@ -14,6 +14,7 @@ from complaints_etl.publish.excel import Layout, WorkbookParts
 from complaints_etl.publish.join import Run
 from complaints_etl.publish.review import REVIEW_COLUMNS, layout
 from complaints_etl.readers import read_table
+from complaints_etl.readers.table import MAX_CELL_CHARACTERS
 from complaints_etl.spreadsheet import record
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -143,6 +144,15 @@ def test_a_longer_text_is_cut_and_says_so(text: str) -> None:
 
 
 @pytest.mark.slow
+def test_a_cell_as_long_as_prepare_accepts_does_not_stop_the_workbook() -> None:
+    limit = csv.field_size_limit(131_072)  # as a new process has it
+    try:
+        [_, [cell]] = cells(written([["x" * MAX_CELL_CHARACTERS]], of(["h"]))["x/a.xlsx"])
+    finally:
+        csv.field_size_limit(limit)
+    assert "[cut here" in cell
+
+
 def test_a_large_workbook_is_never_in_memory() -> None:
     row = record(["queja " * 200], ";")
     tracemalloc.start()

@@ -12,16 +12,14 @@ def row(number: int, run: str, *, label: str = "fraud", group: str = "") -> Labe
     return Labelled(str(number), f"text {number}", label, group or str(number), "es", run)
 
 
-def found(learned_until: str = "none", **runs: tuple[int, int, float]) -> set[str]:
+def found(*learned: str, **runs: tuple[int, int, float]) -> set[str]:
     """Return the contradicting ones of runs with (rows, rows that agree, confidence in each)."""
     rows, agreed, confidence = list[Labelled](), list[bool](), list[float]()
     for run, (count, right, sure) in runs.items():
         rows += [row(len(rows) + number, run) for number in range(count)]
         agreed += [number < right for number in range(count)]
         confidence += [sure] * count
-    return set(
-        contradicting_runs(rows, np.array(agreed), np.array(confidence), known_labels={"fraud"}, learned_until=learned_until)
-    )
+    return set(contradicting_runs(rows, np.array(agreed), np.array(confidence), known_labels={"fraud"}, learned=learned))
 
 
 def all_wrong(rows: list[Labelled]) -> dict[str, Any]:
@@ -61,10 +59,11 @@ def test_runs_that_the_champion_learned_are_not_tested() -> None:
     first, second, third = wrong
     assert found(**wrong) == {first, second, third}
     assert found(first, **wrong) == {second, third}
-    assert found(third, **wrong) == set()
+    assert found(first, third, **wrong) == {second}  # of two runs at the same time, the later one was learned first
+    assert found(*wrong, **wrong) == set()
     # Nor do they take a share of the level.
     right = {f"20250101-{number:06}-a": (50, 45, 0.9) for number in range(20)}
-    assert found(first, **right, **{second: (5, 0, 0.7)}) == {second}
+    assert found(*right, first, **right, **{second: (5, 0, 0.7)}) == {second}
 
 
 def test_rows_whose_label_the_champion_does_not_know_say_nothing() -> None:

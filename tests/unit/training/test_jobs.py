@@ -681,7 +681,8 @@ def test_a_label_that_no_model_knows_counts_as_wrong_and_is_named(processing: Pa
         ("champion_version", 3),
         ("champion_sha256", 3),
         ("champion_sha256", None),
-        ("champion_run_id", 3),
+        ("champion_runs", 3),
+        ("champion_runs", [3]),
     ],
 )
 def test_a_request_that_cannot_be_used_is_refused(tmp_path: Path, name: str, value: Any) -> None:

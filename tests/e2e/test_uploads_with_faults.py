@@ -19,7 +19,7 @@ from ptmlops import generator
 from ptmlops.target import Target
 
 pytestmark = pytest.mark.slow
-MOST = 60
+MOST = 30
 
 
 @pytest.fixture(scope="module")

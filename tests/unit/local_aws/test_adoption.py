@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ from ptmlops.target import Target
 
 STACK = "ptmlops-local-storage"
 EMAIL = "team@example.com"
-# The CDK CLI's commands take a minute. Without it, its calls of CloudFormation.
-WAYS = ["api", "cdk"] if os.environ.get("PTMLOPS_NIGHTLY") else ["api"]
+# The CDK CLI's commands, and the same calls of CloudFormation without it.
+WAYS = ["api", "cdk"]
 
 pytestmark = pytest.mark.slow
 
@@ -103,6 +102,7 @@ class Cdk:
         self.aws.cdk("import", STACK, "--app", str(self.assembly), "--resource-mapping", str(mapping))
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("way", WAYS)
 def test_a_destroyed_storage_stack_is_adopted_with_object_ledger_item_and_key(tmp_path: Path, way: str) -> None:
     assembly = _assembly()

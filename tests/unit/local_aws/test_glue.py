@@ -136,6 +136,7 @@ report(rows=rows, copied=sorted(path.name for path in pathlib.Path.home().rglob(
     assert (found["rows"], found["copied"]) == (1, ["script.py"])
 
 
+@pytest.mark.nightly
 def test_spark_overwrites_appends_and_renames_on_s3(sandbox: Sandbox) -> None:
     """With keys that need quoting, and an empty result."""
     found = succeed(
@@ -328,6 +329,7 @@ client.put_object(Bucket=bucket, Key=f"java/{arguments['--name']}", Body=str(jav
 # -- runs that take their Spark with them: last, so that the tests above share one --------------------------------------------
 
 
+@pytest.mark.nightly
 def test_a_spark_that_cannot_be_restored_is_replaced(sandbox: Sandbox) -> None:
     before = succeed(sandbox, "spark.sql('CREATE TABLE left_behind (n INT) USING parquet')\nreport()\n")
     after = succeed(sandbox, "report(tables=len(spark.catalog.listTables()))\n")

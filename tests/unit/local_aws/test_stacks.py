@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from local_aws import LocalAwsError
 from tests.unit.local_aws.conftest import Sandbox
 
 # How the CLI deploys: by default, and as local AWS calls it.
-METHODS = ["change-set", "direct"] if os.environ.get("PTMLOPS_NIGHTLY") else ["change-set"]
+METHODS = ["change-set", "direct"]
 TOPIC = {"Type": "AWS::SNS::Topic"}
 
 
@@ -124,6 +123,7 @@ def _assembly(folder: Path, stack: str, job_name: str, *, protected: bool) -> Pa
     return folder
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_the_cdk_cli_repeats_a_first_deployment_that_failed_unless_the_stack_is_protected(

@@ -79,6 +79,7 @@ def test_stopping_an_execution_stops_the_job_that_it_waits_for(sandbox: Sandbox)
     eventually(lambda: sandbox.client("glue").get_job_runs(JobName=job)["JobRuns"][0]["JobRunState"] == "STOPPED")
 
 
+@pytest.mark.nightly
 def test_a_history_lists_each_job_that_was_started_before_and_after_a_redrive(sandbox: Sandbox) -> None:
     job, _ = sandbox.glue_job("raise SystemExit('out of milk')\n")
     role = sandbox.role("states", allow("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"))

@@ -446,7 +446,7 @@ def test_what_is_left_of_an_upload_that_no_run_has_taken_is_a_new_file(bank: Ban
     assert reconciliation.reconcile(bank.target, dry_run=True).lost == 1
 
 
-@pytest.mark.parametrize("requests", [1, 4, 30, 70])
+@pytest.mark.parametrize("requests", [*(pytest.param(n, marks=pytest.mark.nightly) for n in (1, 4, 70)), 30])
 def test_an_interrupted_erasure_is_completed_by_the_next_call(bank: Bank, requests: int) -> None:
     """The first call ends in any request that changes something. Whatever the next one names, it completes the first."""
     left = requests
@@ -538,6 +538,7 @@ def test_a_run_that_works_is_not_raced(bank: Bank) -> None:
     assert bank.traces() == []
 
 
+@pytest.mark.nightly
 def test_what_was_erased_cannot_be_restored(bank: Bank) -> None:
     forget(bank, ids=["Q-000002"])
     for bucket in ("raw", "prepared", "models", "output"):
@@ -545,6 +546,7 @@ def test_what_was_erased_cannot_be_restored(bank: Bank) -> None:
     assert bank.traces() == []
 
 
+@pytest.mark.nightly
 def test_a_cancelled_file_stays_cancelled(bank: Bank) -> None:
     pk = file_key(RAW, "asked.csv", bank.versions["asked.csv"])
     bank.target.client("dynamodb").update_item(
@@ -560,6 +562,7 @@ def test_a_cancelled_file_stays_cancelled(bank: Bank) -> None:
     assert item["cancelled_at"] == "x"
 
 
+@pytest.mark.nightly
 def test_an_upload_that_comes_meanwhile_is_not_hidden(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     carry_out = carrying.carry_out
     newer = delimited([HEADER, ["Q-000009", "9", OTHERS[0]]])
@@ -579,6 +582,7 @@ def test_files_in_which_nobody_can_look_are_counted(bank: Bank) -> None:
     assert forget(bank, ids=["Q-000002"]).unreadable == 1
 
 
+@pytest.mark.nightly
 def test_two_persons_one_after_the_other(bank: Bank) -> None:
     """Row numbers of a rewritten upload have shifted; its lines have not, so the second person is found, too, and nobody else."""
     forget(bank, where=[("cedula", "52100002")])
@@ -589,6 +593,7 @@ def test_two_persons_one_after_the_other(bank: Bank) -> None:
     assert [json.loads(line)["complaint_id"] for line in lines] == ["Q-000001"]
 
 
+@pytest.mark.nightly
 def test_a_large_object_is_stored_in_parts(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "LARGEST_PUT", 10)
     monkeypatch.setattr(uploads, "_PART", 6 * 1024**2)

@@ -88,6 +88,7 @@ class Results:
         files: keys in the output bucket by kind, as the report lists them.
         separator: that of the lists for all files.
         themes: the new themes; None if they were not searched.
+        labels_to_check: labelled rows whose label is probably wrong.
     """
 
     files: dict[str, list[str]] = field(default_factory=dict)
@@ -98,6 +99,7 @@ class Results:
     separator: str = ","
     statistics: RunStatistics = field(default_factory=RunStatistics)
     themes: list[Theme] | None = None
+    labels_to_check: int = 0
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
@@ -256,6 +258,7 @@ def write_label_checks_and_page(
     if not (review.keys or to_check):
         return {}
     found = [page_row(row) for row in parse_label_checks(lines)]
+    results.labels_to_check = len(found)
     rows, checks = fit(review.first.rows, found)
     page = render_review(
         rows,
@@ -294,6 +297,7 @@ def write_report(
         exports=results.exports,
         display_names=inputs.settings.display_names,
         themes=results.themes,
+        labels_to_check=results.labels_to_check,
     )
     s3.put_object(
         Bucket=arguments.output_bucket,

@@ -70,9 +70,13 @@ def examine(target: Target, settings: Settings) -> list[Finding]:
         "alarm addresses": lambda: _subscriptions(target, settings),
     }
     for title, check in checks.items():
-        findings += _answered(title, check)
+        findings += _answered(title, check, is_local=bool(target.endpoint_url))
     for service in ("sagemaker", "glue", "lambda"):
-        findings += _answered(f"quotas of {service}", lambda service=service: _quotas(target, settings, service))  # type: ignore[misc]
+        findings += _answered(
+            f"quotas of {service}",
+            lambda service=service: _quotas(target, settings, service),  # type: ignore[misc]
+            is_local=bool(target.endpoint_url),
+        )
     return findings
 
 
@@ -105,7 +109,7 @@ def quotas(settings: Settings) -> list[Quota]:
     ]
 
 
-def _answered(title: str, check: Callable[[], Findings]) -> list[Finding]:
+def _answered(title: str, check: Callable[[], Findings], *, is_local: bool = False) -> list[Finding]:
     """Return a check's findings. One that its service refuses or does not know is not checked."""
     findings = list[Finding]()
     try:
@@ -113,7 +117,9 @@ def _answered(title: str, check: Callable[[], Findings]) -> list[Finding]:
     except NoCredentialsError as error:
         findings.append(Finding(title, Status.BLOCKED, "there are none", str(explain(error))))
     except ClientError as error:
-        findings.append(Finding(title, Status.NOT_CHECKED, _refusal(error), "allow this call, or look in the console"))
+        remedy = "" if is_local else "allow this call, or look in the console"
+        found = "local AWS does not have it" if is_local else _refusal(error)
+        findings.append(Finding(title, Status.NOT_CHECKED, found, remedy))
     except BotoCoreError as error:
         findings.append(Finding(title, Status.NOT_CHECKED, str(error), "check the network and the region"))
     return findings

@@ -6,6 +6,7 @@ take the files.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -91,14 +92,14 @@ def waiting_versions(target: Target, name: str, *, version_id: str | None, limit
     versions = versions_of(target, name, limit=limit)
     if version_id and not (versions := [one for one in versions if one.version_id == version_id]):
         raise OperatorError(
-            f"{name} has no version {version_id} among its newest {limit}: see `{command_for(target, f'where {name} --limit N')}`"
+            f"{name} has no version {version_id} among its newest {limit}: see `{command_for(target, f'where {shlex.quote(name)} --limit N')}`"
         )
     ledger = Ledger.of(target)
     items = {item["pk"]: item for item in ledger.items(version.ledger_key for version in versions)}
     if waiting := [version for version in versions if _waits(ledger, items.get(version.ledger_key))]:
         return waiting
     newest = locate(target, versions[0])
-    remedy = f"see `{command_for(target, f'where {name}')}`"
+    remedy = f"see `{command_for(target, f'where {shlex.quote(name)}')}`"
     if newest.outcome is Outcome.WORKING:
         remedy = f"to stop that run with all its files, use `{command_for(target, f'cancel {newest.run_id}')}`"
     raise OperatorError(f"{newest.version.key} does not wait: {newest.message}; {remedy}")

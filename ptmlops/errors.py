@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Generator
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import typer
 
@@ -39,8 +40,9 @@ def report_errors(*, if_interrupted: str = NOTHING_IS_RUNNING) -> Generator[None
             raise
         console().print(f"ptmlops: {message}", style="red", markup=False, soft_wrap=True)  # a command in it can be copied
         raise typer.Exit(REFUSED) from None
-    except KeyboardInterrupt:
-        console().print(f"ptmlops: interrupted; {if_interrupted}", style="yellow", markup=False, soft_wrap=True)
+    except KeyboardInterrupt as interrupted:  # `confirm` says what it means there
+        meaning = str(interrupted) or if_interrupted
+        console().print(f"ptmlops: interrupted; {meaning}", style="yellow", markup=False, soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
     except SystemExit as ended:
         if ended.code == TERMINATED:  # ptmlops/__main__.py raises it for SIGTERM and SIGHUP
@@ -78,6 +80,12 @@ def profile_message(error: ProfileNotFound) -> str:
     return f"AWS profile '{name}'{source} does not exist: see `aws configure list-profiles`"
 
 
+def _unreachable(url: str) -> str:
+    if urlsplit(url).hostname in ("localhost", "127.0.0.1"):
+        return f"the local AWS at {url} has ended, and its runs and results with it: start one with `ptmlops up`"
+    return f"AWS cannot be reached at {url}: check the network, or use --local"
+
+
 def _explain_aws(error: Exception) -> str | None:
     from botocore.exceptions import (
         BotoCoreError,
@@ -95,7 +103,7 @@ def _explain_aws(error: Exception) -> str | None:
     if isinstance(error, NoRegionError):
         return "no AWS region is set: pass --region, or set AWS_REGION"
     if isinstance(error, EndpointConnectionError):
-        return f"AWS cannot be reached at {error.kwargs.get('endpoint_url')}: check the network, or use --local"
+        return _unreachable(str(error.kwargs.get("endpoint_url")))
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]
         if "Expired" in code:

@@ -195,5 +195,9 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise OperatorError("nothing was changed: there is no terminal to ask for confirmation, so add --yes")
-    if not typer.confirm(question):
+    try:
+        agreed = typer.confirm(question)
+    except typer.Abort:  # what Typer makes of Ctrl-C
+        raise KeyboardInterrupt("nothing was changed") from None
+    if not agreed:
         raise OperatorError("nothing was changed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -65,7 +66,7 @@ def versions_of(target: Target, name: str, *, limit: int) -> list[ObjectVersion]
     for whole in map(str, PurePosixPath(name).parents):
         if whole != "." and _versions_of_key(target, whole, 1):
             raise OperatorError(
-                f"{name} is a part of {whole}, which was uploaded: use `{command_for(target, f'where {whole}')}`"
+                f"{name} is a part of {whole}, which was uploaded: use `{command_for(target, f'where {shlex.quote(whole)}')}`"
             )
     raise OperatorError(
         f"the raw bucket has no file '{name}': it was not uploaded, or it has expired. Upload it with `{command_for(target, 'drop FILE')}`, or "

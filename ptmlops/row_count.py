@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
+from ptmlops.errors import OperatorError
 from ptmlops_contracts.files import ARCHIVE_ENDINGS, WORKBOOK_ENDINGS, file_ending, is_left_by_system
 
 CHUNK = 1 << 20
@@ -21,7 +23,20 @@ _OVERLAP = 64  # bytes of the last chunk that a pattern may begin in
 
 
 def count_rows(path: Path) -> int:
-    """Return about how many rows a supported file has; a workbook's sheets and an archive's files together."""
+    """Return about how many rows a supported file has; a workbook's sheets and an archive's files together.
+
+    Raises:
+        OperatorError: the file is damaged, incomplete or protected with a password.
+    """
+    try:
+        return _rows(path)
+    except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, NotImplementedError):
+        raise OperatorError(f"{path} is damaged or incomplete: open it and save it again, or pack it again") from None
+    except RuntimeError:  # zipfile has no name for it
+        raise OperatorError(f"{path} is protected with a password: save it without one") from None
+
+
+def _rows(path: Path) -> int:
     if path.name.lower().endswith(".gz"):
         with gzip.open(path) as unpacked:
             return _count(cast("IO[bytes]", unpacked), path.name)

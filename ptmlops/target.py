@@ -80,7 +80,10 @@ class Target:
                     outputs.update({output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])})
         if "StateMachineArn" not in outputs:
             if self.endpoint_url:
-                place, remedy = "this local AWS", f"`ptmlops down`, then `ptmlops up -e {self.environment}`"
+                place, remedy = (
+                    "this local AWS",
+                    f"`ptmlops down`, which ends its runs and results, then `ptmlops up -e {self.environment}`",
+                )
             else:
                 place = f"region {self.session.region_name} of this account"
                 remedy = f"`cdk deploy --all -c environment={self.environment}`, or name another --region or --profile"

@@ -61,7 +61,7 @@ class Reason(Code):
     NO_HEADER = "no_header", "File: its first line does not hold the column names. Add them."
     NO_TEXT_COLUMN = (
         "no_text_column",
-        "File: no column has a name of the text column, nor the one that `--text` named. Rename it, name it with `--text` when you upload the file, "
+        "File: no column has a name of the text column, or the one that `--text` named. Rename it, name it with `--text` when you upload the file, "
         "add its name to the settings, or remove lines above the header.",
     )
     TOO_MANY_COLUMNS = "too_many_columns", "File: it has over 1,000 columns. Remove those that are not about complaints."

@@ -294,9 +294,11 @@ def _refusal(
         f"{': ' + row['first']['detail'] if row['first']['detail'] else ''})"
         for row in examples[:3]
     )
+    # A higher limit does not help if nothing is left.
+    raised = ", or raise complaints.max_reject_share" if counts[None] else ""
     return (
         f"{share:.0%} of {total} rows were rejected, over the limit of {settings.max_reject_share:.0%}: {reasons}. "
-        f"Repair {'the file' if len(uploads) == 1 else 'the files'} and upload again, or raise complaints.max_reject_share"
+        f"Repair {'the file' if len(uploads) == 1 else 'the files'} and upload again{raised}"
     )
 
 

@@ -23,6 +23,7 @@ NOT_OF_A_SERVICE = (
 MESSAGE_FIELDS = ("errorMessage", "ErrorMessage", "FailureReason", "Message")
 
 Event = Mapping[str, Any]  # of GetExecutionHistory
+ENDED = ("ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")
 
 
 def read_events(client: SFNClient, execution_arn: str) -> list[Event]:
@@ -32,10 +33,22 @@ def read_events(client: SFNClient, execution_arn: str) -> list[Event]:
 
 
 def state_seconds(events: Sequence[Event]) -> dict[str, float]:
-    """Return seconds from entering each state to leaving it; those of a state that is entered again add up."""
+    """Return seconds from entering each state to leaving it, or to the end of the execution if it failed there.
+
+    Those of a state that is entered again, or continued by a redrive, add up.
+    """
     entered: dict[str, Any] = {}
+    stopped: list[str] = []
     seconds: dict[str, float] = {}
     for event in events:
+        kind = event.get("type")
+        if kind in ENDED:
+            stopped = list(entered)
+            for name, began in entered.items():
+                seconds[name] = round(seconds.get(name, 0) + (event["timestamp"] - began).total_seconds(), 1)
+            entered.clear()
+        elif kind == "ExecutionRedriven":
+            entered = dict.fromkeys(stopped, event["timestamp"])
         if "stateEnteredEventDetails" in event:
             entered[event["stateEnteredEventDetails"]["name"]] = event["timestamp"]
         elif "stateExitedEventDetails" in event:

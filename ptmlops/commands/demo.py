@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ptmlops.errors import RUN_FAILED, report_errors
+from ptmlops.errors import RUN_FAILED, OperatorError, report_errors
 from ptmlops.options import LOCAL_ENVIRONMENT, AsJson, Overwrite
 from ptmlops.terminal import console, print_json
 from ptmlops_contracts.words import quantity
@@ -79,7 +79,10 @@ def generate(
     """
     from ptmlops import generator
     from ptmlops.output_paths import check_output_file
+    from ptmlops_contracts.files import file_ending
 
+    if out.suffix == ".gz" or file_ending(out.name) not in (".csv", ".txt", None):
+        raise OperatorError(f"{out} does not end in .csv, and a CSV file is written: choose another --out")
     check_output_file(out, overwrite=overwrite)
     generator.write_csv(out, rows, labelled=not unlabelled, seed=seed, characters=characters)
     if as_json:

@@ -52,7 +52,7 @@ def up(as_json: AsJson = False, environment: EnvironmentName = None) -> None:
 
 @report_errors()
 def down(as_json: AsJson = False) -> None:
-    """End the local AWS of this folder.
+    """End the local AWS of this folder, and with it its runs, models and results.
 
     Examples:
         ptmlops down
@@ -63,7 +63,7 @@ def down(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"ended": str(LOCAL_FOLDER)})
     else:
-        console().print("Local AWS has ended.")
+        console().print("Local AWS has ended, and its runs, models and results with it.")
 
 
 @report_errors()
@@ -148,4 +148,4 @@ def empty(
     console().print(
         f"Deleted: {', '.join(f'{count:,} {name}' for name, count in counts.items())}. To destroy the stacks, run:"
     )
-    print_command(f"cdk destroy --all -c environment={target.environment}")
+    print_command("ptmlops down" if target.endpoint_url else f"cdk destroy --all -c environment={target.environment}")

@@ -68,12 +68,12 @@ def forget(
     named = _named(complaint_id or [], where or [], text_file or [], same_text=same_text)
     target = options.target()
     settings = load_settings(target.environment)
+    if not dry_run:  # before anything is shown: progress would overwrite the answer
+        confirm(f"Erase the person's rows from environment '{target.environment}'? They cannot be restored", yes=yes)
     with (no_progress if options.as_json else progress)("forget") as report:
         if dry_run:
             outcome = flow.look(target, named, settings, report)
         else:
-            question = f"Erase the person's rows from environment '{target.environment}'? They cannot be restored"
-            confirm(question, yes=yes)
             outcome = flow.forget(target, named, settings, wait=wait, report=report)
     if retrain and not dry_run:
         outcome.retrained = _retrain(target, options)

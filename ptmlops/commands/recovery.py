@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -276,10 +275,18 @@ def time_range(since: str | None, until: str | None) -> tuple[datetime | None, d
         OperatorError: one is not an ISO 8601 date or time, or the range ends before it starts.
     """
     first = _moment(since) if since else None
-    last = _moment(until) + timedelta(days=re.fullmatch(r"\d{4}-\d\d-\d\d", until) is not None) if until else None
+    last = _moment(until) + timedelta(days=_is_day(until)) if until else None
     if first and last and first >= last:
-        raise OperatorError(f"--since {since} is not before --until {until}: exchange them")
+        raise OperatorError(f"--since {since} is not before --until {until}: give an earlier --since, or a later --until")
     return first, last
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _moment(text: str) -> datetime:

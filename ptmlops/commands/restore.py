@@ -60,13 +60,15 @@ def adopt(
     """
     from ptmlops import adoption
     from ptmlops.extras import require_extra
+    from ptmlops.output_paths import check_output_file
 
     require_extra("cdk", "ptmlops adopt")
     target = options.target()
+    path = out or Path(f"adopt-{target.environment}.json")
+    check_output_file(path, overwrite=out is None)
     with no_progress("adopt") if options.as_json else progress("adopt") as report:
         report("synthesizing the storage stack")
         found = adoption.find(target, adoption.synthesize(target.environment))
-    path = out or Path(f"adopt-{target.environment}.json")
     path.write_text(json.dumps(found.mapping, indent=1) + "\n", encoding="utf-8")
     context = f"-c environment={target.environment}"
     commands = [

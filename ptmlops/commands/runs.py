@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ptmlops.errors import NOTHING_IS_RUNNING, RUN_FAILED, report_errors
+from ptmlops.errors import NOTHING_IS_RUNNING, RUN_FAILED, explain, report_errors
 from ptmlops.options import (
     LOCAL_ENVIRONMENT,
     CommonOptions,
@@ -96,7 +96,7 @@ def estimate(files: Files, options: CommonOptions) -> None:
     try:
         found = estimate_run(files, settings, target)
     except (OperatorError, BotoCoreError, ClientError) as error:  # a deployment is not required
-        missing, found = str(error), estimate_run(files, settings, None)
+        missing, found = explain(error) or str(error), estimate_run(files, settings, None)
     stopped = {name: found.stopped_by(getattr(found, name), settings) for name in ("classified", "trained")}
     if options.as_json:
         print_json({**asdict(found), "stopped_by": stopped, "not_calibrated": missing})

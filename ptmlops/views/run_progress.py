@@ -86,7 +86,9 @@ def show_end(document: dict[str, Any], report: dict[str, Any], *, advice: str) -
     error = document.get("error", {})
     status = document["status"].replace("_", " ").capitalize()
     console().print(f"[red]{status}[/red] in {error.get('state', 'an unknown state')}")
-    console().print(f"  {error.get('error')}: {error.get('message')}", markup=False)
+    console().print(
+        f"  {error.get('error')}: {error.get('message')}", markup=False, soft_wrap=True
+    )  # its address can be copied
     console().print(f"  Estimated cost on AWS: {_cost(document)}", highlight=False)
 
 

@@ -51,6 +51,7 @@ class Page:
         drift: how far the complaints are from those that the model was measured on.
         live: how often people confirmed answers, per version.
         themes: the new themes; None if they could not be searched.
+        labels_to_check: labelled rows whose label is probably wrong.
     """
 
     language: str
@@ -69,6 +70,7 @@ class Page:
     drift: Mapping[str, Drift] = field(default_factory=dict)
     live: Sequence[LiveAccuracy] = ()
     themes: Sequence[Theme] | None = None
+    labels_to_check: int = 0
 
 
 class NumberFormat:
@@ -246,6 +248,7 @@ def _tasks(page: Page) -> list[tuple[str, int, Sequence[str]]]:
         ("decide", page.statistics.needs_review + page.unanswered, review),
         ("themes", sum(theme.complaints for theme in page.themes or ()), review),
         ("check", page.audit, review),
+        ("labels", page.labels_to_check, page.files.get("review_page") or page.files.get("labels_file") or ()),
         ("drift", len(drifted(page.drift)), review),
         ("rows", page.report["rows"]["rejected"], rejected),
         ("dates", _unread_dates(page.report), ()),

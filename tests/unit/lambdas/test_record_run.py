@@ -15,6 +15,7 @@ from common.ledger import Ledger, serialize
 from common.slots import Slots
 from moto import mock_aws
 from record_run import handler, summary
+from record_run.history import state_seconds
 
 from ptmlops_contracts.keys import OutputKeys
 from tests.unit.lambdas.conftest import CONTEXT
@@ -245,6 +246,24 @@ def test_a_run_that_failed_says_where_and_why_and_keeps_no_report(
     assert f"s3://output/runs/run_id={RUN}/run.json" in message
     assert f"ptmlops replay {RUN} --environment dev" in message
     assert "60%" not in message
+
+
+def test_the_time_of_a_state_that_failed_counts_and_the_time_until_its_redrive_does_not() -> None:
+    def event(seconds: int, kind: str, **details: Any) -> dict[str, Any]:
+        return {"timestamp": STARTED + timedelta(seconds=seconds), "type": kind, **details}
+
+    name = {"name": "Prepare", "input": "{}"}
+    failed = [
+        event(0, "TaskStateEntered", stateEnteredEventDetails=name),
+        event(60, "ExecutionFailed"),
+    ]
+    assert state_seconds(failed) == {"Prepare": 60}
+    redriven = [*failed, event(1000, "ExecutionRedriven")]
+    left = event(1030, "TaskStateExited", stateExitedEventDetails={"name": "Prepare"})
+    assert state_seconds([*redriven, left]) == {"Prepare": 90}
+    entered_again = event(1001, "TaskStateEntered", stateEnteredEventDetails=name)
+    assert state_seconds([*redriven, entered_again, left]) == {"Prepare": 89}
+    assert state_seconds([*redriven, event(1010, "ExecutionAborted")]) == {"Prepare": 70}
 
 
 def put_run(aws: dict[str, Any], status: str = "STARTED", **more: Any) -> None:

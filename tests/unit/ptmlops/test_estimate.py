@@ -17,6 +17,7 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from ptmlops import main
+from ptmlops.errors import OperatorError
 from ptmlops.options import CommonOptions
 from ptmlops.row_count import count_rows
 from ptmlops.target import Target
@@ -65,6 +66,22 @@ def test_rows_are_counted_in_every_kind_of_file(tmp_path: Path, name: str, conte
     (tmp_path / name).write_bytes(workbook(content) if isinstance(content, int) else content)
 
     assert count_rows(tmp_path / name) == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.xlsx", b"PK\x03\x04garbage"),
+        ("a.zip", b"PK\x03\x04garbage"),
+        ("a.csv.gz", b"\x1f\x8bgarbage"),
+        ("a.csv.gz", gzip.compress(CSV * 1000)[:-40]),
+        ("a.csv.gz", CSV),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(OperatorError, match=rf"{name} is damaged or incomplete: open it and save it again"):
+        count_rows(tmp_path / name)
 
 
 Command = Callable[..., Any]

@@ -23,6 +23,7 @@ from start_run.runs import ensure_executes, join_runs
 from typer.testing import CliRunner
 
 from ptmlops import cancellation, ledger, raw_files, reconciliation, replays, runs, whereabouts
+from ptmlops.commands.recovery import time_range
 from ptmlops.errors import OperatorError
 from ptmlops.main import app
 from ptmlops.options import CommonOptions
@@ -849,14 +850,26 @@ def test_before_any_run_a_command_says_only_what_is_missing(
     assert not done.stdout
 
 
+def test_a_hint_quotes_a_name_with_a_space(account: Account) -> None:
+    account.upload("my file.csv")
+    with pytest.raises(OperatorError, match=r"use `ptmlops where 'my file.csv'"):
+        raw_files.versions_of(account.target, "my file.csv/x", limit=1)
+
+
 def test_why_says_so_if_runs_only_trained(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     account.put(OUTPUT, OutputKeys("20261128-101500-1a2b3c4d").document, {**ENDED, "trained": True})
     assert "no run has classified anything yet" in ptmlops("why", "Q1").stderr
 
 
+@pytest.mark.parametrize("day", ["2026-11-28", "20261128", "2026-W48-6"])
+def test_the_day_of_until_is_included_however_it_is_written(day: str) -> None:
+    assert time_range(day, day) == (datetime(2026, 11, 28, tzinfo=UTC), datetime(2026, 11, 29, tzinfo=UTC))
+    assert time_range(None, f"{day}T10:00")[1] == datetime(2026, 11, 28, 10, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("command", ["replay", "reconcile"])
 def test_a_range_that_ends_before_it_starts_is_refused(account: Account, command: str) -> None:
     done = ptmlops(command, "--since", "2026-11-30", "--until", "2026-11-29")
     assert done.exit_code == 2
-    assert "--since 2026-11-30 is not before --until 2026-11-29: exchange them" in " ".join(done.output.split())
+    assert "--since 2026-11-30 is not before --until 2026-11-29: give an earlier --since" in " ".join(done.output.split())

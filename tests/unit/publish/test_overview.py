@@ -70,6 +70,13 @@ def test_the_page_names_what_rose_and_fell_with_both_shares_and_what_waits(page:
     assert text.index("What changed") < text.index("The last runs") < text.index("The run in figures")
 
 
+def test_labels_to_check_need_a_person(page: Page) -> None:
+    quiet = dataclasses.replace(page, audit=0, report={**page.report, "rows": {**page.report["rows"], "rejected": 0}})
+    text = " ".join(render(dataclasses.replace(with_categories(quiet, fees=category(700)), labels_to_check=18)).split())
+    assert "Labels to check (probably wrong) <b>18</b>" in text
+    assert "no complaint waits for a decision" not in text
+
+
 def test_a_run_like_those_before_says_so(page: Page) -> None:
     steady = [EarlierRun(run_id=f"2026070{n}-093000-0123abcd", categories={"a": 500, "b": 500}) for n in (3, 2, 1)]
     html = render(dataclasses.replace(with_categories(page, a=category(505), b=category(495)), earlier=steady))

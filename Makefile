@@ -75,7 +75,7 @@ synth: install  ## the templates of ENVIRONMENT into cdk.out, with no account an
 nightly: install  ## what is too slow for every change
 	@PTMLOPS_NIGHTLY=1 $(PYTEST) --durations=15
 
-faults: install  ## what happens when things break: over two hours, goes on where it stood, writes docs/reference/reliability.md
+faults: install  ## what happens when things break: two hours, goes on where it stood, writes docs/reference/reliability.md
 	@python -m faults --json docs/measurements/faults.json || failed=$$?; python docs/generate.py; exit $${failed:-0}
 
 mutants: install  ## how many small faults the unit tests find, into docs/measurements/mutants.json

@@ -52,7 +52,9 @@ def up(as_json: AsJson = False, environment: EnvironmentName = None) -> None:
 
 @report_errors()
 def down(as_json: AsJson = False) -> None:
-    """End the local AWS of this folder, and with it its runs, models and results.
+    """End the local AWS of this folder.
+
+    Its runs, models and results end with it.
 
     Examples:
         ptmlops down

@@ -123,10 +123,11 @@ class Finder(importlib.abc.MetaPathFinder):
 
 def mutants_of(path: Path, most: int) -> list[tuple[str, str]]:
     """Return (operator, code) of at most `most` mutants that differ from the module in more than annotations."""
-    python = FOLDER / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(FOLDER)], check=True)
+    python, ready = FOLDER / "bin" / "python", FOLDER / ".ready"
+    if not ready.exists():  # an installation that was interrupted is repeated
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(FOLDER)], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "-q", LIBRARY], check=True)
+        ready.touch()
     program = [str(python), str(_MAKE), str(path), str(most), str(SEED)]
     return [
         (name, code) for name, code in json.loads(subprocess.run(program, check=True, capture_output=True, text=True).stdout)

@@ -56,7 +56,7 @@ def groups_of(texts: Sequence[str]) -> list[str]:
 
 
 def table_of(file: Path, text: str, label: str, *more: str) -> list[dict[str, str]]:
-    """Read the rows that have a text and a label. `more` names other columns without which a file is refused."""
+    """Read the rows that have a text and a label. A file without one of the columns in `more` is refused, too."""
     csv.field_size_limit(10**8)
     opened = gzip.open if file.suffix == ".gz" else open
     with opened(file, "rt", encoding="utf-8", newline="") as lines:  # type: ignore[operator]

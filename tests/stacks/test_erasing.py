@@ -37,7 +37,7 @@ def test_every_place_with_rows_can_be_rewritten_and_deleted(statements: dict[str
 
 def test_neither_models_nor_their_code_can_be_changed(statements: dict[str, Any]) -> None:
     for sid in ("Rewrite", "Delete"):
-        assert folders(statements[sid], "RawBucket") == {"*"}  # so the bucket is told apart
+        assert folders(statements[sid], "RawBucket") == {"*"}  # uploads may be anywhere in their bucket, and only in theirs
         allowed = folders(statements[sid], "ModelsBucket")
         assert allowed == {"evaluations/*"}
         for place in PLACES:

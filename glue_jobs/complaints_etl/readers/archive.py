@@ -234,10 +234,8 @@ def _check_entries(entries: Sequence[zipfile.ZipInfo], size: int, max_bytes: int
         )
     if any(entry.flag_bits & _ENCRYPTED for entry in entries):
         raise encrypted()
-    names, decoded = (
-        {entry.filename for entry in entries},
-        {name_of(entry) for entry in entries},
-    )  # two spellings may be one name
+    names = {entry.filename for entry in entries}
+    decoded = {name_of(entry) for entry in entries}  # two spellings may be one name
     if min(len(names), len(decoded)) < len(entries) or not all(map(is_name_safe, names | decoded)):
         raise UnreadableFileError(
             Reason.UNSAFE_ARCHIVE,

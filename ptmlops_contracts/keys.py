@@ -209,6 +209,25 @@ def training_rows_manifest(bucket: str, keys: Iterable[str]) -> list[object]:
     return [{"prefix": s3_uri(bucket)}, *keys]
 
 
+def learned_runs(trained_by: str, manifests: Iterable[Sequence[Any] | None], candidates: Iterable[str]) -> set[str]:
+    """Return those of the candidates whose labelled rows the version that a run trained has learned from.
+
+    A run's id tells when it opened, not when it was learned from: of two runs at the same time, the later one may train first. But if
+    a manifest has expired, the version may have learned from every run that opened before it.
+
+    Args:
+        trained_by: the run that trained the version.
+        manifests: its manifest of each split in `LEARNED_SPLITS`, or None if it has expired.
+        candidates: run ids.
+    """
+    found: set[str] = set()
+    for manifest in manifests:
+        if manifest is None:
+            return {run for run in candidates if run <= trained_by}
+        found |= runs_of_manifest(manifest)
+    return found.intersection(candidates)
+
+
 def runs_of_manifest(manifest: Sequence[Any]) -> set[str]:
     """Return the runs whose labelled rows a `training_rows_manifest` names."""
     return {run for key in manifest[1:] if (run := run_of_labelled_part(key))}

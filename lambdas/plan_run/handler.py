@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 from common.clients import Clients
 from common.documents import read_json, write_json
-from common.learned_runs import learned_runs
+from common.learned_runs import find_learned_runs
 from common.ledger import Ledger
 from common.metrics import METRICS, emit
 from common.pinned_artifact import check_artifact
@@ -188,7 +188,7 @@ def _plan(state: StateDocument, settings: Settings) -> Planned:
         run_id=run_id,
         champion_version=champion["version"],
         champion_sha256=champion_sha256(registry.champion),
-        champion_runs=learned_runs(CLIENTS.s3, bucket, trained_by(registry.champion), runs),
+        champion_runs=find_learned_runs(CLIENTS.s3, bucket, trained_by(registry.champion), runs),
         target_precision=settings.target_precision,
         max_recall_drop=settings.max_recall_drop,
         seed=settings.seed,
@@ -214,7 +214,7 @@ def _not_trained_from(runs: Mapping[str, Mapping[str, Any]], registry: Registry,
     trained = trained_by(registry.newest)
     if registry.newest and trained == NONE:
         return 0
-    learned = {*learned_runs(CLIENTS.s3, bucket, trained, runs)}
+    learned = {*find_learned_runs(CLIENTS.s3, bucket, trained, runs)}
     return sum(mark[split] for run, mark in runs.items() if run not in learned for split in SPLITS)
 
 

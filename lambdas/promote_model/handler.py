@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any, cast
 from aws_lambda_powertools import Logger
 from common.clients import Clients
 from common.documents import read_bytes, read_json, write_json
-from common.learned_runs import learned_runs
+from common.learned_runs import find_learned_runs
 from common.metrics import METRICS, emit
 from common.model_registry import APPROVED, PENDING, approval_statuses, list_packages, versions_waiting
 from common.pinned_artifact import check_artifact, pin_artifact
@@ -305,7 +305,7 @@ def _compare_again(plan: Plan, champion: Package | None, settings: Settings, run
         **request,
         "champion_version": entry["version"],
         "champion_sha256": champion_sha256(champion),
-        "champion_runs": learned_runs(CLIENTS.s3, settings.prepared_bucket, trained_by(champion), held_out),
+        "champion_runs": find_learned_runs(CLIENTS.s3, settings.prepared_bucket, trained_by(champion), held_out),
         "max_recall_drop": float(settings.promotion_policy["max_recall_drop"]),
     }
     write_json(CLIENTS.s3, settings.prepared_bucket, key, request)

@@ -14,7 +14,7 @@ from ptmlops.erasure.plan import Plan
 from ptmlops.target import Target
 from ptmlops.uploads import Upload, wait_for_run
 from ptmlops_contracts.columns import to_metadata
-from ptmlops_contracts.keys import COMPLETE, ModelKeys, PreparedKeys, runs_of_manifest
+from ptmlops_contracts.keys import COMPLETE, ModelKeys, PreparedKeys, learned_runs
 from ptmlops_contracts.report import LEARNED_SPLITS, NOT_A_COMPLAINT
 from ptmlops_contracts.run import RunStatus
 
@@ -39,13 +39,9 @@ def that_learned(target: Target, plan: Plan) -> list[int]:
 
 
 def _learned_runs(target: Target, trained_by: str, candidates: Collection[str]) -> set[str]:
-    found: set[str] = set()
-    for split in LEARNED_SPLITS:
-        manifest: Any = runs.read_json(target, target.outputs[PREPARED], PreparedKeys(trained_by).split_manifest(split))
-        if manifest is None:
-            return {run_id for run_id in candidates if run_id <= trained_by}  # run ids begin with their time
-        found |= runs_of_manifest(manifest)
-    return found
+    keys = (PreparedKeys(trained_by).split_manifest(split) for split in LEARNED_SPLITS)
+    manifests: Any = (runs.read_json(target, target.outputs[PREPARED], key) for key in keys)  # lists, unlike other documents
+    return learned_runs(trained_by, manifests, candidates)
 
 
 def learned_erased_rows(target: Target) -> bool:
